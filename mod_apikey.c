@@ -1,0 +1,146 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * mod_apikey: API keys for Apache httpd.
+ *
+ * The directory of the house: which directive is read by which function, and
+ * which function runs at which point of a request. A request's way:
+ *
+ *   post_read_request  modules/request/take.c     the key leaves the request
+ *                      modules/respond/scrub.c    forged headers leave it
+ *   header_parser      modules/request/take.c     foreign credentials return
+ *   check_authn        modules/auth/authn.c       whose key, and is it good
+ *   check_authz        modules/auth/authz.c       may it do that
+ *   fixups             modules/respond/export.c   the application is told
+ *   errors             modules/respond/refuse.c, error_body.c
+ */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+#include "modules/auth/authn.h"
+#include "modules/auth/authz.h"
+#include "modules/auth/lookup.h"
+#include "modules/config/config.h"
+#include "modules/config/directives.h"
+#include "modules/request/take.h"
+#include "modules/respond/error_body.h"
+#include "modules/respond/export.h"
+#include "modules/respond/refuse.h"
+#include "modules/respond/scrub.h"
+
+/* What a later version fills: (name, the one word that holds already). */
+#define LATER(name, now) \
+    AP_INIT_RAW_ARGS(name, apikey_set_later, now, RSRC_CONF, \
+                     "not in this version")
+
+static const command_rec directives[] = {
+    /* Which keys: the server's business. */
+    AP_INIT_TAKE1("ApiKeySecretFile", apikey_set_secret_file, NULL, RSRC_CONF,
+                  "the file of secrets that keys are signed by"),
+    AP_INIT_TAKE1("ApiKeyKeyspace", apikey_set_keyspace, NULL, RSRC_CONF,
+                  "the set of keys that this server accepts"),
+    AP_INIT_TAKE1("ApiKeyTenant", apikey_set_tenant, NULL, RSRC_CONF,
+                  "an expression: the one tenant whose keys are let through"),
+    AP_INIT_TAKE1("ApiKeyPrefix", apikey_set_prefix, NULL, RSRC_CONF,
+                  "the prefix of keys; others are refused unseen"),
+    AP_INIT_ITERATE("ApiKeyFormat", apikey_set_format, NULL, RSRC_CONF,
+                    "the shapes of keys: base62, hex64, opaque"),
+    AP_INIT_TAKE_ARGV("ApiKeyDigest", apikey_set_digest, NULL, RSRC_CONF,
+                      "the digests looked up: hmac-sha256, sha256"),
+    AP_INIT_TAKE_ARGV("ApiKeyLifetime", apikey_set_lifetime, NULL, RSRC_CONF,
+                      "for htapikey: lifetime, min=, max="),
+
+    /* Where a key stands, and what the application sees. */
+    AP_INIT_TAKE_ARGV("ApiKeyFrom", apikey_set_from, NULL,
+                      RSRC_CONF | OR_AUTHCFG,
+                      "header[:NAME], bearer, basic; sections drop some"),
+    AP_INIT_TAKE1("ApiKeyUser", apikey_set_user, NULL, OR_AUTHCFG,
+                  "REMOTE_USER: tenant or id"),
+    AP_INIT_TAKE1("ApiKeyHeaders", apikey_set_headers, NULL, RSRC_CONF,
+                  "On, Off, or the prefix of the request headers"),
+    AP_INIT_FLAG("ApiKeyPassKey", apikey_set_pass_key, NULL, RSRC_CONF,
+                 "On: the application gets the key, too"),
+
+    /* How a request is refused. */
+    AP_INIT_TAKE1("ApiKeyErrorFormat", apikey_set_error_format, NULL,
+                  OR_AUTHCFG, "problem (RFC 9457) or none"),
+    AP_INIT_TAKE3("ApiKeyErrorBody", apikey_set_error_body, NULL, OR_AUTHCFG,
+                  "STATUS CONTENT-TYPE \"TEMPLATE\""),
+
+    LATER("ApiKeyQuery", NULL),
+    LATER("ApiKeyChangesQuery", NULL),
+    LATER("ApiKeyCache", "off"),
+    LATER("ApiKeyCacheTTL", NULL),
+    LATER("ApiKeyRevocationPoll", NULL),
+    LATER("ApiKeyStaleLimit", NULL),
+    LATER("ApiKeyUsageFlush", "off"),
+    LATER("ApiKeyDBDriver", NULL),
+    LATER("ApiKeyDBDParams", NULL),
+    LATER("ApiKeyRetention", NULL),
+    LATER("ApiKeyEnforce", "On"),
+    { 0 }
+};
+
+static void hooks(apr_pool_t *pool)
+{
+    /* They read headers into logs and variables at post_read_request, as
+     * early as httpd lets them. */
+    static const char *const readers[] = {
+        "mod_log_forensic.c", "mod_setenvif.c", "mod_headers.c", NULL
+    };
+    /* They write headers and variables in fixups, as late as that. */
+    static const char *const writers[] = {
+        "mod_dir.c", "mod_env.c", "mod_headers.c", "mod_lua.c",
+        "mod_rewrite.c", "mod_setenvif.c", NULL
+    };
+
+    ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(apikey_lookup_init, NULL, NULL, APR_HOOK_MIDDLE);
+
+    ap_hook_post_read_request(apikey_take, NULL, readers,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(apikey_scrub, NULL, readers,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
+                              APR_HOOK_REALLY_LAST);
+
+    ap_hook_header_parser(apikey_put_back, NULL, readers,
+                          APR_HOOK_REALLY_FIRST);
+    ap_hook_header_parser(apikey_vary, NULL, NULL, APR_HOOK_MIDDLE);
+
+    ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(apikey_note_failure, NULL, NULL,
+                              APR_HOOK_MIDDLE);
+    ap_hook_check_authz(apikey_check_authz, NULL, NULL,
+                        APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    apikey_require_register(pool);
+
+    ap_hook_fixups(apikey_authorized, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(apikey_export, writers, NULL, APR_HOOK_REALLY_LAST);
+
+    apikey_filters_register();
+    ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
+                          APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
+                                APR_HOOK_MIDDLE);
+}
+
+module AP_MODULE_DECLARE_DATA apikey_module = {
+    STANDARD20_MODULE_STUFF,
+    apikey_dir_create,
+    apikey_dir_merge,
+    apikey_server_create,
+    apikey_server_merge,
+    directives,
+    hooks,
+#ifdef AP_MODULE_FLAG_NONE      /* since httpd 2.4.42 */
+    AP_MODULE_FLAG_NONE
+#endif
+};

@@ -1,0 +1,138 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Authentication: which credential counts, whose key it is, and whether the
+ * key is good. */
+
+#include <http_core.h>
+#include <http_log.h>
+
+#include "../respond/export.h"
+#include "../respond/refuse.h"
+#include "authn.h"
+#include "lookup.h"
+
+APLOG_USE_MODULE(apikey);
+
+static int allowed(request_rec *r, const apikey_presented_t *one)
+{
+    return apikey_source_allowed(apikey_dir_conf(r)->from, one->source);
+}
+
+static int same_key(const apikey_presented_t *a, const apikey_presented_t *b)
+{
+    return a->key_len == b->key_len
+           && apikey_equal(a->key, b->key, a->key_len);
+}
+
+/* The one credential that counts: ours, wherever it stands and however often;
+ * foreign ones beside it are the application's business. */
+static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
+                              apikey_presented_t **chosen)
+{
+    apikey_reason_e reason = APIKEY_MISSING;
+    int i;
+
+    *chosen = NULL;
+    for (i = 0; state->presented && i < state->presented->nelts; i++) {
+        apikey_presented_t *one =
+            &APR_ARRAY_IDX(state->presented, i, apikey_presented_t);
+
+        if (!allowed(r, one)) {
+            continue;
+        }
+        if (one->repeated
+            || (one->ours && *chosen && !same_key(one, *chosen))) {
+            return APIKEY_AMBIGUOUS;
+        }
+        if (one->ours) {
+            *chosen = one;
+        }
+        reason = APIKEY_INVALID;
+    }
+    return *chosen ? APIKEY_GRANTED : reason;
+}
+
+/* The record of the chosen key. Asked once for a client's request: redirects
+ * and sub-requests of one request see one state of the database. */
+static apikey_reason_e identify(request_rec *r, apikey_request_t *state,
+                                const apikey_presented_t *chosen)
+{
+    apr_pool_t *pool = state->decisions->pool;
+    apikey_reason_e reason;
+
+    if (state->looked_up && same_key(state->looked_up, chosen)) {
+        return state->record ? APIKEY_GRANTED : APIKEY_INVALID;
+    }
+    reason = apikey_lookup(r, chosen->key, chosen->key_len, &state->record,
+                           pool);
+    if (reason != APIKEY_UNAVAILABLE) {
+        state->looked_up = chosen;
+    }
+    return reason;
+}
+
+static apikey_reason_e judge(request_rec *r, const apikey_record_t *record)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    const char *fault = apikey_record_fault(record, r->pool);
+
+    if (fault) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0102: a key in the database cannot be used: %s; "
+                      "correct its row", fault);
+        return APIKEY_UNAVAILABLE;
+    }
+    return apikey_verdict(record, conf->keyspace,
+                          apr_time_sec(apr_time_now()));
+}
+
+int apikey_check_authn(request_rec *r)
+{
+    apikey_request_t *state;
+    apikey_presented_t *chosen;
+    apikey_reason_e reason;
+    apikey_record_t *record;
+
+    if (!apikey_area(r)) {
+        return DECLINED;
+    }
+    r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
+    state = apikey_request_make(r);
+    if (!apikey_server_conf(r->server)->policy.ring) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0103: AuthType ApiKey in a server without "
+                      "secrets: add ApiKeySecretFile to it");
+        return apikey_refuse_unseen(r, APIKEY_UNAVAILABLE);
+    }
+    reason = choose(r, state, &chosen);
+    if (reason == APIKEY_GRANTED) {
+        reason = identify(r, state, chosen);
+    }
+    if (reason != APIKEY_GRANTED) {
+        return apikey_refuse_unseen(r, reason);
+    }
+    record = state->record;
+    reason = judge(r, record);
+    /* Nothing may tell that a key of another keyspace exists. */
+    if (reason == APIKEY_INVALID || reason == APIKEY_UNAVAILABLE) {
+        return apikey_refuse_unseen(r, reason);
+    }
+    if (reason != APIKEY_GRANTED) {
+        return apikey_refuse(r, apikey_decide(r, reason, record));
+    }
+    apikey_decide(r, APIKEY_GRANTED, record);
+    chosen->taken->accepted = 1;
+    r->user = apikey_export_user(r, record);
+    return OK;
+}
+
+int apikey_force_authn(request_rec *r)
+{
+    apikey_request_t *state = apikey_request_get(r);
+    apikey_presented_t *chosen;
+
+    if (!state || !state->presented || !apikey_area(r)) {
+        return DECLINED;
+    }
+    return choose(r, state, &chosen) == APIKEY_MISSING ? DECLINED : OK;
+}

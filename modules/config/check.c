@@ -1,0 +1,349 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What cannot work stops httpd before it starts, and `httpd -t` says why. */
+
+#include <http_core.h>
+#include <http_log.h>
+#include <util_cfgtree.h>
+#include <apr_dbd.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <mod_dbd.h>
+
+#include "check.h"
+
+APLOG_USE_MODULE(apikey);
+
+#define REFUSE(s, ...) \
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, __VA_ARGS__)
+
+/* An ApiKeyFrom in a section of the configuration files. */
+typedef struct {
+    server_rec *server;
+    const apr_array_header_t *from;
+    const char *file;
+    int line;
+} pending_from_t;
+
+/* What the configuration tree says of one server, beyond our directives. */
+typedef struct {
+    server_rec *server;
+    int guarded;                /* AuthType ApiKey stands in it */
+    int driver;                 /* DBDriver stands in it */
+} seen_t;
+
+/* Filled and read by the one thread that starts httpd. */
+static apr_array_header_t *pending;
+
+int apikey_pre_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                      apr_pool_t *ptemp APIKEY_UNUSED)
+{
+    pending = apr_array_make(pconf, 4, sizeof(pending_from_t));
+    return OK;
+}
+
+void apikey_check_from_later(cmd_parms *cmd, const apr_array_header_t *from)
+{
+    pending_from_t *note = &APR_ARRAY_PUSH(pending, pending_from_t);
+
+    note->server = cmd->server;
+    note->from = from;
+    note->file = cmd->directive->filename;
+    note->line = cmd->directive->line_num;
+}
+
+static const apr_array_header_t *sources_default(apr_pool_t *pool)
+{
+    apr_array_header_t *from = apr_array_make(pool, 2,
+                                              sizeof(apikey_source_t));
+    apikey_source_t header = { APIKEY_FROM_HEADER, "X-API-Key" };
+    apikey_source_t bearer = { APIKEY_FROM_BEARER, "Authorization" };
+
+    APR_ARRAY_PUSH(from, apikey_source_t) = header;
+    APR_ARRAY_PUSH(from, apikey_source_t) = bearer;
+    return from;
+}
+
+const char *apikey_from_fault(apr_pool_t *pool, server_rec *s,
+                              const apr_array_header_t *from)
+{
+    const apr_array_header_t *all = apikey_server_conf(s)->from;
+    int i;
+
+    if (!all) {
+        all = sources_default(pool);
+    }
+    for (i = 0; i < from->nelts; i++) {
+        const apikey_source_t *source =
+            &APR_ARRAY_IDX(from, i, apikey_source_t);
+
+        if (!apikey_source_allowed(all, source)) {
+            return apr_psprintf(pool, "ApiKeyFrom in a section can only drop "
+                                "what the server accepts, and the server "
+                                "does not accept a key in %s%s: add it to "
+                                "the server's ApiKeyFrom",
+                                source->header,
+                                source->from == APIKEY_FROM_BEARER
+                                    ? " (bearer)"
+                                    : source->from == APIKEY_FROM_BASIC
+                                          ? " (basic)" : "");
+        }
+    }
+    return NULL;
+}
+
+/* A section of the main server holds for virtual hosts, too: it is enough
+ * that one of them accepts what the section names. */
+static int check_pending(apr_pool_t *ptemp, server_rec *main_server)
+{
+    int i;
+
+    for (i = 0; i < pending->nelts; i++) {
+        pending_from_t *note = &APR_ARRAY_IDX(pending, i, pending_from_t);
+        server_rec *s = note->server;
+        const char *fault = apikey_from_fault(ptemp, s, note->from);
+
+        if (fault && s == main_server) {
+            for (s = s->next; s; s = s->next) {
+                if (!apikey_from_fault(ptemp, s, note->from)) {
+                    fault = NULL;
+                    break;
+                }
+            }
+        }
+        if (fault) {
+            REFUSE(main_server, "APIKEY0001: %s:%d: %s", note->file,
+                   note->line, fault);
+            return !OK;
+        }
+    }
+    return OK;
+}
+
+static seen_t *seen_server(apr_array_header_t *seen, const char *file,
+                           int line)
+{
+    int i;
+
+    for (i = 1; i < seen->nelts; i++) {
+        seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
+
+        if (one->server->defn_line_number == (unsigned int)line
+            && one->server->defn_name
+            && !strcmp(one->server->defn_name, file)) {
+            return one;
+        }
+    }
+    return &APR_ARRAY_IDX(seen, 0, seen_t);
+}
+
+/* AuthType and DBDriver belong to other modules, which keep what was written
+ * to themselves; httpd's tree of directives has it. */
+static void look_through(apr_array_header_t *seen, seen_t *current,
+                         const ap_directive_t *node, apr_pool_t *ptemp)
+{
+    for (; node; node = node->next) {
+        seen_t *inner = current;
+
+        if (!ap_cstr_casecmp(node->directive, "<VirtualHost")) {
+            inner = seen_server(seen, node->filename, node->line_num);
+        }
+        else if (!ap_cstr_casecmp(node->directive, "AuthType")) {
+            const char *args = node->args;
+
+            if (!ap_cstr_casecmp(ap_getword_conf(ptemp, &args),
+                                 APIKEY_AUTH_TYPE)) {
+                current->guarded = 1;
+            }
+        }
+        else if (!ap_cstr_casecmp(node->directive, "DBDriver")) {
+            current->driver = 1;
+        }
+        look_through(seen, inner, node->first_child, ptemp);
+    }
+}
+
+static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *ptemp)
+{
+    apr_array_header_t *seen = apr_array_make(ptemp, 8, sizeof(seen_t));
+
+    for (; s; s = s->next) {
+        seen_t *one = &APR_ARRAY_PUSH(seen, seen_t);
+
+        memset(one, 0, sizeof(*one));
+        one->server = s;
+    }
+    look_through(seen, &APR_ARRAY_IDX(seen, 0, seen_t), ap_conftree, ptemp);
+    return seen;
+}
+
+/* The client chooses its Host: a tenant made from it is the client's choice
+ * as well, unless httpd uses the name that the administrator gave. */
+static int check_tenant(server_rec *s, const apikey_server_t *conf)
+{
+    static const char *const clients[] = {
+        "HTTP_HOST", "HTTP:Host", "{req:Host", "req('Host", "req(\"Host",
+        "http('Host", "http(\"Host", NULL
+    };
+    const core_dir_config *core =
+        ap_get_core_module_config(s->lookup_defaults);
+    int i;
+
+    if (!conf->tenant_text) {
+        return OK;
+    }
+    for (i = 0; clients[i]; i++) {
+        if (ap_strcasestr(conf->tenant_text, clients[i])) {
+            REFUSE(s, "APIKEY0002: ApiKeyTenant '%s': the Host header is the "
+                   "client's choice, and so would the tenant be; use "
+                   "%%{SERVER_NAME} with UseCanonicalName On",
+                   conf->tenant_text);
+            return !OK;
+        }
+    }
+    if (ap_strcasestr(conf->tenant_text, "SERVER_NAME")
+        && core->use_canonical_name != USE_CANONICAL_NAME_ON) {
+        REFUSE(s, "APIKEY0003: ApiKeyTenant '%s': without UseCanonicalName On "
+               "in this server, %%{SERVER_NAME} is the client's Host header; "
+               "add that line", conf->tenant_text);
+        return !OK;
+    }
+    return OK;
+}
+
+/* The names for Vary; and none of them may be one that we remove. */
+static int check_sources(apr_pool_t *pconf, server_rec *s,
+                         apikey_server_t *conf)
+{
+    int i;
+
+    conf->vary = "";
+    for (i = 0; i < conf->from->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(conf->from, i, apikey_source_t).header;
+
+        if (*conf->headers && !ap_cstr_casecmpn(name, conf->headers,
+                                                strlen(conf->headers))) {
+            REFUSE(s, "APIKEY0004: ApiKeyHeaders %s would remove the header "
+                   "%s that ApiKeyFrom accepts keys in: choose another "
+                   "prefix", conf->headers, name);
+            return !OK;
+        }
+        if (!ap_find_token(pconf, conf->vary, name)) {
+            conf->vary = apr_pstrcat(pconf, conf->vary,
+                                     *conf->vary ? ", " : "", name, NULL);
+        }
+    }
+    return OK;
+}
+
+/* Ten thousand virtual hosts may name one file: it is read once a start. */
+static int load_ring(const apikey_ring_t **found, apr_hash_t *rings,
+                     const char *path, server_rec *s)
+{
+    apikey_ring_t *ring = apr_hash_get(rings, path, APR_HASH_KEY_STRING);
+    const char *error = NULL;
+
+    if (!ring) {
+        if (apikey_ring_load(&ring, path, apr_hash_pool_get(rings), &error)
+            != APR_SUCCESS) {
+            REFUSE(s, "APIKEY0005: ApiKeySecretFile: %s", error);
+            return !OK;
+        }
+        apr_hash_set(rings, path, APR_HASH_KEY_STRING, ring);
+    }
+    *found = ring;
+    return OK;
+}
+
+static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
+                  apikey_server_t *conf)
+{
+
+    if (!conf->from) {
+        conf->from = (apr_array_header_t *)sources_default(pconf);
+    }
+    if (!conf->headers) {
+        conf->headers = APIKEY_HEADERS_DEFAULT;
+    }
+    if (!conf->keyspace) {
+        conf->keyspace = "default";
+    }
+    conf->policy.ring = NULL;
+    if (conf->secret_file
+        && load_ring(&conf->policy.ring, rings, conf->secret_file, s) != OK) {
+        return !OK;
+    }
+    conf->policy.formats = conf->formats == APIKEY_UNSET
+                               ? APIKEY_FORMAT_BASE62 : conf->formats;
+    conf->policy.digests = conf->digests == APIKEY_UNSET
+                               ? APIKEY_DIGEST_HMAC : conf->digests;
+    conf->policy.prefix = conf->prefix;
+    conf->policy.prefix_len = conf->prefix ? strlen(conf->prefix) : 0;
+    if (check_sources(pconf, s, conf) != OK) {
+        return !OK;
+    }
+    return check_tenant(s, conf);
+}
+
+/* A server with a guarded place of its own needs secrets and a database.
+ * What stands outside of virtual hosts may be meant for them: it is enough
+ * if one server has both. */
+static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
+                       int any_secret)
+{
+    const apikey_server_t *conf = apikey_server_conf(s);
+    int own = seen->guarded && (seen != main || !s->next);
+
+    if ((own && !conf->policy.ring)
+        || ((seen->guarded || conf->used == 1) && !any_secret)) {
+        REFUSE(s, "APIKEY0006: AuthType ApiKey needs the secrets that keys "
+               "are signed by: write `htapikey secret` to a file of mode "
+               "0600 and name it with ApiKeySecretFile in this server");
+        return !OK;
+    }
+    if (!conf->policy.ring) {
+        return OK;
+    }
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
+        REFUSE(s, "APIKEY0007: keys are looked up through mod_dbd, which is "
+               "not loaded: add 'LoadModule dbd_module' (and the DBDriver "
+               "and DBDParams of the database)");
+        return !OK;
+    }
+    if (own && !seen->driver && !main->driver) {
+        REFUSE(s, "APIKEY0008: no database is named for this server: add "
+               "DBDriver and DBDParams, such as 'DBDriver sqlite3' and "
+               "'DBDParams /var/lib/apikey/keys.db'");
+        return !OK;
+    }
+    return OK;
+}
+
+int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                        apr_pool_t *ptemp, server_rec *main_server)
+{
+    apr_array_header_t *seen = see_servers(main_server, ptemp);
+    apr_hash_t *rings = apr_hash_make(pconf);
+    int any_secret = 0, i;
+    server_rec *s;
+
+    for (s = main_server; s; s = s->next) {
+        apikey_server_t *conf = apikey_server_conf(s);
+
+        if (derive(pconf, rings, s, conf) != OK) {
+            return !OK;
+        }
+        any_secret |= conf->policy.ring != NULL;
+    }
+    for (i = 0; i < seen->nelts; i++) {
+        seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
+
+        if (check_needs(one->server, one,
+                        &APR_ARRAY_IDX(seen, 0, seen_t),
+                        any_secret) != OK) {
+            return !OK;
+        }
+    }
+    return check_pending(ptemp, main_server);
+}

@@ -1,0 +1,104 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Creation and merging of both configurations, from their lists of fields. */
+
+#include "config.h"
+
+#define CREATE(type, field, unset, rule) conf->field = unset;
+#define MERGE(type, field, unset, rule) \
+    conf->field = MERGE_##rule(field, unset);
+#define MERGE_last(field, unset) \
+    (add->field != unset ? add->field : base->field)
+#define MERGE_narrow(field, unset) narrow(pool, base->field, add->field)
+#define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
+
+int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b)
+{
+    return a->from == b->from && !ap_cstr_casecmp(a->header, b->header);
+}
+
+int apikey_source_allowed(const apr_array_header_t *from,
+                          const apikey_source_t *source)
+{
+    int i;
+
+    if (!from) {
+        return 1;
+    }
+    for (i = 0; i < from->nelts; i++) {
+        if (apikey_source_same(&APR_ARRAY_IDX(from, i, apikey_source_t),
+                               source)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* An inner section can only drop sources: what it names and the outer one
+ * does not have stays away. */
+static apr_array_header_t *narrow(apr_pool_t *pool,
+                                  apr_array_header_t *outer,
+                                  apr_array_header_t *inner)
+{
+    apr_array_header_t *both;
+    int i;
+
+    if (!outer || !inner) {
+        return inner ? inner : outer;
+    }
+    both = apr_array_make(pool, inner->nelts, sizeof(apikey_source_t));
+    for (i = 0; i < inner->nelts; i++) {
+        const apikey_source_t *source =
+            &APR_ARRAY_IDX(inner, i, apikey_source_t);
+
+        if (apikey_source_allowed(outer, source)) {
+            APR_ARRAY_PUSH(both, apikey_source_t) = *source;
+        }
+    }
+    return both;
+}
+
+/* Readers take the first body that fits: the inner section's. */
+static apr_array_header_t *overlay(apr_pool_t *pool,
+                                   apr_array_header_t *outer,
+                                   apr_array_header_t *inner)
+{
+    if (!outer || !inner) {
+        return inner ? inner : outer;
+    }
+    return apr_array_append(pool, inner, outer);
+}
+
+void *apikey_server_create(apr_pool_t *pool, server_rec *s APIKEY_UNUSED)
+{
+    apikey_server_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    APIKEY_SERVER_FIELDS(CREATE)
+    return conf;
+}
+
+void *apikey_server_merge(apr_pool_t *pool, void *basev, void *addv)
+{
+    apikey_server_t *base = basev, *add = addv;
+    apikey_server_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    APIKEY_SERVER_FIELDS(MERGE)
+    return conf;
+}
+
+void *apikey_dir_create(apr_pool_t *pool, char *path APIKEY_UNUSED)
+{
+    apikey_dir_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    APIKEY_DIR_FIELDS(CREATE)
+    return conf;
+}
+
+void *apikey_dir_merge(apr_pool_t *pool, void *basev, void *addv)
+{
+    apikey_dir_t *base = basev, *add = addv;
+    apikey_dir_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    APIKEY_DIR_FIELDS(MERGE)
+    return conf;
+}

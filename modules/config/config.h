@@ -1,0 +1,120 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file config.h
+ * @brief What the administrator wrote: server and directory configuration.
+ *
+ * Each setting stands once in a list of fields below, with the value that
+ * means "not written" and the rule by which a section inherits it; structure,
+ * creation and merging are made from the list, so that none can be forgotten.
+ * All of it is filled while httpd starts (or an .htaccess is read) and is
+ * read-only afterwards: any thread may read.
+ */
+#ifndef APIKEY_CONFIG_H
+#define APIKEY_CONFIG_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <ap_expr.h>
+#include <apr_hash.h>
+
+#include "../core/key.h"
+
+extern module AP_MODULE_DECLARE_DATA apikey_module;
+
+/** A parameter that httpd's signature has and a function has no use for. */
+#define APIKEY_UNUSED __attribute__((unused))
+
+#define APIKEY_UNSET (-1)
+#define APIKEY_AUTH_TYPE "ApiKey"
+#define APIKEY_REALM_DEFAULT "API"
+#define APIKEY_HEADERS_DEFAULT "X-Apikey-"
+
+/** Where a key may stand in a request. */
+typedef enum {
+    APIKEY_FROM_HEADER,         /**< a header of its own */
+    APIKEY_FROM_BEARER,         /**< Authorization: Bearer KEY */
+    APIKEY_FROM_BASIC           /**< Authorization: Basic base64(KEY:) */
+} apikey_from_e;
+
+typedef struct apikey_source_t {
+    apikey_from_e from;
+    const char *header;         /**< the header's name; never NULL */
+} apikey_source_t;
+
+typedef enum { APIKEY_USER_TENANT, APIKEY_USER_ID } apikey_user_e;
+typedef enum { APIKEY_ERRORS_PROBLEM, APIKEY_ERRORS_NONE } apikey_errors_e;
+
+/** A body of ApiKeyErrorBody. */
+typedef struct apikey_body_t {
+    int status;
+    const char *type;           /**< Content-Type */
+    const char *text;           /**< with %{…}, checked at start-up */
+} apikey_body_t;
+
+/*
+ * F(type, field, unset, rule): "last" takes the inner section's value where
+ * one is written; "narrow" keeps of the outer's what the inner has too (no
+ * .htaccess can widen); "overlay" takes both, the inner's first.
+ */
+#define APIKEY_SERVER_FIELDS(F)                                             \
+    F(const char *, secret_file, NULL, last)    /* ApiKeySecretFile */      \
+    F(const char *, keyspace, NULL, last)       /* ApiKeyKeyspace */        \
+    F(const char *, tenant_text, NULL, last)    /* ApiKeyTenant, as is */   \
+    F(ap_expr_info_t *, tenant, NULL, last)     /* ApiKeyTenant, parsed */  \
+    F(const char *, prefix, NULL, last)         /* ApiKeyPrefix */          \
+    F(int, formats, APIKEY_UNSET, last)         /* ApiKeyFormat */          \
+    F(int, digests, APIKEY_UNSET, last)         /* ApiKeyDigest */          \
+    F(apr_array_header_t *, from, NULL, last)   /* ApiKeyFrom */            \
+    F(const char *, headers, NULL, last)        /* ApiKeyHeaders; "": Off */\
+    F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \
+    F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
+
+#define APIKEY_DIR_FIELDS(F)                                                \
+    F(apr_array_header_t *, from, NULL, narrow)     /* ApiKeyFrom */        \
+    F(int, user, APIKEY_UNSET, last)                /* ApiKeyUser */        \
+    F(int, errors, APIKEY_UNSET, last)              /* ApiKeyErrorFormat */ \
+    F(apr_array_header_t *, bodies, NULL, overlay)  /* ApiKeyErrorBody */
+
+#define APIKEY_FIELD(type, field, unset, rule) type field;
+
+typedef struct apikey_server_t {
+    APIKEY_SERVER_FIELDS(APIKEY_FIELD)
+    /* What check.c makes of the fields above, once they are merged. */
+    apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
+    const char *vary;           /**< the accepted headers' names */
+} apikey_server_t;
+
+typedef struct apikey_dir_t {
+    APIKEY_DIR_FIELDS(APIKEY_FIELD)
+} apikey_dir_t;
+
+#define apikey_server_conf(s) \
+    ((apikey_server_t *)ap_get_module_config((s)->module_config, \
+                                             &apikey_module))
+#define apikey_dir_conf(r) \
+    ((apikey_dir_t *)ap_get_module_config((r)->per_dir_config, \
+                                          &apikey_module))
+
+void *apikey_server_create(apr_pool_t *pool, server_rec *s);
+void *apikey_server_merge(apr_pool_t *pool, void *base, void *add);
+void *apikey_dir_create(apr_pool_t *pool, char *path);
+void *apikey_dir_merge(apr_pool_t *pool, void *base, void *add);
+
+/** Whether both name the same place in a request. */
+int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b);
+
+/** Whether a directory's ApiKeyFrom (NULL: not written) leaves @a source. */
+int apikey_source_allowed(const apr_array_header_t *from,
+                          const apikey_source_t *source);
+
+/**
+ * Hooks of check.c.  pre_config forgets the last start's notes; check_config
+ * (which `httpd -t` runs, too) loads the secret rings, fills the derived
+ * fields and refuses what cannot work, each with a sentence.
+ */
+int apikey_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s);
+
+#endif

@@ -1,0 +1,238 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The functions behind the directives of the server configuration; those
+ * about requests and errors are in directives_request.c. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "check.h"
+#include "directives.h"
+
+APLOG_USE_MODULE(apikey);
+
+/* The server's configuration, marked as one that wants keys checked. */
+static apikey_server_t *server_conf(cmd_parms *cmd)
+{
+    apikey_server_t *conf = apikey_server_conf(cmd->server);
+
+    conf->used = 1;
+    return conf;
+}
+
+const char *apikey_set_secret_file(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                   const char *path)
+{
+    apikey_server_t *conf = server_conf(cmd);
+
+    conf->secret_file = ap_server_root_relative(cmd->pool, path);
+    if (!conf->secret_file) {
+        return apr_psprintf(cmd->pool, "ApiKeySecretFile: '%s' is no path: "
+                            "give the file that `htapikey secret` filled",
+                            path);
+    }
+    return NULL;
+}
+
+const char *apikey_set_keyspace(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                const char *name)
+{
+    const char *fault = apikey_word_fault(name);
+
+    if (fault) {
+        return apr_psprintf(cmd->pool, "ApiKeyKeyspace: '%s' %s: give a word "
+                            "such as 'default' or 'customer1'", name, fault);
+    }
+    server_conf(cmd)->keyspace = name;
+    return NULL;
+}
+
+const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                              const char *text)
+{
+    apikey_server_t *conf = server_conf(cmd);
+    const char *error = NULL;
+
+    conf->tenant = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT,
+                                     &error, NULL);
+    if (error) {
+        return apr_psprintf(cmd->pool, "ApiKeyTenant: cannot read the "
+                            "expression '%s': %s", text, error);
+    }
+    conf->tenant_text = text;
+    return NULL;
+}
+
+const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                              const char *prefix)
+{
+    const char *fault = apikey_prefix_fault(prefix);
+
+    if (fault) {
+        return apr_psprintf(cmd->pool, "ApiKeyPrefix: '%s' %s: write it "
+                            "without the '_' that follows it in a key, such "
+                            "as 'ak'", prefix, fault);
+    }
+    server_conf(cmd)->prefix = prefix;
+    return NULL;
+}
+
+/* ITERATE: called once a word; formats of an outer section do not add up,
+ * since each server starts unset. */
+const char *apikey_set_format(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                              const char *name)
+{
+    apikey_server_t *conf = server_conf(cmd);
+    apikey_format_e format = apikey_format_from_name(name);
+
+    if (format == APIKEY_FORMAT_NONE) {
+        return apr_psprintf(cmd->pool, "ApiKeyFormat: '%s' is none of "
+                            "'base62', 'hex64', 'opaque'", name);
+    }
+    if (conf->formats == APIKEY_UNSET) {
+        conf->formats = 0;
+    }
+    conf->formats |= format;
+    return NULL;
+}
+
+const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
+                              char *const argv[])
+{
+    apikey_server_t *conf = server_conf(cmd);
+    int i;
+
+    conf->digests = 0;
+    for (i = 0; i < argc; i++) {
+        if (!ap_cstr_casecmp(argv[i], "hmac-sha256")) {
+            conf->digests |= APIKEY_DIGEST_HMAC;
+        }
+        else if (!ap_cstr_casecmp(argv[i], "sha256")) {
+            conf->digests |= APIKEY_DIGEST_SHA256;
+        }
+        else {
+            return apr_psprintf(cmd->pool, "ApiKeyDigest: '%s' is neither "
+                                "'hmac-sha256' nor 'sha256'", argv[i]);
+        }
+    }
+    return conf->digests & APIKEY_DIGEST_HMAC ? NULL
+        : "ApiKeyDigest: write 'hmac-sha256', or 'hmac-sha256 sha256' where "
+          "keys were imported as plain SHA-256 digests";
+}
+
+/* Which lifetimes keys get is htapikey's business; httpd reads the same file
+ * and must not pass over a line that htapikey will refuse. */
+const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                int argc, char *const argv[])
+{
+    apr_int64_t seconds;
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        const char *value = argv[i];
+
+        if (i > 0) {
+            if (strncmp(value, "min=", 4) && strncmp(value, "max=", 4)) {
+                break;
+            }
+            value += 4;
+        }
+        else if (!strcmp(value, "never")) {
+            continue;
+        }
+        if (apikey_duration_parse(&seconds, value) != APR_SUCCESS) {
+            break;
+        }
+    }
+    if (argc < 1 || argc > 3 || i < argc) {
+        return "ApiKeyLifetime: write a lifetime and its bounds, such as "
+               "'90d min=30d max=365d', or 'never'";
+    }
+    server_conf(cmd);
+    return NULL;
+}
+
+/* A prefix that begins the name of a header that applications live on would
+ * have us remove it from every request. */
+static const char *headers_fault(const char *prefix)
+{
+    static const char *const precious[] = {
+        "Accept", "Authorization", "Cache-Control", "Connection", "Content-",
+        "Cookie", "Date", "Expect", "Forwarded", "From", "Host", "If-",
+        "Origin", "Proxy-", "Range", "Referer", "Sec-", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade", "User-Agent", "Via", "X-Api-Key",
+        "X-Forwarded-", "X-Real-Ip", "X-Request-", "X-Requested-With",
+        "X-Csrf-", "X-Http-", NULL
+    };
+    apr_size_t len = strlen(prefix), i;
+
+    for (i = 0; prefix[i]; i++) {
+        if (!apr_isalnum(prefix[i]) && prefix[i] != '-') {
+            return "has a character other than letters, digits and '-'";
+        }
+    }
+    if (len < 4 || prefix[len - 1] != '-') {
+        return "is not a beginning of header names: write at least three "
+               "characters and a final '-'";
+    }
+    for (i = 0; precious[i]; i++) {
+        if (!ap_cstr_casecmpn(prefix, precious[i], len)
+            || (precious[i][strlen(precious[i]) - 1] == '-'
+                && !ap_cstr_casecmpn(prefix, precious[i],
+                                     strlen(precious[i])))) {
+            return "would swallow headers that applications need";
+        }
+    }
+    return NULL;
+}
+
+const char *apikey_set_headers(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                               const char *what)
+{
+    apikey_server_t *conf = server_conf(cmd);
+
+    if (!ap_cstr_casecmp(what, "On")) {
+        conf->headers = APIKEY_HEADERS_DEFAULT;
+    }
+    else if (!ap_cstr_casecmp(what, "Off")) {
+        conf->headers = "";
+    }
+    else {
+        const char *fault = headers_fault(what);
+
+        if (fault) {
+            return apr_psprintf(cmd->pool, "ApiKeyHeaders: '%s' %s (On, Off "
+                                "or a prefix such as 'X-Apikey-')", what,
+                                fault);
+        }
+        conf->headers = what;
+    }
+    return NULL;
+}
+
+const char *apikey_set_pass_key(cmd_parms *cmd, void *dir APIKEY_UNUSED, int on)
+{
+    server_conf(cmd)->pass_key = on;
+    return NULL;
+}
+
+const char *apikey_set_later(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                             const char *args)
+{
+    const char *now = cmd->info;
+
+    server_conf(cmd);
+    if (now && !ap_cstr_casecmp(ap_getword_conf(cmd->temp_pool, &args), now)
+        && !*args) {
+        return NULL;
+    }
+    return apr_psprintf(cmd->pool, "%s: this version of mod_apikey cannot do "
+                        "that yet%s%s%s; remove the line", cmd->cmd->name,
+                        now ? " (only '" : "", now ? now : "",
+                        now ? "')" : "");
+}

@@ -1,0 +1,42 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file directives.h
+ * @brief The functions behind the directive table in mod_apikey.c.
+ *
+ * Each takes what http_config.h says of its kind of directive and answers
+ * NULL, or a sentence that says what to write instead.
+ */
+#ifndef APIKEY_DIRECTIVES_H
+#define APIKEY_DIRECTIVES_H
+
+#include "config.h"
+
+const char *apikey_set_secret_file(cmd_parms *cmd, void *dir,
+                                   const char *path);
+const char *apikey_set_keyspace(cmd_parms *cmd, void *dir, const char *name);
+const char *apikey_set_tenant(cmd_parms *cmd, void *dir, const char *expr);
+const char *apikey_set_prefix(cmd_parms *cmd, void *dir, const char *prefix);
+const char *apikey_set_format(cmd_parms *cmd, void *dir, const char *name);
+const char *apikey_set_digest(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[]);
+const char *apikey_set_lifetime(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[]);
+const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
+                            char *const argv[]);
+const char *apikey_set_user(cmd_parms *cmd, void *dir, const char *what);
+const char *apikey_set_headers(cmd_parms *cmd, void *dir, const char *what);
+const char *apikey_set_pass_key(cmd_parms *cmd, void *dir, int on);
+const char *apikey_set_error_format(cmd_parms *cmd, void *dir,
+                                    const char *what);
+const char *apikey_set_error_body(cmd_parms *cmd, void *dir,
+                                  const char *status, const char *type,
+                                  const char *text);
+
+/**
+ * A directive of the contract that this version cannot honour yet: refused,
+ * but for the one word in cmd->info (NULL: none) that says what is so anyway.
+ */
+const char *apikey_set_later(cmd_parms *cmd, void *dir, const char *args);
+
+#endif

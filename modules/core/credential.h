@@ -1,0 +1,46 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file credential.h
+ * @brief Credentials in an Authorization field (RFC 9110, 11.6.2).
+ *
+ * Pure parsing of hostile text; any thread may call.
+ */
+#ifndef APIKEY_CREDENTIAL_H
+#define APIKEY_CREDENTIAL_H
+
+#include <apr_pools.h>
+
+typedef enum {
+    APIKEY_SCHEME_OTHER = 0,    /**< none of ours: leave it alone */
+    APIKEY_SCHEME_BEARER,       /**< RFC 6750, 2.1 */
+    APIKEY_SCHEME_BASIC         /**< RFC 7617 */
+} apikey_scheme_e;
+
+typedef struct apikey_credential_t {
+    apikey_scheme_e scheme;
+    /** Bearer: the token.  Basic: the user-id.  Points into the field's value
+     * or, for Basic, into the pool.  Empty where the scheme stands alone or
+     * Basic does not decode.  NUL-terminated. */
+    const char *token;
+    apr_size_t token_len;
+    /** Basic: what follows the first colon ("" if none); else NULL. */
+    const char *password;
+    /** The value has a comma: the field came more than once, or lies. */
+    int repeated;
+} apikey_credential_t;
+
+/**
+ * Splits the value of an Authorization field.  The scheme is compared without
+ * case, blanks and tabs around and between are passed over.  A Basic value
+ * that holds a NUL after decoding has an empty token.  Where fields were
+ * joined by commas, the first scheme that is ours counts, wherever it stands:
+ * a key must not hide behind another scheme's field.
+ * @param value NUL-terminated, as httpd keeps it
+ * @param pool  for the decoded Basic value and a trimmed token; the caller
+ *              wipes nothing, the pool must not outlive the request
+ */
+void apikey_credential_parse(apikey_credential_t *credential,
+                             const char *value, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,363 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "key.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include <openssl/rand.h>
+
+#define BASE62_TAIL (APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN)
+#define HEX64_TAIL APIKEY_DIGEST_HEX
+
+static const char base62[] = "0123456789"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "abcdefghijklmnopqrstuvwxyz";
+
+static const struct { const char *name; apikey_format_e format; } formats[] = {
+    { "base62", APIKEY_FORMAT_BASE62 },
+    { "hex64", APIKEY_FORMAT_HEX64 },
+    { "opaque", APIKEY_FORMAT_OPAQUE }
+};
+
+apikey_format_e apikey_format_from_name(const char *name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            return formats[i].format;
+        }
+    }
+    return APIKEY_FORMAT_NONE;
+}
+
+const char *apikey_format_name(apikey_format_e format)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+        if (formats[i].format == format) {
+            return formats[i].name;
+        }
+    }
+    return "none";
+}
+
+static int is_base62(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z');
+}
+
+static const char *prefix_fault(const char *prefix, apr_size_t len)
+{
+    apr_size_t i;
+
+    if (len == 0) {
+        return "is empty";
+    }
+    if (len > APIKEY_PREFIX_MAX) {
+        return "is longer than 32 characters";
+    }
+    for (i = 0; i < len; i++) {
+        if (!is_base62(prefix[i]) && prefix[i] != '_' && prefix[i] != '-') {
+            return "has a character other than letters, digits, '_' and '-'";
+        }
+    }
+    if (!is_base62(prefix[0]) || !is_base62(prefix[len - 1])) {
+        return "does not begin and end with a letter or digit";
+    }
+    return NULL;
+}
+
+const char *apikey_prefix_fault(const char *prefix)
+{
+    return prefix_fault(prefix, strlen(prefix));
+}
+
+/** Whether @a key is a good prefix, '_' and @a tail characters. */
+static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
+{
+    return len > tail + 1 && key[len - tail - 1] == '_'
+           && !prefix_fault(key, len - tail - 1);
+}
+
+static int is_base62_key(const char *key, apr_size_t len)
+{
+    apr_size_t i;
+
+    if (!has_tail(key, len, BASE62_TAIL)) {
+        return 0;
+    }
+    for (i = len - BASE62_TAIL; i < len; i++) {
+        if (!is_base62(key[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_hex64_key(const char *key, apr_size_t len)
+{
+    return has_tail(key, len, HEX64_TAIL)
+           && apikey_digest_is_hex(key + len - HEX64_TAIL, HEX64_TAIL);
+}
+
+/** Where the policy has a prefix, @a key begins with it, '_' and something;
+ * for the tailed forms, the tail must begin just there. */
+static int prefix_agrees(const apikey_policy_t *policy, const char *key,
+                         apr_size_t len, apr_size_t tail)
+{
+    apr_size_t prefix_len = policy->prefix_len;
+
+    if (!policy->prefix) {
+        return 1;
+    }
+    return len > prefix_len + 1
+           && (tail == 0 || len == prefix_len + 1 + tail)
+           && memcmp(key, policy->prefix, prefix_len) == 0
+           && key[prefix_len] == '_';
+}
+
+apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
+                                 const char *key, apr_size_t len)
+{
+    apr_size_t i;
+
+    if (len == 0 || len > APIKEY_KEY_MAX) {
+        return APIKEY_FORMAT_NONE;
+    }
+    if ((policy->formats & APIKEY_FORMAT_BASE62)
+        && prefix_agrees(policy, key, len, BASE62_TAIL)
+        && is_base62_key(key, len)) {
+        return APIKEY_FORMAT_BASE62;
+    }
+    if ((policy->formats & APIKEY_FORMAT_HEX64)
+        && prefix_agrees(policy, key, len, HEX64_TAIL)
+        && is_hex64_key(key, len)) {
+        return APIKEY_FORMAT_HEX64;
+    }
+    if (!(policy->formats & APIKEY_FORMAT_OPAQUE)
+        || !prefix_agrees(policy, key, len, 0)) {
+        return APIKEY_FORMAT_NONE;
+    }
+    for (i = 0; i < len; i++) {
+        if (key[i] < 0x21 || key[i] > 0x7e) {
+            return APIKEY_FORMAT_NONE;
+        }
+    }
+    return APIKEY_FORMAT_OPAQUE;
+}
+
+static void check_characters(char check[APIKEY_CHECK_LEN],
+                             const unsigned char digest[APIKEY_DIGEST_LEN])
+{
+    apr_uint32_t bits = (apr_uint32_t)digest[0] << 24
+                        | (apr_uint32_t)digest[1] << 16
+                        | (apr_uint32_t)digest[2] << 8 | digest[3];
+    int i;
+
+    for (i = APIKEY_CHECK_LEN - 1; i >= 0; i--) {
+        check[i] = base62[bits % 62];
+        bits /= 62;
+    }
+}
+
+/**
+ * As apikey_key_checked_by(), and the digest of the secret found.
+ * @param by  out: the secret's index, or -1
+ * @param key has the form of a base62 key
+ * @return APR_EGENERAL if OpenSSL refuses; then @a by is -1
+ */
+static apr_status_t find_signer(int *by,
+                                unsigned char digest[APIKEY_DIGEST_LEN],
+                                const apikey_ring_t *ring,
+                                const char *key, apr_size_t len)
+{
+    apr_size_t body = len - APIKEY_CHECK_LEN;
+    char check[APIKEY_CHECK_LEN];
+    int i;
+
+    *by = -1;
+    for (i = 0; i < apikey_ring_count(ring) && *by < 0; i++) {
+        if (apikey_ring_sign(digest, ring, i, key, body) != APR_SUCCESS) {
+            return APR_EGENERAL;
+        }
+        check_characters(check, digest);
+        if (apikey_equal(check, key + body, APIKEY_CHECK_LEN)) {
+            *by = i;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+int apikey_key_checked_by(const apikey_ring_t *ring,
+                          const char *key, apr_size_t len)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    int by = -1;
+
+    if (is_base62_key(key, len)) {
+        find_signer(&by, digest, ring, key, len);
+    }
+    apikey_wipe(digest, sizeof(digest));
+    return by;
+}
+
+static void add_candidate(apikey_candidates_t *candidates,
+                          const unsigned char digest[APIKEY_DIGEST_LEN],
+                          const char *secret_id)
+{
+    apikey_candidate_t *candidate = &candidates->at[candidates->count++];
+
+    apikey_digest_hex(candidate->hex, digest);
+    candidate->secret_id = secret_id;
+}
+
+/** The digests of a key without check characters, all signed whole. */
+static apr_status_t add_all(apikey_candidates_t *candidates,
+                            const apikey_policy_t *policy,
+                            const char *key, apr_size_t len)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    int secrets = policy->digests & APIKEY_DIGEST_HMAC
+                  ? apikey_ring_count(policy->ring) : 0;
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < secrets && rv == APR_SUCCESS; i++) {
+        rv = apikey_ring_sign(digest, policy->ring, i, key, len);
+        add_candidate(candidates, digest, apikey_ring_id(policy->ring, i));
+    }
+    if (rv == APR_SUCCESS && (policy->digests & APIKEY_DIGEST_SHA256)) {
+        rv = apikey_digest_sha256(digest, key, len);
+        add_candidate(candidates, digest, NULL);
+    }
+    return rv;
+}
+
+apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
+                                   const apikey_policy_t *policy,
+                                   const char *key, apr_size_t len)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    apikey_format_e shape = apikey_key_shape(policy, key, len);
+    apr_status_t rv = APR_SUCCESS;
+    int by = -1;
+
+    candidates->count = 0;
+    if (shape == APIKEY_FORMAT_BASE62
+        && (policy->digests & APIKEY_DIGEST_HMAC)) {
+        rv = find_signer(&by, digest, policy->ring, key, len);
+    }
+    if (rv == APR_SUCCESS && by >= 0) {
+        add_candidate(candidates, digest, apikey_ring_id(policy->ring, by));
+    }
+    else if (rv == APR_SUCCESS && shape != APIKEY_FORMAT_NONE
+             && (shape != APIKEY_FORMAT_BASE62
+                 || (policy->formats & APIKEY_FORMAT_OPAQUE))) {
+        rv = add_all(candidates, policy, key, len);
+    }
+    if (rv != APR_SUCCESS) {
+        candidates->count = 0;
+    }
+    return rv;
+}
+
+/** Random base62 without bias: of a byte's 256 values the 8 above 4 * 62 are
+ * thrown away. */
+static apr_status_t random_base62(char *out, apr_size_t len)
+{
+    unsigned char bytes[64];
+    apr_size_t i;
+
+    while (len > 0) {
+        if (RAND_priv_bytes(bytes, sizeof(bytes)) != 1) {
+            return APR_EGENERAL;
+        }
+        for (i = 0; i < sizeof(bytes) && len > 0; i++) {
+            if (bytes[i] < 4 * 62) {
+                *out++ = base62[bytes[i] % 62];
+                len--;
+            }
+        }
+    }
+    apikey_wipe(bytes, sizeof(bytes));
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1])
+{
+    id[APIKEY_ID_LEN] = '\0';
+    return random_base62(id, APIKEY_ID_LEN);
+}
+
+static apr_status_t random_hex(char hex[APIKEY_DIGEST_HEX + 1])
+{
+    unsigned char bytes[APIKEY_DIGEST_LEN];
+
+    if (RAND_priv_bytes(bytes, sizeof(bytes)) != 1) {
+        return APR_EGENERAL;
+    }
+    apikey_digest_hex(hex, bytes);
+    apikey_wipe(bytes, sizeof(bytes));
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
+                             const char *prefix, const apikey_ring_t *ring,
+                             apr_pool_t *pool)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    apr_size_t start = strlen(prefix) + 1, signed_len;
+    apr_status_t rv;
+
+    if (format != APIKEY_FORMAT_BASE62 && format != APIKEY_FORMAT_HEX64) {
+        return APR_EINVAL;
+    }
+    fresh->key = apr_pcalloc(pool, start + HEX64_TAIL + 1);
+    memcpy(fresh->key, prefix, start - 1);
+    fresh->key[start - 1] = '_';
+    if (format == APIKEY_FORMAT_BASE62) {
+        signed_len = start + APIKEY_RANDOM_LEN;
+        rv = random_base62(fresh->key + start, APIKEY_RANDOM_LEN);
+    }
+    else {
+        signed_len = start + HEX64_TAIL;
+        rv = random_hex(fresh->key + start);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apikey_ring_sign(digest, ring, 0, fresh->key, signed_len);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apikey_id_make(fresh->id);
+    }
+    if (rv != APR_SUCCESS) {
+        apikey_wipe(fresh->key, start + HEX64_TAIL);
+        return rv;
+    }
+    if (format == APIKEY_FORMAT_BASE62) {
+        check_characters(fresh->key + signed_len, digest);
+    }
+    apikey_digest_hex(fresh->digest, digest);
+    fresh->secret_id = apikey_ring_id(ring, 0);
+    fresh->hint = apikey_key_hint(fresh->key, strlen(fresh->key), pool);
+    return APR_SUCCESS;
+}
+
+char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool)
+{
+    apr_size_t prefix_len = is_base62_key(key, len) ? len - BASE62_TAIL
+                            : is_hex64_key(key, len) ? len - HEX64_TAIL : 0;
+    apr_size_t tail = APIKEY_HINT_TAIL;
+
+    /* An imported key may be short, and its prefix cannot be told from its
+     * secret part: at least four fifths of it stay unknown. */
+    if (len < 5 * tail) {
+        tail = 0;
+    }
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, key, prefix_len), "...",
+                       apr_pstrmemdup(pool, key + len - tail, tail), NULL);
+}

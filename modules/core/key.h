@@ -1,0 +1,152 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file key.h
+ * @brief What a key looks like, how one is made, and which digests it may be
+ *        stored under.
+ *
+ *   base62  PREFIX_ + 43 random base62 + 6 check characters
+ *   hex64   PREFIX_ + 64 lower-case hex characters
+ *   opaque  anything printable without blanks (imported keys)
+ *
+ * The check characters are the first 32 bits (big-endian) of the HMAC-SHA256
+ * of all that stands before them, in base62, padded to six with '0'.
+ * Nothing here logs; nothing keeps a key.  Any thread may call.
+ */
+#ifndef APIKEY_KEY_H
+#define APIKEY_KEY_H
+
+#include <apr_pools.h>
+
+#include "digest.h"
+#include "ring.h"
+
+#define APIKEY_KEY_MAX 512          /**< longest credential looked at, bytes */
+#define APIKEY_PREFIX_MAX 32        /**< characters of a prefix */
+#define APIKEY_PREFIX_DEFAULT "ak"
+#define APIKEY_RANDOM_LEN 43        /**< 43 base62 characters > 256 bits */
+#define APIKEY_CHECK_LEN 6
+#define APIKEY_ID_LEN 12            /**< base62 characters of a key id */
+#define APIKEY_HINT_TAIL 4          /**< last characters shown in a hint */
+
+/** Shapes; flags, so that a server can accept several. */
+typedef enum {
+    APIKEY_FORMAT_NONE = 0,
+    APIKEY_FORMAT_BASE62 = 1,
+    APIKEY_FORMAT_HEX64 = 2,
+    APIKEY_FORMAT_OPAQUE = 4
+} apikey_format_e;
+
+/** How a key may be digested; flags. */
+typedef enum {
+    APIKEY_DIGEST_HMAC = 1,         /**< HMAC-SHA256 by a secret of the ring */
+    APIKEY_DIGEST_SHA256 = 2        /**< plain SHA-256: imported keys only */
+} apikey_digest_e;
+
+/** What a server accepts; filled from its configuration at start-up. */
+typedef struct apikey_policy_t {
+    unsigned int formats;           /**< apikey_format_e flags, not 0 */
+    unsigned int digests;           /**< apikey_digest_e flags, not 0 */
+    const char *prefix;             /**< NULL: any */
+    apr_size_t prefix_len;
+    const apikey_ring_t *ring;
+} apikey_policy_t;
+
+/** A digest that a presented key may be stored under. */
+typedef struct apikey_candidate_t {
+    char hex[APIKEY_DIGEST_HEX + 1];
+    const char *secret_id;          /**< lives as the ring; NULL for SHA-256 */
+} apikey_candidate_t;
+
+typedef struct apikey_candidates_t {
+    int count;
+    apikey_candidate_t at[APIKEY_RING_MAX + 1];
+} apikey_candidates_t;
+
+/** A key just made.  Wipe @a key when it has been shown. */
+typedef struct apikey_fresh_t {
+    char *key;                      /**< the secret string */
+    char *hint;                     /**< prefix and last characters */
+    char id[APIKEY_ID_LEN + 1];
+    char digest[APIKEY_DIGEST_HEX + 1];
+    const char *secret_id;          /**< lives as the ring */
+} apikey_fresh_t;
+
+/** APIKEY_FORMAT_NONE if @a name is none of base62, hex64, opaque. */
+apikey_format_e apikey_format_from_name(const char *name);
+const char *apikey_format_name(apikey_format_e format);
+
+/**
+ * NULL if @a prefix may stand before keys (1 to APIKEY_PREFIX_MAX characters
+ * of [0-9A-Za-z_-], first and last a letter or digit); else what is wrong, a
+ * static sentence fragment.
+ */
+const char *apikey_prefix_fault(const char *prefix);
+
+/**
+ * The shape of a credential under @a policy: prefix and form alone, no
+ * digest.  APIKEY_FORMAT_NONE: the credential is foreign to this server
+ * (empty, longer than APIKEY_KEY_MAX and bytes outside %x21-7E included).
+ * Where several shapes fit, base62 goes before hex64 before opaque.
+ * @param key need not end with NUL
+ */
+apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
+                                 const char *key, apr_size_t len);
+
+/**
+ * Which secret of the ring made this base62 key, whatever its prefix: the
+ * index, or -1 if its check characters are not right under any.  Costs one
+ * HMAC a secret where the form fits, none where it does not.
+ */
+int apikey_key_checked_by(const apikey_ring_t *ring,
+                          const char *key, apr_size_t len);
+
+/**
+ * The digests to look a credential up by, in the order to try them; count 0
+ * means: refuse it unseen (wrong shape, prefix or check characters).
+ * base62 with a right check (and HMAC in the policy's digests): the one
+ * digest of the secret that signed it.
+ * hex64, opaque (and, where opaque is accepted, base62 with a wrong check):
+ * one a secret, and SHA-256 if the policy accepts it.
+ */
+apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
+                                   const apikey_policy_t *policy,
+                                   const char *key, apr_size_t len);
+
+/**
+ * Makes a key of @a format from the CSPRNG, signed by the ring's first
+ * secret.  APR_EINVAL for opaque, which can only be imported.
+ * @param prefix checked with apikey_prefix_fault() by the caller
+ */
+apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
+                             const char *prefix, const apikey_ring_t *ring,
+                             apr_pool_t *pool);
+
+/** A hint for @a key: its prefix (none for opaque ones, where it cannot be
+ * told from the secret part), "..." and its last characters (none if it is
+ * shorter than 20), never more than that. */
+char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool);
+
+/** A random key id (base62, without bias) and a final NUL. */
+apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
+
+/**
+ * Finds the next key of this server in text that may be logged (a query
+ * string, a Referer): a value with right check characters whatever its
+ * prefix, or a hex64 one if the policy accepts hex64 with a prefix.  Looks
+ * through percent-encoding, up to three layers of it (a URL in a query of a
+ * URL in a query), in a time linear in @a len.  The key may stand anywhere in
+ * a value, between characters that no prefix has.
+ * @param start,end out: the bytes of the raw text to mask: the whole value
+ *        between '=', '&', ';', '?', '#', a blank, a NUL and the ends
+ * @param from  where to begin; go on at @a end
+ * @param tries how many candidates may still be tried (each costs an HMAC a
+ *        secret); counted down; hex64 costs nothing and does not count
+ * @return non-zero if one was found
+ */
+int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
+                       const apikey_policy_t *policy,
+                       const char *text, apr_size_t len,
+                       apr_size_t from, int *tries);
+
+#endif

@@ -1,0 +1,337 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "ring.h"
+
+#include <string.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base64.h"
+
+#define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
+#define FILE_MAX (64 * 1024)        /* far more than 16 lines need */
+
+/* Enough characters for the longest secret, and a few to see it is longer. */
+#define BASE64_MAX (APIKEY_SECRET_MAX / 3 * 4 + 8)
+
+/**
+ * The secret itself is not kept: each context has absorbed one of HMAC's two
+ * padded keys and is only ever copied from, which any thread may do.
+ */
+typedef struct secret_t {
+    char id[APIKEY_SECRET_ID_MAX + 1];
+    EVP_MD_CTX *inner;
+    EVP_MD_CTX *outer;
+} secret_t;
+
+struct apikey_ring_t {
+    int count;
+    secret_t secret[APIKEY_RING_MAX];
+};
+
+static apr_status_t ring_destroy(void *data)
+{
+    apikey_ring_t *ring = data;
+    int i;
+
+    /* OpenSSL wipes a digest's state when it frees it. */
+    for (i = 0; i < APIKEY_RING_MAX; i++) {
+        EVP_MD_CTX_free(ring->secret[i].inner);
+        EVP_MD_CTX_free(ring->secret[i].outer);
+    }
+    apikey_wipe(ring, sizeof(*ring));
+    return APR_SUCCESS;
+}
+
+static EVP_MD_CTX *absorb_pad(const unsigned char key[BLOCK_LEN],
+                              unsigned char pad)
+{
+    unsigned char block[BLOCK_LEN];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int i;
+
+    for (i = 0; i < BLOCK_LEN; i++) {
+        block[i] = key[i] ^ pad;
+    }
+    if (context && (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1
+                    || EVP_DigestUpdate(context, block, BLOCK_LEN) != 1)) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
+    }
+    apikey_wipe(block, sizeof(block));
+    return context;
+}
+
+static apr_status_t secret_prepare(secret_t *secret,
+                                   const unsigned char *bytes, apr_size_t len)
+{
+    unsigned char key[BLOCK_LEN] = { 0 };
+    apr_status_t rv = APR_SUCCESS;
+
+    if (len <= BLOCK_LEN) {
+        memcpy(key, bytes, len);
+    }
+    else {
+        rv = apikey_digest_sha256(key, bytes, len);
+    }
+    if (rv == APR_SUCCESS) {
+        secret->inner = absorb_pad(key, 0x36);
+        secret->outer = absorb_pad(key, 0x5c);
+        rv = secret->inner && secret->outer ? APR_SUCCESS : APR_EGENERAL;
+    }
+    apikey_wipe(key, sizeof(key));
+    return rv;
+}
+
+static int id_is_good(const char *id, apr_size_t len)
+{
+    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz_.-";
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!id[i] || !strchr(allowed, id[i])) {
+            return 0;
+        }
+    }
+    return len > 0 && len <= APIKEY_SECRET_ID_MAX;
+}
+
+static int id_is_known(const apikey_ring_t *ring, const char *id)
+{
+    int i;
+
+    for (i = 0; i < ring->count; i++) {
+        if (strcmp(ring->secret[i].id, id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** Adds "ID BASE64"; NULL, or what is wrong and what to do. */
+static const char *ring_add(apikey_ring_t *ring, const char *id,
+                            apr_size_t id_len, const char *base64,
+                            apr_size_t base64_len)
+{
+    unsigned char bytes[APIKEY_BASE64_ROOM(BASE64_MAX)];
+    secret_t *secret;
+    apr_status_t rv = APR_EINVAL;
+    apr_size_t len = 0;
+
+    if (!id_is_good(id, id_len) || base64_len == 0) {
+        return "is not \"ID BASE64\", where ID is 1 to 32 characters of "
+               "[0-9A-Za-z_.-]; make a line with 'htapikey secret'";
+    }
+    if (ring->count == APIKEY_RING_MAX) {
+        return "is one secret more than the 16 that a file may have; remove "
+               "those that no key needs ('htapikey doctor' counts)";
+    }
+    secret = &ring->secret[ring->count];
+    memcpy(secret->id, id, id_len);
+    secret->id[id_len] = '\0';
+    if (id_is_known(ring, secret->id)) {
+        return "repeats the id of a line before it; give every secret its "
+               "own id and never change the id of one in use";
+    }
+    if (base64_len <= BASE64_MAX) {
+        rv = apikey_base64_decode(bytes, &len, base64, base64_len);
+    }
+    if (rv != APR_SUCCESS || len < APIKEY_SECRET_MIN
+        || len > APIKEY_SECRET_MAX) {
+        apikey_wipe(bytes, sizeof(bytes));
+        return "does not hold 32 to 128 bytes in base64 behind its id; "
+               "restore the line, or make one with 'htapikey secret'";
+    }
+    rv = secret_prepare(secret, bytes, len);
+    apikey_wipe(bytes, sizeof(bytes));
+    if (rv != APR_SUCCESS) {
+        return "cannot be used: OpenSSL refused to compute SHA-256; see that "
+               "its configuration allows it";
+    }
+    ring->count++;
+    return NULL;
+}
+
+static const char *parse_line(apikey_ring_t *ring, const char *line,
+                              apr_size_t len)
+{
+    const char *end = line + len, *id, *base64;
+
+    while (end > line && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    while (line < end && (*line == ' ' || *line == '\t')) {
+        line++;
+    }
+    if (line == end || *line == '#') {
+        return NULL;
+    }
+    for (id = line; line < end && *line != ' ' && *line != '\t'; line++);
+    for (base64 = line; base64 < end && (*base64 == ' ' || *base64 == '\t');
+         base64++);
+    return ring_add(ring, id, line - id, base64, end - base64);
+}
+
+apr_status_t apikey_ring_parse(apikey_ring_t **out, const char *text,
+                               apr_size_t len, apr_pool_t *pool,
+                               const char **error)
+{
+    apikey_ring_t *ring = apr_pcalloc(pool, sizeof(*ring));
+    const char *end = text + len;
+    int line = 0;
+
+    *out = NULL;
+    apr_pool_cleanup_register(pool, ring, ring_destroy,
+                              apr_pool_cleanup_null);
+    while (text < end) {
+        const char *next = memchr(text, '\n', end - text);
+        const char *stop = next ? next : end;
+        const char *fault;
+
+        line++;
+        if (stop > text && stop[-1] == '\r') {
+            stop--;
+        }
+        fault = parse_line(ring, text, stop - text);
+        if (fault) {
+            apr_pool_cleanup_run(pool, ring, ring_destroy);
+            *error = apr_psprintf(pool, "line %d %s", line, fault);
+            return APR_EINVAL;
+        }
+        text = next ? next + 1 : end;
+    }
+    if (ring->count == 0) {
+        apr_pool_cleanup_run(pool, ring, ring_destroy);
+        *error = "there is no secret in it; add a line with 'htapikey "
+                 "secret'";
+        return APR_EINVAL;
+    }
+    *out = ring;
+    return APR_SUCCESS;
+}
+
+/** What speaks against the opened file; NULL if nothing. */
+static const char *file_fault(const apr_finfo_t *info)
+{
+    if (info->filetype != APR_REG) {
+        return "it is not a regular file; name the file with the secrets";
+    }
+    if (info->protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE
+                            | APR_FPROT_WEXECUTE)) {
+        return "others than its owner and group have access to it; take it "
+               "from them with 'chmod o=', and replace the secrets if "
+               "anybody may have read them";
+    }
+    if (info->protection & APR_FPROT_GWRITE) {
+        return "its group may write it; take that away with 'chmod g-w'";
+    }
+    if (info->size > FILE_MAX) {
+        return "it is larger than 64 KiB; name the file with the secrets";
+    }
+    return NULL;
+}
+
+apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
+                              apr_pool_t *pool, const char **error)
+{
+    const apr_int32_t wanted = APR_FINFO_TYPE | APR_FINFO_PROT
+                               | APR_FINFO_SIZE;
+    const char *fault = NULL;
+    char reason[128];
+    apr_file_t *file = NULL;
+    apr_finfo_t info;
+    apr_size_t len = 0;
+    apr_status_t rv;
+    char *text = NULL;
+
+    *ring = NULL;
+    /* Not to wait for a writer where somebody put a FIFO. */
+    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY
+                       | APR_FOPEN_NONBLOCK, APR_FPROT_OS_DEFAULT, pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_info_get(&info, wanted, file);
+    }
+    if (rv == APR_SUCCESS && (fault = file_fault(&info)) == NULL) {
+        text = apr_palloc(pool, (apr_size_t)info.size + 1);
+        rv = apr_file_read_full(file, text, (apr_size_t)info.size, &len);
+        rv = APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+    }
+    if (file) {
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS) {
+        fault = apr_psprintf(pool, "it cannot be read: %s; make it with "
+                             "'htapikey secret' and let nobody but the "
+                             "server's administrator read it",
+                             apr_strerror(rv, reason, sizeof(reason)));
+    }
+    else if (fault) {
+        rv = APR_EINVAL;
+    }
+    else {
+        rv = apikey_ring_parse(ring, text, len, pool, &fault);
+    }
+    if (text) {
+        apikey_wipe(text, (apr_size_t)info.size + 1);
+    }
+    if (rv != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "The secret file %s is refused: %s.",
+                              path, fault);
+    }
+    return rv;
+}
+
+int apikey_ring_count(const apikey_ring_t *ring)
+{
+    return ring->count;
+}
+
+const char *apikey_ring_id(const apikey_ring_t *ring, int i)
+{
+    return ring->secret[i].id;
+}
+
+apr_status_t apikey_ring_sign(unsigned char digest[APIKEY_DIGEST_LEN],
+                              const apikey_ring_t *ring, int i,
+                              const void *data, apr_size_t len)
+{
+    const secret_t *secret = &ring->secret[i];
+    EVP_MD_CTX *scratch = EVP_MD_CTX_new();
+    int good = scratch
+        && EVP_MD_CTX_copy_ex(scratch, secret->inner) == 1
+        && EVP_DigestUpdate(scratch, data, len) == 1
+        && EVP_DigestFinal_ex(scratch, digest, NULL) == 1
+        && EVP_MD_CTX_copy_ex(scratch, secret->outer) == 1
+        && EVP_DigestUpdate(scratch, digest, APIKEY_DIGEST_LEN) == 1
+        && EVP_DigestFinal_ex(scratch, digest, NULL) == 1;
+
+    EVP_MD_CTX_free(scratch);
+    return good ? APR_SUCCESS : APR_EGENERAL;
+}
+
+apr_status_t apikey_ring_make_line(char **line, apr_pool_t *pool)
+{
+    unsigned char bytes[APIKEY_SECRET_MIN], tail[4];
+    char base64[(APIKEY_SECRET_MIN + 2) / 3 * 4 + 1];
+    apr_time_exp_t today;
+
+    if (RAND_priv_bytes(bytes, sizeof(bytes)) != 1
+        || RAND_bytes(tail, sizeof(tail)) != 1) {
+        return APR_EGENERAL;
+    }
+    apr_time_exp_gmt(&today, apr_time_now());
+    EVP_EncodeBlock((unsigned char *)base64, bytes, sizeof(bytes));
+    *line = apr_psprintf(pool, "%04d%02d%02d-%02x%02x%02x%02x %s",
+                         today.tm_year + 1900, today.tm_mon + 1,
+                         today.tm_mday, tail[0], tail[1], tail[2], tail[3],
+                         base64);
+    apikey_wipe(bytes, sizeof(bytes));
+    apikey_wipe(base64, sizeof(base64));
+    return APR_SUCCESS;
+}

@@ -1,0 +1,53 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file text.h
+ * @brief Which words may be stored, carried in a header and shown; and how
+ *        people write times.
+ */
+#ifndef APIKEY_TEXT_H
+#define APIKEY_TEXT_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#define APIKEY_TEXT_MAX 255     /**< bytes of a tenant or a name */
+#define APIKEY_WORD_MAX 64      /**< characters of an env or a keyspace */
+#define APIKEY_NEVER 0          /**< an expiry that does not come */
+
+/**
+ * NULL if @a text (a tenant, a name, an id) can stand in a header and in
+ * JSON: 1 to APIKEY_TEXT_MAX bytes of UTF-8 without control characters
+ * (%x00-1F, %x7F, U+0080-9F), no blank at either end; else what is wrong, a
+ * static sentence fragment ("has a control character").  Checked when a key
+ * is made, and again when one is read: people type into databases.
+ */
+const char *apikey_text_fault(const char *text);
+
+/** NULL if @a word (an env, a keyspace) is 1 to APIKEY_WORD_MAX characters of
+ * [0-9A-Za-z._-]; else what is wrong, a static sentence fragment. */
+const char *apikey_word_fault(const char *word);
+
+/**
+ * Reads a duration: digits and one of s m h d w (or y: 365 d); no sign, no
+ * blank, no overflow.
+ * @param seconds set on success
+ * @return APR_EINVAL if it is none
+ */
+apr_status_t apikey_duration_parse(apr_int64_t *seconds, const char *text);
+
+/**
+ * Reads an expiry: "never", a duration from @a now, or a date
+ * (YYYY-MM-DD: its end is not meant, its midnight UTC is; or
+ * YYYY-MM-DDTHH:MM:SSZ, RFC 3339 in UTC).  A date may lie before @a now.
+ * @param expires set on success: epoch seconds or APIKEY_NEVER
+ * @return APR_EINVAL if it is none, or later than the year 9999
+ */
+apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
+                                 apr_int64_t now);
+
+/** Epoch seconds as RFC 3339 in UTC; a number outside the years 1970 to 9999
+ * (somebody stored milliseconds) as the number it is. */
+char *apikey_time_format(apr_int64_t epoch, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,133 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The state of a client's request and the decisions taken on its way. */
+
+#include <http_core.h>
+
+#include "request.h"
+
+static request_rec *parent(const request_rec *r)
+{
+    return r->prev ? r->prev : r->main;
+}
+
+apikey_request_t *apikey_request_get(request_rec *r)
+{
+    apikey_request_t *state;
+
+    for (; r; r = parent(r)) {
+        state = ap_get_module_config(r->request_config, &apikey_module);
+        if (state) {
+            return state;
+        }
+    }
+    return NULL;
+}
+
+apikey_request_t *apikey_request_make(request_rec *r)
+{
+    apikey_request_t *state = apikey_request_get(r);
+
+    if (!state) {
+        while (parent(r)) {
+            r = parent(r);
+        }
+        state = apr_pcalloc(r->pool, sizeof(*state));
+        state->decisions = apr_array_make(r->pool, 2,
+                                          sizeof(apikey_decision_t *));
+        ap_set_module_config(r->request_config, &apikey_module, state);
+    }
+    return state;
+}
+
+int apikey_area(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return type && !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE);
+}
+
+/* The memory of a sub-request, and of configurations merged for it, serves
+ * the next one: its decision must not be found under those addresses. */
+static apr_status_t forget(void *data)
+{
+    apikey_decision_t *decision = data;
+
+    decision->r = NULL;
+    decision->per_dir_config = NULL;
+    return APR_SUCCESS;
+}
+
+apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
+                                 apikey_record_t *record)
+{
+    apikey_request_t *state = apikey_request_make(r);
+    apr_pool_t *pool = state->decisions->pool;
+    apikey_decision_t *decision = apr_pcalloc(pool, sizeof(*decision));
+
+    decision->r = r;
+    decision->per_dir_config = r->per_dir_config;
+    decision->reason = reason;
+    decision->record = record;
+    APR_ARRAY_PUSH(state->decisions, apikey_decision_t *) = decision;
+    if (r->pool != pool) {
+        apr_pool_cleanup_register(r->pool, decision, forget,
+                                  apr_pool_cleanup_null);
+    }
+    return decision;
+}
+
+/* The newest decision of @a r (any, where NULL) under @a config (likewise).
+ * A request_rec may be decided twice: a fast redirect changes its area. */
+static apikey_decision_t *newest(const apikey_request_t *state,
+                                 const request_rec *r,
+                                 const ap_conf_vector_t *config)
+{
+    int i;
+
+    for (i = state->decisions->nelts - 1; i >= 0; i--) {
+        apikey_decision_t *decision =
+            APR_ARRAY_IDX(state->decisions, i, apikey_decision_t *);
+
+        if ((!r || decision->r == r)
+            && (!config || decision->per_dir_config == config)) {
+            return decision;
+        }
+    }
+    return NULL;
+}
+
+apikey_decision_t *apikey_decision_own(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+    apikey_decision_t *decision;
+
+    if (!state) {
+        return NULL;
+    }
+    decision = newest(state, r, r->per_dir_config);
+    return decision ? decision : newest(state, NULL, r->per_dir_config);
+}
+
+apikey_decision_t *apikey_decision(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+    apikey_decision_t *found, *decision;
+    request_rec *ancestor;
+
+    if (!state || !state->decisions->nelts) {
+        return NULL;
+    }
+    found = apikey_decision_own(r);
+    for (ancestor = r; ancestor; ancestor = parent(ancestor)) {
+        decision = newest(state, ancestor, NULL);
+        if (!decision) {
+            continue;
+        }
+        if (!found || (decision->reason != APIKEY_GRANTED
+                       && found->reason == APIKEY_GRANTED)) {
+            found = decision;
+        }
+    }
+    return found;
+}

@@ -1,0 +1,91 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file request.h
+ * @brief What we know of a request: the credentials that were taken out of
+ *        it, and what was decided.
+ *
+ * A client's request may become many request_recs: internal redirects
+ * (r->prev), sub-requests (r->main), fast redirects (a sub-request's
+ * configuration put into its parent).  All of them share one
+ * apikey_request_t, which lives in the first one's pool and belongs, like
+ * request_recs do, to one thread at a time.
+ */
+#ifndef APIKEY_REQUEST_H
+#define APIKEY_REQUEST_H
+
+#include "../config/config.h"
+#include "../core/record.h"
+#include "../core/verdict.h"
+
+/** A header that was taken out of the request. */
+typedef struct apikey_taken_t {
+    const char *header;         /**< its name, as configured */
+    const char *value;          /**< as the client sent it */
+    int foreign;                /**< not ours; APIKEY_UNSET: not yet known */
+    int accepted;               /**< carries the key that was accepted */
+} apikey_taken_t;
+
+/** A credential found in a taken header. */
+typedef struct apikey_presented_t {
+    const apikey_source_t *source;
+    apikey_taken_t *taken;
+    const char *key;            /**< points into taken->value or the pool */
+    apr_size_t key_len;
+    int repeated;               /**< a comma: the header came twice */
+    int ours;                   /**< has this server's shape and prefix */
+} apikey_presented_t;
+
+/** What check_authz is about, while httpd's own chain runs inside of it. */
+typedef enum {
+    APIKEY_CHECKING_NOT = 0,
+    APIKEY_CHECKING,            /**< to know the status */
+    APIKEY_CHECKING_ALL         /**< once more, to know all that failed */
+} apikey_checking_e;
+
+/** What was decided for one request_rec under one configuration. */
+typedef struct apikey_decision_t {
+    const request_rec *r;
+    const ap_conf_vector_t *per_dir_config;
+    apikey_reason_e reason;
+    apikey_record_t *record;    /**< NULL where no key was found */
+    const char *wanted_scope;   /**< for the challenge, with APIKEY_SCOPE */
+    unsigned int failed;        /**< bits of reasons that a Require gave */
+    apikey_checking_e checking;
+} apikey_decision_t;
+
+typedef struct apikey_request_t {
+    apr_array_header_t *taken;      /**< apikey_taken_t *; NULL: none */
+    apr_array_header_t *presented;  /**< apikey_presented_t; NULL likewise */
+    apr_array_header_t *decisions;  /**< apikey_decision_t *, oldest first */
+    const apikey_presented_t *looked_up;    /**< whose record follows */
+    apikey_record_t *record;        /**< NULL: unknown */
+    const request_rec *authorized;  /**< the last to pass authorization */
+    int guarded;                /**< one of its areas is ours */
+    int exposed;                /**< the query string carried a key */
+} apikey_request_t;
+
+/** The state that @a r shares with its ancestors, or NULL. */
+apikey_request_t *apikey_request_get(request_rec *r);
+
+/** As apikey_request_get(), made where there is none. */
+apikey_request_t *apikey_request_make(request_rec *r);
+
+/** Whether @a r is in an area of AuthType ApiKey. */
+int apikey_area(request_rec *r);
+
+/** Notes what was decided for @a r; lives as long as the request. */
+apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
+                                 apikey_record_t *record);
+
+/** The decision for @a r itself under its present configuration: its own, or
+ * the one that httpd's skipping of equal configurations and its fast
+ * redirects make its own. NULL: none. */
+apikey_decision_t *apikey_decision_own(request_rec *r);
+
+/** The decision that says who the client is here: @a r's own, else the
+ * nearest of its ancestors'. NULL: nobody was asked. Once one of the
+ * ancestors refused, nothing later grants: the decision is that refusal. */
+apikey_decision_t *apikey_decision(request_rec *r);
+
+#endif

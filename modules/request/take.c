@@ -1,0 +1,255 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Credentials out of the request, and foreign ones back into it. */
+
+#include <apr_strings.h>
+
+#include "../core/credential.h"
+#include "take.h"
+
+#define MASK "***"
+#define TRIES 8                 /* candidates in a query or a header */
+
+static void present(apikey_request_t *state, const apikey_policy_t *policy,
+                    const apikey_source_t *source, apikey_taken_t *taken,
+                    const apikey_credential_t *credential)
+{
+    apikey_presented_t *one = &APR_ARRAY_PUSH(state->presented,
+                                              apikey_presented_t);
+
+    memset(one, 0, sizeof(*one));
+    one->source = source;
+    one->taken = taken;
+    one->key = credential->token;
+    one->key_len = credential->token_len;
+    one->repeated = credential->repeated;
+    one->ours = !credential->repeated
+                && (!credential->password || !*credential->password)
+                && apikey_key_shape(policy, one->key, one->key_len)
+                       != APIKEY_FORMAT_NONE;
+}
+
+/* Whether a source takes its key from this Authorization value, or from a
+ * header of its own; says what the key is. */
+static int reads(const apikey_source_t *source, const char *value,
+                 apikey_credential_t *credential, apr_pool_t *pool)
+{
+    static const apikey_scheme_e schemes[] = {
+        APIKEY_SCHEME_OTHER, APIKEY_SCHEME_BEARER, APIKEY_SCHEME_BASIC
+    };
+
+    if (source->from == APIKEY_FROM_HEADER) {
+        memset(credential, 0, sizeof(*credential));
+        credential->token = value;
+        credential->token_len = strlen(value);
+        credential->repeated = strchr(value, ',') != NULL;
+        return 1;
+    }
+    apikey_credential_parse(credential, value, pool);
+    return credential->scheme == schemes[source->from];
+}
+
+static void take_headers(request_rec *r, apikey_request_t *state,
+                         const apikey_server_t *conf)
+{
+    int i;
+
+    for (i = 0; i < conf->from->nelts; i++) {
+        const apikey_source_t *source =
+            &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
+        apikey_credential_t credential;
+        apikey_taken_t *taken;
+        /* All of them, should a module before us have added one. */
+        const char *value = apr_table_getm(r->pool, r->headers_in,
+                                           source->header);
+
+        if (!value || !reads(source, value, &credential, r->pool)) {
+            continue;
+        }
+        if (!state->taken) {
+            state->taken = apr_array_make(r->pool, 2,
+                                          sizeof(apikey_taken_t *));
+            state->presented = apr_array_make(r->pool, 2,
+                                              sizeof(apikey_presented_t));
+        }
+        taken = apr_pcalloc(r->pool, sizeof(*taken));
+        taken->header = source->header;
+        taken->value = value;
+        taken->foreign = APIKEY_UNSET;
+        APR_ARRAY_PUSH(state->taken, apikey_taken_t *) = taken;
+        apr_table_unset(r->headers_in, source->header);
+        present(state, &conf->policy, source, taken, &credential);
+    }
+}
+
+static int ours_or_checked(const apikey_policy_t *policy, const char *text,
+                           apr_size_t len)
+{
+    return apikey_key_shape(policy, text, len) != APIKEY_FORMAT_NONE
+           || apikey_key_checked_by(policy->ring, text, len) >= 0;
+}
+
+/* Every word in it is looked at: a list of two keys, a key behind another
+ * scheme. Where there are more than we care to try, it is not foreign. */
+static int holds_ours(const apikey_policy_t *policy, const char *text)
+{
+    static const char between[] = ", \t:;=\"";
+    int tries = TRIES;
+
+    while (*text) {
+        apr_size_t len;
+
+        text += strspn(text, between);
+        len = strcspn(text, between);
+        if (len && (--tries < 0 || ours_or_checked(policy, text, len))) {
+            return 1;
+        }
+        text += len;
+    }
+    return 0;
+}
+
+/* A Basic value hides its words from holds_ours(); either half may be a key
+ * that somebody typed into the wrong field. */
+static int basic_holds_ours(const apikey_policy_t *policy, const char *value,
+                            apr_pool_t *pool)
+{
+    apikey_credential_t basic;
+
+    apikey_credential_parse(&basic, value, pool);
+    return ours_or_checked(policy, basic.token, basic.token_len)
+           || (basic.password
+               && ours_or_checked(policy, basic.password,
+                                  strlen(basic.password)));
+}
+
+/* Asked only where somebody wants it back: an HMAC a secret is not spent on
+ * the way of a key. */
+static int foreign(request_rec *r, const apikey_request_t *state,
+                   apikey_taken_t *taken)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
+    int i;
+
+    for (i = 0; taken->foreign == APIKEY_UNSET
+                && i < state->presented->nelts; i++) {
+        const apikey_presented_t *one =
+            &APR_ARRAY_IDX(state->presented, i, apikey_presented_t);
+
+        if (one->taken == taken) {
+            taken->foreign =
+                !one->ours
+                && !(one->source->from == APIKEY_FROM_BASIC
+                         ? basic_holds_ours(policy, taken->value, r->pool)
+                         : holds_ours(policy, taken->value));
+        }
+    }
+    return taken->foreign;
+}
+
+static void mask_query(request_rec *r, apikey_request_t *state,
+                       const apikey_policy_t *policy)
+{
+    apr_size_t len = strlen(r->args), start, end = 0, from = 0;
+    const char *query = "";
+    char *rest;
+    int tries = TRIES;
+
+    while (apikey_key_exposed(&start, &end, policy, r->args, len, from,
+                              &tries)) {
+        state->exposed = 1;
+        query = apr_pstrcat(r->pool, query,
+                            apr_pstrmemdup(r->pool, r->args + from,
+                                           start - from), MASK, NULL);
+        from = end;
+    }
+    if (!state->exposed) {
+        return;
+    }
+    query = apr_pstrcat(r->pool, query, r->args + from, NULL);
+    rest = strchr(r->the_request, '?');
+    if (rest && !strncmp(rest + 1, r->args, len)) {
+        *rest = '\0';
+        r->the_request = apr_pstrcat(r->pool, r->the_request, "?", query,
+                                     rest + 1 + len, NULL);
+    }
+    else {
+        r->the_request = apr_pstrcat(r->pool, r->method, " " MASK " ",
+                                     r->protocol, NULL);
+    }
+    r->args = r->parsed_uri.query = (char *)query;
+    r->unparsed_uri = apr_uri_unparse(r->pool, &r->parsed_uri, 0);
+}
+
+/* An internal redirect has the headers of the request before it, in which
+ * the last fixup may have put a key for the application. */
+static void withhold(request_rec *r, const apikey_request_t *state)
+{
+    int i;
+
+    for (i = 0; state->taken && i < state->taken->nelts; i++) {
+        const apikey_taken_t *taken =
+            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
+        const char *value = apr_table_get(r->headers_in, taken->header);
+
+        if (value && !strcmp(value, taken->value)) {
+            apr_table_unset(r->headers_in, taken->header);
+        }
+    }
+}
+
+int apikey_take(request_rec *r)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    apikey_request_t *state = apikey_request_get(r);
+
+    if (state) {
+        withhold(r, state);
+    }
+    else if (conf->policy.ring) {
+        state = apikey_request_make(r);
+        take_headers(r, state, conf);
+        if (r->args) {
+            mask_query(r, state, &conf->policy);
+        }
+    }
+    return DECLINED;
+}
+
+int apikey_put_back(request_rec *r)
+{
+    apikey_request_t *state = apikey_request_get(r);
+
+    if (apikey_area(r)) {
+        if (state) {
+            state->guarded = 1;
+        }
+    }
+    else if (state) {
+        apikey_settle_headers(r, 0);
+    }
+    return DECLINED;
+}
+
+void apikey_settle_headers(request_rec *r, int granted)
+{
+    apikey_request_t *state = apikey_request_get(r);
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    int open = granted || !apikey_area(r);
+    int i;
+
+    for (i = 0; state && state->taken && i < state->taken->nelts; i++) {
+        apikey_taken_t *taken =
+            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
+        const char *present = apr_table_get(r->headers_in, taken->header);
+        int wanted = taken->accepted ? granted && conf->pass_key == 1
+                                     : open && foreign(r, state, taken);
+
+        if (wanted && !present) {
+            apr_table_setn(r->headers_in, taken->header, taken->value);
+        }
+        else if (!wanted && present && !strcmp(present, taken->value)) {
+            apr_table_unset(r->headers_in, taken->header);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file take.h
+ * @brief Credentials: taken out of the request before anybody else sees it,
+ *        and given back where they are not ours.
+ */
+#ifndef APIKEY_TAKE_H
+#define APIKEY_TAKE_H
+
+#include "request.h"
+
+/**
+ * post_read_request, ahead of every module: moves the credentials from the
+ * headers into the request's state and masks keys in the query string.  From
+ * here on no log, variable or expression can hold a key.
+ */
+int apikey_take(request_rec *r);
+
+/**
+ * header_parser: outside of our areas, foreign credentials (an application's
+ * own X-API-Key or Bearer token, Basic for mod_auth_basic) stand in the
+ * request again.
+ */
+int apikey_put_back(request_rec *r);
+
+/**
+ * The last fixup: what the application is to see of the taken headers.  The
+ * foreign ones beside an accepted key, the accepted key itself if the server
+ * passes it on, nothing else.
+ * @param granted whether this request is, by a key
+ */
+void apikey_settle_headers(request_rec *r, int granted);
+
+#endif

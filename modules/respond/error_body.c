@@ -1,0 +1,210 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What a refused client reads. httpd writes its own page, as for every
+ * error; a filter puts our body in its place, so that HEAD, HTTP/2 and
+ * whatever else httpd does with an error stays as it is. */
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <mod_core.h>
+#include <util_filter.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "error_body.h"
+#include "export.h"
+
+#define PROBLEM_TYPE "application/problem+json"
+#define UNIQUE_ID_MAX 64
+
+typedef struct {
+    const char *type;
+    const char *text;
+} body_t;
+
+static ap_filter_rec_t *body_filter;
+static ap_filter_rec_t *private_filter;
+
+/* mod_unique_id's, if nobody put something else in its place. */
+static const char *request_id(request_rec *r)
+{
+    const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
+    int i;
+
+    for (i = 0; id && id[i]; i++) {
+        if ((!apr_isalnum(id[i]) && !strchr("@_-", id[i]))
+            || i == UNIQUE_ID_MAX) {
+            return "";
+        }
+    }
+    return id ? id : "";
+}
+
+static const char *variable(request_rec *r, const apikey_reason_t *reason,
+                            const char *name, apr_size_t len)
+{
+    if (!strncmp(name, "reason", len)) {
+        return reason->code;
+    }
+    if (!strncmp(name, "message", len)) {
+        return reason->message;
+    }
+    if (!strncmp(name, "status", len)) {
+        return apr_itoa(r->pool, reason->status);
+    }
+    return request_id(r);
+}
+
+/* The four variables were checked when the directive was read. */
+static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
+                           const char *text)
+{
+    const char *out = "", *from;
+
+    for (from = strstr(text, "%{"); from; from = strstr(text, "%{")) {
+        apr_size_t len = strcspn(from + 2, "}");
+
+        out = apr_pstrcat(r->pool, out,
+                          apr_pstrmemdup(r->pool, text, from - text),
+                          variable(r, reason, from + 2, len), NULL);
+        text = from + 2 + len + 1;
+    }
+    return apr_pstrcat(r->pool, out, text, NULL);
+}
+
+/* All of it comes from the table of reasons: nothing needs escaping. */
+static const char *problem(request_rec *r, const apikey_reason_t *reason)
+{
+    return apr_psprintf(r->pool, "{\"type\":\"about:blank\",\"title\":\"%s\","
+                        "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
+                        reason->title, reason->status, reason->message,
+                        reason->code);
+}
+
+static body_t *choose(request_rec *r, const apikey_reason_t *reason)
+{
+    const apikey_dir_t *dir = apikey_dir_conf(r);
+    body_t *body = apr_pcalloc(r->pool, sizeof(*body));
+    int i;
+
+    for (i = 0; dir->bodies && i < dir->bodies->nelts; i++) {
+        const apikey_body_t *own =
+            &APR_ARRAY_IDX(dir->bodies, i, apikey_body_t);
+
+        if (own->status == reason->status) {
+            body->type = own->type;
+            body->text = fill_in(r, reason, own->text);
+            return body;
+        }
+    }
+    if (dir->errors == APIKEY_ERRORS_NONE) {
+        return NULL;
+    }
+    body->type = PROBLEM_TYPE;
+    body->text = problem(r, reason);
+    return body;
+}
+
+static apr_status_t write_body(ap_filter_t *f, apr_bucket_brigade *in)
+{
+    const body_t *body = f->ctx;
+    request_rec *r = f->r;
+    apr_bucket *bucket = APR_BRIGADE_FIRST(in);
+
+    while (bucket != APR_BRIGADE_SENTINEL(in)) {
+        apr_bucket *next = APR_BUCKET_NEXT(bucket);
+
+        if (APR_BUCKET_IS_EOS(bucket)) {
+            APR_BUCKET_INSERT_BEFORE(
+                bucket, apr_bucket_pool_create(body->text,
+                                               strlen(body->text), r->pool,
+                                               in->bucket_alloc));
+            ap_set_content_type(r, body->type);
+            ap_set_content_length(r, strlen(body->text));
+            ap_remove_output_filter(f);
+            return ap_pass_brigade(f->next, in);
+        }
+        if (!APR_BUCKET_IS_METADATA(bucket) || APR_BUCKET_IS_FLUSH(bucket)) {
+            /* httpd's page, and what would send headers before ours. */
+            apr_bucket_delete(bucket);
+        }
+        bucket = next;
+    }
+    return APR_BRIGADE_EMPTY(in) ? APR_SUCCESS
+                                 : ap_pass_brigade(f->next, in);
+}
+
+static apr_status_t say_private(ap_filter_t *f, apr_bucket_brigade *in)
+{
+    request_rec *r = f->r;
+
+    if (!apr_table_get(r->headers_out, "Cache-Control")
+        && !apr_table_get(r->err_headers_out, "Cache-Control")) {
+        apr_table_setn(r->headers_out, "Cache-Control", "private");
+    }
+    ap_remove_output_filter(f);
+    return ap_pass_brigade(f->next, in);
+}
+
+void apikey_filters_register(void)
+{
+    body_filter = ap_register_output_filter("APIKEY_BODY", write_body, NULL,
+                                            AP_FTYPE_RESOURCE);
+    /* Behind mod_headers and mod_expires, before the headers are sent. */
+    private_filter = ap_register_output_filter("APIKEY_PRIVATE", say_private,
+                                               NULL,
+                                               AP_FTYPE_CONTENT_SET + 5);
+}
+
+void apikey_insert_private(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+
+    if (state && state->guarded && !r->main) {
+        ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
+    }
+}
+
+/* The reason of this very answer: our refusal, or a 403 that authorization
+ * gave in an area of ours before anybody asked for a key. */
+static apikey_reason_e refused(request_rec *r, const apikey_request_t *state)
+{
+    const apikey_decision_t *decision = apikey_decision_own(r);
+
+    if (decision) {
+        return apikey_reason(decision->reason)->status == r->status
+                   ? decision->reason : APIKEY_GRANTED;
+    }
+    if (state->guarded && state->authorized != r
+        && r->status == HTTP_FORBIDDEN && apikey_area(r)) {
+        return APIKEY_FORBIDDEN;
+    }
+    return APIKEY_GRANTED;
+}
+
+void apikey_insert_body(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+    const char *document;
+    apikey_reason_e reason;
+    body_t *body;
+
+    if (!state || r->main) {
+        return;
+    }
+    apikey_insert_private(r);
+    reason = refused(r, state);
+    if (reason == APIKEY_GRANTED) {
+        return;
+    }
+    if (!apikey_decision_own(r)) {
+        apikey_export_result(r, reason, NULL);
+        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    }
+    document = ap_response_code_string(r, ap_index_of_response(r->status));
+    body = choose(r, apikey_reason(reason));
+    if (body && (!document || *document != '"')) {
+        ap_add_output_filter_handle(body_filter, body, r, r->connection);
+    }
+}

@@ -1,0 +1,143 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A reason, turned into status, challenge and log line. */
+
+#include <http_core.h>
+#include <http_log.h>
+#include <apr_strings.h>
+
+#include "export.h"
+#include "refuse.h"
+
+APLOG_USE_MODULE(apikey);
+
+#define RETRY_AFTER "5"         /* seconds */
+
+static const char *realm(request_rec *r)
+{
+    const char *name = ap_auth_name(r);
+
+    return apr_pstrcat(r->pool, "realm=\"", name ? name : APIKEY_REALM_DEFAULT,
+                       "\"", NULL);
+}
+
+static void challenge(request_rec *r, const char *value)
+{
+    apr_table_addn(r->err_headers_out, "WWW-Authenticate", value);
+}
+
+/* RFC 9110, 11.6.1: one challenge for each scheme that is accepted here. */
+static void challenge_all(request_rec *r)
+{
+    const apr_array_header_t *all = apikey_server_conf(r->server)->from;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const apikey_source_t *source =
+            &APR_ARRAY_IDX(all, i, apikey_source_t);
+
+        if (!apikey_source_allowed(apikey_dir_conf(r)->from, source)) {
+            continue;
+        }
+        switch (source->from) {
+        case APIKEY_FROM_HEADER:
+            challenge(r, apr_pstrcat(r->pool, "ApiKey ", realm(r),
+                                     ", header=\"", source->header, "\"",
+                                     NULL));
+            break;
+        case APIKEY_FROM_BEARER:
+            challenge(r, apr_pstrcat(r->pool, "Bearer ", realm(r), NULL));
+            break;
+        case APIKEY_FROM_BASIC:
+            challenge(r, apr_pstrcat(r->pool, "Basic ", realm(r), NULL));
+            break;
+        }
+    }
+}
+
+/* RFC 6750, 3: what was wrong with the key. */
+static void challenge_error(request_rec *r, const apikey_reason_t *reason,
+                            const apikey_decision_t *decision)
+{
+    const char *value = apr_pstrcat(r->pool, "Bearer ", realm(r),
+                                    ", error=\"", reason->error, "\"", NULL);
+
+    if (reason->describe) {
+        value = apr_pstrcat(r->pool, value, ", error_description=\"",
+                            reason->message, "\"", NULL);
+    }
+    if (decision->wanted_scope) {
+        value = apr_pstrcat(r->pool, value, ", scope=\"",
+                            decision->wanted_scope, "\"", NULL);
+    }
+    challenge(r, value);
+}
+
+int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
+{
+    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    const apikey_record_t *record = decision->record;
+
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    if (reason->error) {
+        challenge_error(r, reason, decision);
+    }
+    else if (reason->status == HTTP_UNAUTHORIZED) {
+        challenge_all(r);
+    }
+    if (reason->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    }
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    apikey_export_result(r, decision->reason, record);
+    r->user = NULL;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "APIKEY0101: %s%s%s%s%s refused, %s: %s",
+                  record ? "key " : "request", record ? record->id : "",
+                  record ? " of tenant '" : "",
+                  record ? record->tenant : "", record ? "'" : "",
+                  reason->code, reason->message);
+    return reason->status;
+}
+
+int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason)
+{
+    return apikey_refuse(r, apikey_decide(r, reason, NULL));
+}
+
+int apikey_refuse_exposed(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+
+    /* An ErrorDocument of this very refusal must be let through. */
+    if (!state || !state->exposed || r->prev) {
+        return DECLINED;
+    }
+    return apikey_refuse_unseen(r, APIKEY_EXPOSED);
+}
+
+int apikey_vary(request_rec *r)
+{
+    if (apikey_area(r)) {
+        /* err_headers_out is what errors, redirects and applications'
+         * answers have in common. */
+        apr_table_mergen(r->err_headers_out, "Vary",
+                         apikey_server_conf(r->server)->vary);
+    }
+    return DECLINED;
+}
+
+int apikey_note_failure(request_rec *r, const char *type)
+{
+    const apikey_decision_t *decision;
+
+    if (ap_cstr_casecmp(type, APIKEY_AUTH_TYPE)) {
+        return DECLINED;
+    }
+    decision = apikey_decision_own(r);
+    if (!decision || decision->reason == APIKEY_GRANTED) {
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        challenge_all(r);
+    }
+    return OK;
+}

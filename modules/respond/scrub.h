@@ -1,0 +1,29 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file scrub.h
+ * @brief Removes what only we may say: X-Apikey-* headers and APIKEY_*
+ *        variables, whoever set them.
+ */
+#ifndef APIKEY_SCRUB_H
+#define APIKEY_SCRUB_H
+
+#include "../config/config.h"
+
+/**
+ * Removes every request header whose name, with '-' and '_' and case folded,
+ * begins with X-Apikey- or the server's own prefix, and the Connection
+ * tokens that would have a proxy remove ours (RFC 9110, 7.6.1).
+ */
+void apikey_scrub_headers(request_rec *r);
+
+/**
+ * Removes every variable that would reach an application as APIKEY_* or as
+ * the HTTP_* form of such a header, behind any number of REDIRECT_.
+ */
+void apikey_scrub_env(request_rec *r);
+
+/** post_read_request, on every request of every server. */
+int apikey_scrub(request_rec *r);
+
+#endif

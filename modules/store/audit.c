@@ -1,0 +1,72 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "audit.h"
+#include "sql.h"
+
+static const char *text(const char *s)
+{
+    return s ? s : "";
+}
+
+apr_status_t apikey_audit_write(apikey_store_t *store,
+                                const apikey_audit_t *entry,
+                                apr_pool_t *pool, const char **error)
+{
+    const char *args[] = {
+        apikey_sql_number(pool, entry->happened), text(entry->who),
+        text(entry->action), text(entry->id), text(entry->tenant),
+        text(entry->reason), text(entry->was)
+    };
+
+    return apikey_sql_query(store, APIKEY_SQL_AUDIT_INSERT, args, pool,
+                            error);
+}
+
+typedef struct listener_t {
+    apikey_audit_fn each;
+    void *baton;
+} listener_t;
+
+static apr_status_t give_entry(void *baton, const void *item)
+{
+    listener_t *to = baton;
+
+    return to->each(to->baton, item);
+}
+
+static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+{
+    apikey_audit_t *entry = item;
+
+    entry->number = apikey_rows_number(rows);
+    entry->happened = apikey_rows_number(rows);
+    entry->who = apikey_rows_copy(rows, pool);
+    entry->action = apikey_rows_copy(rows, pool);
+    entry->id = apikey_rows_copy(rows, pool);
+    entry->tenant = apikey_rows_copy(rows, pool);
+    entry->reason = apikey_rows_copy(rows, pool);
+    entry->was = apikey_rows_copy(rows, pool);
+}
+
+static void behind_entry(const void *item, const char **args,
+                         apr_pool_t *pool)
+{
+    args[0] = apikey_sql_number(pool, ((const apikey_audit_t *)item)->number);
+}
+
+apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,
+                               const char *tenant, apikey_audit_fn each,
+                               void *baton, apr_pool_t *pool,
+                               const char **error)
+{
+    const char *args[] = { "0", text(id), text(id), text(tenant),
+                           text(tenant) };
+    listener_t to = { each, baton };
+    apikey_pages_t pages = { APIKEY_SQL_AUDIT_LIST, args,
+                             sizeof(apikey_audit_t), read_entry,
+                             behind_entry, give_entry, &to };
+
+    return apikey_sql_pages(store, &pages, pool, error);
+}

@@ -1,0 +1,42 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file audit.h
+ * @brief Who did what and when: append-only.
+ */
+#ifndef APIKEY_AUDIT_H
+#define APIKEY_AUDIT_H
+
+#include "store.h"
+
+/** An entry; NULL strings are written as "". */
+typedef struct apikey_audit_t {
+    apr_int64_t number;         /**< the database gives it */
+    apr_int64_t happened;       /**< epoch seconds */
+    const char *who;
+    const char *action;
+    const char *id;             /**< of the key; "" where it is about none */
+    const char *tenant;
+    const char *reason;
+    const char *was;            /**< JSON: what the action replaced, or "" */
+} apikey_audit_t;
+
+/** Writes an entry in the running transaction, beside what it tells of. */
+apr_status_t apikey_audit_write(apikey_store_t *store,
+                                const apikey_audit_t *entry,
+                                apr_pool_t *pool, const char **error);
+
+/** @return anything but APR_SUCCESS ends the list and is handed on */
+typedef apr_status_t (*apikey_audit_fn)(void *baton,
+                                        const apikey_audit_t *entry);
+
+/**
+ * Hands the entries to @a each, oldest first.
+ * @param id,tenant only those; NULL: all
+ */
+apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,
+                               const char *tenant, apikey_audit_fn each,
+                               void *baton, apr_pool_t *pool,
+                               const char **error);
+
+#endif

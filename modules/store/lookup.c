@@ -1,0 +1,67 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/digest.h"
+#include "sql.h"
+
+/* The row's columns behind the digest, in the order of APIKEY_SQL_LOOKUP. */
+static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
+                                    apr_pool_t *pool)
+{
+    apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
+
+    record->digest = apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX);
+    record->id = apikey_rows_copy(rows, pool);
+    record->keyspace = apikey_rows_copy(rows, pool);
+    record->tenant = apikey_rows_copy(rows, pool);
+    record->name = apikey_rows_copy(rows, pool);
+    record->env = apikey_rows_copy(rows, pool);
+    record->scopes = apikey_rows_copy(rows, pool);
+    record->secret_id = apikey_rows_copy(rows, pool);
+    record->format = apikey_rows_copy(rows, pool);
+    record->created = apikey_rows_number(rows);
+    record->expires = apikey_rows_number(rows);
+    record->revoked = apikey_rows_number(rows);
+    record->disabled = apikey_rows_number(rows);
+    record->suspended = apikey_rows_number(rows);
+    record->hint = "";
+    record->creator = "";
+    return record;
+}
+
+/* Databases compare as their collation says; a digest is these bytes. */
+static int is_digest(const char *text, const char *digest)
+{
+    return strlen(text) == APIKEY_DIGEST_HEX
+           && apikey_equal(text, digest, APIKEY_DIGEST_HEX);
+}
+
+apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
+                                 apikey_record_t **record, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *args[] = { digest };
+    apikey_rows_t rows;
+    apr_status_t status;
+
+    *record = NULL;
+    if (!apikey_digest_is_hex(digest, strlen(digest))) {
+        return APR_NOTFOUND;
+    }
+    status = apikey_sql_select(&rows, store, APIKEY_SQL_LOOKUP, args, pool,
+                               error);
+    if (status == APR_SUCCESS) {
+        while (!*record && apikey_rows_next(&rows)) {
+            if (is_digest(apikey_rows_text(&rows), digest)) {
+                *record = read_record(&rows, digest, pool);
+            }
+        }
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    if (status != APR_SUCCESS) {
+        *record = NULL;
+        return status == APIKEY_ELOCKED ? APIKEY_EDATABASE : status;
+    }
+    return *record ? APR_SUCCESS : APR_NOTFOUND;
+}

@@ -1,0 +1,157 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file manage.h
+ * @brief Making, showing and changing keys, tenants and the scope catalogue.
+ *
+ * Each change is one transaction with its entry in the audit, and over when
+ * its function returns.  A lock that another holds is waited for five
+ * seconds, then APIKEY_ELOCKED.  What cannot be done is APR_NOTFOUND or
+ * APIKEY_EREFUSED, with a sentence in @a error, and has changed nothing.
+ */
+#ifndef APIKEY_MANAGE_H
+#define APIKEY_MANAGE_H
+
+#include <apr_tables.h>
+
+#include "../core/key.h"
+#include "store.h"
+
+/** Not possible, or not with these values; nothing was changed. */
+#define APIKEY_EREFUSED (APR_OS_START_USERERR + 4204)
+
+#define APIKEY_SCOPES_MAX 4000  /**< bytes of all scopes of a key */
+
+/** A key with what only its managers see.  record.digest is "". */
+typedef struct apikey_managed_t {
+    apikey_record_t record;
+    const char *prefix;
+    const char *reason;         /**< of the revocation */
+    const char *tenant_reason;  /**< of the tenant's suspension */
+    apr_int64_t exposed;        /**< when it was seen in a URL */
+} apikey_managed_t;
+
+/** Who does it, and when; every change takes one. */
+typedef struct apikey_actor_t {
+    const char *who;
+    apr_int64_t now;            /**< epoch seconds */
+} apikey_actor_t;
+
+/** What `set` changes; NULL leaves as it is. */
+typedef struct apikey_change_t {
+    const char *name;
+    const char *env;
+    const char *scopes;         /**< separated by one blank; replaces all */
+    const apr_int64_t *expires;
+} apikey_change_t;
+
+typedef apr_status_t (*apikey_managed_fn)(void *baton,
+                                          const apikey_managed_t *key);
+
+/**
+ * Stores a key that was just made.  The tenant comes into being with its
+ * first key; the scopes must be in the catalogue unless that is empty.
+ * @param key   tenant, name, env, keyspace, scopes, expires, format and
+ *              prefix; the rest is filled from @a fresh and @a actor
+ */
+apr_status_t apikey_manage_create(apikey_store_t *store,
+                                  apikey_managed_t *key,
+                                  const apikey_fresh_t *fresh,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error);
+
+apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
+                                apikey_managed_t **key, apr_pool_t *pool,
+                                const char **error);
+
+/**
+ * Hands every key to @a each, oldest first, page by page: a key lives only
+ * during the call.
+ * @param tenant,keyspace only those; NULL: all
+ */
+apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
+                                const char *keyspace, apikey_managed_fn each,
+                                void *baton, apr_pool_t *pool,
+                                const char **error);
+
+/** Changes a key that is not revoked. */
+apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
+                               const apikey_change_t *change,
+                               const apikey_actor_t *actor,
+                               apr_pool_t *pool, const char **error);
+
+/** Revokes for good; what is revoked already stays as it is.
+ * @param reason may be "" */
+apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
+                                  const char *reason,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error);
+
+/** Disables (@a on) or enables; what is so already stays as it is. */
+apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
+                                   int on, const apikey_actor_t *actor,
+                                   apr_pool_t *pool, const char **error);
+
+typedef struct apikey_rotation_t {
+    const apikey_ring_t *ring;
+    apr_int64_t overlap;        /**< seconds that the old key still has */
+    apr_int64_t longest;        /**< lifetime of the new key; 0: any */
+    apikey_fresh_t fresh;       /**< out: the new key; wipe it when shown */
+    apikey_managed_t key;       /**< out: the new key's row */
+    apr_int64_t old_expires;    /**< out: when the old key ends */
+} apikey_rotation_t;
+
+/**
+ * A new key like the old one; the old one ends at the smaller of its own
+ * expiry and now + overlap.  A key that opens nothing any more is refused.
+ */
+apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
+                                  apikey_rotation_t *rotation,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error);
+
+typedef struct apikey_tenant_t {
+    const char *tenant;
+    apr_int64_t created;
+    apr_int64_t suspended;
+    const char *reason;
+    apr_int64_t keys;           /**< how many, dead ones included */
+} apikey_tenant_t;
+
+typedef apr_status_t (*apikey_tenant_fn)(void *baton,
+                                         const apikey_tenant_t *tenant);
+
+apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
+                                void *baton, apr_pool_t *pool,
+                                const char **error);
+
+/** Takes API access from a tenant (@a on) or gives it back. */
+apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
+                                   int on, const char *reason,
+                                   const apikey_actor_t *actor,
+                                   apr_pool_t *pool, const char **error);
+
+typedef apr_status_t (*apikey_scope_fn)(void *baton, const char *name,
+                                        const char *description);
+
+apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
+                               void *baton, apr_pool_t *pool,
+                               const char **error);
+
+/** Adds a scope, or gives one that is there a new description. */
+apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
+                              const char *description,
+                              const apikey_actor_t *actor, apr_pool_t *pool,
+                              const char **error);
+
+/** Removes a scope from the catalogue; keys that have it keep it. */
+apr_status_t apikey_scope_remove(apikey_store_t *store, const char *name,
+                                 const apikey_actor_t *actor,
+                                 apr_pool_t *pool, const char **error);
+
+/** What the catalogue says of each of @a scopes: not in it, not grantable;
+ * runs inside a transaction. */
+apr_status_t apikey_scope_known(apikey_store_t *store, const char *scopes,
+                                apr_pool_t *pool, const char **error);
+
+#endif

@@ -1,0 +1,342 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <stdarg.h>
+
+#include <apr_strings.h>
+
+#include "../core/scope.h"
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "json.h"
+#include "manage_parts.h"
+
+apr_status_t apikey_refuse(apr_pool_t *pool, const char **error,
+                           const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    *error = apr_pvsprintf(pool, format, args);
+    va_end(args);
+    return APIKEY_EREFUSED;
+}
+
+apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *fault = *reason ? apikey_text_fault(reason) : NULL;
+
+    return fault ? apikey_refuse(pool, error, "the reason %s", fault)
+                 : APR_SUCCESS;
+}
+
+void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
+                         const apikey_actor_t *actor)
+{
+    apikey_record_t *record = &key->record;
+
+    record->id = fresh->id;
+    record->digest = fresh->digest;
+    record->secret_id = fresh->secret_id;
+    record->hint = fresh->hint;
+    record->creator = actor->who;
+    record->created = actor->now;
+    record->revoked = record->disabled = 0;
+    record->last_used = record->use_count = 0;
+    key->reason = "";
+    key->exposed = 0;
+}
+
+static const char *scopes_fault(const char *scopes, apr_pool_t *pool)
+{
+    char *rest = apr_pstrdup(pool, scopes);
+    char *state = NULL;
+    char *scope;
+
+    if (strlen(scopes) > APIKEY_SCOPES_MAX) {
+        return "the scopes are too long together";
+    }
+    for (scope = apr_strtok(rest, " ", &state); scope;
+         scope = apr_strtok(NULL, " ", &state)) {
+        const char *fault = apikey_scope_grant_fault(scope);
+
+        if (fault) {
+            return apr_psprintf(pool, "a scope %s", fault);
+        }
+    }
+    return NULL;
+}
+
+apr_status_t apikey_managed_check(const apikey_managed_t *key,
+                                  apr_pool_t *pool, const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const struct { const char *what, *fault; } checks[] = {
+        { "the tenant ", apikey_text_fault(record->tenant) },
+        { "the name ", apikey_text_fault(record->name) },
+        { "the env ", apikey_word_fault(record->env) },
+        { "the keyspace ", apikey_word_fault(record->keyspace) },
+        { "", scopes_fault(record->scopes, pool) },
+        { "as it is, a header could not carry the key: ",
+          apikey_record_fault(record, pool) }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        if (checks[i].fault) {
+            return apikey_refuse(pool, error, "%s%s", checks[i].what,
+                                 checks[i].fault);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_managed_audit(apikey_store_t *store,
+                                  const apikey_managed_t *key,
+                                  const apikey_actor_t *actor,
+                                  const char *action, const char *reason,
+                                  const char *was, apr_pool_t *pool,
+                                  const char **error)
+{
+    const apikey_audit_t entry = {
+        0, actor->now, actor->who, action, key->record.id,
+        key->record.tenant, reason, was
+    };
+
+    return apikey_audit_write(store, &entry, pool, error);
+}
+
+/* A tenant comes into being with its first key. */
+static apr_status_t need_tenant(apikey_store_t *store, const char *tenant,
+                                const apikey_actor_t *actor,
+                                apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { tenant, apikey_sql_number(pool, actor->now) };
+    apikey_rows_t rows;
+    int found = 0;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_TENANT_SHOW, args,
+                                            pool, error);
+
+    if (status == APR_SUCCESS) {
+        found = apikey_rows_next(&rows);
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    return status == APR_SUCCESS && !found
+           ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
+                              error)
+           : status;
+}
+
+apr_status_t apikey_managed_insert(apikey_store_t *store,
+                                   const apikey_managed_t *key,
+                                   const apikey_actor_t *actor,
+                                   const char *reason, apr_pool_t *pool,
+                                   const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const char *args[] = {
+        record->digest, record->id, record->keyspace, record->tenant,
+        record->name, record->env, record->scopes, record->secret_id,
+        record->format, key->prefix, record->hint, record->creator,
+        apikey_sql_number(pool, record->created),
+        apikey_sql_number(pool, record->expires)
+    };
+    apr_status_t status = need_tenant(store, record->tenant, actor, pool,
+                                      error);
+
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_query(store, APIKEY_SQL_KEY_INSERT, args, pool,
+                                  error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, key, actor, "create", reason, "",
+                                  pool, error)
+           : status;
+}
+
+/* What each transaction here works on. */
+typedef struct job_t {
+    const char *id;
+    const char *reason;
+    const apikey_actor_t *actor;
+    apikey_managed_t *key;
+    const apikey_change_t *change;
+    int on;
+} job_t;
+
+static apr_status_t create(apikey_store_t *store, void *baton,
+                           apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    apr_status_t status = apikey_scope_known(store, job->key->record.scopes,
+                                             pool, error);
+
+    return status == APR_SUCCESS
+           ? apikey_managed_insert(store, job->key, job->actor, "", pool,
+                                   error)
+           : status;
+}
+
+apr_status_t apikey_manage_create(apikey_store_t *store,
+                                  apikey_managed_t *key,
+                                  const apikey_fresh_t *fresh,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error)
+{
+    job_t job = { .key = key, .actor = actor };
+    apr_status_t status;
+
+    apikey_managed_fill(key, fresh, actor);
+    status = apikey_managed_check(key, pool, error);
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, create, &job, pool, error) : status;
+}
+
+/* The key, if it may still be changed. */
+static apr_status_t find_living(apikey_store_t *store, const char *id,
+                                apikey_managed_t **key, apr_pool_t *pool,
+                                const char **error)
+{
+    apr_status_t status = apikey_managed_find(store, id, key, pool, error);
+
+    if (status == APR_SUCCESS && (*key)->record.revoked) {
+        return apikey_refuse(pool, error, "the key %s is revoked, and that "
+                             "is final; make a new one", id);
+    }
+    return status;
+}
+
+apr_status_t apikey_managed_update(apikey_store_t *store,
+                                   const apikey_managed_t *key,
+                                   apr_pool_t *pool, const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const char *args[] = {
+        record->name, record->env, record->scopes,
+        apikey_sql_number(pool, record->expires), record->id
+    };
+
+    return apikey_sql_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
+}
+
+/* Puts the new value in place; what it replaced goes into was. */
+static void replace(const char **value, const char *wanted, const char *name,
+                    const char **was, apr_pool_t *pool)
+{
+    if (wanted && strcmp(wanted, *value) != 0) {
+        *was = apr_pstrcat(pool, *was, **was ? "," : "", "\"", name, "\":",
+                           apikey_json_string(*value, pool), NULL);
+        *value = wanted;
+    }
+}
+
+static apr_status_t set(apikey_store_t *store, void *baton,
+                        apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    const apikey_change_t *change = job->change;
+    apikey_managed_t *key;
+    const char *was = "";
+    apr_status_t status = find_living(store, job->id, &key, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    replace(&key->record.name, change->name, "name", &was, pool);
+    replace(&key->record.env, change->env, "env", &was, pool);
+    replace(&key->record.scopes, change->scopes, "scopes", &was, pool);
+    if (change->expires && *change->expires != key->record.expires) {
+        was = apr_psprintf(pool, "%s%s\"expires\":%" APR_INT64_T_FMT, was,
+                           *was ? "," : "", key->record.expires);
+        key->record.expires = *change->expires;
+    }
+    if (!*was) {
+        return APR_SUCCESS;
+    }
+    status = apikey_managed_check(key, pool, error);
+    if (status == APR_SUCCESS && change->scopes) {
+        status = apikey_scope_known(store, change->scopes, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_managed_update(store, key, pool, error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, key, job->actor, "set", "",
+                                  apr_psprintf(pool, "{%s}", was), pool,
+                                  error)
+           : status;
+}
+
+apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
+                               const apikey_change_t *change,
+                               const apikey_actor_t *actor,
+                               apr_pool_t *pool, const char **error)
+{
+    job_t job = { .id = id, .change = change, .actor = actor };
+
+    return apikey_sql_transact(store, set, &job, pool, error);
+}
+
+static apr_status_t revoke(apikey_store_t *store, void *baton,
+                           apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    const char *args[] = { apikey_sql_number(pool, job->actor->now),
+                           job->reason, job->id };
+    apikey_managed_t *key;
+    apr_status_t status = apikey_managed_find(store, job->id, &key, pool,
+                                              error);
+
+    if (status != APR_SUCCESS || key->record.revoked) {
+        return status;
+    }
+    status = apikey_sql_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
+                              error);
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, key, job->actor, "revoke",
+                                  job->reason, "", pool, error)
+           : status;
+}
+
+apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
+                                  const char *reason,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error)
+{
+    job_t job = { .id = id, .reason = reason, .actor = actor };
+    apr_status_t status = apikey_reason_check(reason, pool, error);
+
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, revoke, &job, pool, error) : status;
+}
+
+static apr_status_t disable(apikey_store_t *store, void *baton,
+                            apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    const char *args[] = { job->on ? apikey_sql_number(pool, job->actor->now)
+                                   : "0", job->id };
+    apikey_managed_t *key;
+    apr_status_t status = find_living(store, job->id, &key, pool, error);
+
+    if (status != APR_SUCCESS || !key->record.disabled == !job->on) {
+        return status;
+    }
+    status = apikey_sql_query(store, APIKEY_SQL_KEY_DISABLE, args, pool,
+                              error);
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, key, job->actor,
+                                  job->on ? "disable" : "enable", "", "",
+                                  pool, error)
+           : status;
+}
+
+apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
+                                   int on, const apikey_actor_t *actor,
+                                   apr_pool_t *pool, const char **error)
+{
+    job_t job = { .id = id, .on = on, .actor = actor };
+
+    return apikey_sql_transact(store, disable, &job, pool, error);
+}

@@ -1,0 +1,58 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file manage_parts.h
+ * @brief What the files behind manage.h share; for them only.
+ */
+#ifndef APIKEY_MANAGE_PARTS_H
+#define APIKEY_MANAGE_PARTS_H
+
+#include "audit.h"
+#include "manage.h"
+#include "sql.h"
+
+/** Sets the sentence and answers APIKEY_EREFUSED. */
+apr_status_t apikey_refuse(apr_pool_t *pool, const char **error,
+                           const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** The key, or APR_NOTFOUND with a sentence. */
+apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
+                                 apikey_managed_t **key, apr_pool_t *pool,
+                                 const char **error);
+
+/** Fills in what comes from a key just made and from who made it. */
+void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
+                         const apikey_actor_t *actor);
+
+/** Refuses what a header could not carry or nobody may be granted. */
+apr_status_t apikey_managed_check(const apikey_managed_t *key,
+                                  apr_pool_t *pool, const char **error);
+
+/** Inserts key, tenant and audit entry in the running transaction.
+ * @param reason of the audit entry */
+apr_status_t apikey_managed_insert(apikey_store_t *store,
+                                   const apikey_managed_t *key,
+                                   const apikey_actor_t *actor,
+                                   const char *reason, apr_pool_t *pool,
+                                   const char **error);
+
+/** Updates what `set` can change, in the running transaction. */
+apr_status_t apikey_managed_update(apikey_store_t *store,
+                                   const apikey_managed_t *key,
+                                   apr_pool_t *pool, const char **error);
+
+/** Writes an audit entry about a key.
+ * @param was JSON or "" */
+apr_status_t apikey_managed_audit(apikey_store_t *store,
+                                  const apikey_managed_t *key,
+                                  const apikey_actor_t *actor,
+                                  const char *action, const char *reason,
+                                  const char *was, apr_pool_t *pool,
+                                  const char **error);
+
+/** Refuses a reason that could not be shown; "" is none. */
+apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
+                                 const char **error);
+
+#endif

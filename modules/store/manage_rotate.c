@@ -1,0 +1,138 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "manage_parts.h"
+
+typedef struct job_t {
+    const char *id;
+    apikey_rotation_t *rotation;
+    const apikey_actor_t *actor;
+} job_t;
+
+/* Makes the new key in the old one's shape. */
+static apr_status_t make_key(apikey_rotation_t *rotation,
+                             const apikey_managed_t *old, apr_pool_t *pool,
+                             const char **error)
+{
+    const char *prefix = *old->prefix ? old->prefix : APIKEY_PREFIX_DEFAULT;
+    apikey_format_e format = apikey_format_from_name(old->record.format);
+
+    if (format != APIKEY_FORMAT_BASE62 && format != APIKEY_FORMAT_HEX64) {
+        return apikey_refuse(pool, error, "the key %s was imported and keys "
+                             "of its shape cannot be made; make one of "
+                             "another format with `htapikey create`",
+                             old->record.id);
+    }
+    if (apikey_prefix_fault(prefix)) {
+        return apikey_refuse(pool, error, "the prefix of the key %s %s",
+                             old->record.id, apikey_prefix_fault(prefix));
+    }
+    if (apikey_key_make(&rotation->fresh, format, prefix, rotation->ring,
+                        pool) != APR_SUCCESS) {
+        return apikey_refuse(pool, error, "the system gave no random bytes "
+                             "or OpenSSL failed; no key was made");
+    }
+    return APR_SUCCESS;
+}
+
+/* As long a life as the old one was given, within what is allowed now. */
+static apr_int64_t new_expiry(const apikey_record_t *old,
+                              const apikey_rotation_t *rotation,
+                              apr_int64_t now)
+{
+    apr_int64_t since = old->created > 0 ? old->created : now;
+    apr_int64_t life = old->expires - since;
+
+    if (rotation->longest > 0
+        && (old->expires == APIKEY_NEVER || life > rotation->longest)) {
+        return now + rotation->longest;
+    }
+    return old->expires == APIKEY_NEVER ? APIKEY_NEVER : now + life;
+}
+
+/* The old key's life gets shorter, or stays; never longer. */
+static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
+                            const job_t *job, apr_pool_t *pool,
+                            const char **error)
+{
+    apr_int64_t was = old->record.expires;
+    apr_int64_t end = job->actor->now + job->rotation->overlap;
+    apr_status_t status = APR_SUCCESS;
+
+    if (was != APIKEY_NEVER && was < end) {
+        end = was;
+    }
+    job->rotation->old_expires = end;
+    if (end != was) {
+        old->record.expires = end;
+        status = apikey_managed_update(store, old, pool, error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, old, job->actor, "rotate",
+                                  apr_pstrcat(pool, "replaced by ",
+                                              job->rotation->fresh.id, NULL),
+                                  apr_psprintf(pool, "{\"expires\":%"
+                                               APR_INT64_T_FMT "}", was),
+                                  pool, error)
+           : status;
+}
+
+static apr_status_t rotate(apikey_store_t *store, void *baton,
+                           apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    apikey_rotation_t *rotation = job->rotation;
+    apikey_managed_t *old;
+    apikey_reason_e reason;
+    apr_status_t status = apikey_managed_find(store, job->id, &old, pool,
+                                              error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    reason = apikey_verdict(&old->record, NULL, job->actor->now);
+    if (reason != APIKEY_GRANTED && reason != APIKEY_SUSPENDED) {
+        return apikey_refuse(pool, error, "the key %s is %s and cannot be "
+                             "rotated; make a new one", job->id,
+                             apikey_reason(reason)->code);
+    }
+    status = make_key(rotation, old, pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    rotation->key = *old;
+    rotation->key.record.expires = new_expiry(&old->record, rotation,
+                                              job->actor->now);
+    apikey_managed_fill(&rotation->key, &rotation->fresh, job->actor);
+    status = apikey_managed_check(&rotation->key, pool, error);
+    if (status == APR_SUCCESS) {
+        status = shorten(store, old, job, pool, error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_managed_insert(store, &rotation->key, job->actor,
+                                   apr_pstrcat(pool, "in place of ", job->id,
+                                               NULL), pool, error)
+           : status;
+}
+
+apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
+                                  apikey_rotation_t *rotation,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error)
+{
+    job_t job = { id, rotation, actor };
+    apr_status_t status;
+
+    if (rotation->overlap < 0
+        || rotation->overlap > APR_INT64_MAX - actor->now) {
+        return apikey_refuse(pool, error, "the overlap is too long");
+    }
+    status = apikey_sql_transact(store, rotate, &job, pool, error);
+    if (status != APR_SUCCESS && rotation->fresh.key) {
+        apikey_wipe(rotation->fresh.key, strlen(rotation->fresh.key));
+    }
+    return status;
+}

@@ -1,0 +1,215 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/scope.h"
+#include "../core/text.h"
+#include "json.h"
+#include "manage_parts.h"
+
+typedef struct entry_t {
+    const char *name;
+    const char *description;
+} entry_t;
+
+typedef struct listener_t {
+    apikey_scope_fn each;
+    void *baton;
+} listener_t;
+
+static apr_status_t give_scope(void *baton, const void *item)
+{
+    listener_t *to = baton;
+    const entry_t *entry = item;
+
+    return to->each(to->baton, entry->name, entry->description);
+}
+
+static void read_scope(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+{
+    entry_t *entry = item;
+
+    entry->name = apikey_rows_copy(rows, pool);
+    entry->description = apikey_rows_copy(rows, pool);
+}
+
+static void behind_scope(const void *item, const char **args,
+                         apr_pool_t *pool)
+{
+    args[0] = apr_pstrdup(pool, ((const entry_t *)item)->name);
+}
+
+apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
+                               void *baton, apr_pool_t *pool,
+                               const char **error)
+{
+    const char *args[] = { "" };
+    listener_t to = { each, baton };
+    apikey_pages_t pages = { APIKEY_SQL_SCOPE_LIST, args, sizeof(entry_t),
+                             read_scope, behind_scope, give_scope, &to };
+
+    return apikey_sql_pages(store, &pages, pool, error);
+}
+
+static apr_status_t collect(void *baton, const char *name,
+                            const char *description)
+{
+    apr_array_header_t *catalogue = baton;
+
+    (void)description;
+    APR_ARRAY_PUSH(catalogue, const char *) = apr_pstrdup(catalogue->pool,
+                                                          name);
+    return APR_SUCCESS;
+}
+
+/* A wildcard is known if it covers anything that is. */
+static int covers_any(const char *scope, const apr_array_header_t *catalogue)
+{
+    int i;
+
+    for (i = 0; i < catalogue->nelts; i++) {
+        if (apikey_scope_covers(scope, APR_ARRAY_IDX(catalogue, i,
+                                                     const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t apikey_scope_known(apikey_store_t *store, const char *scopes,
+                                apr_pool_t *pool, const char **error)
+{
+    apr_array_header_t *catalogue = apr_array_make(pool, 8, sizeof(char *));
+    char *rest = apr_pstrdup(pool, scopes);
+    char *state = NULL;
+    char *scope;
+    apr_status_t status = apikey_scope_list(store, collect, catalogue, pool,
+                                            error);
+
+    if (status != APR_SUCCESS || catalogue->nelts == 0) {
+        return status;
+    }
+    for (scope = apr_strtok(rest, " ", &state); scope;
+         scope = apr_strtok(NULL, " ", &state)) {
+        if (!covers_any(scope, catalogue)) {
+            return apikey_refuse(pool, error, "the scope \"%s\" is not in "
+                                 "the catalogue, which has: %s; add it with "
+                                 "`htapikey scope add` if it is meant",
+                                 scope,
+                                 apr_array_pstrcat(pool, catalogue, ' '));
+        }
+    }
+    return APR_SUCCESS;
+}
+
+typedef struct job_t {
+    const char *name;
+    const char *description;
+    const apikey_actor_t *actor;
+} job_t;
+
+/* The description of a scope; NULL: it is not in the catalogue. */
+static apr_status_t find(apikey_store_t *store, const char *name,
+                         const char **description, apr_pool_t *pool,
+                         const char **error)
+{
+    const char *args[] = { name };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_SCOPE_SHOW, args,
+                                            pool, error);
+
+    *description = NULL;
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (!*description && apikey_rows_next(&rows)) {
+        if (strcmp(apikey_rows_text(&rows), name) == 0) {
+            *description = apikey_rows_copy(&rows, pool);
+        }
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+static apr_status_t note(apikey_store_t *store, const job_t *job,
+                         const char *action, const char *was,
+                         apr_pool_t *pool, const char **error)
+{
+    const apikey_audit_t entry = {
+        0, job->actor->now, job->actor->who, action, "", "", job->name,
+        was ? apr_psprintf(pool, "{\"description\":%s}",
+                           apikey_json_string(was, pool)) : ""
+    };
+
+    return apikey_audit_write(store, &entry, pool, error);
+}
+
+static apr_status_t add(apikey_store_t *store, void *baton, apr_pool_t *pool,
+                        const char **error)
+{
+    const job_t *job = baton;
+    const char *insert[] = { job->name, job->description };
+    const char *update[] = { job->description, job->name };
+    const char *was;
+    apr_status_t status = find(store, job->name, &was, pool, error);
+
+    if (status != APR_SUCCESS
+        || (was && (!*job->description
+                    || strcmp(was, job->description) == 0))) {
+        return status;
+    }
+    status = was ? apikey_sql_query(store, APIKEY_SQL_SCOPE_UPDATE, update,
+                                    pool, error)
+                 : apikey_sql_query(store, APIKEY_SQL_SCOPE_INSERT, insert,
+                                    pool, error);
+    return status == APR_SUCCESS ? note(store, job, "scope-add", was, pool,
+                                        error) : status;
+}
+
+apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
+                              const char *description,
+                              const apikey_actor_t *actor, apr_pool_t *pool,
+                              const char **error)
+{
+    job_t job = { name, description, actor };
+    const char *fault = apikey_scope_fault(name);
+
+    if (fault) {
+        return apikey_refuse(pool, error, "the scope %s", fault);
+    }
+    fault = *description ? apikey_text_fault(description) : NULL;
+    if (fault) {
+        return apikey_refuse(pool, error, "the description %s", fault);
+    }
+    return apikey_sql_transact(store, add, &job, pool, error);
+}
+
+static apr_status_t take_out(apikey_store_t *store, void *baton,
+                             apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    const char *args[] = { job->name };
+    const char *was;
+    apr_status_t status = find(store, job->name, &was, pool, error);
+
+    if (status == APR_SUCCESS && !was) {
+        *error = apr_psprintf(pool, "the scope \"%s\" is not in the "
+                              "catalogue", job->name);
+        return APR_NOTFOUND;
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_query(store, APIKEY_SQL_SCOPE_DELETE, args, pool,
+                                  error);
+    }
+    return status == APR_SUCCESS ? note(store, job, "scope-remove", was,
+                                        pool, error) : status;
+}
+
+apr_status_t apikey_scope_remove(apikey_store_t *store, const char *name,
+                                 const apikey_actor_t *actor,
+                                 apr_pool_t *pool, const char **error)
+{
+    job_t job = { name, "", actor };
+
+    return apikey_sql_transact(store, take_out, &job, pool, error);
+}

@@ -1,0 +1,143 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "manage_parts.h"
+
+typedef struct listener_t {
+    apikey_tenant_fn each;
+    void *baton;
+} listener_t;
+
+static apr_status_t give_tenant(void *baton, const void *item)
+{
+    listener_t *to = baton;
+
+    return to->each(to->baton, item);
+}
+
+static void read_tenant(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+{
+    apikey_tenant_t *tenant = item;
+
+    tenant->tenant = apikey_rows_copy(rows, pool);
+    tenant->created = apikey_rows_number(rows);
+    tenant->suspended = apikey_rows_number(rows);
+    tenant->reason = apikey_rows_copy(rows, pool);
+    tenant->keys = apikey_rows_number(rows);
+}
+
+static void behind_tenant(const void *item, const char **args,
+                          apr_pool_t *pool)
+{
+    args[0] = apr_pstrdup(pool, ((const apikey_tenant_t *)item)->tenant);
+}
+
+apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
+                                void *baton, apr_pool_t *pool,
+                                const char **error)
+{
+    const char *args[] = { "" };
+    listener_t to = { each, baton };
+    apikey_pages_t pages = { APIKEY_SQL_TENANT_LIST, args,
+                             sizeof(apikey_tenant_t), read_tenant,
+                             behind_tenant, give_tenant, &to };
+
+    return apikey_sql_pages(store, &pages, pool, error);
+}
+
+typedef struct job_t {
+    const char *tenant;
+    int on;
+    const char *reason;
+    const apikey_actor_t *actor;
+} job_t;
+
+/* Whether a select by the tenant's name finds it, to the byte. */
+static apr_status_t find(apikey_store_t *store, apikey_sql_e which,
+                         const char *tenant, int *found,
+                         apr_int64_t *suspended, apr_pool_t *pool,
+                         const char **error)
+{
+    const char *args[] = { tenant };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store, which, args, pool,
+                                            error);
+
+    *found = 0;
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (!*found && apikey_rows_next(&rows)) {
+        *found = strcmp(apikey_rows_text(&rows), tenant) == 0;
+        if (*found && suspended) {
+            *suspended = apikey_rows_number(&rows);
+        }
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+/* A tenant that is known by its keys alone gets its row now. */
+static apr_status_t need_row(apikey_store_t *store, const job_t *job,
+                             apr_int64_t *suspended, apr_pool_t *pool,
+                             const char **error)
+{
+    const char *args[] = { job->tenant,
+                           apikey_sql_number(pool, job->actor->now) };
+    int found;
+    apr_status_t status = find(store, APIKEY_SQL_TENANT_SHOW, job->tenant,
+                               &found, suspended, pool, error);
+
+    if (status != APR_SUCCESS || found) {
+        return status;
+    }
+    *suspended = 0;
+    status = find(store, APIKEY_SQL_TENANT_KEYS, job->tenant, &found, NULL,
+                  pool, error);
+    if (status == APR_SUCCESS && !found) {
+        *error = apr_psprintf(pool, "there is no tenant \"%s\"; tenants come "
+                              "into being with their first key",
+                              job->tenant);
+        return APR_NOTFOUND;
+    }
+    return status == APR_SUCCESS
+           ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
+                              error)
+           : status;
+}
+
+static apr_status_t suspend(apikey_store_t *store, void *baton,
+                            apr_pool_t *pool, const char **error)
+{
+    const job_t *job = baton;
+    const char *args[] = {
+        job->on ? apikey_sql_number(pool, job->actor->now) : "0",
+        job->on ? job->reason : "", job->tenant
+    };
+    const apikey_audit_t entry = {
+        0, job->actor->now, job->actor->who, job->on ? "suspend" : "resume",
+        "", job->tenant, job->reason, ""
+    };
+    apr_int64_t suspended;
+    apr_status_t status = need_row(store, job, &suspended, pool, error);
+
+    if (status != APR_SUCCESS || !suspended == !job->on) {
+        return status;
+    }
+    status = apikey_sql_query(store, APIKEY_SQL_TENANT_SUSPEND, args, pool,
+                              error);
+    return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
+                                                      error) : status;
+}
+
+apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
+                                   int on, const char *reason,
+                                   const apikey_actor_t *actor,
+                                   apr_pool_t *pool, const char **error)
+{
+    job_t job = { tenant, on, reason, actor };
+    apr_status_t status = apikey_reason_check(reason, pool, error);
+
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, suspend, &job, pool, error) : status;
+}

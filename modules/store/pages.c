@@ -1,0 +1,57 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "sql.h"
+
+/* The result is gone before anybody sees an item: what happens then may ask
+ * the same connection. */
+static apr_status_t read_page(apikey_store_t *store,
+                              const apikey_pages_t *pages,
+                              apr_array_header_t *page, apr_pool_t *pool,
+                              const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store, pages->which,
+                                            pages->args, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&rows)) {
+        pages->read(&rows, apr_array_push(page), pool);
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+apr_status_t apikey_sql_pages(apikey_store_t *store,
+                              const apikey_pages_t *pages, apr_pool_t *pool,
+                              const char **error)
+{
+    apr_array_header_t *page;
+    apr_status_t status;
+    apr_pool_t *sub;
+    int i;
+
+    *error = NULL;
+    apr_pool_create(&sub, pool);
+    do {
+        apr_pool_clear(sub);
+        page = apr_array_make(sub, APIKEY_PAGE, (int)pages->size);
+        status = read_page(store, pages, page, sub, error);
+        if (status != APR_SUCCESS) {
+            *error = *error ? apr_pstrdup(pool, *error) : NULL;
+            break;
+        }
+        for (i = 0; status == APR_SUCCESS && i < page->nelts; i++) {
+            status = pages->give(pages->baton,
+                                 page->elts + i * pages->size);
+        }
+        if (page->nelts > 0) {
+            pages->next(page->elts + (page->nelts - 1) * pages->size,
+                        pages->args, pool);
+        }
+    } while (status == APR_SUCCESS && page->nelts == APIKEY_PAGE);
+    apr_pool_destroy(sub);
+    return status;
+}

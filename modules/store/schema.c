@@ -1,0 +1,193 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_file_io.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <apr_uuid.h>
+
+#include <unistd.h>
+
+#include "audit.h"
+#include "schema.h"
+#include "sql.h"
+
+/* A database that root makes belongs to whom its folder belongs. */
+static void give_to_folder(apr_file_t *file, const char *path,
+                           apr_pool_t *pool)
+{
+    const char *slash = strrchr(path, '/');
+    const char *folder = slash ? apr_pstrmemdup(pool, path, slash - path + 1)
+                               : ".";
+    apr_finfo_t info;
+    apr_os_file_t fd;
+
+    if (geteuid() == 0
+        && apr_stat(&info, folder, APR_FINFO_OWNER, pool) == APR_SUCCESS
+        && apr_os_file_get(&fd, file) == APR_SUCCESS) {
+        /* Where it fails the file stays root's, as it would have been. */
+        if (fchown(fd, info.user, info.group) != 0) {
+            return;
+        }
+    }
+}
+
+static apr_status_t make_file(const char *path, apr_pool_t *pool,
+                              const char **error)
+{
+    apr_file_t *file;
+    char buffer[128];
+    /* An empty file is an empty database.  Digests are not for everyone. */
+    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_WRITE
+                                        | APR_FOPEN_CREATE | APR_FOPEN_EXCL,
+                                        APR_FPROT_UREAD | APR_FPROT_UWRITE
+                                        | APR_FPROT_GREAD | APR_FPROT_GWRITE,
+                                        pool);
+
+    if (status == APR_SUCCESS) {
+        give_to_folder(file, path, pool);
+        apr_file_close(file);
+        return APR_SUCCESS;
+    }
+    if (APR_STATUS_IS_EEXIST(status)) {
+        return APR_SUCCESS;
+    }
+    *error = apr_psprintf(pool, "the database file %s cannot be made: %s",
+                          path, apr_strerror(status, buffer, sizeof(buffer)));
+    return APIKEY_EDATABASE;
+}
+
+apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
+                                const char *params, apr_pool_t *pool,
+                                const char **error)
+{
+    const apikey_dialect_t *dialect = apikey_dialect_find(driver, pool,
+                                                          error);
+    const char *file;
+    apr_status_t status;
+
+    if (!dialect) {
+        return APIKEY_EDATABASE;
+    }
+    file = dialect->file ? dialect->file(params, pool) : NULL;
+    if (file) {
+        status = make_file(file, pool, error);
+        if (status != APR_SUCCESS) {
+            return status;
+        }
+    }
+    return apikey_store_open(store, driver, params, pool, error);
+}
+
+/* One file of the schema. */
+typedef struct step_t {
+    int number;
+    const char *who;
+    apr_int64_t now;
+} step_t;
+
+static apr_status_t note_version(apikey_store_t *store, step_t *step,
+                                 int first, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *version = apikey_sql_number(pool, step->number);
+    const char *update[] = { version };
+    const char *insert[] = { NULL, version, NULL };
+    char text[APR_UUID_FORMATTED_LENGTH + 1];
+    apr_uuid_t uuid;
+
+    if (!first) {
+        return apikey_sql_query(store, APIKEY_SQL_IDENTITY_VERSION, update,
+                                pool, error);
+    }
+    apr_uuid_get(&uuid);
+    apr_uuid_format(text, &uuid);
+    insert[0] = text;
+    insert[2] = apikey_sql_number(pool, step->now);
+    return apikey_sql_query(store, APIKEY_SQL_IDENTITY_INSERT, insert, pool,
+                            error);
+}
+
+static apr_status_t apply(apikey_store_t *store, void *baton,
+                          apr_pool_t *pool, const char **error)
+{
+    step_t *step = baton;
+    apikey_audit_t entry = { 0 };
+    apr_int64_t version;
+    const apikey_schema_part_t *part;
+    apr_status_t status = apikey_sql_version(store, &version, pool, error);
+
+    /* Another `init` may have been faster. */
+    if (status != APR_SUCCESS || version >= step->number) {
+        return status;
+    }
+    for (part = apikey_schema_parts; part->driver; part++) {
+        if (part->number == step->number
+            && strcmp(part->driver, store->dialect->driver) == 0) {
+            status = apikey_sql_run(store, part->sql, pool, error);
+            if (status != APR_SUCCESS) {
+                return status;
+            }
+        }
+    }
+    status = note_version(store, step, version == 0, pool, error);
+    entry.happened = step->now;
+    entry.who = step->who;
+    entry.action = "init";
+    entry.reason = apr_psprintf(pool, "schema version %d", step->number);
+    return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
+                                                      error) : status;
+}
+
+apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
+                                int *from, int *to, apr_pool_t *pool,
+                                const char **error)
+{
+    step_t step = { 0, who, apr_time_sec(apr_time_now()) };
+    apr_int64_t version;
+    apr_status_t status = apikey_sql_version(store, &version, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (version > APIKEY_SCHEMA_VERSION) {
+        return apikey_sql_check_schema(store, pool, error);
+    }
+    *from = *to = (int)version;
+    status = apikey_sql_settings(store, store->dialect->on_init, pool,
+                                 error);
+    while (status == APR_SUCCESS && *to < APIKEY_SCHEMA_VERSION) {
+        step.number = *to + 1;
+        status = apikey_sql_transact(store, apply, &step, pool, error);
+        *to += status == APR_SUCCESS;
+    }
+    return status;
+}
+
+apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error)
+{
+    return apikey_sql_check_schema(store, pool, error);
+}
+
+apr_status_t apikey_schema_identity(apikey_store_t *store,
+                                    apikey_identity_t *identity,
+                                    apr_pool_t *pool, const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_IDENTITY, NULL, pool,
+                                            error);
+    int found;
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    found = apikey_rows_next(&rows);
+    if (found) {
+        identity->uuid = apikey_rows_copy(&rows, pool);
+        identity->epoch = apikey_rows_number(&rows);
+        identity->version = apikey_rows_number(&rows);
+    }
+    status = apikey_rows_end(&rows, pool, error);
+    return status == APR_SUCCESS && !found ? APR_NOTFOUND : status;
+}

@@ -1,0 +1,61 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file schema.h
+ * @brief The tables, and how a database gets them.
+ *
+ * conf/schema/DRIVER/NNN_name.sql, put into the program by build/embed-schema.
+ */
+#ifndef APIKEY_SCHEMA_H
+#define APIKEY_SCHEMA_H
+
+#include "store.h"
+
+/** The number of the last file in conf/schema/DRIVER; a test compares. */
+#define APIKEY_SCHEMA_VERSION 2
+
+/** One statement of a schema file. */
+typedef struct apikey_schema_part_t {
+    const char *driver;
+    int number;                 /**< of the file */
+    const char *name;           /**< of the file */
+    const char *sql;
+} apikey_schema_part_t;
+
+/** In order; ends with a part whose driver is NULL.  Generated. */
+extern const apikey_schema_part_t apikey_schema_parts[];
+
+/** Who a database is: verdicts learnt from another one are void. */
+typedef struct apikey_identity_t {
+    const char *uuid;
+    apr_int64_t epoch;
+    apr_int64_t version;
+} apikey_identity_t;
+
+/**
+ * Opens a store as apikey_store_open() does, and makes the database's file
+ * first where there is none.  As root, the file goes to the owner of its
+ * folder: who may write there (httpd's user) can use it.
+ */
+apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
+                                const char *params, apr_pool_t *pool,
+                                const char **error);
+
+/**
+ * Makes the tables or upgrades them, each file in one transaction; safe to
+ * repeat and safe beside another.
+ * @param from,to the version before and after
+ */
+apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
+                                int *from, int *to, apr_pool_t *pool,
+                                const char **error);
+
+/** Whether the database has this program's tables; see APIKEY_ESCHEMA. */
+apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error);
+
+apr_status_t apikey_schema_identity(apikey_store_t *store,
+                                    apikey_identity_t *identity,
+                                    apr_pool_t *pool, const char **error);
+
+#endif

@@ -1,0 +1,329 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "schema.h"
+#include "sql.h"
+
+/* Says in the database's own words what went wrong, and what kind it is. */
+static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
+                         const char **error)
+{
+    const char *message = apr_dbd_error(store->driver, store->handle, code);
+
+    if (store->dialect->is_locked(code, message)) {
+        *error = "another process holds a lock on the database, and five "
+                 "seconds were not enough; end what holds it (an open "
+                 "transaction in a shell, a backup) and try again";
+        return APIKEY_ELOCKED;
+    }
+    *error = apr_psprintf(pool, "the database says: %s",
+                          message && *message ? message : "nothing");
+    return APIKEY_EDATABASE;
+}
+
+/*
+ * Forgets the prepared statements: what they were made for may be gone (a
+ * changed table, another server process).  SQLite frees one only when the
+ * connection closes, so statements that never worked are renewed at most
+ * once a second.
+ */
+static int renew(apikey_store_t *store)
+{
+    apr_time_t now = apr_time_now();
+
+    if (!store->prepared_pool) {
+        return 1;
+    }
+    if (!store->proven && now >= store->prepared_at
+        && now - store->prepared_at < apr_time_from_sec(1)) {
+        return 0;
+    }
+    apr_pool_destroy(store->prepared_pool);
+    store->prepared_pool = NULL;
+    memset(store->prepared, 0, sizeof(store->prepared));
+    store->proven = 0;
+    return 1;
+}
+
+/* With no label: on PostgreSQL a label survives the connection it was made
+ * on, and the statement does not. */
+static int prepare(apikey_store_t *store, apikey_sql_e which)
+{
+    int code;
+
+    if (!store->prepared_pool) {
+        apr_pool_create(&store->prepared_pool, store->pool);
+        store->prepared_at = apr_time_now();
+    }
+    code = apr_dbd_prepare(store->driver, store->prepared_pool,
+                           store->handle,
+                           apikey_statement(which, store->dialect,
+                                            store->prepared_pool),
+                           NULL, &store->prepared[which]);
+    if (code != 0) {
+        store->prepared[which] = NULL;
+    }
+    return code;
+}
+
+/* Selects where results is not NULL. */
+static int execute(apikey_store_t *store, apikey_sql_e which,
+                   const char **args, apr_pool_t *pool,
+                   apr_dbd_results_t **results)
+{
+    int code = 0, rows;
+
+    if (!store->prepared[which]) {
+        code = prepare(store, which);
+    }
+    if (code != 0) {
+        return code;
+    }
+    if (!results) {
+        return apr_dbd_pquery(store->driver, pool, store->handle, &rows,
+                              store->prepared[which], 0, args);
+    }
+    *results = NULL;
+    return apr_dbd_pselect(store->driver, pool, store->handle, results,
+                           store->prepared[which], store->dialect->random,
+                           0, args);
+}
+
+/* An error of a database without our tables is better said as that. */
+static apr_status_t explain(apikey_store_t *store, apr_pool_t *pool,
+                            const char **error)
+{
+    const char *other = NULL;
+
+    if (apikey_sql_check_schema(store, pool, &other) == APIKEY_ESCHEMA) {
+        *error = other;
+        return APIKEY_ESCHEMA;
+    }
+    return APIKEY_EDATABASE;
+}
+
+static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
+                        const char **args, apr_pool_t *pool,
+                        apr_pool_t *error_pool, apr_dbd_results_t **results,
+                        const char **error)
+{
+    apr_status_t status;
+    int code, tries;
+
+    for (tries = 0;; tries++) {
+        code = execute(store, which, args, pool, results);
+        if (code == 0) {
+            store->proven = 1;
+            return APR_SUCCESS;
+        }
+        status = fail(store, code, error_pool, error);
+        if (status == APIKEY_ELOCKED || store->transaction) {
+            return status;
+        }
+        if (tries > 0 || !renew(store)) {
+            return explain(store, error_pool, error);
+        }
+    }
+}
+
+apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
+                               apikey_sql_e which, const char **args,
+                               apr_pool_t *pool, const char **error)
+{
+    apr_status_t status;
+
+    memset(rows, 0, sizeof(*rows));
+    rows->store = store;
+    apr_pool_create(&rows->pool, pool);
+    status = run(store, which, args, rows->pool, pool, &rows->results, error);
+    if (status != APR_SUCCESS) {
+        apr_pool_destroy(rows->pool);
+    }
+    return status;
+}
+
+apr_status_t apikey_sql_query(apikey_store_t *store, apikey_sql_e which,
+                              const char **args, apr_pool_t *pool,
+                              const char **error)
+{
+    return run(store, which, args, pool, pool, NULL, error);
+}
+
+apr_status_t apikey_sql_run(apikey_store_t *store, const char *sql,
+                            apr_pool_t *pool, const char **error)
+{
+    int rows;
+    int code = apr_dbd_query(store->driver, store->handle, &rows, sql);
+
+    return code == 0 ? APR_SUCCESS : fail(store, code, pool, error);
+}
+
+/* A select outside of the list, never prepared. */
+static apr_status_t select_plain(apikey_rows_t *rows, apikey_store_t *store,
+                                 const char *sql, apr_pool_t *pool,
+                                 const char **error)
+{
+    int code;
+
+    memset(rows, 0, sizeof(*rows));
+    rows->store = store;
+    apr_pool_create(&rows->pool, pool);
+    code = apr_dbd_select(store->driver, rows->pool, store->handle,
+                          &rows->results, sql, store->dialect->random);
+    if (code != 0) {
+        apr_pool_destroy(rows->pool);
+        return fail(store, code, pool, error);
+    }
+    return APR_SUCCESS;
+}
+
+/* Its first number, 0 where there is no row. */
+static apr_status_t select_number(apikey_store_t *store, const char *sql,
+                                  apr_int64_t *number, apr_pool_t *pool,
+                                  const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = select_plain(&rows, store, sql, pool, error);
+
+    *number = 0;
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (apikey_rows_next(&rows)) {
+        *number = apikey_rows_number(&rows);
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+apr_status_t apikey_sql_settings(apikey_store_t *store,
+                                 const char *const *list, apr_pool_t *pool,
+                                 const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = APR_SUCCESS;
+
+    for (; *list && status == APR_SUCCESS; list++) {
+        status = select_plain(&rows, store, *list, pool, error);
+        if (status == APR_SUCCESS) {
+            status = apikey_rows_end(&rows, pool, error);
+        }
+    }
+    return status;
+}
+
+apr_status_t apikey_sql_version(apikey_store_t *store, apr_int64_t *version,
+                                apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = select_number(store, store->dialect->probe,
+                                        version, pool, error);
+
+    if (status == APR_SUCCESS && *version > 0) {
+        status = select_number(store, "SELECT schema_version"
+                               " FROM apikey_identity", version, pool, error);
+    }
+    return status;
+}
+
+apr_status_t apikey_sql_check_schema(apikey_store_t *store, apr_pool_t *pool,
+                                     const char **error)
+{
+    apr_int64_t version;
+    apr_status_t status = apikey_sql_version(store, &version, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (version == APIKEY_SCHEMA_VERSION) {
+        return APR_SUCCESS;
+    }
+    if (version == 0) {
+        *error = "the database has none of mod_apikey's tables; run "
+                 "`htapikey init` to make them";
+    }
+    else if (version < APIKEY_SCHEMA_VERSION) {
+        *error = apr_psprintf(pool, "the database's tables are of version %"
+                              APR_INT64_T_FMT ", this program wants %d; run "
+                              "`htapikey init` to upgrade them", version,
+                              APIKEY_SCHEMA_VERSION);
+    }
+    else {
+        *error = apr_psprintf(pool, "the database's tables are of version %"
+                              APR_INT64_T_FMT ", this program knows %d; "
+                              "install the newer mod_apikey", version,
+                              APIKEY_SCHEMA_VERSION);
+    }
+    return APIKEY_ESCHEMA;
+}
+
+static apr_status_t begin(apikey_store_t *store, apr_pool_t *pool,
+                          apr_pool_t *error_pool, const char **error)
+{
+    apr_dbd_transaction_t *transaction = NULL;
+    apr_status_t status;
+    int code = apr_dbd_transaction_start(store->driver, pool, store->handle,
+                                         &transaction);
+
+    if (code == 0) {
+        store->transaction = transaction;
+        return APR_SUCCESS;
+    }
+    status = fail(store, code, error_pool, error);
+    if (transaction) {
+        /* The driver thinks that one has begun: let it forget. */
+        apr_dbd_transaction_mode_set(store->driver, transaction,
+                                     APR_DBD_TRANSACTION_ROLLBACK);
+        apr_dbd_transaction_end(store->driver, pool, transaction);
+    }
+    return status;
+}
+
+/* Commits where status is success, else rolls back; explicitly, because the
+ * drivers commit what is forgotten. */
+static apr_status_t end(apikey_store_t *store, apr_status_t status,
+                        apr_pool_t *pool, apr_pool_t *error_pool,
+                        const char **error)
+{
+    int code, rows;
+    int commit = status == APR_SUCCESS;
+
+    apr_dbd_transaction_mode_set(store->driver, store->transaction,
+                                 commit ? APR_DBD_TRANSACTION_COMMIT
+                                        : APR_DBD_TRANSACTION_ROLLBACK);
+    code = apr_dbd_transaction_end(store->driver, pool, store->transaction);
+    store->transaction = NULL;
+    if (code != 0 && commit) {
+        status = fail(store, code, error_pool, error);
+        /* A commit that failed may leave the transaction open. */
+        apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK");
+    }
+    return status;
+}
+
+apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
+                                 void *baton, apr_pool_t *pool,
+                                 const char **error)
+{
+    apr_status_t status;
+    apr_pool_t *sub;
+    int tries, committing;
+
+    for (tries = 0;; tries++) {
+        apr_pool_create(&sub, pool);
+        committing = 0;
+        status = begin(store, sub, pool, error);
+        if (status == APR_SUCCESS) {
+            status = work(store, baton, pool, error);
+            committing = status == APR_SUCCESS;
+            status = end(store, status, sub, pool, error);
+        }
+        apr_pool_destroy(sub);
+        if (status != APIKEY_EDATABASE) {
+            return status;
+        }
+        /* Whether a failed commit was done after all, nobody can tell. */
+        if (committing || tries > 0 || !renew(store)) {
+            return explain(store, pool, error);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file sql.h
+ * @brief Running statements; for the files of this folder only.
+ *
+ * What is read here is read whole, in sequence, each column once and in
+ * order, and its result is gone before anything else is asked: every driver
+ * of APR DBD can do that, and some can do nothing else.
+ */
+#ifndef APIKEY_SQL_H
+#define APIKEY_SQL_H
+
+#include "statements.h"
+#include "store.h"
+
+struct apikey_store_t {
+    const apr_dbd_driver_t *driver;
+    const apikey_dialect_t *dialect;
+    apr_dbd_t *handle;
+    apr_pool_t *pool;
+    apr_pool_t *prepared_pool;          /**< what prepared[] lives in */
+    apr_dbd_prepared_t *prepared[APIKEY_SQL_COUNT];
+    apr_time_t prepared_at;
+    int proven;                         /**< one of prepared[] has worked */
+    apr_dbd_transaction_t *transaction; /**< NULL outside of one */
+};
+
+/** A result while it is read; the caller's, on the stack. */
+typedef struct apikey_rows_t {
+    apikey_store_t *store;
+    apr_pool_t *pool;
+    apr_dbd_results_t *results;
+    apr_dbd_row_t *row;
+    int column;                 /**< the next to be read */
+    const char *fault;          /**< what could not be read, in pool */
+} apikey_rows_t;
+
+/**
+ * Selects; on success apikey_rows_end() must follow.
+ * @param args as many as the statement has parameters, none of them NULL
+ */
+apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
+                               apikey_sql_e which, const char **args,
+                               apr_pool_t *pool, const char **error);
+
+/** Goes to the next row; 0: there is none. */
+int apikey_rows_next(apikey_rows_t *rows);
+
+/** The row's next column, "" for NULL; lives until apikey_rows_end(). */
+const char *apikey_rows_text(apikey_rows_t *rows);
+
+/** The same, copied. */
+const char *apikey_rows_copy(apikey_rows_t *rows, apr_pool_t *pool);
+
+/** The row's next column as a number, 0 for NULL; what is no number becomes
+ * the error of apikey_rows_end(). */
+apr_int64_t apikey_rows_number(apikey_rows_t *rows);
+
+/** Reads what is left, frees the result, and says whether all was well. */
+apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
+                             const char **error);
+
+/** Runs a statement that changes something. */
+apr_status_t apikey_sql_query(apikey_store_t *store, apikey_sql_e which,
+                              const char **args, apr_pool_t *pool,
+                              const char **error);
+
+/** The same for SQL that is not in the list (DDL); never prepared. */
+apr_status_t apikey_sql_run(apikey_store_t *store, const char *sql,
+                            apr_pool_t *pool, const char **error);
+
+/** Runs selects whose rows nobody wants; @a list ends with NULL. */
+apr_status_t apikey_sql_settings(apikey_store_t *store,
+                                 const char *const *list, apr_pool_t *pool,
+                                 const char **error);
+
+/** A number as a parameter. */
+#define apikey_sql_number(pool, n) \
+    apr_psprintf((pool), "%" APR_INT64_T_FMT, (apr_int64_t)(n))
+
+/** What a transaction does.  Anything but APR_SUCCESS rolls it back.  It may
+ * be called twice: the second time on fresh statements, after an error. */
+typedef apr_status_t (*apikey_work_t)(apikey_store_t *store, void *baton,
+                                      apr_pool_t *pool, const char **error);
+
+/** Runs @a work in one transaction, which is over when this returns. */
+apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
+                                 void *baton, apr_pool_t *pool,
+                                 const char **error);
+
+/** A list that is read and handed on page by page. */
+typedef struct apikey_pages_t {
+    apikey_sql_e which;         /**< its statement, ordered and limited */
+    const char **args;          /**< of the first page, changed by next */
+    apr_size_t size;            /**< of an item */
+    void (*read)(apikey_rows_t *rows, void *item, apr_pool_t *pool);
+    /** Sets args to what comes behind item. */
+    void (*next)(const void *item, const char **args, apr_pool_t *pool);
+    apr_status_t (*give)(void *baton, const void *item);
+    void *baton;
+} apikey_pages_t;
+
+/**
+ * Reads a page whole, frees its result, hands its items to give(), goes on.
+ * An item lives during the call alone.  What give() answers but APR_SUCCESS
+ * ends the list and is handed on.
+ */
+apr_status_t apikey_sql_pages(apikey_store_t *store,
+                              const apikey_pages_t *pages, apr_pool_t *pool,
+                              const char **error);
+
+/**
+ * Whether the tables are those of this program.  APIKEY_ESCHEMA with a
+ * sentence if not; APIKEY_EDATABASE where even that cannot be found out.
+ */
+apr_status_t apikey_sql_check_schema(apikey_store_t *store, apr_pool_t *pool,
+                                     const char **error);
+
+/** The schema's version in the database; 0: it has none of our tables. */
+apr_status_t apikey_sql_version(apikey_store_t *store, apr_int64_t *version,
+                                apr_pool_t *pool, const char **error);
+
+#endif

@@ -1,0 +1,114 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "statements.h"
+
+#define PAGE " LIMIT " APR_STRINGIFY(APIKEY_PAGE)
+
+/* In the order in which read_key() of key.c reads them. */
+#define KEY_COLUMNS                                                         \
+    "SELECT k.id, k.keyspace, k.tenant, k.name, k.env, k.scopes,"           \
+    " k.secret_id, k.format, k.prefix, k.hint, k.creator, k.created,"       \
+    " k.expires, k.revoked, k.disabled, k.reason, t.suspended, t.reason,"   \
+    " u.last_used, u.use_count, u.exposed"                                  \
+    " FROM apikey k"                                                        \
+    " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
+    " LEFT JOIN apikey_usage u ON u.id = k.id"
+
+static const char *const statements[APIKEY_SQL_COUNT] = {
+    /* The hot path: everything a verdict needs, one row. */
+    [APIKEY_SQL_LOOKUP] =
+    "SELECT k.digest, k.id, k.keyspace, k.tenant, k.name, k.env, k.scopes,"
+    " k.secret_id, k.format, k.created, k.expires, k.revoked, k.disabled,"
+    " t.suspended"
+    " FROM apikey k LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
+    " WHERE k.digest = %s",
+
+    [APIKEY_SQL_KEY_SHOW] =
+    KEY_COLUMNS " WHERE k.id = %s",
+    [APIKEY_SQL_KEY_LIST] =
+    KEY_COLUMNS
+    " WHERE (%s = '' OR k.tenant = %s) AND (%s = '' OR k.keyspace = %s)"
+    " AND (k.created > %n OR (k.created = %n AND k.id > %s))"
+    " ORDER BY k.created, k.id" PAGE,
+    [APIKEY_SQL_KEY_INSERT] =
+    "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
+    " secret_id, format, prefix, hint, creator, created, expires)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n)",
+    [APIKEY_SQL_KEY_SET] =
+    "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n"
+    " WHERE id = %s",
+    [APIKEY_SQL_KEY_REVOKE] =
+    "UPDATE apikey SET revoked = %n, reason = %s WHERE id = %s",
+    [APIKEY_SQL_KEY_DISABLE] =
+    "UPDATE apikey SET disabled = %n WHERE id = %s",
+
+    [APIKEY_SQL_TENANT_SHOW] =
+    "SELECT tenant, suspended, reason FROM apikey_tenant WHERE tenant = %s",
+    [APIKEY_SQL_TENANT_KEYS] =
+    "SELECT tenant FROM apikey WHERE tenant = %s LIMIT 1",
+    /* Keys written by hand may name a tenant that has no row of its own. */
+    [APIKEY_SQL_TENANT_LIST] =
+    "SELECT n.tenant, t.created, t.suspended, t.reason,"
+    " (SELECT COUNT(*) FROM apikey k WHERE k.tenant = n.tenant)"
+    " FROM (SELECT tenant FROM apikey_tenant"
+    " UNION SELECT tenant FROM apikey) n"
+    " LEFT JOIN apikey_tenant t ON t.tenant = n.tenant"
+    " WHERE n.tenant > %s ORDER BY n.tenant" PAGE,
+    [APIKEY_SQL_TENANT_INSERT] =
+    "INSERT INTO apikey_tenant (tenant, created) VALUES (%s, %n)",
+    [APIKEY_SQL_TENANT_SUSPEND] =
+    "UPDATE apikey_tenant SET suspended = %n, reason = %s WHERE tenant = %s",
+
+    [APIKEY_SQL_SCOPE_SHOW] =
+    "SELECT name, description FROM apikey_scope WHERE name = %s",
+    [APIKEY_SQL_SCOPE_LIST] =
+    "SELECT name, description FROM apikey_scope WHERE name > %s"
+    " ORDER BY name" PAGE,
+    [APIKEY_SQL_SCOPE_INSERT] =
+    "INSERT INTO apikey_scope (name, description) VALUES (%s, %s)",
+    [APIKEY_SQL_SCOPE_UPDATE] =
+    "UPDATE apikey_scope SET description = %s WHERE name = %s",
+    [APIKEY_SQL_SCOPE_DELETE] =
+    "DELETE FROM apikey_scope WHERE name = %s",
+
+    [APIKEY_SQL_AUDIT_INSERT] =
+    "INSERT INTO apikey_audit (happened, who, action, id, tenant, reason,"
+    " was) VALUES (%n, %s, %s, %s, %s, %s, %s)",
+    [APIKEY_SQL_AUDIT_LIST] =
+    "SELECT number, happened, who, action, id, tenant, reason, was"
+    " FROM apikey_audit WHERE number > %n"
+    " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
+    " ORDER BY number" PAGE,
+
+    [APIKEY_SQL_CHANGES] =
+    "SELECT number, kind, value FROM apikey_change WHERE number > %n"
+    " ORDER BY number" PAGE,
+
+    [APIKEY_SQL_IDENTITY] =
+    "SELECT uuid, epoch, schema_version FROM apikey_identity",
+    [APIKEY_SQL_IDENTITY_INSERT] =
+    "INSERT INTO apikey_identity (row_number, uuid, epoch, schema_version,"
+    " created) VALUES (1, %s, 1, %n, %n)",
+    [APIKEY_SQL_IDENTITY_VERSION] =
+    "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1"
+};
+
+/* %n becomes the dialect's cast; there is no other use of '%' but %s. */
+const char *apikey_statement(apikey_sql_e which,
+                             const apikey_dialect_t *dialect,
+                             apr_pool_t *pool)
+{
+    const char *from = statements[which];
+    const char *text = "";
+    const char *mark;
+
+    while ((mark = strstr(from, "%n")) != NULL) {
+        text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, from,
+                                                      mark - from),
+                           dialect->number, NULL);
+        from = mark + 2;
+    }
+    return apr_pstrcat(pool, text, from, NULL);
+}

@@ -1,0 +1,52 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file statements.h
+ * @brief Every statement that the store ever prepares.
+ *
+ * They are fixed: what comes from outside goes in as a parameter, and a
+ * connection prepares each at most once, whatever is asked of it.
+ */
+#ifndef APIKEY_STATEMENTS_H
+#define APIKEY_STATEMENTS_H
+
+#include <apr_pools.h>
+
+#include "dialect.h"
+
+typedef enum {
+    APIKEY_SQL_LOOKUP,
+    APIKEY_SQL_KEY_SHOW,
+    APIKEY_SQL_KEY_LIST,
+    APIKEY_SQL_KEY_INSERT,
+    APIKEY_SQL_KEY_SET,
+    APIKEY_SQL_KEY_REVOKE,
+    APIKEY_SQL_KEY_DISABLE,
+    APIKEY_SQL_TENANT_SHOW,
+    APIKEY_SQL_TENANT_KEYS,
+    APIKEY_SQL_TENANT_LIST,
+    APIKEY_SQL_TENANT_INSERT,
+    APIKEY_SQL_TENANT_SUSPEND,
+    APIKEY_SQL_SCOPE_SHOW,
+    APIKEY_SQL_SCOPE_LIST,
+    APIKEY_SQL_SCOPE_INSERT,
+    APIKEY_SQL_SCOPE_UPDATE,
+    APIKEY_SQL_SCOPE_DELETE,
+    APIKEY_SQL_AUDIT_INSERT,
+    APIKEY_SQL_AUDIT_LIST,
+    APIKEY_SQL_CHANGES,
+    APIKEY_SQL_IDENTITY,
+    APIKEY_SQL_IDENTITY_INSERT,
+    APIKEY_SQL_IDENTITY_VERSION,
+    APIKEY_SQL_COUNT            /**< how many there are */
+} apikey_sql_e;
+
+/** Rows of one page of a list. */
+#define APIKEY_PAGE 256
+
+/** The statement's text for a dialect, ready for apr_dbd_prepare(). */
+const char *apikey_statement(apikey_sql_e which,
+                             const apikey_dialect_t *dialect,
+                             apr_pool_t *pool);
+
+#endif

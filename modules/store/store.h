@@ -1,0 +1,61 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file store.h
+ * @brief Keys in a database, through APR DBD.  No httpd here: the command
+ *        line links this too.
+ *
+ * A store is one connection.  It belongs to one thread at a time; whoever
+ * shares it between threads hands it over as a pool of connections does.
+ * Every function that fails sets @a error to a sentence with the database's
+ * own words, in the pool it was given; no key and no secret stands in one.
+ */
+#ifndef APIKEY_STORE_H
+#define APIKEY_STORE_H
+
+#include <apr_dbd.h>
+#include <apr_pools.h>
+
+#include "../core/record.h"
+
+typedef struct apikey_store_t apikey_store_t;
+
+/** The tables are not there, or of another version: `htapikey init`. */
+#define APIKEY_ESCHEMA (APR_OS_START_USERERR + 4201)
+/** The database answered with an error, or not at all. */
+#define APIKEY_EDATABASE (APR_OS_START_USERERR + 4202)
+/** Another holds a lock for longer than we wait. */
+#define APIKEY_ELOCKED (APR_OS_START_USERERR + 4203)
+
+/**
+ * Opens a connection of our own; closed by @a pool's cleanup.
+ * apr_dbd_init() must have run.
+ */
+apr_status_t apikey_store_open(apikey_store_t **store, const char *driver,
+                               const char *params, apr_pool_t *pool,
+                               const char **error);
+
+/**
+ * Takes a connection that somebody else opened and will close (mod_dbd's).
+ * Costs no round trip.
+ * @param driver_name the name of DBDriver; NULL: ask apr_dbd_name()
+ * @param pool as long-lived as the connection: prepared statements live there
+ */
+apr_status_t apikey_store_adopt(apikey_store_t **store,
+                                const char *driver_name,
+                                const apr_dbd_driver_t *driver,
+                                apr_dbd_t *handle, apr_pool_t *pool,
+                                const char **error);
+
+/**
+ * Looks a digest up, with its tenant's state.  Prepares its statement at the
+ * first call on a connection; after an error tries once more on a fresh one.
+ * @param digest lower-case hex
+ * @param record lives in @a pool
+ * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA or APIKEY_EDATABASE
+ */
+apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
+                                 apikey_record_t **record, apr_pool_t *pool,
+                                 const char **error);
+
+#endif

@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Runs when httpd has stopped: what it left in its logs, at trace8, over
+# everything that the areas did.
+
+use APIKey::Test;
+use APIKey::Keys qw(remembered_keys);
+use APIKey::Logs qw(log_files key_pattern);
+
+my $stage = run_info()->{stage};
+my %file = map { m{([^/]+)$} => $_ } log_files();
+for my $name (qw(error_log access_log forensic_log)) {
+    ok(-s ($file{$name} // ''), "$name was written");
+}
+
+# Lines of a file that match; at most ten, that is enough to begin with.
+sub found {
+    my ($file, $pattern) = @_;
+    my @found;
+    open my $in, '<:raw', $file or die "$file: $!\n";
+    while (defined(my $line = <$in>)) {
+        push @found, "line $.: $line" if $line =~ $pattern;
+        last if @found == 10;
+    }
+    return join '', @found;
+}
+
+my $crash = qr/Segmentation\ fault|assertion\ .*failed|exit\ signal
+              |pool\ concurrency\ check|Sanitizer|runtime\ error:
+              |free\(\):|malloc\(\):|stack\ smashing/xi;
+is(found($file{$_}, $crash), '', "$_ tells of no crash")
+    for qw(error_log start_log);
+
+# One that nobody made shows that the search below would find the others.
+my $bait = 'ak_' . join '', ('0' .. '9', 'a' .. 'z', 'A' .. 'M');
+my @keys = remembered_keys();
+my $pattern = key_pattern(@keys, $bait);
+ok(@keys || $ENV{APIKEY_TEST_PART}, 'keys were made in this run');
+note(@keys . ' keys');
+is(found($file{$_}, $pattern), '', "no key of this run stands in $_")
+    for sort keys %file;
+
+require MIME::Base64;
+my %planted = (
+    'whole'      => "X-API-Key: $bait",
+    'first half' => substr($bait, 3, 24),
+    'last half'  => substr($bait, -25),
+    'as Basic'   => 'Basic ' . MIME::Base64::encode_base64("$bait:", ''),
+);
+for my $how (sort keys %planted) {
+    my $plant = "$stage/state/planted";
+    open my $out, '>', $plant or die "$plant: $!\n";
+    print $out "a line\n[trace8] $planted{$how}\n";
+    close $out;
+    like(found($plant, $pattern), qr/^line 2: /, "a planted key, $how, is found");
+}
+
+done_testing;

@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Runs when httpd has stopped: what the sanitizers and valgrind wrote about
+# this module's files.  Faults of the system's libraries are not ours.
+
+use APIKey::Test;
+use File::Find qw(find);
+
+my $stage = run_info()->{stage};
+my %ours;
+find(sub { $ours{$_} = 1 if /\.c$/ && !m{^fuzz_|^replay} },
+     "$ENV{APIKEY_SOURCE}/modules");
+$ours{'mod_apikey.c'} = 1;
+my $names = join '|', map { quotemeta } sort keys %ours;
+my $ours = qr/\b(?:$names)\b|mod_apikey\.so/;
+
+# The reports in a text: what stands between rules or empty lines.
+sub reports {
+    my ($text) = @_;
+    $text =~ s/^==\d+== ?//mg;
+    return grep { /$ours/ } split /^={10,}.*\n|^\s*\n/m, $text;
+}
+
+sub slurp {
+    my ($file) = @_;
+    open my $in, '<:raw', $file or die "$file: $!\n";
+    local $/;
+    return scalar(<$in>) // '';
+}
+
+my @files = grep { m{/(?:asan|ubsan|tsan|valgrind)\.} } glob "$stage/logs/*";
+ok(!$ENV{APIKEY_TEST_VALGRIND} || @files, 'valgrind wrote what it saw');
+is(join("\n", map { reports(slurp($_)) } @files), '',
+   'no report names a file of ours');
+
+# Each kind of report, planted.
+my ($key) = sort keys %ours;
+my %planted = (
+    asan => "=================================================\n"
+          . "==7==ERROR: AddressSanitizer: heap-buffer-overflow\n"
+          . "    #0 0x1 in apikey_x modules/core/$key:7\n",
+    ubsan => "modules/core/$key:7:3: runtime error: shift exponent\n",
+    tsan => "==================\nWARNING: ThreadSanitizer: data race (pid=7)\n"
+          . "    #0 apikey_x modules/core/$key:7 (mod_apikey.so+0x1)\n",
+    valgrind => "==7== Invalid read of size 1\n"
+              . "==7==    at 0x1: apikey_x ($key:7)\n==7== \n",
+);
+for my $kind (sort keys %planted) {
+    is(scalar(my @seen = reports("a line\n\n$planted{$kind}")), 1,
+       "a planted report of $kind is seen");
+    (my $other = $planted{$kind}) =~ s/\Q$key\E|mod_apikey\.so/other.c/g;
+    is(scalar(my @none = reports($other)), 0, 'one of another file is not');
+}
+
+done_testing;

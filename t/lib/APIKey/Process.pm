@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::Process;
+
+# Processes of ours: who they are, how they end.  By pid and parentage alone,
+# never by name: somebody else's httpd may run beside the tests.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(descendants kill_descendants end_process wait_until);
+
+# The pids below a process, parents before children.
+sub descendants {
+    my ($root) = @_;
+    my %children;
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        open my $in, '<', $stat or next;
+        my $line = <$in> // next;
+        my ($pid, $parent) = $line =~ /^(\d+) \(.*\) \S (\d+)/s or next;
+        push @{ $children{$parent} }, $pid;
+    }
+    my @found;
+    my @todo = ($root);
+    while (@todo) {
+        my @below = @{ delete $children{ shift @todo } || [] };
+        push @found, @below;
+        push @todo,  @below;
+    }
+    return @found;
+}
+
+# TERM for all, then KILL for those that do not go.
+sub kill_descendants {
+    my ($root) = @_;
+    my @pids = descendants($root) or return;
+    kill TERM => @pids;
+    wait_until(10, sub {
+        1 while waitpid(-1, POSIX::WNOHANG()) > 0;
+        return !grep { kill 0, $_ } @pids;
+    }) or do {
+        kill KILL => grep { kill 0, $_ } @pids;
+        1 while waitpid(-1, POSIX::WNOHANG()) > 0;
+    };
+}
+
+# Ends a child and waits for it; its wait status, or undef if it had to be
+# killed.
+sub end_process {
+    my ($pid, $seconds) = @_;
+    kill TERM => $pid;
+    my $status;
+    wait_until($seconds, sub {
+        return 0 if waitpid($pid, POSIX::WNOHANG()) == 0;
+        $status = $?;
+        return 1;
+    }) and return $status;
+    kill KILL => $pid, descendants($pid);
+    waitpid $pid, 0;
+    return undef;
+}
+
+# True as soon as a condition holds; false if it does not within a time.
+sub wait_until {
+    my ($seconds, $condition) = @_;
+    my $end = time + $seconds;
+    until ($condition->()) {
+        return 0 if time > $end;
+        sleep 0.02;
+    }
+    return 1;
+}
+
+1;

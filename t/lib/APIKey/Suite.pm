@@ -1,0 +1,190 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::Suite;
+
+# The order of a run: programs, guards and command line; then httpd is started
+# and the areas that talk to it are tested; then httpd is stopped and t/after
+# looks at what it left in the logs.  Nothing stays running, whatever happens.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use TAP::Formatter::Console;
+use TAP::Harness;
+use TAP::Parser::Aggregator;
+
+use APIKey::Process qw(kill_descendants);
+use APIKey::Server;
+
+# Folders of t/ with tests that need no httpd, and with none at all.
+my @QUIET = qw(guard cli);
+my %OTHER = map { $_ => 1 } @QUIET, qw(unit fuzz after lib conf htdocs bench);
+
+sub new {
+    my ($class, %option) = @_;
+    my $self = bless {%option}, $class;
+    $self->{build} = abs_path($self->{build})
+        or die "t/TEST: there is no folder $option{build}; run make first.\n";
+    $self->{formatter} = TAP::Formatter::Console->new(
+        { verbosity => $self->{verbose} ? 1 : 0 });
+    $self->{aggregator} = TAP::Parser::Aggregator->new;
+    $self->{commands} = {};
+    return $self;
+}
+
+sub run {
+    my ($self) = @_;
+    my $server;
+    my $owner = $$;
+    my $clean = sub {
+        return if $$ != $owner;
+        kill_descendants($$);
+        $server->release if $server;
+    };
+    local @SIG{qw(INT TERM HUP)};
+    for my $name (qw(INT TERM HUP)) {
+        $SIG{$name} = sub {
+            $SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
+            print STDERR "\nt/TEST: SIG$name, stopping.\n";
+            $clean->();
+            exit 130;
+        };
+    }
+    $self->set_environment;
+    $self->{aggregator}->start;
+    my $done = eval {
+        $self->run_quiet;
+        my @areas = $self->{'no-server'} ? () : $self->wanted_files($self->areas);
+        if (@areas) {
+            $server = APIKey::Server->new($self);
+            $self->run_server($server, @areas);
+        }
+        1;
+    };
+    my $error = $@;
+    $clean->();
+    $self->{aggregator}->stop;
+    print STDERR "t/TEST: $error" unless $done;
+    return $self->verdict && $done ? 0 : 1;
+}
+
+# What each test finds in its environment; t/README has the list.
+sub set_environment {
+    my ($self) = @_;
+    my ($source, $build) = @{$self}{qw(source build)};
+    $ENV{APIKEY_SOURCE} = $source;
+    $ENV{APIKEY_BUILD}  = $build;
+    $ENV{HTAPIKEY}      = "$build/htapikey";
+    $ENV{PERL5LIB} = join ':', "$source/t/lib",
+        length($ENV{PERL5LIB} // '') ? $ENV{PERL5LIB} : ();
+    # A setting of the caller's must not decide what a test sees.
+    delete @ENV{qw(APIKEY_CONFIG APIKEY_TEST_PART APIKEY_RUN http_proxy)};
+    $ENV{APIKEY_TEST_PART} = 1 if @{ $self->{wanted} };
+    $ENV{LC_ALL} = 'C';
+    umask 022;
+}
+
+sub run_quiet {
+    my ($self) = @_;
+    my ($source, $build) = @{$self}{qw(source build)};
+    my @files;
+    for my $file ($self->wanted_files(glob "$source/t/unit/*.c")) {
+        my ($name) = $file =~ m{/([^/]+)\.c$};
+        $self->{commands}{$file} = [ $self->wrapper, "$build/t/unit/$name" ];
+        push @files, $file;
+    }
+    for my $file ($self->wanted_files(glob "$source/t/fuzz/fuzz_*.c")) {
+        my ($name) = $file =~ m{/fuzz_([^/]+)\.c$};
+        $self->{commands}{$file} = [ $self->wrapper,
+            "$build/t/fuzz/replay_$name", "$source/t/fuzz/corpus/$name" ];
+        push @files, $file;
+    }
+    push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" } @QUIET);
+    $self->test(2, @files);
+}
+
+sub run_server {
+    my ($self, $server, @areas) = @_;
+    print "\n";
+    $server->start;
+    $self->test(1, @areas);
+    $server->stop;
+    $self->test(1, glob "$self->{source}/t/after/*.t");
+}
+
+# valgrind for the C tests; those under a sanitizer carry their own.
+sub wrapper {
+    return () unless $ENV{APIKEY_TEST_VALGRIND};
+    return qw(valgrind -q --error-exitcode=99 --leak-check=full
+              --errors-for-leak-kinds=definite);
+}
+
+sub areas {
+    my ($self) = @_;
+    my $t = "$self->{source}/t";
+    return map { glob "$t/$_/*.t" }
+           grep { !$OTHER{$_} } map { m{([^/]+)/$} } glob "$t/*/";
+}
+
+# Those that the command line names, by file or by folder; all if it names none.
+sub wanted_files {
+    my ($self, @files) = @_;
+    my @wanted = @{ $self->{wanted} } or return @files;
+    my $t = "$self->{source}/t";
+    return grep {
+        my $file = $_;
+        grep { (my $path = $_) =~ s{^.*?(?:^|/)t/|/$}{}g;
+               $file eq "$t/$path" || index($file, "$t/$path/") == 0 } @wanted;
+    } @files;
+}
+
+sub test {
+    my ($self, $jobs, @files) = @_;
+    return unless @files;
+    $self->{formatter}->jobs($jobs);
+    my $harness = TAP::Harness->new({
+        formatter => $self->{formatter},
+        jobs      => $jobs,
+        exec      => sub {
+            my ($harness, $file) = @_;
+            return $self->{commands}{$file} || [ $^X, '-w', $file ];
+        },
+    });
+    $harness->aggregate_tests($self->{aggregator}, map {
+        [ $_, m{^\Q$self->{source}/\E(.*)} ? $1 : $_ ]
+    } @files);
+}
+
+# A run in which nothing ran, or a file or a test was skipped, is no success.
+sub verdict {
+    my ($self) = @_;
+    my $all = $self->{aggregator};
+    $self->{formatter}->summary($all) if $all->total;
+    my @faults;
+    push @faults, 'no test ran' unless $all->total;
+    push @faults, map { "skipped: " . $_->[0] . " (" . $_->[1] . ")" }
+                  $self->skips;
+    push @faults, 'tests marked TODO: ' . join ' ', $all->todo if $all->todo;
+    print "t/TEST: $_; that counts as a failure.\n" for @faults;
+    # A file that died without a failed test counts as one.
+    my %broken = map { $_ => 1 } $all->exit, $all->wait, $all->parse_errors;
+    delete @broken{ $all->failed };
+    my $failed = @faults + keys(%broken)
+        + eval { my $n = 0; $n += $_->failed for $all->parsers; $n };
+    printf "%d passed, %d failed\n", scalar $all->passed, $failed;
+    return !$failed && $all->all_passed;
+}
+
+sub skips {
+    my ($self) = @_;
+    my @found;
+    for my $parser ($self->{aggregator}->parsers) {
+        my $name = 'a file';
+        push @found, [ $name, $parser->skip_all ]
+            if defined $parser->skip_all && length $parser->skip_all;
+        push @found, [ "test $_", 'SKIP' ] for $parser->skipped;
+    }
+    return @found;
+}
+
+1;

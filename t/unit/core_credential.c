@@ -1,0 +1,132 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* core/credential.h */
+
+#include <stdlib.h>
+
+#include <apr_general.h>
+
+#include "../../modules/core/credential.h"
+#include "tap.h"
+
+#define OTHER APIKEY_SCHEME_OTHER
+#define BEARER APIKEY_SCHEME_BEARER
+#define BASIC APIKEY_SCHEME_BASIC
+
+static const struct {
+    const char *promise;
+    const char *value;
+    apikey_scheme_e scheme;
+    const char *token;
+    const char *password;
+    int repeated;
+} cases[] = {
+    { "a Bearer token", "Bearer ak_1", BEARER, "ak_1", NULL, 0 },
+    { "the scheme is compared without case", "bEARER ak_1", BEARER, "ak_1",
+      NULL, 0 },
+    { "tabs and many blanks around and between",
+      " \t Bearer \t  \t ak_1 \t  ", BEARER, "ak_1", NULL, 0 },
+    { "Bearer alone has an empty token", "Bearer", BEARER, "", NULL, 0 },
+    { "Bearer and blanks have an empty token", "Bearer  \t ", BEARER, "",
+      NULL, 0 },
+    { "a token with a blank within stays one", "Bearer a b", BEARER, "a b",
+      NULL, 0 },
+    { "a token may begin with the scheme's name", "Bearer Bearer x", BEARER,
+      "Bearer x", NULL, 0 },
+    { "Bearer without a blank is another scheme", "Bearerak_1", OTHER, "",
+      NULL, 0 },
+    { "Bearer: is another scheme", "Bearer:x", OTHER, "", NULL, 0 },
+    { "Beare is another scheme", "Beare x", OTHER, "", NULL, 0 },
+    { "an empty value is none of ours", "", OTHER, "", NULL, 0 },
+    { "blanks are none of ours", " \t ", OTHER, "", NULL, 0 },
+    { "a key without a scheme is none of ours", "ak_1", OTHER, "", NULL, 0 },
+    { "Negotiate is left alone", "Negotiate YII=", OTHER, "", NULL, 0 },
+    { "format characters and quotes are no matter", "Bearer %s%n'\"\\",
+      BEARER, "%s%n'\"\\", NULL, 0 },
+    { "UTF-8 passes as it is", "Bearer \xf0\x9f\x94\x91", BEARER,
+      "\xf0\x9f\x94\x91", NULL, 0 },
+    { "control bytes pass as they are", "Bearer \x01\x7f", BEARER,
+      "\x01\x7f", NULL, 0 },
+
+    { "a comma within the token is seen", "Bearer a,b", BEARER, "a,b", NULL,
+      1 },
+    { "two joined Bearer fields are seen", "Bearer a, Bearer b", BEARER,
+      "a, Bearer b", NULL, 1 },
+    { "a comma right behind the scheme is seen", "Bearer, Bearer b", BEARER,
+      ", Bearer b", NULL, 1 },
+    { "Bearer behind another scheme is found", "Negotiate YII=, Bearer k",
+      BEARER, "k", NULL, 1 },
+    { "Bearer behind empty fields is found", ",, ,Bearer k", BEARER, "k",
+      NULL, 1 },
+    { "Digest's parameters are no scheme of ours",
+      "Digest username=\"bearer\", realm=\"basic\", nonce=\"x\"", OTHER, "",
+      NULL, 1 },
+
+    { "Basic gives user-id and password", "Basic YWtfMTpwdw==", BASIC,
+      "ak_1", "pw", 0 },
+    { "Basic with an empty password", "basic \t YWtfMTo= ", BASIC, "ak_1",
+      "", 0 },
+    { "Basic without a colon", "Basic YWtfMQ==", BASIC, "ak_1", "", 0 },
+    { "the first colon divides", "Basic YTpiOmM=", BASIC, "a", "b:c", 0 },
+    { "an empty user-id", "Basic OnB3", BASIC, "", "pw", 0 },
+    { "Basic alone has an empty token", "Basic", BASIC, "", "", 0 },
+    { "Basic that is no base64 has an empty token", "Basic ak_1", BASIC, "",
+      "", 0 },
+    { "Basic without its padding has an empty token", "Basic YWtfMQ", BASIC,
+      "", "", 0 },
+    { "Basic with a blank within has an empty token", "Basic YWtf MTo=",
+      BASIC, "", "", 0 },
+    { "Basic with a NUL decoded has an empty token", "Basic YWtfMQA6",
+      BASIC, "", "", 0 },
+    { "Basic with a NUL in its password, too", "Basic YTpiAGM=", BASIC, "",
+      "", 0 },
+    { "a repeated Basic has an empty token", "Basic YTpi, Basic YTpi", BASIC,
+      "", "", 1 }
+};
+
+static void test_long(apr_pool_t *pool)
+{
+    apikey_credential_t credential;
+    apr_size_t len = 8192;
+    char *value = apr_pcalloc(pool, len + 1);
+
+    memset(value, 'A', len);
+    memcpy(value, "Bearer ", 7);
+    apikey_credential_parse(&credential, value, pool);
+    is_int(credential.token_len, len - 7, "8 KiB of token are measured");
+    memcpy(value, "Basic  \t", 8);
+    apikey_credential_parse(&credential, value, pool);
+    is_int(credential.token_len, 0, "8 KiB of Basic that decode to NULs");
+    memset(value + 8, 'Q', len - 8);
+    apikey_credential_parse(&credential, value, pool);
+    is_int(credential.token_len, (len - 8) / 4 * 3,
+           "8 KiB of Basic are decoded whole");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+    apr_size_t i;
+
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        apikey_credential_t credential;
+
+        memset(&credential, 0x55, sizeof(credential));
+        apikey_credential_parse(&credential, cases[i].value, pool);
+        is_int(credential.scheme, cases[i].scheme, "%s: scheme",
+               cases[i].promise);
+        is_str(credential.token, cases[i].token, "%s: token",
+               cases[i].promise);
+        is_int(credential.token_len, strlen(cases[i].token), "%s: length",
+               cases[i].promise);
+        is_str(credential.password, cases[i].password, "%s: password",
+               cases[i].promise);
+        is_int(credential.repeated, cases[i].repeated, "%s: repeated",
+               cases[i].promise);
+    }
+    test_long(pool);
+    return done();
+}

@@ -1,0 +1,214 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* core/text.h */
+
+#include <stdlib.h>
+
+#include <apr_general.h>
+
+#include "../../modules/core/text.h"
+#include "tap.h"
+
+#define NOW APR_INT64_C(1700000000)     /* 2023-11-14T22:13:20Z */
+
+#define EMPTY "is empty"
+#define CONTROL "has a control character"
+#define NOT_UTF8 "is not UTF-8"
+#define BLANK "begins or ends with a blank"
+
+static const struct {
+    const char *promise;
+    const char *text;
+    const char *fault;
+} texts[] = {
+    { "a plain name", "Production API", NULL },
+    { "quotes, a backslash and %s", "O'Neil \"x\" \\ %s", NULL },
+    { "umlauts", "M\xc3\xbcller", NULL },
+    { "an emoji", "key \xf0\x9f\x94\x91", NULL },
+    { "the last code point", "\xf4\x8f\xbf\xbf", NULL },
+    { "the first of three bytes", "\xe0\xa0\x80", NULL },
+    { "the last before the surrogates", "\xed\x9f\xbf", NULL },
+    { "the first behind the surrogates", "\xee\x80\x80", NULL },
+    { "a no-break space", "a\xc2\xa0", NULL },
+    { "nothing", "", EMPTY },
+    { "a blank at the beginning", " a", BLANK },
+    { "a blank at the end", "a ", BLANK },
+    { "a blank alone", " ", BLANK },
+    { "CR LF", "a\r\nX-Evil: 1", CONTROL },
+    { "LF", "a\n", CONTROL },
+    { "a tab", "a\tb", CONTROL },
+    { "byte 1", "\x01", CONTROL },
+    { "byte 1F", "a\x1f", CONTROL },
+    { "DEL", "a\x7f", CONTROL },
+    { "U+0080", "\xc2\x80", CONTROL },
+    { "U+0085, a line end", "a\xc2\x85", CONTROL },
+    { "U+009F", "\xc2\x9f", CONTROL },
+    { "Latin-1", "M\xfcller", NOT_UTF8 },
+    { "a lone continuation", "\x80", NOT_UTF8 },
+    { "a sequence cut after one of two", "a\xc3", NOT_UTF8 },
+    { "a sequence cut after two of three", "a\xe2\x82", NOT_UTF8 },
+    { "a sequence cut after three of four", "\xf0\x9f\x94", NOT_UTF8 },
+    { "a sequence with ASCII within", "\xe2\x82" "a", NOT_UTF8 },
+    { "an overlong NUL", "\xc0\x80", NOT_UTF8 },
+    { "an overlong slash", "\xc1\xaf", NOT_UTF8 },
+    { "an overlong LF of three bytes", "\xe0\x80\x8a", NOT_UTF8 },
+    { "the last overlong of three bytes", "\xe0\x9f\xbf", NOT_UTF8 },
+    { "an overlong of four bytes", "\xf0\x8f\xbf\xbf", NOT_UTF8 },
+    { "the first surrogate", "\xed\xa0\x80", NOT_UTF8 },
+    { "the last surrogate", "\xed\xbf\xbf", NOT_UTF8 },
+    { "U+110000", "\xf4\x90\x80\x80", NOT_UTF8 },
+    { "F5", "\xf5\x80\x80\x80", NOT_UTF8 },
+    { "F8, five bytes", "\xf8\x88\x80\x80\x80", NOT_UTF8 },
+    { "FF", "\xff\xff\xff\xff", NOT_UTF8 }
+};
+
+static void test_texts(apr_pool_t *pool)
+{
+    char *text = apr_pcalloc(pool, 1001);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        is_str(apikey_text_fault(texts[i].text), texts[i].fault,
+               "a text of %s %s", texts[i].promise,
+               texts[i].fault ? texts[i].fault : "is good");
+    }
+    memset(text, 'n', 1000);
+    ok(apikey_text_fault(text) != NULL, "1000 characters are refused");
+    text[256] = '\0';
+    is_str(apikey_text_fault(text), "is longer than 255 bytes",
+           "256 bytes are refused");
+    text[255] = '\0';
+    is_str(apikey_text_fault(text), NULL, "255 bytes are good");
+}
+
+static void test_words(apr_pool_t *pool)
+{
+    static const char *bad[] = { "", "a b", " a", "a\n", "a:b", "a/b", "a\"",
+                                 "caf\xc3\xa9", "%s", "\x7f" };
+    char *word = apr_pcalloc(pool, 66);
+    apr_size_t i;
+
+    is_str(apikey_word_fault("live"), NULL, "live is a word");
+    is_str(apikey_word_fault("v1.2_x-Y"), NULL,
+           "letters, digits, '.', '_' and '-' make a word");
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ok(apikey_word_fault(bad[i]) != NULL, "word %d is refused", (int)i);
+    }
+    memset(word, 'w', 65);
+    ok(apikey_word_fault(word) != NULL, "65 characters are refused");
+    word[64] = '\0';
+    is_str(apikey_word_fault(word), NULL, "64 characters are a word");
+}
+
+static void is_duration(const char *text, apr_int64_t want)
+{
+    apr_int64_t seconds = -1;
+
+    is_int(apikey_duration_parse(&seconds, text), APR_SUCCESS,
+           "'%s' is a duration", text);
+    is_int(seconds, want, "of %" APR_INT64_T_FMT " seconds", want);
+}
+
+static void test_durations(void)
+{
+    static const char *bad[] = {
+        "", "d", "90", "-1d", "+1d", " 1d", "1 d", "1d ", "1dd", "1D", "1M",
+        "1.5d", "0x1d", "1e3s", "never", "1\xc2\xa0" "d", "253402300800s",
+        "8036y", "9223372036854775807s", "9223372036854775808s",
+        "18446744073709551617s", "99999999999999999999999999999999999s"
+    };
+    apr_int64_t seconds = 42;
+    apr_size_t i;
+
+    is_duration("30s", 30);
+    is_duration("5m", 300);
+    is_duration("24h", 86400);
+    is_duration("90d", 7776000);
+    is_duration("2w", 1209600);
+    is_duration("1y", 31536000);
+    is_duration("0s", 0);
+    is_duration("007d", 604800);
+    is_duration("253402300799s", APR_INT64_C(253402300799));
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        is_int(apikey_duration_parse(&seconds, bad[i]), APR_EINVAL,
+               "'%s' is no duration", bad[i]);
+    }
+    is_int(seconds, 42, "what is no duration leaves the number alone");
+}
+
+static void is_expiry(const char *text, apr_int64_t want)
+{
+    apr_int64_t expires = -1;
+
+    is_int(apikey_expiry_parse(&expires, text, NOW), APR_SUCCESS,
+           "'%s' is an expiry", text);
+    is_int(expires, want, "at %" APR_INT64_T_FMT, want);
+}
+
+static void test_expiries(void)
+{
+    static const char *bad[] = {
+        "", "Never", "90", "2024-02-30", "2023-02-29", "2024-13-01",
+        "2024-00-10", "2024-01-00", "2024-01-32", "2024-1-01", "24-01-01",
+        "2024-01-01 ", " 2024-01-01", "2024-01-01T", "2024-01-01T00:00:00",
+        "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
+        "2024-01-01T00:00:60Z", "2024-01-01T00:00:00z",
+        "2024-01-01 00:00:00Z", "2024-01-01T00:00:00+00:00", "2024/01/01",
+        "2024-01-01T00:00:00Zx", "1969-12-31", "0000-01-01", "1899-01-01",
+        "253402300799s", "+024-01-01", "20240101"
+    };
+    apr_int64_t expires = 42;
+    apr_size_t i;
+
+    is_expiry("never", APIKEY_NEVER);
+    is_expiry("90d", NOW + 7776000);
+    is_expiry("0s", NOW);
+    is_expiry("2024-01-01", APR_INT64_C(1704067200));
+    is_expiry("2024-02-29", APR_INT64_C(1709164800));
+    is_expiry("2024-02-29T23:59:59Z", APR_INT64_C(1709251199));
+    is_expiry("2000-02-29", APR_INT64_C(951782400));
+    is_expiry("2038-01-19T03:14:08Z", APR_INT64_C(2147483648));
+    is_expiry("9999-12-31T23:59:59Z", APR_INT64_C(253402300799));
+    is_expiry("1970-01-01T00:00:01Z", 1);
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        is_int(apikey_expiry_parse(&expires, bad[i], NOW), APR_EINVAL,
+               "'%s' is no expiry", bad[i]);
+    }
+    is_int(apikey_expiry_parse(&expires, "1970-01-01", NOW), APR_EINVAL,
+           "the second that would read as 'never' is no expiry");
+    is_int(apikey_expiry_parse(&expires, "0s", 0), APR_EINVAL,
+           "nor as a duration");
+    is_int(apikey_expiry_parse(&expires, "2100-02-29", NOW), APR_EINVAL,
+           "2100 is no leap year");
+    is_int(expires, 42, "what is no expiry leaves the number alone");
+}
+
+static void test_format(apr_pool_t *pool)
+{
+    is_str(apikey_time_format(NOW, pool), "2023-11-14T22:13:20Z",
+           "a time is shown in UTC");
+    is_str(apikey_time_format(0, pool), "1970-01-01T00:00:00Z",
+           "the first second is shown");
+    is_str(apikey_time_format(APR_INT64_C(253402300799), pool),
+           "9999-12-31T23:59:59Z", "the last is shown");
+    is_str(apikey_time_format(APR_INT64_C(253402300800), pool),
+           "253402300800", "a later one is shown as the number it is");
+    is_str(apikey_time_format(APR_INT64_C(9223372036854775807), pool),
+           "9223372036854775807", "the largest, too");
+    is_str(apikey_time_format(-1, pool), "-1", "and a negative one");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    test_texts(pool);
+    test_words(pool);
+    test_durations();
+    test_expiries();
+    test_format(pool);
+    return done();
+}
