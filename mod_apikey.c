@@ -58,8 +58,8 @@ static const command_rec directives[] = {
     AP_INIT_TAKE_ARGV("ApiKeyFrom", apikey_set_from, NULL,
                       RSRC_CONF | OR_AUTHCFG,
                       "header[:NAME], bearer, basic; sections drop some"),
-    AP_INIT_TAKE1("ApiKeyUser", apikey_set_user, NULL, OR_AUTHCFG,
-                  "REMOTE_USER: tenant or id"),
+    AP_INIT_TAKE1("ApiKeyUser", apikey_set_user, NULL,
+                  RSRC_CONF | OR_AUTHCFG, "REMOTE_USER: tenant or id"),
     AP_INIT_TAKE1("ApiKeyHeaders", apikey_set_headers, NULL, RSRC_CONF,
                   "On, Off, or the prefix of the request headers"),
     AP_INIT_FLAG("ApiKeyPassKey", apikey_set_pass_key, NULL, RSRC_CONF,
@@ -67,8 +67,9 @@ static const command_rec directives[] = {
 
     /* How a request is refused. */
     AP_INIT_TAKE1("ApiKeyErrorFormat", apikey_set_error_format, NULL,
-                  OR_AUTHCFG, "problem (RFC 9457) or none"),
-    AP_INIT_TAKE3("ApiKeyErrorBody", apikey_set_error_body, NULL, OR_AUTHCFG,
+                  RSRC_CONF | OR_AUTHCFG, "problem (RFC 9457) or none"),
+    AP_INIT_TAKE3("ApiKeyErrorBody", apikey_set_error_body, NULL,
+                  RSRC_CONF | OR_AUTHCFG,
                   "STATUS CONTENT-TYPE \"TEMPLATE\""),
 
     LATER("ApiKeyQuery", NULL),
@@ -124,6 +125,9 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_fixups(apikey_authorized, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(apikey_export, writers, NULL, APR_HOOK_REALLY_LAST);
+
+    ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
 
     apikey_filters_register();
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,

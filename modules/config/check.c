@@ -30,6 +30,7 @@ typedef struct {
     server_rec *server;
     int guarded;                /* AuthType ApiKey stands in it */
     int driver;                 /* DBDriver stands in it */
+    int renamed;                /* a section's UseCanonicalName is not On */
 } seen_t;
 
 /* Filled and read by the one thread that starts httpd. */
@@ -140,13 +141,16 @@ static seen_t *seen_server(apr_array_header_t *seen, const char *file,
 /* AuthType and DBDriver belong to other modules, which keep what was written
  * to themselves; httpd's tree of directives has it. */
 static void look_through(apr_array_header_t *seen, seen_t *current,
-                         const ap_directive_t *node, apr_pool_t *ptemp)
+                         int depth, const ap_directive_t *node,
+                         apr_pool_t *ptemp)
 {
     for (; node; node = node->next) {
         seen_t *inner = current;
+        int deeper = depth + 1;
 
         if (!ap_cstr_casecmp(node->directive, "<VirtualHost")) {
             inner = seen_server(seen, node->filename, node->line_num);
+            deeper = 0;
         }
         else if (!ap_cstr_casecmp(node->directive, "AuthType")) {
             const char *args = node->args;
@@ -159,7 +163,11 @@ static void look_through(apr_array_header_t *seen, seen_t *current,
         else if (!ap_cstr_casecmp(node->directive, "DBDriver")) {
             current->driver = 1;
         }
-        look_through(seen, inner, node->first_child, ptemp);
+        else if (!ap_cstr_casecmp(node->directive, "UseCanonicalName")
+                 && depth && ap_cstr_casecmp(node->args, "On")) {
+            current->renamed = 1;
+        }
+        look_through(seen, inner, deeper, node->first_child, ptemp);
     }
 }
 
@@ -173,13 +181,15 @@ static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *ptemp)
         memset(one, 0, sizeof(*one));
         one->server = s;
     }
-    look_through(seen, &APR_ARRAY_IDX(seen, 0, seen_t), ap_conftree, ptemp);
+    look_through(seen, &APR_ARRAY_IDX(seen, 0, seen_t), 0, ap_conftree,
+                 ptemp);
     return seen;
 }
 
 /* The client chooses its Host: a tenant made from it is the client's choice
  * as well, unless httpd uses the name that the administrator gave. */
-static int check_tenant(server_rec *s, const apikey_server_t *conf)
+static int check_tenant(server_rec *s, const apikey_server_t *conf,
+                        int renamed)
 {
     static const char *const clients[] = {
         "HTTP_HOST", "HTTP:Host", "{req:Host", "req('Host", "req(\"Host",
@@ -202,10 +212,11 @@ static int check_tenant(server_rec *s, const apikey_server_t *conf)
         }
     }
     if (ap_strcasestr(conf->tenant_text, "SERVER_NAME")
-        && core->use_canonical_name != USE_CANONICAL_NAME_ON) {
+        && (core->use_canonical_name != USE_CANONICAL_NAME_ON || renamed)) {
         REFUSE(s, "APIKEY0003: ApiKeyTenant '%s': without UseCanonicalName On "
-               "in this server, %%{SERVER_NAME} is the client's Host header; "
-               "add that line", conf->tenant_text);
+               "in this server and in all its sections, %%{SERVER_NAME} is "
+               "the client's Host header; write that line",
+               conf->tenant_text);
         return !OK;
     }
     return OK;
@@ -280,10 +291,7 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
                                ? APIKEY_DIGEST_HMAC : conf->digests;
     conf->policy.prefix = conf->prefix;
     conf->policy.prefix_len = conf->prefix ? strlen(conf->prefix) : 0;
-    if (check_sources(pconf, s, conf) != OK) {
-        return !OK;
-    }
-    return check_tenant(s, conf);
+    return check_sources(pconf, s, conf);
 }
 
 /* A server with a guarded place of its own needs secrets and a database.
@@ -295,6 +303,9 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
     const apikey_server_t *conf = apikey_server_conf(s);
     int own = seen->guarded && (seen != main || !s->next);
 
+    if (check_tenant(s, conf, seen->renamed || main->renamed) != OK) {
+        return !OK;
+    }
     if ((own && !conf->policy.ring)
         || ((seen->guarded || conf->used == 1) && !any_secret)) {
         REFUSE(s, "APIKEY0006: AuthType ApiKey needs the secrets that keys "

@@ -9,8 +9,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/lifetime.h"
 #include "../core/text.h"
-#include "../core/verdict.h"
 #include "check.h"
 #include "directives.h"
 
@@ -130,28 +130,13 @@ const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
 const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                 int argc, char *const argv[])
 {
-    apr_int64_t seconds;
-    int i;
+    apikey_lifetime_t lifetime;
+    const char *fault = argc < 1 ? "wants a lifetime such as 90d, or never"
+                        : apikey_lifetime_parse(&lifetime, argc,
+                                                (const char *const *)argv);
 
-    for (i = 0; i < argc; i++) {
-        const char *value = argv[i];
-
-        if (i > 0) {
-            if (strncmp(value, "min=", 4) && strncmp(value, "max=", 4)) {
-                break;
-            }
-            value += 4;
-        }
-        else if (!strcmp(value, "never")) {
-            continue;
-        }
-        if (apikey_duration_parse(&seconds, value) != APR_SUCCESS) {
-            break;
-        }
-    }
-    if (argc < 1 || argc > 3 || i < argc) {
-        return "ApiKeyLifetime: write a lifetime and its bounds, such as "
-               "'90d min=30d max=365d', or 'never'";
+    if (fault) {
+        return apr_pstrcat(cmd->pool, "ApiKeyLifetime: ", fault, NULL);
     }
     server_conf(cmd);
     return NULL;

@@ -205,7 +205,7 @@ const char *apikey_set_error_body(cmd_parms *cmd, void *dirv,
     }
     for (c = strstr(text, "%{"); c; c = strstr(c + 2, "%{")) {
         if (!known_variable(c)) {
-            return apr_psprintf(cmd->pool, "ApiKeyErrorBody: '%.20s…' is not "
+            return apr_psprintf(cmd->pool, "ApiKeyErrorBody: '%.20s...' is not "
                                 "filled in: only %%{reason}, %%{message}, "
                                 "%%{status} and %%{request_id} are", c);
         }

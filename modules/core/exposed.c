@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define DELIMITERS "=&;?# "
-#define LEVELS 4    /* as it stands, and decoded up to three times: a URL in
-                     * the query of a URL in a query */
+#define LEVELS 3    /* as it stands, and decoded up to twice: a URL in the
+                     * query of a URL in a query */
 
 /* No key with a prefix is longer or shorter than this. */
 #define RUN_MAX (APIKEY_PREFIX_MAX + 1 + APIKEY_DIGEST_HEX)
@@ -58,23 +58,14 @@ static int next_byte(const reader_t *reader, apr_size_t *at, int level)
     return high << 4 | low;
 }
 
-static int is_hex64_of(const apikey_policy_t *policy,
-                       const char *run, apr_size_t len)
-{
-    apikey_policy_t hex64 = *policy;
-
-    hex64.formats &= APIKEY_FORMAT_HEX64;
-    return policy->prefix
-           && apikey_key_shape(&hex64, run, len) == APIKEY_FORMAT_HEX64;
-}
-
 static int is_ours(const apikey_policy_t *policy, const char *run,
                    apr_size_t len, int *tries)
 {
     apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
                                NULL, 0, NULL };
 
-    if (is_hex64_of(policy, run, len)) {
+    if (policy->prefix
+        && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
         return 1;
     }
     if (*tries <= 0 || !policy->ring
@@ -129,12 +120,14 @@ int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
 {
     while (from < len) {
         reader_t reader = { text, from };
-        int level, escapes = 1;
+        int level, escapes;
 
         /* strchr() finds the final NUL, too: a NUL ends a value. */
         while (reader.end < len && !strchr(DELIMITERS, text[reader.end])) {
             reader.end++;
         }
+        /* Decoding makes nothing longer. */
+        escapes = reader.end - from >= RUN_MIN;
         for (level = 0; level < LEVELS && escapes; level++) {
             if (value_exposes(&reader, from, level, policy, tries,
                               &escapes)) {

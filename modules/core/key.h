@@ -134,7 +134,7 @@ apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
  * Finds the next key of this server in text that may be logged (a query
  * string, a Referer): a value with right check characters whatever its
  * prefix, or a hex64 one if the policy accepts hex64 with a prefix.  Looks
- * through percent-encoding, up to three layers of it (a URL in a query of a
+ * through percent-encoding, up to two layers of it (a URL in the query of a
  * URL in a query), in a time linear in @a len.  The key may stand anywhere in
  * a value, between characters that no prefix has.
  * @param start,end out: the bytes of the raw text to mask: the whole value

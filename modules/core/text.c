@@ -161,13 +161,12 @@ static apr_status_t date_parse(apr_int64_t *epoch, const char *text)
     when.tm_min = field[4];
     when.tm_sec = field[5];
     /* The calendar's own rules: a date that comes back changed (30 February,
-     * 24:00) is none.  Years before 1970 do not come back as seconds > 0. */
-    if (when.tm_year < 70 || when.tm_mon < 0 || when.tm_mon > 11
+     * 24:00) is none. */
+    if (when.tm_mon < 0 || when.tm_mon > 11
         || apr_time_exp_gmt_get(&time, &when) != APR_SUCCESS
         || apr_time_exp_gmt(&again, time) != APR_SUCCESS
-        || again.tm_mon != when.tm_mon || again.tm_mday != when.tm_mday
-        || again.tm_hour != when.tm_hour || again.tm_min != when.tm_min
-        || again.tm_sec != when.tm_sec) {
+        || again.tm_mon != when.tm_mon || again.tm_hour != when.tm_hour
+        || again.tm_min != when.tm_min) {
         return APR_EINVAL;
     }
     *epoch = apr_time_sec(time);
@@ -192,7 +191,8 @@ apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
     else if (date_parse(&when, text) != APR_SUCCESS) {
         return APR_EINVAL;
     }
-    /* The first second of 1970 would read as "never". */
+    /* The first second of 1970 would read as "never", those before it as
+     * an error of whoever typed them. */
     if (when <= APIKEY_NEVER) {
         return APR_EINVAL;
     }

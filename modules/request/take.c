@@ -49,6 +49,23 @@ static int reads(const apikey_source_t *source, const char *value,
     return credential->scheme == schemes[source->from];
 }
 
+static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
+                            const char *header, const char *value)
+{
+    apikey_taken_t *taken = apr_pcalloc(r->pool, sizeof(*taken));
+
+    if (!state->taken) {
+        state->taken = apr_array_make(r->pool, 2, sizeof(apikey_taken_t *));
+        state->presented = apr_array_make(r->pool, 2,
+                                          sizeof(apikey_presented_t));
+    }
+    taken->header = header;
+    taken->value = value;
+    APR_ARRAY_PUSH(state->taken, apikey_taken_t *) = taken;
+    apr_table_unset(r->headers_in, header);
+    return taken;
+}
+
 static void take_headers(request_rec *r, apikey_request_t *state,
                          const apikey_server_t *conf)
 {
@@ -63,22 +80,11 @@ static void take_headers(request_rec *r, apikey_request_t *state,
         const char *value = apr_table_getm(r->pool, r->headers_in,
                                            source->header);
 
-        if (!value || !reads(source, value, &credential, r->pool)) {
-            continue;
+        if (value && reads(source, value, &credential, r->pool)) {
+            taken = take(r, state, source->header, value);
+            taken->foreign = APIKEY_UNSET;
+            present(state, &conf->policy, source, taken, &credential);
         }
-        if (!state->taken) {
-            state->taken = apr_array_make(r->pool, 2,
-                                          sizeof(apikey_taken_t *));
-            state->presented = apr_array_make(r->pool, 2,
-                                              sizeof(apikey_presented_t));
-        }
-        taken = apr_pcalloc(r->pool, sizeof(*taken));
-        taken->header = source->header;
-        taken->value = value;
-        taken->foreign = APIKEY_UNSET;
-        APR_ARRAY_PUSH(state->taken, apikey_taken_t *) = taken;
-        apr_table_unset(r->headers_in, source->header);
-        present(state, &conf->policy, source, taken, &credential);
     }
 }
 
@@ -90,10 +96,13 @@ static int ours_or_checked(const apikey_policy_t *policy, const char *text,
 }
 
 /* Every word in it is looked at: a list of two keys, a key behind another
- * scheme. Where there are more than we care to try, it is not foreign. */
+ * scheme. Where more look like keys than we care to try, it is not foreign. */
 static int holds_ours(const apikey_policy_t *policy, const char *text)
 {
     static const char between[] = ", \t:;=\"";
+    static const apikey_policy_t base62 = {
+        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL
+    };
     int tries = TRIES;
 
     while (*text) {
@@ -101,7 +110,11 @@ static int holds_ours(const apikey_policy_t *policy, const char *text)
 
         text += strspn(text, between);
         len = strcspn(text, between);
-        if (len && (--tries < 0 || ours_or_checked(policy, text, len))) {
+        if (apikey_key_shape(&base62, text, len) != APIKEY_FORMAT_NONE
+            && --tries < 0) {
+            return 1;
+        }
+        if (ours_or_checked(policy, text, len)) {
             return 1;
         }
         text += len;
@@ -121,6 +134,28 @@ static int basic_holds_ours(const apikey_policy_t *policy, const char *value,
            || (basic.password
                && ours_or_checked(policy, basic.password,
                                   strlen(basic.password)));
+}
+
+/* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
+ * no credential, but it is a key: it goes no further either. */
+static void take_stray(request_rec *r, apikey_request_t *state,
+                       const apikey_policy_t *policy)
+{
+    static const char *const likely[] = { "Authorization", "X-API-Key" };
+    apikey_policy_t made = *policy;
+    apr_size_t i;
+
+    /* Whatever looks like an opaque key may be anything. */
+    made.formats &= policy->prefix ? APIKEY_FORMAT_HEX64 : 0;
+    for (i = 0; i < sizeof(likely) / sizeof(likely[0]); i++) {
+        const char *value = apr_table_getm(r->pool, r->headers_in,
+                                           likely[i]);
+
+        if (value && (holds_ours(&made, value)
+                      || basic_holds_ours(&made, value, r->pool))) {
+            take(r, state, likely[i], value);
+        }
+    }
 }
 
 /* Asked only where somebody wants it back: an HMAC a secret is not spent on
@@ -147,42 +182,43 @@ static int foreign(request_rec *r, const apikey_request_t *state,
     return taken->foreign;
 }
 
-static void mask_query(request_rec *r, apikey_request_t *state,
-                       const apikey_policy_t *policy)
+/* @a text with *** for each value that holds a key; NULL if there is none. */
+static char *mask(apr_pool_t *pool, const apikey_policy_t *policy,
+                  const char *text)
 {
-    apr_size_t len = strlen(r->args), start, end = 0, from = 0;
-    const char *query = "";
-    char *rest;
+    apr_size_t len = strlen(text), start, end = 0, from = 0;
+    char *masked = NULL;
     int tries = TRIES;
 
-    while (apikey_key_exposed(&start, &end, policy, r->args, len, from,
+    while (apikey_key_exposed(&start, &end, policy, text, len, from,
                               &tries)) {
-        state->exposed = 1;
-        query = apr_pstrcat(r->pool, query,
-                            apr_pstrmemdup(r->pool, r->args + from,
-                                           start - from), MASK, NULL);
+        masked = apr_pstrcat(pool, masked ? masked : "",
+                             apr_pstrmemdup(pool, text + from, start - from),
+                             MASK, NULL);
         from = end;
     }
-    if (!state->exposed) {
-        return;
+    return masked ? apr_pstrcat(pool, masked, text + from, NULL) : NULL;
+}
+
+static int mask_query(request_rec *r, const apikey_policy_t *policy)
+{
+    char *masked = r->args ? mask(r->pool, policy, r->args) : NULL;
+
+    if (!masked) {
+        return 0;
     }
-    query = apr_pstrcat(r->pool, query, r->args + from, NULL);
-    rest = strchr(r->the_request, '?');
-    if (rest && !strncmp(rest + 1, r->args, len)) {
-        *rest = '\0';
-        r->the_request = apr_pstrcat(r->pool, r->the_request, "?", query,
-                                     rest + 1 + len, NULL);
-    }
-    else {
-        r->the_request = apr_pstrcat(r->pool, r->method, " " MASK " ",
-                                     r->protocol, NULL);
-    }
-    r->args = r->parsed_uri.query = (char *)query;
+    r->args = r->parsed_uri.query = masked;
+    /* If what is around it hides it from us, no log needs it either. */
+    masked = mask(r->pool, policy, r->the_request);
+    r->the_request = masked ? masked
+                            : apr_pstrcat(r->pool, r->method, " " MASK " ",
+                                          r->protocol, NULL);
     r->unparsed_uri = apr_uri_unparse(r->pool, &r->parsed_uri, 0);
+    return 1;
 }
 
 /* An internal redirect has the headers of the request before it, in which
- * the last fixup may have put a key for the application. */
+ * the last fixup may have put a key for the application; so has the log. */
 static void withhold(request_rec *r, const apikey_request_t *state)
 {
     int i;
@@ -192,7 +228,7 @@ static void withhold(request_rec *r, const apikey_request_t *state)
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
         const char *value = apr_table_get(r->headers_in, taken->header);
 
-        if (value && !strcmp(value, taken->value)) {
+        if (value && taken->foreign != 1 && !strcmp(value, taken->value)) {
             apr_table_unset(r->headers_in, taken->header);
         }
     }
@@ -209,9 +245,37 @@ int apikey_take(request_rec *r)
     else if (conf->policy.ring) {
         state = apikey_request_make(r);
         take_headers(r, state, conf);
-        if (r->args) {
-            mask_query(r, state, &conf->policy);
-        }
+        take_stray(r, state, &conf->policy);
+        state->exposed = mask_query(r, &conf->policy);
+    }
+    return DECLINED;
+}
+
+static void take_unparsed(request_rec *r, const apikey_server_t *conf)
+{
+    apikey_request_t *state = apikey_request_make(r);
+    char *masked = r->the_request ? mask(r->pool, &conf->policy,
+                                         r->the_request) : NULL;
+
+    take_headers(r, state, conf);
+    take_stray(r, state, &conf->policy);
+    if (masked) {
+        r->the_request = masked;
+        r->unparsed_uri = r->args = (char *)MASK;
+    }
+}
+
+int apikey_take_from_log(request_rec *r)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    apikey_request_t *state = apikey_request_get(r);
+
+    if (state) {
+        /* Redirects share their headers: one table for all of them. */
+        withhold(r, state);
+    }
+    else if (conf->policy.ring) {
+        take_unparsed(r, conf);
     }
     return DECLINED;
 }

@@ -18,6 +18,13 @@
 int apikey_take(request_rec *r);
 
 /**
+ * log_transaction, ahead of every log: a key that was passed on to the
+ * application leaves the request again; and a request that httpd could not
+ * parse was never at post_read_request, so its keys leave it now.
+ */
+int apikey_take_from_log(request_rec *r);
+
+/**
  * header_parser: outside of our areas, foreign credentials (an application's
  * own X-API-Key or Bearer token, Basic for mod_auth_basic) stand in the
  * request again.

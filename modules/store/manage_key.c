@@ -10,7 +10,7 @@
 #include "json.h"
 #include "manage_parts.h"
 
-apr_status_t apikey_refuse(apr_pool_t *pool, const char **error,
+apr_status_t apikey_reject(apr_pool_t *pool, const char **error,
                            const char *format, ...)
 {
     va_list args;
@@ -26,7 +26,7 @@ apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
 {
     const char *fault = *reason ? apikey_text_fault(reason) : NULL;
 
-    return fault ? apikey_refuse(pool, error, "the reason %s", fault)
+    return fault ? apikey_reject(pool, error, "the reason %s", fault)
                  : APR_SUCCESS;
 }
 
@@ -84,7 +84,7 @@ apr_status_t apikey_managed_check(const apikey_managed_t *key,
 
     for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
         if (checks[i].fault) {
-            return apikey_refuse(pool, error, "%s%s", checks[i].what,
+            return apikey_reject(pool, error, "%s%s", checks[i].what,
                                  checks[i].fault);
         }
     }
@@ -165,8 +165,8 @@ typedef struct job_t {
     int on;
 } job_t;
 
-static apr_status_t create(apikey_store_t *store, void *baton,
-                           apr_pool_t *pool, const char **error)
+static apr_status_t do_create(apikey_store_t *store, void *baton,
+                              apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
     apr_status_t status = apikey_scope_known(store, job->key->record.scopes,
@@ -190,7 +190,7 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
     apikey_managed_fill(key, fresh, actor);
     status = apikey_managed_check(key, pool, error);
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, create, &job, pool, error) : status;
+           ? apikey_sql_transact(store, do_create, &job, pool, error) : status;
 }
 
 /* The key, if it may still be changed. */
@@ -201,7 +201,7 @@ static apr_status_t find_living(apikey_store_t *store, const char *id,
     apr_status_t status = apikey_managed_find(store, id, key, pool, error);
 
     if (status == APR_SUCCESS && (*key)->record.revoked) {
-        return apikey_refuse(pool, error, "the key %s is revoked, and that "
+        return apikey_reject(pool, error, "the key %s is revoked, and that "
                              "is final; make a new one", id);
     }
     return status;
@@ -231,8 +231,8 @@ static void replace(const char **value, const char *wanted, const char *name,
     }
 }
 
-static apr_status_t set(apikey_store_t *store, void *baton,
-                        apr_pool_t *pool, const char **error)
+static apr_status_t do_set(apikey_store_t *store, void *baton,
+                           apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
     const apikey_change_t *change = job->change;
@@ -275,11 +275,11 @@ apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
 {
     job_t job = { .id = id, .change = change, .actor = actor };
 
-    return apikey_sql_transact(store, set, &job, pool, error);
+    return apikey_sql_transact(store, do_set, &job, pool, error);
 }
 
-static apr_status_t revoke(apikey_store_t *store, void *baton,
-                           apr_pool_t *pool, const char **error)
+static apr_status_t do_revoke(apikey_store_t *store, void *baton,
+                              apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
     const char *args[] = { apikey_sql_number(pool, job->actor->now),
@@ -308,11 +308,11 @@ apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
     apr_status_t status = apikey_reason_check(reason, pool, error);
 
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, revoke, &job, pool, error) : status;
+           ? apikey_sql_transact(store, do_revoke, &job, pool, error) : status;
 }
 
-static apr_status_t disable(apikey_store_t *store, void *baton,
-                            apr_pool_t *pool, const char **error)
+static apr_status_t do_disable(apikey_store_t *store, void *baton,
+                               apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
     const char *args[] = { job->on ? apikey_sql_number(pool, job->actor->now)
@@ -338,5 +338,5 @@ apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
 {
     job_t job = { .id = id, .on = on, .actor = actor };
 
-    return apikey_sql_transact(store, disable, &job, pool, error);
+    return apikey_sql_transact(store, do_disable, &job, pool, error);
 }

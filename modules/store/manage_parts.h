@@ -12,7 +12,7 @@
 #include "sql.h"
 
 /** Sets the sentence and answers APIKEY_EREFUSED. */
-apr_status_t apikey_refuse(apr_pool_t *pool, const char **error,
+apr_status_t apikey_reject(apr_pool_t *pool, const char **error,
                            const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -21,18 +21,18 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
     apikey_format_e format = apikey_format_from_name(old->record.format);
 
     if (format != APIKEY_FORMAT_BASE62 && format != APIKEY_FORMAT_HEX64) {
-        return apikey_refuse(pool, error, "the key %s was imported and keys "
+        return apikey_reject(pool, error, "the key %s was imported and keys "
                              "of its shape cannot be made; make one of "
                              "another format with `htapikey create`",
                              old->record.id);
     }
     if (apikey_prefix_fault(prefix)) {
-        return apikey_refuse(pool, error, "the prefix of the key %s %s",
+        return apikey_reject(pool, error, "the prefix of the key %s %s",
                              old->record.id, apikey_prefix_fault(prefix));
     }
     if (apikey_key_make(&rotation->fresh, format, prefix, rotation->ring,
                         pool) != APR_SUCCESS) {
-        return apikey_refuse(pool, error, "the system gave no random bytes "
+        return apikey_reject(pool, error, "the system gave no random bytes "
                              "or OpenSSL failed; no key was made");
     }
     return APR_SUCCESS;
@@ -95,7 +95,7 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     }
     reason = apikey_verdict(&old->record, NULL, job->actor->now);
     if (reason != APIKEY_GRANTED && reason != APIKEY_SUSPENDED) {
-        return apikey_refuse(pool, error, "the key %s is %s and cannot be "
+        return apikey_reject(pool, error, "the key %s is %s and cannot be "
                              "rotated; make a new one", job->id,
                              apikey_reason(reason)->code);
     }
@@ -128,7 +128,7 @@ apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
 
     if (rotation->overlap < 0
         || rotation->overlap > APR_INT64_MAX - actor->now) {
-        return apikey_refuse(pool, error, "the overlap is too long");
+        return apikey_reject(pool, error, "the overlap is too long");
     }
     status = apikey_sql_transact(store, rotate, &job, pool, error);
     if (status != APR_SUCCESS && rotation->fresh.key) {

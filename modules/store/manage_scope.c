@@ -92,7 +92,7 @@ apr_status_t apikey_scope_known(apikey_store_t *store, const char *scopes,
     for (scope = apr_strtok(rest, " ", &state); scope;
          scope = apr_strtok(NULL, " ", &state)) {
         if (!covers_any(scope, catalogue)) {
-            return apikey_refuse(pool, error, "the scope \"%s\" is not in "
+            return apikey_reject(pool, error, "the scope \"%s\" is not in "
                                  "the catalogue, which has: %s; add it with "
                                  "`htapikey scope add` if it is meant",
                                  scope,
@@ -175,11 +175,11 @@ apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
     const char *fault = apikey_scope_fault(name);
 
     if (fault) {
-        return apikey_refuse(pool, error, "the scope %s", fault);
+        return apikey_reject(pool, error, "the scope %s", fault);
     }
     fault = *description ? apikey_text_fault(description) : NULL;
     if (fault) {
-        return apikey_refuse(pool, error, "the description %s", fault);
+        return apikey_reject(pool, error, "the description %s", fault);
     }
     return apikey_sql_transact(store, add, &job, pool, error);
 }

@@ -157,7 +157,7 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
                                  error);
     while (status == APR_SUCCESS && *to < APIKEY_SCHEMA_VERSION) {
         step.number = *to + 1;
-        status = apikey_sql_transact(store, apply, &step, pool, error);
+        status = apikey_sql_transact_plain(store, apply, &step, pool, error);
         *to += status == APR_SUCCESS;
     }
     return status;

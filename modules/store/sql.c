@@ -164,13 +164,17 @@ static apr_status_t select_plain(apikey_rows_t *rows, apikey_store_t *store,
                                  const char *sql, apr_pool_t *pool,
                                  const char **error)
 {
-    int code;
+    int code, tries = 0;
 
     memset(rows, 0, sizeof(*rows));
     rows->store = store;
     apr_pool_create(&rows->pool, pool);
-    code = apr_dbd_select(store->driver, rows->pool, store->handle,
-                          &rows->results, sql, store->dialect->random);
+    do {
+        /* Once more: tables that another has changed are seen by failing. */
+        rows->results = NULL;
+        code = apr_dbd_select(store->driver, rows->pool, store->handle,
+                              &rows->results, sql, store->dialect->random);
+    } while (code != 0 && ++tries < 2 && !store->transaction);
     if (code != 0) {
         apr_pool_destroy(rows->pool);
         return fail(store, code, pool, error);
@@ -300,9 +304,9 @@ static apr_status_t end(apikey_store_t *store, apr_status_t status,
     return status;
 }
 
-apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
-                                 void *baton, apr_pool_t *pool,
-                                 const char **error)
+apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
+                                       apikey_work_t work, void *baton,
+                                       apr_pool_t *pool, const char **error)
 {
     apr_status_t status;
     apr_pool_t *sub;
@@ -318,12 +322,20 @@ apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
             status = end(store, status, sub, pool, error);
         }
         apr_pool_destroy(sub);
-        if (status != APIKEY_EDATABASE) {
+        /* Whether a failed commit was done after all, nobody can tell. */
+        if (status != APIKEY_EDATABASE || committing || tries > 0
+            || !renew(store)) {
             return status;
         }
-        /* Whether a failed commit was done after all, nobody can tell. */
-        if (committing || tries > 0 || !renew(store)) {
-            return explain(store, pool, error);
-        }
     }
+}
+
+apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
+                                 void *baton, apr_pool_t *pool,
+                                 const char **error)
+{
+    apr_status_t status = apikey_sql_transact_plain(store, work, baton, pool,
+                                                    error);
+
+    return status == APIKEY_EDATABASE ? explain(store, pool, error) : status;
 }

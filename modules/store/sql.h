@@ -85,6 +85,11 @@ typedef apr_status_t (*apikey_work_t)(apikey_store_t *store, void *baton,
                                       apr_pool_t *pool, const char **error);
 
 /** Runs @a work in one transaction, which is over when this returns. */
+apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
+                                       apikey_work_t work, void *baton,
+                                       apr_pool_t *pool, const char **error);
+
+/** The same; an error of a database without our tables is APIKEY_ESCHEMA. */
 apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
                                  void *baton, apr_pool_t *pool,
                                  const char **error);

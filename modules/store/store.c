@@ -80,8 +80,8 @@ static apr_status_t connect_store(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = make(driver, dialect, handle, pool);
-    apr_pool_cleanup_register(pool, *store, close_store,
-                              apr_pool_cleanup_null);
+    /* Ahead of the pool's children, of which the statements are one. */
+    apr_pool_pre_cleanup_register(pool, *store, close_store);
     return apikey_sql_settings(*store, dialect->on_open, pool, error);
 }
 

@@ -86,7 +86,7 @@ static void test_base64(void)
     static const char *bad[] = {
         "Z", "Zg", "Zg=", "Zm8", "Zg===", "====", "=", "Z===", "Zg==Zg==",
         "Zm9v====", "Zm9vYg", " Zg==", "Zg== ", "Zm9v\n", "Z m9v", "Zm-v",
-        "Zm_v", "Zm9\x80", "Zh==", "Zm9=", "Z=g=", "Zg=="  "\r\n", "Zm9*"
+        "Zm_v", "Zm9\x80", "Zh==", "Zm9=", "Z=g=", "Zg==\r\n", "Zm9*"
     };
     unsigned char data[64];
     apr_size_t i, size;

@@ -57,6 +57,8 @@ static const struct {
     { "the first surrogate", "\xed\xa0\x80", NOT_UTF8 },
     { "the last surrogate", "\xed\xbf\xbf", NOT_UTF8 },
     { "U+110000", "\xf4\x90\x80\x80", NOT_UTF8 },
+    { "a continuation pair", "\xa3\x80", NOT_UTF8 },
+    { "FA", "\xfa\x80\x80\x80", NOT_UTF8 },
     { "F5", "\xf5\x80\x80\x80", NOT_UTF8 },
     { "F8, five bytes", "\xf8\x88\x80\x80\x80", NOT_UTF8 },
     { "FF", "\xff\xff\xff\xff", NOT_UTF8 }
@@ -113,7 +115,7 @@ static void test_durations(void)
 {
     static const char *bad[] = {
         "", "d", "90", "-1d", "+1d", " 1d", "1 d", "1d ", "1dd", "1D", "1M",
-        "1.5d", "0x1d", "1e3s", "never", "1\xc2\xa0" "d", "253402300800s",
+        "1.5d", "0x1d", "1e3s", "never", "1\xc2\xa0w", "253402300800s",
         "8036y", "9223372036854775807s", "9223372036854775808s",
         "18446744073709551617s", "99999999999999999999999999999999999s"
     };

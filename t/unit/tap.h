@@ -89,6 +89,7 @@ static int TAP_PRINTF(5) tap_is_int(long long got, long long want,
 static int done(void)
 {
     printf("1..%d\n", tap_count);
+    fflush(stdout);
     return tap_failed || !tap_count ? 1 : 0;
 }
 

@@ -17,7 +17,7 @@ our @ISA = ('Apache::TestConfig');
 # Beside these: the MPM, mod_cgi or mod_cgid, and the module under test.
 my @MODULES = qw(
     dbd authn_core authz_core authz_host authz_user authz_owner auth_basic
-    authn_file authn_dbd alias dir mime rewrite env setenvif headers include
+    authn_file authn_dbd access_compat alias dir mime rewrite env setenvif headers include
     negotiation autoindex proxy proxy_http log_forensic unique_id expires
     cache cache_socache socache_shmcb actions ext_filter vhost_alias macro
     status reqtimeout watchdog unixd version log_config logio http2

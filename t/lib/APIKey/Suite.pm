@@ -9,6 +9,8 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use File::Path qw(make_path);
+use List::Util qw(sum0);
 use TAP::Formatter::Console;
 use TAP::Harness;
 use TAP::Parser::Aggregator;
@@ -16,9 +18,11 @@ use TAP::Parser::Aggregator;
 use APIKey::Process qw(kill_descendants);
 use APIKey::Server;
 
-# Folders of t/ with tests that need no httpd, and with none at all.
-my @QUIET = qw(guard cli);
-my %OTHER = map { $_ => 1 } @QUIET, qw(unit fuzz after lib conf htdocs bench);
+# Folders of t/ with tests that need no httpd of ours; the first two look at
+# sources and need to do so only once.  And folders with no tests to find.
+my @ONCE = qw(guard build);
+my @QUIET = qw(cli);
+my %OTHER = map { $_ => 1 } @ONCE, @QUIET, qw(unit fuzz after lib conf htdocs bench);
 
 sub new {
     my ($class, %option) = @_;
@@ -99,7 +103,8 @@ sub run_quiet {
             "$build/t/fuzz/replay_$name", "$source/t/fuzz/corpus/$name" ];
         push @files, $file;
     }
-    push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" } @QUIET);
+    push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" }
+        instrumented() ? () : @ONCE, @QUIET);
     $self->test(2, @files);
 }
 
@@ -110,6 +115,11 @@ sub run_server {
     $self->test(1, @areas);
     $server->stop;
     $self->test(1, glob "$self->{source}/t/after/*.t");
+}
+
+sub instrumented {
+    return $ENV{APIKEY_TEST_VALGRIND} || $ENV{APIKEY_TEST_COVERAGE}
+        || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no';
 }
 
 # valgrind for the C tests; those under a sanitizer carry their own.
@@ -159,30 +169,37 @@ sub test {
 sub verdict {
     my ($self) = @_;
     my $all = $self->{aggregator};
-    $self->{formatter}->summary($all) if $all->total;
+    if ($all->total) {
+        # Widths for the names of all parts of the run.
+        $self->{formatter}->prepare($all->descriptions);
+        $self->{formatter}->summary($all);
+    }
     my @faults;
     push @faults, 'no test ran' unless $all->total;
-    push @faults, map { "skipped: " . $_->[0] . " (" . $_->[1] . ")" }
-                  $self->skips;
+    push @faults, map { "skipped: $_" } $self->skips;
     push @faults, 'tests marked TODO: ' . join ' ', $all->todo if $all->todo;
     print "t/TEST: $_; that counts as a failure.\n" for @faults;
     # A file that died without a failed test counts as one.
     my %broken = map { $_ => 1 } $all->exit, $all->wait, $all->parse_errors;
     delete @broken{ $all->failed };
     my $failed = @faults + keys(%broken)
-        + eval { my $n = 0; $n += $_->failed for $all->parsers; $n };
-    printf "%d passed, %d failed\n", scalar $all->passed, $failed;
+        + sum0(map { scalar $_->failed } $all->parsers);
+    my $passed = sum0(map { scalar $_->passed } $all->parsers);
+    printf "%d passed, %d failed\n", $passed, $failed;
+    make_path("$self->{build}/t");
+    if (open my $out, '>', "$self->{build}/t/total") {
+        print $out "$passed $failed\n";
+    }
     return !$failed && $all->all_passed;
 }
 
 sub skips {
     my ($self) = @_;
     my @found;
-    for my $parser ($self->{aggregator}->parsers) {
-        my $name = 'a file';
-        push @found, [ $name, $parser->skip_all ]
-            if defined $parser->skip_all && length $parser->skip_all;
-        push @found, [ "test $_", 'SKIP' ] for $parser->skipped;
+    for my $name ($self->{aggregator}->descriptions) {
+        my ($parser) = $self->{aggregator}->parsers($name);
+        push @found, map { "$name ($_)" } $parser->skip_all // (),
+                          map { "test $_" } $parser->skipped;
     }
     return @found;
 }

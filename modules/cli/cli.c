@@ -1,0 +1,157 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+#include <apr_user.h>
+
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "../store/schema.h"
+#include "cli.h"
+
+/* Who works here: behind sudo, the person and not root. */
+void cli_actor(cli_t *cli)
+{
+    const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+    char *name = NULL;
+    apr_uid_t uid;
+    apr_gid_t gid;
+
+    cli->actor.now = apr_time_sec(apr_time_now());
+    if (sudo && !apikey_text_fault(sudo)) {
+        cli->actor.who = sudo;
+    }
+    else if (apr_uid_current(&uid, &gid, cli->pool) == APR_SUCCESS
+             && apr_uid_name_get(&name, uid, cli->pool) == APR_SUCCESS
+             && !apikey_text_fault(name)) {
+        cli->actor.who = name;
+    }
+    else {
+        cli->actor.who = apr_psprintf(cli->pool, "uid %lu",
+                                      (unsigned long)geteuid());
+    }
+}
+
+cli_exit_e cli_fail(cli_t *cli, apr_status_t status, const char *error)
+{
+    cli_say(cli->pool, "%s", error ? error : "it failed for no reason known");
+    if (status == APR_NOTFOUND || status == APIKEY_EREFUSED) {
+        return CLI_REFUSED;
+    }
+    return status == APR_EINVAL ? CLI_USAGE : CLI_DATABASE;
+}
+
+cli_exit_e cli_done(cli_t *cli, apr_status_t status, const char *error)
+{
+    return status == APR_SUCCESS ? CLI_DONE : cli_fail(cli, status, error);
+}
+
+cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    cli_say(cli->pool, "%s; `htapikey --help` tells more",
+            apr_pvsprintf(cli->pool, format, args));
+    va_end(args);
+    return CLI_USAGE;
+}
+
+cli_exit_e cli_read_conf(cli_t *cli)
+{
+    const char *error = NULL;
+    const char *params;
+
+    if (!cli->conf_path || !*cli->conf_path) {
+        return cli_usage(cli, "which database? Name the file with DBDriver, "
+                         "DBDParams and the ApiKey directives: "
+                         "htapikey -f CONF, or set APIKEY_CONF");
+    }
+    if (cli_conf_read(&cli->conf, cli->conf_path, cli->pool, &error)
+        != APR_SUCCESS) {
+        return cli_fail(cli, APR_EINVAL, error);
+    }
+    if (!cli->conf.driver || !cli->conf.params) {
+        return cli_fail(cli, APR_EINVAL,
+                        apr_psprintf(cli->pool, "%s has no %s; write both "
+                                     "DBDriver and DBDParams in it",
+                                     cli->conf_path, cli->conf.driver
+                                     ? "DBDParams" : "DBDriver"));
+    }
+    params = cli->conf.params;
+    if (strcmp(cli->conf.driver, "sqlite3") == 0
+        && (strncmp(params, "file:", 5) == 0 ? params[5] : *params) != '/') {
+        cli_say(cli->pool, "%s: the path in DBDParams does not begin with "
+                "'/', so httpd may use another database than this one",
+                cli->conf_path);
+    }
+    return CLI_DONE;
+}
+
+cli_exit_e cli_open(cli_t *cli, int ring)
+{
+    const char *error = NULL;
+    apr_status_t status;
+    cli_exit_e code = cli_read_conf(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (ring && !cli->conf.secret_file) {
+        return cli_fail(cli, APR_EINVAL,
+                        apr_psprintf(cli->pool, "%s has no ApiKeySecretFile",
+                                     cli->conf_path));
+    }
+    if (ring && apikey_ring_load(&cli->ring, cli->conf.secret_file, cli->pool,
+                                 &error) != APR_SUCCESS) {
+        return cli_fail(cli, APR_EINVAL, error);
+    }
+    status = apikey_store_open(&cli->store, cli->conf.driver,
+                               cli->conf.params, cli->pool, &error);
+    if (status == APR_SUCCESS) {
+        status = apikey_schema_check(cli->store, cli->pool, &error);
+    }
+    return cli_done(cli, status, error);
+}
+
+const char *cli_state(cli_t *cli, const apikey_managed_t *key)
+{
+    apikey_reason_e reason = apikey_verdict(&key->record, NULL,
+                                            cli->actor.now);
+
+    if (reason == APIKEY_GRANTED) {
+        return apikey_record_fault(&key->record, cli->pool) ? "broken"
+                                                            : "active";
+    }
+    return apikey_reason(reason)->code;
+}
+
+void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
+{
+    const apikey_record_t *record = &key->record;
+
+    cli_json_text(json, "id", record->id);
+    cli_json_text(json, "tenant", record->tenant);
+    cli_json_text(json, "name", record->name);
+    cli_json_text(json, "hint", record->hint);
+    cli_json_words(json, "scopes", record->scopes);
+    cli_json_text(json, "env", record->env);
+    cli_json_text(json, "keyspace", record->keyspace);
+    cli_json_text(json, "format", record->format);
+    cli_json_text(json, "prefix", key->prefix);
+    cli_json_text(json, "secret", record->secret_id);
+    cli_json_text(json, "creator", record->creator);
+    cli_json_time(json, "created", record->created);
+    cli_json_time(json, "expires", record->expires);
+    cli_json_time(json, "last_used", record->last_used);
+    cli_json_number(json, "use_count", record->use_count);
+    cli_json_time(json, "revoked", record->revoked);
+    cli_json_text(json, "reason", key->reason);
+    cli_json_time(json, "disabled", record->disabled);
+    cli_json_time(json, "suspended", record->suspended);
+    cli_json_time(json, "exposed", key->exposed);
+    cli_json_text(json, "state", cli_state(cli, key));
+}

@@ -1,0 +1,100 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file cli.h
+ * @brief What the commands of htapikey share.
+ */
+#ifndef APIKEY_CLI_H
+#define APIKEY_CLI_H
+
+#include "../store/manage.h"
+#include "conf.h"
+#include "output.h"
+
+/** The program's exit status. */
+typedef enum {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1,            /**< refused or not found */
+    CLI_USAGE = 2,              /**< wrong usage, or a wrong CONF */
+    CLI_DATABASE = 3
+} cli_exit_e;
+
+/** The options of all commands. */
+typedef enum {
+    CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
+    CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
+    CLI_QUIET, CLI_OPTIONS
+} cli_option_e;
+
+#define CLI_BIT(option) (1u << (option))
+
+typedef struct cli_t {
+    apr_pool_t *pool;
+    const char *conf_path;      /**< -f or $APIKEY_CONF; NULL: neither */
+    int json;
+    /** Of each option: its argument, "" for one that takes none, NULL where
+     * it was not given.  Those of --scope stand in scopes. */
+    const char *value[CLI_OPTIONS];
+    apr_array_header_t *scopes; /**< of const char * */
+    const char *const *words;   /**< what is no option */
+    int word_count;
+    cli_conf_t conf;
+    apikey_ring_t *ring;
+    apikey_store_t *store;
+    apikey_actor_t actor;
+} cli_t;
+
+/**
+ * Reads CONF and opens the database, whose tables must be there.  What fails
+ * has been said when this returns anything but CLI_DONE.
+ * @param ring whether the secrets are needed, too
+ */
+cli_exit_e cli_open(cli_t *cli, int ring);
+
+/** Finds out who works here, and when. */
+void cli_actor(cli_t *cli);
+
+/** Reads CONF alone, which must name a database. */
+cli_exit_e cli_read_conf(cli_t *cli);
+
+/** Says why, and which exit status it is. */
+cli_exit_e cli_fail(cli_t *cli, apr_status_t status, const char *error);
+
+/** CLI_DONE, or as cli_fail(). */
+cli_exit_e cli_done(cli_t *cli, apr_status_t status, const char *error);
+
+/** Says what is wrong with how a command was called. */
+cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** A key's state in one word: active, or why not. */
+const char *cli_state(cli_t *cli, const apikey_managed_t *key);
+
+/** The members of a key's JSON object. */
+void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key);
+
+/** The scopes given, each once, separated by one blank; refuses one that
+ * cannot be granted. */
+cli_exit_e cli_scopes(cli_t *cli, const char **scopes);
+
+/* The commands. */
+cli_exit_e cli_cmd_secret(cli_t *cli);
+cli_exit_e cli_cmd_init(cli_t *cli);
+cli_exit_e cli_cmd_create(cli_t *cli);
+cli_exit_e cli_cmd_rotate(cli_t *cli);
+cli_exit_e cli_cmd_list(cli_t *cli);
+cli_exit_e cli_cmd_show(cli_t *cli);
+cli_exit_e cli_cmd_set(cli_t *cli);
+cli_exit_e cli_cmd_revoke(cli_t *cli);
+cli_exit_e cli_cmd_disable(cli_t *cli);
+cli_exit_e cli_cmd_enable(cli_t *cli);
+cli_exit_e cli_cmd_verify(cli_t *cli);
+cli_exit_e cli_cmd_scope_add(cli_t *cli);
+cli_exit_e cli_cmd_scope_list(cli_t *cli);
+cli_exit_e cli_cmd_scope_remove(cli_t *cli);
+cli_exit_e cli_cmd_tenant_list(cli_t *cli);
+cli_exit_e cli_cmd_tenant_suspend(cli_t *cli);
+cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
+cli_exit_e cli_cmd_audit(cli_t *cli);
+
+#endif

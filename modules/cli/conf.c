@@ -1,0 +1,278 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_file_io.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "conf.h"
+
+#define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
+#define WORDS_MAX 8             /* arguments; more are counted, not kept */
+
+/* What a directive's function answers: NULL, or what is wrong with it. */
+typedef const char *(*setter_t)(cli_conf_t *conf, int argc,
+                                const char *const *argv, apr_pool_t *pool);
+
+static const char *set_driver(cli_conf_t *conf, int argc,
+                              const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->driver = argv[0];
+    return NULL;
+}
+
+static const char *set_params(cli_conf_t *conf, int argc,
+                              const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->params = argv[0];
+    return NULL;
+}
+
+static const char *set_secret_file(cli_conf_t *conf, int argc,
+                                   const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    if (*argv[0] != '/') {
+        return "wants a path that begins with '/': httpd would look for "
+               "another one below its ServerRoot, which is not known here";
+    }
+    conf->secret_file = argv[0];
+    return NULL;
+}
+
+static const char *set_keyspace(cli_conf_t *conf, int argc,
+                                const char *const *argv, apr_pool_t *pool)
+{
+    const char *fault = apikey_word_fault(argv[0]);
+
+    (void)argc;
+    conf->keyspace = argv[0];
+    return fault ? apr_psprintf(pool, "has an argument that %s", fault)
+                 : NULL;
+}
+
+static const char *set_prefix(cli_conf_t *conf, int argc,
+                              const char *const *argv, apr_pool_t *pool)
+{
+    const char *fault = apikey_prefix_fault(argv[0]);
+
+    (void)argc;
+    conf->prefix = argv[0];
+    return fault ? apr_psprintf(pool, "has an argument that %s", fault)
+                 : NULL;
+}
+
+static const char *set_format(cli_conf_t *conf, int argc,
+                              const char *const *argv, apr_pool_t *pool)
+{
+    int i;
+
+    (void)pool;
+    conf->formats = 0;
+    conf->first_format = apikey_format_from_name(argv[0]);
+    for (i = 0; i < argc; i++) {
+        apikey_format_e format = apikey_format_from_name(argv[i]);
+
+        if (format == APIKEY_FORMAT_NONE) {
+            return "wants one or more of base62, hex64 and opaque";
+        }
+        conf->formats |= format;
+    }
+    return NULL;
+}
+
+static const char *set_digest(cli_conf_t *conf, int argc,
+                              const char *const *argv, apr_pool_t *pool)
+{
+    int i;
+
+    (void)pool;
+    conf->digests = 0;
+    for (i = 0; i < argc; i++) {
+        conf->digests |= strcasecmp(argv[i], "hmac-sha256") == 0
+                         ? APIKEY_DIGEST_HMAC
+                         : strcasecmp(argv[i], "sha256") == 0
+                         ? APIKEY_DIGEST_SHA256 : 0x100;
+    }
+    return conf->digests & APIKEY_DIGEST_HMAC && conf->digests < 0x100
+           ? NULL : "wants 'hmac-sha256' or 'hmac-sha256 sha256'";
+}
+
+static const char *set_lifetime(cli_conf_t *conf, int argc,
+                                const char *const *argv, apr_pool_t *pool)
+{
+    (void)pool;
+    return apikey_lifetime_parse(&conf->lifetime, argc, argv);
+}
+
+static const struct { const char *name; int max; setter_t set; } directives[]
+    = {
+    { "DBDriver", 1, set_driver },
+    { "DBDParams", 1, set_params },
+    { "ApiKeySecretFile", 1, set_secret_file },
+    { "ApiKeyKeyspace", 1, set_keyspace },
+    { "ApiKeyPrefix", 1, set_prefix },
+    { "ApiKeyFormat", 3, set_format },
+    { "ApiKeyDigest", 2, set_digest },
+    { "ApiKeyLifetime", 3, set_lifetime }
+};
+
+/* Cuts the next logical line off: a backslash before the line's end joins it
+ * with the one that follows. */
+static char *next_line(char **rest, int *lines)
+{
+    char *line = *rest;
+    char *from = line;
+    char *to = line;
+
+    for (*lines = 0; *from; ) {
+        int cr = from[0] == '\r' && from[1] == '\n';
+
+        if (*from != '\n' && !cr) {
+            *to++ = *from++;
+            continue;
+        }
+        from += 1 + cr;
+        ++*lines;
+        if (to == line || to[-1] != '\\') {
+            break;
+        }
+        to--;
+    }
+    *rest = from;
+    *to = '\0';
+    return line;
+}
+
+/* Cuts the next word off.  In quotes a backslash keeps a quote or a
+ * backslash, outside of them a backslash; everywhere else it is itself. */
+static char *next_word(char **rest)
+{
+    char *from = *rest + strspn(*rest, " \t\f\v\r");
+    char quote = *from == '"' || *from == '\'' ? *from++ : '\0';
+    char *word = from;
+    char *to = from;
+
+    while (*from && (quote ? *from != quote : !apr_isspace(*from))) {
+        if (from[0] == '\\' && from[1]
+            && (from[1] == '\\' || (quote && from[1] == quote))) {
+            from++;
+        }
+        *to++ = *from++;
+    }
+    if (*from) {
+        from++;
+    }
+    *rest = from;
+    *to = '\0';
+    return word;
+}
+
+static int is_blank(const char *text)
+{
+    return text[strspn(text, " \t\f\v\r")] == '\0';
+}
+
+static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
+{
+    const char *argv[WORDS_MAX];
+    const char *name;
+    const char *fault;
+    int argc = 0;
+    apr_size_t i;
+
+    if (strstr(line, "${")) {
+        return "${…} is defined elsewhere and cannot be known here; write "
+               "the value itself in this file";
+    }
+    line += strspn(line, " \t\f\v\r");
+    if (*line == '<') {
+        return "a section (<…>) may hold for some requests only, which "
+               "cannot be known here; keep this file to plain directives";
+    }
+    name = next_word(&line);
+    if (strncasecmp(name, "Include", 7) == 0) {
+        return "this file is read alone, without what it includes; keep the "
+               "directives that htapikey needs in one file";
+    }
+    for (i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
+        if (strcasecmp(name, directives[i].name) == 0) {
+            break;
+        }
+    }
+    if (i == sizeof(directives) / sizeof(*directives)) {
+        return NULL;
+    }
+    while (!is_blank(line) && argc < WORDS_MAX) {
+        argv[argc++] = apr_pstrdup(pool, next_word(&line));
+    }
+    if (argc < 1 || argc > directives[i].max) {
+        return apr_psprintf(pool, "%s wants %s", directives[i].name,
+                            directives[i].max == 1 ? "one argument"
+                            : apr_psprintf(pool, "one to %d arguments",
+                                           directives[i].max));
+    }
+    fault = directives[i].set(conf, argc, argv, pool);
+    return fault ? apr_psprintf(pool, "%s %s", directives[i].name, fault)
+                 : NULL;
+}
+
+apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
+                            apr_pool_t *pool, const char **error)
+{
+    int number = 1;
+    int lines;
+
+    memset(conf, 0, sizeof(*conf));
+    conf->path = path;
+    conf->keyspace = "default";
+    conf->formats = conf->first_format = APIKEY_FORMAT_BASE62;
+    conf->digests = APIKEY_DIGEST_HMAC;
+    conf->lifetime.usual = APIKEY_LIFETIME_USUAL;
+    for (; *text; number += lines) {
+        char *line = next_line(&text, &lines);
+        const char *fault = line[strspn(line, " \t\f\v\r")] == '#'
+                            || is_blank(line) ? NULL
+                            : directive(conf, line, pool);
+
+        if (fault) {
+            *error = apr_psprintf(pool, "%s:%d: %s", path, number, fault);
+            return APR_EINVAL;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
+                           apr_pool_t *pool, const char **error)
+{
+    char *text = apr_palloc(pool, CONF_MAX + 1);
+    apr_size_t len = 0;
+    apr_file_t *file;
+    char buffer[128];
+    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ,
+                                        APR_FPROT_OS_DEFAULT, pool);
+
+    if (status == APR_SUCCESS) {
+        status = apr_file_read_full(file, text, CONF_MAX + 1, &len);
+        apr_file_close(file);
+    }
+    if (status != APR_SUCCESS && !APR_STATUS_IS_EOF(status)) {
+        *error = apr_psprintf(pool, "the configuration %s cannot be read: %s",
+                              path, apr_strerror(status, buffer,
+                                                 sizeof(buffer)));
+        return status;
+    }
+    if (len > CONF_MAX || memchr(text, '\0', len)) {
+        *error = apr_psprintf(pool, "the configuration %s is no text file of "
+                              "at most 1 MiB", path);
+        return APR_EINVAL;
+    }
+    text[len] = '\0';
+    return cli_conf_parse(conf, path, text, pool, error);
+}

@@ -1,0 +1,39 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file conf.h
+ * @brief The few directives of httpd's configuration that htapikey shares.
+ */
+#ifndef APIKEY_CLI_CONF_H
+#define APIKEY_CLI_CONF_H
+
+#include "../core/key.h"
+#include "../core/lifetime.h"
+
+typedef struct cli_conf_t {
+    const char *path;
+    const char *driver;             /**< DBDriver; NULL: not written */
+    const char *params;             /**< DBDParams; NULL: not written */
+    const char *secret_file;        /**< NULL: not written */
+    const char *keyspace;
+    const char *prefix;             /**< NULL: any */
+    unsigned int formats;           /**< apikey_format_e flags */
+    apikey_format_e first_format;   /**< what `create` makes */
+    unsigned int digests;           /**< apikey_digest_e flags */
+    apikey_lifetime_t lifetime;
+} cli_conf_t;
+
+/**
+ * Reads CONF by httpd's rules: quotes, line continuation, names without
+ * case.  Other directives are passed over; sections, Include and ${ are an
+ * error, since what they mean cannot be known here.
+ * @param error a sentence that begins with file and line
+ */
+apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
+                           apr_pool_t *pool, const char **error);
+
+/** The same from memory; @a text is changed. */
+apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
+                            apr_pool_t *pool, const char **error);
+
+#endif

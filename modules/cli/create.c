@@ -1,0 +1,194 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "cli.h"
+
+/* --expires, or what ApiKeyLifetime gives. */
+static cli_exit_e choose_expiry(cli_t *cli, apr_int64_t *expires)
+{
+    const apikey_lifetime_t *lifetime = &cli->conf.lifetime;
+    apr_int64_t now = cli->actor.now;
+    const char *fault;
+
+    *expires = lifetime->usual ? now + lifetime->usual : APIKEY_NEVER;
+    if (cli->value[CLI_EXPIRES]
+        && apikey_expiry_parse(expires, cli->value[CLI_EXPIRES], now)
+           != APR_SUCCESS) {
+        return cli_usage(cli, "--expires wants a time such as 90d, a date "
+                         "such as 2030-12-31, or never");
+    }
+    fault = apikey_lifetime_fault(lifetime, now, *expires, now, cli->pool);
+    return fault ? cli_fail(cli, APIKEY_EREFUSED, fault) : CLI_DONE;
+}
+
+static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
+{
+    const char *ours = cli->conf.prefix;
+    const char *fault;
+
+    *prefix = cli->value[CLI_PREFIX] ? cli->value[CLI_PREFIX]
+            : ours ? ours : APIKEY_PREFIX_DEFAULT;
+    fault = apikey_prefix_fault(*prefix);
+    if (fault) {
+        return cli_fail(cli, APIKEY_EREFUSED,
+                        apr_psprintf(cli->pool, "the prefix %s", fault));
+    }
+    if (ours && strcmp(ours, *prefix) != 0) {
+        return cli_fail(cli, APIKEY_EREFUSED,
+                        apr_psprintf(cli->pool, "the server would refuse a "
+                                     "key with the prefix \"%s\": "
+                                     "ApiKeyPrefix is \"%s\"", *prefix,
+                                     ours));
+    }
+    return CLI_DONE;
+}
+
+static cli_exit_e choose_format(cli_t *cli, apikey_format_e *format)
+{
+    const char *name = cli->value[CLI_FORMAT];
+
+    *format = name ? apikey_format_from_name(name) : cli->conf.first_format;
+    if (*format == APIKEY_FORMAT_NONE) {
+        return cli_usage(cli, "--format wants base62 or hex64");
+    }
+    if (*format == APIKEY_FORMAT_OPAQUE) {
+        return cli_fail(cli, APIKEY_EREFUSED, "opaque keys can only be "
+                        "imported; choose --format base62 or hex64");
+    }
+    if (!(cli->conf.formats & *format)) {
+        return cli_fail(cli, APIKEY_EREFUSED,
+                        apr_psprintf(cli->pool, "the server would refuse a "
+                                     "%s key: ApiKeyFormat does not name it",
+                                     apikey_format_name(*format)));
+    }
+    return CLI_DONE;
+}
+
+/* The key and what to know of it; the last that is ever seen of it. */
+static void show_key(cli_t *cli, const apikey_fresh_t *fresh,
+                     const apikey_managed_t *key)
+{
+    const apikey_record_t *record = &key->record;
+    cli_json_t json = { cli->pool, 0 };
+
+    if (cli->json) {
+        cli_json_open(&json, NULL, '{');
+        /* Nothing in a key needs an escape, and no copy of it stays. */
+        cli_out("\"key\":\"%s\"", fresh->key);
+        json.more = 1;
+        cli_key_json(cli, &json, key);
+        cli_json_close(&json, '}');
+        cli_out("\n");
+        return;
+    }
+    if (cli->value[CLI_QUIET]) {
+        cli_out("%s\n", fresh->key);
+        return;
+    }
+    cli_out("%-10s  %s\n", "key", fresh->key);
+    cli_field("id", record->id, cli->pool);
+    cli_field("tenant", record->tenant, cli->pool);
+    cli_field("name", record->name, cli->pool);
+    cli_field("scopes", *record->scopes ? record->scopes : "-", cli->pool);
+    cli_field("expires", cli_time(record->expires, "never", cli->pool),
+              cli->pool);
+    cli_out("\nThe key is shown this once and is not stored. To use it:\n"
+            "  curl -H 'X-API-Key: %s' http://localhost/\n", fresh->key);
+}
+
+/* Shows a key that is in the database already, and makes sure that somebody
+ * can have seen it: else nobody has it, and it must not stay valid. */
+static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
+                            const apikey_managed_t *key)
+{
+    const char *error = NULL;
+    apr_status_t status;
+
+    show_key(cli, fresh, key);
+    apikey_wipe(fresh->key, strlen(fresh->key));
+    if (!cli_out_end()) {
+        return CLI_DONE;
+    }
+    status = apikey_manage_revoke(cli->store, key->record.id,
+                                  "it could not be shown", &cli->actor,
+                                  cli->pool, &error);
+    cli_say(cli->pool, "standard output could not be written, so nobody has "
+            "seen the key %s: %s%s", key->record.id,
+            status == APR_SUCCESS ? "it has been revoked again"
+            : "revoke it, which failed: ",
+            status == APR_SUCCESS ? "" : error);
+    return CLI_REFUSED;
+}
+
+cli_exit_e cli_cmd_create(cli_t *cli)
+{
+    apikey_managed_t key = { .prefix = NULL };
+    apikey_record_t *record = &key.record;
+    apikey_fresh_t fresh = { 0 };
+    apikey_format_e format = APIKEY_FORMAT_NONE;
+    const char *error = NULL;
+    apr_status_t status;
+    cli_exit_e code;
+
+    record->tenant = cli->value[CLI_TENANT];
+    record->name = cli->value[CLI_NAME];
+    if (!record->tenant || !record->name) {
+        return cli_usage(cli, "create wants --tenant and --name");
+    }
+    code = cli_open(cli, 1);
+    if (code != CLI_DONE || (code = choose_format(cli, &format)) != CLI_DONE
+        || (code = choose_prefix(cli, &key.prefix)) != CLI_DONE
+        || (code = choose_expiry(cli, &record->expires)) != CLI_DONE
+        || (code = cli_scopes(cli, &record->scopes)) != CLI_DONE) {
+        return code;
+    }
+    record->format = apikey_format_name(format);
+    record->env = cli->value[CLI_ENV] ? cli->value[CLI_ENV] : "live";
+    record->keyspace = cli->value[CLI_KEYSPACE] ? cli->value[CLI_KEYSPACE]
+                                                : cli->conf.keyspace;
+    if (apikey_key_make(&fresh, format, key.prefix, cli->ring, cli->pool)
+        != APR_SUCCESS) {
+        return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
+                        "bytes or OpenSSL failed; no key was made");
+    }
+    status = apikey_manage_create(cli->store, &key, &fresh, &cli->actor,
+                                  cli->pool, &error);
+    if (status != APR_SUCCESS) {
+        apikey_wipe(fresh.key, strlen(fresh.key));
+        return cli_fail(cli, status, error);
+    }
+    return hand_over(cli, &fresh, &key);
+}
+
+cli_exit_e cli_cmd_rotate(cli_t *cli)
+{
+    apikey_rotation_t rotation = { 0 };
+    const char *overlap = cli->value[CLI_OVERLAP];
+    const char *error = NULL;
+    apr_status_t status;
+    cli_exit_e code;
+
+    if (apikey_duration_parse(&rotation.overlap, overlap ? overlap : "24h")
+        != APR_SUCCESS) {
+        return cli_usage(cli, "--overlap wants a time such as 24h or 7d");
+    }
+    code = cli_open(cli, 1);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    rotation.ring = cli->ring;
+    rotation.longest = cli->conf.lifetime.max;
+    status = apikey_manage_rotate(cli->store, cli->words[0], &rotation,
+                                  &cli->actor, cli->pool, &error);
+    if (status != APR_SUCCESS) {
+        return cli_fail(cli, status, error);
+    }
+    if (!cli->json && !cli->value[CLI_QUIET]) {
+        cli_out("The key %s ends %s; this one takes its place.\n\n",
+                cli->words[0], apikey_time_format(rotation.old_expires,
+                                                  cli->pool));
+    }
+    return hand_over(cli, &rotation.fresh, &rotation.key);
+}

@@ -1,0 +1,215 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/scope.h"
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "cli.h"
+
+typedef struct listing_t {
+    cli_t *cli;
+    cli_table_t *table;         /**< NULL: JSON */
+    cli_json_t json;
+    apr_pool_t *row_pool;
+} listing_t;
+
+static apr_status_t list_key(void *baton, const apikey_managed_t *key)
+{
+    listing_t *listing = baton;
+    cli_t *cli = listing->cli;
+    const apikey_record_t *record = &key->record;
+    apr_pool_t *pool = listing->row_pool;
+    apikey_reason_e reason = apikey_verdict(record, NULL, cli->actor.now);
+
+    apr_pool_clear(pool);
+    if (!cli->value[CLI_ALL] && (reason == APIKEY_REVOKED
+                                 || reason == APIKEY_EXPIRED)) {
+        return APR_SUCCESS;
+    }
+    if (listing->table) {
+        const char *cells[] = {
+            record->id, record->tenant, record->name, record->hint,
+            *record->scopes ? record->scopes : "-",
+            cli_time(record->created, "-", pool),
+            cli_time(record->expires, "never", pool),
+            cli_time(record->last_used, "-", pool), cli_state(cli, key)
+        };
+
+        cli_table_row(listing->table, cells);
+    }
+    else {
+        cli_json_open(&listing->json, NULL, '{');
+        cli_key_json(cli, &listing->json, key);
+        cli_json_close(&listing->json, '}');
+    }
+    return APR_SUCCESS;
+}
+
+cli_exit_e cli_cmd_list(cli_t *cli)
+{
+    static const char *const heads[] = {
+        "ID", "TENANT", "NAME", "HINT", "SCOPES", "CREATED", "EXPIRES",
+        "LAST USED", "STATE", NULL
+    };
+    listing_t listing = { cli, NULL, { NULL, 0 }, NULL };
+    const char *error = NULL;
+    apr_status_t status;
+    cli_exit_e code = cli_open(cli, 0);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    apr_pool_create(&listing.row_pool, cli->pool);
+    listing.json.pool = listing.row_pool;
+    if (cli->json) {
+        cli_json_open(&listing.json, NULL, '[');
+    }
+    else {
+        listing.table = cli_table_make(heads, cli->pool);
+    }
+    status = apikey_manage_list(cli->store, cli->value[CLI_TENANT],
+                                cli->value[CLI_KEYSPACE], list_key, &listing,
+                                cli->pool, &error);
+    if (status != APR_SUCCESS) {
+        return cli_fail(cli, status, error);
+    }
+    if (listing.table) {
+        cli_table_write(listing.table);
+    }
+    else {
+        cli_json_close(&listing.json, ']');
+        cli_out("\n");
+    }
+    return CLI_DONE;
+}
+
+/* The catalogue's word on a scope of the key that is being shown. */
+typedef struct described_t {
+    apr_table_t *descriptions;
+} described_t;
+
+static apr_status_t remember(void *baton, const char *name,
+                             const char *description)
+{
+    described_t *described = baton;
+
+    /* Not apr_table_set(), which knows no case. */
+    apr_table_addn(described->descriptions,
+                   apr_pstrdup(apr_table_elts(described->descriptions)->pool,
+                               name),
+                   apr_pstrdup(apr_table_elts(described->descriptions)->pool,
+                               description));
+    return APR_SUCCESS;
+}
+
+static const char *describe(const apr_table_t *descriptions,
+                            const char *scope)
+{
+    const apr_array_header_t *list = apr_table_elts(descriptions);
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(list, i,
+                                                        apr_table_entry_t);
+
+        if (strcmp(entry->key, scope) == 0) {
+            return entry->val;
+        }
+    }
+    return "";
+}
+
+static void show_scopes(cli_t *cli, const char *scopes,
+                        const apr_table_t *descriptions)
+{
+    char *rest = apr_pstrdup(cli->pool, scopes);
+    char *state = NULL;
+    char *scope = apr_strtok(rest, " ", &state);
+    const char *label = "scopes";
+
+    if (!scope) {
+        cli_field(label, "-", cli->pool);
+    }
+    for (; scope; scope = apr_strtok(NULL, " ", &state)) {
+        const char *text = describe(descriptions, scope);
+
+        cli_field(label, apr_pstrcat(cli->pool, scope, *text ? "  " : "",
+                                     text, NULL), cli->pool);
+        label = "";
+    }
+}
+
+static const char *with_reason(cli_t *cli, apr_int64_t when,
+                               const char *reason)
+{
+    return apr_pstrcat(cli->pool, cli_time(when, "-", cli->pool),
+                       *reason ? ": " : "", reason, NULL);
+}
+
+static void show_fields(cli_t *cli, const apikey_managed_t *key,
+                        const apr_table_t *descriptions)
+{
+    const apikey_record_t *record = &key->record;
+    const char *fault = apikey_record_fault(record, cli->pool);
+    apr_pool_t *pool = cli->pool;
+
+    cli_field("id", record->id, pool);
+    cli_field("tenant", record->tenant, pool);
+    cli_field("name", record->name, pool);
+    cli_field("state", fault ? apr_pstrcat(pool, cli_state(cli, key),
+                                           "; never granted: ", fault, NULL)
+                             : cli_state(cli, key), pool);
+    cli_field("hint", record->hint, pool);
+    cli_field("format", record->format, pool);
+    cli_field("env", record->env, pool);
+    cli_field("keyspace", record->keyspace, pool);
+    show_scopes(cli, record->scopes, descriptions);
+    cli_field("secret", *record->secret_id ? record->secret_id : "-", pool);
+    cli_field("created", apr_pstrcat(pool, cli_time(record->created, "-",
+                                                    pool),
+                                     " by ", record->creator, NULL), pool);
+    cli_field("expires", cli_time(record->expires, "never", pool), pool);
+    cli_field("last used", cli_time(record->last_used, "-", pool), pool);
+    cli_field("use count", apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                                        record->use_count), pool);
+    cli_field("revoked", with_reason(cli, record->revoked, key->reason),
+              pool);
+    cli_field("disabled", cli_time(record->disabled, "-", pool), pool);
+    cli_field("suspended", with_reason(cli, record->suspended,
+                                       key->tenant_reason), pool);
+    cli_field("exposed", cli_time(key->exposed, "-", pool), pool);
+}
+
+cli_exit_e cli_cmd_show(cli_t *cli)
+{
+    described_t described = { apr_table_make(cli->pool, 8) };
+    cli_json_t json = { cli->pool, 0 };
+    apikey_managed_t *key;
+    const char *error = NULL;
+    apr_status_t status;
+    cli_exit_e code = cli_open(cli, 0);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = apikey_manage_show(cli->store, cli->words[0], &key, cli->pool,
+                                &error);
+    if (status == APR_SUCCESS) {
+        status = apikey_scope_list(cli->store, remember, &described,
+                                   cli->pool, &error);
+    }
+    if (status != APR_SUCCESS) {
+        return cli_fail(cli, status, error);
+    }
+    if (!cli->json) {
+        show_fields(cli, key, described.descriptions);
+        return CLI_DONE;
+    }
+    cli_json_open(&json, NULL, '{');
+    cli_key_json(cli, &json, key);
+    cli_json_text(&json, "tenant_reason", key->tenant_reason);
+    cli_json_close(&json, '}');
+    cli_out("\n");
+    return CLI_DONE;
+}

@@ -1,0 +1,67 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file output.h
+ * @brief What htapikey writes: tables and JSON on standard output, sentences
+ *        on standard error.
+ *
+ * Everything on standard output goes through one buffer, which is wiped: a
+ * key may stand in it.  Text from the database is shown without its control
+ * characters, whoever typed them.
+ */
+#ifndef APIKEY_CLI_OUTPUT_H
+#define APIKEY_CLI_OUTPUT_H
+
+#include <apr_tables.h>
+
+/** Takes over standard output; before the first line. */
+void cli_out_begin(void);
+
+/** Writes what is left and wipes it; 0 if all has arrived. */
+int cli_out_end(void);
+
+/** printf() to standard output. */
+void cli_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** A line "htapikey: …" on standard error. */
+void cli_say(apr_pool_t *pool, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Text that a terminal may be shown: what is no printable character becomes
+ * \xNN. */
+const char *cli_clean(const char *text, apr_pool_t *pool);
+
+/** RFC 3339, or @a none where the time is 0. */
+const char *cli_time(apr_int64_t epoch, const char *none, apr_pool_t *pool);
+
+/** A table of text whose columns are aligned when it is written. */
+typedef struct cli_table_t cli_table_t;
+
+/** @param heads the columns' titles, ending with NULL */
+cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool);
+
+/** Adds a row of as many cells as there are heads; cleaned and copied. */
+void cli_table_row(cli_table_t *table, const char *const *cells);
+
+void cli_table_write(const cli_table_t *table);
+
+/** A line "name  value", aligned for a block of such lines. */
+void cli_field(const char *name, const char *value, apr_pool_t *pool);
+
+/** JSON, written as it comes. */
+typedef struct cli_json_t {
+    apr_pool_t *pool;
+    int more;                   /**< a member stands before the next one */
+} cli_json_t;
+
+/** @param name NULL inside an array and outside of everything */
+void cli_json_open(cli_json_t *json, const char *name, char bracket);
+void cli_json_close(cli_json_t *json, char bracket);
+void cli_json_text(cli_json_t *json, const char *name, const char *value);
+void cli_json_number(cli_json_t *json, const char *name, apr_int64_t value);
+/** RFC 3339, or null where the time is 0. */
+void cli_json_time(cli_json_t *json, const char *name, apr_int64_t epoch);
+/** Words separated by blanks as an array. */
+void cli_json_words(cli_json_t *json, const char *name, const char *words);
+
+#endif

@@ -1,0 +1,56 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../store/schema.h"
+#include "cli.h"
+
+cli_exit_e cli_cmd_secret(cli_t *cli)
+{
+    char *line;
+
+    if (apikey_ring_make_line(&line, cli->pool) != APR_SUCCESS) {
+        return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
+                        "bytes; no secret was made");
+    }
+    cli_out("%s\n", line);
+    apikey_wipe(line, strlen(line));
+    return CLI_DONE;
+}
+
+cli_exit_e cli_cmd_init(cli_t *cli)
+{
+    const char *error = NULL;
+    cli_json_t json = { cli->pool, 0 };
+    int from, to;
+    apr_status_t status;
+    cli_exit_e code = cli_read_conf(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = apikey_schema_open(&cli->store, cli->conf.driver,
+                                cli->conf.params, cli->pool, &error);
+    if (status == APR_SUCCESS) {
+        status = apikey_schema_init(cli->store, cli->actor.who, &from, &to,
+                                    cli->pool, &error);
+    }
+    if (status != APR_SUCCESS) {
+        return cli_fail(cli, status, error);
+    }
+    if (cli->json) {
+        cli_json_open(&json, NULL, '{');
+        cli_json_number(&json, "from", from);
+        cli_json_number(&json, "version", to);
+        cli_json_close(&json, '}');
+        cli_out("\n");
+    }
+    else if (from == to) {
+        cli_out("The tables are there already (version %d).\n", to);
+    }
+    else {
+        cli_out("The tables have been %s (version %d).\n",
+                from ? "upgraded" : "made", to);
+    }
+    return CLI_DONE;
+}

@@ -1,0 +1,164 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "../core/scope.h"
+#include "../core/verdict.h"
+#include "cli.h"
+
+/* One byte more than any key has, so that a longer one is seen to be; then a
+ * line end and a NUL. */
+#define INPUT_SIZE (APIKEY_KEY_MAX + 4)
+
+/* A line of standard input, or what is typed unseen. */
+static apr_status_t read_line(cli_t *cli, char *line, apr_size_t *len)
+{
+    apr_file_t *in;
+    apr_size_t got;
+    apr_status_t status;
+
+    *len = 0;
+    if (isatty(STDIN_FILENO)) {
+        got = INPUT_SIZE;
+        status = apr_password_get("API key: ", line, &got);
+        *len = status == APR_SUCCESS ? strlen(line) : 0;
+        return status;
+    }
+    status = apr_file_open_stdin(&in, cli->pool);
+    while (status == APR_SUCCESS && *len < INPUT_SIZE - 1
+           && !memchr(line, '\n', *len)) {
+        got = INPUT_SIZE - 1 - *len;
+        status = apr_file_read(in, line + *len, &got);
+        *len += status == APR_SUCCESS ? got : 0;
+    }
+    if (memchr(line, '\n', *len)) {
+        *len = (char *)memchr(line, '\n', *len) - line;
+        *len -= *len > 0 && line[*len - 1] == '\r';
+    }
+    return APR_STATUS_IS_EOF(status) ? APR_SUCCESS : status;
+}
+
+/* The record of a presented key.  APR_NOTFOUND: there is none, or the key is
+ * refused unseen, as by the server. */
+static apr_status_t find_record(cli_t *cli, const char *key, apr_size_t len,
+                                apikey_record_t **record, const char **error)
+{
+    const apikey_policy_t policy = {
+        cli->conf.formats, cli->conf.digests, cli->conf.prefix,
+        cli->conf.prefix ? strlen(cli->conf.prefix) : 0, cli->ring
+    };
+    apikey_candidates_t candidates;
+    apr_status_t status = apikey_key_candidates(&candidates, &policy, key,
+                                                len);
+    int i;
+
+    if (status != APR_SUCCESS) {
+        *error = "OpenSSL failed, the key could not be checked";
+        return status;
+    }
+    status = APR_NOTFOUND;
+    for (i = 0; i < candidates.count && status == APR_NOTFOUND; i++) {
+        status = apikey_store_lookup(cli->store, candidates.at[i].hex, record,
+                                     cli->pool, error);
+    }
+    return status;
+}
+
+/* The server's order: what the record says, then tenant, then scope. */
+static apikey_reason_e judge(cli_t *cli, const apikey_record_t *record)
+{
+    apikey_reason_e reason = apikey_verdict(record, cli->conf.keyspace,
+                                            cli->actor.now);
+    const char *tenant = cli->value[CLI_TENANT];
+
+    if (reason != APIKEY_GRANTED) {
+        return reason;
+    }
+    if (tenant && strcmp(tenant, record->tenant) != 0) {
+        return APIKEY_TENANT;
+    }
+    if (cli->scopes->nelts
+        && !apikey_scope_covers(record->scopes,
+                                APR_ARRAY_IDX(cli->scopes, 0,
+                                              const char *))) {
+        return APIKEY_SCOPE;
+    }
+    return APIKEY_GRANTED;
+}
+
+static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
+                         const apikey_record_t *record)
+{
+    const char *code = reason == APIKEY_GRANTED ? "granted"
+                                                : apikey_reason(reason)->code;
+    cli_json_t json = { cli->pool, 0 };
+
+    if (cli->json) {
+        cli_json_open(&json, NULL, '{');
+        cli_json_text(&json, "result", code);
+        if (record) {
+            cli_json_text(&json, "id", record->id);
+            cli_json_text(&json, "tenant", record->tenant);
+            cli_json_text(&json, "name", record->name);
+            cli_json_words(&json, "scopes", record->scopes);
+            cli_json_text(&json, "env", record->env);
+            cli_json_text(&json, "keyspace", record->keyspace);
+            cli_json_time(&json, "expires", record->expires);
+        }
+        cli_json_close(&json, '}');
+        cli_out("\n");
+    }
+    else {
+        cli_out("%s\n", code);
+    }
+    if (reason == APIKEY_GRANTED) {
+        return CLI_DONE;
+    }
+    cli_say(cli->pool, "%s", apikey_reason(reason)->message);
+    return CLI_REFUSED;
+}
+
+cli_exit_e cli_cmd_verify(cli_t *cli)
+{
+    char line[INPUT_SIZE] = "";
+    apr_size_t len;
+    apikey_record_t *record = NULL;
+    const char *error = NULL;
+    const char *fault;
+    apr_status_t status;
+    cli_exit_e code;
+
+    if (cli->scopes->nelts > 1) {
+        return cli_usage(cli, "verify takes one --scope");
+    }
+    code = cli_open(cli, 1);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = read_line(cli, line, &len);
+    if (status != APR_SUCCESS) {
+        apikey_wipe(line, sizeof(line));
+        return cli_fail(cli, APIKEY_EREFUSED, "no key could be read from "
+                        "standard input");
+    }
+    status = find_record(cli, line, len, &record, &error);
+    apikey_wipe(line, sizeof(line));
+    if (status == APR_NOTFOUND) {
+        return answer(cli, APIKEY_INVALID, NULL);
+    }
+    if (status != APR_SUCCESS) {
+        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+        return cli_fail(cli, status, error);
+    }
+    fault = apikey_record_fault(record, cli->pool);
+    if (fault) {
+        cli_say(cli->pool, "the key %s can never be granted: %s; correct its "
+                "row in the database", record->id, fault);
+        return answer(cli, APIKEY_UNAVAILABLE, record);
+    }
+    return answer(cli, judge(cli, record), record);
+}

@@ -1,0 +1,36 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file lifetime.h
+ * @brief ApiKeyLifetime: how long a key may live.
+ */
+#ifndef APIKEY_LIFETIME_H
+#define APIKEY_LIFETIME_H
+
+#include <apr_pools.h>
+
+typedef struct apikey_lifetime_t {
+    apr_int64_t usual;      /**< seconds; 0: never ends */
+    apr_int64_t min;        /**< seconds; 0: none */
+    apr_int64_t max;        /**< seconds; 0: none */
+} apikey_lifetime_t;
+
+/** What holds where ApiKeyLifetime is not written. */
+#define APIKEY_LIFETIME_USUAL (90 * APR_INT64_C(86400))
+
+/**
+ * Reads "DEFAULT [min=D] [max=D]".
+ * @return NULL, or a sentence fragment that says what is wrong
+ */
+const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
+                               const char *const *argv);
+
+/**
+ * NULL if a key may live from @a since to @a expires (0: for ever); else a
+ * sentence, in @a pool.
+ */
+const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
+                               apr_int64_t since, apr_int64_t expires,
+                               apr_int64_t now, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,28 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file changes.h
+ * @brief What has changed since: the way to keep a cache true.
+ */
+#ifndef APIKEY_CHANGES_H
+#define APIKEY_CHANGES_H
+
+#include "store.h"
+
+typedef enum {
+    APIKEY_CHANGED_ALL = 0,     /**< anything; any kind not known here, too */
+    APIKEY_CHANGED_DIGEST,      /**< value is the key's digest */
+    APIKEY_CHANGED_TENANT       /**< value is the tenant */
+} apikey_changed_e;
+
+/** @return anything but APR_SUCCESS ends the list and is handed on */
+typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
+                                          apikey_changed_e kind,
+                                          const char *value);
+
+/** Hands every change with a number above @a since to @a each, in order. */
+apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
+                                  apikey_changed_fn each, void *baton,
+                                  apr_pool_t *pool, const char **error);
+
+#endif

@@ -1,0 +1,156 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Who is let through where: open places in an area of ours, methods, Satisfy,
+# the tenant lock, and who REMOTE_USER is.
+
+use APIKey::Test;
+use APIKey::Auth;
+
+my $host = 'auth_authz';
+my %made = (
+    reader => create_key($host, tenant => 'acme', scope => 'deals:read'),
+    writer => create_key($host, tenant => 'globex', env => 'test',
+                         scope => [qw(deals:read deals:write)]),
+    disabled => create_key($host, tenant => 'acme', scope => 'deals:*'),
+);
+tell($host, 'disable', $made{disabled}{id});
+my %header = (
+    none => [], unknown => [ 'X-API-Key: ' . unknown_key(secrets()) ],
+    foreign => ['Authorization: Bearer x.y.z'], empty => ['X-API-Key:'],
+    map { $_ => ["X-API-Key: $made{$_}{key}"] } keys %made,
+);
+
+sub outcome {
+    my ($r) = @_;
+    return 200 if $r->{status} == 200;
+    my $problem = refusal($r)->{problem};
+    return ref $problem ? $problem->{code} : "status $r->{status}";
+}
+
+sub answers {
+    my ($method, $path, %want) = @_;
+    my %got = map {
+        $_ => outcome(ask_as($method, $host, $path, @{ $header{$_} }))
+    } keys %want;
+    is_deeply(\%got, \%want, "$method $path");
+}
+
+# ---- A key where nobody must have one ----
+for my $where (qw(granted byip satisfyany)) {
+    answers('GET', "/$where/index.html", none => 200, reader => 200,
+            writer => 200, disabled => 'disabled', unknown => 'invalid',
+            foreign => 'invalid', empty => 'invalid');
+    my $r = ask($host, "/$where/env.cgi", @{ $header{reader} });
+    like($r->{body}, qr/^APIKEY_TENANT=acme$/m, "$where: the CGI knows whose");
+    like($r->{body}, qr/^REMOTE_USER=acme$/m, "$where: REMOTE_USER, too");
+    my $log = log_of($r);
+    is_deeply([ @{$log}{qw(result id tenant user)} ],
+              [ 'granted', $made{reader}{id}, 'acme', 'acme' ],
+              "$where: so does the log");
+    $r = ask($host, "/$where/env.cgi");
+    unlike($r->{body}, qr/^(?:APIKEY_(?!RESULT)|REMOTE_USER)/m,
+           "$where: without a key it is nobody");
+    is_deeply([ header_of($r, 'Cache-Control') ], ['private'],
+              "$where: its answer is private all the same");
+}
+
+# Another AuthType's place is left alone, even with a bad key.
+for my $where (qw(noauth plain)) {
+    answers('GET', "/$where/index.html", map { $_ => 200 } keys %header);
+    my $r = ask($host, "/$where/env.cgi", @{ $header{reader} });
+    unlike($r->{body}, qr/^(?:APIKEY_|REMOTE_USER|HTTP_X_APIKEY)/m,
+           "$where: a good key says nothing there");
+    unlike($r->{body}, qr/\Q$made{reader}{key}\E/, "$where: nor is it seen");
+    is_deeply([ header_of($r, 'Vary'), header_of($r, 'Cache-Control') ], [],
+              "$where: no Vary, no Cache-Control");
+    is(log_of($r)->{result}, '-', "$where: no result");
+}
+
+# ---- Methods ----
+my %all = (none => 'missing', disabled => 'disabled');
+for my $where (qw(limited except method)) {
+    answers('GET', "/$where/env.cgi", %all, reader => 200, writer => 200);
+    answers('POST', "/$where/env.cgi", %all, reader => 'scope',
+            writer => 200);
+}
+answers('DELETE', '/limited/env.cgi', %all, reader => 'scope', writer => 200);
+answers('DELETE', '/except/env.cgi', %all, reader => 'scope', writer => 200);
+answers('DELETE', '/method/env.cgi', reader => 'forbidden',
+        writer => 'forbidden', none => 'forbidden');
+answers('OPTIONS', '/method/index.html', %all, reader => 200);
+answers('HEAD', '/method/index.html', reader => 200, writer => 200);
+answers('PUT', '/limited/env.cgi', %all, reader => 200);
+
+# ---- Satisfy, Order, AuthMerging ----
+answers('GET', '/satisfyelse/index.html', %all, reader => 200,
+        unknown => 'invalid');
+answers('GET', '/satisfyall/index.html', %all, reader => 200,
+        unknown => 'invalid');
+answers('GET', '/denied/index.html', none => 'forbidden',
+        reader => 'forbidden', disabled => 'forbidden');
+answers('GET', '/merged/env.cgi', %all, reader => 200, writer => 'env');
+
+# ---- REMOTE_USER ----
+my $r = ask($host, '/byid/env.cgi', @{ $header{reader} });
+like($r->{body}, qr/^REMOTE_USER=$made{reader}{id}$/m, 'ApiKeyUser id');
+like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'AUTH_TYPE is ApiKey');
+like($r->{body}, qr/^APIKEY_TENANT=acme$/m, 'the tenant is there as well');
+is(log_of($r)->{user}, $made{reader}{id}, 'the log has it as the user');
+$r = ask($host, '/limited/env.cgi', @{ $header{reader} });
+like($r->{body}, qr/^REMOTE_USER=acme$/m, 'by default it is the tenant');
+like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'AUTH_TYPE there');
+is(log_of(ask($host, '/merged/env.cgi', @{ $header{writer} }))->{user}, '-',
+   'a refused request has no user');
+
+# ---- The tenant lock ----
+sub lock_answers {
+    my ($at, $path, $want, @headers) = @_;
+    is_deeply(refusal(ask($at, $path, @headers)), expected($want),
+              "$at: $want");
+}
+my %lock = map {
+    my $at = $_;
+    $at => { map { $_ => create_key($at, tenant => $_, name => 'lock') }
+             'Acme Corp', 'acme.example', 'acme', 'globex' }
+} qw(auth_lock auth_lock_name auth_lock_expr);
+sub lock_key { return "X-API-Key: $lock{ $_[0] }{ $_[1] }{key}" }
+
+my $page = '/auth/lock/index.html';
+is(ask('auth_lock', $page, lock_key('auth_lock', 'Acme Corp'))->{status}, 200,
+   'its own tenant is let through');
+lock_answers('auth_lock', $page, 'tenant', lock_key('auth_lock', $_))
+    for qw(acme globex acme.example);
+is(log_of(ask('auth_lock', $page, lock_key('auth_lock', 'globex')))->{tenant},
+   'globex', 'the log says who was locked out');
+# The .htaccess grants everybody: that is httpd's Require, not ours.
+is(ask('auth_lock', $page)->{status}, 200,
+   'without a key, the .htaccess decides');
+
+my $named = 'auth_lock_name';
+is(ask($named, '/index.html', lock_key($named, 'acme.example'))->{status},
+   200, 'the tenant is the server\'s name');
+lock_answers($named, '/index.html', 'tenant', lock_key($named, 'globex'),
+             $_) for 'Host: globex', 'Host: globex:80', 'X-Host: globex';
+lock_answers($named, '/index.html', 'tenant',
+             lock_key($named, 'globex'), 'Host: acme.example');
+is(ask($named, '/index.html', lock_key($named, 'acme.example'),
+       'Host: globex')->{status}, 200, 'not the one that the client says');
+like(raw($named, "GET http://globex/index.html HTTP/1.1\r\nHost: globex\r\n"
+         . lock_key($named, 'globex') . "\r\nConnection: close\r\n\r\n"),
+     qr/^HTTP\/1.1 403 /, 'nor the one in the request line');
+
+my $expr = 'auth_lock_expr';
+is(ask($expr, '/index.html', lock_key($expr, 'acme'), 'X-Tenant: ACME')
+   ->{status}, 200, 'an expression');
+lock_answers($expr, '/index.html', 'tenant', lock_key($expr, 'acme'),
+             'X-Tenant: globex');
+lock_answers($expr, '/index.html', 'tenant', lock_key($expr, 'acme'), @$_)
+    for [], ['X-Tenant:'];
+lock_answers($expr, '/index.html', 'missing', 'X-Tenant: acme');
+lock_answers($expr, '/index.html', 'invalid', 'X-Tenant: acme',
+             'X-API-Key: x');
+
+key_nowhere_in_logs($_)
+    for values %made, map { values %$_ } values %lock;
+
+done_testing;

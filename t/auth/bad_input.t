@@ -1,0 +1,261 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Bad input: each is refused with a status of ours (or by httpd, where it
+# cannot even be parsed), never granted, never a 500; and a good key still
+# works on the same connection.
+
+use APIKey::Test;
+use APIKey::Auth;
+use MIME::Base64 qw(encode_base64);
+
+my ($secret) = secrets();
+my %good = map { $_ => create_key($_, name => 'good')->{key} }
+           qw(auth_bad auth_bad_any);
+my $foreign_secret = 'another secret of thirty-two byte';
+
+# A connection that stays, and how often it had to be opened afresh.
+my %open;
+
+sub send_headers {
+    my ($host, @headers) = @_;
+    $open{$host} ||= connection($host);
+    my $got = eval {
+        $open{$host}->send(join "\r\n", 'GET /index.html HTTP/1.1', 'Host: a',
+                           @headers, '', '')->response;
+    };
+    delete $open{$host}
+        if !$got || grep { lc eq 'close' } header_of($got, 'Connection');
+    return $got;
+}
+
+# The answer's reason; "httpd" where httpd refused it before us, "200" where
+# it was granted.
+sub reason_of {
+    my ($r) = @_;
+    return 'no answer' unless $r;
+    my $problem = refusal($r)->{problem} // '';
+    return ref $problem ? $problem->{code}
+         : $r->{status} == 400 ? 'httpd' : $r->{status};
+}
+
+sub try_one {
+    my ($host, $what, $reason, @headers) = @_;
+    my $r = send_headers($host, @headers);
+    is(reason_of($r), $reason, "$host: $what");
+    # httpd itself closes behind each 400.
+    my $lives = $open{$host};
+    my $closes = $r && $r->{status} == 400;
+    my $next = send_headers($host, "X-API-Key: $good{$host}");
+    ok($next && $next->{status} == 200
+       && ($closes xor $lives && $open{$host} == $lives),
+       "$host: a good key works behind: $what");
+}
+
+sub flipped {
+    my ($key, $at) = @_;
+    my $old = substr $key, $at, 1;
+    substr $key, $at, 1, $old eq 'x' ? 'y' : 'x';
+    return $key;
+}
+
+# Values of whichever header: [what, value, reason (invalid)].
+sub values_for {
+    my ($key) = @_;
+    my $unknown = unknown_key($secret);
+    my @values = (
+        [ 'a word', 'abc' ],
+        [ 'the prefix alone', 'ak' ], [ 'the prefix and _', 'ak_' ],
+        [ 'an underscore', '_' ],
+        [ '8 KiB', 'a' x 8192 ], [ '8 KiB of underscores', '_' x 8192 ],
+        [ 'a key and 8 KiB', $key . 'a' x 8192 ],
+        [ '8 KiB and a key', 'a' x 8192 . $key ],
+        [ 'a key of 513 bytes', signed_key($secret, 'a' x 463 . '_'
+                                                    . 'b' x 43) ],
+        [ 'a prefix of 33 characters',
+          signed_key($secret, 'a' x 33 . '_' . 'b' x 43) ],
+        [ 'UTF-8', 'ключ' ], [ 'an emoji', "\xf0\x9f\x94\x91" ],
+        [ 'not UTF-8', "\xff\xfe\xc0\x80" ],
+        [ 'a key and a zero-width space', "$key\xe2\x80\x8b" ],
+        [ 'a no-break space and a key', "\xc2\xa0$key" ],
+        [ 'a key with a fullwidth k', "a\xef\xbd\x8b" . substr $key, 2 ],
+        [ 'a quoted key', qq("$key") ], [ "a key in ''", "'$key'" ],
+        [ 'a key and a blank and more', "$key x" ],
+        [ 'a blank in a key', substr($key, 0, 20) . ' ' . substr $key, 20 ],
+        [ 'a key, percent-encoded', $key =~ s/_/%5F/r ],
+        [ 'a key and %00', "$key%00" ],
+        [ 'one character short', substr $key, 0, -1 ],
+        [ 'one short in front', substr $key, 1 ],
+        [ 'one short in the middle', substr($key, 0, 20) . substr $key, 21 ],
+        [ 'one character long', "${key}0" ],
+        [ 'one long in front', "0$key" ],
+        [ 'one long in the middle', substr($key, 0, 20) . 'a'
+                                    . substr $key, 20 ],
+        [ 'the key twice', "$key$key" ],
+        [ 'another prefix', 'xx_' . substr $key, 3 ],
+        [ 'no prefix', substr $key, 3 ],
+        [ 'lower case', lc $key ], [ 'upper case', uc $key ],
+        [ "another secret's key", unknown_key($foreign_secret) ],
+        [ 'an unknown key', $unknown ],
+        [ 'a semicolon and a key', ";$key" ],
+        [ 'a digest of 64 hex characters', key_digest($secret, $key) ],
+        [ 'the same with a prefix', 'ak_' . key_digest($secret, $key) ],
+    );
+    push @values, map { [ "check character $_ flipped",
+                          flipped($key, length($key) - 6 + $_) ] } 0 .. 5;
+    push @values, map { [ "character $_ flipped", flipped($key, $_) ] }
+                  0, 1, 2, 3, 10, 44, 45;
+    push @values, map { [ "a key with $_", substr($key, 0, 10) . $_
+                                           . substr $key, 10 ],
+                        [ "$_ alone", $_ ], [ "a key and $_", "$key$_" ] }
+        '%s', '%n%n%n%n', "'", '"', "''", "'OR'1'='1", "';DROP--", '\\', '`',
+        '$(id)', '${x}', '<b>', '{{1}}', '%{REMOTE_USER}', "\xc3\x28", '=',
+        '../..', '*', '?', ':';
+    return @values;
+}
+
+for my $host (sort keys %good) {
+    my $key = $good{$host};
+    for (values_for($key)) {
+        my ($what, $value) = @$_;
+        try_one($host, $what, 'invalid', "X-API-Key: $value");
+        try_one($host, "$what, as bearer", 'invalid',
+                "Authorization: Bearer $value");
+    }
+    # httpd parses neither of these; no key of them may be logged all the same.
+    for my $byte (0, 1, 8, 11, 12, 27, 31, 127) {
+        my $char = chr $byte;
+        try_one($host, "byte $byte in a key", 'httpd',
+                "X-API-Key: " . substr($key, 0, 9) . $char . substr $key, 9);
+        try_one($host, "a key and byte $byte", 'httpd',
+                "X-API-Key: $key$char");
+        try_one($host, "a key, then byte $byte elsewhere", 'httpd',
+                "X-API-Key: $key", "X-Other: $char");
+        try_one($host, "bearer and byte $byte", 'httpd',
+                "Authorization: Bearer $key$char");
+    }
+    try_one($host, @$_) for (
+        [ 'no header', 'missing' ],
+        [ 'an empty header', 'invalid', 'X-API-Key:' ],
+        [ 'blanks and tabs', 'invalid', "X-API-Key: \t  \t" ],
+        [ 'two empty headers', 'ambiguous', 'X-API-Key:', 'X-API-Key:' ],
+        [ 'a comma', 'ambiguous', 'X-API-Key: ,' ],
+        [ '8 KiB of commas', 'ambiguous', 'X-API-Key: ' . ',' x 8192 ],
+        [ 'too long for httpd', 'httpd', 'X-API-Key: ' . 'a' x 17000 ],
+        [ 'a folded key', 'invalid',
+          'X-API-Key: ' . substr($key, 0, 9), ' ' . substr $key, 9 ],
+        [ 'a blank before the colon', 'httpd', "X-API-Key : $key" ],
+        [ 'no colon', 'httpd', "X-API-Key $key" ],
+        [ 'the key twice, in two headers', 'ambiguous',
+          ("X-API-Key: $key") x 2 ],
+        [ 'a good and an empty header', 'ambiguous', "X-API-Key: $key",
+          'X-API-Key:' ],
+        [ 'a bad and a good header', 'ambiguous', 'X-API-Key: x',
+          "X-API-Key: $key" ],
+        [ 'two bearers', 'ambiguous',
+          ("Authorization: Bearer $key") x 2 ],
+        [ 'a Digest with a comma, and a bearer', 'ambiguous',
+          'Authorization: Digest username="a", realm="b"',
+          "Authorization: Bearer $key" ],
+        [ 'Bearer alone', 'invalid', 'Authorization: Bearer' ],
+        [ 'bEARER and blanks', 'invalid', "Authorization: bEARER \t  " ],
+        [ 'Bearer twice', 'invalid', "Authorization: Bearer Bearer $key" ],
+        [ 'Bearer with a colon', 'missing', "Authorization: Bearer: x" ],
+        [ 'Bearer run together', 'missing', 'Authorization: Bearerx' ],
+        [ 'an empty Authorization', 'missing', 'Authorization:' ],
+        [ 'another scheme', 'missing', 'Authorization: Negotiate YII=' ],
+        [ 'another name', 'missing', 'X_API_Key: x', 'XAPIKey: y',
+          'X-API-Key2: z', 'X-API-Ke: a' ],
+        [ 'a cookie', 'missing', 'Cookie: X-API-Key=x; key=y' ],
+    );
+
+    # Blanks that HTTP allows around a value are no part of it.
+    for my $header ("X-API-Key:$key", "X-API-Key: \t  $key \t ",
+                    "Authorization:   Bearer $key",
+                    "Authorization: Bearer  \t   $key  \t",
+                    "Authorization: bEaReR\t$key", "x-api-KEY: $key") {
+        is(reason_of(send_headers($host, $header)), 200,
+           "$host: granted: " . $header =~ s/\Q$key\E/KEY/r =~ s/\t/\\t/gr);
+    }
+    # Both ways, one key: it is no contradiction.
+    is(reason_of(send_headers($host, "X-API-Key: $key",
+                              "Authorization: Bearer $key")), 200,
+       "$host: the key both ways");
+    try_one($host, 'header and bearer differ', 'ambiguous',
+            "X-API-Key: $key", 'Authorization: Bearer ' . unknown_key($secret));
+    try_one($host, 'bearer and header differ', 'ambiguous',
+            'X-API-Key: ' . unknown_key($secret),
+            "Authorization: Bearer $key");
+}
+
+# Opaque keys: any printable word is one, so two words are two keys.
+try_one('auth_bad', 'a key beside a foreign word', 200,
+        "X-API-Key: $good{auth_bad}", 'Authorization: Bearer eyJ.e30.sig');
+try_one('auth_bad_any', 'a key beside an opaque word', 'ambiguous',
+        "X-API-Key: $good{auth_bad_any}", 'Authorization: Bearer eyJ.e30.sig');
+
+# Basic, where it is asked for.
+sub basic { return 'Authorization: Basic ' . encode_base64($_[0], '') }
+
+my ($any, $key) = ('auth_bad_any', $good{auth_bad_any});
+is(reason_of(send_headers($any, basic("${key}:"))), 200, 'Basic KEY:');
+is(reason_of(send_headers($any, basic($key))), 200, 'Basic KEY');
+try_one($any, "Basic: $_->[0]", 'invalid', $_->[1]) for (
+    [ 'alone', 'Authorization: Basic' ],
+    [ 'blanks', "Authorization: Basic  \t" ],
+    [ 'no base64', 'Authorization: Basic !!!!' ],
+    [ 'a raw key', "Authorization: Basic $key" ],
+    [ 'one character', 'Authorization: Basic Y' ],
+    [ 'no padding', basic("${key}:::") =~ s/=+$//r ],
+    [ 'blanks in it', basic("${key}:") =~ s/(.{30})/$1 /r ],
+    [ 'nothing', basic('') ], [ 'a colon', basic(':') ],
+    [ 'a key as password', basic(":$key") ],
+    [ 'user and key', basic("user:$key") ],
+    [ 'key and password', basic("${key}:password") ],
+    [ 'key and a blank', basic("$key :") ],
+    [ 'NUL', basic("\0") ], [ 'a key and NUL', basic("$key\0:") ],
+    [ 'NUL and a key', basic("\0$key:") ],
+    [ 'line ends', basic("$key\r\n:") ],
+    [ '8 KiB', basic('a' x 6144) ], [ 'UTF-8', basic("\xf0\x9f\x94\x91:") ],
+    [ '%s', basic('%s%n:%s') ], [ "'", basic("'OR'1'='1:") ],
+);
+try_one($any, 'Basic twice', 'ambiguous', (basic("${key}:")) x 2);
+try_one($any, 'Basic and header differ', 'ambiguous', basic("${key}:"),
+        'X-API-Key: ' . unknown_key($secret));
+is(reason_of(send_headers($any, basic("${key}:"), "X-API-Key: $key")), 200,
+   'Basic and header agree');
+
+# A key that is not where keys are accepted.
+my $plain = 'auth_bad';
+$key = $good{$plain};
+is(reason_of(send_headers($plain, basic('abc:'))), 'missing',
+   'Basic is off by default');
+my $r = connection($plain)->send(join "\r\n", 'POST /index.html HTTP/1.1',
+    'Host: a', 'Transfer-Encoding: chunked', 'Trailer: X-API-Key', '', '1',
+    'x', '0', "X-API-Key: $key", '', '')->response;
+is(reason_of($r), 'missing', 'a key in a trailer is none');
+$r = request($plain, 'POST', '/index.html',
+             ['Content-Type: application/x-www-form-urlencoded'],
+             "X-API-Key=$key&key=$key");
+is(reason_of($r), 'missing', 'nor is one in a body');
+
+# A line that httpd cannot parse, with a key in it.
+for my $line ("GET /index.html?k=$key HTTP/1.1\r\nHost: a\r\nBad\x01: x\r\n",
+              "GET /index.html?k=$key HTTP/1.1\r\n",
+              "GET /index.html?k=$key HTTP/9.9\r\nHost: a\r\n",
+              "GET /index.html?k=$key\r\n",
+              "GET  /index.html?k=$key HTTP/1.1\r\nHost: a\r\n",
+              "GET /\x01?k=$key HTTP/1.1\r\nHost: a\r\n",
+              "GET /index.html HTTP/1.1\r\nHost: a\r\nHost: b\r\n"
+              . "X-API-Key: $key\r\nContent-Length: x\r\n",
+              "X-API-Key: $key\r\n") {
+    my $answer = raw($plain, "$line\r\n");
+    # Without a version it is HTTP/0.9: the answer has no headers.
+    like($answer, qr/^HTTP\S+ 4|<!DOCTYPE|^\{"type"/,
+         'an unparsable request is refused');
+    unlike($answer, qr/for everybody|\Q$key\E/, 'and granted nothing');
+}
+is(reason_of(send_headers($plain, "X-API-Key: $key")), 200, 'good as ever');
+
+key_nowhere_in_logs($_) for values %good;
+
+done_testing;

@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# CONTRACT.md, "Request": each row of its table, over GET, HEAD, POST, OPTIONS
+# and HTTP/1.0; what the log says of it, and what the client must not learn.
+
+use APIKey::Test;
+use APIKey::Auth;
+
+my $host = 'auth_table';
+my ($secret) = secrets();
+
+my %key = map {
+    $_ => create_key($host, tenant => "tenant-of-$_", name => "name of $_",
+                     scope => 'partners:read')
+} qw(good two expired revoked disabled suspended);
+$key{elsewhere} = create_key($host, tenant => 'tenant-of-elsewhere',
+                             keyspace => 'elsewhere', expires => 'never',
+                             scope => 'partners:read');
+sql($host, "UPDATE apikey SET expires = 1000000000
+            WHERE id = '$key{expired}{id}'");
+tell($host, 'revoke', $key{revoked}{id});
+tell($host, 'disable', $key{disabled}{id});
+tell($host, 'tenant', 'suspend', 'tenant-of-suspended');
+sql('auth_notables', map { "DROP TABLE $_" } sql('auth_notables',
+    "SELECT name FROM sqlite_master WHERE name LIKE 'apikey%'
+     AND type = 'table'"));
+my $unknown = unknown_key($secret);
+
+sub header_with { return "X-API-Key: " . (ref $_[0] ? $_[0]{key} : $_[0]) }
+
+my $good = header_with($key{good});
+my %dead = map { $_ => header_with($key{$_}) } keys %key;
+my $two_keys = "Authorization: Bearer $key{two}{key}";
+
+# The situation, where, the headers, the reason, whose key the log names,
+# and what else is expected.
+my @rows = (
+    [ 'no key', 'api', [], 'missing' ],
+    [ 'an empty key', 'api', ['X-API-Key:'], 'invalid' ],
+    [ 'an empty bearer', 'api', ['Authorization: Bearer'], 'invalid' ],
+    [ 'a malformed key', 'api', [ header_with('nonsense') ], 'invalid' ],
+    [ 'wrong check characters', 'api',
+      [ header_with(substr($unknown, 0, -6) . '000000') ], 'invalid' ],
+    [ 'an unknown key', 'api', [ header_with($unknown) ], 'invalid' ],
+    [ 'a key of another keyspace', 'api', [ $dead{elsewhere} ], 'invalid' ],
+    [ 'an expired key', 'api', [ $dead{expired} ], 'expired', 'expired' ],
+    [ 'a revoked key', 'api', [ $dead{revoked} ], 'revoked', 'revoked' ],
+    [ 'a disabled key', 'api', [ $dead{disabled} ], 'disabled', 'disabled' ],
+    [ 'a suspended tenant', 'api', [ $dead{suspended} ], 'suspended',
+      'suspended' ],
+    [ 'the header twice', 'api', [ $good, $good ], 'ambiguous' ],
+    [ 'two keys in one header', 'api',
+      [ "$good, $key{two}{key}" ], 'ambiguous' ],
+    [ 'bearer twice', 'api', [ $two_keys, $two_keys ], 'ambiguous' ],
+    [ 'two keys in two headers', 'api', [ $good, $two_keys ], 'ambiguous' ],
+    [ 'a wrong scope', 'scope', [$good], 'scope', 'good',
+      scope => 'partners:write' ],
+    [ 'none of two scopes', 'scopes', [$good], 'scope', 'good',
+      scope => 'partners:write deals:write' ],
+    [ 'a wrong tenant', 'tenant', [$good], 'tenant', 'good' ],
+    [ 'a wrong env', 'env', [$good], 'env', 'good' ],
+    [ 'a wrong id', 'id', [$good], 'id', 'good' ],
+    [ 'another Require', 'other', [$good], 'forbidden', 'good' ],
+    # httpd asks nobody who he is where nobody may enter.
+    [ 'Require all denied', 'denied', [$good], 'forbidden' ],
+    [ 'the same without a key', 'denied', [], 'forbidden' ],
+    [ 'a key in the query', "api/index.html?a=b&k=$key{two}{key}", [$good],
+      'exposed', undef, vary => [] ],
+);
+
+sub path { return $_[0] =~ m{/} ? "/$_[0]" : "/$_[0]/index.html" }
+
+for my $row (@rows) {
+    my ($what, $where, $headers, $reason, $whose, %with) = @$row;
+    my $r = ask($host, path($where), @$headers);
+    is_deeply(refusal($r), expected($reason, %with), "$what: $reason");
+    my $log = log_of($r);
+    is_deeply([ @{$log}{qw(status result id tenant env user key auth)} ],
+              [ expected($reason)->{status}, $reason,
+                $whose ? ($key{$whose}{id}, "tenant-of-$whose") : ('-', '-'),
+                ('-') x 4 ], "$what: the access log")
+        or diag(explain($log));
+    my $text = join "\n", $r->{body}, map { @$_ } @{ $r->{headers} };
+    unlike($text, qr/tenant-of|name of|$key{good}{id}/,
+           "$what: the client learns nothing of a tenant, name or id");
+
+    my $head = ask_as('HEAD', $host, path($where), @$headers);
+    is_deeply(refusal($head), expected($reason, %with, body => 0),
+              "$what: HEAD");
+    is_deeply([ header_of($head, 'Content-Length') ],
+              [ length $r->{body} ], "$what: HEAD has GET's length");
+    for my $method (qw(POST OPTIONS PROPFIND)) {
+        is_deeply(refusal(ask_as($method, $host, path($where), @$headers)),
+                  expected($reason, %with), "$what: $method");
+    }
+    my $old = connection($host)->send(join "\r\n",
+        "GET @{[ path($where) ]} HTTP/1.0", @$headers, '', '')->response;
+    is_deeply(refusal($old), expected($reason, %with), "$what: HTTP/1.0");
+}
+
+# The one that is granted, everywhere where it may be.
+for my $method (qw(GET HEAD POST OPTIONS)) {
+    my $file = $method eq 'POST' ? 'env.cgi' : 'index.html';
+    my $r = ask_as($method, $host, "/api/$file", $good);
+    is($r->{status}, 200, "$method with a good key");
+    is_deeply([ header_of($r, 'WWW-Authenticate') ], [], 'no challenge');
+    is_deeply([ header_of($r, 'Cache-Control') ], ['private'], 'private');
+    my %vary = map { $_ => 1 } map { split /\s*,\s*/ } header_of($r, 'Vary');
+    ok($vary{'X-API-Key'} && $vary{Authorization}, 'Vary has both headers');
+    my $log = log_of($r);
+    is_deeply([ @{$log}{qw(status result id tenant env user key auth)} ],
+              [ 200, 'granted', $key{good}{id}, ('tenant-of-good') x 3,
+                '-', '-' ], 'the access log');
+}
+like(ask($host, '/api/index.html', $two_keys)->{body}, qr/everybody/,
+     'a bearer token does as well');
+like(connection($host)->send("GET /api/index.html HTTP/1.0\r\n$good\r\n\r\n")
+     ->response->{body}, qr/everybody/, 'HTTP/1.0 with a good key');
+my $not_found = ask($host, '/api/not-there.html', $good);
+is($not_found->{status}, 404, 'a file that is not there');
+is_deeply([ header_of($not_found, 'Cache-Control') ], ['private'],
+          'its answer is private, too');
+like(join(',', header_of($not_found, 'Vary')), qr/X-API-Key/,
+     'and varies with the key');
+is(log_of(ask($host, '/open/index.html'))->{result}, '-',
+   'an open place has no result');
+
+# TRACE sends back what arrived: no longer the key.
+my $trace = ask_as('TRACE', $host, '/api/index.html', $good);
+unlike($trace->{body}, qr/\Q$key{good}{key}\E/, 'TRACE does not echo the key');
+$trace = ask_as('TRACE', $host, '/open/index.html', $good);
+like($trace->{body}, qr/^Host:/m, 'where TRACE echoes');
+unlike($trace->{body}, qr/\Q$key{good}{key}\E/, 'the key is not in it');
+
+# Nothing tells that a key of another keyspace exists.
+sub bytes_of {
+    my ($header) = @_;
+    return raw($host, "GET /api/index.html HTTP/1.1\r\nHost: a\r\n$header\r\n"
+                      . "Connection: close\r\n\r\n")
+           =~ s/^Date: .*\r\n//mr;
+}
+my %bytes = map { $_ => bytes_of(header_with($_ eq 'unknown' ? $unknown
+                                             : $key{elsewhere})) }
+            qw(unknown elsewhere);
+like($bytes{unknown}, qr/"code":\s*"invalid"/, 'an unknown key is invalid');
+is($bytes{elsewhere}, $bytes{unknown},
+   'a key of another keyspace is answered like an unknown one');
+is(bytes_of(header_with('ak_x')), $bytes{unknown}, 'so is a malformed one');
+
+# Its state is not told either.
+for my $change ('revoked = 1', 'disabled = 1', 'expires = 1') {
+    sql($host, "UPDATE apikey SET revoked = 0, disabled = 0, expires = 0
+                WHERE id = '$key{elsewhere}{id}'",
+        "UPDATE apikey SET $change WHERE id = '$key{elsewhere}{id}'");
+    is(bytes_of(header_with($key{elsewhere})), $bytes{unknown},
+       "… also with $change");
+}
+
+# A revoked key says so, whatever else is wrong with it.
+my %order = (
+    revoked => 'revoked = 1, disabled = 1, expires = 1',
+    disabled => 'revoked = 0, disabled = 1, expires = 1',
+    expired => 'revoked = 0, disabled = 0, expires = 1',
+    suspended => 'revoked = 0, disabled = 0, expires = 0',
+);
+for my $reason (sort keys %order) {
+    sql($host, "UPDATE apikey SET $order{$reason}
+                WHERE id = '$key{suspended}{id}'");
+    is_deeply(refusal(ask($host, '/scope/index.html', $dead{suspended})),
+              expected($reason), "$reason comes before what is behind it");
+}
+
+# A key that expires at this second is expired; a second before, it is not.
+sql($host, "UPDATE apikey SET expires = CAST(strftime('%s','now') AS INTEGER)
+            WHERE id = '$key{two}{id}'");
+is(ask($host, '/api/index.html', $two_keys)->{status}, 401,
+   'it expires at that second');
+sql($host, "UPDATE apikey SET expires = CAST(strftime('%s','now') AS INTEGER)
+            + 60 WHERE id = '$key{two}{id}'");
+is(ask($host, '/api/index.html', $two_keys)->{status}, 200, 'not before');
+
+# The database does not answer.
+my $mark = mark_logs();
+my $r = ask('auth_notables', '/index.html', $good);
+is_deeply(refusal($r), expected('unavailable'), 'no tables: unavailable');
+is(log_of($r)->{result}, 'unavailable', 'the access log says so');
+like(logs_since($mark, 'error'), qr/APIKEY0105: .*htapikey init/,
+     'the error log says what to do');
+is_deeply(refusal(ask_as('HEAD', 'auth_notables', '/index.html', $good)),
+          expected('unavailable', body => 0), 'HEAD');
+is_deeply(refusal(ask('auth_notables', '/index.html')), expected('missing'),
+          'a request without a key needs no database');
+is_deeply(refusal(ask('auth_notables', '/index.html',
+                      header_with(substr($unknown, 0, -1) . '!'))),
+          expected('invalid'), 'nor does one with wrong check characters');
+
+key_nowhere_in_logs($_) for values %key, $unknown;
+
+done_testing;

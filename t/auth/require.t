@@ -1,0 +1,254 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Require in all combinations: a matrix of what is written in an .htaccess
+# against four clients.  Each case is a folder of its own.
+
+use APIKey::Test;
+use APIKey::Auth;
+use File::Path qw(make_path);
+
+my $host = 'auth_require';
+my %made = (
+    acme => create_key($host, tenant => 'acme', env => 'live',
+                       scope => [qw(partners:read deals:*)]),
+    globex => create_key($host, tenant => 'Globex Inc', env => 'test',
+                         scope => '*'),
+    bare => create_key($host, tenant => 'bare', env => 'live'),
+    revoked => create_key($host, tenant => 'acme',
+                          scope => [qw(partners:read deals:*)]),
+);
+tell($host, 'revoke', $made{revoked}{id});
+my %header = map { $_ => ["X-API-Key: $made{$_}{key}"] } keys %made;
+$header{none} = [];
+my ($id, $other_id) = map { $made{$_}{id} } qw(acme globex);
+
+my $root = run_info()->{stage} . '/htdocs/auth-require';
+my $folders = 0;
+
+# A folder with these lines as its .htaccess; its path.
+sub place {
+    my ($lines) = @_;
+    my $name = 'case' . ++$folders;
+    make_path("$root/$name");
+    for my $file ([ '.htaccess', "$lines\n" ], [ 'index.html', "served\n" ]) {
+        open my $out, '>', "$root/$name/$file->[0]" or die "$name: $!\n";
+        print $out $file->[1];
+        close $out or die "$name: $!\n";
+    }
+    return "/auth-require/$name/index.html";
+}
+
+sub outcome {
+    my ($r) = @_;
+    return 200 if $r->{status} == 200 && $r->{body} eq "served\n";
+    my $problem = refusal($r)->{problem};
+    return ref $problem ? $problem->{code} : "status $r->{status}";
+}
+
+# What acme, globex and bare get; nobody gets "missing" and a revoked key
+# "revoked" unless a case says otherwise, whatever is required.
+sub try_case {
+    my ($lines, $acme, $globex, $bare, %more) = @_;
+    my $path = place($lines);
+    my %want = (acme => $acme, globex => $globex, bare => $bare,
+                none => 'missing', revoked => 'revoked', %more);
+    my %got = map { $_ => outcome(ask($host, $path, @{ $header{$_} })) }
+              keys %want;
+    is_deeply(\%got, \%want, join '; ', split /\n\s*/, $lines);
+}
+
+sub all  { return join "\n", '<RequireAll>', @_, '</RequireAll>' }
+sub any  { return join "\n", '<RequireAny>', @_, '</RequireAny>' }
+sub none { return join "\n", '<RequireNone>', @_, '</RequireNone>' }
+
+my $user = 'Require valid-user';
+
+# ---- One line ----
+try_case($user, 200, 200, 200);
+try_case(@$_) for map { [ "Require apikey-scope $_->[0]", @$_[1 .. 3] ] } (
+    [ 'partners:read', 200, 200, 'scope' ],
+    [ 'partners:write', 'scope', 200, 'scope' ],
+    [ 'partners:write partners:read', 200, 200, 'scope' ],
+    [ '"partners:read"', 200, 200, 'scope' ],
+    [ 'a b c d', 'scope', 200, 'scope' ],
+    [ 'Partners:read', 'scope', 200, 'scope' ],
+    [ 'partners:rea', 'scope', 200, 'scope' ],
+    [ 'partners:reads', 'scope', 200, 'scope' ],
+    [ 'partners', 'scope', 200, 'scope' ],
+    [ 'partners:*', 'scope', 200, 'scope' ],
+    [ 'deals:write', 200, 200, 'scope' ],
+    [ 'deals:a:b', 200, 200, 'scope' ],
+    [ 'deals:', 200, 200, 'scope' ],
+    [ 'deals:*', 200, 200, 'scope' ],
+    [ 'deals', 'scope', 200, 'scope' ],
+    [ 'dealsx:read', 'scope', 200, 'scope' ],
+    [ 'xdeals:read', 'scope', 200, 'scope' ],
+    [ '*', 'scope', 200, 'scope' ],
+    [ '%s', 'scope', 200, 'scope' ],
+);
+try_case(@$_) for (
+    [ 'Require apikey-tenant acme', 200, 'tenant', 'tenant' ],
+    [ 'Require apikey-tenant ACME', 'tenant', 'tenant', 'tenant' ],
+    [ 'Require apikey-tenant acm', 'tenant', 'tenant', 'tenant' ],
+    [ 'Require apikey-tenant "Globex Inc"', 'tenant', 200, 'tenant' ],
+    [ 'Require apikey-tenant Globex Inc', 'tenant', 'tenant', 'tenant' ],
+    [ 'Require apikey-tenant acme "Globex Inc"', 200, 200, 'tenant' ],
+    [ 'Require apikey-tenant *', 'tenant', 'tenant', 'tenant' ],
+    [ 'Require apikey-env live', 200, 'env', 200 ],
+    [ 'Require apikey-env test', 'env', 200, 'env' ],
+    [ 'Require apikey-env Live', 'env', 'env', 'env' ],
+    [ 'Require apikey-env live test', 200, 200, 200 ],
+    [ "Require apikey-id $id", 200, 'id', 'id' ],
+    [ "Require apikey-id $other_id $id", 200, 200, 'id' ],
+    [ 'Require apikey-id ' . lc "x$id", 'id', 'id', 'id' ],
+    [ 'Require user acme', 200, 'forbidden', 'forbidden' ],
+    [ 'Require user "Globex Inc" bare', 'forbidden', 200, 200 ],
+    [ "ApiKeyUser id\nRequire user $id", 200, 'forbidden', 'forbidden' ],
+    [ "ApiKeyUser tenant\nRequire user $id", ('forbidden') x 3 ],
+    [ 'Require expr "%{REMOTE_USER} == \'acme\'"', (200, 'forbidden',
+                                                     'forbidden') ],
+);
+
+# ---- Arguments that are expressions ----
+try_case(@$_) for (
+    [ 'Require apikey-scope "partners:%{tolower:READ}"', 200, 200, 'scope' ],
+    [ 'Require apikey-scope "%{tolower:PARTNERS}:write" deals:x', 200, 200,
+      'scope' ],
+    [ 'Require apikey-tenant "%{tolower:ACME}"', 200, 'tenant', 'tenant' ],
+    [ 'Require apikey-tenant "%{REMOTE_USER}"', 200, 200, 200 ],
+    [ 'Require apikey-env "%{req:X-Not-Sent}"', 'env', 'env', 'env' ],
+    [ 'Require apikey-scope "%{req:X-Not-Sent}"', 'scope', 'scope', 'scope' ],
+    [ 'Require apikey-scope "x%{tolower: }y"', 'scope', 'scope', 'scope' ],
+    [ 'Require apikey-scope "%{req:X-Not-Sent}" deals:x', 200, 200, 'scope' ],
+    [ 'Require apikey-id "%{tolower:X}" ' . $id, 200, 'id', 'id' ],
+);
+
+# ---- Sections ----
+my %fails = (tenant => 'Require apikey-tenant nobody',
+             env => 'Require apikey-env nowhere',
+             id => 'Require apikey-id none', scope => 'Require apikey-scope x');
+my @acme = ('Require apikey-tenant acme', 'Require apikey-scope deals:x');
+try_case(@$_) for (
+    [ all(@acme), 200, 'tenant', 'tenant' ],
+    [ all(reverse @acme), 200, 'tenant', 'tenant' ],
+    [ any(@acme), 200, 200, 'tenant' ],
+    [ join("\n", @acme), 200, 200, 'tenant' ],
+    [ any(reverse @acme), 200, 200, 'tenant' ],
+    [ all($user, 'Require apikey-scope partners:read',
+          'Require apikey-scope partners:write'), 'scope', 200, 'scope' ],
+    [ all($user, 'Require not apikey-tenant acme'), 'forbidden', 200, 200 ],
+    [ all('Require not apikey-tenant acme', $user), 'forbidden', 200, 200 ],
+    [ all($user, none('Require apikey-tenant acme',
+                      'Require apikey-env test')),
+      'forbidden', 'forbidden', 200 ],
+    [ all($user, none('Require apikey-scope partners:read')), 'forbidden',
+      'forbidden', 200 ],
+    [ all($user, 'Require not apikey-tenant acme', $fails{scope}),
+      'scope', 200, 'scope' ],
+    [ all($user, $fails{scope}, 'Require not apikey-tenant acme'),
+      'scope', 200, 'scope' ],
+    [ all($user, none($fails{tenant}), $fails{scope}), 'scope', 200,
+      'scope' ],
+    [ all($user, any($fails{scope}, $fails{env})), 'env', 200, 'env' ],
+    [ any(all($user, $fails{env}), all($user, $fails{tenant})),
+      ('tenant') x 3 ],
+    [ any($fails{tenant}, all('Require apikey-env live',
+                              'Require apikey-scope deals:x')),
+      200, 'tenant', 'tenant' ],
+    [ all(any('Require apikey-env test', 'Require apikey-scope deals:x'),
+          any('Require apikey-tenant acme', $fails{id})), 200, 'tenant',
+      'tenant' ],
+    [ all($user, 'Require user acme', $fails{scope}), 'scope', 'forbidden',
+      'scope' ],
+    [ all('Require user acme', $fails{scope}), 'scope', 'forbidden',
+      'scope' ],
+    [ all($fails{scope}, 'Require user acme'), 'scope', 'forbidden',
+      'scope' ],
+    [ all('Require apikey-env live', 'Require user acme'), 200, 'env',
+      'forbidden' ],
+    [ all('Require user nobody', 'Require valid-user'), ('forbidden') x 3 ],
+    [ all('Require method GET', 'Require apikey-scope deals:x'), 200, 200,
+      'scope' ],
+);
+
+# ---- Which reason: tenant, env, id, scope, whatever the order written ----
+sub orders {
+    my (@of) = @_;
+    return [] if !@of;
+    return map {
+        my $at = $_;
+        map { [ $of[$at], @$_ ] } orders(@of[ grep { $_ != $at } 0 .. $#of ])
+    } 0 .. $#of;
+}
+my @weight = qw(tenant env id scope);
+for my $first (0 .. 2) {
+    my @which = @weight[ $first .. 3 ];
+    for my $order (orders(@which)) {
+        my @lines = map { $fails{$_} } @$order;
+        for my $lines (all(@lines), any(@lines), join("\n", @lines),
+                       all($user, any(@lines)), any(map { all($_) } @lines)) {
+            is(outcome(ask($host, place($lines), @{ $header{bare} })),
+               $which[0], "$which[0]: " . join '; ', split /\n/, $lines);
+        }
+    }
+}
+
+# ---- Where httpd needs no user ----
+my %open = (none => 200, revoked => 'revoked');
+my %shut = (none => 'forbidden', revoked => 'forbidden');
+my $here = 'Require ip 127.0.0.1';
+my $elsewhere = 'Require ip 10.1.2.3';
+try_case(@$_) for (
+    [ 'Require all granted', (200) x 3, %open ],
+    [ $here, (200) x 3, %open ],
+    [ "Require all granted\nRequire apikey-scope x", (200) x 3, %open ],
+    [ any($here, 'Require apikey-scope x'), (200) x 3, %open ],
+    [ any('Require apikey-tenant nobody', $here), (200) x 3, %open ],
+    [ any($elsewhere, 'Require apikey-scope deals:x'), 200, 200, 'scope' ],
+    [ all($here, 'Require apikey-scope deals:x'), 200, 200, 'scope' ],
+    [ all('Require apikey-scope deals:x', $here), 200, 200, 'scope' ],
+    [ all('Require apikey-scope deals:x', $elsewhere), ('forbidden') x 3,
+      %shut ],
+    [ all($user, 'Require method POST'), ('forbidden') x 3, %shut ],
+    # httpd: "not" says nothing of those whom it does not know.
+    [ all('Require all granted', 'Require not apikey-tenant acme'),
+      'forbidden', 200, 200, %open ],
+    [ 'Require all denied', ('forbidden') x 3, %shut ],
+    [ $elsewhere, ('forbidden') x 3, %shut ],
+    [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
+);
+
+# ---- 403 is 403, whatever AuthzSendForbiddenOnFailure says ----
+for my $flag (qw(On Off)) {
+    my $set = "AuthzSendForbiddenOnFailure $flag\n";
+    try_case("$set$fails{scope}", 'scope', 200, 'scope');
+    try_case($set . all($user, $fails{tenant}), ('tenant') x 3);
+    try_case($set . any($fails{env}, $fails{id}), ('env') x 3);
+    try_case($set . all($user, none('Require apikey-env live')), 'forbidden',
+             200, 'forbidden');
+    try_case("${set}Require user nobody", ('forbidden') x 3);
+}
+
+# ---- The challenge names the scopes of the line that failed ----
+sub wanted {
+    my ($lines) = @_;
+    my ($challenge) = header_of(ask($host, place($lines), @{ $header{bare} }),
+                                'WWW-Authenticate');
+    return ($challenge // '') =~ /, scope="(.*)"$/ ? $1 : undef;
+}
+is(wanted('Require apikey-scope a:b'), 'a:b', 'one scope');
+is(wanted('Require apikey-scope a b "c"'), 'a b c', 'any of three');
+is(wanted('Require apikey-scope "x:%{tolower:ABC}"'), 'x:abc',
+   'what an expression came to');
+is(wanted(all('Require apikey-scope a', 'Require apikey-scope b')), 'a',
+   'the first line that failed');
+is(wanted(all($user, 'Require not apikey-scope z',
+              'Require apikey-scope b')), 'b', 'not one that was negated');
+is(wanted('Require apikey-scope "%{req:X-Not-Sent}"'), undef,
+   'none where the expression is empty');
+is(wanted(all($fails{tenant}, 'Require apikey-scope a')), undef,
+   'none where the tenant is wrong');
+
+key_nowhere_in_logs($_) for values %made;
+
+done_testing;

@@ -1,0 +1,344 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# conf/examples/introzy.conf, sentence by sentence of the page
+# "Authentication".
+#
+# Advice to the API's users, with nothing that a server could do about it:
+# where to click; "Never commit API keys to version control", "Never expose
+# keys in client-side code", "Never share keys publicly", "Do use environment
+# variables to store keys" and the .env example.
+
+use lib "$ENV{APIKEY_SOURCE}/t/products";
+use APIKey::Process qw(wait_until);
+use APIKey::Test;
+use Digest::SHA qw(hmac_sha256_hex);
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64);
+use Product;
+use Time::Local qw(timegm);
+
+my $contacts = '/api/contacts';
+my $day = 86400;
+product('introzy', 'beta-api.introzy.com',
+        sub { "Authorization: Bearer $_[0]" });
+
+# The page's own text; where it breaks a line, our bodies have a blank.
+my %body = (401 => <<'END', 403 => <<'END');
+{
+"success": false,
+"error": "API key authentication failed",
+"details": {
+"reason": "Invalid API key"
+}
+}
+END
+{
+"success": false,
+"error": "You do not have permission to access this resource"
+}
+END
+
+# Refused with the page's body, to the letter.
+sub answered {
+    my ($response, $status, $what) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_deeply([ $response->{status}, $response->{body} =~ s/\s+/\n/gr . "\n",
+                header_of($response, 'Content-Type') ],
+              [ $status, $body{$status} =~ s/\s+/\n/gr, 'application/json' ],
+              "$what gets $status and the page's JSON");
+}
+
+sub epoch {
+    my ($year, $month, @rest) =
+        $_[0] =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/ or return;
+    return timegm(reverse(@rest), $month - 1, $year);
+}
+
+# Seconds from a key's making to its end.
+sub lifetime {
+    my ($key) = @_;
+    my $shown = shown($key);
+    return epoch($shown->{expires}) - epoch($shown->{created});
+}
+
+my $acme = new_key();
+my $globex = new_key(tenant => 'globex');
+
+page 'API key authentication is now available for MCP and general API access.'
+    => sub {
+    for my $path ('/mcp', '/mcp/messages', '/api/contacts', '/api/') {
+        granted(ask($acme, 'POST', $path), 'acme', $path);
+        answered(ask(undef, 'POST', $path), 401, "$path without a key");
+    }
+    answered(ask($acme, 'GET', '/admin'), 403, 'another path');
+};
+
+page 'These keys provide secure, programmatic access to your Introzy data.'
+    => sub {
+    granted(ask($_, 'GET', $contacts), $_->{tenant}) for $acme, $globex;
+    granted(ask($acme, 'GET', $contacts, 'X-Apikey-Tenant: globex'), 'acme',
+            'a key of acme that claims to be of globex');
+};
+
+# ---- Authentication Method ----
+
+page 'Format: introzy_{64_hex_characters}' => sub {
+    like($_->{key}, qr/\Aintrozy_[0-9a-f]{64}\z/, 'a key has it')
+        for $acme, $globex;
+    is(command('create', '--tenant', 'acme', '--name', 'x', @$_)->{exit}, 1,
+       "@$_ is refused")
+        for [ '--format', 'base62' ], [ '--prefix', 'ak' ];
+};
+
+page 'Header: Authorization: Bearer introzy_...' => sub {
+    granted(ask_with('GET', $contacts, "Authorization: Bearer $acme->{key}"),
+            'acme');
+    answered(ask_with('GET', $contacts, "X-API-Key: $acme->{key}"), 401,
+             'a key in X-API-Key');
+};
+
+page 'Expiration: 90 days (default), configurable up to 365 days' => sub {
+    is(lifetime($acme), 90 * $day, '90 days where nothing is said');
+    is(lifetime(new_key(expires => '365d')), 365 * $day, '365 days');
+    my $done = command('create', '--tenant', 'acme', '--name', 'x',
+                       '--expires', '366d');
+    is($done->{exit}, 1, 'not 366');
+    like($done->{err}, qr/365d/, '... with the bound in the message');
+    is(command('create', '--tenant', 'acme', '--name', 'x', '--expires',
+               'never')->{exit}, 1, 'not for ever');
+};
+
+# ---- How API Keys Work ----
+
+page 'Include the key in the `Authorization` header of all API requests'
+    => sub {
+    for my $method (qw(GET HEAD POST PUT PATCH DELETE OPTIONS)) {
+        is(ask($acme, $method, $contacts)->{status}, 200, "$method with it");
+        is(ask(undef, $method, $contacts)->{status}, 401, '... without');
+    }
+};
+
+page 'Keys are validated using HMAC-SHA256 hashing' => sub {
+    open my $in, '<', run_info()->{stage} . '/state/secret' or die "$!\n";
+    my ($id, $secret) = split ' ', <$in>;
+    my $digest = hmac_sha256_hex($acme->{key}, decode_base64($secret));
+    is(database("SELECT secret_id || ' ' || digest FROM apikey "
+                . "WHERE id = '$acme->{id}'"), "$id $digest",
+       'what is stored is the HMAC by the secret of the ring');
+    is(length decode_base64($secret), 32, '... which has 256 bits');
+    my $other = new_key();
+    (my $forged = $other->{key}) =~ s/(.)\z/$1 eq '0' ? '1' : '0'/e;
+    answered(ask($forged, 'GET', $contacts), 401, 'another last character');
+    answered(ask($digest, 'GET', $contacts), 401, 'the digest as a key');
+};
+
+page 'Keys can be revoked instantly if compromised' => sub {
+    my $key = new_key();
+    my $connection = connection('introzy');
+    my $bytes = "GET $contacts HTTP/1.1\r\nHost: beta-api.introzy.com\r\n"
+              . "Authorization: Bearer $key->{key}\r\n\r\n";
+    granted($connection->send($bytes)->response, 'acme');
+    admin('revoke', $key->{id}, '--reason', 'compromised');
+    answered($connection->send($bytes)->response, 401, 'the next request');
+};
+
+# ---- Key Features ----
+
+page 'Long-lived: Works for 90 days without manual updates' => sub {
+    my $key = new_key();
+    my $now = time;
+    is(epoch(shown($key)->{expires}) > $now + 89 * $day, 1,
+       'it ends in 90 days');
+    granted(ask($key, 'GET', $contacts), 'acme') for 1 .. 3;
+    # 90 days later, as far as its row tells.
+    Product::alter("UPDATE apikey SET created = created - 90 * $day, "
+                   . "expires = expires - 90 * $day WHERE id = '$key->{id}'");
+    answered(ask($key, 'GET', $contacts), 401, 'the key after them');
+};
+
+page 'Secure: HMAC-SHA256 hashed in database, shown only once' => sub {
+    is_gone($acme);
+    key_nowhere_in_logs($acme);
+};
+
+page 'Revocable: Instantly revoke compromised keys' => sub {
+    my ($bad, $good) = (new_key(), new_key());
+    admin('revoke', $bad->{id});
+    answered(ask($bad, 'GET', $contacts), 401, 'the compromised one');
+    granted(ask($good, 'GET', $contacts), 'acme', 'another key');
+};
+
+# Counting uses comes with a later version: the column is there, and empty.
+page 'Usage tracking: See when keys were last used' => sub {
+    like(admin('list'), qr/^ID .* LAST USED /, 'list has the column');
+    ok(exists shown($acme)->{last_used}, 'so has show --json');
+};
+
+page 'Multiple keys: Create separate keys for dev, staging, production' => sub {
+    for my $env (qw(dev staging production)) {
+        my $key = new_key(env => $env, name => "$env key");
+        my $told = granted(ask($key, 'GET', $contacts), 'acme', $env);
+        is($told->{env}, $env, 'the application knows which');
+    }
+};
+
+# ---- Getting Started ----
+
+page 'Give your key a name (e.g., "Production API", "Local Development")'
+    => sub {
+    for my $name ('Production API', 'Local Development') {
+        my $key = new_key(name => $name);
+        like(admin('list'), qr/^\Q$key->{id}\E .*\b$name\b/m,
+             "list has $name");
+    }
+    is(command('create', '--tenant', 'acme')->{exit}, 2, 'a name there must be');
+};
+
+page 'Choose an expiration period (30-365 days)' => sub {
+    for my $days (30, 31, 364, 365) {
+        my $key = new_key(expires => "${days}d");
+        is(lifetime($key), $days * $day, "$days days");
+    }
+    for my $expires (qw(29d 1d 366d 10000d never 2000-01-01)) {
+        my $done = command('create', '--tenant', 'acme', '--name', 'x',
+                           '--expires', $expires);
+        is($done->{exit}, 1, "$expires is refused");
+        is($done->{out}, '', '... and no key is shown');
+    }
+    is(command('set', $acme->{id}, '--expires', '400d')->{exit}, 1,
+       'set does not go beyond it, either');
+};
+
+page 'Copy the key immediately (it won\'t be shown again!)' => sub {
+    my $done = command('create', '--tenant', 'acme', '--name', 'copied');
+    my ($key) = $done->{out} =~ /\b(introzy_[0-9a-f]{64})\b/;
+    ok($key, 'create shows the key') or return;
+    remember_key($key);
+    granted(ask($key, 'GET', $contacts), 'acme', 'the copy');
+    my ($id) = $done->{out} =~ /^id\s+(\S+)/m;
+    is_gone({ key => $key, id => $id });
+};
+
+page 'curl -H "Authorization: Bearer introzy_e3b0c44298fc1c149afbf4..." '
+   . 'https://beta-api.introzy.com/api/contacts' => sub {
+    my $told = granted(ask_with('GET', '/api/contacts', 'Accept: */*',
+                                'User-Agent: curl/7.88.1',
+                                "Authorization: Bearer $acme->{key}"), 'acme');
+    is($told->{uri}, '/api/contacts', 'the application gets that');
+    answered(ask('introzy_e3b0c44298fc1c149afbf4...', 'GET', $contacts), 401,
+             'the abbreviated key itself');
+};
+
+page 'View keys: See all your keys with creation date, last used, and '
+   . 'expiration' => sub {
+    my ($row) = grep { $_->{id} eq $acme->{id} }
+                @{ JSON::PP::decode_json(admin('--json', 'list')) };
+    is(epoch($row->{expires}) - epoch($row->{created}), 90 * $day,
+       'list has both dates');
+    my @dates = admin('list') =~ /^\Q$acme->{id}\E .*?(20\d\d-\S+).*?(20\d\d-\S+)/m;
+    is_deeply(\@dates, [ map { s/:\d\dZ?$//r } @dates ] )
+        if 0;
+    is(@dates, 2, 'so has the table');
+    like($dates[0], qr/^\Q@{[ substr $row->{created}, 0, 10 ]}\E/, 'created');
+    like($dates[1], qr/^\Q@{[ substr $row->{expires}, 0, 10 ]}\E/, 'expires');
+};
+
+page 'Revoke keys: Instantly revoke any key that\'s no longer needed' => sub {
+    my $key = new_key(name => 'no longer needed');
+    admin('revoke', $key->{id});
+    answered(ask($key, 'GET', $contacts), 401, 'it');
+    unlike(admin('list'), qr/\Q$key->{id}\E/, 'list shows it no more');
+    like(admin('list', '--all'), qr/^\Q$key->{id}\E .*revoked/m,
+         'list --all does, as revoked');
+};
+
+# ---- Security Best Practices ----
+
+page 'Never share keys publicly' => sub {
+    my $key = new_key();
+    is(ask(undef, 'GET', "$contacts?key=$key->{key}")->{status}, 400,
+       'a key in a URL is refused');
+    key_nowhere_in_logs($key, 'and is masked in all logs');
+};
+
+page 'Do rotate keys periodically' => sub {
+    my $old = new_key(name => 'rotated', expires => '30d');
+    my $new = rotate($old, '--overlap', '2s');
+    like($new->{key}, qr/\Aintrozy_[0-9a-f]{64}\z/, 'the new one looks alike');
+    is(lifetime($new), 30 * $day, '... and lives as long');
+    granted(ask($_, 'GET', $contacts), 'acme') for $old, $new;
+    ok(wait_until(10, sub { ask($old, 'GET', $contacts)->{status} == 401 }),
+       'the old one ends with the overlap');
+    granted(ask($new, 'GET', $contacts), 'acme', 'the new one');
+};
+
+page 'Do use separate keys for different environments' => sub {
+    my ($dev, $live) = map { new_key(env => $_) } qw(dev live);
+    isnt($dev->{key}, $live->{key}, 'they are different');
+    admin('revoke', $dev->{id});
+    answered(ask($dev, 'GET', $contacts), 401, 'one revoked');
+    granted(ask($live, 'GET', $contacts), 'acme', 'the other');
+};
+
+# ---- Error Responses ----
+
+page '401 Unauthorized: Invalid or malformed API key' => sub {
+    my $r = ask(undef, 'GET', $contacts);
+    answered($r, 401, 'no key');
+    is_deeply([ $r->{reason}, header_of($r, 'WWW-Authenticate') ],
+              [ 'Unauthorized', 'Bearer realm="Introzy API"' ],
+              '... and is told how to authenticate');
+    my ($hex) = $acme->{key} =~ /_(.*)/;
+    my %wrong = (
+        'an unknown key'     => 'introzy_' . 'e3b0c442' x 8,
+        'one too short'      => substr($acme->{key}, 0, -1),
+        'one too long'       => "$acme->{key}0",
+        'capital letters'    => 'introzy_' . uc $hex,
+        'another prefix'     => "acme_$hex",
+        'no prefix'          => $hex,
+        'the name alone'     => 'introzy_',
+        'something else'     => q(' OR 1=1 --),
+        'an empty one'       => '',
+    );
+    answered(ask($wrong{$_}, 'GET', $contacts), 401, $_) for sort keys %wrong;
+    ok(JSON::PP::decode_json($r->{body})->{success} == 0, 'the body is JSON');
+};
+
+page '401 Unauthorized: API key has been revoked' => sub {
+    my $key = new_key();
+    admin('revoke', $key->{id});
+    answered(ask($key, 'GET', $contacts), 401, 'it');
+};
+
+page '401 Unauthorized: API key has expired' => sub {
+    my $key = new_key();
+    rotate($key, '--overlap', '0s');
+    answered(ask($key, 'GET', $contacts), 401, 'it');
+};
+
+page '403 Forbidden: Attempting to access data from a different organization'
+    => sub {
+    for my $path ('', '/contacts', '/contacts/7') {
+        granted(ask($acme, 'GET', "/api/organizations/acme$path"), 'acme');
+        answered(ask($acme, 'GET', "/api/organizations/globex$path"), 403,
+                 "globex's data, with a key of acme,");
+        answered(ask(undef, 'GET', "/api/organizations/globex$path"), 401,
+                 '... without a key');
+    }
+    for my $sly ('//api//organizations/globex', '/api/organizations/%67lobex',
+                 '/api/x/../organizations/globex/contacts',
+                 '/api/organizations/acme/../globex') {
+        answered(ask($acme, 'GET', $sly), 403, "$sly");
+    }
+    is(ask($acme, 'GET', '/api/organizations/globex')->{reason}, 'Forbidden',
+       'by that name');
+};
+
+page 'An organization whose API access is suspended' => sub {
+    admin('tenant', 'suspend', 'globex');
+    answered(ask($globex, 'GET', $contacts), 403, 'its key');
+    admin('tenant', 'resume', 'globex');
+    granted(ask($globex, 'GET', $contacts), 'globex', 'its key, resumed,');
+};
+
+done_testing;

@@ -1,0 +1,205 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What applications see of a key: the variables and headers with their exact
+# values if access is granted, and nothing at all otherwise.
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use APIKey::Test;
+use MIME::Base64 qw(encode_base64);
+use Seen;
+
+sub make {
+    my (%what) = @_;
+    my $made = create_key('respond', %what);
+    return { %$made, %what, expires => expires($made->{id}) };
+}
+
+# As the database has it, so that the test does not depend on the clock.
+sub expires {
+    my ($id) = @_;
+    my $state = run_info()->{stage} . '/state';
+    chomp(my $at = `sqlite3 $state/respond.db "SELECT expires FROM apikey
+                    WHERE id = '$id'"`);
+    return $at;
+}
+
+my $plain = make(tenant => 'acme', name => 'plain', env => 'live',
+                 scope => [ 'a:read', 'b:*' ], expires => '30d');
+my $never = make(tenant => 'initech', name => 'never', env => 'test',
+                 scope => [], expires => 'never');
+# Bytes, as they are sent: UTF-8, quotes, an emoji, what shells and JSON quote.
+my $strange = make(tenant => q(Müller "&" S'öhne; $(id) %n %{x}e <b>),
+                   name => q(a "quoted" \\ name, 🔑 = {1}), env => 'live',
+                   scope => ['x:y'], expires => '1d');
+my $revoked = make(tenant => 'gone', name => 'revoked', env => 'live',
+                   scope => ['a:read'], expires => '30d');
+is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0, 'a key is revoked');
+
+# What mod_proxy_http says when it asks an application.
+my $ASKED = qr/ serving URL http/;
+
+sub logged {
+    my ($mark, $line, $promise) = @_;
+    ok(wait_for_log($mark, 'respond_access', qr/^\Q$line\E$/m), $promise)
+        or diag("wanted: $line\n", logs_since($mark, 'respond_access'));
+}
+
+sub with { return "X-API-Key: $_[0]{key}" }
+
+cmp_ok($plain->{expires}, '>', time + 29 * 86400, 'a key that expires');
+is($never->{expires}, 0, 'a key that never does');
+for ([ plain => $plain ], [ never => $never ], [ strange => $strange ]) {
+    my ($name, $key) = @$_;
+    is_deeply(said(get('respond', '/guarded/environ.cgi', with($key))),
+              told($key), "a CGI is told of the key '$name'");
+    is_deeply(said(get('respond', '/guarded/app', with($key))), carried($key),
+              "a proxied application is told of the key '$name'");
+}
+is_deeply(said(get('respond', '/public/environ.cgi', with($plain))),
+          told($plain), 'where no key is needed, one still says who it is');
+is_deeply(said(get('respond', '/userid/environ.cgi', with($plain))),
+          told($plain, REMOTE_USER => $plain->{id}), 'ApiKeyUser id');
+
+# Nothing of it where there is nothing to say.
+for my $path (qw(/open/environ.cgi /open/app)) {
+    is_deeply(said(get('respond', $path)), [], "$path is told nothing");
+    is_deeply(said(get('respond', $path, with($plain))), [],
+              "$path is told nothing beside a key");
+    is_deeply(said(get('respond', $path, with($revoked))), [],
+              "$path is told nothing beside a revoked key");
+    is_deeply(said(get('respond', $path, "Authorization: Bearer $plain->{key}")),
+              [], "$path is told nothing beside a bearer");
+}
+is_deeply(said(get('respond', '/public/environ.cgi')),
+          ['APIKEY_RESULT=missing'], 'no key where none is needed');
+is_deeply(said(get('respond', '/public/app')), [], 'nor for a proxied one');
+
+# A credential that is not ours is the application's own, outside of our areas.
+my @foreign = ('X-API-Key: somebody-elses', 'Authorization: Bearer a.b.c');
+is_deeply(said(get('respond', '/open/app', @foreign)), [ sort @foreign ],
+          'foreign credentials reach an open application');
+is_deeply(said(get('respond', '/open/environ.cgi', @foreign)),
+          [ 'HTTP_AUTHORIZATION=Bearer a.b.c',
+            'HTTP_X_API_KEY=somebody-elses' ], 'and an open CGI');
+
+# ---- Variables, for those who read them inside of httpd ----
+
+my $r = get('respond', '/guarded/said.shtml', with($strange));
+is($r->{body}, join('', "environment\n",
+    map { "$_\n" } "APIKEY_TENANT=$strange->{tenant}",
+    'APIKEY_SCOPES=x:y', 'APIKEY_RESULT=granted',
+    "REMOTE_USER=$strange->{tenant}"), 'SSI reads the variables');
+$r = get('respond', '/open/said.shtml', with($strange));
+is($r->{body}, join('', "environment\n", map { "$_=(none)\n" }
+    qw(APIKEY_TENANT APIKEY_SCOPES APIKEY_RESULT REMOTE_USER)),
+    'SSI reads none on an open path');
+
+$r = get('respond', '/guarded/environ.cgi', with($plain));
+is_deeply([ map { header_of($r, $_) } qw(X-Result X-Tenant X-Expr) ],
+          [ 'granted', 'acme', $plain->{id} ],
+          'mod_headers and expressions read the variables');
+is_deeply(said(get('respond', '/early/environ.cgi', with($plain))),
+          told($plain), 'the other fixups change nothing');
+$r = get('respond', '/early/environ.cgi', with($plain));
+like($r->{body}, qr/^HTTP_X_EARLY=acme$/m, 'RequestHeader reads them');
+like($r->{body}, qr/^ROUTED=a:read b:\*$/m,
+     "and RewriteCond in a directory's configuration");
+
+for (
+    [ missing => 401, '/guarded/app' ],
+    [ invalid => 401, '/guarded/app', 'X-API-Key: ak_nonsense' ],
+    [ revoked => 401, '/guarded/app', with($revoked) ],
+    [ scope   => 403, '/scoped/app', with($plain) ],
+) {
+    my ($reason, $status, $path, @headers) = @$_;
+    my $mark = mark_logs();
+    $r = get('respond', $path, @headers);
+    is($r->{status}, $status, "$reason: refused");
+    is_deeply([ header_of($r, 'X-Result') ], [$reason],
+              "$reason: APIKEY_RESULT says why");
+    unlike($r->{body}, qr/acme|gone|$plain->{id}/, "$reason: and no more");
+    my $key = $reason eq 'scope' ? $plain : $reason eq 'revoked' ? $revoked
+            : { tenant => '-', id => '-' };
+    logged($mark, "$path $status - result=$reason tenant=- id=- scopes=- "
+        . "note=$key->{tenant} noted=$key->{id} key=- auth=-",
+        "$reason: the notes in the log say who");
+    unlike(logs_since($mark, 'error'), $ASKED,
+           "$reason: no application was asked");
+}
+my $mark = mark_logs();
+get('respond', '/guarded/app', with($plain));
+logged($mark, '/guarded/app 200 acme result=granted tenant=acme '
+    . "id=$plain->{id} scopes=a:read b:* note=acme noted=$plain->{id} "
+    . 'key=- auth=-', 'a LogFormat reads all of it');
+like(logs_since($mark, 'error'), $ASKED, 'and an application was asked');
+
+# ---- ApiKeyHeaders ----
+
+my %without = map { ("HTTP_X_APIKEY_$_" => undef) } qw(ID TENANT SCOPES ENV);
+is_deeply(said(get('respond_off', '/guarded/environ.cgi', with($plain))),
+          told($plain, %without), 'ApiKeyHeaders Off: a CGI has variables');
+is_deeply(said(get('respond_off', '/guarded/app', with($plain))), [],
+          'and a proxied application nothing');
+$r = get('respond_own', '/guarded/app', with($plain));
+is_deeply([ sort grep { /^Acme/i } split /\r\n/, head($r) ],
+          carried($plain, 'Acme-Caller-'), 'a prefix of its own');
+is_deeply(said($r), [], 'and none of X-Apikey-');
+
+# ---- ApiKeyPassKey, and what is accepted where ----
+
+sub basic { return 'Basic ' . encode_base64("$_[0]{key}:", '') }
+for (
+    [ 'X-API-Key', $plain->{key}, 'HTTP_X_API_KEY' ],
+    [ 'X-Other-Key', $plain->{key}, 'HTTP_X_OTHER_KEY' ],
+    [ 'Authorization', "Bearer $plain->{key}", 'HTTP_AUTHORIZATION' ],
+    [ 'Authorization', "bearer   $plain->{key}", 'HTTP_AUTHORIZATION' ],
+    [ 'Authorization', basic($plain), 'HTTP_AUTHORIZATION' ],
+) {
+    my ($header, $value, $variable) = @$_;
+    my $what = "$header: " . ($value =~ /^(\w+) / ? $1 : 'KEY');
+    # A lower-case name would be the same header; it comes back as configured.
+    for my $host (qw(respond_pass respond_places)) {
+        my $pass = $host eq 'respond_pass';
+        my @lines = split /\r\n/,
+            head(get($host, '/guarded/app', "$header: $value"));
+        is_deeply([ grep { /\Q$plain->{key}\E|^Authorization|-Key:/i } @lines ],
+                  $pass ? ["$header: $value"] : [],
+                  "$what at a proxied application of $host");
+        @lines = split /\n/,
+            get($host, '/guarded/environ.cgi', "$header: $value")->{body};
+        is_deeply([ grep { /\Q$plain->{key}\E|AUTHORIZATION|_KEY=/ } @lines ],
+                  $pass ? ["$variable=$value"] : [], "$what at a CGI of $host");
+        is_deeply(said(get($host, '/open/app', "$header: $value")), [],
+                  "$what at an open application of $host");
+    }
+}
+my @both = (with($plain), "Authorization: Bearer $plain->{key}");
+is_deeply([ grep { /\Q$plain->{key}\E/ } split /\r\n/,
+            head(get('respond_places', '/guarded/app', @both)) ], [],
+          'all copies of an accepted key are removed');
+like(head(get('respond_pass', '/guarded/app', @both)), qr/\Q$plain->{key}\E/,
+     'or passed on');
+is(get('respond_pass', '/scoped/app', with($plain))->{status}, 403,
+   'a refused key is passed to nobody');
+
+# ---- All the rest of the request, byte for byte ----
+
+my @rest = ('Host: api.example:8080', 'uSeR-aGeNt:   odd  spaces	and a tab ',
+    'X-Api-Keyring: not a key', 'X-Apikey: no prefix of ours', 'Accept: a',
+    'Cookie: X-Apikey-Tenant=1; k="v"', 'Accept: b, c;q=0.5', 'X_Under: 1',
+    "X-Latin: caf\xe9 \xc3\xa9", 'X-Empty:', 'Xapikey-Tenant: x',
+    'Content-Type: text/plain', 'Expect-CT: a', 'Cache-Control: no-cache');
+for my $method (qw(GET POST PUT OPTIONS DELETE)) {
+    my $body = $method =~ /^P/ ? "a=1&b=\0\xff\r\n\r\nend" : undef;
+    my $without = request('respond', $method, '/open/app', \@rest, $body);
+    my $with = request('respond', $method, '/guarded/app',
+        [ @rest[0 .. 3], with($plain), 'X-Apikey-Tenant: forged',
+          @rest[4 .. $#rest], 'X_APIKEY_ID: forged' ], $body);
+    (my $left = $with->{body}) =~ s/^X-Apikey-(?!:)[^\r]*\r\n//mg;
+    is($left, $without->{body}, "$method: nothing else changes");
+    isnt($with->{body}, $left, "$method: beside our headers");
+}
+
+key_nowhere_in_logs($_) for $plain, $never, $strange, $revoked;
+done_testing;

@@ -1,0 +1,18 @@
+#!/usr/bin/perl
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Answers with its environment as the kernel has it, repetitions and strange
+# names included, and its input behind an empty line.
+
+use strict;
+use warnings;
+
+open my $in, '<:raw', '/proc/self/environ' or die "environ: $!\n";
+local $/ = "\0";
+print "Content-Type: text/plain\r\n\r\nenvironment\n";
+while (my $line = <$in>) {
+    chomp $line;
+    print $line =~ s/([\n\r\\])/sprintf '\\x%02x', ord $1/ger, "\n";
+}
+local $/;
+print "\n", <STDIN> // '';

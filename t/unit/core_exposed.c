@@ -1,0 +1,202 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* apikey_key_exposed() of core/key.h */
+
+#include <stdlib.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#include "../../modules/core/key.h"
+#include "tap.h"
+
+#define KEY "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
+#define WRONG "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm7"
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define LINE "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+
+static apr_pool_t *pool;
+static apikey_policy_t policy;
+
+/** The text with each exposed value masked by one '*', as a log would. */
+static char *masked(const char *text, int tries)
+{
+    apr_size_t len = strlen(text), from = 0, start, end;
+    char *out = "";
+
+    while (apikey_key_exposed(&start, &end, &policy, text, len, from,
+                              &tries)) {
+        out = apr_pstrcat(pool, out,
+                          apr_pstrmemdup(pool, text + from, start - from),
+                          "*", NULL);
+        from = end;
+    }
+    return apr_pstrcat(pool, out, text + from, NULL);
+}
+
+static const struct { const char *promise, *text, *want; } cases[] = {
+    { "a key as a value", "key=" KEY, "key=*" },
+    { "a key alone", KEY, "*" },
+    { "a key among others", "a=1&key=" KEY "&b=2", "a=1&key=*&b=2" },
+    { "a key as a name", "a=1&" KEY "&b", "a=1&*&b" },
+    { "two keys", "a=" KEY "&b=" KEY, "a=*&b=*" },
+    { "semicolons divide", "a=1;b=" KEY ";c=2", "a=1;b=*;c=2" },
+    { "a URL with a query and a fragment",
+      "https://h/p?k=" KEY "#" KEY, "https://h/p?k=*#*" },
+    { "the whole value is masked", "q=Bearer%20" KEY "%21&x", "q=*&x" },
+    { "a plus before the key", "q=Bearer+" KEY, "q=*" },
+    { "quotes around the key", "q='" KEY "'&b", "q=*&b" },
+    { "a key in a path", "http://h/" KEY "/x?a", "*?a" },
+    { "a request line", "GET /?k=" KEY " HTTP/1.1", "GET /?k=* HTTP/1.1" },
+    { "one character encoded", "k=%61k_" "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+      "abcdefg0UJlm6", "k=*" },
+    { "its underscore encoded", "k=ak%5F" "0123456789ABCDEFGHIJKLMNOPQRSTUVWX"
+      "YZabcdefg0UJlm6", "k=*" },
+    { "its last character encoded", "k=ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+      "abcdefg0UJlm%36", "k=*" },
+    { "encoded twice", "k=%2561k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+      "abcdefg0UJlm6", "k=*" },
+    { "a URL in a query", "next=%2Fa%3Fkey%3D" KEY "%26b&c", "next=*&c" },
+    { "a URL in a query of a URL in a query",
+      "next=%2Fa%3Fnext%3D%252Fb%253Fkey%253D" KEY, "next=*" },
+    { "a wrong escape beside the key", "k=%" KEY "%zz%4", "k=*" },
+    { "a wrong escape before an encoded key", "k=%4.%61k_0123456789ABCDEFGHIJ"
+      "KLMNOPQRSTUVWXYZabcdefg0UJlm6", "k=*" },
+    { "a percent sign encoded before the key", "k=100%25" KEY, "k=*" },
+
+    { "nothing", "", "" },
+    { "delimiters alone", "&=;?#&&==", "&=;?#&&==" },
+    { "a wrong check character", "k=" WRONG, "k=" WRONG },
+    { "a character too many before", "k=x" KEY, "k=x" KEY },
+    { "a character too many behind", "k=" KEY "0", "k=" KEY "0" },
+    { "a key cut short", "k=ak_0123456789", "k=ak_0123456789" },
+    { "a key cut by a delimiter", "ak_0123456789ABCDEFGHIJKLM=NOPQRSTUVWXYZ"
+      "abcdefg0UJlm6", "ak_0123456789ABCDEFGHIJKLM=NOPQRSTUVWXYZ"
+      "abcdefg0UJlm6" },
+    { "escapes cut by the end", "k=%&l=%4&m=%zz&n=%25", "k=%&l=%4&m=%zz&n=%25"
+    },
+    { "an encoded NUL within the key", "k=ak_0123%00456789ABCDEFGHIJKLMNOPQRS"
+      "TUVWXYZabcdefg0UJlm6", "k=ak_0123%00456789ABCDEFGHIJKLMNOPQRS"
+      "TUVWXYZabcdefg0UJlm6" },
+    { "hex64 without an agreed prefix", "k=ak_" HEX, "k=ak_" HEX }
+};
+
+static void test_hex64(void)
+{
+    policy.formats = APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64;
+    is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
+           "hex64 accepted, no prefix: anybody's digest stays");
+    policy.prefix = "introzy";
+    policy.prefix_len = 7;
+    is_str(masked("a&k=introzy_" HEX "&b", 8), "a&k=*&b",
+           "hex64 with its prefix is masked");
+    is_str(masked("k=introzy%5f" HEX, 0), "k=*",
+           "through escapes, and it costs no try");
+    is_str(masked("k=other_" HEX, 8), "k=other_" HEX,
+           "with another prefix it stays");
+    is_str(masked("k=" KEY, 8), "k=*",
+           "a right check is masked whatever its prefix");
+    policy.formats = APIKEY_FORMAT_BASE62;
+    is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
+           "hex64 not accepted: it stays");
+    policy.prefix = NULL;
+    policy.prefix_len = 0;
+}
+
+static void test_tries(void)
+{
+    apr_size_t start = 7, end = 7, len = strlen("k=" WRONG);
+    int tries = 8;
+
+    is_str(masked(WRONG "&" WRONG "&" KEY, 3), WRONG "&" WRONG "&*",
+           "the third candidate is tried with three tries");
+    is_str(masked(WRONG "&" WRONG "&" KEY, 2), WRONG "&" WRONG "&" KEY,
+           "but not with two");
+    ok(!apikey_key_exposed(&start, &end, &policy, "k=" WRONG, len, 0,
+                           &tries), "no key is found");
+    is_int(tries, 7, "and one try was counted");
+    is_int(start + end, 14, "and the bounds are as they were");
+    ok(!apikey_key_exposed(&start, &end, &policy, "a=b&c=ak_1", 10, 0,
+                           &tries), "no key in what has not its form");
+    is_int(tries, 7, "costs no try");
+    ok(!apikey_key_exposed(&start, &end, &policy, KEY, strlen(KEY),
+                           strlen(KEY), &tries), "nothing behind the end");
+}
+
+static void test_prefixes(void)
+{
+    const char *longest = "12345678901234567890123456789012";
+    apikey_fresh_t fresh;
+
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "a", policy.ring, pool);
+    is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
+           "the shortest prefix");
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, longest, policy.ring,
+                    pool);
+    is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
+           "the longest prefix");
+}
+
+/* The worst that 8 KiB can hold must not cost more than a little longer text:
+ * quadratic work would take 256 times as long for 16 times the length. */
+static apr_time_t time_of(const char *pattern, apr_size_t len)
+{
+    char *text = apr_palloc(pool, len);
+    apr_size_t size = strlen(pattern), i, start, end;
+    apr_time_t best = 0;
+    int run;
+
+    for (i = 0; i < len; i++) {
+        text[i] = pattern[i % size];
+    }
+    for (run = 0; run < 5; run++) {
+        apr_time_t took = apr_time_now();
+        int tries = 8;
+
+        apikey_key_exposed(&start, &end, &policy, text, len, 0, &tries);
+        took = apr_time_now() - took;
+        best = run == 0 || took < best ? took : best;
+    }
+    return best;
+}
+
+static void test_linear(void)
+{
+    static const char *patterns[] = { "%", "%25", "%2525", "%252525", "%2",
+                                      "%%2", "a", "_", "=", "a_", "ak_0=",
+                                      WRONG "&" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+        apr_time_t small = time_of(patterns[i], 16 * 1024);
+        apr_time_t large = time_of(patterns[i], 256 * 1024);
+
+        ok(large < (small + 100) * 64,
+           "'%s' repeated: the time is linear", patterns[i]);
+    }
+}
+
+int main(void)
+{
+    apikey_ring_t *ring;
+    const char *error;
+    apr_size_t i;
+
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    apikey_ring_parse(&ring, LINE, strlen(LINE), pool, &error);
+    policy.formats = APIKEY_FORMAT_BASE62;
+    policy.digests = APIKEY_DIGEST_HMAC;
+    policy.ring = ring;
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_str(masked(cases[i].text, 8), cases[i].want, "%s",
+               cases[i].promise);
+    }
+    test_hex64();
+    test_tries();
+    test_prefixes();
+    test_linear();
+    return done();
+}

@@ -1,0 +1,194 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file store_fixture.h
+ * @brief A database in a folder of its own, for the tests of modules/store.
+ *
+ * raw() and raw_text() go past the store, as a dashboard or a person would.
+ */
+#ifndef APIKEY_STORE_FIXTURE_H
+#define APIKEY_STORE_FIXTURE_H
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "../../modules/core/text.h"
+#include "../../modules/store/audit.h"
+#include "../../modules/store/changes.h"
+#include "../../modules/store/manage.h"
+#include "../../modules/store/schema.h"
+#include "tap.h"
+
+#define RING "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define DIGEST_A \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DIGEST_B \
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define NOW APR_INT64_C(1700000000)
+#define DAY APR_INT64_C(86400)
+
+typedef struct fixture_t {
+    apr_pool_t *pool;
+    const char *folder;
+    const char *path;           /**< of the database */
+    apikey_store_t *store;
+    apikey_ring_t *ring;
+    apikey_actor_t actor;
+    const char *error;          /**< what the last call said */
+    const apr_dbd_driver_t *driver;
+    apr_dbd_t *other;           /**< a second connection */
+} fixture_t;
+
+static fixture_t fx;
+
+/* Not every test needs every one. */
+#define HELPER static __attribute__((unused))
+
+/** Ends the program where the fixture itself does not work. */
+HELPER void need(int good, const char *what)
+{
+    if (!good) {
+        printf("Bail out! %s: %s\n", what, fx.error ? fx.error : "");
+        exit(1);
+    }
+}
+
+HELPER void fixture_remove(void)
+{
+    static const char *const files[] = { "", "-wal", "-shm", "-journal" };
+    apr_size_t i;
+
+    apr_pool_destroy(fx.pool);
+    for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        char name[256];
+
+        apr_snprintf(name, sizeof(name), "%s%s", fx.path, files[i]);
+        unlink(name);
+    }
+    rmdir(fx.folder);
+}
+
+/** A folder and a pool; no database yet. */
+HELPER void fixture_folder(void)
+{
+    static char folder[] = "/tmp/apikey-store-XXXXXX";
+    static char path[64];
+
+    apr_initialize();
+    apr_pool_create(&fx.pool, NULL);
+    need(apr_dbd_init(fx.pool) == APR_SUCCESS, "apr_dbd_init");
+    need(mkdtemp(folder) != NULL, "mkdtemp");
+    fx.folder = folder;
+    apr_snprintf(path, sizeof(path), "%s/keys.db", folder);
+    fx.path = path;
+    fx.actor.who = "tester";
+    fx.actor.now = NOW;
+    need(apikey_ring_parse(&fx.ring, RING, strlen(RING), fx.pool, &fx.error)
+         == APR_SUCCESS, "the ring");
+}
+
+/** A database with its tables, open in fx.store and in fx.other. */
+HELPER void fixture_make(void)
+{
+    int from, to;
+
+    fixture_folder();
+    need(apikey_schema_open(&fx.store, "sqlite3", fx.path, fx.pool,
+                            &fx.error) == APR_SUCCESS, "open");
+    need(apikey_schema_init(fx.store, "tester", &from, &to, fx.pool,
+                            &fx.error) == APR_SUCCESS, "init");
+    need(apr_dbd_get_driver(fx.pool, "sqlite3", &fx.driver) == APR_SUCCESS
+         && apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
+            == APR_SUCCESS, "the second connection");
+}
+
+/** Runs SQL on the second connection; 0 if that worked. */
+HELPER int raw(const char *sql)
+{
+    int rows;
+    int code = apr_dbd_query(fx.driver, fx.other, &rows, sql);
+
+    /* SQLite sees by failing that tables have changed. */
+    return code != 0 && strstr(apr_dbd_error(fx.driver, fx.other, code),
+                               "schema has changed")
+           ? apr_dbd_query(fx.driver, fx.other, &rows, sql) : code;
+}
+
+/** The first column of all rows, joined with blanks. */
+HELPER const char *raw_text(const char *sql)
+{
+    apr_dbd_results_t *results = NULL;
+    apr_dbd_row_t *row = NULL;
+    const char *text = "";
+
+    if (apr_dbd_select(fx.driver, fx.pool, fx.other, &results, sql, 0) != 0) {
+        return apr_dbd_error(fx.driver, fx.other, 0);
+    }
+    while (apr_dbd_get_row(fx.driver, fx.pool, results, &row, -1) == 0) {
+        const char *entry = apr_dbd_get_entry(fx.driver, row, 0);
+
+        text = apr_pstrcat(fx.pool, text, *text ? " " : "",
+                           entry ? entry : "NULL", NULL);
+    }
+    return text;
+}
+
+/** A row written by hand, with what the columns default to. */
+HELPER int raw_key(const char *digest, const char *id, const char *tenant)
+{
+    return raw(apr_psprintf(fx.pool, "INSERT INTO apikey (digest, id, tenant,"
+                            " name) VALUES ('%s', '%s', '%s', 'by hand')",
+                            digest, id, tenant));
+}
+
+HELPER apikey_record_t *lookup(const char *digest, apr_status_t *status)
+{
+    apikey_record_t *record = NULL;
+
+    fx.error = NULL;
+    *status = apikey_store_lookup(fx.store, digest, &record, fx.pool,
+                                  &fx.error);
+    return record;
+}
+
+/** Whether the last error says this. */
+HELPER int says(const char *fragment)
+{
+    return fx.error && strstr(fx.error, fragment) != NULL;
+}
+
+/** What it says, for a test's name. */
+HELPER const char *said(void)
+{
+    return fx.error ? fx.error : "nothing";
+}
+
+/** Makes a key for a tenant through the store. */
+HELPER apr_status_t create(apikey_managed_t *key,
+                           apikey_fresh_t *fresh,
+                           const char *tenant,
+                           const char *scopes,
+                           apr_int64_t expires)
+{
+    memset(key, 0, sizeof(*key));
+    memset(fresh, 0, sizeof(*fresh));
+    fx.error = NULL;
+    need(apikey_key_make(fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring, fx.pool)
+         == APR_SUCCESS, "a key");
+    key->record.tenant = tenant;
+    key->record.name = "a test";
+    key->record.env = "live";
+    key->record.keyspace = "default";
+    key->record.scopes = scopes;
+    key->record.format = "base62";
+    key->record.expires = expires;
+    key->prefix = "ak";
+    return apikey_manage_create(fx.store, key, fresh, &fx.actor, fx.pool,
+                                &fx.error);
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Transactions: all or nothing, and what happens while another holds a lock.
+ * Takes some ten seconds. */
+
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+
+static const char *everything(void)
+{
+    return raw_text("SELECT (SELECT COUNT(*) FROM apikey) || ' ' || (SELECT "
+                    "COUNT(*) FROM apikey_tenant) || ' ' || (SELECT COUNT(*) "
+                    "FROM apikey_audit) || ' ' || (SELECT COUNT(*) FROM "
+                    "apikey_change)");
+}
+
+/* The last step of each change is the audit; where that fails, nothing of
+ * the steps before may stay. */
+static void test_atomic(void)
+{
+    const apikey_change_t change = { "new", NULL, NULL, NULL };
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = 1 };
+    apikey_managed_t key;
+    apikey_fresh_t fresh, other;
+    const char *before;
+
+    need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "create");
+    need(raw("CREATE TRIGGER broken BEFORE INSERT ON apikey_audit BEGIN "
+             "SELECT RAISE(ABORT, 'no audit today'); END") == 0, "trigger");
+    before = everything();
+    is_int(create(&key, &other, "bob", "", 0), APIKEY_EDATABASE,
+           "no audit, no key");
+    ok(says("no audit today"),
+       "in the database's words: %s", said());
+    is_int(apikey_manage_set(fx.store, fresh.id, &change, &fx.actor, fx.pool,
+                             &fx.error), APIKEY_EDATABASE, "no change");
+    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                                &fx.error), APIKEY_EDATABASE,
+           "no revocation");
+    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                                fx.pool, &fx.error), APIKEY_EDATABASE,
+           "no rotation");
+    is_int(apikey_tenant_suspend(fx.store, "acme", 1, "", &fx.actor, fx.pool,
+                                 &fx.error), APIKEY_EDATABASE,
+           "no suspension");
+    is_int(apikey_scope_add(fx.store, "a", "", &fx.actor, fx.pool,
+                            &fx.error), APIKEY_EDATABASE, "no scope");
+    is_str(everything(), before, "nothing of all that was stored");
+    is_str(raw_text("SELECT name || revoked || expires FROM apikey"),
+           "a test00", "and the key is as it was");
+    need(raw("DROP TRIGGER broken") == 0, "the trigger goes");
+    is_int(create(&key, &other, "bob", "", 0), APR_SUCCESS,
+           "then it works again");
+}
+
+static void test_locked(void)
+{
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    apr_status_t status;
+    apr_time_t began;
+    apr_time_t took;
+
+    need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "create");
+    need(raw("BEGIN IMMEDIATE") == 0, "another holds the lock");
+    began = apr_time_now();
+    ok(lookup(fresh.digest, &status) != NULL, "a reader reads on");
+    ok(apr_time_now() - began < apr_time_from_sec(1), "without waiting");
+    began = apr_time_now();
+    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                                &fx.error), APIKEY_ELOCKED,
+           "a writer gives up");
+    took = apr_time_now() - began;
+    ok(took > apr_time_from_sec(4) && took < apr_time_from_sec(8),
+       "after some five seconds (%d ms)", (int)apr_time_as_msec(took));
+    ok(says("lock"), "and says why: %s", said());
+    need(raw("ROLLBACK") == 0, "the other ends");
+    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                                &fx.error), APR_SUCCESS, "then it works");
+    is_int(lookup(fresh.digest, &status)->revoked, NOW, "and is stored");
+}
+
+/* Another process holds the lock for two seconds. */
+static void test_waits(void)
+{
+    const char *hold = apr_pstrcat(fx.pool, "sqlite3 ", fx.path,
+        " 'BEGIN IMMEDIATE' '.shell echo held; sleep 2' 'COMMIT'", NULL);
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    char line[16] = "";
+    FILE *other = popen(hold, "r");
+    apr_time_t began;
+
+    need(other && fgets(line, sizeof(line), other)
+         && strcmp(line, "held\n") == 0, "sqlite3 holds the lock");
+    began = apr_time_now();
+    is_int(create(&key, &fresh, "acme", "", 0), APR_SUCCESS,
+           "a lock that is given back is waited for");
+    ok(apr_time_now() - began > apr_time_from_sec(1), "it was held");
+    is_int(pclose(other), 0, "and the other was done, too");
+}
+
+/* Two processes that write at once lose nothing. */
+static void test_together(void)
+{
+    int before = atoi(raw_text("SELECT COUNT(*) FROM apikey"));
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    apikey_store_t *store;
+    int i, children, status, failed = 0;
+
+    for (children = 0; children < 2; children++) {
+        if (fork() == 0) {
+            /* SQLite's connections do not survive a fork. */
+            need(apikey_store_open(&store, "sqlite3", fx.path, fx.pool,
+                                   &fx.error) == APR_SUCCESS, "open");
+            fx.store = store;
+            for (i = 0; i < 40 && !failed; i++) {
+                failed = create(&key, &fresh, "acme", "", 0) != APR_SUCCESS;
+            }
+            _exit(failed);
+        }
+    }
+    while (wait(&status) > 0) {
+        failed |= status;
+    }
+    is_int(failed, 0, "two processes write at once");
+    is_int(atoi(raw_text("SELECT COUNT(*) FROM apikey")), before + 80,
+           "and no key is lost");
+    is_str(raw_text("SELECT COUNT(*) - COUNT(DISTINCT id) FROM apikey_audit "
+                    "WHERE action = 'create'"), "0", "nor an audit entry");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_atomic();
+    test_locked();
+    test_waits();
+    test_together();
+    fixture_remove();
+    return done();
+}

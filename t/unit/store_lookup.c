@@ -1,0 +1,226 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* store.h: the look-up, and what it says of a database that is not right. */
+
+#include "store_fixture.h"
+
+static void test_columns(void)
+{
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    apikey_record_t *record, *other;
+    apr_status_t status;
+
+    need(create(&key, &fresh, "acme", "a:b c:*", NOW + DAY) == APR_SUCCESS,
+         "create");
+    need(raw_key(DIGEST_B, "byhand", "nobody") == 0, "a row by hand");
+    record = lookup(fresh.digest, &status);
+    is_int(status, APR_SUCCESS, "a key is found by its digest");
+    need(record != NULL, "the record");
+    other = lookup(DIGEST_B, &status);
+    need(other != NULL, "the other record");
+    is_str(record->digest, fresh.digest, "its digest");
+    is_str(record->id, fresh.id, "its id");
+    is_str(record->keyspace, "default", "its keyspace");
+    is_str(record->tenant, "acme", "its tenant");
+    is_str(record->name, "a test", "its name");
+    is_str(record->env, "live", "its env");
+    is_str(record->scopes, "a:b c:*", "its scopes");
+    is_str(record->secret_id, "k1", "its secret's id");
+    is_str(record->format, "base62", "its format");
+    is_int(record->created, NOW, "when it was made");
+    is_int(record->expires, NOW + DAY, "when it ends");
+    is_int(record->revoked, 0, "not revoked");
+    is_int(record->disabled, 0, "not disabled");
+    is_int(record->suspended, 0, "its tenant is not suspended");
+    ok(record->hint && record->creator, "no string is NULL");
+    is_str(other->id, "byhand", "a row by hand has its id");
+    is_str(other->keyspace, "default", "and the default keyspace");
+    is_int(other->suspended, 0, "and a tenant without a row is not suspended");
+}
+
+static void test_state(void)
+{
+    apikey_record_t *record;
+    apr_status_t status;
+
+    need(raw_key(DIGEST_A, "state", "statesmen") == 0, "a row");
+    need(raw("UPDATE apikey SET revoked = 11, disabled = 12, expires = "
+             "9007199254740993, keyspace = 'Default' WHERE id = 'state'")
+         == 0, "its state");
+    need(raw("INSERT INTO apikey_tenant (tenant, suspended) VALUES "
+             "('statesmen', 13)") == 0, "its tenant");
+    record = lookup(DIGEST_A, &status);
+    need(record != NULL, "the record");
+    is_int(record->revoked, 11, "when it was revoked");
+    is_int(record->disabled, 12, "when it was disabled");
+    is_int(record->suspended, 13, "when its tenant was suspended");
+    is_int(record->expires, APR_INT64_C(9007199254740993),
+           "a time beyond 2^53 is exact");
+    is_str(record->keyspace, "Default", "the keyspace to the letter");
+    record = lookup(DIGEST_A, &status);
+    is_int(record->revoked, 11, "the same again");
+}
+
+static void test_unknown(void)
+{
+    static const char *const none[] = {
+        "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+        "",
+        "a",
+        "' OR 1=1 --",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg",
+        DIGEST_A "a"
+    };
+    apr_status_t status;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(none) / sizeof(*none); i++) {
+        apikey_record_t *record = lookup(none[i], &status);
+
+        is_int(status, APR_NOTFOUND, "unknown: \"%.10s\"", none[i]);
+        ok(!record, "and no record");
+    }
+}
+
+/* A row that cannot be read must not be taken for "never" or "not". */
+static void test_faulty_numbers(void)
+{
+    static const char *const columns[] = {
+        "created", "expires", "revoked", "disabled"
+    };
+    apr_status_t status;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+        need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s = 'tomorrow' "
+                              "WHERE id = 'byhand'", columns[i])) == 0,
+             "a word for a number");
+        ok(!lookup(DIGEST_B, &status), "a word in %s: no record",
+           columns[i]);
+        is_int(status, APIKEY_EDATABASE, "but an error");
+        ok(says(columns[i]),
+           "that names the column: %s", said());
+        need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s = 0 "
+                              "WHERE id = 'byhand'", columns[i])) == 0,
+             "a number again");
+    }
+    ok(lookup(DIGEST_B, &status) != NULL, "corrected, it is found");
+}
+
+/* SQLite's statements are stale for ever once the tables have changed. */
+static void test_changed_tables(void)
+{
+    static const char *const changes[] = {
+        "CREATE INDEX one ON apikey (name)",
+        "CREATE INDEX two ON apikey (env)",
+        "ALTER TABLE apikey ADD COLUMN more VARCHAR(9) DEFAULT ''",
+        "DROP INDEX one"
+    };
+    apr_status_t status;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        need(raw(changes[i]) == 0, changes[i]);
+        lookup(DIGEST_A, &status);
+        is_int(status, APR_SUCCESS, "found after %s", changes[i]);
+    }
+}
+
+/* What a database finds without case is not what was asked for. */
+static void test_collation(void)
+{
+    apr_status_t status;
+
+    need(raw("ALTER TABLE apikey RENAME TO keep") == 0
+         && raw("CREATE TABLE apikey AS SELECT * FROM keep") == 0
+         && raw("DROP TABLE apikey") == 0
+         && raw("CREATE TABLE apikey (digest VARCHAR(64) COLLATE NOCASE, id, "
+                "keyspace, tenant, name, env, scopes, secret_id, format, "
+                "created, expires, revoked, disabled)") == 0
+         && raw("INSERT INTO apikey (digest, id) VALUES (upper('" DIGEST_B
+                "'), 'upper')") == 0, "a table that knows no case");
+    is_str(raw_text("SELECT id FROM apikey WHERE digest = '" DIGEST_B "'"),
+           "upper", "the database finds another digest");
+    lookup(DIGEST_B, &status);
+    is_int(status, APR_NOTFOUND, "the look-up does not");
+    need(raw("INSERT INTO apikey (digest, id) VALUES ('" DIGEST_B
+             "', 'lower')") == 0, "the right row behind it");
+    is_str(lookup(DIGEST_B, &status) ? lookup(DIGEST_B, &status)->id : "",
+           "lower", "the right row among several is found");
+    is_int(lookup(DIGEST_B, &status)->revoked, 0, "NULL is 0");
+    is_str(lookup(DIGEST_B, &status)->tenant, "", "NULL is \"\"");
+    need(raw("DROP TABLE apikey") == 0
+         && raw("ALTER TABLE keep RENAME TO apikey") == 0, "as it was");
+    lookup(DIGEST_A, &status);
+    is_int(status, APR_SUCCESS, "and with the tables back all is well");
+}
+
+static void test_schema(void)
+{
+    apr_status_t status;
+
+    need(raw("UPDATE apikey_identity SET schema_version = 1") == 0
+         && raw("ALTER TABLE apikey RENAME TO away") == 0, "an old schema");
+    lookup(DIGEST_A, &status);
+    is_int(status, APIKEY_ESCHEMA, "old tables: APIKEY_ESCHEMA");
+    ok(says("htapikey init"), "and what to do: %s", said());
+    need(raw("UPDATE apikey_identity SET schema_version = 99") == 0,
+         "a new schema");
+    lookup(DIGEST_A, &status);
+    is_int(status, APIKEY_ESCHEMA, "tables of the future: APIKEY_ESCHEMA");
+    ok(says("newer"), "and what to do: %s", said());
+    need(raw(apr_psprintf(fx.pool, "UPDATE apikey_identity SET "
+                          "schema_version = %d", APIKEY_SCHEMA_VERSION))
+         == 0, "our schema");
+    lookup(DIGEST_A, &status);
+    is_int(status, APIKEY_EDATABASE, "a table is missing: no schema matter");
+    need(raw("ALTER TABLE apikey_identity RENAME TO nobody") == 0,
+         "no schema");
+    lookup(DIGEST_A, &status);
+    is_int(status, APIKEY_ESCHEMA, "no tables: APIKEY_ESCHEMA");
+    ok(says("htapikey init"), "and what to do: %s", said());
+    need(raw("ALTER TABLE away RENAME TO apikey") == 0, "the table is back");
+    lookup(DIGEST_A, &status);
+    is_int(status, APR_SUCCESS, "with the table back it is found");
+}
+
+/* A connection of mod_dbd's, on a database that nobody has made. */
+static void test_adopt(void)
+{
+    apikey_store_t *store;
+    apikey_record_t *record;
+    apr_dbd_t *handle;
+    apr_status_t status;
+
+    need(apr_dbd_open(fx.driver, fx.pool, "", &handle) == APR_SUCCESS,
+         "an empty database");
+    is_int(apikey_store_adopt(&store, NULL, fx.driver, handle, fx.pool,
+                              &fx.error), APR_SUCCESS,
+           "a connection is taken over by its driver's name");
+    status = apikey_store_lookup(store, DIGEST_A, &record, fx.pool,
+                                 &fx.error);
+    is_int(status, APIKEY_ESCHEMA, "an empty database: APIKEY_ESCHEMA");
+    is_int(apikey_store_adopt(&store, "oracle", fx.driver, handle, fx.pool,
+                              &fx.error), APIKEY_EDATABASE,
+           "a driver without a dialect is refused");
+    ok(says("oracle") && says("sqlite3"),
+       "and which there are: %s", said());
+    apr_dbd_close(fx.driver, handle);
+}
+
+int main(void)
+{
+    fixture_make();
+    test_columns();
+    test_state();
+    test_unknown();
+    test_faulty_numbers();
+    test_changed_tables();
+    test_collation();
+    test_schema();
+    test_adopt();
+    fixture_remove();
+    return done();
+}

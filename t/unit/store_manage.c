@@ -1,0 +1,392 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* manage.h: what changes keys, tenants and scopes, and what the audit says. */
+
+#include "store_fixture.h"
+
+static apikey_managed_t *show(const char *id)
+{
+    apikey_managed_t *key = NULL;
+
+    fx.error = NULL;
+    need(apikey_manage_show(fx.store, id, &key, fx.pool, &fx.error)
+         == APR_SUCCESS, "show");
+    return key;
+}
+
+/* The newest entry of the audit. */
+static const char *audited(void)
+{
+    return raw_text("SELECT who || ' ' || action || ' ' || tenant || ' ' || "
+                    "reason || ' ' || was FROM apikey_audit "
+                    "ORDER BY number DESC LIMIT 1");
+}
+
+static void test_create(void)
+{
+    apikey_managed_t key, *shown;
+    apikey_fresh_t fresh;
+
+    is_int(create(&key, &fresh, "acme", "a:b c", NOW + 90 * DAY),
+           APR_SUCCESS, "a key is made");
+    is_str(audited(), "tester create acme  ", "and stands in the audit");
+    shown = show(fresh.id);
+    is_str(shown->record.tenant, "acme", "its tenant");
+    is_str(shown->record.scopes, "a:b c", "its scopes");
+    is_str(shown->record.creator, "tester", "who made it");
+    is_str(shown->record.hint, fresh.hint, "its hint");
+    is_str(shown->record.secret_id, "k1", "its secret's id");
+    is_str(shown->prefix, "ak", "its prefix");
+    is_str(shown->record.digest, "", "its digest is not shown");
+    is_int(shown->record.created, NOW, "when");
+    is_int(shown->record.expires, NOW + 90 * DAY, "until when");
+    is_str(raw_text("SELECT tenant FROM apikey_tenant"), "acme",
+           "its tenant has come into being");
+    is_int(create(&key, &fresh, "acme", "", 0), APR_SUCCESS, "another");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant"), "1",
+           "the tenant is there once");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_change WHERE kind = "
+                    "'tenant'"), "1", "and has changed once");
+}
+
+static void test_refused(void)
+{
+    static const struct { const char *tenant, *name, *env, *scopes; } bad[] = {
+        { "", "n", "live", "" },
+        { "a\r\nX-Apikey-Tenant: b", "n", "live", "" },
+        { " acme", "n", "live", "" },
+        { "acme", "", "live", "" },
+        { "acme", "n\x01", "live", "" },
+        { "acme", "\xff\xfe", "live", "" },
+        { "acme", "n", "li ve", "" },
+        { "acme", "n", "live", "a\"b" },
+        { "acme", "n", "live", "a*" },
+        { "acme", "n", "live", "\xc3\xa4" }
+    };
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    const char *before = raw_text("SELECT COUNT(*) FROM apikey_audit");
+    char *large = apr_palloc(fx.pool, 4100);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        memset(&key, 0, sizeof(key));
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring, fx.pool);
+        key.record.tenant = bad[i].tenant;
+        key.record.name = bad[i].name;
+        key.record.env = bad[i].env;
+        key.record.scopes = bad[i].scopes;
+        key.record.keyspace = "default";
+        key.record.format = "base62";
+        key.prefix = "ak";
+        fx.error = NULL;
+        is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor,
+                                    fx.pool, &fx.error), APIKEY_EREFUSED,
+               "refused: bad value %d", (int)i);
+        ok(fx.error && strlen(fx.error) > 10, "and why: %s", said());
+    }
+    for (i = 0; i < 4098; i++) {
+        large[i] = i % 2 ? ' ' : 'a';
+    }
+    large[4097] = '\0';
+    is_int(create(&key, &fresh, "acme", large, 0), APIKEY_EREFUSED,
+           "refused: more scopes than a header carries");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_audit"), before,
+           "nothing of all that has left a trace");
+}
+
+static void test_change(void)
+{
+    const apr_int64_t expires = NOW + 5 * DAY;
+    const apikey_change_t all = { "new", "test", "x:y", &expires };
+    const apikey_change_t bad = { "new\n", NULL, NULL, NULL };
+    const apikey_change_t same = { "new", NULL, "x:y", NULL };
+    apikey_managed_t key, *shown;
+    apikey_fresh_t fresh;
+    const char *before;
+
+    need(create(&key, &fresh, "acme", "a", NOW + DAY) == APR_SUCCESS,
+         "create");
+    is_int(apikey_manage_set(fx.store, fresh.id, &all, &fx.actor, fx.pool,
+                             &fx.error), APR_SUCCESS, "set");
+    shown = show(fresh.id);
+    is_str(shown->record.name, "new", "the name");
+    is_str(shown->record.env, "test", "the env");
+    is_str(shown->record.scopes, "x:y", "the scopes");
+    is_int(shown->record.expires, expires, "the expiry");
+    is_str(audited(), apr_psprintf(fx.pool, "tester set acme  {\"name\":"
+           "\"a test\",\"env\":\"live\",\"scopes\":\"a\",\"expires\":%"
+           APR_INT64_T_FMT "}", NOW + DAY), "what it was is in the audit");
+    before = raw_text("SELECT MAX(number) FROM apikey_audit");
+    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, fx.pool,
+                             &fx.error), APR_SUCCESS, "set to the same");
+    is_int(apikey_manage_set(fx.store, fresh.id, &bad, &fx.actor, fx.pool,
+                             &fx.error), APIKEY_EREFUSED, "set to nonsense");
+    is_str(raw_text("SELECT MAX(number) FROM apikey_audit"), before,
+           "neither is a change");
+    is_int(apikey_manage_disable(fx.store, fresh.id, 1, &fx.actor, fx.pool,
+                                 &fx.error), APR_SUCCESS, "disable");
+    is_int(show(fresh.id)->record.disabled, NOW, "when");
+    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, fx.pool,
+                                 &fx.error), APR_SUCCESS, "enable");
+    is_int(show(fresh.id)->record.disabled, 0, "no more");
+    is_str(audited(), "tester enable acme  ", "in the audit");
+    is_int(apikey_manage_revoke(fx.store, fresh.id, "lost", &fx.actor,
+                                fx.pool, &fx.error), APR_SUCCESS, "revoke");
+    is_str(audited(), "tester revoke acme lost ", "in the audit");
+    fx.actor.now++;
+    is_int(apikey_manage_revoke(fx.store, fresh.id, "again", &fx.actor,
+                                fx.pool, &fx.error), APR_SUCCESS, "again");
+    fx.actor.now--;
+    is_int(show(fresh.id)->record.revoked, NOW, "the first time stays");
+    is_str(show(fresh.id)->reason, "lost", "with its reason");
+    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, fx.pool,
+                                 &fx.error), APIKEY_EREFUSED,
+           "what is revoked is not enabled");
+    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, fx.pool,
+                             &fx.error), APIKEY_EREFUSED, "nor set");
+}
+
+static void test_not_found(void)
+{
+    const apikey_change_t change = { "new", NULL, NULL, NULL };
+    apikey_rotation_t rotation = { .ring = fx.ring };
+    apikey_managed_t *key;
+
+    is_int(apikey_manage_show(fx.store, "nobody", &key, fx.pool, &fx.error),
+           APR_NOTFOUND, "show an unknown key");
+    ok(says("nobody"), "and which: %s", said());
+    is_int(apikey_manage_set(fx.store, "nobody", &change, &fx.actor, fx.pool,
+                             &fx.error), APR_NOTFOUND, "set");
+    is_int(apikey_manage_revoke(fx.store, "nobody", "", &fx.actor, fx.pool,
+                                &fx.error), APR_NOTFOUND, "revoke");
+    is_int(apikey_manage_disable(fx.store, "nobody", 1, &fx.actor, fx.pool,
+                                 &fx.error), APR_NOTFOUND, "disable");
+    is_int(apikey_manage_rotate(fx.store, "nobody", &rotation, &fx.actor,
+                                fx.pool, &fx.error), APR_NOTFOUND, "rotate");
+    is_int(apikey_tenant_suspend(fx.store, "nobody", 1, "", &fx.actor,
+                                 fx.pool, &fx.error), APR_NOTFOUND,
+           "suspend an unknown tenant");
+    is_int(apikey_scope_remove(fx.store, "nobody", &fx.actor, fx.pool,
+                               &fx.error), APR_NOTFOUND,
+           "remove an unknown scope");
+}
+
+/* One rotation: how long the old key still had, the overlap, the longest life
+ * allowed; when the old one ends and the new one. */
+static void rotate_once(const char *promise, apr_int64_t left,
+                        apr_int64_t overlap, apr_int64_t longest,
+                        apr_int64_t old_end, apr_int64_t new_end)
+{
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = overlap,
+                                   .longest = longest };
+    const apikey_actor_t later = { "rotator", NOW + 10 * DAY };
+    apikey_managed_t key, *shown;
+    apikey_fresh_t fresh;
+
+    need(create(&key, &fresh, "acme", "a:b *", left ? later.now + left : 0)
+         == APR_SUCCESS, "create");
+    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &later,
+                                fx.pool, &fx.error), APR_SUCCESS,
+           "%s: rotated", promise);
+    is_int(rotation.old_expires - later.now, old_end, "the old one's end");
+    is_int(show(fresh.id)->record.expires - later.now, old_end, "as stored");
+    shown = show(rotation.fresh.id);
+    is_int(shown->record.expires ? shown->record.expires - later.now : 0,
+           new_end, "the new one's end");
+    is_str(shown->record.scopes, "a:b *", "the same scopes");
+    is_str(shown->record.name, "a test", "the same name");
+    is_str(shown->record.creator, "rotator", "by who rotated it");
+    ok(strcmp(shown->record.id, fresh.id) != 0, "another id");
+    ok(strncmp(rotation.fresh.key, "ak_", 3) == 0
+       && strcmp(rotation.fresh.key, fresh.key) != 0, "another key");
+}
+
+static void test_rotate(void)
+{
+    rotate_once("much is left", 30 * DAY, DAY, 0, DAY, 40 * DAY);
+    rotate_once("less than the overlap is left", DAY / 2, DAY, 0, DAY / 2,
+                10 * DAY + DAY / 2);
+    rotate_once("it never ended", 0, DAY, 0, DAY, 0);
+    rotate_once("none may live for ever now", 0, DAY, 7 * DAY, DAY, 7 * DAY);
+    rotate_once("none may live so long now", 30 * DAY, DAY, 7 * DAY, DAY,
+                7 * DAY);
+    rotate_once("no overlap", 30 * DAY, 0, 0, 0, 40 * DAY);
+}
+
+static void test_rotate_shape(void)
+{
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+
+    need(raw("INSERT INTO apikey (digest, id, keyspace, tenant, name, env, "
+             "format, prefix, created) VALUES ('" DIGEST_A "', 'hex', 'ks', "
+             "'acme', 'n', 'test', 'hex64', 'introzy', 1)") == 0, "hex64");
+    is_int(apikey_manage_rotate(fx.store, "hex", &rotation, &fx.actor,
+                                fx.pool, &fx.error), APR_SUCCESS,
+           "a hex64 key is rotated");
+    ok(strncmp(rotation.fresh.key, "introzy_", 8) == 0
+       && strlen(rotation.fresh.key) == 72, "into one of its shape");
+    is_str(show(rotation.fresh.id)->record.keyspace, "ks", "its keyspace");
+    is_str(show(rotation.fresh.id)->record.env, "test", "its env");
+    is_str(show(rotation.fresh.id)->prefix, "introzy", "its prefix");
+    is_str(show(rotation.fresh.id)->record.format, "hex64", "its format");
+}
+
+static void test_rotate_refused(void)
+{
+    static const struct { const char *promise, *set; } dead[] = {
+        { "revoked", "revoked = 1, disabled = 0" },
+        { "disabled", "revoked = 0, disabled = 1" },
+        { "expired", "disabled = 0, expires = 1" },
+        { "imported", "expires = 0, format = 'opaque'" }
+    };
+    const char *before = raw_text("SELECT COUNT(*) FROM apikey");
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(dead) / sizeof(*dead); i++) {
+        need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s WHERE id = "
+                              "'hex'", dead[i].set)) == 0, dead[i].set);
+        is_int(apikey_manage_rotate(fx.store, "hex", &rotation, &fx.actor,
+                                    fx.pool, &fx.error), APIKEY_EREFUSED,
+               "%s: not rotated", dead[i].promise);
+        ok(says(dead[i].promise), "and why: %s", said());
+    }
+    is_str(raw_text("SELECT COUNT(*) FROM apikey"), before, "no key came");
+}
+
+static apr_status_t count_keys(void *baton, const apikey_managed_t *key)
+{
+    static apr_int64_t last;
+
+    last = *(int *)baton ? last : 0;
+    if (key->record.created < last) {
+        return APR_EGENERAL;
+    }
+    last = key->record.created;
+    ++*(int *)baton;
+    return APR_SUCCESS;
+}
+
+static apr_status_t stop_at_three(void *baton, const apikey_managed_t *key)
+{
+    (void)key;
+    return ++*(int *)baton == 3 ? APR_EINTR : APR_SUCCESS;
+}
+
+static int listed(const char *tenant, const char *keyspace)
+{
+    int count = 0;
+
+    is_int(apikey_manage_list(fx.store, tenant, keyspace, count_keys, &count,
+                              fx.pool, &fx.error), APR_SUCCESS, "a list");
+    return count;
+}
+
+static void test_list(void)
+{
+    int count = 0;
+
+    need(raw("DELETE FROM apikey") == 0
+         && raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                "FROM n WHERE i < 1000) INSERT INTO apikey (digest, id, "
+                "tenant, name, keyspace, created) SELECT substr('" DIGEST_A
+                "', 1, 60) || printf('%04d', i), 'id' || i, 't' || (i % 3), "
+                "'n', 'k' || (i % 2), i / 500 FROM n") == 0, "1000 keys");
+    is_int(listed(NULL, NULL), 1000, "all keys, in order, once");
+    is_int(listed("t0", NULL), 333, "those of a tenant");
+    is_int(listed(NULL, "k1"), 500, "those of a keyspace");
+    is_int(listed("t1", "k1"), 167, "those of both");
+    is_int(listed("T1", NULL), 0, "a tenant to the letter");
+    is_int(listed("' OR ''='", NULL), 0, "and no SQL");
+    is_int(apikey_manage_list(fx.store, NULL, NULL, stop_at_three, &count,
+                              fx.pool, &fx.error), APR_EINTR,
+           "a list that its reader ends");
+    is_int(count, 3, "ends there");
+}
+
+static const char *tenants = "";
+
+static apr_status_t note_tenant(void *baton, const apikey_tenant_t *tenant)
+{
+    (void)baton;
+    tenants = apr_psprintf(fx.pool, "%s %s:%d:%s:%d", tenants,
+                           tenant->tenant, (int)tenant->keys, tenant->reason,
+                           tenant->suspended != 0);
+    return APR_SUCCESS;
+}
+
+static void test_tenants(void)
+{
+    need(raw("DELETE FROM apikey WHERE id NOT IN ('id1', 'id2', 'id4')") == 0
+         && raw("DELETE FROM apikey_tenant") == 0, "three keys");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "unpaid", &fx.actor,
+                                 fx.pool, &fx.error), APR_SUCCESS,
+           "a tenant known by its keys alone is suspended");
+    is_str(audited(), "tester suspend t1 unpaid ", "in the audit");
+    is_int(apikey_tenant_list(fx.store, note_tenant, NULL, fx.pool,
+                              &fx.error), APR_SUCCESS, "the tenants");
+    is_str(tenants, " t1:2:unpaid:1 t2:1::0", "are these");
+    is_int(show("id1")->record.suspended, NOW, "its keys show it");
+    is_str(show("id1")->tenant_reason, "unpaid", "and why");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, fx.pool,
+                                 &fx.error), APR_SUCCESS, "it is resumed");
+    is_int(show("id1")->record.suspended, 0, "its keys show that, too");
+    is_str(audited(), "tester resume t1  ", "in the audit");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, fx.pool,
+                                 &fx.error), APR_SUCCESS, "once more");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "a\nb", &fx.actor,
+                                 fx.pool, &fx.error), APIKEY_EREFUSED,
+           "a reason with a line end is refused");
+}
+
+static void test_scopes(void)
+{
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+
+    is_int(apikey_scope_add(fx.store, "a:read", "Read", &fx.actor, fx.pool,
+                            &fx.error), APR_SUCCESS, "a scope is added");
+    is_int(apikey_scope_add(fx.store, "a:read", "Read all", &fx.actor,
+                            fx.pool, &fx.error), APR_SUCCESS, "described");
+    is_str(raw_text("SELECT name || ' ' || description FROM apikey_scope"),
+           "a:read Read all", "anew");
+    is_str(audited(), "tester scope-add  a:read {\"description\":\"Read\"}",
+           "what it was is in the audit");
+    is_int(apikey_scope_add(fx.store, "a b", "", &fx.actor, fx.pool,
+                            &fx.error), APIKEY_EREFUSED, "no blank in one");
+    is_int(create(&key, &fresh, "acme", "a:read", 0), APR_SUCCESS,
+           "a key with a scope of the catalogue");
+    is_int(create(&key, &fresh, "acme", "a:* *", 0), APR_SUCCESS,
+           "with wildcards that cover one");
+    is_int(create(&key, &fresh, "fresh", "a:read a:write", 0),
+           APIKEY_EREFUSED, "none with another scope");
+    ok(says("a:write") && says("a:read"),
+       "it says which there are: %s", said());
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant WHERE tenant = "
+                    "'fresh'"), "0", "and no tenant came of it");
+    is_int(create(&key, &fresh, "acme", "b:*", 0), APIKEY_EREFUSED,
+           "no wildcard that covers none");
+    is_int(create(&key, &fresh, "acme", "", 0), APR_SUCCESS, "no scope");
+    is_int(apikey_scope_remove(fx.store, "a:read", &fx.actor, fx.pool,
+                               &fx.error), APR_SUCCESS, "it is removed");
+    is_int(create(&key, &fresh, "acme", "b", 0), APR_SUCCESS,
+           "without a catalogue any scope will do");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_create();
+    test_refused();
+    test_change();
+    test_not_found();
+    test_rotate();
+    test_rotate_shape();
+    test_rotate_refused();
+    test_list();
+    test_tenants();
+    test_scopes();
+    fixture_remove();
+    return done();
+}

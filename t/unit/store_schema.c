@@ -1,0 +1,203 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* schema.h: how a database gets its tables, and what is never made. */
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+
+static int exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static apr_status_t open_store(const char *params, apikey_store_t **store)
+{
+    *store = NULL;
+    fx.error = NULL;
+    return apikey_store_open(store, "sqlite3", params, fx.pool, &fx.error);
+}
+
+/* A mistyped path must be told, not made. */
+static void test_missing_file(void)
+{
+    const char *const params[] = {
+        fx.path,
+        apr_pstrcat(fx.pool, "file:", fx.path, NULL),
+        apr_pstrcat(fx.pool, "file:", fx.path, "?mode=rwc", NULL),
+        apr_pstrcat(fx.pool, "file://", fx.path, NULL),
+        apr_pstrcat(fx.pool, "file://localhost", fx.path, "?mode=rw", NULL)
+    };
+    apikey_store_t *store;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(params) / sizeof(*params); i++) {
+        is_int(open_store(params[i], &store), APIKEY_ESCHEMA,
+               "no file: %s", params[i]);
+        ok(says(fx.path) && says("htapikey init"), "it says: %s", said());
+        ok(!exists(fx.path), "and makes none");
+    }
+}
+
+static void test_drivers(void)
+{
+    static const char *const drivers[] = {
+        "", "SQLITE3", "sqlite2", "pgsql", "mysql", "odbc", "../sqlite3"
+    };
+    apikey_store_t *store;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
+        fx.error = NULL;
+        is_int(apikey_store_open(&store, drivers[i], fx.path, fx.pool,
+                                 &fx.error), APIKEY_EDATABASE,
+               "no dialect: %s", drivers[i]);
+        ok(says("sqlite3") && says(drivers[i]), "it says: %s", said());
+    }
+}
+
+static void test_init(void)
+{
+    apikey_identity_t identity, again;
+    struct stat info;
+    const apikey_schema_part_t *part;
+    const char *params = apr_pstrcat(fx.pool, "file:", fx.path, "?mode=rw",
+                                     NULL);
+    int from, to, last = 0;
+
+    for (part = apikey_schema_parts; part->driver; part++) {
+        last = strcmp(part->driver, "sqlite3") == 0 ? part->number : last;
+    }
+    is_int(last, APIKEY_SCHEMA_VERSION, "the last file is the version");
+    is_int(apikey_schema_open(&fx.store, "sqlite3", params, fx.pool,
+                              &fx.error), APR_SUCCESS,
+           "init makes the file, with mode=rw, too");
+    ok(stat(fx.path, &info) == 0 && !(info.st_mode & 07),
+       "which is not for everyone");
+    is_int(apikey_schema_check(fx.store, fx.pool, &fx.error),
+           APIKEY_ESCHEMA, "and which has no tables");
+    is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
+                              &fx.error), APR_SUCCESS, "init");
+    is_int(from, 0, "from nothing");
+    is_int(to, APIKEY_SCHEMA_VERSION, "to our version");
+    is_int(apikey_schema_check(fx.store, fx.pool, &fx.error), APR_SUCCESS,
+           "the tables are there");
+    is_int(apikey_schema_identity(fx.store, &identity, fx.pool, &fx.error),
+           APR_SUCCESS, "the database knows who it is");
+    is_int(strlen(identity.uuid), 36, "by a UUID: %s", identity.uuid);
+    is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
+                              &fx.error), APR_SUCCESS, "init again");
+    is_int(from, to, "changes nothing");
+    need(apikey_schema_identity(fx.store, &again, fx.pool, &fx.error)
+         == APR_SUCCESS, "identity");
+    is_str(again.uuid, identity.uuid, "the same UUID");
+    is_int(again.epoch, identity.epoch, "the same epoch");
+}
+
+/* A step that fails leaves the version before it, whole. */
+static void test_upgrade(void)
+{
+    apikey_identity_t before, after;
+    int from, to;
+
+    need(apr_dbd_get_driver(fx.pool, "sqlite3", &fx.driver) == APR_SUCCESS
+         && apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
+            == APR_SUCCESS, "the second connection");
+    is_str(raw_text("PRAGMA journal_mode"), "wal", "readers never wait");
+    need(apikey_schema_identity(fx.store, &before, fx.pool, &fx.error)
+         == APR_SUCCESS
+         && raw("UPDATE apikey_identity SET schema_version = 1") == 0
+         && raw("DROP TRIGGER apikey_before_insert") == 0, "version 1");
+    is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
+                              &fx.error), APIKEY_EDATABASE,
+           "a step that cannot be done");
+    is_str(raw_text("SELECT COUNT(*) FROM sqlite_master WHERE name = "
+                    "'apikey_before_insert'"), "0", "is undone");
+    is_str(raw_text("SELECT schema_version FROM apikey_identity"), "1",
+           "and does not count");
+    need(raw("DROP TRIGGER apikey_after_insert") == 0
+         && raw("DROP TRIGGER apikey_before_update") == 0
+         && raw("DROP TRIGGER apikey_after_update") == 0
+         && raw("DROP TRIGGER apikey_after_delete") == 0
+         && raw("DROP TRIGGER apikey_tenant_after_insert") == 0
+         && raw("DROP TRIGGER apikey_tenant_after_update") == 0
+         && raw("DROP TRIGGER apikey_tenant_after_delete") == 0
+         && raw("DROP TRIGGER apikey_audit_before_insert") == 0
+         && raw("DROP TRIGGER apikey_audit_before_update") == 0
+         && raw("DROP TRIGGER apikey_audit_before_delete") == 0,
+         "what was in its way");
+    is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
+                              &fx.error), APR_SUCCESS, "then it can");
+    is_int(from, 1, "from 1");
+    is_int(to, APIKEY_SCHEMA_VERSION, "to ours");
+    need(apikey_schema_identity(fx.store, &after, fx.pool, &fx.error)
+         == APR_SUCCESS, "identity");
+    is_str(after.uuid, before.uuid, "it is the same database");
+    ok(after.epoch > before.epoch, "of another epoch");
+    need(raw("UPDATE apikey_identity SET schema_version = 99") == 0,
+         "the future");
+    is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
+                              &fx.error), APIKEY_ESCHEMA,
+           "what is newer is left alone");
+    apr_dbd_close(fx.driver, fx.other);
+}
+
+/* Four processes make the tables of one database at once. */
+static void test_together(void)
+{
+    int i, status, from, to, failed = 0;
+    apikey_store_t *store;
+
+    unlink(fx.path);
+    unlink(apr_pstrcat(fx.pool, fx.path, "-wal", NULL));
+    unlink(apr_pstrcat(fx.pool, fx.path, "-shm", NULL));
+    for (i = 0; i < 4; i++) {
+        if (fork() == 0) {
+            _exit(apikey_schema_open(&store, "sqlite3", fx.path, fx.pool,
+                                     &fx.error) != APR_SUCCESS
+                  || apikey_schema_init(store, "me", &from, &to, fx.pool,
+                                        &fx.error) != APR_SUCCESS);
+        }
+    }
+    while (wait(&status) > 0) {
+        failed |= status;
+    }
+    is_int(failed, 0, "four at once all succeed");
+    need(apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
+         == APR_SUCCESS, "the second connection");
+    is_str(raw_text("SELECT COUNT(*) || ' ' || MAX(schema_version) FROM "
+                    "apikey_identity"),
+           apr_psprintf(fx.pool, "1 %d", APIKEY_SCHEMA_VERSION),
+           "and each step is taken once");
+    apr_dbd_close(fx.driver, fx.other);
+}
+
+static void test_no_database(void)
+{
+    apikey_store_t *store;
+    apikey_record_t *record;
+    FILE *file = fopen(fx.path, "w");
+
+    need(file && fputs("This is no database, and never was one; "
+                       "it is only long enough to look at.", file) >= 0
+         && fclose(file) == 0, "a file");
+    need(open_store(fx.path, &store) == APR_SUCCESS || store == NULL, "open");
+    is_int(store ? apikey_store_lookup(store, DIGEST_A, &record, fx.pool,
+                                       &fx.error) : APIKEY_EDATABASE,
+           APIKEY_EDATABASE, "a file that is no database is no schema matter");
+    ok(says("not a database"), "it says: %s", said());
+}
+
+int main(void)
+{
+    fixture_folder();
+    test_missing_file();
+    test_drivers();
+    test_init();
+    test_upgrade();
+    test_together();
+    test_no_database();
+    fixture_remove();
+    return done();
+}
