@@ -8,16 +8,6 @@
 #include "export.h"
 #include "scrub.h"
 
-int apikey_authorized(request_rec *r)
-{
-    apikey_request_t *state = apikey_request_get(r);
-
-    if (state) {
-        state->authorized = r;
-    }
-    return DECLINED;
-}
-
 char *apikey_export_user(request_rec *r, const apikey_record_t *record)
 {
     return (char *)(apikey_dir_conf(r)->user == APIKEY_USER_ID
@@ -50,6 +40,22 @@ static void export_env(request_rec *r, const apikey_record_t *record)
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT,
                                     record->expires));
     }
+}
+
+/* RequestHeader, RewriteCond and the like read the variables in fixups. */
+int apikey_authorized(request_rec *r)
+{
+    apikey_request_t *state = apikey_request_get(r);
+    const apikey_decision_t *decision = apikey_decision(r);
+
+    if (state) {
+        state->authorized = r;
+    }
+    if (decision && decision->reason == APIKEY_GRANTED) {
+        apikey_export_result(r, APIKEY_GRANTED, decision->record);
+        export_env(r, decision->record);
+    }
+    return DECLINED;
 }
 
 /* mod_proxy_* and suEXEC carry request headers only. */

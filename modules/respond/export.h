@@ -9,7 +9,10 @@
 
 #include "../request/request.h"
 
-/** fixups, before all others: authorization is behind us. */
+/**
+ * fixups, before all others: authorization is behind us, and other modules'
+ * fixups may read the variables. What they do to them does not last.
+ */
 int apikey_authorized(request_rec *r);
 
 /**

@@ -79,6 +79,9 @@ answers('DELETE', '/method/env.cgi', reader => 'forbidden',
         writer => 'forbidden', none => 'forbidden');
 answers('OPTIONS', '/method/index.html', %all, reader => 200);
 answers('HEAD', '/method/index.html', reader => 200, writer => 200);
+answers('GET', '/onlypost/index.html', none => 200, reader => 200,
+        disabled => 'disabled');
+answers('POST', '/onlypost/env.cgi', %all, reader => 'scope', writer => 200);
 answers('PUT', '/limited/env.cgi', %all, reader => 200);
 
 # ---- Satisfy, Order, AuthMerging ----

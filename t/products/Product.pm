@@ -173,17 +173,15 @@ sub shown {
     return JSON::PP::decode_json(admin('--json', 'show', $key->{id}));
 }
 
-# All that the database holds, as SQL; or a query's answer.
+# All that the database holds, as SQL; or what a statement answers.
 sub database {
     my ($sql) = @_;
     my $file = run_info()->{stage} . "/state/$name.db";
-    open my $in, '-|', 'sqlite3', '-readonly', $file, $sql // '.dump'
-        or die "sqlite3: $!\n";
-    local $/;
-    my $text = <$in> // '';
+    open my $in, '-|', qw(sqlite3 -cmd), '.timeout 5000', $file,
+        $sql // '.dump' or die "sqlite3: $!\n";
+    my $text = join '', <$in>;
     close $in or die "sqlite3 $file failed.\n";
-    chomp $text;
-    return $text;
+    return $text =~ s/\n\z//r;
 }
 
 # Fills the catalogue by the very commands in the example's comment.

@@ -145,14 +145,14 @@ page 'Keys can be revoked instantly if compromised' => sub {
 # ---- Key Features ----
 
 page 'Long-lived: Works for 90 days without manual updates' => sub {
-    my $key = new_key();
     my $now = time;
-    is(epoch(shown($key)->{expires}) > $now + 89 * $day, 1,
-       'it ends in 90 days');
+    my $key = new_key();
+    cmp_ok(epoch(shown($key)->{expires}), '>=', $now + 90 * $day,
+           'it ends in 90 days');
     granted(ask($key, 'GET', $contacts), 'acme') for 1 .. 3;
     # 90 days later, as far as its row tells.
-    Product::alter("UPDATE apikey SET created = created - 90 * $day, "
-                   . "expires = expires - 90 * $day WHERE id = '$key->{id}'");
+    database("UPDATE apikey SET created = created - 90 * $day, "
+             . "expires = expires - 90 * $day WHERE id = '$key->{id}'");
     answered(ask($key, 'GET', $contacts), 401, 'the key after them');
 };
 
@@ -235,12 +235,10 @@ page 'View keys: See all your keys with creation date, last used, and '
                 @{ JSON::PP::decode_json(admin('--json', 'list')) };
     is(epoch($row->{expires}) - epoch($row->{created}), 90 * $day,
        'list has both dates');
-    my @dates = admin('list') =~ /^\Q$acme->{id}\E .*?(20\d\d-\S+).*?(20\d\d-\S+)/m;
-    is_deeply(\@dates, [ map { s/:\d\dZ?$//r } @dates ] )
-        if 0;
-    is(@dates, 2, 'so has the table');
-    like($dates[0], qr/^\Q@{[ substr $row->{created}, 0, 10 ]}\E/, 'created');
-    like($dates[1], qr/^\Q@{[ substr $row->{expires}, 0, 10 ]}\E/, 'expires');
+    my ($line) = admin('list') =~ /^(\Q$acme->{id}\E .*)/m;
+    my @dates = $line =~ /\b(2\d\d\d-\d\d-\d\d)T/g;
+    is_deeply(\@dates, [ map { substr $row->{$_}, 0, 10 }
+                         qw(created expires) ], 'so has the table');
 };
 
 page 'Revoke keys: Instantly revoke any key that\'s no longer needed' => sub {

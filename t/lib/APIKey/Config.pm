@@ -14,7 +14,7 @@ use Apache::TestConfig ();
 
 our @ISA = ('Apache::TestConfig');
 
-# Beside these: the MPM, mod_cgi or mod_cgid, and the module under test.
+# Beside these: the MPM, and mod_cgi or mod_cgid.
 my @MODULES = qw(
     dbd authn_core authz_core authz_host authz_user authz_owner auth_basic
     authn_file authn_dbd access_compat alias dir mime rewrite env setenvif headers include
@@ -61,8 +61,6 @@ sub load_list {
         next if $name eq 'http2' && $mpm eq 'prefork';
         print $out qq(LoadModule ${name}_module "$folder/mod_$name.so"\n);
     }
-    print $out qq(LoadModule apikey_module ),
-               qq("$suite->{build}/.libs/mod_apikey.so"\n);
     close $out or die "$file: $!\n";
 }
 

@@ -131,7 +131,7 @@ sub setters {
     my %writes;
     while ($text =~ /^[^\n;{}#]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}/msg) {
         my ($name, $body) = ($1, $2);
-        $writes{$name} = { map { $_ => 1 } $body =~ /\w+->(\w+)/g };
+        $writes{$name} = { map { $_ => 1 } $body =~ /->(\w+)/g };
     }
     return \%writes;
 }
@@ -141,8 +141,10 @@ sub messages {
     my ($sources, $manual) = @_;
     my (%used, %told, @wrong);
     for my $file (sort keys %$sources) {
+        my $code = $sources->{$file} =~ s{/\*.*?\*/}{}gsr;
+        my @strings = $code =~ /"((?:[^"\\\n]|\\.)*)"/g;
         push @{ $used{$_} }, $file
-            for $sources->{$file} =~ /"[^"\n]*\b(APIKEY\d{4})\b/g;
+            for map { /\b(APIKEY\d{4})\b/g } @strings;
     }
     $told{$_}++ for $manual =~ /^#+ .*?\b(APIKEY\d{4})\b/mg;
     for my $number (sort keys %used) {
@@ -216,6 +218,7 @@ sub foreign {
     my $number = 0;
     for my $line (split /\n/, $text) {
         $number++;
+        $line =~ s{/\w+(/[\w.-]+X{6}\b)}{$1}g;    # mkdtemp's template
         push @wrong, "$file:$number: a path of a machine: $line"
             if grep { $line =~ $_ } @MACHINE;
         push @wrong, "$file:$number: a registry's host: $line"

@@ -1,42 +1,60 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Instrument;
 
-# httpd under AddressSanitizer, ThreadSanitizer or valgrind, or counting lines
-# for gcov.  Reports go to files, one a process: httpd closes or redirects its
-# standard error.  t/after/reports.t reads them.
+# The programs under AddressSanitizer, ThreadSanitizer or valgrind, or counting
+# lines for gcov.  httpd's reports go to files, one a process, because httpd
+# redirects its standard error; t/after/reports.t reads them.
 
 use strict;
 use warnings;
 
-use File::Copy qw(copy);
-use File::Find qw(find);
-
 my %LIBRARY = (address => 'libasan.so', thread => 'libtsan.so');
 
-sub sanitizer { return $LIBRARY{ $ENV{APIKEY_TEST_SANITIZER} // 'no' } }
+sub sanitizer { return $ENV{APIKEY_TEST_SANITIZER} // 'no' }
+
+# Whether a run has an instrument at all.
+sub any {
+    return $ENV{APIKEY_TEST_VALGRIND} || $ENV{APIKEY_TEST_COVERAGE}
+        || sanitizer() ne 'no';
+}
 
 # What stands before httpd on the command line.
 sub command {
-    my ($vars) = @_;
+    my ($logs) = @_;
     # With an address space laid out at random, older libtsans end with
     # "unexpected memory mapping".  Some containers forbid to ask for it.
-    return qw(setarch -R) if ($ENV{APIKEY_TEST_SANITIZER} // '') eq 'thread'
+    return qw(setarch -R) if sanitizer() eq 'thread'
         && system('setarch -R true 2>/dev/null') == 0;
     return () unless $ENV{APIKEY_TEST_VALGRIND};
     return (qw(valgrind --keep-debuginfo=yes --error-limit=no
                --leak-check=no --num-callers=30),
-            "--log-file=$vars->{t_logs}/valgrind.%p");
+            "--log-file=$logs/valgrind.%p");
 }
 
-# Called in httpd's process alone: a preloaded sanitizer would weigh on perl.
+# The same for a program of ours, which carries its sanitizer with it.
+sub wrapper {
+    return () unless $ENV{APIKEY_TEST_VALGRIND};
+    return qw(valgrind -q --error-exitcode=99 --leak-check=full
+              --errors-for-leak-kinds=definite);
+}
+
+# For the programs of the whole run.
 sub environment {
-    my ($suite, $vars) = @_;
-    my $logs = $vars->{t_logs};
-    if (my $library = sanitizer()) {
+    my ($source) = @_;
+    $ENV{LSAN_OPTIONS} = "suppressions=$source/t/lib/lsan.supp:"
+                       . 'print_suppressions=0';
+    $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
+}
+
+# For httpd, in its own process alone: a preloaded library would weigh on
+# perl, too.
+sub httpd_environment {
+    my ($logs, $state) = @_;
+    if (my $library = $LIBRARY{ sanitizer() }) {
         chomp(my $path = `gcc -print-file-name=$library`);
         die "gcc knows no $library.\n" unless -e $path;
         $ENV{LD_PRELOAD} = $path;
-        # httpd's own leaks are not ours to count, and it uses exit handlers.
+        # httpd's own leaks are not ours to count.
         $ENV{ASAN_OPTIONS} = "log_path=$logs/asan:detect_leaks=0";
         $ENV{UBSAN_OPTIONS} = "log_path=$logs/ubsan:print_stacktrace=1";
         $ENV{TSAN_OPTIONS} = "log_path=$logs/tsan:exitcode=0";
@@ -44,18 +62,26 @@ sub environment {
     if ($ENV{APIKEY_TEST_COVERAGE}) {
         # Children run as httpd's user and cannot write beside the objects.
         umask 0;
-        $ENV{GCOV_PREFIX} = "$vars->{t_state}/gcov";
+        $ENV{GCOV_PREFIX} = "$state/gcov";
     }
 }
 
-# Brings the counts of httpd's children to where gcov looks for them.  Those
-# of the programs lie there already; gcov-tool would merge, so httpd's go to
-# a folder of their own and build/coverage reads both.
+# That httpd runs under its instrument, not merely beside it.
+sub verify {
+    my ($pid) = @_;
+    my $name = $LIBRARY{ sanitizer() }
+        // ($ENV{APIKEY_TEST_VALGRIND} ? 'valgrind' : return);
+    $name =~ s/\.so$//;
+    open my $maps, '<', "/proc/$pid/maps" or die "/proc/$pid/maps: $!\n";
+    grep { /\Q$name\E/ } <$maps> or die "httpd runs without $name.\n";
+}
+
+# Keeps the counts of httpd's children in a tree of their own; those of the
+# programs lie beside the objects already, and build/coverage reads both.
 sub collect {
-    my ($suite, $vars) = @_;
+    my ($build, $state) = @_;
     return unless $ENV{APIKEY_TEST_COVERAGE};
-    my $from = "$vars->{t_state}/gcov$suite->{build}";
-    my $to = "$suite->{build}/httpd.gcda";
+    my ($from, $to) = ("$state/gcov$build", "$build/httpd.gcda");
     system('rm', '-rf', $to) == 0 or die "rm failed.\n";
     system('cp', '-R', $from, $to) == 0 or die "No counts in $from.\n";
 }

@@ -116,6 +116,8 @@ sub note_run {
     my %note = (
         mpm   => $self->{suite}{mpm},
         user  => $self->{user},
+        httpd => $self->{vars}{httpd},
+        module => "$self->{suite}{build}/.libs/mod_apikey.so",
         stage => "$self->{stage}/t",
         ports => { default => 0 + $self->{vars}{port},
                    app => 0 + $self->{vars}{app_port},
@@ -196,7 +198,8 @@ sub start_app {
 sub start_httpd {
     my ($self, $config) = @_;
     my $vars = $self->{vars};
-    my @command = (APIKey::Instrument::command($vars), $vars->{httpd},
+    my @command = (APIKey::Instrument::command($vars->{t_logs}),
+        $vars->{httpd},
         '-d', $vars->{serverroot}, '-f', $vars->{t_conf_file},
         '-D', 'FOREGROUND');
     $self->{httpd} = fork // die "fork: $!\n";
@@ -205,17 +208,19 @@ sub start_httpd {
         # A session of its own: a resized terminal sends SIGWINCH, which is
         # httpd's graceful stop.
         POSIX::setsid();
-        APIKey::Instrument::environment($self->{suite}, $vars);
+        APIKey::Instrument::httpd_environment(@{$vars}{qw(t_logs t_state)});
         open STDERR, '>>', "$vars->{t_logs}/start_log";
         open STDOUT, '>&', \*STDERR;
         exec @command or POSIX::_exit(127);
     }
-    return print "httpd ($self->{suite}{mpm}) as $self->{user} on 127.0.0.1:",
-        "$vars->{port}-, from $self->{stage}\n"
-        if $self->wait_for($vars->{port}, $self->{httpd}, 60);
-    my $why = join '', map { slurp("$vars->{t_logs}/$_") }
-                       qw(start_log error_log);
-    die "httpd did not start:\n", substr($why, -4000), "\n";
+    if (!$self->wait_for($vars->{port}, $self->{httpd}, 60)) {
+        my @why = grep { !/:(?:debug|trace\d)\] / } map { lines($_) }
+                  map { "$vars->{t_logs}/$_" } qw(start_log error_log);
+        die "httpd did not start:\n", @why;
+    }
+    APIKey::Instrument::verify($self->{httpd});
+    print "httpd ($self->{suite}{mpm}) as $self->{user} on 127.0.0.1:",
+        "$vars->{port}-, from $self->{stage}\n";
 }
 
 # Until somebody answers on a port of ours; false if the process has ended.
@@ -237,7 +242,8 @@ sub stop {
     die "httpd ended with wait status $status; see t/logs/error_log.\n"
         if $status && !$ENV{APIKEY_TEST_VALGRIND};
     end_process(delete $self->{app}, 10);
-    APIKey::Instrument::collect($self->{suite}, $self->{vars});
+    APIKey::Instrument::collect($self->{suite}{build},
+        $self->{vars}{t_state});
 }
 
 # Brings the logs back and takes the stage away.
@@ -255,11 +261,10 @@ sub release {
     remove_tree($stage);
 }
 
-sub slurp {
+sub lines {
     my ($file) = @_;
-    open my $in, '<', $file or return '';
-    local $/;
-    return scalar <$in>;
+    open my $in, '<', $file or return ();
+    return <$in>;
 }
 
 1;

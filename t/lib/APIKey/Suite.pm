@@ -12,9 +12,11 @@ use Cwd qw(abs_path);
 use File::Path qw(make_path);
 use List::Util qw(sum0);
 use TAP::Formatter::Console;
+use TAP::Formatter::File;
 use TAP::Harness;
 use TAP::Parser::Aggregator;
 
+use APIKey::Instrument;
 use APIKey::Process qw(kill_descendants);
 use APIKey::Server;
 
@@ -29,7 +31,9 @@ sub new {
     my $self = bless {%option}, $class;
     $self->{build} = abs_path($self->{build})
         or die "t/TEST: there is no folder $option{build}; run make first.\n";
-    $self->{formatter} = TAP::Formatter::Console->new(
+    my $formatter = -t STDOUT ? 'TAP::Formatter::Console'
+                              : 'TAP::Formatter::File';
+    $self->{formatter} = $formatter->new(
         { verbosity => $self->{verbose} ? 1 : 0 });
     $self->{aggregator} = TAP::Parser::Aggregator->new;
     $self->{commands} = {};
@@ -86,6 +90,7 @@ sub set_environment {
     $ENV{APIKEY_TEST_PART} = 1 if @{ $self->{wanted} };
     $ENV{LC_ALL} = 'C';
     umask 022;
+    APIKey::Instrument::environment($source);
 }
 
 sub run_quiet {
@@ -94,17 +99,19 @@ sub run_quiet {
     my @files;
     for my $file ($self->wanted_files(glob "$source/t/unit/*.c")) {
         my ($name) = $file =~ m{/([^/]+)\.c$};
-        $self->{commands}{$file} = [ $self->wrapper, "$build/t/unit/$name" ];
+        $self->{commands}{$file} = [
+            APIKey::Instrument::wrapper(), "$build/t/unit/$name" ];
         push @files, $file;
     }
     for my $file ($self->wanted_files(glob "$source/t/fuzz/fuzz_*.c")) {
         my ($name) = $file =~ m{/fuzz_([^/]+)\.c$};
-        $self->{commands}{$file} = [ $self->wrapper,
+        $self->{commands}{$file} = [
+            APIKey::Instrument::wrapper(),
             "$build/t/fuzz/replay_$name", "$source/t/fuzz/corpus/$name" ];
         push @files, $file;
     }
     push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" }
-        instrumented() ? () : @ONCE, @QUIET);
+        APIKey::Instrument::any() ? () : @ONCE, @QUIET);
     $self->test(2, @files);
 }
 
@@ -115,18 +122,6 @@ sub run_server {
     $self->test(1, @areas);
     $server->stop;
     $self->test(1, glob "$self->{source}/t/after/*.t");
-}
-
-sub instrumented {
-    return $ENV{APIKEY_TEST_VALGRIND} || $ENV{APIKEY_TEST_COVERAGE}
-        || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no';
-}
-
-# valgrind for the C tests; those under a sanitizer carry their own.
-sub wrapper {
-    return () unless $ENV{APIKEY_TEST_VALGRIND};
-    return qw(valgrind -q --error-exitcode=99 --leak-check=full
-              --errors-for-leak-kinds=definite);
 }
 
 sub areas {

@@ -11,12 +11,14 @@ use Exporter ();
 use JSON::PP ();
 use Test::More ();
 
+use APIKey::Check;
 use APIKey::HTTP;
 use APIKey::Keys;
 use APIKey::Logs;
 
 our @EXPORT = (qw(port run_info),
-    @APIKey::HTTP::EXPORT, @APIKey::Keys::EXPORT, @APIKey::Logs::EXPORT);
+    @APIKey::Check::EXPORT, @APIKey::HTTP::EXPORT,
+    @APIKey::Keys::EXPORT, @APIKey::Logs::EXPORT);
 
 # A test that hangs ends; the longest that is meant takes a minute or two.
 my $LIMIT = 300;

@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What happens to the database takes effect at the next request: htapikey's
+# changes, those by hand, tables that go and come, a file that goes and comes.
+
+use APIKey::Test;
+use APIKey::Auth;
+use File::Copy qw(move);
+
+my $host = 'auth_live';
+
+# All of it over one connection: nothing hangs on opening a new one.
+my %connection;
+sub reason {
+    my ($at, $made) = @_;
+    $connection{$at} ||= connection($at);
+    my $r = $connection{$at}->send("GET /index.html HTTP/1.1\r\nHost: a\r\n"
+                                   . "X-API-Key: $made->{key}\r\n\r\n")
+            ->response;
+    delete $connection{$at} if grep { lc eq 'close' }
+                               header_of($r, 'Connection');
+    return 'granted' if $r->{status} == 200;
+    my $problem = refusal($r)->{problem};
+    return ref $problem ? $problem->{code} : "status $r->{status}";
+}
+
+my @made;
+sub fresh {
+    my ($at, %option) = @_;
+    push @made, create_key($at, scope => 'a:b', %option);
+    return $made[-1];
+}
+
+# ---- htapikey ----
+my $key = fresh($host, tenant => 'acme');
+my $other = fresh($host, tenant => 'globex');
+is(reason($host, $key), 'granted', 'a key just made is granted');
+my @steps = (
+    [ [ 'disable', $key->{id} ], 'disabled' ],
+    [ [ 'enable', $key->{id} ], 'granted' ],
+    [ [qw(tenant suspend acme)], 'suspended' ],
+    [ [ 'disable', $key->{id} ], 'disabled' ],
+    [ [ 'enable', $key->{id} ], 'suspended' ],
+    [ [qw(tenant resume acme)], 'granted' ],
+    [ [ 'set', $key->{id}, '--scope', 'c:d' ], 'scope' ],
+    [ [ 'set', $key->{id}, '--scope', 'a:*' ], 'granted' ],
+    [ [ 'revoke', $key->{id} ], 'revoked' ],
+);
+for my $step (@steps) {
+    my ($command, $want) = @$step;
+    tell($host, @$command);
+    is(reason($host, $key), $want, "htapikey $command->[0]: $want");
+    is(reason($host, $other), 'granted', "another tenant's key stays granted");
+}
+isnt(htapikey($host, 'enable', $key->{id})->{exit}, 0,
+     'a revoked key cannot be enabled');
+is(reason($host, $key), 'revoked', 'it stays revoked');
+
+# Many times: made, granted, revoked, refused.
+my %wrong;
+for my $round (1 .. 25) {
+    my $one = fresh($host, tenant => 'acme');
+    $wrong{create}++ if reason($host, $one) ne 'granted';
+    tell($host, 'revoke', $one->{id});
+    $wrong{revoke}++ if reason($host, $one) ne 'revoked';
+}
+is_deeply(\%wrong, {}, 'created and revoked, 25 times');
+
+# rotate: both, or at once only the new one.
+my $old = fresh($host, tenant => 'acme');
+chomp(my $new = tell($host, 'rotate', $old->{id}, '--overlap', '1h', '-q'));
+remember_key($new);
+is(reason($host, { key => $new }), 'granted', "rotate: the new key's turn");
+is(reason($host, $old), 'granted', 'within the overlap, the old one holds');
+sql($host, "UPDATE apikey SET expires = 1 WHERE id = '$old->{id}'");
+is(reason($host, $old), 'expired', 'behind it, no more');
+is(reason($host, { key => $new }), 'granted', 'the new one stays');
+
+# ---- By hand ----
+my $digest = key_digest(secrets(), $other->{key});
+for my $step ([ "UPDATE apikey SET disabled = 1", 'disabled' ],
+              [ "UPDATE apikey SET disabled = 0, scopes = ''", 'scope' ],
+              [ "UPDATE apikey SET scopes = 'x a:b'", 'granted' ],
+              [ "UPDATE apikey SET keyspace = 'elsewhere'", 'invalid' ],
+              [ "UPDATE apikey SET keyspace = 'default'", 'granted' ],
+              [ "UPDATE apikey SET expires = 1", 'expired' ],
+              [ "UPDATE apikey SET expires = 0", 'granted' ],
+              [ "DELETE FROM apikey", 'invalid' ]) {
+    my ($change, $want) = @$step;
+    sql($host, "$change WHERE digest = '$digest'");
+    is(reason($host, $other), $want, "by hand: $change: $want");
+}
+sql($host, row_of($digest, id => $other->{id}, tenant => 'globex',
+                  scopes => 'a:b'));
+is(reason($host, $other), 'granted', 'a row put back opens again');
+sql($host, row_of($digest, id => $other->{id}, tenant => 'globex',
+                  scopes => 'a:b', revoked => 1)
+           =~ s/^INSERT/INSERT OR REPLACE/r);
+is(reason($host, $other), 'revoked', 'INSERT OR REPLACE');
+my $lone = fresh($host, tenant => 'lone');
+sql($host, "DELETE FROM apikey_tenant WHERE tenant = 'lone'");
+like(reason($host, $lone), qr/^(?:granted|invalid)$/,
+     'a key whose tenant has no row is no fault of the server');
+
+# What a header could not carry is never granted; others are not harmed.
+my $victim = fresh($host, tenant => 'victim', name => 'victim');
+my %row = (tenant => 'victim', name => 'victim', env => 'live',
+           scopes => 'a:b', keyspace => 'default', id => $victim->{id});
+my $intact = fresh($host, tenant => 'intact');
+for my $case (
+    (map { [ $_, "'a' || char(10) || 'X-Evil: 1'" ] } qw(tenant name env)),
+    [ 'tenant', "'a' || char(13) || char(10) || 'b'" ],
+    [ 'tenant', "char(1)" ], [ 'tenant', "'a' || char(127)" ],
+    [ 'tenant', "'a' || char(133)" ], [ 'tenant', "CAST(x'61ff' AS TEXT)" ],
+    [ 'tenant', "''" ], [ 'tenant', "' acme'" ],
+    [ 'scopes', "'a:b' || char(9) || 'c'" ],
+    [ 'scopes', "'a:b' || char(10) || 'c'" ],
+    [ 'scopes', "'a:b \"'" ],
+    [ 'id', "'x' || char(13) || char(10) || 'Set-Cookie: a'" ],
+    [ 'name', "CAST(x'61c328' AS TEXT)" ],
+) {
+    my ($column, $value) = @$case;
+    my $mark = mark_logs();
+    my $digest = key_digest(secrets(), $victim->{key});
+    sql($host, "UPDATE apikey SET $column = $value WHERE digest = '$digest'");
+    is(reason($host, $victim), 'unavailable', "$column = $value: fails closed");
+    like(logs_since($mark, 'error'),
+         qr/APIKEY0102: .* its $column (?:has|is|begins)/,
+         "the log names the column $column");
+    is(reason($host, $intact), 'granted', 'another key is not harmed');
+    sql($host, "UPDATE apikey SET $column = '$row{$column}'
+                WHERE digest = '$digest'");
+    is(reason($host, $victim), 'granted', 'corrected, it works again');
+}
+
+# ---- Tables that are not there (yet) ----
+my $bare = 'auth_live_tables';
+my $gone = fresh($bare, tenant => 'gone');
+is(reason($bare, $gone), 'granted', 'before: a table and a key');
+sql($bare, map { "DROP TABLE $_" } sql($bare,
+    "SELECT name FROM sqlite_master WHERE name LIKE 'apikey%'
+     AND type = 'table'"));
+for my $round (1, 2) {
+    my $mark = mark_logs();
+    is(reason($bare, $gone), 'unavailable', 'no tables: 503');
+    like(logs_since($mark, 'error'), qr/APIKEY0105: .*htapikey init/,
+         'the log names htapikey init');
+}
+is(reason($host, $intact), 'granted', 'another virtual host is not harmed');
+tell($bare, 'init');
+is(reason($bare, $gone), 'invalid', 'init: the key of before is unknown');
+is(reason($bare, fresh($bare, tenant => 'new')), 'granted',
+   'a new one works, without a restart');
+
+# ---- The file away ----
+my $file = 'auth_live_file';
+my $db = run_info()->{stage} . "/state/$file.db";
+$key = fresh($file, tenant => 'acme');
+is(reason($file, $key), 'granted', 'before: the file is there');
+sql($file, 'PRAGMA wal_checkpoint(TRUNCATE)');
+for my $round (1, 2) {
+    move($db, "$db.away") or die $!;
+    is(reason($file, $key), 'unavailable',
+       'moved away: 503, whatever is still open');
+    move("$db.away", $db) or die $!;
+    is(reason($file, $key), 'granted', 'moved back: granted');
+}
+# Another database in its place, as from a restored backup.
+for my $part (grep { -e } map { "$db$_" } '', '-wal', '-shm') {
+    move($part, "$part.away") or die $!;
+}
+tell($file, 'init');
+chown((getpwnam run_info()->{user})[2, 3], $db) unless $>;
+is(reason($file, $key), 'invalid', 'another database: its keys count');
+is(reason($file, fresh($file, tenant => 'b')), 'granted', 'these do');
+
+key_nowhere_in_logs($_) for $key, $other, $victim, $new;
+
+done_testing;

@@ -1,0 +1,191 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# 20 000 requests by 16 clients over connections that stay, good and bad keys
+# mixed, while htapikey makes and revokes keys: no wrong answer, no lost
+# change, and what begins after `revoke` has returned is refused.
+#
+# APIKEY_TEST_SLOW=N asks for the Nth part: httpd under an instrument is slow.
+
+use APIKey::Test;
+use APIKey::Auth;
+use JSON::PP ();
+use POSIX ();
+use Time::HiRes qw(time);
+
+my $instrumented = $ENV{APIKEY_TEST_VALGRIND}
+    || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no';
+my $slow = $ENV{APIKEY_TEST_SLOW} || ($instrumented ? 20 : 1);
+my ($total, $clients) = (20_000 / $slow, 16);
+my $host = 'auth_load';
+
+# ---- The keys, and what each gets ----
+my ($secret) = secrets();
+my $rivals = create_key($host, tenant => 'rival', scope => 'a:b')->{key};
+my %made = map { $_ => create_key($host, tenant => "t-$_", scope => 'a:*') }
+           map({ "good$_" } 1 .. 6), qw(revoked disabled expired suspended);
+$made{scope} = create_key($host, tenant => 't-scope', scope => 'c:d');
+$made{invalid} = create_key($host, tenant => 't-ks', scope => 'a:b',
+                            keyspace => 'elsewhere');
+tell($host, 'revoke', $made{revoked}{id});
+tell($host, 'disable', $made{disabled}{id});
+tell($host, qw(tenant suspend t-suspended));
+sql($host, "UPDATE apikey SET expires = 1 WHERE id = '$made{expired}{id}'");
+
+my %status = (granted => 200, scope => 403, suspended => 403,
+              ambiguous => 400);
+sub kind {
+    my ($reason, @headers) = @_;
+    return { reason => $reason, status => $status{$reason} // 401,
+             bytes => join "\r\n", 'GET /index.html HTTP/1.1', 'Host: a',
+                                   @headers, '', '' };
+}
+my @kinds = (
+    (map { kind('granted', "X-API-Key: $made{$_}{key}") }
+         map { "good$_" } 1 .. 3),
+    (map { kind('granted', "Authorization: Bearer $made{$_}{key}") }
+         map { "good$_" } 4 .. 6),
+    (map { kind($_, "X-API-Key: $made{$_}{key}") } qw(revoked disabled expired
+         suspended scope invalid)),
+    kind('invalid', 'X-API-Key: ' . unknown_key($secret)),
+    kind('invalid', 'X-API-Key: ' . substr($rivals, 0, -1) . '-'),
+    kind('missing'),
+    kind('ambiguous', "X-API-Key: $rivals",
+         "Authorization: Bearer $made{good1}{key}"),
+);
+
+# ---- A client: so many requests, in an order of its own ----
+sub run_client {
+    my ($number, $requests) = @_;
+    srand $number;
+    my %seen = (right => 0);
+    my $connection;
+    for (1 .. $requests) {
+        my $kind = $kinds[ rand @kinds ];
+        $connection ||= connection($host);
+        my $r = eval { $connection->send($kind->{bytes})->response };
+        if (!$r) {
+            $seen{"no answer: $@"}++;
+            undef $connection;
+            next;
+        }
+        my $body = $kind->{status} == 200 ? 'for everybody'
+                                          : qq("code":"$kind->{reason}");
+        if ($r->{status} == $kind->{status} && $r->{body} =~ /\Q$body\E/) {
+            $seen{right}++;
+        }
+        else {
+            $seen{"$r->{status} where $kind->{reason} was due: $r->{body}"}++;
+        }
+        undef $connection if grep { lc eq 'close' }
+                             header_of($r, 'Connection');
+    }
+    return \%seen;
+}
+
+# Runs a function in a process; what it returned, once joined.
+sub start {
+    my ($function, @arguments) = @_;
+    pipe my $from, my $to or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        close $from;
+        my $result = eval { $function->(@arguments) } // { "died: $@" => 1 };
+        print $to JSON::PP::encode_json($result);
+        close $to;
+        POSIX::_exit(0);
+    }
+    return { pid => $pid, from => $from };
+}
+
+sub join_process {
+    my ($process) = @_;
+    my $text = do { local $/; readline $process->{from} };
+    waitpid $process->{pid}, 0;
+    return eval { JSON::PP::decode_json($text) }
+        // { "ended with status $?" => 1 };
+}
+
+# ---- The other process: made and granted, revoked and refused ----
+my $done = run_info()->{stage} . '/state/load-done';
+unlink $done;
+
+sub churn {
+    my (%seen, @made);
+    my $begin = time;
+    my $connection;
+    until (-e $done && @made >= 20) {
+        my $one = create_key($host, tenant => 'churn', scope => 'a:b');
+        my $bytes = "GET /index.html HTTP/1.1\r\nHost: a\r\n"
+                  . "X-API-Key: $one->{key}\r\n\r\n";
+        my $ask = sub {
+            $connection ||= connection($host);
+            return $connection->send($bytes)->response->{status};
+        };
+        my $status = $ask->();
+        $seen{"$status behind create"}++ if $status != 200;
+        # Every third stays, so that "no lost change" has two sides.
+        my $stays = @made % 3 == 2;
+        push @made, [ $one->{id}, $stays ? 'stays' : 'revoked' ];
+        next if $stays;
+        my $told = htapikey($host, 'revoke', $one->{id});
+        $seen{"revoke failed: $told->{err}"}++ if $told->{exit};
+        for (1 .. 3) {
+            $status = $ask->();
+            $seen{"$status behind revoke"}++ if $status != 401;
+        }
+    }
+    return { made => \@made, wrong => \%seen };
+}
+
+my $begin = time;
+my $churn = start(\&churn);
+my @running = map { start(\&run_client, $_, $total / $clients) } 1 .. $clients;
+my %seen;
+for my $process (@running) {
+    my $one = join_process($process);
+    $seen{$_} += $one->{$_} for keys %$one;
+}
+my $took = time - $begin;
+open my $flag, '>', $done or die "$done: $!\n";
+close $flag;
+my $changes = join_process($churn);
+
+is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer");
+is_deeply($changes->{wrong}, {},
+          'beside them: granted behind create, refused behind revoke');
+my @made = @{ $changes->{made} || [] };
+cmp_ok(scalar @made, '>=', 20, @made . ' keys were made meanwhile');
+note(sprintf '%d requests in %.1f s', $total, $took);
+cmp_ok($took, '<', 90, 'within 90 s') if !$instrumented;
+
+# ---- No lost change ----
+my %in_database = map { split /\|/, $_, 2 } sql($host,
+    "SELECT id, CASE WHEN revoked > 0 THEN 'revoked' ELSE 'stays' END
+     FROM apikey WHERE tenant = 'churn'");
+is_deeply(\%in_database, { map { @$_ } @made }, 'no change was lost');
+my ($audit) = sql($host, "SELECT COUNT(*) FROM apikey_audit
+                          WHERE tenant = 'churn' AND action = 'create'");
+is($audit, scalar @made, 'the audit has each of them');
+
+# ---- A request that begins after `revoke` has returned ----
+my %late;
+for my $round (1 .. ($instrumented ? 10 : 60)) {
+    my $one = create_key($host, tenant => 'late', scope => 'a:b');
+    my @open = map { connection($host) } 1 .. 4;
+    my $bytes = "GET /index.html HTTP/1.1\r\nHost: a\r\n"
+              . "X-API-Key: $one->{key}\r\n\r\n";
+    $late{before}{ $_->send($bytes)->response->{status} }++ for @open;
+    tell($host, 'revoke', $one->{id});
+    # Connections of before and a fresh one, all at once.
+    push @open, connection($host);
+    $_->send($bytes) for @open;
+    $late{after}{ $_->response->{status} }++ for @open;
+}
+is_deeply([ map { join ',', keys %{ $late{$_} } } qw(before after) ],
+          [ 200, 401 ], 'revoke holds for each request behind it')
+    or diag(explain(\%late));
+
+key_nowhere_in_logs($rivals);
+key_nowhere_in_logs($_) for @made{qw(good1 revoked)};
+
+done_testing;

@@ -1,0 +1,142 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# CONF is read as httpd reads it, and what cannot be understood is refused.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my ($db, $ring) = @{$cli}{qw(db ring)};
+
+# Whole files that work: the key made with each begins with the prefix.
+my %good = (
+    'plain' => [ "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n",
+                 'ak' ],
+    'no line end at the end' =>
+        [ "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring", 'ak' ],
+    'CR LF' => [ "DBDriver sqlite3\r\nDBDParams $db\r\nApiKeySecretFile "
+                 . "$ring\r\nApiKeyPrefix crlf\r\n", 'crlf' ],
+    'names without case, tabs and many blanks' =>
+        [ "\t dbdRIVER \t sqlite3 \t\n  DBDPARAMS\t$db\napikeysecretfile "
+          . "$ring\nAPIKEYPREFIX   tabs  \n", 'tabs' ],
+    'quotes' => [ "DBDriver \"sqlite3\"\nDBDParams '$db'\n"
+                  . "ApiKeySecretFile \"$ring\"\nApiKeyPrefix \"q\"\n", 'q' ],
+    'a quote that does not end' =>
+        [ "DBDriver \"sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n",
+          'ak' ],
+    'line continuation' =>
+        [ "DBDriver \\\nsqlite3\nDBD\\\nParams $db\nApiKeySecretFile\\\r\n"
+          . " $ring\nApiKeyPrefix \\\n\\\ncont\n", 'cont' ],
+    'a comment that goes on' =>
+        [ "# a \\\n<comment> \${x}\n  # Include this\nDBDriver sqlite3\n"
+          . "DBDParams $db\nApiKeySecretFile $ring\n", 'ak' ],
+    'what others need is passed over' =>
+        [ "Listen 8080\nLogFormat \"%{X}i \\\"%r\\\" <x>\" y\n"
+          . "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n"
+          . "ApiKeyCacheTTL 60 5\nRequire apikey-scope a # b\n"
+          . "NoSuchDirective \"at all\n", 'ak' ],
+    'the last one holds' =>
+        [ "DBDriver pgsql\nDBDriver sqlite3\nDBDParams /none\nDBDParams $db\n"
+          . "ApiKeySecretFile /none\nApiKeySecretFile $ring\n"
+          . "ApiKeyPrefix one\nApiKeyPrefix two\n", 'two' ],
+    'an empty line, and blanks' =>
+        [ "\n \n\t\nDBDriver sqlite3\n\nDBDParams $db\nApiKeySecretFile "
+          . "$ring\n", 'ak' ],
+);
+for my $name (sort keys %good) {
+    my ($text, $prefix) = @{ $good{$name} };
+    $cli->write(conf => $text);
+    my $done = $cli->run(qw(create --tenant acme --name n -q));
+    is($done->{exit}, 0, "$name: works") or diag $done->{err};
+    like($done->{out}, qr/^${prefix}_\w{49}\n\z/, 'and is understood');
+    is($done->{err}, '', 'without a word');
+}
+
+# A backslash in quotes keeps a quote or a backslash; else it is itself.
+for my $odd ([ q{a'b"c}, q{"%s/a'b\\"c"} ], [ 'a b\\c', q{'%s/a b\\\\c'} ],
+             [ 'a\\nb', q{%s/a\\nb} ], [ 'a\\', q{%s/a\\\\ } ]) {
+    my ($name, $written) = @$odd;
+    $cli->write(conf => "DBDriver sqlite3\nDBDParams "
+        . sprintf($written, $cli->{folder}) . "\n");
+    is($cli->run('init')->{exit}, 0, "DBDParams $written");
+    ok(-s "$cli->{folder}/$name", "is the file $name");
+}
+
+# Lines behind three good ones, so their number is 4 and up.
+my %bad = (
+    '<VirtualHost *:80>' => qr/:4: .*section/,
+    "  <IfModule x>\n</IfModule>" => qr/:4: .*section/,
+    '<' => qr/:4: .*section/,
+    'Include other.conf' => qr/:4: .*includes/,
+    'includeoptional other.conf' => qr/:4: .*includes/,
+    '"Include" other.conf' => qr/:4: .*includes/,
+    'ApiKeyPrefix ${PREFIX}' => qr/:4: \$\{/,
+    'ServerName ${NAME}' => qr/:4: \$\{/,
+    "\n\nApiKeyPrefix \${P}" => qr/:6: \$\{/,
+    "Listen \\\n80\\\n\nApiKeyFormat x" => qr/:7: ApiKeyFormat/,
+    'ApiKeyPrefix' => qr/:4: ApiKeyPrefix wants one argument/,
+    'ApiKeyPrefix a b' => qr/:4: ApiKeyPrefix wants one argument/,
+    'ApiKeyPrefix -a' => qr/:4: ApiKeyPrefix has an argument that/,
+    'ApiKeyPrefix ""' => qr/:4: ApiKeyPrefix has an argument that/,
+    'ApiKeyKeyspace "a b"' => qr/:4: ApiKeyKeyspace has an argument that/,
+    'ApiKeyFormat base63' => qr/:4: ApiKeyFormat wants.*base62/,
+    'ApiKeyFormat base62 hex64 opaque base62' => qr/:4: ApiKeyFormat wants/,
+    'ApiKeyDigest sha256' => qr/:4: ApiKeyDigest wants/,
+    'ApiKeyDigest hmac-sha256 md5' => qr/:4: ApiKeyDigest wants/,
+    'ApiKeySecretFile ring' => qr{:4: ApiKeySecretFile .*'/'.*ServerRoot},
+    'ApiKeySecretFile ""' => qr{:4: ApiKeySecretFile},
+    'ApiKeyLifetime soon' => qr/:4: ApiKeyLifetime wants/,
+    'ApiKeyLifetime 0d' => qr/:4: ApiKeyLifetime wants/,
+    'ApiKeyLifetime 90d 30d' => qr/:4: ApiKeyLifetime wants/,
+    'ApiKeyLifetime 90d max=1d max=2d' => qr/:4: ApiKeyLifetime wants/,
+    'ApiKeyLifetime 90d min=x' => qr/:4: ApiKeyLifetime wants/,
+    'ApiKeyLifetime 90d max=30d' => qr/:4: .*longer than its max/,
+    'ApiKeyLifetime never max=30d' => qr/:4: .*longer than its max/,
+    'ApiKeyLifetime 90d min=100d' => qr/:4: .*shorter than its min/,
+    'ApiKeyLifetime 9d min=3d max=2d' => qr/:4: .*min that is longer/,
+);
+for my $lines (sort keys %bad) {
+    $cli->conf($lines);
+    my $done = $cli->run('list');
+    is($done->{exit}, 2, "refused: $lines");
+    like($done->{err}, qr/^htapikey: \Q$cli->{conf}\E$bad{$lines}/,
+         'with file and line, and why');
+}
+
+# What is missing.
+$cli->write(conf => "DBDParams $db\n");
+like($cli->run('list')->{err}, qr/has no DBDriver/, 'no DBDriver');
+$cli->write(conf => "DBDriver sqlite3\n");
+like($cli->run('list')->{err}, qr/has no DBDParams/, 'no DBDParams');
+$cli->write(conf => "DBDriver sqlite3\nDBDParams $db\n");
+is($cli->run('list')->{exit}, 0, 'a list needs no secrets');
+my $done = $cli->run(qw(create --tenant a --name b));
+is($done->{exit}, 2, 'create does');
+like($done->{err}, qr/no ApiKeySecretFile/, 'and says so');
+$cli->write(conf => "DBDriver sqlite3\nDBDParams keys.db\n");
+like($cli->run('list')->{err}, qr{DBDParams does not begin with '/'},
+     'a relative path is warned of');
+$cli->write(conf => "DBDriver pgsql\nDBDParams dbname=x\n");
+$done = $cli->run('list');
+is($done->{exit}, 3, 'a driver without a dialect');
+like($done->{err}, qr/pgsql.*sqlite3/, 'and which there are');
+$cli->write(conf => "DBDriver sqlite3\0\n");
+is($cli->run('list')->{exit}, 2, 'no text file');
+$cli->write(conf => 'x' x (1024 * 1024 + 1));
+is($cli->run('list')->{exit}, 2, 'a file that is too large');
+is($cli->run('list', { conf => $cli->{folder} })->{exit}, 2, 'a folder');
+
+# Secrets that others could read.
+$cli->conf;
+chmod 0644, $ring;
+$done = $cli->run(qw(create --tenant a --name b));
+is($done->{exit}, 2, 'a secret file for everyone is refused');
+like($done->{err}, qr/\Q$ring\E/, 'and named');
+unlike($done->{err}, qr/\Q$APIKey::CLI::SECRET\E/, 'without its secret');
+
+done_testing;

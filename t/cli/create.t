@@ -1,0 +1,242 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# htapikey create: the key, what is stored of it, and what is refused.
+
+use strict;
+use utf8;
+use warnings;
+
+use Test::More;
+use Digest::SHA qw(hmac_sha256_hex);
+use Encode qw(encode_utf8);
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64);
+use Time::Local qw(timegm);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my $secret = decode_base64($APIKey::CLI::SECRET);
+my @base = qw(create --tenant acme --name n);
+
+sub epoch {
+    my ($time) = @_;
+    return 0 if !defined $time;
+    my @part = $time =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/
+        or die "$time is not RFC 3339\n";
+    return timegm(@part[5, 4, 3, 2], $part[1] - 1, $part[0]);
+}
+
+# The three ways to be told the key.
+my $quiet = $cli->run(@base, '-q');
+like($quiet->{out}, qr/^ak_[0-9A-Za-z]{49}\n\z/, '-q: the key and no more');
+is($quiet->{err}, '', 'nothing on standard error');
+my $human = $cli->run(@base, '--scope', 'a:b', '--scope', 'c:*');
+like($human->{out}, qr/^key +(ak_\w{49})$/m, 'for people: the key');
+my ($shown) = $human->{out} =~ /^key +(\w+)/m;
+like($human->{out}, qr/^\s*curl .*X-API-Key: \Q$shown\E/m, 'how to use it');
+my %field = (tenant => 'acme', name => 'n', scopes => 'a:b c:*');
+like($human->{out}, qr/^$_ +\Q$field{$_}\E$/m, "its $_") for sort keys %field;
+like($human->{out}, qr/^id +\w{12}$/m, 'its id');
+my $made = $cli->create(scope => [qw(a:b c a:b)], env => 'test',
+                        keyspace => 'other', name => 'Prod ☺');
+is(join(' ', @{ $made->{scopes} }), 'a:b c', 'JSON: each scope once');
+is($made->{env}, 'test', 'JSON: its env');
+is($made->{keyspace}, 'other', 'JSON: its keyspace');
+is($made->{state}, 'active', 'JSON: its state');
+is($made->{last_used}, undef, 'JSON: not used yet');
+ok(abs(epoch($made->{created}) - time) < 60, 'JSON: when');
+isnt($made->{key}, $shown, 'another key each time');
+
+# What is stored: the digest of what is signed, never the key.
+my ($row) = $cli->sql("SELECT digest, secret_id, format, prefix, hint FROM "
+                      . "apikey WHERE id = '$made->{id}'");
+is($row, join('|', hmac_sha256_hex(substr($made->{key}, 0, -6), $secret),
+              'k1', 'base62', 'ak', $made->{hint}), 'the row');
+like($made->{hint}, qr/^ak_.*\Q@{[ substr $made->{key}, -4 ]}\E$/,
+     'the hint has the last four characters');
+cmp_ok(length $made->{hint}, '<', 16, 'and not many more');
+my $hex = $cli->run(qw(create --tenant acme --name hex -q --prefix introzy));
+$cli->conf('ApiKeyFormat hex64 base62', 'ApiKeyPrefix introzy');
+$hex = $cli->create;
+like($hex->{key}, qr/^introzy_[0-9a-f]{64}$/, 'hex64, as CONF has it first');
+is($cli->sql("SELECT digest FROM apikey WHERE id = '$hex->{id}'"),
+   hmac_sha256_hex($hex->{key}, $secret), 'its digest signs all of it');
+like($cli->create(format => 'base62')->{key}, qr/^introzy_\w{49}$/,
+     '--format chooses another that CONF has');
+$cli->conf;
+
+# Neither the keys nor the random part of one stand anywhere on disk.
+for my $file (grep { -f } glob "$cli->{folder}/*") {
+    next if $file eq $cli->{ring};
+    open my $in, '<:raw', $file or die "$file: $!\n";
+    my $bytes = do { local $/; readline($in) // '' };
+    for my $key ($shown, $made->{key}, $hex->{key}, $quiet->{out} =~ /(\w+)/) {
+        my ($random) = $key =~ /_(\w{40})/;
+        is(index($bytes, $random), -1, "no key stands in $file");
+    }
+    is(index($bytes, $secret), -1, "nor a secret");
+}
+
+# Lifetimes: --expires and ApiKeyLifetime.
+sub lasts {
+    my ($made) = @_;
+    return epoch($made->{expires}) - epoch($made->{created});
+}
+my $day = 86400;
+is(lasts($cli->create), 90 * $day, 'ninety days by default');
+is(lasts($cli->create(expires => '30d')), 30 * $day, 'thirty days');
+is(lasts($cli->create(expires => '36h')), 36 * 3600, 'hours');
+is($cli->create(expires => 'never')->{expires}, undef, 'never');
+is($cli->create(expires => '2099-12-31')->{expires}, '2099-12-31T00:00:00Z',
+   'a date');
+like($cli->run(@base, '--expires', 'never')->{out}, qr/^expires +never$/m,
+     'never, for people');
+my @expiries = (
+    # ApiKeyLifetime, --expires, days that it lasts or why it is refused
+    [ '7d', undef, 7 ],
+    [ 'never', undef, 0 ],
+    [ 'never', '5d', 5 ],
+    [ '90d min=30d max=365d', undef, 90 ],
+    [ '90d min=30d max=365d', '30d', 30 ],
+    [ '90d min=30d max=365d', '365d', 365 ],
+    [ '90d min=30d max=365d', '29d', qr/at least 30d/ ],
+    [ '90d min=30d max=365d', '366d', qr/at most 365d/ ],
+    [ '90d min=30d max=365d', 'never', qr/at most 365d/ ],
+    [ '90d min=30d max=365d', '2099-12-31', qr/at most 365d/ ],
+    [ '90d max=365d', '1s', 1 / $day ],
+    [ '90d', '2001-01-01', qr/past/ ],
+    [ '90d', '0s', qr/past/ ],
+);
+for my $case (@expiries) {
+    my ($lifetime, $expires, $want) = @$case;
+    $cli->conf("ApiKeyLifetime $lifetime");
+    my @option = defined $expires ? ('--expires', $expires) : ();
+    my $done = $cli->run('--json', @base, @option);
+    my $name = "ApiKeyLifetime $lifetime @option";
+    if (ref $want) {
+        is($done->{exit}, 1, "$name: refused");
+        like($done->{err}, $want, 'and why');
+        is($done->{out}, '', 'no key');
+    }
+    else {
+        my $got = JSON::PP->new->decode($done->{out});
+        is($want ? lasts($got) : $got->{expires}, $want ? $want * $day : undef,
+           "$name: $want days");
+    }
+}
+$cli->conf;
+
+# What a header could not carry, or nobody may be granted.
+my @refused = (
+    [ tenant => '', qr/the tenant/ ],
+    [ tenant => "a\r\nX-Apikey-Tenant: b", qr/the tenant.*control/ ],
+    [ tenant => "a\x01", qr/the tenant.*control/ ],
+    [ tenant => "a\x7f", qr/the tenant.*control/ ],
+    [ tenant => "\xc2\x85", qr/the tenant.*control/ ],
+    [ tenant => ' acme', qr/the tenant/ ],
+    [ tenant => "\xff\xfe", qr/the tenant/ ],
+    [ tenant => 'x' x 1000, qr/the tenant/ ],
+    [ name => '', qr/the name/ ],
+    [ name => "n\nm", qr/the name.*control/ ],
+    [ name => 'x' x 1000, qr/the name/ ],
+    [ env => 'a b', qr/the env/ ],
+    [ env => '', qr/the env/ ],
+    [ env => 'x' x 1000, qr/the env/ ],
+    [ keyspace => "a'b", qr/the keyspace/ ],
+    [ prefix => '-x', qr/the prefix/ ],
+    [ prefix => '', qr/the prefix/ ],
+    [ prefix => 'a b', qr/the prefix/ ],
+    [ prefix => 'x' x 33, qr/the prefix/ ],
+    [ scope => '', qr/the scope/ ],
+    [ scope => 'a b', qr/the scope/ ],
+    [ scope => "a\r\nb", qr/the scope/ ],
+    [ scope => "a\"b", qr/the scope/ ],
+    [ scope => "sc\xc3\xb6pe", qr/the scope/ ],
+    [ scope => 'a*', qr/the scope.*\*/ ],
+    [ scope => 'a:*:b', qr/the scope.*\*/ ],
+    [ scope => 'x' x 1000, qr/the scope/ ],
+    [ format => 'opaque', qr/import/ ],
+    [ format => 'hex64', qr/ApiKeyFormat/ ],
+);
+my $before = join ' ', $cli->sql('SELECT COUNT(*) FROM apikey',
+    'SELECT COUNT(*) FROM apikey_tenant', 'SELECT COUNT(*) FROM apikey_audit');
+for my $case (@refused) {
+    my ($option, $value, $says) = @$case;
+    my %with = (tenant => 'acme', name => 'n', $option => $value);
+    my $done = $cli->run('create', map { ("--$_", $with{$_}) } sort keys %with);
+    is($done->{exit}, 1, sprintf 'refused: --%s %.20s', $option,
+       $value =~ s/[^ -~]/?/gr);
+    is($done->{out}, '', 'no key');
+    like($done->{err}, $says, 'and why');
+}
+$cli->conf('ApiKeyPrefix acme');
+my $other = $cli->run(@base, '--prefix', 'bob');
+is($other->{exit}, 1, 'refused: another prefix than ApiKeyPrefix');
+like($other->{err}, qr/ApiKeyPrefix is "acme"/, 'and why');
+is(join(' ', $cli->sql('SELECT COUNT(*) FROM apikey',
+    'SELECT COUNT(*) FROM apikey_tenant',
+    'SELECT COUNT(*) FROM apikey_audit')), $before, 'nothing was stored');
+like($cli->create(prefix => 'acme')->{key}, qr/^acme_/, 'the same prefix');
+$cli->conf;
+
+# What is strange and yet allowed arrives unchanged.
+for my $tenant (q{O'Brien "&" Söhne <b>; DROP TABLE apikey --}, '%s%n%d', '$x',
+                "\\", '../..', '日本語 😀', 'x' x 255, 'é' x 127) {
+    my $bytes = encode_utf8($tenant);
+    my $made = $cli->create(tenant => $bytes, name => $bytes);
+    is($made->{tenant}, $tenant, 'a tenant: ' . substr $bytes, 0, 40);
+    is($cli->sql("SELECT tenant = name AND hex(tenant) = '"
+                 . uc(unpack 'H*', $bytes) . "' FROM apikey WHERE id = "
+                 . "'$made->{id}'"), '1', 'to the byte');
+}
+
+# The catalogue, once it is not empty.
+$cli->run(qw(scope add partners:read Read));
+$cli->run(qw(scope add partners:write Write));
+is(join(' ', @{ $cli->create(scope => [qw(partners:read partners:*)])
+                ->{scopes} }), 'partners:read partners:*', 'known scopes');
+is($cli->run(@base, '--scope', '*')->{exit}, 0, 'all of them');
+for my $scope ('partners:delete', 'Partners:read', 'x:*') {
+    my $done = $cli->run(@base, '--scope', $scope);
+    is($done->{exit}, 1, "an unknown one: $scope");
+    like($done->{err}, qr/\Q"$scope"\E.*partners:read partners:write/,
+         'it says which there are');
+}
+
+# Who made it.
+is($cli->json(@base, { env => { SUDO_USER => 'alice' } })->{creator},
+   $> == 0 ? 'alice' : scalar getpwuid($>), 'behind sudo, the person');
+is($cli->create->{creator}, scalar getpwuid($>), 'else the user');
+
+# A key that nobody has seen must not stay valid.
+for my $how ([ '/dev/full', { stdout => '/dev/full' } ],
+             [ 'a closed standard output', { close => 1 } ]) {
+    my ($name, $option) = @$how;
+    for my $form ([], ['-q'], ['--json']) {
+        my $done = $cli->run(@base, @$form, $option);
+        is($done->{exit}, 1, "$name: exit 1");
+        like($done->{err}, qr/nobody has seen the key (\w{12})/, 'it says so');
+        my ($id) = $done->{err} =~ /the key (\w{12})/;
+        is($cli->show($id)->{state}, 'revoked', 'and the key is revoked');
+    }
+}
+my $last = $cli->sql('SELECT COUNT(*) FROM apikey');
+pipe(my $reader, my $writer) or die "pipe: $!\n";
+close $reader;
+my $pid = fork // die "fork: $!\n";
+if (!$pid) {
+    $SIG{PIPE} = 'DEFAULT';
+    open STDOUT, '>&', $writer;
+    open STDERR, '>', '/dev/null';
+    exec { APIKey::CLI::program() } 'htapikey', '-f', $cli->{conf}, @base;
+}
+waitpid $pid, 0;
+is($?, 256, 'a pipe without a reader: exit 1, no signal');
+is($cli->sql('SELECT COUNT(*) FROM apikey') - $last, 1, 'the key was made');
+is($cli->sql('SELECT revoked > 0 FROM apikey ORDER BY revoked DESC LIMIT 1'),
+   1, 'and revoked');
+is($cli->sql('PRAGMA integrity_check'), 'ok', 'the database is whole');
+
+done_testing;

@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# How htapikey is called: the exit status of each mistake, and what it says.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+
+my @commands = qw(secret init create list show set revoke disable enable
+    rotate verify audit);
+push @commands, 'scope add', 'scope list', 'scope remove', 'tenant list',
+    'tenant suspend', 'tenant resume';
+
+for my $option (qw(-h --help)) {
+    my $done = $cli->run($option);
+    is($done->{exit}, 0, "$option: exit 0");
+    is($done->{err}, '', "$option: nothing on standard error");
+    like($done->{out}, qr/^  \Q$_\E /m, "$option tells of $_") for @commands;
+}
+for my $option (qw(-V --version)) {
+    my $done = $cli->run($option, { conf => undef });
+    is($done->{exit}, 0, "$option: exit 0");
+    like($done->{out}, qr/^htapikey \d+\.\d+/, "$option: the version");
+}
+my $help = $cli->run('create', '--help');
+is($help->{exit}, 0, 'create --help: exit 0');
+like($help->{out}, qr/--tenant T --name N/, 'it tells of create');
+unlike($help->{out}, qr/rotate/, 'and of nothing else');
+
+# Wrong usage: what is called, and what the sentence must have.
+my @wrong = (
+    [ [], qr/no command/ ],
+    [ ['explode'], qr/explode/ ],
+    [ ['Create'], qr/Create/ ],
+    [ ['scope'], qr/add, list, remove/ ],
+    [ ['scope', 'explode'], qr/add, list, remove/ ],
+    [ ['tenant'], qr/list, suspend, resume/ ],
+    [ ['--explode'], qr/explode/ ],
+    [ ['-x', 'list'], qr/x/ ],
+    [ ['list', '--explode'], qr/explode/ ],
+    [ ['list', '-t', 'acme'], qr/t/ ],
+    [ ['list', 'word'], qr/htapikey list/ ],
+    [ ['list', '--name', 'x'], qr/name/ ],
+    [ ['list', '--tenant'], qr/tenant/ ],
+    [ ['list', '--tenant', 'a', '--tenant', 'b'], qr/--tenant.*twice/ ],
+    [ ['create'], qr/--tenant and --name/ ],
+    [ ['create', '--tenant', 'a'], qr/--tenant and --name/ ],
+    [ ['create', '--name', 'a'], qr/--tenant and --name/ ],
+    [ ['create', '--tenant', 'a', '--name', 'b', 'ak_key'],
+      qr/htapikey create/ ],
+    [ ['create', '--tenant', 'a', '--name', 'b', '--expires', 'soon'],
+      qr/--expires.*90d/ ],
+    [ ['create', '--tenant', 'a', '--name', 'b', '--format', 'rot13'],
+      qr/--format.*base62/ ],
+    [ ['show'], qr/htapikey show ID/ ],
+    [ ['show', 'a', 'b'], qr/htapikey show ID/ ],
+    [ ['set', 'a'], qr/at least one/ ],
+    [ ['revoke'], qr/htapikey revoke ID/ ],
+    [ ['rotate', 'a', '--overlap', 'long'], qr/--overlap.*24h/ ],
+    [ ['rotate', 'a', '--overlap', '-1h'], qr/--overlap.*24h/ ],
+    [ ['verify', 'ak_key'], qr/htapikey verify/ ],
+    [ ['verify', '--scope', 'a', '--scope', 'b'], qr/one --scope/ ],
+    [ ['scope', 'add'], qr/scope add NAME/ ],
+    [ ['tenant', 'suspend'], qr/tenant suspend TENANT/ ],
+);
+for my $case (@wrong) {
+    my ($arguments, $says) = @$case;
+    my $done = $cli->run(@$arguments);
+    is($done->{exit}, 2, "wrong usage: @$arguments");
+    is($done->{out}, '', 'nothing on standard output');
+    like($done->{err}, $says, 'it says what is wrong');
+    unlike($done->{err}, qr/^(?!htapikey: )./m, 'in its own name');
+}
+
+# Without CONF.
+for my $command (@commands) {
+    next if $command eq 'secret';
+    my @more = $command eq 'create' ? qw(--tenant a --name b)
+             : $command eq 'set' ? qw(x --name y)
+             : $command =~ /list|init|verify|audit/ ? () : 'x';
+    my $done = $cli->run(split(/ /, $command), @more, { conf => undef });
+    is($done->{exit}, 2, "no CONF: $command");
+    like($done->{err}, qr/-f CONF.*APIKEY_CONF/, 'both ways are told');
+}
+is($cli->run('list', { conf => undef, env => { APIKEY_CONF => '' } })->{exit},
+   2, 'an empty APIKEY_CONF is none');
+is($cli->run('list', { conf => undef,
+                       env => { APIKEY_CONF => $cli->{conf} } })->{exit},
+   0, 'APIKEY_CONF will do');
+is($cli->run('list', { env => { APIKEY_CONF => '/nowhere' } })->{exit},
+   0, 'and -f goes before it');
+is($cli->run('list', '-f', $cli->{conf}, { conf => '/nowhere' })->{exit}, 0,
+   '-f may stand behind the command, too');
+is($cli->run('list', '--json')->{out}, "[]\n", 'and --json');
+my $gone = $cli->run('list', { conf => "$cli->{folder}/none" });
+is($gone->{exit}, 2, 'a CONF that is not there');
+like($gone->{err}, qr{\Q$cli->{folder}\E/none}, 'is named');
+
+# An argument that would write on the terminal is quoted in the message.
+my $raw = $cli->run('show', "\e[31mred\r\n");
+is($raw->{exit}, 1, 'an id with control characters is not found');
+like($raw->{err}, qr/\\x1B\[31mred\\x0D\\x0A/, 'and they are escaped');
+
+done_testing;

@@ -1,0 +1,284 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# One request of a client, several inside of httpd: the tenant is there on all
+# of them, no second 401 arises, and of a refused request nobody is told more
+# than the reason.
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use APIKey::Test;
+use Seen;
+
+sub make {
+    my (%what) = @_;
+    my $key = { name => 'a test', env => 'live', %what };
+    return { %{ create_key('respond', %$key, expires => 'never') }, %$key,
+             expires => 0 };
+}
+
+my $key   = make(tenant => 'acme', scope => ['a:read']);
+my $other = make(tenant => 'initech', scope => ['a:read']);
+my $poor  = make(tenant => 'hooli', scope => []);
+my $with  = "X-API-Key: $key->{key}";
+my @none  = ();
+
+# Behind a redirect into the open, the user is that of the request before.
+sub told_before {
+    my ($k) = @_;
+    return [ grep { !/^(?:REMOTE_USER|AUTH_TYPE)=/ } @{ told($k) } ];
+}
+
+sub seen {
+    my ($path, $headers, $true, $what) = @_;
+    my $r = get('respond_redirects', $path, @$headers);
+    $what = "$path: " . ($what // 'the tenant is there');
+    my $said = said($r);
+    $said = [ grep { !/^REDIRECT_/ } @$said ] if ref $said;
+    is_deeply($said, $true, $what) or diag($r->{status}, ' ', $r->{body});
+    my ($tenant) = map { /^APIKEY_TENANT=(.*)/ } @$true;
+    is_deeply([ grep { $_ ne ($tenant // '') }
+                $r->{body} =~ /^\w*REMOTE_USER=(.*)/mg ], [],
+              "$what, and no other user") unless $what =~ /two keys/;
+    return $r;
+}
+
+# A refusal is one status, one challenge or none, one body.
+sub refused {
+    my ($path, $status, $code, @headers) = @_;
+    my $r = get('respond_redirects', $path, @headers);
+    is($r->{status}, $status, "$path: refused with $status");
+    like($r->{body}, qr/^\{.*"status":$status,.*"code":"$code"\}\n$/,
+         "$path: with one body");
+    challenged($path, $r, $code);
+    like(join(',', header_of($r, 'Vary')), qr/X-API-Key/, "$path: and Vary");
+    is_deeply([ header_of($r, 'Cache-Control') ], ['no-store'],
+              "$path: not to be stored");
+    unlike($r->{body}, qr/acme|hooli|initech/, "$path: nobody is named");
+    return $r;
+}
+
+# httpd joins the fields to one where a CGI makes the page.
+sub challenged {
+    my ($path, $r, $code) = @_;
+    my %count = (missing => 2, scope => 1, invalid => 1);
+    my $fields = join ', ', header_of($r, 'WWW-Authenticate');
+    is(scalar(my @all = $fields =~ /(?:^|, )(?:ApiKey|Bearer) realm=/g),
+       $path =~ /bearer/ ? 1 : $count{$code}, "$path: challenged once");
+    unlike($r->{body}, qr/Additionally/i, "$path: no error upon the error");
+}
+
+# ---- DirectoryIndex ----
+
+my $r = get('respond_redirects', '/index-static/', $with);
+is($r->{body}, "We are sorry.\n", 'a static index of a guarded directory');
+like(join(',', header_of($r, 'Vary')), qr/X-API-Key/, 'varies by key');
+is_deeply([ header_of($r, 'Cache-Control') ], ['private'], 'and is private');
+refused('/index-static/', 401, 'missing');
+seen('/index-cgi/', [$with], told($key));
+refused('/index-cgi/', 401, 'missing');
+refused('/index-cgi/', 401, 'invalid', 'X-API-Key: wrong');
+seen('/index-readers/', [$with], told($key));
+refused('/index-readers/', 403, 'scope', "X-API-Key: $poor->{key}");
+refused('/index-scoped/', 403, 'scope', $with);
+for my $path (qw(/files/ /files-two/)) {
+    $r = seen($path, [$with], told($key), 'an open directory, a guarded index');
+    like(join(',', header_of($r, 'Vary')), qr/X-API-Key/, 'that varies by key');
+    is_deeply([ header_of($r, 'Cache-Control') ], ['private'], 'and is private');
+    refused($path, 401, 'missing');
+    refused($path, 401, 'invalid', 'X-API-Key: wrong');
+}
+
+# ---- mod_rewrite ----
+
+in_stage('moved/.htaccess', join "\n", 'RewriteEngine On',
+    'RewriteRule ^(\w+)/environ$ /$1/environ.cgi',
+    'RewriteRule ^app$ http://127.0.0.1:' . port('app') . '/app [P]', '');
+seen('/rewrite/guarded/environ.cgi', [$with], told($key));
+seen('/rewrite/guarded/app', [$with], carried($key));
+seen('/rewrite/open/environ.cgi', [$with], [], 'nobody asked');
+refused('/rewrite/guarded/environ.cgi', 401, 'missing');
+refused('/rewrite/scoped/app', 403, 'scope', $with);
+seen('/guarded/moved/app', [$with], carried($key));
+refused('/guarded/moved/app', 401, 'missing');
+seen('/open/moved/app', [$with], [], 'nobody asked');
+seen('/guarded/moved/open/environ', [$with], told_before($key));
+for my $to (qw(guarded other readers)) {
+    seen("/$_/moved/$to/environ", [$with], told($key)) for qw(guarded open);
+    refused("/$_/moved/$to/environ", 401, 'missing') for qw(guarded open);
+}
+refused('/guarded/moved/scoped/environ', 403, 'scope', $with);
+for my $area (qw(guarded open)) {
+    $r = seen("/$area/ahead.cgi", [$with], $area eq 'open' ? [] : told($key));
+    is_deeply([ $r->{body} =~ /^(?:REDIRECT_)?AHEAD=(.*)/mg ],
+              $area eq 'open' ? [''] : ['acme'], "$area: looking ahead");
+}
+refused('/guarded/ahead.cgi', 401, 'missing');
+
+# ---- Handlers, negotiation, applications that redirect ----
+
+seen('/guarded/handled-guarded', [$with], told($key));
+seen('/guarded/handled-open', [$with], told_before($key));
+seen('/open/handled-guarded', [$with], told($key));
+seen('/open/handled-open', [$with], [], 'nobody asked');
+refused("/$_", 401, 'missing')
+    for qw(guarded/handled-guarded guarded/handled-open open/handled-guarded);
+for my $file (qw(choice.var environ)) {
+    seen("/guarded/$file", [$with], told($key));
+    seen("/open/$file", [$with], [], 'nobody asked');
+    refused("/guarded/$file", 401, 'missing');
+    refused("/scoped/$file", 403, 'scope', $with);
+}
+seen('/guarded/go.cgi?/open/environ.cgi', [$with], told_before($key));
+seen('/guarded/go.cgi?/open/app', [$with], carried($key));
+seen('/guarded/go.cgi?/other/app', [$with], carried($key));
+seen("/$_/go.cgi?/other/environ.cgi", [$with], told($key)) for qw(open guarded);
+seen('/guarded/go.cgi?/readers/go.cgi?/open/go.cgi?/other/environ.cgi',
+     [$with], told($key), 'through four areas');
+refused('/open/go.cgi?/other/environ.cgi', 401, 'missing');
+refused('/guarded/go.cgi?/scoped/environ.cgi', 403, 'scope', $with);
+
+# ---- SSI ----
+
+# "WHERE: " and what was included, as said() would have it.
+sub included {
+    my ($body) = @_;
+    return [ map { [ $_->[0], $_->[1] =~ /error occurred/ ? 'error'
+                                                           : said_of($_->[1]) ] }
+             map { /^(\w+): (.*)/s ? [ $1, $2 ] : () }
+             split /^(?=(?:open|guarded|scoped|exec): )|^end$/m, $body ];
+}
+
+for my $area (qw(open guarded)) {
+    # A page that a key opened shows open documents what it knows itself.
+    my $open = $area eq 'open' ? [] : undef;
+    my $page = get('respond_redirects', "/$area/page.shtml", $with);
+    is($page->{status}, 200, "$area: a page");
+    my $included = included($page->{body});
+    is_deeply([ map { $_->[0] } @$included ],
+        [qw(open guarded open scoped guarded exec open scoped)], 'with all');
+    for my $one (@$included) {
+        my ($where, $said) = @$one;
+        if ($where eq 'scoped') {
+            is($said, 'error', "$area includes $where: refused");
+            next;
+        }
+        my %said = map { /^([\w-]+?)(?:=|: )(.*)/ ? ($1 => $2) : () } @$said;
+        my $tenant = $said{APIKEY_TENANT} // $said{'X-Apikey-Tenant'};
+        is($tenant, $area eq 'open' && $where eq 'open' ? undef : 'acme',
+           "$area includes $where: the tenant");
+        is_deeply($said, [], "$area includes $where: nothing of a key")
+            unless defined $tenant;
+    }
+    $page = get('respond_redirects', "/$area/page.shtml");
+    if ($area eq 'guarded') {
+        is($page->{status}, 401, "$area: no page without a key");
+        next;
+    }
+    is($page->{status}, 200, "$area: a page without a key");
+    is(scalar(() = $page->{body} =~ /error occurred/g), 5, 'with five errors');
+    is_deeply([ grep { $_ ne 'error' && @$_ } map { $_->[1] }
+                @{ included($page->{body}) } ], [], 'and nothing of a key');
+    is_deeply([ header_of($page, 'WWW-Authenticate') ], [], 'nor a challenge');
+}
+
+# ---- mod_autoindex ----
+
+for my $headers ([], [$with]) {
+    $r = get('respond_redirects', '/list/', @$headers);
+    is($r->{status}, 200, 'a list of open and guarded folders');
+    like($r->{body}, qr/href="open\/"/, 'with what is open');
+    unlike($r->{body}, qr/error|acme/i, 'and no error');
+    is_deeply([ header_of($r, 'WWW-Authenticate') ], [], 'nor a challenge');
+}
+is(get('respond_redirects', '/list/guarded/', $with)->{status}, 200,
+   'a list of a guarded folder');
+refused('/list/guarded/', 401, 'missing');
+
+# ---- ErrorDocument ----
+
+my %DOCUMENT = (
+    static => sub { is($_[0]{body}, "We are sorry.\n", "$_[1]: the page") },
+    text   => sub { is($_[0]{body}, 'A text', "$_[1]: the text") },
+    cgi => \&of_cgi, inside => \&of_cgi, other => \&of_cgi, app => \&of_app,
+    missing => sub { like($_[0]{body}, $_[2] eq 'granted' ? qr/404 Not Found/
+                          : qr/"code":"$_[2]"/, "$_[1]: httpd's or our own") },
+);
+
+# Inside of an area the document may be refused like what it stands for; then
+# the answer is as it would be without it.
+sub of_cgi {
+    my ($r, $what, $code, $k) = @_;
+    my $said = said($r);
+    if ($code eq 'granted') {
+        my @told = grep { !/REMOTE_USER|AUTH_TYPE/ } @{ told($k) };
+        is_deeply([ grep { !/REMOTE_USER|AUTH_TYPE/ } @$said ], \@told,
+                  "$what: the tenant is there");
+        is_deeply([ map { /REMOTE_USER=(.*)/ } @$said ], [ $k->{tenant} ],
+                  "$what: so is the user");
+    }
+    elsif (ref $said) {
+        # A foreign credential is no key, and the application's own business.
+        is_deeply([ grep { !/^AUTH_TYPE|=wrong$/ } @$said ],
+                  ["APIKEY_RESULT=$code"],
+                  "$what: the reason and nobody's name");
+    }
+    else {
+        like($r->{body}, qr/^\{.*"code":"$code"\}\n$/, "$what: our own body");
+    }
+}
+
+sub of_app {
+    my ($r, $what, $code, $k) = @_;
+    is_deeply([ grep { !/: wrong$/ } @{ said($r) } ],
+              $code eq 'granted' ? carried($k) : [],
+              "$what: a proxied application");
+}
+
+for my $kind (sort keys %DOCUMENT) {
+    for (
+        [ 401, 'missing', 'environ.cgi' ],
+        [ 401, 'invalid', 'environ.cgi', 'X-API-Key: wrong' ],
+        [ 403, 'scope', 'environ.cgi', "X-API-Key: $poor->{key}" ],
+        [ 404, 'granted', 'no-such.txt', $with ],
+    ) {
+        my ($status, $code, $file, @headers) = @$_;
+        my $path = "/error-$kind/$file";
+        $r = get('respond_redirects', $path, @headers);
+        # What mod_proxy answers is the application's own status.
+        is($r->{status}, $kind eq 'app' ? 200 : $status, "$path: $status");
+        challenged($path, $r, $code) if $code ne 'granted';
+        $DOCUMENT{$kind}->($r, "$path, $code", $code, $key);
+        unlike($r->{body}, qr/hooli|\Q$poor->{id}\E/, "$path: nobody is named");
+    }
+}
+
+$r = seen('/error-later/go.cgi?/error-later/environ.cgi',
+          ["X-API-Key: $poor->{key}"], ['APIKEY_RESULT=scope'],
+          'granted at first, then refused: nobody is named');
+is($r->{status}, 403, 'with one status');
+
+# ---- Areas that take keys from different places ----
+
+my $bearer = "Authorization: Bearer $key->{key}";
+my $theirs = "Authorization: Bearer $other->{key}";
+seen('/header/go.cgi?/bearer/environ.cgi', [ $with, $bearer ], told($key));
+refused('/bearer/go.cgi?/header/environ.cgi', 401, 'missing', $with);
+is(get('respond_redirects', '/header/go.cgi?/bearer/environ.cgi', $with)
+   ->{status}, 401, 'a key in the first place opens no second one');
+seen('/header/go.cgi?/bearer/environ.cgi', [ $with, $theirs ], told($other),
+     'two keys, each in its place');
+seen('/header/environ.cgi', [ $with, $theirs ], told($key),
+     'the other is no ambiguity, and hidden');
+for ([ '/header/environ.cgi', 'missing', $bearer ],
+     [ '/header/environ.cgi', 'missing', $theirs ],
+     [ '/header/environ.cgi', 'invalid', 'X-API-Key: wrong', $theirs ],
+     [ '/header/sorry.txt', 'scope', $with, $theirs ],
+     [ '/header/sorry.txt', 'scope', $with, $bearer ]) {
+    my ($path, $code, @headers) = @$_;
+    $r = seen($path, \@headers, ["APIKEY_RESULT=$code"],
+              "refused ($code); its ErrorDocument's own key tells nothing");
+    is($r->{status}, $code eq 'scope' ? 403 : 401, 'with one status');
+}
+
+key_nowhere_in_logs($_) for $key, $other, $poor;
+done_testing;
