@@ -24,6 +24,7 @@
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
 #include "modules/auth/lookup.h"
+#include "modules/auth/require.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
 #include "modules/request/take.h"
@@ -112,8 +113,10 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_header_parser(apikey_put_back, NULL, readers,
                           APR_HOOK_REALLY_FIRST);
-    ap_hook_header_parser(apikey_vary, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_header_parser(apikey_guard_early, NULL, NULL, APR_HOOK_MIDDLE);
 
+    ap_hook_check_access(apikey_require_begin, NULL, NULL,
+                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
@@ -123,6 +126,7 @@ static void hooks(apr_pool_t *pool)
                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     apikey_require_register(pool);
 
+    ap_hook_fixups(apikey_check_late, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(apikey_authorized, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(apikey_export, writers, NULL, APR_HOOK_REALLY_LAST);
 
@@ -132,6 +136,8 @@ static void hooks(apr_pool_t *pool)
     apikey_filters_register();
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
+                                APR_HOOK_REALLY_FIRST);
     ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
                                 APR_HOOK_MIDDLE);
 }

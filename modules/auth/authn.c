@@ -97,6 +97,7 @@ int apikey_check_authn(request_rec *r)
         return DECLINED;
     }
     r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
+    apikey_guard(r);
     state = apikey_request_make(r);
     if (!apikey_server_conf(r->server)->policy.ring) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
@@ -122,7 +123,9 @@ int apikey_check_authn(request_rec *r)
     }
     apikey_decide(r, APIKEY_GRANTED, record);
     chosen->taken->accepted = 1;
-    r->user = apikey_export_user(r, record);
+    /* httpd wants a user; an ErrorDocument of a refusal is told none. */
+    r->user = apikey_refused_before(r) ? (char *)""
+                                       : apikey_export_user(r, record);
     return OK;
 }
 

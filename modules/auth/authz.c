@@ -9,12 +9,11 @@
 #include <http_request.h>
 
 #include "../respond/refuse.h"
+#include "authn.h"
 #include "authz.h"
+#include "require.h"
 
 APLOG_USE_MODULE(apikey);
-
-/* For the second look: what the first one logged need not be said again. */
-static const struct ap_logconf quiet = { NULL, APLOG_EMERG };
 
 /* ApiKeyTenant: no other tenant's key, whatever an .htaccess requires. */
 static int locked_out(request_rec *r, const apikey_record_t *record)
@@ -35,38 +34,11 @@ static int locked_out(request_rec *r, const apikey_record_t *record)
     return !*tenant || strcmp(tenant, record->tenant) != 0;
 }
 
-static apikey_reason_e first_failed(const apikey_decision_t *decision)
+static int refuse(request_rec *r, apikey_decision_t *decision,
+                  apikey_reason_e reason)
 {
-    static const apikey_reason_e order[] = {
-        APIKEY_TENANT, APIKEY_ENV, APIKEY_ID, APIKEY_SCOPE
-    };
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        if (decision->failed & (1u << order[i])) {
-            return order[i];
-        }
-    }
-    return APIKEY_FORBIDDEN;
-}
-
-/*
- * RequireAll ends at the first Require that fails, so the reason would hang
- * on the order in which they were written. A second look, in which our
- * providers fail without ending the section, finds the others. Only where
- * one of ours failed, and a weightier reason is possible.
- */
-static void look_again(request_rec *r, apikey_decision_t *decision)
-{
-    const struct ap_logconf *log = r->log;
-
-    if (!decision->failed || first_failed(decision) == APIKEY_TENANT) {
-        return;
-    }
-    decision->checking = APIKEY_CHECKING_ALL;
-    r->log = &quiet;
-    ap_run_auth_checker(r);
-    r->log = log;
+    decision->reason = reason;
+    return apikey_refuse(r, decision);
 }
 
 int apikey_check_authz(request_rec *r)
@@ -83,19 +55,29 @@ int apikey_check_authz(request_rec *r)
         return DECLINED;
     }
     if (locked_out(r, decision->record)) {
-        decision->reason = APIKEY_TENANT;
-        return apikey_refuse(r, decision);
+        return refuse(r, decision, APIKEY_TENANT);
     }
-    decision->checking = APIKEY_CHECKING;
+    decision->checking = 1;
     status = ap_run_auth_checker(r);
     if (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN) {
-        look_again(r, decision);
-        decision->reason = first_failed(decision);
-        if (decision->reason != APIKEY_SCOPE) {
-            decision->wanted_scope = NULL;
-        }
-        status = apikey_refuse(r, decision);
+        status = refuse(r, decision, apikey_require_failed(r, decision));
     }
-    decision->checking = APIKEY_CHECKING_NOT;
+    decision->checking = 0;
+    return status;
+}
+
+int apikey_check_late(request_rec *r)
+{
+    apikey_decision_t *decision;
+    int status;
+
+    if (apikey_decision_own(r) || apikey_force_authn(r) != OK) {
+        return DECLINED;
+    }
+    status = apikey_check_authn(r);
+    decision = apikey_decision_own(r);
+    if (status == OK && locked_out(r, decision->record)) {
+        return refuse(r, decision, APIKEY_TENANT);
+    }
     return status;
 }

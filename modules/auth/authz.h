@@ -2,8 +2,8 @@
 
 /**
  * @file authz.h
- * @brief What an identified key may do: the tenant lock, the Require
- *        providers, and 403 where httpd would say 401.
+ * @brief What an identified key may do: the tenant lock, and 403 where httpd
+ *        would say 401.
  */
 #ifndef APIKEY_AUTHZ_H
 #define APIKEY_AUTHZ_H
@@ -13,7 +13,11 @@
 /** check_authz, ahead of all others. */
 int apikey_check_authz(request_rec *r);
 
-/** Registers Require apikey-scope, -tenant, -env and -id. */
-void apikey_require_register(apr_pool_t *pool);
+/**
+ * fixups, ahead of all others: a place that was opened without asking for a
+ * user (Satisfy Any) still identifies the key that was presented, and refuses
+ * a bad one.
+ */
+int apikey_check_late(request_rec *r);
 
 #endif

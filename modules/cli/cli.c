@@ -37,7 +37,12 @@ void cli_actor(cli_t *cli)
 
 cli_exit_e cli_fail(cli_t *cli, apr_status_t status, const char *error)
 {
-    cli_say(cli->pool, "%s", error ? error : "it failed for no reason known");
+    const char *holder = status == APIKEY_ELOCKED ? cli_lock_holder(cli)
+                                                  : NULL;
+
+    cli_say(cli->pool, "%s%s%s", error ? error : "it failed for no reason "
+            "known", holder ? "; now it is held by " : "",
+            holder ? holder : "");
     if (status == APR_NOTFOUND || status == APIKEY_EREFUSED) {
         return CLI_REFUSED;
     }

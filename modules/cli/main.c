@@ -280,8 +280,8 @@ static int run(cli_t *cli, int argc, const char *const *argv)
     return answer >= 0 ? answer : (int)command->run(cli);
 }
 
-/* A database must not be opened as standard output because that was closed:
- * what is written there would fail, and should. */
+/* A driver's socket must not become standard output because that was closed
+ * when we began: what is written there shall fail, and not reach it. */
 static void hold_standard_files(void)
 {
     int fd;

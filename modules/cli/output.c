@@ -150,18 +150,21 @@ void cli_table_row(cli_table_t *table, const char *const *cells)
 
 void cli_table_write(const cli_table_t *table)
 {
-    int i;
+    int i, gap = 0;
 
     for (i = 0; i < table->cells->nelts; i++) {
         const char *cell = APR_ARRAY_IDX(table->cells, i, const char *);
         int column = i % table->columns;
 
-        if (column == table->columns - 1) {
-            cli_out("%s\n", cell);
+        /* The gap before a cell, so that no line ends with blanks. */
+        if (*cell) {
+            cli_out("%*s%s", gap, "", cell);
+            gap = 0;
         }
-        else {
-            cli_out("%s%*s", cell,
-                    table->widths[column] - width_of(cell) + 2, "");
+        gap += table->widths[column] - (*cell ? width_of(cell) : 0) + 2;
+        if (column == table->columns - 1) {
+            cli_out("\n");
+            gap = 0;
         }
     }
 }

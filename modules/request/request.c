@@ -77,6 +77,14 @@ apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
     return decision;
 }
 
+int apikey_refused_before(request_rec *r)
+{
+    const apikey_decision_t *decision = apikey_decision(r);
+
+    return decision && decision->r != r
+           && decision->reason != APIKEY_GRANTED;
+}
+
 /* The newest decision of @a r (any, where NULL) under @a config (likewise).
  * A request_rec may be decided twice: a fast redirect changes its area. */
 static apikey_decision_t *newest(const apikey_request_t *state,

@@ -36,13 +36,6 @@ typedef struct apikey_presented_t {
     int ours;                   /**< has this server's shape and prefix */
 } apikey_presented_t;
 
-/** What check_authz is about, while httpd's own chain runs inside of it. */
-typedef enum {
-    APIKEY_CHECKING_NOT = 0,
-    APIKEY_CHECKING,            /**< to know the status */
-    APIKEY_CHECKING_ALL         /**< once more, to know all that failed */
-} apikey_checking_e;
-
 /** What was decided for one request_rec under one configuration. */
 typedef struct apikey_decision_t {
     const request_rec *r;
@@ -50,8 +43,7 @@ typedef struct apikey_decision_t {
     apikey_reason_e reason;
     apikey_record_t *record;    /**< NULL where no key was found */
     const char *wanted_scope;   /**< for the challenge, with APIKEY_SCOPE */
-    unsigned int failed;        /**< bits of reasons that a Require gave */
-    apikey_checking_e checking;
+    int checking;               /**< check_authz runs httpd's own chain */
 } apikey_decision_t;
 
 typedef struct apikey_request_t {
@@ -60,8 +52,10 @@ typedef struct apikey_request_t {
     apr_array_header_t *decisions;  /**< apikey_decision_t *, oldest first */
     const apikey_presented_t *looked_up;    /**< whose record follows */
     apikey_record_t *record;        /**< NULL: unknown */
+    apr_array_header_t *required;   /**< auth/require.c's; NULL: none */
     const request_rec *authorized;  /**< the last to pass authorization */
-    int guarded;                /**< one of its areas is ours */
+    int guarded;                /**< one of its areas is ours: see
+                                 * apikey_guard() */
     int exposed;                /**< the query string carried a key */
 } apikey_request_t;
 
@@ -73,6 +67,9 @@ apikey_request_t *apikey_request_make(request_rec *r);
 
 /** Whether @a r is in an area of AuthType ApiKey. */
 int apikey_area(request_rec *r);
+
+/** Whether one of the requests before @a r (r->prev) was refused. */
+int apikey_refused_before(request_rec *r);
 
 /** Notes what was decided for @a r; lives as long as the request. */
 apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,

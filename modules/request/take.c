@@ -217,8 +217,26 @@ static int mask_query(request_rec *r, const apikey_policy_t *policy)
     return 1;
 }
 
-/* An internal redirect has the headers of the request before it, in which
- * the last fixup may have put a key for the application; so has the log. */
+static void unset_value(apr_table_t *table, const char *value)
+{
+    const apr_array_header_t *elts = apr_table_elts(table);
+    int i;
+
+    for (i = 0; i < elts->nelts; i++) {
+        const apr_table_entry_t *entry =
+            &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
+
+        if (entry->key && !strcmp(entry->val, value)) {
+            apr_table_unset(table, entry->key);
+            /* The entries behind it have moved up. */
+            i--;
+        }
+    }
+}
+
+/* What the last fixup put back for the application must not stay: an internal
+ * redirect has the headers of the request before it, and the variables that
+ * CGI made of them; so has the log. */
 static void withhold(request_rec *r, const apikey_request_t *state)
 {
     int i;
@@ -226,10 +244,11 @@ static void withhold(request_rec *r, const apikey_request_t *state)
     for (i = 0; state->taken && i < state->taken->nelts; i++) {
         const apikey_taken_t *taken =
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
-        const char *value = apr_table_get(r->headers_in, taken->header);
 
-        if (value && taken->foreign != 1 && !strcmp(value, taken->value)) {
-            apr_table_unset(r->headers_in, taken->header);
+        if (taken->accepted
+            && apikey_server_conf(r->server)->pass_key == 1) {
+            unset_value(r->headers_in, taken->value);
+            unset_value(r->subprocess_env, taken->value);
         }
     }
 }
@@ -251,12 +270,18 @@ int apikey_take(request_rec *r)
     return DECLINED;
 }
 
-static void take_unparsed(request_rec *r, const apikey_server_t *conf)
+void apikey_take_unparsed(request_rec *r)
 {
-    apikey_request_t *state = apikey_request_make(r);
-    char *masked = r->the_request ? mask(r->pool, &conf->policy,
-                                         r->the_request) : NULL;
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    apikey_request_t *state;
+    char *masked;
 
+    if (!conf->policy.ring || apikey_request_get(r)) {
+        return;
+    }
+    state = apikey_request_make(r);
+    masked = r->the_request ? mask(r->pool, &conf->policy, r->the_request)
+                            : NULL;
     take_headers(r, state, conf);
     take_stray(r, state, &conf->policy);
     if (masked) {
@@ -267,29 +292,21 @@ static void take_unparsed(request_rec *r, const apikey_server_t *conf)
 
 int apikey_take_from_log(request_rec *r)
 {
-    const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_request_t *state = apikey_request_get(r);
 
-    if (state) {
-        /* Redirects share their headers: one table for all of them. */
-        withhold(r, state);
+    if (!state) {
+        apikey_take_unparsed(r);
+        return DECLINED;
     }
-    else if (conf->policy.ring) {
-        take_unparsed(r, conf);
+    for (; r; r = r->next) {
+        withhold(r, state);
     }
     return DECLINED;
 }
 
 int apikey_put_back(request_rec *r)
 {
-    apikey_request_t *state = apikey_request_get(r);
-
-    if (apikey_area(r)) {
-        if (state) {
-            state->guarded = 1;
-        }
-    }
-    else if (state) {
+    if (!apikey_area(r) && apikey_request_get(r)) {
         apikey_settle_headers(r, 0);
     }
     return DECLINED;

@@ -18,10 +18,14 @@
 int apikey_take(request_rec *r);
 
 /**
- * log_transaction, ahead of every log: a key that was passed on to the
- * application leaves the request again; and a request that httpd could not
- * parse was never at post_read_request, so its keys leave it now.
+ * insert_error_filter, ahead of all others: a request that httpd could not
+ * parse was never at post_read_request; its keys leave it before its answer
+ * and its log line are written.
  */
+void apikey_take_unparsed(request_rec *r);
+
+/** log_transaction, ahead of every log: as apikey_take_unparsed(); and a key
+ * that was passed on to the application leaves the request again. */
 int apikey_take_from_log(request_rec *r);
 
 /**

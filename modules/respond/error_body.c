@@ -14,6 +14,7 @@
 
 #include "error_body.h"
 #include "export.h"
+#include "refuse.h"
 
 #define PROBLEM_TYPE "application/problem+json"
 #define UNIQUE_ID_MAX 64
@@ -166,44 +167,64 @@ void apikey_insert_private(request_rec *r)
     }
 }
 
-/* The reason of this very answer: our refusal, or a 403 that authorization
- * gave in an area of ours before anybody asked for a key. */
-static apikey_reason_e refused(request_rec *r, const apikey_request_t *state)
+/* The newest decision, whoever's. */
+static const apikey_decision_t *last(const apikey_request_t *state)
 {
-    const apikey_decision_t *decision = apikey_decision_own(r);
+    int count = state->decisions->nelts;
 
-    if (decision) {
-        return apikey_reason(decision->reason)->status == r->status
-                   ? decision->reason : APIKEY_GRANTED;
+    return count ? APR_ARRAY_IDX(state->decisions, count - 1,
+                                 apikey_decision_t *) : NULL;
+}
+
+static int answers(request_rec *r, const apikey_decision_t *decision)
+{
+    return decision && decision->reason != APIKEY_GRANTED
+           && apikey_reason(decision->reason)->status == r->status;
+}
+
+/* The refusal that this very answer tells of: our own; a sub-request's that
+ * mod_dir and its like make the request's; or a 403 that authorization gave
+ * in an area of ours before anybody asked for a key. */
+static const apikey_decision_t *refused(request_rec *r,
+                                        const apikey_request_t *state)
+{
+    const apikey_decision_t *own = apikey_decision_own(r);
+    const apikey_decision_t *found = NULL;
+
+    if (answers(r, own)) {
+        return own;
     }
-    if (state->guarded && state->authorized != r
-        && r->status == HTTP_FORBIDDEN && apikey_area(r)) {
-        return APIKEY_FORBIDDEN;
+    if (answers(r, last(state))) {
+        found = last(state);
     }
-    return APIKEY_GRANTED;
+    else if (!own && state->guarded && state->authorized != r
+             && r->status == HTTP_FORBIDDEN && apikey_area(r)) {
+        found = apikey_decide(r, APIKEY_FORBIDDEN, NULL);
+    }
+    if (found) {
+        apikey_refuse_headers(r, found);
+        apikey_export_result(r, found->reason, NULL);
+    }
+    return found;
 }
 
 void apikey_insert_body(request_rec *r)
 {
     const apikey_request_t *state = apikey_request_get(r);
+    const apikey_decision_t *decision;
     const char *document;
-    apikey_reason_e reason;
     body_t *body;
 
     if (!state || r->main) {
         return;
     }
     apikey_insert_private(r);
-    reason = refused(r, state);
-    if (reason == APIKEY_GRANTED) {
+    decision = refused(r, state);
+    if (!decision) {
         return;
     }
-    if (!apikey_decision_own(r)) {
-        apikey_export_result(r, reason, NULL);
-        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-    }
     document = ap_response_code_string(r, ap_index_of_response(r->status));
-    body = choose(r, apikey_reason(reason));
+    body = choose(r, apikey_reason(decision->reason));
     if (body && (!document || *document != '"')) {
         ap_add_output_filter_handle(body_filter, body, r, r->connection);
     }

@@ -6,6 +6,7 @@
 
 #include "../request/take.h"
 #include "export.h"
+#include "refuse.h"
 #include "scrub.h"
 
 char *apikey_export_user(request_rec *r, const apikey_record_t *record)
@@ -77,6 +78,16 @@ static void export_headers(request_rec *r, const char *prefix,
     }
 }
 
+/* A refusal's ErrorDocument, which may lie in an area of its own. */
+static void forget_user(request_rec *r, int area)
+{
+    apikey_scrub_users(r);
+    if (area) {
+        r->user = NULL;
+        r->ap_auth_type = NULL;
+    }
+}
+
 int apikey_export(request_rec *r)
 {
     const apikey_decision_t *decision = apikey_decision(r);
@@ -88,6 +99,9 @@ int apikey_export(request_rec *r)
     apikey_settle_headers(r, granted);
     if (decision) {
         apikey_export_result(r, decision->reason, decision->record);
+        if (!granted) {
+            forget_user(r, area);
+        }
     }
     else if (area) {
         apikey_export_result(r, APIKEY_MISSING, NULL);
@@ -103,9 +117,7 @@ int apikey_export(request_rec *r)
         }
     }
     if (area || granted) {
-        /* mod_cache makes no difference between tenants: the key that
-         * distinguishes them is no longer in the request's headers. */
-        apr_table_setn(r->subprocess_env, "no-cache", "1");
+        apikey_guard(r);
     }
     return DECLINED;
 }

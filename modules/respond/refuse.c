@@ -73,10 +73,9 @@ static void challenge_error(request_rec *r, const apikey_reason_t *reason,
     challenge(r, value);
 }
 
-int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
+void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_reason_t *reason = apikey_reason(decision->reason);
-    const apikey_record_t *record = decision->record;
 
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
     if (reason->error) {
@@ -89,8 +88,20 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+}
+
+int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
+{
+    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    const apikey_record_t *record = decision->record;
+    request_rec *earlier;
+
+    apikey_refuse_headers(r, decision);
     apikey_export_result(r, decision->reason, record);
-    r->user = NULL;
+    /* An ErrorDocument reads the users of the requests before it, too. */
+    for (earlier = r; earlier; earlier = earlier->prev) {
+        earlier->user = NULL;
+    }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "APIKEY0101: %s%s%s%s%s refused, %s: %s",
                   record ? "key " : "request", record ? record->id : "",
@@ -116,13 +127,31 @@ int apikey_refuse_exposed(request_rec *r)
     return apikey_refuse_unseen(r, APIKEY_EXPOSED);
 }
 
-int apikey_vary(request_rec *r)
+void apikey_guard(request_rec *r)
 {
-    if (apikey_area(r)) {
+    apikey_request_t *state = apikey_request_make(r);
+
+    /* mod_cache makes no difference between tenants: the key that
+     * distinguishes them is no longer in the request's headers. */
+    apr_table_setn(r->subprocess_env, "no-cache", "1");
+    while (r->main) {
+        r = r->main;
+        /* Its answer may have begun: mod_cache looks at this at the end. */
+        r->no_cache = 1;
+    }
+    if (!state->guarded) {
         /* err_headers_out is what errors, redirects and applications'
          * answers have in common. */
         apr_table_mergen(r->err_headers_out, "Vary",
                          apikey_server_conf(r->server)->vary);
+        state->guarded = 1;
+    }
+}
+
+int apikey_guard_early(request_rec *r)
+{
+    if (apikey_area(r)) {
+        apikey_guard(r);
     }
     return DECLINED;
 }

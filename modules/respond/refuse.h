@@ -16,14 +16,24 @@
  */
 int apikey_refuse(request_rec *r, const apikey_decision_t *decision);
 
+/** The response headers of a refusal: challenge, Retry-After, no-store. */
+void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision);
+
 /** As apikey_refuse(), of a reason that no key has yet been found for. */
 int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason);
 
 /** post_read_request, behind all others: a key in the query string. */
 int apikey_refuse_exposed(request_rec *r);
 
-/** header_parser: caches beyond httpd must keep clients apart. */
-int apikey_vary(request_rec *r);
+/**
+ * header_parser, check_authn and the last fixup, in our areas: what the
+ * client gets may depend on its key, so caches must keep clients apart. The
+ * areas of sub-requests mark the request that has them.
+ */
+void apikey_guard(request_rec *r);
+
+/** apikey_guard() as a header_parser hook. */
+int apikey_guard_early(request_rec *r);
 
 /** note_auth_failure: another module wants a key from the client. */
 int apikey_note_failure(request_rec *r, const char *type);

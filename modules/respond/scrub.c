@@ -41,6 +41,18 @@ static int variable_is_ours(const char *name, const char *own)
                && header_is_ours(name + sizeof("HTTP_") - 1, own));
 }
 
+static int variable_names_user(const char *name,
+                               const char *own APIKEY_UNUSED)
+{
+    int redirected = 0;
+
+    while (begins(name, "REDIRECT_")) {
+        name += sizeof("REDIRECT_") - 1;
+        redirected = 1;
+    }
+    return redirected && begins(name, "REMOTE_USER");
+}
+
 /* Two passes, for a table must not be changed while it is walked; the second
  * one is for the rare request that has something to remove. */
 static void remove_ours(apr_table_t *table, const char *own,
@@ -119,6 +131,11 @@ void apikey_scrub_env(request_rec *r)
 {
     remove_ours(r->subprocess_env, apikey_server_conf(r->server)->headers,
                 variable_is_ours);
+}
+
+void apikey_scrub_users(request_rec *r)
+{
+    remove_ours(r->subprocess_env, "", variable_names_user);
 }
 
 int apikey_scrub(request_rec *r)

@@ -23,6 +23,12 @@ void apikey_scrub_headers(request_rec *r);
  */
 void apikey_scrub_env(request_rec *r);
 
+/**
+ * Removes what httpd remembers of the users of earlier requests, as
+ * REDIRECT_REMOTE_USER and deeper: a refused key's tenant is nobody's news.
+ */
+void apikey_scrub_users(request_rec *r);
+
 /** post_read_request, on every request of every server. */
 int apikey_scrub(request_rec *r);
 

@@ -30,6 +30,14 @@ apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
                  : APR_SUCCESS;
 }
 
+void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires)
+{
+    key->record.expires = expires;
+    key->lifetime = expires == APIKEY_NEVER ? -1
+                  : key->record.created > 0 ? expires - key->record.created
+                  : 0;
+}
+
 void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor)
 {
@@ -41,6 +49,7 @@ void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
     record->hint = fresh->hint;
     record->creator = actor->who;
     record->created = actor->now;
+    apikey_managed_expire(key, record->expires);
     record->revoked = record->disabled = 0;
     record->last_used = record->use_count = 0;
     key->reason = "";
@@ -140,7 +149,8 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
         apikey_sql_number(pool, record->created),
-        apikey_sql_number(pool, record->expires)
+        apikey_sql_number(pool, record->expires),
+        apikey_sql_number(pool, key->lifetime)
     };
     apr_status_t status = need_tenant(store, record->tenant, actor, pool,
                                       error);
@@ -214,7 +224,8 @@ apr_status_t apikey_managed_update(apikey_store_t *store,
     const apikey_record_t *record = &key->record;
     const char *args[] = {
         record->name, record->env, record->scopes,
-        apikey_sql_number(pool, record->expires), record->id
+        apikey_sql_number(pool, record->expires),
+        apikey_sql_number(pool, key->lifetime), record->id
     };
 
     return apikey_sql_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
@@ -249,7 +260,7 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     if (change->expires && *change->expires != key->record.expires) {
         was = apr_psprintf(pool, "%s%s\"expires\":%" APR_INT64_T_FMT, was,
                            *was ? "," : "", key->record.expires);
-        key->record.expires = *change->expires;
+        apikey_managed_expire(key, *change->expires);
     }
     if (!*was) {
         return APR_SUCCESS;

@@ -27,6 +27,7 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     record->expires = apikey_rows_number(rows);
     record->revoked = apikey_rows_number(rows);
     record->disabled = apikey_rows_number(rows);
+    key->lifetime = apikey_rows_number(rows);
     key->reason = apikey_rows_copy(rows, pool);
     record->suspended = apikey_rows_number(rows);
     key->tenant_reason = apikey_rows_copy(rows, pool);

@@ -21,6 +21,9 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
                                  apikey_managed_t **key, apr_pool_t *pool,
                                  const char **error);
 
+/** Sets the expiry, and with it how long a key in its place lives. */
+void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires);
+
 /** Fills in what comes from a key just made and from who made it. */
 void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor);

@@ -12,6 +12,14 @@ typedef struct job_t {
     const apikey_actor_t *actor;
 } job_t;
 
+static void forget_key(apikey_rotation_t *rotation)
+{
+    if (rotation->fresh.key) {
+        apikey_wipe(rotation->fresh.key, strlen(rotation->fresh.key));
+        rotation->fresh.key = NULL;
+    }
+}
+
 /* Makes the new key in the old one's shape. */
 static apr_status_t make_key(apikey_rotation_t *rotation,
                              const apikey_managed_t *old, apr_pool_t *pool,
@@ -30,6 +38,8 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
         return apikey_reject(pool, error, "the prefix of the key %s %s",
                              old->record.id, apikey_prefix_fault(prefix));
     }
+    /* Of a first try that failed. */
+    forget_key(rotation);
     if (apikey_key_make(&rotation->fresh, format, prefix, rotation->ring,
                         pool) != APR_SUCCESS) {
         return apikey_reject(pool, error, "the system gave no random bytes "
@@ -39,18 +49,22 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
 }
 
 /* As long a life as the old one was given, within what is allowed now. */
-static apr_int64_t new_expiry(const apikey_record_t *old,
+static apr_int64_t new_expiry(const apikey_managed_t *old,
                               const apikey_rotation_t *rotation,
                               apr_int64_t now)
 {
-    apr_int64_t since = old->created > 0 ? old->created : now;
-    apr_int64_t life = old->expires - since;
+    apr_int64_t since = old->record.created;
+    apr_int64_t life = old->lifetime;
 
-    if (rotation->longest > 0
-        && (old->expires == APIKEY_NEVER || life > rotation->longest)) {
-        return now + rotation->longest;
+    if (life == 0) {
+        since = since > 0 && since < now ? since : now;
+        life = old->record.expires == APIKEY_NEVER
+               ? -1 : old->record.expires - since;
     }
-    return old->expires == APIKEY_NEVER ? APIKEY_NEVER : now + life;
+    if (rotation->longest > 0 && (life < 0 || life > rotation->longest)) {
+        life = rotation->longest;
+    }
+    return life < 0 ? APIKEY_NEVER : now + life;
 }
 
 /* The old key's life gets shorter, or stays; never longer. */
@@ -104,7 +118,7 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
         return status;
     }
     rotation->key = *old;
-    rotation->key.record.expires = new_expiry(&old->record, rotation,
+    rotation->key.record.expires = new_expiry(old, rotation,
                                               job->actor->now);
     apikey_managed_fill(&rotation->key, &rotation->fresh, job->actor);
     status = apikey_managed_check(&rotation->key, pool, error);
@@ -131,8 +145,8 @@ apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
         return apikey_reject(pool, error, "the overlap is too long");
     }
     status = apikey_sql_transact(store, rotate, &job, pool, error);
-    if (status != APR_SUCCESS && rotation->fresh.key) {
-        apikey_wipe(rotation->fresh.key, strlen(rotation->fresh.key));
+    if (status != APR_SUCCESS) {
+        forget_key(rotation);
     }
     return status;
 }

@@ -6,12 +6,12 @@
 
 #define PAGE " LIMIT " APR_STRINGIFY(APIKEY_PAGE)
 
-/* In the order in which read_key() of key.c reads them. */
+/* In the order in which read_key() of manage_list.c reads them. */
 #define KEY_COLUMNS                                                         \
     "SELECT k.id, k.keyspace, k.tenant, k.name, k.env, k.scopes,"           \
     " k.secret_id, k.format, k.prefix, k.hint, k.creator, k.created,"       \
-    " k.expires, k.revoked, k.disabled, k.reason, t.suspended, t.reason,"   \
-    " u.last_used, u.use_count, u.exposed"                                  \
+    " k.expires, k.revoked, k.disabled, k.lifetime, k.reason, t.suspended," \
+    " t.reason, u.last_used, u.use_count, u.exposed"                        \
     " FROM apikey k"                                                        \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
@@ -34,11 +34,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " ORDER BY k.created, k.id" PAGE,
     [APIKEY_SQL_KEY_INSERT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, created, expires)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n)",
+    " secret_id, format, prefix, hint, creator, created, expires,"
+    " lifetime) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n,"
+    " %n, %n)",
     [APIKEY_SQL_KEY_SET] =
-    "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n"
-    " WHERE id = %s",
+    "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n,"
+    " lifetime = %n WHERE id = %s",
     [APIKEY_SQL_KEY_REVOKE] =
     "UPDATE apikey SET revoked = %n, reason = %s WHERE id = %s",
     [APIKEY_SQL_KEY_DISABLE] =

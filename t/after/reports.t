@@ -28,18 +28,18 @@ sub slurp {
     return scalar(<$in>) // '';
 }
 
-my @files = grep { m{/(?:asan|ubsan|tsan|valgrind)\.} } glob "$stage/logs/*";
+my @files = glob "$stage/logs/{tsan,valgrind}.*";
 ok(!$ENV{APIKEY_TEST_VALGRIND} || @files, 'valgrind wrote what it saw');
 is(join("\n", map { reports(slurp($_)) } @files), '',
    'no report names a file of ours');
+# Nothing else than our files is compiled with these, and a report may be cut
+# short by the end of its process before it comes to names.
+is(join("\n", map { slurp($_) } glob "$stage/logs/{asan,ubsan}.*"), '',
+   'AddressSanitizer and UBSan reported nothing');
 
 # Each kind of report, planted.
 my ($key) = sort keys %ours;
 my %planted = (
-    asan => "=================================================\n"
-          . "==7==ERROR: AddressSanitizer: heap-buffer-overflow\n"
-          . "    #0 0x1 in apikey_x modules/core/$key:7\n",
-    ubsan => "modules/core/$key:7:3: runtime error: shift exponent\n",
     tsan => "==================\nWARNING: ThreadSanitizer: data race (pid=7)\n"
           . "    #0 apikey_x modules/core/$key:7 (mod_apikey.so+0x1)\n",
     valgrind => "==7== Invalid read of size 1\n"

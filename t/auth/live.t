@@ -1,11 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # What happens to the database takes effect at the next request: htapikey's
-# changes, those by hand, tables that go and come, a file that goes and comes.
+# changes, those by hand, tables that go and come, a file that comes.
 
 use APIKey::Test;
 use APIKey::Auth;
-use File::Copy qw(move);
+use APIKey::ConfigTest;
 
 my $host = 'auth_live';
 
@@ -152,27 +152,27 @@ is(reason($bare, $gone), 'invalid', 'init: the key of before is unknown');
 is(reason($bare, fresh($bare, tenant => 'new')), 'granted',
    'a new one works, without a restart');
 
-# ---- The file away ----
-my $file = 'auth_live_file';
-my $db = run_info()->{stage} . "/state/$file.db";
-$key = fresh($file, tenant => 'acme');
-is(reason($file, $key), 'granted', 'before: the file is there');
-sql($file, 'PRAGMA wal_checkpoint(TRUNCATE)');
-for my $round (1, 2) {
-    move($db, "$db.away") or die $!;
-    is(reason($file, $key), 'unavailable',
-       'moved away: 503, whatever is still open');
-    move("$db.away", $db) or die $!;
-    is(reason($file, $key), 'granted', 'moved back: granted');
-}
-# Another database in its place, as from a restored backup.
-for my $part (grep { -e } map { "$db$_" } '', '-wal', '-shm') {
-    move($part, "$part.away") or die $!;
-}
-tell($file, 'init');
-chown((getpwnam run_info()->{user})[2, 3], $db) unless $>;
-is(reason($file, $key), 'invalid', 'another database: its keys count');
-is(reason($file, fresh($file, tenant => 'b')), 'granted', 'these do');
+# ---- No file at all when httpd starts ----
+my $site = APIKey::ConfigTest->new;
+unlink glob "$site->{db}*";
+$site->start(<<'EOF');
+@DATABASE@
+<Location />
+    AuthType ApiKey
+    AuthName "R"
+    Require valid-user
+</Location>
+EOF
+my $key_there = unknown_key(secrets("$site->{dir}/secret"));
+my $port = $site->port;
+is(reason($port, { key => $key_there }), 'unavailable', 'no file: 503');
+like($site->slurp('error_log'), qr/APIKEY0105: .*htapikey init/,
+     'the log names htapikey init');
+$site->init;
+is(reason($port, { key => $key_there }), 'invalid', 'init: no longer');
+is(reason($port, { key => $site->create }), 'granted',
+   'and its first key works, without a restart');
+$site->stop;
 
 key_nowhere_in_logs($_) for $key, $other, $victim, $new;
 

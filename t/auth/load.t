@@ -8,12 +8,12 @@
 
 use APIKey::Test;
 use APIKey::Auth;
+use APIKey::Instrument;
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(time);
 
-my $instrumented = $ENV{APIKEY_TEST_VALGRIND}
-    || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no';
+my $instrumented = APIKey::Instrument::any();
 my $slow = $ENV{APIKEY_TEST_SLOW} || ($instrumented ? 20 : 1);
 my ($total, $clients) = (20_000 / $slow, 16);
 my $host = 'auth_load';
@@ -150,7 +150,7 @@ open my $flag, '>', $done or die "$done: $!\n";
 close $flag;
 my $changes = join_process($churn);
 
-is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer");
+diag(JSON::PP->new->canonical->encode([\%seen, $changes])); is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer");
 is_deeply($changes->{wrong}, {},
           'beside them: granted behind create, refused behind revoke');
 my @made = @{ $changes->{made} || [] };

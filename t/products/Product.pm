@@ -86,8 +86,13 @@ sub serve {
     until ($head =~ /\r\n\r\n/) {
         sysread($client, $head, 65536, length $head) or return;
     }
+    ($head, my $rest) = split /(?<=\r\n)\r\n/, $head, 2;
     my %field = map { /^([^:]+):\s*(.*)$/ ? (lc $1 => $2) : () }
                 split /\r\n/, $head;
+    # What is left unread when we close would reset the connection.
+    while (length($rest) < ($field{'content-length'} // 0)) {
+        sysread($client, $rest, 65536, length $rest) or return;
+    }
     my ($method, $uri) = $head =~ /^(\S+) (\S+)/;
     my $tenant = $field{'x-apikey-tenant'} // '';
     my $body = JSON::PP->new->canonical->encode({

@@ -6,7 +6,9 @@
 # where to click in Settings; "Do not expose API keys in frontend code, browser
 # extensions, public repositories, ... or analytics tools" (logs are below);
 # "Rotate API keys on a regular schedule and whenever a key may have been
-# exposed"; "Deploy the new key to your integration".
+# exposed"; "Deploy the new key to your integration"; "Revoke a key when an
+# integration is decommissioned, an owner leaves, or a key is suspected to be
+# compromised".
 
 use lib "$ENV{APIKEY_SOURCE}/t/products";
 use APIKey::Test;

@@ -22,7 +22,7 @@ my $day = 86400;
 product('introzy', 'beta-api.introzy.com',
         sub { "Authorization: Bearer $_[0]" });
 
-# The page's own text; where it breaks a line, our bodies have a blank.
+# The page's own text.  Where it breaks a line, our bodies have a blank.
 my %body = (401 => <<'END', 403 => <<'END');
 {
 "success": false,
@@ -42,9 +42,10 @@ END
 sub answered {
     my ($response, $status, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is_deeply([ $response->{status}, $response->{body} =~ s/\s+/\n/gr . "\n",
+    is_deeply([ $response->{status}, $response->{body},
                 header_of($response, 'Content-Type') ],
-              [ $status, $body{$status} =~ s/\s+/\n/gr, 'application/json' ],
+              [ $status, join(' ', split /\n/, $body{$status}),
+                'application/json' ],
               "$what gets $status and the page's JSON");
 }
 
@@ -169,7 +170,8 @@ page 'Revocable: Instantly revoke compromised keys' => sub {
 };
 
 # Counting uses comes with a later version: the column is there, and empty.
-page 'Usage tracking: See when keys were last used' => sub {
+page 'Usage tracking: See when keys were last used. ... Check when keys were '
+   . 'last used to identify unused keys' => sub {
     like(admin('list'), qr/^ID .* LAST USED /, 'list has the column');
     ok(exists shown($acme)->{last_used}, 'so has show --json');
 };

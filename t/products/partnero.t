@@ -22,7 +22,7 @@ is_deeply([ map { $_->{name} } @{ catalogue() } ], [ qw(read write) ],
 my $acme = new_key(scope => 'read');
 my $globex = new_key(tenant => 'globex', scope => 'read');
 
-page 'Authenticate Partnero API requests using Bearer tokens.' => sub {
+page 'The Partnero API uses Bearer token authentication.' => sub {
     granted(ask_with('GET', $partners, "Authorization: $_ $acme->{key}"),
             'acme', $_) for qw(Bearer bearer BEARER);
     # Not remembered: it stands where nobody looks for a key.

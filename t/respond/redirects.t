@@ -28,16 +28,19 @@ sub told_before {
     return [ grep { !/^(?:REMOTE_USER|AUTH_TYPE)=/ } @{ told($k) } ];
 }
 
+# In a guarded area httpd wants a user; a refused one has no name.
+my $NOBODY = qr/^REMOTE_USER=$/;
+
 sub seen {
     my ($path, $headers, $true, $what) = @_;
     my $r = get('respond_redirects', $path, @$headers);
     $what = "$path: " . ($what // 'the tenant is there');
     my $said = said($r);
-    $said = [ grep { !/^REDIRECT_/ } @$said ] if ref $said;
+    $said = [ grep { !/^REDIRECT_|$NOBODY/ } @$said ] if ref $said;
     is_deeply($said, $true, $what) or diag($r->{status}, ' ', $r->{body});
     my ($tenant) = map { /^APIKEY_TENANT=(.*)/ } @$true;
     is_deeply([ grep { $_ ne ($tenant // '') }
-                $r->{body} =~ /^\w*REMOTE_USER=(.*)/mg ], [],
+                $r->{body} =~ /^\w*REMOTE_USER=(.+)/mg ], [],
               "$what, and no other user") unless $what =~ /two keys/;
     return $r;
 }
@@ -218,7 +221,7 @@ sub of_cgi {
     }
     elsif (ref $said) {
         # A foreign credential is no key, and the application's own business.
-        is_deeply([ grep { !/^AUTH_TYPE|=wrong$/ } @$said ],
+        is_deeply([ grep { !/^AUTH_TYPE|=wrong$|$NOBODY/ } @$said ],
                   ["APIKEY_RESULT=$code"],
                   "$what: the reason and nobody's name");
     }
@@ -278,6 +281,25 @@ for ([ '/header/environ.cgi', 'missing', $bearer ],
     $r = seen($path, \@headers, ["APIKEY_RESULT=$code"],
               "refused ($code); its ErrorDocument's own key tells nothing");
     is($r->{status}, $code eq 'scope' ? 403 : 401, 'with one status');
+}
+
+# ---- A cache that would like to keep all of it ----
+
+for my $host (qw(respond_quick respond_slow)) {
+    is_deeply([ map { (header_of($_, 'X-Cache'))[0] =~ /^(\w+)/ }
+                map { get($host, '/open/said.shtml') } 1, 2 ],
+              [qw(MISS HIT)], "$host works");
+    for my $path (qw(/guarded/environ.cgi /files/ /open/mixed.shtml
+                     /open/late.shtml)) {
+        for ([ $key, 'acme' ], [ $other, 'initech' ], [ undef ],
+             [ $key, 'acme' ]) {
+            my ($k, @tenant) = @$_;
+            $r = get($host, $path, $k ? "X-API-Key: $k->{key}" : ());
+            is_deeply([ $r->{body} =~ /^APIKEY_TENANT=(.*)/mg ], \@tenant,
+                      "$host: $path for @tenant")
+                or diag(map { "@$_\n" } @{ $r->{headers} });
+        }
+    }
 }
 
 key_nowhere_in_logs($_) for $key, $other, $poor;

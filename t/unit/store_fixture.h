@@ -62,6 +62,9 @@ HELPER void fixture_remove(void)
     static const char *const files[] = { "", "-wal", "-shm", "-journal" };
     apr_size_t i;
 
+    if (fx.other) {
+        apr_dbd_close(fx.driver, fx.other);
+    }
     apr_pool_destroy(fx.pool);
     for (i = 0; i < sizeof(files) / sizeof(*files); i++) {
         char name[256];

@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include "../../modules/store/sql.h"
 #include "store_fixture.h"
 
 static const char *everything(void)
@@ -52,6 +53,73 @@ static void test_atomic(void)
     need(raw("DROP TRIGGER broken") == 0, "the trigger goes");
     is_int(create(&key, &other, "bob", "", 0), APR_SUCCESS,
            "then it works again");
+}
+
+static int worked;
+
+static apr_status_t write_and_refuse(apikey_store_t *store, void *baton,
+                                     apr_pool_t *pool, const char **error)
+{
+    worked++;
+    *error = "not like this";
+    return apikey_sql_run(store, "INSERT INTO apikey_scope (name) VALUES "
+                          "('half')", pool, error) == APR_SUCCESS
+           ? *(apr_status_t *)baton : APR_EGENERAL;
+}
+
+/* Work that wrote and then thought better of it. */
+static void test_refusal(void)
+{
+    const char *half = "SELECT COUNT(*) FROM apikey_scope WHERE name = "
+                       "'half'";
+    apr_status_t answer = APIKEY_EREFUSED;
+
+    is_int(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                               &fx.error), APIKEY_EREFUSED, "a refusal");
+    is_str(fx.error, "not like this", "is handed on");
+    is_int(worked, 1, "at the first try");
+    is_str(raw_text(half), "0", "and what was written is undone");
+    answer = APIKEY_EDATABASE;
+    apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                        &fx.error);
+    is_int(worked, 3, "an error of the database is tried once more");
+    is_str(raw_text(half), "0", "and undone each time");
+    answer = APR_SUCCESS;
+    is_int(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                               &fx.error), APR_SUCCESS, "success");
+    is_str(raw_text(half), "1", "is committed");
+}
+
+static apr_status_t write_orphan(apikey_store_t *store, void *baton,
+                                 apr_pool_t *pool, const char **error)
+{
+    (void)baton;
+    worked++;
+    return apikey_sql_run(store, "INSERT INTO child (parent) VALUES (1)",
+                          pool, error);
+}
+
+/* SQLite leaves the transaction of a refused COMMIT open. */
+static void test_commit_fails(void)
+{
+    apr_status_t answer = APR_SUCCESS;
+
+    need(raw("CREATE TABLE parent (id INTEGER PRIMARY KEY)") == 0
+         && raw("CREATE TABLE child (parent INTEGER REFERENCES parent "
+                "DEFERRABLE INITIALLY DEFERRED)") == 0
+         && apikey_sql_run(fx.store, "PRAGMA foreign_keys = ON", fx.pool,
+                           &fx.error) == APR_SUCCESS, "a deferred check");
+    need(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                             &fx.error) != APR_SUCCESS, "a look at it");
+    worked = 0;
+    is_int(apikey_sql_transact(fx.store, write_orphan, NULL, fx.pool,
+                               &fx.error), APIKEY_EDATABASE,
+           "a commit that fails");
+    ok(says("FOREIGN KEY"), "says why: %s", said());
+    is_int(worked, 1, "and is not tried again");
+    is_str(raw_text("SELECT COUNT(*) FROM child"), "0", "nothing is stored");
+    is_int(raw("BEGIN IMMEDIATE"), 0, "and no lock is held");
+    is_int(raw("ROLLBACK"), 0, "by anybody");
 }
 
 static void test_locked(void)
@@ -136,6 +204,8 @@ int main(void)
 {
     fixture_make();
     test_atomic();
+    test_refusal();
+    test_commit_fails();
     test_locked();
     test_waits();
     test_together();

@@ -214,6 +214,25 @@ static void test_rotate(void)
     rotate_once("no overlap", 30 * DAY, 0, 0, 0, 40 * DAY);
 }
 
+/* The old key's life is short now; what it was given counts. */
+static void test_rotate_again(apr_int64_t given)
+{
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+
+    need(create(&key, &fresh, "acme", "", given ? NOW + given : 0)
+         == APR_SUCCESS, "create");
+    need(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                              fx.pool, &fx.error) == APR_SUCCESS, "once");
+    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                                fx.pool, &fx.error), APR_SUCCESS,
+           "the old key is rotated again");
+    is_int(rotation.key.record.expires, given ? NOW + given : 0,
+           "into one that lives as long as it was to");
+    is_int(show(fresh.id)->record.expires, NOW + DAY, "and ends as before");
+}
+
 static void test_rotate_shape(void)
 {
     apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
@@ -342,6 +361,7 @@ static void test_tenants(void)
 
 static void test_scopes(void)
 {
+    const apikey_change_t other = { NULL, NULL, "a:read a:write", NULL };
     apikey_managed_t key;
     apikey_fresh_t fresh;
 
@@ -361,6 +381,8 @@ static void test_scopes(void)
            "with wildcards that cover one");
     is_int(create(&key, &fresh, "fresh", "a:read a:write", 0),
            APIKEY_EREFUSED, "none with another scope");
+    is_int(apikey_manage_set(fx.store, "id1", &other, &fx.actor, fx.pool,
+                             &fx.error), APIKEY_EREFUSED, "nor by a change");
     ok(says("a:write") && says("a:read"),
        "it says which there are: %s", said());
     is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant WHERE tenant = "
@@ -374,6 +396,26 @@ static void test_scopes(void)
            "without a catalogue any scope will do");
 }
 
+/* A database that finds "K1" by "k1" has not found it. */
+static void test_collation(void)
+{
+    apikey_managed_t *key;
+
+    need(raw("ALTER TABLE apikey RENAME TO keep") == 0
+         && raw("CREATE VIEW apikey AS SELECT id COLLATE NOCASE AS id, "
+                "digest, keyspace, tenant, name, env, scopes, secret_id, "
+                "format, prefix, hint, creator, created, expires, revoked, "
+                "disabled, lifetime, reason FROM keep") == 0
+         && raw("INSERT INTO keep (digest, id, tenant, name) VALUES ('"
+                DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
+    is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",
+           "the database finds another id");
+    is_int(apikey_manage_show(fx.store, "case", &key, fx.pool, &fx.error),
+           APR_NOTFOUND, "the store does not");
+    is_int(apikey_manage_show(fx.store, "Case", &key, fx.pool, &fx.error),
+           APR_SUCCESS, "but the one that was meant");
+}
+
 int main(void)
 {
     fixture_make();
@@ -382,11 +424,14 @@ int main(void)
     test_change();
     test_not_found();
     test_rotate();
+    test_rotate_again(30 * DAY);
+    test_rotate_again(0);
     test_rotate_shape();
     test_rotate_refused();
     test_list();
     test_tenants();
     test_scopes();
+    test_collation();
     fixture_remove();
     return done();
 }

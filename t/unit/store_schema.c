@@ -141,6 +141,7 @@ static void test_upgrade(void)
                               &fx.error), APIKEY_ESCHEMA,
            "what is newer is left alone");
     apr_dbd_close(fx.driver, fx.other);
+    fx.other = NULL;
 }
 
 /* Four processes make the tables of one database at once. */
@@ -171,6 +172,7 @@ static void test_together(void)
            apr_psprintf(fx.pool, "1 %d", APIKEY_SCHEMA_VERSION),
            "and each step is taken once");
     apr_dbd_close(fx.driver, fx.other);
+    fx.other = NULL;
 }
 
 static void test_no_database(void)

@@ -15,6 +15,8 @@ CREATE TABLE apikey_identity (
     kept_since BIGINT NOT NULL DEFAULT 0
 )
 --;
+-- lifetime: seconds that a key made in its place lives, whatever has become of
+-- expires since; 0: as long as this one, -1: for ever.
 -- The look-up is by digest, so the table is stored in that order: one descent
 -- finds the whole row.
 CREATE TABLE apikey (
@@ -35,6 +37,7 @@ CREATE TABLE apikey (
     expires BIGINT NOT NULL DEFAULT 0,
     revoked BIGINT NOT NULL DEFAULT 0,
     disabled BIGINT NOT NULL DEFAULT 0,
+    lifetime BIGINT NOT NULL DEFAULT 0,
     reason VARCHAR(255) NOT NULL DEFAULT ''
 ) WITHOUT ROWID
 --;

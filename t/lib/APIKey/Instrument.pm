@@ -81,7 +81,7 @@ sub verify {
 sub collect {
     my ($build, $state) = @_;
     return unless $ENV{APIKEY_TEST_COVERAGE};
-    my ($from, $to) = ("$state/gcov$build", "$build/httpd.gcda");
+    my ($from, $to) = ("$state/gcov$build", "$build/httpd.counts");
     system('rm', '-rf', $to) == 0 or die "rm failed.\n";
     system('cp', '-R', $from, $to) == 0 or die "No counts in $from.\n";
 }

@@ -9,10 +9,12 @@ use warnings;
 
 open my $in, '<:raw', '/proc/self/environ' or die "environ: $!\n";
 local $/ = "\0";
-print "Content-Type: text/plain\r\n\r\nenvironment\n";
+my $page = "environment\n";
 while (my $line = <$in>) {
     chomp $line;
-    print $line =~ s/([\n\r\\])/sprintf '\\x%02x', ord $1/ger, "\n";
+    $page .= $line =~ s/([\n\r\\])/sprintf '\\x%02x', ord $1/ger . "\n";
 }
 local $/;
-print "\n", <STDIN> // '';
+$page .= "\n" . (<STDIN> // '');
+print "Content-Type: text/plain\r\nContent-Length: ", length $page,
+      "\r\n\r\n", $page;

@@ -27,7 +27,8 @@ sub head {
 
 sub said_of {
     my ($text) = @_;
-    return [ sort grep { /^[^=:]*$OURS/ } split /\r?\n/, $text ];
+    return [ sort grep { /^[^=:]*$OURS/ && !m{ HTTP/1\.[01]$} }
+             split /\r?\n/, $text ];
 }
 
 # An answer that comes from neither application says so in the test's output.

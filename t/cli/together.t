@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Several at once, one killed in the middle, and a lock held by another.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+
+sub in_child {
+    my ($work) = @_;
+    my $pid = fork // die "fork: $!\n";
+    return $pid if $pid;
+    my $good = eval { $work->() };
+    POSIX::_exit($good ? 0 : 1);
+}
+
+# Two processes create, each its own tenant; a third rotates what is there.
+my @children = map {
+    my $tenant = "t$_";
+    in_child(sub {
+        for my $i (1 .. 25) {
+            my $done = $cli->run('create', '--tenant', $tenant, '--name', $i,
+                                 '-q');
+            return 0 if $done->{exit} || $done->{out} !~ /^ak_\w{49}$/;
+        }
+        return 1;
+    });
+} 1 .. 2;
+my $first = $cli->create(tenant => 'rotor');
+push @children, in_child(sub {
+    my $id = $first->{id};
+    for (1 .. 10) {
+        $id = $cli->json('rotate', $id)->{id};
+    }
+    return 1;
+});
+for my $pid (@children) {
+    waitpid $pid, 0;
+    is($?, 0, 'a process among others succeeds');
+}
+is($cli->sql("SELECT COUNT(*) FROM apikey WHERE tenant = '$_'"), 25,
+   "no key of $_ is lost") for 't1', 't2';
+is($cli->sql("SELECT COUNT(*) FROM apikey WHERE tenant = 'rotor'"), 11,
+   'nor one that was rotated');
+is($cli->sql("SELECT COUNT(*) FROM apikey_audit WHERE action = 'create'"),
+   $cli->sql('SELECT COUNT(*) FROM apikey'), 'nor an entry of the audit');
+is($cli->sql("SELECT COUNT(*) FROM apikey WHERE digest NOT IN (SELECT value "
+             . 'FROM apikey_change)'), 0, 'nor a change');
+is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 3, 'each tenant once');
+
+# Killed in the middle, again and again: a key is there whole or not at all.
+for my $round (1 .. 30) {
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        exec { APIKey::CLI::program() } 'htapikey', '-f', $cli->{conf},
+            'create', '--tenant', "killed$round", '--name', 'n';
+    }
+    sleep 0.001 * $round;
+    kill KILL => $pid;
+    waitpid $pid, 0;
+}
+is($cli->sql('PRAGMA integrity_check'), 'ok', 'the database is whole');
+my $half = "SELECT COUNT(*) FROM apikey k WHERE tenant LIKE 'killed%' AND ";
+is($cli->sql($half . 'NOT EXISTS (SELECT 1 FROM apikey_audit a WHERE a.id = '
+             . 'k.id)'), 0, 'no key without its audit');
+is($cli->sql($half . 'NOT EXISTS (SELECT 1 FROM apikey_tenant t WHERE '
+             . 't.tenant = k.tenant)'), 0, 'nor without its tenant');
+is($cli->sql("SELECT COUNT(*) FROM apikey_tenant t WHERE tenant LIKE "
+             . "'killed%' AND NOT EXISTS (SELECT 1 FROM apikey k WHERE "
+             . 'k.tenant = t.tenant)'), 0, 'no tenant without its key');
+my $there = $cli->sql("SELECT COUNT(*) FROM apikey WHERE tenant LIKE "
+                      . "'killed%'");
+note "$there of 30 were done before they were killed";
+is($cli->run(qw(create --tenant after --name n))->{exit}, 0,
+   'and it works on');
+
+# A lock that another holds.
+sub hold {
+    my ($seconds) = @_;
+    open my $other, '-|', 'sqlite3', $cli->{db}, 'BEGIN IMMEDIATE',
+        ".shell echo held; sleep $seconds", 'ROLLBACK' or die "sqlite3: $!\n";
+    is(scalar readline($other), "held\n", 'another holds the lock');
+    return $other;
+}
+my $other = hold(2);
+my $began = time;
+is($cli->run('list')->{exit}, 0, 'a reader reads on');
+is($cli->verify($first->{key}), 'granted', 'and verifies');
+cmp_ok(time - $began, '<', 1, 'without waiting');
+my $done = $cli->run(qw(create --tenant waits --name n -q));
+is($done->{exit}, 0, 'a writer waits');
+cmp_ok(time - $began, '>', 1, 'until the lock is free');
+close $other;
+$other = hold(8);
+$began = time;
+$done = $cli->run('revoke', $first->{id});
+my $took = time - $began;
+is($done->{exit}, 3, 'a lock that stays: exit 3');
+like($done->{err}, qr/lock.*try again/, 'it says why and what to do');
+like($done->{err}, qr/process \d+ \(sqlite3\)/, 'and who holds it');
+ok($took > 4 && $took < 7.5, sprintf 'after some five seconds (%.1f)', $took);
+is($cli->show($first->{id})->{state}, 'active', 'nothing was done');
+close $other;
+is($cli->run('revoke', $first->{id})->{exit}, 0, 'then it works');
+
+done_testing;

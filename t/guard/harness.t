@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A run is green only if tests ran and none failed or was skipped; and it
+# leaves no process behind.
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+use Test::More;
+
+use APIKey::Guard qw(source_root);
+use APIKey::Process qw(descendants wait_until);
+
+my $tree = tempdir(CLEANUP => 1);
+make_path("$tree/t/cli");
+my @command = ($^X, '-I', source_root() . '/t/lib', '-MAPIKey::Suite', '-e',
+    'exit APIKey::Suite->new(source => $ARGV[0], build => $ARGV[0], '
+    . 'wanted => [])->run', $tree);
+
+# A run of t/TEST over one file with this text: exit status and output.
+sub run_of {
+    my ($text) = @_;
+    unlink glob "$tree/t/cli/*.t";
+    if (defined $text) {
+        open my $out, '>', "$tree/t/cli/a.t" or die "a.t: $!\n";
+        print $out $text;
+        close $out;
+    }
+    my $pid = open my $from, '-|';
+    defined $pid or die "fork: $!\n";
+    if (!$pid) {
+        delete @ENV{qw(APIKEY_TEST_SANITIZER HARNESS_ACTIVE)};
+        open STDERR, '>&', \*STDOUT;
+        exec @command or die "exec: $!\n";
+    }
+    return ($pid, $from) if wantarray;
+    my $said = do { local $/; <$from> };
+    close $from;
+    return ($? >> 8) . ' ' . join ' ', $said =~ /^(\d+ passed, \d+ failed)$/mg;
+}
+
+my $more = "use Test::More;\n";
+my %run = (
+    "ok 1;\nok 1;\ndone_testing;\n"              => '0 2 passed, 0 failed',
+    "ok 1;\nok 0;\ndone_testing;\n"              => '1 1 passed, 1 failed',
+    "ok 1;\ndie;\n"                              => '1 1 passed, 1 failed',
+    "ok 1;\nplan tests => 2;\n"                  => '1 1 passed, 1 failed',
+    "ok 1;\ndone_testing;\nexit 3;\n"            => '1 1 passed, 1 failed',
+    "ok 1;\ndone_testing;\nkill KILL => \$\$;\n" => '1 1 passed, 1 failed',
+    "plan skip_all => 'no server';\n"            => '1 0 passed, 2 failed',
+    "SKIP: { skip 'x', 1; }\ndone_testing;\n"    => '1 1 passed, 1 failed',
+    "TODO: { local \$TODO = 'x'; ok 0; }\ndone_testing;\n"
+        => '1 1 passed, 1 failed',
+);
+for my $text (sort keys %run) {
+    (my $name = $text) =~ s/\n/ /g;
+    is(scalar run_of($more . $text), $run{$text}, "a run of: $name");
+}
+is(scalar run_of(undef), '1 0 passed, 1 failed', 'a run without a test fails');
+
+# Ended in the middle, with a grandchild that would go on.
+for my $signal (qw(TERM INT HUP)) {
+    my ($pid, $from) = run_of("$more system 'sleep 60; true';\n");
+    my @below;
+    ok(wait_until(20, sub { (@below = descendants($pid)) >= 3 }),
+       "the test and its children run");
+    kill $signal => $pid;
+    my $said = do { local $/; <$from> };
+    close $from;
+    is($? >> 8, 130, "SIG$signal ends the run");
+    ok(wait_until(5, sub { !grep { kill 0, $_ } @below }),
+       'nothing stays running');
+}
+
+done_testing;

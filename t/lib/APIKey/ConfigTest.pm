@@ -1,0 +1,201 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::ConfigTest;
+
+# A site of a test's own: a folder with a secret, a database and documents,
+# what `httpd -t` says of configurations for it, and an httpd that runs one.
+#
+#   my $site = APIKey::ConfigTest->new;
+#   my $said = $site->check("\@DATABASE\@\nApiKeyPrefix ak", without => ['dbd']);
+#   $said->{ok}, $said->{text}
+#   $site->file('ring', "s1 …\n", 0600);     its path
+#   $site->start($conf);                     on $site->port
+#   my $key = $site->create(qw(--scope a:b));
+#   $site->slurp('error_log');
+#   $site->stop;
+#
+# In a configuration, @DIR@ is the site's folder, @DOCS@ its documents and
+# @DATABASE@ the lines for its secret file and database.  All of it goes with
+# the run's own folder.
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use POSIX ();
+
+use APIKey::Check;
+use APIKey::Instrument;
+use APIKey::Keys qw(remember_key);
+use APIKey::Process qw(end_process wait_until);
+
+sub new {
+    my ($class) = @_;
+    my $run = APIKey::Test::run_info();
+    my $dir = tempdir("$run->{stage}/state/site.XXXXXX", CLEANUP => 0);
+    my $self = bless { dir => $dir, run => $run, owner => $$,
+                       db => "$dir/db/keys.db" }, $class;
+    make_path("$dir/docs", "$dir/db");
+    chmod 0755, $dir;
+    chomp(my $secret = `'$ENV{HTAPIKEY}' secret`);
+    $self->file('secret', "$secret\n", 0600);
+    $self->file('docs/index.html', "A page.\n");
+    $self->file('cli.conf', $self->database_lines);
+    $self->init;
+    return $self;
+}
+
+# Makes the database; httpd's user writes to it and to the folder around it.
+sub init {
+    my ($self) = @_;
+    $self->htapikey('init');
+    my @user = getpwnam $self->{run}{user};
+    chown @user[2, 3], "$self->{dir}/db", glob "$self->{db}*" unless $>;
+}
+
+# What it prints; a failure ends the test.
+sub htapikey {
+    my ($self, @arguments) = @_;
+    open my $out, '-|', $ENV{HTAPIKEY}, '-f', "$self->{dir}/cli.conf",
+        @arguments or die "$ENV{HTAPIKEY}: $!\n";
+    my $text = do { local $/; <$out> } // '';
+    close $out or die "htapikey @arguments failed.\n";
+    return $text;
+}
+
+# A key of acme's; further arguments are those of create.
+sub create {
+    my ($self, @arguments) = @_;
+    chomp(my $key = $self->htapikey(qw(create -q --tenant acme --name site),
+                                    @arguments));
+    remember_key($key);
+    return $key;
+}
+
+sub database_lines {
+    my ($self) = @_;
+    return qq(DBDriver sqlite3\nDBDParams "$self->{db}"\n)
+         . qq(ApiKeySecretFile "$self->{dir}/secret"\n);
+}
+
+sub file {
+    my ($self, $name, $text, $mode) = @_;
+    my $path = "$self->{dir}/$name";
+    make_path($path =~ s{/[^/]+$}{}r);
+    open my $out, '>', $path or die "$path: $!\n";
+    print $out $text;
+    close $out or die "$path: $!\n";
+    chmod $mode // 0644, $path;
+    return $path;
+}
+
+sub fill {
+    my ($self, $conf) = @_;
+    my $dir = $self->{dir};
+    my %fill = (DIR => $dir, DOCS => "$dir/docs",
+                DATABASE => $self->database_lines);
+    $conf =~ s/\@(DIR|DOCS|DATABASE)\@/$fill{$1}/g;
+    return qq(DocumentRoot "$dir/docs"\n$conf\n);
+}
+
+# Options are check_config()'s.
+sub check {
+    my ($self, $conf, %option) = @_;
+    my $done = check_config($self->fill($conf), %option);
+    return { ok => $done->{exit} == 0, text => $done->{out} };
+}
+
+sub write_conf {
+    my ($self, $conf) = @_;
+    my ($run, $dir) = @{$self}{qw(run dir)};
+    open my $in, '<', "$run->{stage}/conf/modules.list"
+        or die "modules.list: $!\n";
+    my $modules = do { local $/; <$in> };
+    my $user = $> ? '' : "User $run->{user}\n"
+        . 'Group ' . getgrgid((getpwnam $run->{user})[3]);
+    $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
+$modules
+LoadModule apikey_module "$run->{module}"
+ServerRoot "$dir"
+ServerName 127.0.0.1
+Listen 127.0.0.1:$self->{port}
+$user
+PidFile "$dir/pid"
+DefaultRuntimeDir "$dir"
+ErrorLog "$dir/error_log"
+LogLevel trace8
+LogFormat "%r %>s key=%{X-API-Key}i auth=%{Authorization}i" all
+CustomLog "$dir/access_log" all
+TypesConfig /dev/null
+StartServers 1
+ServerLimit 8
+<IfModule !mpm_prefork_module>
+    ServerLimit 1
+    ThreadsPerChild 8
+    MaxRequestWorkers 8
+</IfModule>
+<Directory "$dir/docs">
+    Require all granted
+</Directory>
+EOF
+}
+
+sub start {
+    my ($self, $conf) = @_;
+    $self->{port} = free_port();
+    $self->write_conf($conf);
+    my ($logs, $state) = map { "$self->{run}{stage}/$_" } qw(logs state);
+    my @command = (APIKey::Instrument::command($logs), $self->{run}{httpd},
+                   '-d', $self->{dir}, '-f', "$self->{dir}/httpd.conf",
+                   '-D', 'FOREGROUND');
+    $self->{pid} = fork // die "fork: $!\n";
+    if (!$self->{pid}) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        POSIX::setsid();
+        open STDOUT, '>', "$self->{dir}/said";
+        open STDERR, '>&', \*STDOUT;
+        APIKey::Instrument::httpd_environment($logs, $state);
+        exec @command or POSIX::_exit(127);
+    }
+    my $ended;
+    my $up = wait_until(60, sub {
+        return 1 if IO::Socket::INET->new(
+            PeerAddr => "127.0.0.1:$self->{port}");
+        return $ended = waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
+    });
+    return $self if $up && !$ended;
+    delete $self->{pid} if $ended;
+    die "httpd did not start: ", $self->slurp('said'),
+        $self->slurp('error_log') =~ s/^.*:trace\d\].*\n//mgr, "\n";
+}
+
+# The system's choice: httpd is started at once, and nobody else asks for it.
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or die "no port: $!\n";
+    return $socket->sockport;
+}
+
+sub port { return $_[0]{port} }
+
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    defined end_process($pid, 30) or die "httpd did not stop within 30 s.\n";
+}
+
+sub slurp {
+    my ($self, $name) = @_;
+    open my $in, '<:raw', "$self->{dir}/$name" or return '';
+    local $/;
+    return scalar(<$in>) // '';
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($?, $@);
+    eval { $self->stop } if $self->{owner} == $$;
+}
+
+1;

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+cat
+env
