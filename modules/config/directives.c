@@ -147,12 +147,17 @@ const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 static const char *headers_fault(const char *prefix)
 {
     static const char *const precious[] = {
-        "Accept", "Authorization", "Cache-Control", "Connection", "Content-",
-        "Cookie", "Date", "Expect", "Forwarded", "From", "Host", "If-",
-        "Origin", "Proxy-", "Range", "Referer", "Sec-", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade", "User-Agent", "Via", "X-Api-Key",
-        "X-Forwarded-", "X-Real-Ip", "X-Request-", "X-Requested-With",
-        "X-Csrf-", "X-Http-", NULL
+        "Accept", "Accept-", "Access-Control-", "Alt-", "Authorization",
+        "Cache-Control", "Client-", "Connection", "Content-", "Cookie",
+        "Date", "Dnt", "Early-Data", "Expect", "Forwarded", "From", "Host",
+        "Http2-", "If-", "Keep-Alive", "Last-Event-Id", "Max-Forwards",
+        "Origin", "Pragma", "Priority", "Proxy-", "Range", "Referer", "Sec-",
+        "Service-Worker", "Te", "Trailer", "Transfer-Encoding", "Traceparent",
+        "Tracestate", "True-Client-", "Upgrade", "Upgrade-Insecure-",
+        "User-Agent", "Via", "Warning", "X-Amz-", "X-Api-Key", "X-Auth-",
+        "X-B3-", "X-Client-", "X-Correlation-", "X-Csrf-", "X-Forwarded-",
+        "X-Goog-", "X-Http-", "X-Hub-", "X-Original-", "X-Real-Ip",
+        "X-Request-", "X-Requested-With", "X-Signature-", "X-Xsrf-", NULL
     };
     apr_size_t len = strlen(prefix), i;
 

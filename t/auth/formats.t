@@ -59,7 +59,7 @@ is(reason($at, import_hex64($at, 'ak')), 'invalid',
    'hex64 is refused where only base62 is accepted');
 is(reason($at, import_key($at, 'opaque-key', hmac('opaque-key'))), 'invalid',
    'so is an opaque one');
-my $lookalike = 'ak_' . 'A' x 49;
+my $lookalike = substr(unknown_key($secret), 0, -6) . '000000';
 is(reason($at, import_key($at, $lookalike, hmac($lookalike))), 'invalid',
    'and one with wrong check characters, whatever the database has');
 my $unsaved = unknown_key($secret);
@@ -197,10 +197,8 @@ is(reason($port, $made{$_}), /second/ ? 'invalid' : 'granted',
     for sort keys %made;
 $site->stop;
 
-my $logs = $site->slurp('error_log') . $site->slurp('access_log');
-like($logs, qr/APIKEY0101/, 'that httpd logged');
-unlike($logs, APIKey::Logs::key_pattern($vector, values %made),
-       'and no key stands in its logs');
+like($site->slurp('error_log'), qr/APIKEY0101/, 'that httpd logged');
+is($site->leaks($vector, values %made), '', 'no key stands in its logs');
 key_nowhere_in_logs($_) for $key, values %in;
 
 done_testing;

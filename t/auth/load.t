@@ -53,6 +53,26 @@ my @kinds = (
          "Authorization: Bearer $made{good1}{key}"),
 );
 
+# One request over a connection that stays.  httpd may close one that it takes
+# for idle; where it does so before the first byte of an answer, the request
+# goes once more over a new one, as with every client of HTTP.
+sub exchange {
+    my ($connection, $bytes) = @_;
+    my $reused = $$connection;
+    for my $try (1, 2) {
+        $$connection ||= connection($host);
+        my $r = eval { $$connection->send($bytes)->response };
+        if ($r) {
+            undef $$connection if grep { lc eq 'close' }
+                                  header_of($r, 'Connection');
+            return $r;
+        }
+        undef $$connection;
+        return { status => "no answer: $@", body => '' } if $@ || !$reused;
+        undef $reused;
+    }
+}
+
 # ---- A client: so many requests, in an order of its own ----
 sub run_client {
     my ($number, $requests) = @_;
@@ -61,13 +81,7 @@ sub run_client {
     my $connection;
     for (1 .. $requests) {
         my $kind = $kinds[ rand @kinds ];
-        $connection ||= connection($host);
-        my $r = eval { $connection->send($kind->{bytes})->response };
-        if (!$r) {
-            $seen{"no answer: $@"}++;
-            undef $connection;
-            next;
-        }
+        my $r = exchange(\$connection, $kind->{bytes});
         my $body = $kind->{status} == 200 ? 'for everybody'
                                           : qq("code":"$kind->{reason}");
         if ($r->{status} == $kind->{status} && $r->{body} =~ /\Q$body\E/) {
@@ -76,8 +90,6 @@ sub run_client {
         else {
             $seen{"$r->{status} where $kind->{reason} was due: $r->{body}"}++;
         }
-        undef $connection if grep { lc eq 'close' }
-                             header_of($r, 'Connection');
     }
     return \%seen;
 }
@@ -111,16 +123,12 @@ unlink $done;
 
 sub churn {
     my (%seen, @made);
-    my $begin = time;
     my $connection;
     until (-e $done && @made >= 20) {
         my $one = create_key($host, tenant => 'churn', scope => 'a:b');
         my $bytes = "GET /index.html HTTP/1.1\r\nHost: a\r\n"
                   . "X-API-Key: $one->{key}\r\n\r\n";
-        my $ask = sub {
-            $connection ||= connection($host);
-            return $connection->send($bytes)->response->{status};
-        };
+        my $ask = sub { return exchange(\$connection, $bytes)->{status} };
         my $status = $ask->();
         $seen{"$status behind create"}++ if $status != 200;
         # Every third stays, so that "no lost change" has two sides.
@@ -139,7 +147,8 @@ sub churn {
 
 my $begin = time;
 my $churn = start(\&churn);
-my @running = map { start(\&run_client, $_, $total / $clients) } 1 .. $clients;
+my @running = map { start(\&run_client, $_, $total / $clients) }
+              1 .. $clients;
 my %seen;
 for my $process (@running) {
     my $one = join_process($process);
@@ -150,7 +159,7 @@ open my $flag, '>', $done or die "$done: $!\n";
 close $flag;
 my $changes = join_process($churn);
 
-diag(JSON::PP->new->canonical->encode([\%seen, $changes])); is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer");
+is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer");
 is_deeply($changes->{wrong}, {},
           'beside them: granted behind create, refused behind revoke');
 my @made = @{ $changes->{made} || [] };

@@ -52,6 +52,7 @@ for my $forged ([ each => @SPELLINGS ], [ 'two hundred' => @MANY ],
             [ $has ? $with : (), @headers ], $method eq 'POST' ? '' : undef);
         my $what = "$name: $method $path" . ($has ? ' with a key' : '');
         is_deeply(said($r), $true, $what) or diag($r->{body});
+        unlike($r->{body}, qr/evil/, "$what: no other way either");
     }
 }
 for my $path (qw(/open/app /open/environ.cgi)) {
@@ -186,7 +187,8 @@ for (
     [ 'everything at once' => @forging ],
     [ 'unset' => 'UnsetEnv APIKEY_TENANT', 'RequestHeader unset X-Apikey-Id',
       'RequestHeader set X-Apikey-Env ""', 'RewriteEngine On',
-      'RewriteRule ^ - [E=!APIKEY_ID]', grep { /P\]|there|^E|^D|^A/ } @forging ],
+      'RewriteRule ^ - [E=!APIKEY_ID]',
+      grep { /P\]|there|^E|^D|^A/ } @forging ],
     [ 'Connection' => 'RequestHeader append Connection X-Apikey-Tenant',
       grep { /P\]|there|^E|^D|^A|RewriteE/ } @forging ],
     [ 'Connection set' => 'RequestHeader set Connection X-Apikey-Tenant',

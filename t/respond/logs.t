@@ -15,7 +15,8 @@ sub make {
 
 my $key = make();
 my $revoked = create_key('respond', tenant => 'gone');
-is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0, 'a key is revoked');
+is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0,
+   'a key is revoked');
 
 # Wrong, but so like a key that it must be hidden like one.
 (my $mistyped = $key) =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/e;
@@ -45,7 +46,8 @@ sub misplaced {
 }
 
 my @FILES = qw(environ.cgi app sorry.txt printenv.shtml page.shtml missing
-               index/ go.cgi?/open/environ.cgi go.cgi?/guarded/app bad.cgi gone);
+               index/ go.cgi?/open/environ.cgi go.cgi?/guarded/app bad.cgi
+               gone);
 my @PATHS = ((map { ("/guarded/$_", "/open/$_") } @FILES),
     qw(/scoped/environ.cgi /errors/environ.cgi /errors/missing
        /rewrite/guarded/environ.cgi /rewrite/open/app));
@@ -77,8 +79,8 @@ like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m, 'mod_ext_filter would');
 $r = ask('GET', '/open/bad.cgi', "X-API-Key: $foreign-k");
 is($r->{status}, 500, 'a script that fails');
 ok(wait_for_log($mark, 'respond_all',
-    qr{^/open/bad.cgi 500 key=$foreign-k .* key=$foreign-k }m), 'LogFormat would')
-    or diag(logs_since($mark, 'respond_all'));
+    qr{^/open/bad.cgi 500 key=$foreign-k .* key=$foreign-k }m),
+   'LogFormat would') or diag(logs_since($mark, 'respond_all'));
 like(logs_since($mark, 'respond_some'), qr/key=$foreign-k/, 'on a condition');
 like(logs_since($mark, 'respond_error'), qr/key=$foreign-k/, 'ErrorLogFormat');
 like(logs_since($mark, 'respond_script'), qr/^X-API-Key: $foreign-k/m,
@@ -113,6 +115,8 @@ for my $end ("X-Long: $long\r\n\r\n", "X-Key: a\r\nX-Cut", "no colon\r\n\r\n",
             qw(respond_unread respond_unread_page);
     }
 }
+cmp_ok(scalar(grep { /^SERVER_SOFTWARE=/m && /^HTTP\/1\.1 400/ } @answers),
+       '>', 20, 'pages about unreadable requests showed their environment');
 # A key may come behind the body, where nobody looks for one.
 push @answers, raw('respond_logs', join "\r\n", "POST $_ HTTP/1.1", 'Host: a',
     'Transfer-Encoding: chunked', 'Connection: close', '', '1', 'a', '0',

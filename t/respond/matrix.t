@@ -79,7 +79,7 @@ for my $event (@EVENTS) {
             my $said = said({ %$r, body => $text // $r->{body} });
             if ($status != 200) {
                 ok(!ref $said, "$what: no application was asked");
-                unlike($r->{body}, qr/acme|APIKEY_T/i, "$what: nor is one named");
+                unlike($r->{body}, qr/acme|APIKEY_T/i, "$what: nobody named");
                 next;
             }
             $said = [ map { /^([^=:]+)/ } grep { !/^REDIRECT_/ } @$said ]

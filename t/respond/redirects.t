@@ -86,7 +86,8 @@ refused('/index-scoped/', 403, 'scope', $with);
 for my $path (qw(/files/ /files-two/)) {
     $r = seen($path, [$with], told($key), 'an open directory, a guarded index');
     like(join(',', header_of($r, 'Vary')), qr/X-API-Key/, 'that varies by key');
-    is_deeply([ header_of($r, 'Cache-Control') ], ['private'], 'and is private');
+    is_deeply([ header_of($r, 'Cache-Control') ], ['private'],
+              'and is private');
     refused($path, 401, 'missing');
     refused($path, 401, 'invalid', 'X-API-Key: wrong');
 }
@@ -145,8 +146,8 @@ refused('/guarded/go.cgi?/scoped/environ.cgi', 403, 'scope', $with);
 # "WHERE: " and what was included, as said() would have it.
 sub included {
     my ($body) = @_;
-    return [ map { [ $_->[0], $_->[1] =~ /error occurred/ ? 'error'
-                                                           : said_of($_->[1]) ] }
+    return [ map { [ $_->[0], $_->[1] =~ /error occurred/
+                              ? 'error' : said_of($_->[1]) ] }
              map { /^(\w+): (.*)/s ? [ $1, $2 ] : () }
              split /^(?=(?:open|guarded|scoped|exec): )|^end$/m, $body ];
 }

@@ -5,12 +5,12 @@ package APIKey::ConfigTest;
 # what `httpd -t` says of configurations for it, and an httpd that runs one.
 #
 #   my $site = APIKey::ConfigTest->new;
-#   my $said = $site->check("\@DATABASE\@\nApiKeyPrefix ak", without => ['dbd']);
+#   my $said = $site->check($conf, without => ['dbd']);
 #   $said->{ok}, $said->{text}
 #   $site->file('ring', "s1 …\n", 0600);     its path
 #   $site->start($conf);                     on $site->port
 #   my $key = $site->create(qw(--scope a:b));
-#   $site->slurp('error_log');
+#   $site->slurp('error_log'), $site->leaks($key)
 #   $site->stop;
 #
 # In a configuration, @DIR@ is the site's folder, @DOCS@ its documents and
@@ -28,6 +28,7 @@ use POSIX ();
 use APIKey::Check;
 use APIKey::Instrument;
 use APIKey::Keys qw(remember_key);
+use APIKey::Logs qw(key_pattern);
 use APIKey::Process qw(end_process wait_until);
 
 sub new {
@@ -190,6 +191,14 @@ sub slurp {
     open my $in, '<:raw', "$self->{dir}/$name" or return '';
     local $/;
     return scalar(<$in>) // '';
+}
+
+# The lines of its logs that hold one of these keys.
+sub leaks {
+    my ($self, @keys) = @_;
+    my $pattern = key_pattern(@keys);
+    return join '', grep { /$pattern/ }
+           map { split /^/, $self->slurp($_) } qw(error_log access_log said);
 }
 
 sub DESTROY {

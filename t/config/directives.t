@@ -1,0 +1,242 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Each directive, accepted and refused: `httpd -t` says what to write instead.
+
+use APIKey::Test;
+use APIKey::ConfigTest;
+
+my $site = APIKey::ConfigTest->new;
+my $base = <<'EOF';
+@DATABASE@
+<Location /api>
+    AuthType ApiKey
+    AuthName "R"
+    Require valid-user
+</Location>
+EOF
+my $secret = (split ' ', $site->slurp('secret'))[1];
+
+my @accepted;
+sub accepted { push @accepted, join "\n", @_ }
+
+# All of them at once, each in a virtual host; one by one if that fails.
+sub check_accepted {
+    my $all = $site->check(join "\n", $base, map {
+        "<VirtualHost 127.0.0.1:1>\n$_\n</VirtualHost>"
+    } @accepted);
+    for my $lines (@accepted) {
+        my $said = $all->{ok} ? $all : $site->check("$base\n$lines");
+        ok($said->{ok}, 'accepted: ' . substr $lines =~ s/\n/; /gr, 0, 70)
+            or diag($said->{text});
+    }
+    ok($all->{ok}, 'all of them together') or diag($all->{text});
+}
+
+# Refused, with a sentence that names the line and has these words.
+sub refused {
+    my ($line, @words) = @_;
+    my $said = $site->check("$base\n$line");
+    my $shown = substr $line =~ s/\n\s*/; /gr, 0, 70;
+    my @missing = grep { $said->{text} !~ $_ } @words;
+    ok(!$said->{ok} && !@missing, "refused: $shown")
+        or diag("without @missing: $said->{text}");
+    unlike($said->{text}, qr/\Q$secret\E|Segmentation|Sanitizer/,
+           'its message has no secret');
+}
+
+ok($site->check($base)->{ok}, 'the least that is needed');
+
+# ---- ApiKeySecretFile, Keyspace, Prefix ----
+refused('ApiKeySecretFile', qr/ApiKeySecretFile takes one argument/);
+accepted("ApiKeyKeyspace $_") for 'customer1', 'a.b_c-1', 'x' x 64;
+refused("ApiKeyKeyspace $_", qr/ApiKeyKeyspace: '.*' (?:has|is)/,
+        qr/give a word such as/)
+    for '"a b"', 'x' x 65, 'a/b', "\xc3\xa9", '*', "it's";
+accepted("ApiKeyPrefix $_") for 'ak', 'sk-live', 'a_b-c', 'x' x 32, '0';
+refused("ApiKeyPrefix $_", qr/ApiKeyPrefix: '.*' (?:has|is|does)/,
+        qr/without the '_' that follows/)
+    for 'ak_', '_ak', 'ak-', '"a b"', 'x' x 33, "\xc3\xa9", 'a%s', 'a=';
+refused('ApiKeyPrefix ak sk', qr/takes one argument/);
+
+# ---- ApiKeyFormat, Digest, Lifetime ----
+accepted("ApiKeyFormat $_") for qw(base62 hex64 opaque),
+    'base62 hex64', 'opaque base62 hex64 base62';
+refused("ApiKeyFormat $_", qr/ApiKeyFormat: '.*' is none of/,
+        qr/'base62', 'hex64', 'opaque'/)
+    for 'base64', 'base62,hex64', 'hex64 uuid', 'none';
+refused('ApiKeyFormat', qr/ApiKeyFormat/);
+accepted("ApiKeyDigest $_") for 'hmac-sha256', 'hmac-sha256 sha256',
+    'SHA256 HMAC-SHA256';
+refused("ApiKeyDigest $_", qr/ApiKeyDigest: '.*' is neither/,
+        qr/'hmac-sha256' nor 'sha256'/)
+    for 'md5', 'sha1', 'hmac-sha256 none', 'bcrypt';
+refused("ApiKeyDigest $_", qr/ApiKeyDigest: write 'hmac-sha256'/)
+    for '', 'sha256';
+accepted("ApiKeyLifetime $_") for '90d', 'never', '365d', '1h', '90d min=30d',
+    '90d max=365d', '90d min=30d max=365d', '1y', '12w max=1y',
+    'never min=1d';
+refused("ApiKeyLifetime $_", qr/ApiKeyLifetime/,
+        qr/such as|wants|longer|shorter|never/)
+    for '', '90', '90days', '-1d', '0', '90d 30d', '90d min=400d',
+        '90d max=30d', '90d min=30d max=10d', '90d foo=1', '90d min=',
+        'never max=365d', '99999999999999999999d', 'min=1d', '1d 2d 3d 4d';
+
+# ---- ApiKeyFrom ----
+accepted("ApiKeyFrom $_") for qw(header bearer basic header:X-Partner-Key),
+    'bearer header basic', 'HEADER Bearer BASIC', 'header:A header:B bearer',
+    'header header:X-API-Key', 'header:Api-Token';
+refused("ApiKeyFrom $_", qr/ApiKeyFrom: '.*' is none of/,
+        qr/'header', 'header:NAME', 'bearer', 'basic'/)
+    for 'query', 'cookie', 'headers', 'header=X', 'bearer digest';
+refused('ApiKeyFrom', qr/ApiKeyFrom: name where keys may stand/);
+refused("ApiKeyFrom header:$_", qr/ApiKeyFrom: 'header:.*' (?:has|names)/)
+    for '', 'X_Key', 'X.Key', 'X:Key', "X\xc3\xa9";
+refused("ApiKeyFrom \"header:$_\"", qr/ApiKeyFrom: 'header:.*' (?:has|names)/)
+    for 'X Key', "X\tKey", 'X,Y', 'X(Y)', "X'Y";
+refused("ApiKeyFrom header:$_", qr/a meaning of its own/,
+        qr/for Authorization write 'bearer' or 'basic'/)
+    for qw(Authorization authorization Cookie Host Connection Content-Length
+           Content-Type Transfer-Encoding TE Upgrade Proxy-Authorization
+           Referer User-Agent);
+refused("ApiKeyFrom header:$_", qr/tells the application its tenant/)
+    for qw(X-Apikey-Tenant x-apikey-id X-Apikey-Key);
+
+# ---- A section can only drop ----
+my $section = "<Location /in>\n%s\n</Location>";
+accepted('ApiKeyFrom header bearer basic',
+         sprintf $section, 'ApiKeyFrom basic');
+accepted(sprintf($section, 'ApiKeyFrom basic'),
+         'ApiKeyFrom header bearer basic');
+accepted(sprintf $section, "ApiKeyFrom $_") for qw(header bearer),
+    'bearer header', 'header:x-api-key';
+refused(sprintf($section, "ApiKeyFrom $_->[0]"),
+        qr/APIKEY0001: \S+:\d+: ApiKeyFrom in a section can only drop/,
+        qr/a key in $_->[1]: add it to the server's ApiKeyFrom/)
+    for [ 'basic', 'Authorization \(basic\)' ],
+        [ 'header bearer basic', 'Authorization \(basic\)' ],
+        [ 'header:X-Other', 'X-Other' ];
+refused("ApiKeyFrom bearer\n" . sprintf($section, 'ApiKeyFrom header'),
+        qr/APIKEY0001/, qr/X-API-Key/);
+refused("ApiKeyFrom header\n" . sprintf($section, 'ApiKeyFrom bearer'),
+        qr/APIKEY0001/, qr/Authorization \(bearer\)/);
+refused(sprintf($section, 'ApiKeyFrom query'), qr/is none of/);
+
+# ---- ApiKeyUser, ApiKeyPassKey ----
+accepted("ApiKeyUser $_") for qw(tenant id Tenant ID);
+refused("ApiKeyUser $_", qr/ApiKeyUser: write 'tenant' or 'id'/)
+    for qw(name On both);
+accepted("ApiKeyPassKey $_") for qw(On Off on off);
+refused("ApiKeyPassKey $_", qr/ApiKeyPassKey must be On or Off/)
+    for qw(yes 1 always);
+
+# ---- ApiKeyHeaders ----
+accepted("ApiKeyHeaders $_")
+    for qw(On Off on X-Apikey- X-Customer- Acme-Auth- X-Caller-);
+refused("ApiKeyHeaders $_", qr/ApiKeyHeaders: '.*' would swallow headers/)
+    for qw(X-Api- x-api- X-Forwarded- X-Forwarded-For- X-Real- X-Request-
+           Content- Content-Apikey- If-Apikey- Sec- Sec-Fetch- Proxy- Cache-
+           User- X-Csrf- X-Http- X-Requested- Transfer- Accept- Upgrade-
+           Access- Access-Control- Keep- Max- Last- Early- Client- True-
+           X-Auth- X-Xsrf- X-Original- X-Correlation- X-Client-);
+refused("ApiKeyHeaders $_", qr/ApiKeyHeaders: '.*' (?:is|has|would)/)
+    for qw(X- X If- X-Api X-Api-Key X-API-KEY Author Authorization Cookie
+           Host X_Api_ A- - -- X:), '"X Y-"', "X\xc3\xa9-";
+refused("ApiKeyHeaders X-Customer-\nApiKeyFrom header:$_", qr/APIKEY0004/,
+        qr/would remove the header $_ .*choose another prefix/)
+    for qw(X-Customer-Key x-customer-);
+accepted('ApiKeyHeaders X-Customer-', 'ApiKeyFrom header:X-Custom-Key');
+accepted('ApiKeyHeaders Off', 'ApiKeyFrom header:X-Customer-Key');
+
+# ---- ApiKeyErrorFormat, ApiKeyErrorBody ----
+accepted("ApiKeyErrorFormat $_") for qw(problem none Problem);
+refused("ApiKeyErrorFormat $_",
+        qr/ApiKeyErrorFormat: write 'problem' \(RFC 9457\) or 'none'/)
+    for qw(json xml html On);
+accepted("ApiKeyErrorBody $_ text/plain x") for qw(400 401 403 503);
+accepted(q(ApiKeyErrorBody 401 application/json ) . $_)
+    for '"{\"e\":\"%{reason}\"}"', '%{reason}%{message}%{status}%{request_id}',
+        '"100% of %reason {reason}"', '"% {x}"';
+accepted('ApiKeyErrorBody 401 "text/html; charset=utf-8" x');
+refused("ApiKeyErrorBody $_ text/plain x",
+        qr/ApiKeyErrorBody: '.*' is no status/, qr/400, 401, 403 or 503/)
+    for qw(200 404 500 40 4010 401x 0401 abc -401 +401), '" 401"';
+refused("ApiKeyErrorBody 401 $_ x", qr/ApiKeyErrorBody: '.*' is no content/,
+        qr{such as application/json})
+    for 'json', '/json', 'text/', 'text/;q', "\"text/x\x01\"";
+refused("ApiKeyErrorBody 401 text/plain $_",
+        qr/ApiKeyErrorBody: '.*' is not filled in/,
+        qr/only %\{reason\}, %\{message\}, %\{status\} and %\{request_id\}/)
+    for '%{tenant}', '%{REMOTE_USER}', '"a %{reason} b %{user} c"', '%{',
+        '%{reason', '%{Reason}', '"%{reason }"', '"%{ reason}"', '%{}',
+        '%{reasons}', '%{%{reason}}';
+refused("ApiKeyErrorBody $_", qr/ApiKeyErrorBody takes three arguments/)
+    for '', '401', '401 text/plain', '401 text/plain a b';
+
+refused("$_ \"\"", qr/$_(?:: name where| takes | requires at least one)/)
+    for map { "ApiKey$_" } qw(SecretFile Keyspace Tenant Prefix Format From
+                              User Headers ErrorFormat);
+
+# ---- ApiKeyTenant ----
+accepted("ApiKeyTenant $_")
+    for 'acme', '"Acme Corp"', '%{ENV:TENANT}', '"%{tolower:%{req:X-T}}"';
+refused("ApiKeyTenant $_", qr/ApiKeyTenant: cannot read the expression/)
+    for '"%{nofunction:x}"', '"%{"', '"%{tolower:"';
+accepted('UseCanonicalName On', "ApiKeyTenant $_")
+    for '%{SERVER_NAME}', '"%{tolower:%{SERVER_NAME}}"', 'x-%{SERVER_NAME}';
+refused("${_}ApiKeyTenant %{SERVER_NAME}", qr/APIKEY0003/,
+        qr/UseCanonicalName On/, qr/client's Host header/)
+    for '', "UseCanonicalName Off\n", "UseCanonicalName DNS\n";
+for my $name ('%{HTTP_HOST}', '%{HTTP:Host}', '%{req:Host}', '%{http:host}',
+              '"%{tolower:%{req:HOST}}"', 'a-%{HTTP_HOST}') {
+    refused("UseCanonicalName On\nApiKeyTenant $name", qr/APIKEY0002/,
+            qr/the Host header is the client's choice/);
+}
+
+# ---- Require ----
+sub require_refused {
+    my ($line, @words) = @_;
+    refused(sprintf($section, "AuthType ApiKey\nRequire $line"), @words);
+}
+accepted(sprintf $section, "AuthType ApiKey\nRequire $_") for
+    'apikey-scope a:b', 'apikey-scope a b c', 'apikey-scope *',
+    'apikey-tenant "Acme Corp" x', "apikey-tenant \"\xc3\xa9\"",
+    'apikey-env live', 'apikey-id abc', 'apikey-scope "%{tolower:A}"';
+require_refused("apikey-$_->[0] $_->[1]", qr/Require apikey-$_->[0]: '/,
+                $_->[2]) for
+    [ 'scope', '"a b"', qr/has a blank/ ],
+    [ 'scope', 'a\\b', qr/RFC 6749/ ], [ 'scope', '\'a"b\'', qr/RFC 6749/ ],
+    [ 'scope', "a\xc3\xa9", qr/RFC 6749/ ],
+    [ 'scope', 'x' x 129, qr/longer than 128/ ],
+    [ 'scope', 'ok "not ok"', qr/has a blank/ ],
+    [ 'env', '"a b"', qr/has a character/ ], [ 'env', 'a/b', qr/has a char/ ],
+    [ 'tenant', '" acme"', qr/begins or ends with a blank/ ],
+    [ 'tenant', "\xff", qr/not UTF-8/ ],
+    [ 'tenant', 'x' x 256, qr/longer than 255/ ],
+    [ 'id', "\"a\x01\"", qr/control character/ ],
+    [ 'scope', '"%{nofunction:x}"', qr/nofunction|does not exist|error/i ];
+require_refused("apikey-$_", qr/Require apikey-$_: name at least one/)
+    for qw(scope tenant env id);
+require_refused('apikey-scopes x', qr/Unknown Authz provider: apikey-scopes/);
+
+# ---- Of a later version: refused, not ignored ----
+my %later = (
+    ApiKeyQuery => ['"SELECT 1"'], ApiKeyChangesQuery => ['"SELECT 1"'],
+    ApiKeyCache => [qw(shmcb shmcb:x(1) redis:h:1 nonsense on), '""'],
+    ApiKeyCacheTTL => [ '60 5', '60', '0' ], ApiKeyRevocationPoll => [500],
+    ApiKeyStaleLimit => [60], ApiKeyUsageFlush => [qw(10 0)],
+    ApiKeyDBDriver => ['sqlite3'], ApiKeyDBDParams => ['/x'],
+    ApiKeyRetention => [90], ApiKeyEnforce => [qw(Log Off)],
+);
+for my $name (sort keys %later) {
+    refused("$name $_", qr/$name: this version of mod_apikey cannot do that/,
+            qr/remove the line/)
+        for @{ $later{$name} }, '';
+}
+# What is so already may be said.
+accepted($_) for 'ApiKeyCache off', 'ApiKeyUsageFlush off', 'ApiKeyEnforce On',
+    'ApiKeyCache OFF', 'ApiKeyEnforce on';
+refused('ApiKeyCache off shmcb', qr/cannot do that yet \(only 'off'\)/);
+
+check_accepted();
+
+done_testing;
