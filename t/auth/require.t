@@ -25,15 +25,20 @@ my ($id, $other_id) = map { $made{$_}{id} } qw(acme globex);
 my $root = run_info()->{stage} . '/htdocs/auth-require';
 my $folders = 0;
 
-# A folder with these lines as its .htaccess; its path.
+# A folder with these lines as its .htaccess; its path.  Lines "-- below --"
+# part them among folders, the outer first.
 sub place {
     my ($lines) = @_;
     my $name = 'case' . ++$folders;
-    make_path("$root/$name");
-    for my $file ([ '.htaccess', "$lines\n" ], [ 'index.html', "served\n" ]) {
-        open my $out, '>', "$root/$name/$file->[0]" or die "$name: $!\n";
-        print $out $file->[1];
-        close $out or die "$name: $!\n";
+    for my $part (split /^-- below --\n/m, $lines) {
+        $name .= '/below' if -d "$root/$name";
+        make_path("$root/$name");
+        for my $file ([ '.htaccess', "$part\n" ],
+                      [ 'index.html', "served\n" ]) {
+            open my $out, '>', "$root/$name/$file->[0]" or die "$name: $!\n";
+            print $out $file->[1];
+            close $out or die "$name: $!\n";
+        }
     }
     return "/auth-require/$name/index.html";
 }
@@ -169,6 +174,27 @@ try_case(@$_) for (
     [ all('Require user nobody', 'Require valid-user'), ('forbidden') x 3 ],
     [ all('Require method GET', 'Require apikey-scope deals:x'), 200, 200,
       'scope' ],
+);
+
+# ---- One section's lines and another's ----
+sub below { return join "\n-- below --\n", @_ }
+my $and = "AuthMerging And\n";
+my $or = "AuthMerging Or\n";
+try_case(@$_) for (
+    [ below($fails{tenant}, 'Require apikey-scope deals:x'), 200, 200,
+      'scope' ],
+    [ below('Require apikey-env live', "$and$fails{scope}"), 'scope', 'env',
+      'scope' ],
+    [ below($fails{scope}, "${and}Require apikey-env live"), 'scope', 'env',
+      'scope' ],
+    [ below('Require apikey-env live', "$or$fails{scope}"), 200, 200, 200 ],
+    [ below($fails{env}, "$or$fails{scope}"), 'env', 200, 'env' ],
+    [ below("Require apikey-env live\nRequire apikey-id $other_id",
+            "${and}Require apikey-tenant acme"), 200, 'tenant', 'tenant' ],
+    [ below($user, "$and$fails{tenant}", "$and$fails{env}"),
+      ('tenant') x 3 ],
+    [ below(all($user, none('Require apikey-env test')),
+            "$and$fails{scope}"), 'scope', 'forbidden', 'scope' ],
 );
 
 # ---- Which reason: tenant, env, id, scope, whatever the order written ----

@@ -82,7 +82,8 @@ is_deeply(refusal(ask($host, '/cgi/index.html',
 # ---- Narrower, never wider ----
 
 ($host, $key) = ('auth_src', $key{auth_src});
-for my $where ('/bearer/index.html', '/auth/narrow/index.html') {
+for my $where (map { ("/$_/index.html", "/$_/deep/index.html") }
+               'bearer', 'auth/narrow') {
     is(reason_of(ask($host, $where, "Authorization: Bearer $key")), 'granted',
        "$where: bearer");
     is_deeply(refusal(ask($host, $where, "X-API-Key: $key")),

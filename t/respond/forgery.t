@@ -155,7 +155,9 @@ for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
 
 # ---- A customer's .htaccess ----
 
-sub customer_says { in_stage('customer/.htaccess', join "\n", @_, '') }
+sub customer_says {
+    in_stage('customer/.htaccess', join "\n", @_, '');
+}
 
 my $app = 'http://127.0.0.1:' . port('app');
 my @VARIABLES = qw(APIKEY_TENANT APIKEY-ID apikey_scopes APIKEY.NAME
