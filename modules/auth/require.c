@@ -23,7 +23,7 @@ typedef struct {
 
 /* RequireAny, RequireAll or the section itself, which is a RequireAny. */
 typedef struct group_t {
-    const ap_directive_t *node;
+    const void *node;           /* which container: compared, not read */
     int all;
     struct group_t *outer;      /* NULL: the section */
 } group_t;
@@ -88,17 +88,18 @@ static int negated(cmd_parms *cmd)
 
 /* The lines of one container share no group_t, but its node. <Limit> says
  * when a line counts, not how. */
-static group_t *group_of(apr_pool_t *pool, const ap_directive_t *node)
+static group_t *group_of(cmd_parms *cmd, const ap_directive_t *node)
 {
-    group_t *group = apr_pcalloc(pool, sizeof(*group));
+    group_t *group = apr_pcalloc(cmd->pool, sizeof(*group));
 
     while (node && !ap_cstr_casecmpn(node->directive, "<Limit", 6)) {
         node = node->parent;
     }
-    group->node = node;
+    /* An .htaccess has no node, but a configuration of its own. */
+    group->node = node ? (const void *)node : cmd->context;
     if (node && !ap_cstr_casecmpn(node->directive, "<Require", 8)) {
         group->all = !ap_cstr_casecmp(node->directive, "<RequireAll");
-        group->outer = group_of(pool, node->parent);
+        group->outer = group_of(cmd, node->parent);
     }
     return group;
 }
@@ -111,7 +112,7 @@ static const char *parse(cmd_parms *cmd, const char *line,
 
     require->kind = kind;
     require->negated = negated(cmd);
-    require->group = group_of(cmd->pool, cmd->directive->parent);
+    require->group = group_of(cmd, cmd->directive->parent);
     require->wanted = apr_array_make(cmd->pool, 2, sizeof(wanted_t));
     while (*(word = ap_getword_conf(cmd->pool, &line))) {
         wanted_t *wanted = &APR_ARRAY_PUSH(require->wanted, wanted_t);

@@ -33,6 +33,8 @@ typedef struct apikey_dialect_t {
     const char *(*file)(const char *params, apr_pool_t *pool);
     /** Whether the driver's error means that another holds a lock. */
     int (*is_locked)(int error, const char *message);
+    /** Whether it is gone in a moment by itself; may be NULL. */
+    int (*is_passing)(int error);
 } apikey_dialect_t;
 
 extern const apikey_dialect_t apikey_dialect_sqlite3;

@@ -5,9 +5,10 @@
 
 #include "dialect.h"
 
-/* SQLite's own numbers; its header is not needed for two of them. */
+/* SQLite's own numbers; its header is not needed for a few of them. */
 #define SQLITE3_BUSY 5
 #define SQLITE3_LOCKED 6
+#define SQLITE3_CANTOPEN 14
 
 /*
  * The driver tries a locked statement 16 times, 100 ms apart.  With this each
@@ -62,6 +63,13 @@ static int is_locked(int error, const char *message)
            || (message && strcmp(message, "database is locked") == 0);
 }
 
+/* Where root was the first to open the database, its -wal and -shm belong to
+ * root until SQLite has given them to the file's owner. */
+static int is_passing(int error)
+{
+    return error == SQLITE3_CANTOPEN;
+}
+
 const apikey_dialect_t apikey_dialect_sqlite3 = {
     "sqlite3",
     0,
@@ -70,5 +78,6 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     on_open,
     on_init,
     file,
-    is_locked
+    is_locked,
+    is_passing
 };

@@ -90,6 +90,23 @@ static int execute(apikey_store_t *store, apikey_sql_e which,
                            0, args);
 }
 
+/* As execute(), for at most 200 ms more where the error passes by itself. */
+static int execute_soon(apikey_store_t *store, apikey_sql_e which,
+                        const char **args, apr_pool_t *pool,
+                        apr_dbd_results_t **results)
+{
+    int code, waits;
+
+    for (waits = 0;; waits++) {
+        code = execute(store, which, args, pool, results);
+        if (code == 0 || waits == 10 || !store->dialect->is_passing
+            || !store->dialect->is_passing(code)) {
+            return code;
+        }
+        apr_sleep(apr_time_from_msec(20));
+    }
+}
+
 /* An error of a database without our tables is better said as that. */
 static apr_status_t explain(apikey_store_t *store, apr_pool_t *pool,
                             const char **error)
@@ -112,7 +129,7 @@ static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
     int code, tries;
 
     for (tries = 0;; tries++) {
-        code = execute(store, which, args, pool, results);
+        code = execute_soon(store, which, args, pool, results);
         if (code == 0) {
             store->proven = 1;
             return APR_SUCCESS;

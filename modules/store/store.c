@@ -117,5 +117,5 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = make(driver, dialect, handle, pool);
-    return APR_SUCCESS;
+    return apikey_sql_settings(*store, dialect->on_open, pool, error);
 }

@@ -37,7 +37,6 @@ apr_status_t apikey_store_open(apikey_store_t **store, const char *driver,
 
 /**
  * Takes a connection that somebody else opened and will close (mod_dbd's).
- * Costs no round trip.
  * @param driver_name the name of DBDriver; NULL: ask apr_dbd_name()
  * @param pool as long-lived as the connection: prepared statements live there
  */

@@ -53,7 +53,8 @@ for my $how (sort keys %planted) {
     open my $out, '>', $plant or die "$plant: $!\n";
     print $out "a line\n[trace8] $planted{$how}\n";
     close $out;
-    like(found($plant, $pattern), qr/^line 2: /, "a planted key, $how, is found");
+    like(found($plant, $pattern), qr/^line 2: /,
+         "a planted key, $how, is found");
 }
 
 done_testing;

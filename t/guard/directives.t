@@ -65,7 +65,8 @@ is_deeply(setters("const char *set(cmd_parms *c,\n        void *d)\n{\n"
                 . "    conf->from = x;\n}\n"), { set => { from => 1 } },
           'what a function writes is read');
 is_deeply(fields("#define L(F) \\\n    F(int, a, -1, last) /* ApiKeyA */ \\\n"
-               . "    F(int, b, -1, last)\n", 'L'), { a => 'ApiKeyA', b => undef },
+               . "    F(int, b, -1, last)\n", 'L'),
+          { a => 'ApiKeyA', b => undef },
           'what a list holds is read');
 
 # Creation and merging that pass a list over, or name a field by hand.

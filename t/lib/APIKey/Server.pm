@@ -10,12 +10,13 @@ package APIKey::Server;
 use strict;
 use warnings;
 
-use Fcntl qw(:mode);
 use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
+use File::Spec ();
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 
 use APIKey::Config;
 use APIKey::Instrument;

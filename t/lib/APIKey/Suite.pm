@@ -24,7 +24,8 @@ use APIKey::Server;
 # sources and need to do so only once.  And folders with no tests to find.
 my @ONCE = qw(guard build);
 my @QUIET = qw(cli);
-my %OTHER = map { $_ => 1 } @ONCE, @QUIET, qw(unit fuzz after lib conf htdocs bench);
+my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
+    qw(unit fuzz after lib conf htdocs bench);
 
 sub new {
     my ($class, %option) = @_;
@@ -62,7 +63,8 @@ sub run {
     $self->{aggregator}->start;
     my $done = eval {
         $self->run_quiet;
-        my @areas = $self->{'no-server'} ? () : $self->wanted_files($self->areas);
+        my @areas = $self->{'no-server'} ? ()
+                  : $self->wanted_files($self->areas);
         if (@areas) {
             $server = APIKey::Server->new($self);
             $self->run_server($server, @areas);
