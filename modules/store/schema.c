@@ -138,6 +138,24 @@ static apr_status_t apply(apikey_store_t *store, void *baton,
                                                       error) : status;
 }
 
+/* SQLite asks nobody to wait while it changes to a WAL: beside another init
+ * that fails at once, so the five seconds of a lock are waited for here. */
+static apr_status_t prepare_database(apikey_store_t *store, apr_pool_t *pool,
+                                     const char **error)
+{
+    apr_status_t status;
+    int waits;
+
+    for (waits = 0;; waits++) {
+        status = apikey_sql_settings(store, store->dialect->on_init, pool,
+                                     error);
+        if (status != APIKEY_ELOCKED || waits == 50) {
+            return status;
+        }
+        apr_sleep(apr_time_from_msec(100));
+    }
+}
+
 apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
                                 int *from, int *to, apr_pool_t *pool,
                                 const char **error)
@@ -153,8 +171,7 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
         return apikey_sql_check_schema(store, pool, error);
     }
     *from = *to = (int)version;
-    status = apikey_sql_settings(store, store->dialect->on_init, pool,
-                                 error);
+    status = prepare_database(store, pool, error);
     while (status == APR_SUCCESS && *to < APIKEY_SCHEMA_VERSION) {
         step.number = *to + 1;
         status = apikey_sql_transact_plain(store, apply, &step, pool, error);
