@@ -10,13 +10,15 @@ typedef struct listing_t {
     cli_t *cli;
     cli_table_t *table;         /**< NULL: JSON */
     cli_json_t json;
+    apr_pool_t *row_pool;       /* cleared for each row */
 } listing_t;
 
 static void begin(listing_t *listing, cli_t *cli, const char *const *heads)
 {
     listing->cli = cli;
     listing->table = NULL;
-    listing->json.pool = cli->pool;
+    apr_pool_create(&listing->row_pool, cli->pool);
+    listing->json.pool = listing->row_pool;
     listing->json.more = 0;
     if (cli->json) {
         cli_json_open(&listing->json, NULL, '[');
@@ -24,6 +26,13 @@ static void begin(listing_t *listing, cli_t *cli, const char *const *heads)
     else {
         listing->table = cli_table_make(heads, cli->pool);
     }
+}
+
+/* The pool of one row. */
+static apr_pool_t *cleared(listing_t *listing)
+{
+    apr_pool_clear(listing->row_pool);
+    return listing->row_pool;
 }
 
 static cli_exit_e end(listing_t *listing, apr_status_t status,
@@ -48,6 +57,7 @@ static apr_status_t list_scope(void *baton, const char *name,
     listing_t *listing = baton;
     const char *cells[] = { name, description };
 
+    cleared(listing);
     if (listing->table) {
         cli_table_row(listing->table, cells);
     }
@@ -107,7 +117,7 @@ cli_exit_e cli_cmd_scope_remove(cli_t *cli)
 static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
 {
     listing_t *listing = baton;
-    apr_pool_t *pool = listing->cli->pool;
+    apr_pool_t *pool = cleared(listing);
     cli_json_t *json = &listing->json;
     const char *cells[] = {
         tenant->tenant, apr_psprintf(pool, "%" APR_INT64_T_FMT, tenant->keys),
@@ -176,7 +186,7 @@ cli_exit_e cli_cmd_tenant_resume(cli_t *cli)
 static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
 {
     listing_t *listing = baton;
-    apr_pool_t *pool = listing->cli->pool;
+    apr_pool_t *pool = cleared(listing);
     cli_json_t *json = &listing->json;
     const char *cells[] = {
         cli_time(entry->happened, "-", pool), entry->who, entry->action,

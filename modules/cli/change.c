@@ -6,8 +6,7 @@
 #include "../core/text.h"
 #include "cli.h"
 
-/* Each scope once, in the order given. */
-static int has_word(const char *list, const char *word)
+int cli_has_word(const char *list, const char *word)
 {
     apr_size_t len = strlen(word);
     const char *at;
@@ -35,7 +34,7 @@ cli_exit_e cli_scopes(cli_t *cli, const char **scopes)
                             apr_psprintf(cli->pool, "the scope \"%s\" %s",
                                          scope, fault));
         }
-        if (!has_word(*scopes, scope)) {
+        if (!cli_has_word(*scopes, scope)) {
             *scopes = apr_pstrcat(cli->pool, *scopes, **scopes ? " " : "",
                                   scope, NULL);
         }

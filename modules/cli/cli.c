@@ -9,6 +9,7 @@
 
 #include "../core/text.h"
 #include "../core/verdict.h"
+#include "../store/prune.h"
 #include "../store/schema.h"
 #include "cli.h"
 
@@ -79,10 +80,16 @@ cli_exit_e cli_read_conf(cli_t *cli)
         != APR_SUCCESS) {
         return cli_fail(cli, APR_EINVAL, error);
     }
+    if (cli->conf.own_driver) {
+        /* As httpd has it: connections of our own take precedence. */
+        cli->conf.driver = cli->conf.own_driver;
+        cli->conf.params = cli->conf.own_params;
+    }
     if (!cli->conf.driver || !cli->conf.params) {
         return cli_fail(cli, APR_EINVAL,
                         apr_psprintf(cli->pool, "%s has no %s; write both "
-                                     "DBDriver and DBDParams in it",
+                                     "DBDriver and DBDParams in it (or "
+                                     "ApiKeyDBDriver and ApiKeyDBDParams)",
                                      cli->conf_path, cli->conf.driver
                                      ? "DBDParams" : "DBDriver"));
     }
@@ -120,6 +127,19 @@ cli_exit_e cli_open(cli_t *cli, int ring)
         status = apikey_schema_check(cli->store, cli->pool, &error);
     }
     return cli_done(cli, status, error);
+}
+
+void cli_prune(cli_t *cli)
+{
+    const char *error = "there is no row in apikey_identity";
+    apr_int64_t before = cli->actor.now - cli->conf.retention;
+
+    if (cli->changes && cli->store
+        && apikey_store_prune(cli->store, before, cli->pool, &error)
+           != APR_SUCCESS) {
+        cli_say(cli->pool, "done; but rows that are older than "
+                "ApiKeyRetention could not be removed: %s", error);
+    }
 }
 
 const char *cli_state(cli_t *cli, const apikey_managed_t *key)

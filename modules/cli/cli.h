@@ -23,7 +23,7 @@ typedef enum {
 typedef enum {
     CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
     CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
-    CLI_QUIET, CLI_OPTIONS
+    CLI_QUIET, CLI_DIGEST, CLI_HTTPD, CLI_OPTIONS
 } cli_option_e;
 
 #define CLI_BIT(option) (1u << (option))
@@ -42,6 +42,7 @@ typedef struct cli_t {
     apikey_ring_t *ring;
     apikey_store_t *store;
     apikey_actor_t actor;
+    int changes;                /**< the command is one that changes rows */
 } cli_t;
 
 /**
@@ -81,6 +82,13 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key);
  * cannot be granted. */
 cli_exit_e cli_scopes(cli_t *cli, const char **scopes);
 
+/** Whether @a word is in @a list, whose words one blank separates. */
+int cli_has_word(const char *list, const char *word);
+
+/** Lets what ApiKeyRetention does not keep go, at most once a day; after a
+ * command has changed something.  Where that fails it is said, no more. */
+void cli_prune(cli_t *cli);
+
 /* The commands. */
 cli_exit_e cli_cmd_secret(cli_t *cli);
 cli_exit_e cli_cmd_init(cli_t *cli);
@@ -100,5 +108,7 @@ cli_exit_e cli_cmd_tenant_list(cli_t *cli);
 cli_exit_e cli_cmd_tenant_suspend(cli_t *cli);
 cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
 cli_exit_e cli_cmd_audit(cli_t *cli);
+cli_exit_e cli_cmd_import(cli_t *cli);
+cli_exit_e cli_cmd_doctor(cli_t *cli);
 
 #endif

@@ -32,6 +32,24 @@ static const char *set_params(cli_conf_t *conf, int argc,
     return NULL;
 }
 
+static const char *set_own_driver(cli_conf_t *conf, int argc,
+                                  const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->own_driver = argv[0];
+    return NULL;
+}
+
+static const char *set_own_params(cli_conf_t *conf, int argc,
+                                  const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->own_params = argv[0];
+    return NULL;
+}
+
 static const char *set_secret_file(cli_conf_t *conf, int argc,
                                    const char *const *argv, apr_pool_t *pool)
 {
@@ -110,16 +128,27 @@ static const char *set_lifetime(cli_conf_t *conf, int argc,
     return apikey_lifetime_parse(&conf->lifetime, argc, argv);
 }
 
+static const char *set_retention(cli_conf_t *conf, int argc,
+                                 const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    return apikey_retention_parse(&conf->retention, argv[0]);
+}
+
 static const struct { const char *name; int max; setter_t set; } directives[]
     = {
     { "DBDriver", 1, set_driver },
     { "DBDParams", 1, set_params },
+    { "ApiKeyDBDriver", 1, set_own_driver },
+    { "ApiKeyDBDParams", 1, set_own_params },
     { "ApiKeySecretFile", 1, set_secret_file },
     { "ApiKeyKeyspace", 1, set_keyspace },
     { "ApiKeyPrefix", 1, set_prefix },
     { "ApiKeyFormat", 3, set_format },
     { "ApiKeyDigest", 2, set_digest },
-    { "ApiKeyLifetime", 3, set_lifetime }
+    { "ApiKeyLifetime", 3, set_lifetime },
+    { "ApiKeyRetention", 1, set_retention }
 };
 
 /* Cuts the next logical line off: a backslash before the line's end joins it
@@ -234,6 +263,7 @@ apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
     conf->formats = conf->first_format = APIKEY_FORMAT_BASE62;
     conf->digests = APIKEY_DIGEST_HMAC;
     conf->lifetime.usual = APIKEY_LIFETIME_USUAL;
+    conf->retention = APIKEY_RETENTION_USUAL;
     for (; *text; number += lines) {
         char *line = next_line(&text, &lines);
         const char *fault = line[strspn(line, " \t\f\v\r")] == '#'

@@ -14,6 +14,8 @@ typedef struct cli_conf_t {
     const char *path;
     const char *driver;             /**< DBDriver; NULL: not written */
     const char *params;             /**< DBDParams; NULL: not written */
+    const char *own_driver;         /**< ApiKeyDBDriver: goes before driver */
+    const char *own_params;         /**< ApiKeyDBDParams, with it */
     const char *secret_file;        /**< NULL: not written */
     const char *keyspace;
     const char *prefix;             /**< NULL: any */
@@ -21,6 +23,7 @@ typedef struct cli_conf_t {
     apikey_format_e first_format;   /**< what `create` makes */
     unsigned int digests;           /**< apikey_digest_e flags */
     apikey_lifetime_t lifetime;
+    apr_int64_t retention;          /**< seconds */
 } cli_conf_t;
 
 /**

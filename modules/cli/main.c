@@ -34,6 +34,8 @@ typedef struct command_t {
 #define NEW_KEY (CLI_BIT(CLI_TENANT) | CLI_BIT(CLI_NAME) | CLI_BIT(CLI_SCOPE) \
     | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV) | CLI_BIT(CLI_PREFIX)         \
     | CLI_BIT(CLI_FORMAT) | CLI_BIT(CLI_KEYSPACE) | CLI_BIT(CLI_QUIET))
+/* Beyond every option: a command that changes rows. */
+#define CHANGES (1u << 31)
 #define SET_KEY (CLI_BIT(CLI_NAME) | CLI_BIT(CLI_SCOPE)                     \
     | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV))
 
@@ -42,7 +44,7 @@ static const command_t commands[] = {
       "print a fresh line for ApiKeySecretFile" },
     { "init", NULL, cli_cmd_init, 0, 0, 0, "",
       "make or upgrade the tables" },
-    { "create", NULL, cli_cmd_create, NEW_KEY, 0, 0,
+    { "create", NULL, cli_cmd_create, NEW_KEY | CHANGES, 0, 0,
       "--tenant T --name N [--scope S]... [--expires 90d|DATE|never] "
       "[--env E] [--prefix P] [--format F] [--keyspace K] [-q]",
       "make a key and show it once" },
@@ -50,35 +52,42 @@ static const command_t commands[] = {
       | CLI_BIT(CLI_ALL), 0, 0, "[--tenant T] [--keyspace K] [--all]",
       "list the keys; --all: revoked and expired ones, too" },
     { "show", NULL, cli_cmd_show, 0, 1, 1, "ID", "tell all about a key" },
-    { "set", NULL, cli_cmd_set, SET_KEY, 1, 1,
+    { "set", NULL, cli_cmd_set, SET_KEY | CHANGES, 1, 1,
       "ID [--name N] [--scope S]... [--expires 90d|DATE|never] [--env E]",
       "change a key; the scopes given replace all it had" },
-    { "revoke", NULL, cli_cmd_revoke, CLI_BIT(CLI_REASON), 1, 1,
+    { "revoke", NULL, cli_cmd_revoke, CLI_BIT(CLI_REASON) | CHANGES, 1, 1,
       "ID [--reason R]", "end a key for good" },
-    { "disable", NULL, cli_cmd_disable, 0, 1, 1, "ID",
+    { "disable", NULL, cli_cmd_disable, CHANGES, 1, 1, "ID",
       "stop a key for a while" },
-    { "enable", NULL, cli_cmd_enable, 0, 1, 1, "ID",
+    { "enable", NULL, cli_cmd_enable, CHANGES, 1, 1, "ID",
       "let a disabled key work again" },
     { "rotate", NULL, cli_cmd_rotate, CLI_BIT(CLI_OVERLAP)
-      | CLI_BIT(CLI_QUIET), 1, 1, "ID [--overlap 24h] [-q]",
+      | CLI_BIT(CLI_QUIET) | CHANGES, 1, 1, "ID [--overlap 24h] [-q]",
       "make a new key like the old one, which ends soon" },
     { "verify", NULL, cli_cmd_verify, CLI_BIT(CLI_SCOPE)
       | CLI_BIT(CLI_TENANT), 0, 0, "[--scope S] [--tenant T]",
       "read a key and say what the server would say" },
-    { "scope", "add", cli_cmd_scope_add, 0, 1, 2, "NAME [DESCRIPTION]",
+    { "scope", "add", cli_cmd_scope_add, CHANGES, 1, 2, "NAME [DESCRIPTION]",
       "put a scope into the catalogue" },
     { "scope", "list", cli_cmd_scope_list, 0, 0, 0, "",
       "list the catalogue" },
-    { "scope", "remove", cli_cmd_scope_remove, 0, 1, 1, "NAME",
+    { "scope", "remove", cli_cmd_scope_remove, CHANGES, 1, 1, "NAME",
       "take a scope out of the catalogue" },
     { "tenant", "list", cli_cmd_tenant_list, 0, 0, 0, "",
       "list the tenants" },
-    { "tenant", "suspend", cli_cmd_tenant_suspend, CLI_BIT(CLI_REASON), 1, 1,
+    { "tenant", "suspend", cli_cmd_tenant_suspend, CLI_BIT(CLI_REASON)
+      | CHANGES, 1, 1,
       "TENANT [--reason R]", "take API access from a tenant" },
-    { "tenant", "resume", cli_cmd_tenant_resume, CLI_BIT(CLI_REASON), 1, 1,
+    { "tenant", "resume", cli_cmd_tenant_resume, CLI_BIT(CLI_REASON)
+      | CHANGES, 1, 1,
       "TENANT [--reason R]", "give it back" },
     { "audit", NULL, cli_cmd_audit, CLI_BIT(CLI_KEY) | CLI_BIT(CLI_TENANT),
       0, 0, "[--key ID] [--tenant T]", "tell who did what and when" },
+    { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
+      "[--digest sha256|hmac-sha256|none] FILE|-",
+      "store the keys of a CSV file, all or none" },
+    { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_HTTPD), 0, 0,
+      "[--httpd CONF]", "look for what is or may go wrong" },
     { NULL, NULL, NULL, 0, 0, 0, NULL, NULL }
 };
 
@@ -98,7 +107,9 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_OVERLAP] = { "overlap", LONG_ONLY + CLI_OVERLAP, 1 },
     [CLI_KEY] = { "key", LONG_ONLY + CLI_KEY, 1 },
     [CLI_ALL] = { "all", LONG_ONLY + CLI_ALL, 0 },
-    [CLI_QUIET] = { "quiet", 'q', 0 }
+    [CLI_QUIET] = { "quiet", 'q', 0 },
+    [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
+    [CLI_HTTPD] = { "httpd", LONG_ONLY + CLI_HTTPD, 1 }
 };
 
 #define JSON (LONG_ONLY + CLI_OPTIONS)
@@ -217,30 +228,60 @@ static const command_t *find_command(cli_t *cli, int argc,
     return NULL;
 }
 
+/* Stands for "-" while options are read: apr_getopt takes a dash alone for an
+ * option without a letter. */
+static const char standard_input[] = "-";
+static const char placeholder[] = "standard input";
+
+static const char **hide_dashes(int argc, const char *const *argv,
+                                apr_pool_t *pool)
+{
+    const char **copy = apr_pmemdup(pool, argv, (argc + 1) * sizeof(*argv));
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        if (strcmp(copy[i], standard_input) == 0) {
+            copy[i] = placeholder;
+        }
+    }
+    return copy;
+}
+
+/* What a word was before that. */
+static const char *shown(const char *word)
+{
+    return word == placeholder ? standard_input : word;
+}
+
 /* Reads a command's options and words; -1: run it. */
 static int read_command(cli_t *cli, const command_t *command, int argc,
                         const char *const *argv)
 {
     const apr_getopt_option_t *list = option_list(command, cli->pool);
     int skip = command->sub ? 1 : 0;
+    const char **words;
     apr_getopt_t *os;
     const char *arg;
     apr_status_t status;
-    int code, answer;
+    int code, answer, i;
 
-    apr_getopt_init(&os, cli->pool, argc - skip, argv + skip);
+    words = hide_dashes(argc - skip, argv + skip, cli->pool);
+    apr_getopt_init(&os, cli->pool, argc - skip, words);
     os->argv[0] = "htapikey";
     os->interleave = 1;
     while ((status = apr_getopt_long(os, list, &code, &arg)) == APR_SUCCESS) {
         answer = code == 'q' || (code >= LONG_ONLY && code != JSON)
-                 ? take_option(cli, code, arg)
-                 : take_global(cli, code, arg, command);
+                 ? take_option(cli, code, shown(arg))
+                 : take_global(cli, code, shown(arg), command);
         if (answer >= 0) {
             return answer;
         }
     }
-    cli->words = os->argv + os->ind;
+    cli->words = words = (const char **)os->argv + os->ind;
     cli->word_count = argc - skip - os->ind;
+    for (i = 0; i < cli->word_count; i++) {
+        words[i] = shown(words[i]);
+    }
     if (!APR_STATUS_IS_EOF(status) || cli->word_count < command->words_min
         || cli->word_count > command->words_max) {
         return cli_usage(cli, "it is: htapikey %s%s%s %s", command->name,
@@ -276,6 +317,7 @@ static int run(cli_t *cli, int argc, const char *const *argv)
     if (!command) {
         return CLI_USAGE;
     }
+    cli->changes = (command->options & CHANGES) != 0;
     answer = read_command(cli, command, argc, argv);
     return answer >= 0 ? answer : (int)command->run(cli);
 }
@@ -316,6 +358,9 @@ int main(int argc, const char *const *argv)
     if (cli_out_end() && code == CLI_DONE) {
         cli_say(cli.pool, "standard output could not be written");
         code = CLI_REFUSED;
+    }
+    if (code == CLI_DONE) {
+        cli_prune(&cli);
     }
     apr_pool_destroy(cli.pool);
     apr_terminate();

@@ -112,8 +112,10 @@ static int width_of(const char *text)
     return width;
 }
 
+#define ROWS_AT_ONCE 1000
+
 struct cli_table_t {
-    apr_pool_t *pool;
+    apr_pool_t *pool;           /* of the cells that are not written yet */
     apr_array_header_t *cells;
     int columns;
     int *widths;
@@ -126,8 +128,8 @@ cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool)
     while (heads[table->columns]) {
         table->columns++;
     }
-    table->pool = pool;
-    table->cells = apr_array_make(pool, 64, sizeof(char *));
+    apr_pool_create(&table->pool, pool);
+    table->cells = apr_array_make(table->pool, 64, sizeof(char *));
     table->widths = apr_pcalloc(pool, table->columns * sizeof(int));
     cli_table_row(table, heads);
     return table;
@@ -146,9 +148,12 @@ void cli_table_row(cli_table_t *table, const char *const *cells)
             table->widths[i] = width;
         }
     }
+    if (table->cells->nelts >= ROWS_AT_ONCE * table->columns) {
+        cli_table_write(table);
+    }
 }
 
-void cli_table_write(const cli_table_t *table)
+void cli_table_write(cli_table_t *table)
 {
     int i, gap = 0;
 
@@ -167,6 +172,8 @@ void cli_table_write(const cli_table_t *table)
             gap = 0;
         }
     }
+    apr_pool_clear(table->pool);
+    table->cells = apr_array_make(table->pool, 64, sizeof(char *));
 }
 
 void cli_field(const char *name, const char *value, apr_pool_t *pool)

@@ -34,7 +34,8 @@ const char *cli_clean(const char *text, apr_pool_t *pool);
 /** RFC 3339, or @a none where the time is 0. */
 const char *cli_time(apr_int64_t epoch, const char *none, apr_pool_t *pool);
 
-/** A table of text whose columns are aligned when it is written. */
+/** A table of text, written a thousand rows at a time: in each the columns
+ * are aligned, and they get wider only. */
 typedef struct cli_table_t cli_table_t;
 
 /** @param heads the columns' titles, ending with NULL */
@@ -43,7 +44,8 @@ cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool);
 /** Adds a row of as many cells as there are heads; cleaned and copied. */
 void cli_table_row(cli_table_t *table, const char *const *cells);
 
-void cli_table_write(const cli_table_t *table);
+/** Writes the rows that have not been written yet. */
+void cli_table_write(cli_table_t *table);
 
 /** A line "name  value", aligned for a block of such lines. */
 void cli_field(const char *name, const char *value, apr_pool_t *pool);

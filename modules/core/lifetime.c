@@ -81,3 +81,18 @@ const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
     }
     return NULL;
 }
+
+const char *apikey_retention_parse(apr_int64_t *seconds, const char *text)
+{
+    apr_size_t len = strlen(text);
+    apr_int64_t days = 0;
+
+    if (len > 0 && len <= 5 && strspn(text, "0123456789") == len) {
+        days = apr_atoi64(text);
+    }
+    if (days < 1 || days > 36500) {
+        return "wants a number of days, 1 to 36500";
+    }
+    *seconds = days * 86400;
+    return NULL;
+}

@@ -2,7 +2,8 @@
 
 /**
  * @file lifetime.h
- * @brief ApiKeyLifetime: how long a key may live.
+ * @brief ApiKeyLifetime and ApiKeyRetention: how long a key may live, and
+ *        how long is remembered what became of it.
  */
 #ifndef APIKEY_LIFETIME_H
 #define APIKEY_LIFETIME_H
@@ -32,5 +33,15 @@ const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
 const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
                                apr_int64_t since, apr_int64_t expires,
                                apr_int64_t now, apr_pool_t *pool);
+
+/** What holds where ApiKeyRetention is not written. */
+#define APIKEY_RETENTION_USUAL (90 * APR_INT64_C(86400))
+
+/**
+ * Reads "DAYS": 1 to 36500.
+ * @param seconds set on success
+ * @return NULL, or a sentence fragment that says what is wrong
+ */
+const char *apikey_retention_parse(apr_int64_t *seconds, const char *text);
 
 #endif

@@ -40,14 +40,16 @@ static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 static void behind_change(const void *item, const char **args,
                           apr_pool_t *pool)
 {
-    args[0] = apikey_sql_number(pool, ((const change_t *)item)->number);
+    args[0] = args[1] = apikey_sql_number(pool,
+                                          ((const change_t *)item)->number);
 }
 
 apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { apikey_sql_number(pool, since) };
+    const char *number = apikey_sql_number(pool, since);
+    const char *args[] = { number, number };
     listener_t to = { each, baton };
     apikey_pages_t pages = { APIKEY_SQL_CHANGES, args, sizeof(change_t),
                              read_change, behind_change, give_change, &to };

@@ -20,7 +20,11 @@ typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
                                           apikey_changed_e kind,
                                           const char *value);
 
-/** Hands every change with a number above @a since to @a each, in order. */
+/**
+ * Hands every change with a number above @a since to @a each, in order.
+ * Where some of them have been deleted (apikey_store_prune()), the first is
+ * APIKEY_CHANGED_ALL with the number of the last one that is gone.
+ */
 apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error);

@@ -6,6 +6,9 @@
 
 static const apikey_dialect_t *const dialects[] = {
     &apikey_dialect_sqlite3,
+    &apikey_dialect_pgsql,
+    &apikey_dialect_mysql,
+    &apikey_dialect_odbc,
     NULL
 };
 
@@ -16,6 +19,10 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
     const char *known = "";
     int i;
 
+    /* What the driver calls itself. */
+    if (driver && strcmp(driver, "ODBC_DRIVER_NAME") == 0) {
+        driver = "odbc";
+    }
     for (i = 0; dialects[i]; i++) {
         if (driver && strcmp(dialects[i]->driver, driver) == 0) {
             return dialects[i];

@@ -5,23 +5,39 @@
  * @brief What differs between databases; everything else is written once.
  *
  * A dialect is a structure of SQL strings and traits, found by the name of
- * its APR DBD driver.  The statements themselves stand in statements.c: their
- * parameters are all text, a number is written %n there and cast as the
- * dialect says.
+ * its APR DBD driver; for odbc, by asking the database.  The statements
+ * themselves stand in statements.c: their parameters are all text, a number is
+ * written %n there and cast as the dialect says, a column between %[ and %] is
+ * read as its bytes, and %h holds the rows.
  */
 #ifndef APIKEY_DIALECT_H
 #define APIKEY_DIALECT_H
 
+#include <apr_dbd.h>
 #include <apr_pools.h>
 
+/** Something to ask a database that may be set up badly. */
+typedef struct apikey_probe_t {
+    const char *check;          /**< what is looked at, a word or two */
+    const char *sql;            /**< selects one text */
+    const char *want;           /**< what it should be */
+    int fails;                  /**< another one is more than a warning */
+    const char *good;           /**< a sentence */
+    const char *bad;            /**< a sentence that goes on behind the text */
+} apikey_probe_t;
+
 typedef struct apikey_dialect_t {
-    const char *driver;         /**< DBDriver's argument */
+    const char *driver;         /**< DBDriver's, and conf/schema's folder */
     /** How a result is asked for: pgsql wants random access (without it an
      * empty result costs 100 ms and an SQL error reads as "no row"), ODBC
      * refuses it.  Rows are always read in sequence. */
     int random;
     /** A text parameter as a 64-bit number; holds one %s. */
     const char *number;
+    /** Whether a key k lies behind another in the order of created and id, so
+     * that the place is found in the index however many were made in one
+     * second.  Holds two or three %s: created, id and created. */
+    const char *behind_key;
     /** Selects one number: how many tables are called apikey_identity.  It
      * must work on every database that answers at all. */
     const char *probe;
@@ -35,9 +51,59 @@ typedef struct apikey_dialect_t {
     int (*is_locked)(int error, const char *message);
     /** Whether it is gone in a moment by itself; may be NULL. */
     int (*is_passing)(int error);
+    /** Whether it means that a primary or unique key is there already.  May
+     * be NULL. */
+    int (*is_duplicate)(int error, const char *message);
+    /** Commands that begin and end an import inside of its transaction:
+     * between them no row of apikey or apikey_tenant leaves a change, and the
+     * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
+    const char *const *bulk_on;
+    const char *const *bulk_off;
+    /** Commands to run when that transaction is over, whatever its end: they
+     * switch off what a rollback does not.  NULL: nothing to do. */
+    const char *const *bulk_over;
+    /** What a connection of our own is opened with instead of params; NULL:
+     * params. */
+    const char *(*params)(const char *params, apr_pool_t *pool);
+    /** What stands around a column so that its text is read as the bytes that
+     * are stored, whatever the connection makes of text; NULL: nothing. */
+    const char *text_open, *text_close;
+    /** Selects that name who holds the lock that we did not get, in their
+     * first column; the first that gives a row is believed, one that fails
+     * is passed over.  Ends with NULL; may be NULL. */
+    const char *const *blockers;
+    /** Begins a transaction that COMMIT or ROLLBACK ends, all as plain SQL;
+     * NULL: apr_dbd's functions.  (The driver pgsql crashes where it begins
+     * one on a connection that has just died.) */
+    const char *begin;
+    /** Behind a select of apikey k: the row stays locked until the
+     * transaction is over.  NULL: the database has one writer anyway. */
+    const char *hold;
+    /** Whether the driver's error says no more than that no row was there to
+     * be changed.  May be NULL. */
+    int (*is_nothing)(int error, const char *message);
+    /** Whether a long column comes in pieces, read until there is none. */
+    int pieces;
+    /** Finds out what database a connection leads to; all the rest is that
+     * dialect's, which lives in @a store_pool.  NULL: it is known. */
+    const struct apikey_dialect_t *(*behind)(const apr_dbd_driver_t *driver,
+                                             apr_dbd_t *handle,
+                                             apr_pool_t *store_pool,
+                                             apr_pool_t *pool,
+                                             const char **error);
+    /** Selects all triggers that are at work, as "name table". */
+    const char *triggers;
+    /** What `htapikey doctor` asks; ends with a NULL check; may be NULL. */
+    const apikey_probe_t *probes;
+    /** Selects for a connection of mod_dbd's, which others use, too; ends with
+     * NULL; may be NULL. */
+    const char *const *on_adopt;
 } apikey_dialect_t;
 
+extern const apikey_dialect_t apikey_dialect_odbc;
+extern const apikey_dialect_t apikey_dialect_pgsql;
 extern const apikey_dialect_t apikey_dialect_sqlite3;
+extern const apikey_dialect_t apikey_dialect_mysql;
 
 /**
  * The dialect of a driver, or NULL with a sentence in @a error that lists the

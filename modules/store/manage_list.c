@@ -43,7 +43,10 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
     const char *args[] = { id };
     apikey_rows_t rows;
     apikey_managed_t *found = apr_palloc(pool, sizeof(*found));
-    apr_status_t status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_SHOW,
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            store->in_transaction
+                                            ? APIKEY_SQL_KEY_HOLD
+                                            : APIKEY_SQL_KEY_SHOW,
                                             args, pool, error);
 
     *key = NULL;
@@ -75,21 +78,32 @@ apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
 typedef struct listener_t {
     apikey_managed_fn each;
     void *baton;
+    const char *keyspace;       /* only that; NULL: all */
 } listener_t;
 
 static apr_status_t give_key(void *baton, const void *item)
 {
     listener_t *to = baton;
+    const apikey_managed_t *key = item;
 
-    return to->each(to->baton, item);
+    return to->keyspace && strcmp(to->keyspace, key->record.keyspace) != 0
+           ? APR_SUCCESS : to->each(to->baton, key);
 }
 
+/* args: created, id, created. */
 static void behind_key(const void *item, const char **args, apr_pool_t *pool)
 {
     const apikey_managed_t *key = item;
 
-    args[4] = args[5] = apikey_sql_number(pool, key->record.created);
-    args[6] = apr_pstrdup(pool, key->record.id);
+    args[0] = args[2] = apikey_sql_number(pool, key->record.created);
+    args[1] = apr_pstrdup(pool, key->record.id);
+}
+
+/* The same behind the tenant. */
+static void behind_tenant_key(const void *item, const char **args,
+                              apr_pool_t *pool)
+{
+    behind_key(item, args + 1, pool);
 }
 
 apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
@@ -98,13 +112,15 @@ apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
                                 const char **error)
 {
     const char *first = apikey_sql_number(pool, APR_INT64_MIN);
-    const char *args[] = { tenant ? tenant : "", tenant ? tenant : "",
-                           keyspace ? keyspace : "", keyspace ? keyspace : "",
-                           first, first, "" };
-    listener_t to = { each, baton };
-    apikey_pages_t pages = { APIKEY_SQL_KEY_LIST, args,
-                             sizeof(apikey_managed_t), read_key, behind_key,
-                             give_key, &to };
+    const char *args[] = { tenant, first, "", first };
+    listener_t to = { each, baton, keyspace && *keyspace ? keyspace : NULL };
+    apikey_pages_t all = { APIKEY_SQL_KEY_LIST, args + 1,
+                           sizeof(apikey_managed_t), read_key, behind_key,
+                           give_key, &to };
+    apikey_pages_t some = { APIKEY_SQL_KEY_LIST_TENANT, args,
+                            sizeof(apikey_managed_t), read_key,
+                            behind_tenant_key, give_key, &to };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_sql_pages(store, tenant && *tenant ? &some : &all, pool,
+                            error);
 }

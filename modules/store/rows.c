@@ -4,6 +4,15 @@
 
 #include "sql.h"
 
+/* The driver odbc answers -1 to an error, too, and says what it was. */
+static int broke_off(apikey_store_t *store, int code)
+{
+    return store->dialect->is_nothing
+           && !store->dialect->is_nothing(code,
+                                          apr_dbd_error(store->driver,
+                                                        store->handle, code));
+}
+
 int apikey_rows_next(apikey_rows_t *rows)
 {
     int code;
@@ -18,19 +27,32 @@ int apikey_rows_next(apikey_rows_t *rows)
     if (code == 0) {
         return 1;
     }
-    if (code != -1 && !rows->fault) {
+    if ((code != -1 || broke_off(rows->store, code)) && !rows->fault) {
         rows->fault = "the database broke off in the middle of a result";
     }
     rows->results = NULL;
     return 0;
 }
 
+/* What a driver gives where it could not give a column. */
+static const char *const no_text = (const char *)-1;
+
 const char *apikey_rows_text(apikey_rows_t *rows)
 {
-    const char *text = apr_dbd_get_entry(rows->store->driver, rows->row,
-                                         rows->column++);
+    const apr_dbd_driver_t *driver = rows->store->driver;
+    const char *text = apr_dbd_get_entry(driver, rows->row, rows->column);
+    const char *more = text;
 
-    if (text == (const char *)-1) {
+    /* Until NULL: what did not fit at once. */
+    while (rows->store->dialect->pieces && more && more != no_text) {
+        more = apr_dbd_get_entry(driver, rows->row, rows->column);
+        if (more) {
+            text = more == no_text ? more
+                                   : apr_pstrcat(rows->pool, text, more, NULL);
+        }
+    }
+    rows->column++;
+    if (text == no_text) {
         rows->fault = "the database driver could not give a column";
         return "";
     }

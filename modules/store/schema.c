@@ -204,6 +204,8 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
         identity->uuid = apikey_rows_copy(&rows, pool);
         identity->epoch = apikey_rows_number(&rows);
         identity->version = apikey_rows_number(&rows);
+        identity->kept_since = apikey_rows_number(&rows);
+        identity->pruned = apikey_rows_number(&rows);
     }
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS && !found ? APR_NOTFOUND : status;

@@ -12,7 +12,7 @@
 #include "store.h"
 
 /** The number of the last file in conf/schema/DRIVER; a test compares. */
-#define APIKEY_SCHEMA_VERSION 2
+#define APIKEY_SCHEMA_VERSION 3
 
 /** One statement of a schema file. */
 typedef struct apikey_schema_part_t {
@@ -30,6 +30,8 @@ typedef struct apikey_identity_t {
     const char *uuid;
     apr_int64_t epoch;
     apr_int64_t version;
+    apr_int64_t kept_since;     /**< older audit entries may be gone */
+    apr_int64_t pruned;         /**< changes up to this number are gone */
 } apikey_identity_t;
 
 /**

@@ -1,16 +1,44 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "schema.h"
 #include "sql.h"
 
+const char *apikey_sql_one_line(const char *message, apr_pool_t *pool)
+{
+    char *line, *to;
+
+    if (!message) {
+        return NULL;
+    }
+    line = to = apr_palloc(pool, strlen(message) + 1);
+    for (; *message; message++) {
+        if (!apr_isspace(*message)) {
+            *to++ = *message;
+        }
+        else if (to > line && to[-1] != ' ') {
+            *to++ = ' ';
+        }
+    }
+    while (to > line && to[-1] == ' ') {
+        to--;
+    }
+    *to = '\0';
+    return line;
+}
+
 /* Says in the database's own words what went wrong, and what kind it is. */
 static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                          const char **error)
 {
-    const char *message = apr_dbd_error(store->driver, store->handle, code);
+    const char *message = apikey_sql_one_line(apr_dbd_error(store->driver,
+                                                            store->handle,
+                                                            code), pool);
 
+    store->duplicate = store->dialect->is_duplicate
+                       && store->dialect->is_duplicate(code, message);
     if (store->dialect->is_locked(code, message)) {
         *error = "another process holds a lock on the database, and five "
                  "seconds were not enough; end what holds it (an open "
@@ -22,17 +50,41 @@ static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
     return APIKEY_EDATABASE;
 }
 
+/* An own connection that is dead is closed, to be opened again by whoever asks
+ * next.  PostgreSQL's is made anew while it is looked at, and knows nothing of
+ * our settings then.  0: nothing is left of it. */
+static int revive(apikey_store_t *store)
+{
+    apr_pool_t *sub;
+    const char *error;
+    apr_status_t status;
+
+    apr_pool_create(&sub, store->pool);
+    status = apr_dbd_check_conn(store->driver, sub, store->handle);
+    if (store->params) {
+        if (status == APR_SUCCESS || APR_STATUS_IS_ENOTIMPL(status)) {
+            status = apikey_sql_settings(store, store->dialect->on_open, sub,
+                                         &error);
+        }
+        if (status != APR_SUCCESS) {
+            apikey_store_disconnect(store);
+        }
+    }
+    apr_pool_destroy(sub);
+    return store->handle != NULL;
+}
+
 /*
  * Forgets the prepared statements: what they were made for may be gone (a
  * changed table, another server process).  SQLite frees one only when the
  * connection closes, so statements that never worked are renewed at most
- * once a second.
+ * once a second.  A connection that has died is made anew.
  */
 static int renew(apikey_store_t *store)
 {
     apr_time_t now = apr_time_now();
 
-    if (!store->prepared_pool) {
+    if (!revive(store) || !store->prepared_pool) {
         return 1;
     }
     if (!store->proven && now >= store->prepared_at
@@ -67,6 +119,15 @@ static int prepare(apikey_store_t *store, apikey_sql_e which)
     return code;
 }
 
+/* Whether an error is none: no row was there to be changed. */
+static int is_nothing(apikey_store_t *store, int code)
+{
+    return store->dialect->is_nothing
+           && store->dialect->is_nothing(code, apr_dbd_error(store->driver,
+                                                             store->handle,
+                                                             code));
+}
+
 /* Selects where results is not NULL. */
 static int execute(apikey_store_t *store, apikey_sql_e which,
                    const char **args, apr_pool_t *pool,
@@ -81,13 +142,71 @@ static int execute(apikey_store_t *store, apikey_sql_e which,
         return code;
     }
     if (!results) {
-        return apr_dbd_pquery(store->driver, pool, store->handle, &rows,
+        code = apr_dbd_pquery(store->driver, pool, store->handle, &rows,
                               store->prepared[which], 0, args);
+        return code != 0 && is_nothing(store, code) ? 0 : code;
     }
     *results = NULL;
     return apr_dbd_pselect(store->driver, pool, store->handle, results,
                            store->prepared[which], store->dialect->random,
                            0, args);
+}
+
+/* A select outside of the list, never prepared. */
+static apr_status_t select_plain(apikey_rows_t *rows, apikey_store_t *store,
+                                 const char *sql, apr_pool_t *pool,
+                                 const char **error)
+{
+    int code, tries = 0;
+    apr_status_t status = apikey_store_connect(store, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    memset(rows, 0, sizeof(*rows));
+    rows->store = store;
+    apr_pool_create(&rows->pool, pool);
+    do {
+        /* Once more: tables that another has changed are seen by failing. */
+        rows->results = NULL;
+        code = apr_dbd_select(store->driver, rows->pool, store->handle,
+                              &rows->results, sql, store->dialect->random);
+    } while (code != 0 && ++tries < 2 && !store->in_transaction);
+    if (code != 0) {
+        apr_pool_destroy(rows->pool);
+        return fail(store, code, pool, error);
+    }
+    /* A command has no rows to be read: to try is an error for ODBC. */
+    if (rows->results && apr_dbd_num_cols(store->driver, rows->results) == 0) {
+        rows->results = NULL;
+    }
+    return APR_SUCCESS;
+}
+
+/* Names who holds the lock, where the database tells; else the error stays
+ * what it is.  Not within a transaction that has failed: nothing can be asked
+ * there. */
+static void name_blocker(apikey_store_t *store, apr_pool_t *pool,
+                         const char **error)
+{
+    const char *const *sql = store->dialect->blockers;
+    const char *other;
+    const char *who = "";
+    apikey_rows_t rows;
+
+    for (; sql && *sql && !*who && !store->in_transaction; sql++) {
+        if (select_plain(&rows, store, *sql, pool, &other) == APR_SUCCESS) {
+            if (apikey_rows_next(&rows)) {
+                who = apikey_rows_copy(&rows, pool);
+            }
+            apikey_rows_end(&rows, pool, &other);
+        }
+    }
+    if (*who) {
+        *error = apr_psprintf(pool, "a lock on the database was not to be had "
+                              "within five seconds; it is held by %s; end "
+                              "that transaction and try again", who);
+    }
 }
 
 /* As execute(), for at most 200 ms more where the error passes by itself. */
@@ -128,14 +247,24 @@ static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
     apr_status_t status;
     int code, tries;
 
+    if (!store->in_transaction) {
+        apikey_store_notice(store, pool);
+    }
     for (tries = 0;; tries++) {
+        status = apikey_store_connect(store, error_pool, error);
+        if (status != APR_SUCCESS) {
+            return status;
+        }
         code = execute_soon(store, which, args, pool, results);
         if (code == 0) {
             store->proven = 1;
             return APR_SUCCESS;
         }
         status = fail(store, code, error_pool, error);
-        if (status == APIKEY_ELOCKED || store->transaction) {
+        if (status == APIKEY_ELOCKED) {
+            name_blocker(store, error_pool, error);
+        }
+        if (status == APIKEY_ELOCKED || store->in_transaction) {
             return status;
         }
         if (tries > 0 || !renew(store)) {
@@ -173,30 +302,9 @@ apr_status_t apikey_sql_run(apikey_store_t *store, const char *sql,
     int rows;
     int code = apr_dbd_query(store->driver, store->handle, &rows, sql);
 
-    return code == 0 ? APR_SUCCESS : fail(store, code, pool, error);
-}
-
-/* A select outside of the list, never prepared. */
-static apr_status_t select_plain(apikey_rows_t *rows, apikey_store_t *store,
-                                 const char *sql, apr_pool_t *pool,
-                                 const char **error)
-{
-    int code, tries = 0;
-
-    memset(rows, 0, sizeof(*rows));
-    rows->store = store;
-    apr_pool_create(&rows->pool, pool);
-    do {
-        /* Once more: tables that another has changed are seen by failing. */
-        rows->results = NULL;
-        code = apr_dbd_select(store->driver, rows->pool, store->handle,
-                              &rows->results, sql, store->dialect->random);
-    } while (code != 0 && ++tries < 2 && !store->transaction);
-    if (code != 0) {
-        apr_pool_destroy(rows->pool);
-        return fail(store, code, pool, error);
-    }
-    return APR_SUCCESS;
+    return code == 0 || is_nothing(store, code) ? APR_SUCCESS
+                                                : fail(store, code, pool,
+                                                       error);
 }
 
 /* Its first number, 0 where there is no row. */
@@ -281,12 +389,20 @@ static apr_status_t begin(apikey_store_t *store, apr_pool_t *pool,
                           apr_pool_t *error_pool, const char **error)
 {
     apr_dbd_transaction_t *transaction = NULL;
-    apr_status_t status;
-    int code = apr_dbd_transaction_start(store->driver, pool, store->handle,
-                                         &transaction);
+    apr_status_t status = apikey_store_connect(store, error_pool, error);
+    int code, rows;
 
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    code = store->dialect->begin
+           ? apr_dbd_query(store->driver, store->handle, &rows,
+                           store->dialect->begin)
+           : apr_dbd_transaction_start(store->driver, pool, store->handle,
+                                       &transaction);
     if (code == 0) {
         store->transaction = transaction;
+        store->in_transaction = 1;
         return APR_SUCCESS;
     }
     status = fail(store, code, error_pool, error);
@@ -299,20 +415,34 @@ static apr_status_t begin(apikey_store_t *store, apr_pool_t *pool,
     return status;
 }
 
+/* The driver's error, 0 for none. */
+static int finish(apikey_store_t *store, int commit, apr_pool_t *pool)
+{
+    apr_dbd_transaction_t *transaction = store->transaction;
+    int rows;
+
+    store->transaction = NULL;
+    store->in_transaction = 0;
+    if (!transaction) {
+        return apr_dbd_query(store->driver, store->handle, &rows,
+                             commit ? "COMMIT" : "ROLLBACK");
+    }
+    apr_dbd_transaction_mode_set(store->driver, transaction,
+                                 commit ? APR_DBD_TRANSACTION_COMMIT
+                                        : APR_DBD_TRANSACTION_ROLLBACK);
+    return apr_dbd_transaction_end(store->driver, pool, transaction);
+}
+
 /* Commits where status is success, else rolls back; explicitly, because the
  * drivers commit what is forgotten. */
 static apr_status_t end(apikey_store_t *store, apr_status_t status,
                         apr_pool_t *pool, apr_pool_t *error_pool,
                         const char **error)
 {
-    int code, rows;
+    int rows;
     int commit = status == APR_SUCCESS;
+    int code = finish(store, commit, pool);
 
-    apr_dbd_transaction_mode_set(store->driver, store->transaction,
-                                 commit ? APR_DBD_TRANSACTION_COMMIT
-                                        : APR_DBD_TRANSACTION_ROLLBACK);
-    code = apr_dbd_transaction_end(store->driver, pool, store->transaction);
-    store->transaction = NULL;
     if (code != 0 && commit) {
         status = fail(store, code, error_pool, error);
         /* A commit that failed may leave the transaction open. */
@@ -339,6 +469,9 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
             status = end(store, status, sub, pool, error);
         }
         apr_pool_destroy(sub);
+        if (status == APIKEY_ELOCKED) {
+            name_blocker(store, pool, error);
+        }
         /* Whether a failed commit was done after all, nobody can tell. */
         if (status != APIKEY_EDATABASE || committing || tries > 0
             || !renew(store)) {
@@ -355,4 +488,30 @@ apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
                                                     error);
 
     return status == APIKEY_EDATABASE ? explain(store, pool, error) : status;
+}
+
+apr_status_t apikey_sql_select_plain(apikey_rows_t *rows,
+                                     apikey_store_t *store, const char *sql,
+                                     apr_pool_t *pool, const char **error)
+{
+    return select_plain(rows, store, sql, pool, error);
+}
+
+apr_status_t apikey_sql_prepare_all(apikey_store_t *store, apr_pool_t *pool,
+                                    const char **error)
+{
+    apr_status_t status = apikey_store_connect(store, pool, error);
+    int which, code = 0;
+
+    for (which = 0; which < APIKEY_SQL_COUNT && status == APR_SUCCESS;
+         which++) {
+        code = store->prepared[which] ? 0 : prepare(store, which);
+        if (code != 0) {
+            status = fail(store, code, pool, error);
+            *error = apr_psprintf(pool, "\"%s\" cannot be prepared: %s",
+                                  apikey_statement(which, store->dialect,
+                                                   pool), *error);
+        }
+    }
+    return status;
 }

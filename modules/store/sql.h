@@ -11,6 +11,8 @@
 #ifndef APIKEY_SQL_H
 #define APIKEY_SQL_H
 
+#include <apr_file_info.h>
+
 #include "statements.h"
 #include "store.h"
 
@@ -19,12 +21,36 @@ struct apikey_store_t {
     const apikey_dialect_t *dialect;
     apr_dbd_t *handle;
     apr_pool_t *pool;
+    const char *params;         /**< of a connection of our own; else NULL */
+    apr_pool_t *connection_pool;        /**< what handle lives in, if ours */
     apr_pool_t *prepared_pool;          /**< what prepared[] lives in */
     apr_dbd_prepared_t *prepared[APIKEY_SQL_COUNT];
     apr_time_t prepared_at;
     int proven;                         /**< one of prepared[] has worked */
-    apr_dbd_transaction_t *transaction; /**< NULL outside of one */
+    int duplicate;              /**< the last error was a key there already */
+    int in_transaction;
+    const char *file;                   /**< of our own connection; or NULL */
+    apr_ino_t inode;                    /**< what file was when it was opened */
+    apr_dev_t device;
+    apr_dbd_transaction_t *transaction; /**< apr_dbd's, if that is used */
 };
+
+/**
+ * Makes sure that there is a connection and that its database is known: one
+ * of our own is opened where it is not open.
+ */
+apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
+                                  const char **error);
+
+/** A database's message (PostgreSQL's has several lines) in one; or NULL. */
+const char *apikey_sql_one_line(const char *message, apr_pool_t *pool);
+
+/** Closes a connection of our own; its statements go with it. */
+void apikey_store_disconnect(apikey_store_t *store);
+
+/** Closes a connection of our own to a file that is not the one of its name
+ * any more: the next use opens that. */
+void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool);
 
 /** A result while it is read; the caller's, on the stack. */
 typedef struct apikey_rows_t {
@@ -69,6 +95,15 @@ apr_status_t apikey_sql_query(apikey_store_t *store, apikey_sql_e which,
 /** The same for SQL that is not in the list (DDL); never prepared. */
 apr_status_t apikey_sql_run(apikey_store_t *store, const char *sql,
                             apr_pool_t *pool, const char **error);
+
+/** Selects by SQL that is not in the list; as apikey_sql_select(). */
+apr_status_t apikey_sql_select_plain(apikey_rows_t *rows,
+                                     apikey_store_t *store, const char *sql,
+                                     apr_pool_t *pool, const char **error);
+
+/** Prepares all of the list; an error names the statement. */
+apr_status_t apikey_sql_prepare_all(apikey_store_t *store, apr_pool_t *pool,
+                                    const char **error);
 
 /** Runs selects whose rows nobody wants; @a list ends with NULL. */
 apr_status_t apikey_sql_settings(apikey_store_t *store,

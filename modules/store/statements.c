@@ -5,6 +5,7 @@
 #include "statements.h"
 
 #define PAGE " LIMIT " APR_STRINGIFY(APIKEY_PAGE)
+#define PRUNED " LIMIT " APR_STRINGIFY(APIKEY_PRUNED_AT_ONCE)
 
 /* In the order in which read_key() of manage_list.c reads them. */
 #define KEY_COLUMNS                                                         \
@@ -19,24 +20,39 @@
 static const char *const statements[APIKEY_SQL_COUNT] = {
     /* The hot path: everything a verdict needs, one row. */
     [APIKEY_SQL_LOOKUP] =
-    "SELECT k.digest, k.id, k.keyspace, k.tenant, k.name, k.env, k.scopes,"
-    " k.secret_id, k.format, k.created, k.expires, k.revoked, k.disabled,"
-    " t.suspended"
+    "SELECT k.digest, k.id, k.keyspace, %[k.tenant%], %[k.name%], k.env,"
+    " k.scopes, k.secret_id, k.format, k.created, k.expires, k.revoked,"
+    " k.disabled, t.suspended"
     " FROM apikey k LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
     " WHERE k.digest = %s",
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
+    /* In a transaction that is going to change it. */
+    [APIKEY_SQL_KEY_HOLD] =
+    KEY_COLUMNS " WHERE k.id = %s%h",
+    /* Two statements, and no condition that is true of all: with one,
+     * PostgreSQL plans for few rows and sorts all that are left, each page. */
     [APIKEY_SQL_KEY_LIST] =
-    KEY_COLUMNS
-    " WHERE (%s = '' OR k.tenant = %s) AND (%s = '' OR k.keyspace = %s)"
-    " AND (k.created > %n OR (k.created = %n AND k.id > %s))"
-    " ORDER BY k.created, k.id" PAGE,
+    KEY_COLUMNS " WHERE %b ORDER BY k.created, k.id" PAGE,
+    [APIKEY_SQL_KEY_LIST_TENANT] =
+    KEY_COLUMNS " WHERE k.tenant = %s AND %b ORDER BY k.created, k.id" PAGE,
     [APIKEY_SQL_KEY_INSERT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
     " secret_id, format, prefix, hint, creator, created, expires,"
     " lifetime) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n,"
     " %n, %n)",
+    [APIKEY_SQL_KEY_IMPORT] =
+    "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
+    " secret_id, format, prefix, hint, creator, created, expires)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n)",
+    [APIKEY_SQL_KEY_TAKEN] =
+    "SELECT id FROM apikey WHERE digest = %s OR id = %s",
+    /* What counts as live here, apikey_verdict() says of a record. */
+    [APIKEY_SQL_KEY_SECRETS] =
+    "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
+    " (expires = 0 OR expires > %n) THEN 1 ELSE 0 END)"
+    " FROM apikey GROUP BY secret_id ORDER BY secret_id",
     [APIKEY_SQL_KEY_SET] =
     "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n,"
     " lifetime = %n WHERE id = %s",
@@ -83,33 +99,75 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
     " ORDER BY number" PAGE,
 
+    [APIKEY_SQL_AUDIT_OLD] =
+    "SELECT MAX(number) FROM (SELECT number, happened FROM apikey_audit"
+    " ORDER BY number" PRUNED ") o WHERE happened < %n",
+    [APIKEY_SQL_AUDIT_PRUNE] =
+    "DELETE FROM apikey_audit WHERE number <= %n AND happened < %n",
+
+    /* Where changes behind the first number are gone already, their place is
+     * taken by one that says so: in one statement, so that none can go while
+     * a page is read. */
     [APIKEY_SQL_CHANGES] =
-    "SELECT number, kind, value FROM apikey_change WHERE number > %n"
+    "SELECT number, kind, value FROM (SELECT pruned AS number,"
+    " 'all' AS kind, '' AS value FROM apikey_identity WHERE pruned > %n"
+    " UNION ALL SELECT number, kind, value FROM (SELECT number, kind, value"
+    " FROM apikey_change WHERE number > %n ORDER BY number" PAGE ") c) p"
     " ORDER BY number" PAGE,
+    [APIKEY_SQL_CHANGES_OLD] =
+    "SELECT MAX(number) FROM (SELECT number, changed FROM apikey_change"
+    " ORDER BY number" PRUNED ") o WHERE changed < %n",
+    [APIKEY_SQL_CHANGES_PRUNE] =
+    "DELETE FROM apikey_change WHERE number <= %n",
 
     [APIKEY_SQL_IDENTITY] =
-    "SELECT uuid, epoch, schema_version FROM apikey_identity",
+    "SELECT uuid, epoch, schema_version, kept_since, pruned"
+    " FROM apikey_identity",
+    /* row_number has a default, and is a reserved word on MariaDB. */
     [APIKEY_SQL_IDENTITY_INSERT] =
-    "INSERT INTO apikey_identity (row_number, uuid, epoch, schema_version,"
-    " created) VALUES (1, %s, 1, %n, %n)",
+    "INSERT INTO apikey_identity (uuid, epoch, schema_version, created)"
+    " VALUES (%s, 1, %n, %n)",
     [APIKEY_SQL_IDENTITY_VERSION] =
-    "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1"
+    "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1",
+    [APIKEY_SQL_IDENTITY_KEPT] =
+    "UPDATE apikey_identity SET kept_since = %n",
+    [APIKEY_SQL_IDENTITY_PRUNED] =
+    "UPDATE apikey_identity SET pruned ="
+    " CASE WHEN pruned < %n THEN %n ELSE pruned END"
 };
 
-/* %n becomes the dialect's cast; there is no other use of '%' but %s. */
+/* What the dialect says in place of a mark; NULL: "%s", which stays. */
+static const char *replacement(const apikey_dialect_t *dialect, char mark)
+{
+    switch (mark) {
+    case 'n':
+        return dialect->number;
+    case '[':
+        return dialect->text_open ? dialect->text_open : "";
+    case ']':
+        return dialect->text_close ? dialect->text_close : "";
+    case 'b':
+        return dialect->behind_key;
+    case 'h':
+        return dialect->hold ? dialect->hold : "";
+    default:
+        return NULL;
+    }
+}
+
 const char *apikey_statement(apikey_sql_e which,
                              const apikey_dialect_t *dialect,
                              apr_pool_t *pool)
 {
     const char *from = statements[which];
     const char *text = "";
-    const char *mark;
+    const char *mark, *with;
 
-    while ((mark = strstr(from, "%n")) != NULL) {
+    for (; (mark = strchr(from, '%')) != NULL; from = mark + 2) {
+        with = replacement(dialect, mark[1]);
         text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, from,
                                                       mark - from),
-                           dialect->number, NULL);
-        from = mark + 2;
+                           with ? with : "%s", NULL);
     }
     return apr_pstrcat(pool, text, from, NULL);
 }

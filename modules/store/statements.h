@@ -17,8 +17,13 @@
 typedef enum {
     APIKEY_SQL_LOOKUP,
     APIKEY_SQL_KEY_SHOW,
+    APIKEY_SQL_KEY_HOLD,
     APIKEY_SQL_KEY_LIST,
+    APIKEY_SQL_KEY_LIST_TENANT,
     APIKEY_SQL_KEY_INSERT,
+    APIKEY_SQL_KEY_IMPORT,
+    APIKEY_SQL_KEY_TAKEN,
+    APIKEY_SQL_KEY_SECRETS,
     APIKEY_SQL_KEY_SET,
     APIKEY_SQL_KEY_REVOKE,
     APIKEY_SQL_KEY_DISABLE,
@@ -34,15 +39,24 @@ typedef enum {
     APIKEY_SQL_SCOPE_DELETE,
     APIKEY_SQL_AUDIT_INSERT,
     APIKEY_SQL_AUDIT_LIST,
+    APIKEY_SQL_AUDIT_OLD,
+    APIKEY_SQL_AUDIT_PRUNE,
     APIKEY_SQL_CHANGES,
+    APIKEY_SQL_CHANGES_OLD,
+    APIKEY_SQL_CHANGES_PRUNE,
     APIKEY_SQL_IDENTITY,
     APIKEY_SQL_IDENTITY_INSERT,
     APIKEY_SQL_IDENTITY_VERSION,
+    APIKEY_SQL_IDENTITY_KEPT,
+    APIKEY_SQL_IDENTITY_PRUNED,
     APIKEY_SQL_COUNT            /**< how many there are */
 } apikey_sql_e;
 
 /** Rows of one page of a list. */
 #define APIKEY_PAGE 256
+
+/** Rows that one transaction of a clean-up looks at. */
+#define APIKEY_PRUNED_AT_ONCE 1000
 
 /** The statement's text for a dialect, ready for apr_dbd_prepare(). */
 const char *apikey_statement(apikey_sql_e which,

@@ -18,24 +18,35 @@ static apikey_store_t *make(const apr_dbd_driver_t *driver,
     return store;
 }
 
-static apr_status_t close_store(void *data)
+void apikey_store_disconnect(apikey_store_t *store)
 {
-    apikey_store_t *store = data;
-
     /* Statements before their connection. */
     if (store->prepared_pool) {
         apr_pool_destroy(store->prepared_pool);
         store->prepared_pool = NULL;
+        memset(store->prepared, 0, sizeof(store->prepared));
+        store->proven = 0;
     }
-    return apr_dbd_close(store->driver, store->handle);
+    if (store->handle) {
+        apr_dbd_close(store->driver, store->handle);
+        store->handle = NULL;
+    }
+    if (store->connection_pool) {
+        apr_pool_destroy(store->connection_pool);
+        store->connection_pool = NULL;
+    }
+}
+
+static apr_status_t close_store(void *data)
+{
+    apikey_store_disconnect(data);
+    return APR_SUCCESS;
 }
 
 /* SQLite would make an empty database of a mistyped path. */
-static apr_status_t check_file(const apikey_dialect_t *dialect,
-                               const char *params, apr_pool_t *pool,
+static apr_status_t check_file(const char *file, apr_pool_t *pool,
                                const char **error)
 {
-    const char *file = dialect->file ? dialect->file(params, pool) : NULL;
     apr_finfo_t info;
     apr_status_t status;
     char buffer[128];
@@ -57,14 +68,94 @@ static apr_status_t check_file(const apikey_dialect_t *dialect,
     return APIKEY_EDATABASE;
 }
 
+/* A file that was moved away, or another one in its place: what is open goes
+ * on to answer from the old one, in which nobody revokes a key any more. */
+void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool)
+{
+    apr_finfo_t info;
+
+    if (store->file && store->handle && store->connection_pool
+        && (apr_stat(&info, store->file, APR_FINFO_IDENT, pool) != APR_SUCCESS
+            || info.inode != store->inode || info.device != store->device)) {
+        apikey_store_disconnect(store);
+    }
+}
+
+static void remember_file(apikey_store_t *store, apr_pool_t *pool)
+{
+    apr_finfo_t info;
+
+    if (store->file && apr_stat(&info, store->file, APR_FINFO_IDENT, pool)
+                           == APR_SUCCESS) {
+        store->inode = info.inode;
+        store->device = info.device;
+    }
+}
+
+/* A connection of our own. */
+static apr_status_t open_handle(apikey_store_t *store, apr_pool_t *pool,
+                                const char **error)
+{
+    const char *message = NULL;
+    apr_status_t status = check_file(store->file, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    /* Before it is opened: of two files in a row it is the older one's, and
+     * the next look finds out. */
+    remember_file(store, pool);
+    apr_pool_create(&store->connection_pool, store->pool);
+    status = apr_dbd_open_ex(store->driver, store->connection_pool,
+                             store->params, &store->handle, &message);
+    if (status == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    *error = apr_psprintf(pool, "the database cannot be opened: %s",
+                          message ? apikey_sql_one_line(message, pool)
+                                  : "no reason given");
+    store->handle = NULL;
+    apikey_store_disconnect(store);
+    return APIKEY_EDATABASE;
+}
+
+apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
+                                  const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+    int opened = !store->handle;
+
+    if (opened) {
+        status = open_handle(store, pool, error);
+    }
+    if (status == APR_SUCCESS && store->dialect->behind) {
+        const apikey_dialect_t *dialect =
+            store->dialect->behind(store->driver, store->handle, store->pool,
+                                   pool, error);
+
+        if (dialect) {
+            store->dialect = dialect;
+        }
+        else {
+            status = APIKEY_EDATABASE;
+        }
+    }
+    if (status == APR_SUCCESS && opened) {
+        status = apikey_sql_settings(store, store->dialect->on_open, pool,
+                                     error);
+    }
+    if (status != APR_SUCCESS && opened) {
+        apikey_store_disconnect(store);
+    }
+    return status;
+}
+
 static apr_status_t connect_store(apikey_store_t **store,
                                   const apikey_dialect_t *dialect,
                                   const char *params, apr_pool_t *pool,
                                   const char **error)
 {
     const apr_dbd_driver_t *driver;
-    apr_dbd_t *handle;
-    const char *message = NULL;
     apr_status_t status = apr_dbd_get_driver(pool, dialect->driver, &driver);
 
     if (status != APR_SUCCESS) {
@@ -73,16 +164,14 @@ static apr_status_t connect_store(apikey_store_t **store,
                               dialect->driver, dialect->driver);
         return APIKEY_EDATABASE;
     }
-    status = apr_dbd_open_ex(driver, pool, params, &handle, &message);
-    if (status != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "the database cannot be opened: %s",
-                              message ? message : "no reason given");
-        return APIKEY_EDATABASE;
-    }
-    *store = make(driver, dialect, handle, pool);
+    *store = make(driver, dialect, NULL, pool);
+    (*store)->params = apr_pstrdup(pool, dialect->params
+                                         ? dialect->params(params, pool)
+                                         : params);
+    (*store)->file = dialect->file ? dialect->file(params, pool) : NULL;
     /* Ahead of the pool's children, of which the statements are one. */
     apr_pool_pre_cleanup_register(pool, *store, close_store);
-    return apikey_sql_settings(*store, dialect->on_open, pool, error);
+    return apikey_store_connect(*store, pool, error);
 }
 
 apr_status_t apikey_store_open(apikey_store_t **store, const char *driver,
@@ -91,14 +180,9 @@ apr_status_t apikey_store_open(apikey_store_t **store, const char *driver,
 {
     const apikey_dialect_t *dialect = apikey_dialect_find(driver, pool,
                                                           error);
-    apr_status_t status;
 
-    if (!dialect) {
-        return APIKEY_EDATABASE;
-    }
-    status = check_file(dialect, params, pool, error);
-    return status == APR_SUCCESS
-           ? connect_store(store, dialect, params, pool, error) : status;
+    return dialect ? connect_store(store, dialect, params, pool, error)
+                   : APIKEY_EDATABASE;
 }
 
 apr_status_t apikey_store_adopt(apikey_store_t **store,
@@ -117,5 +201,7 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = make(driver, dialect, handle, pool);
-    return apikey_sql_settings(*store, dialect->on_open, pool, error);
+    return dialect->on_adopt
+           ? apikey_sql_settings(*store, dialect->on_adopt, pool, error)
+           : APR_SUCCESS;
 }

@@ -121,10 +121,10 @@ like($done->{err}, qr/no ApiKeySecretFile/, 'and says so');
 $cli->write(conf => "DBDriver sqlite3\nDBDParams keys.db\n");
 like($cli->run('list')->{err}, qr{DBDParams does not begin with '/'},
      'a relative path is warned of');
-$cli->write(conf => "DBDriver pgsql\nDBDParams dbname=x\n");
+$cli->write(conf => "DBDriver oracle\nDBDParams x\n");
 $done = $cli->run('list');
 is($done->{exit}, 3, 'a driver without a dialect');
-like($done->{err}, qr/pgsql.*sqlite3/, 'and which there are');
+like($done->{err}, qr/oracle.*sqlite3, pgsql, mysql, odbc/, 'and which there are');
 $cli->write(conf => "DBDriver sqlite3\0\n");
 is($cli->run('list')->{exit}, 2, 'no text file');
 $cli->write(conf => 'x' x (1024 * 1024 + 1));

@@ -61,11 +61,13 @@ sub write {
     close $out or die "$which: $!\n";
 }
 
-# Writes CONF anew, with these lines behind what it always has.
+# Writes CONF anew, with these lines behind what it always has.  Another
+# database than the folder's is named by the lines in $self->{database}.
 sub conf {
     my ($self, @lines) = @_;
     $self->write(conf => join '', map { "$_\n" }
-        'DBDriver sqlite3', "DBDParams $self->{db}",
+        @{ $self->{database}
+           // ['DBDriver sqlite3', "DBDParams $self->{db}"] },
         "ApiKeySecretFile $self->{ring}", @lines);
 }
 

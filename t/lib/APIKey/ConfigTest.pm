@@ -32,11 +32,11 @@ use APIKey::Logs qw(key_pattern);
 use APIKey::Process qw(end_process wait_until);
 
 sub new {
-    my ($class) = @_;
+    my ($class, %more) = @_;
     my $run = APIKey::Test::run_info();
     my $dir = tempdir("$run->{stage}/state/site.XXXXXX", CLEANUP => 0);
     my $self = bless { dir => $dir, run => $run, owner => $$,
-                       db => "$dir/db/keys.db" }, $class;
+                       db => "$dir/db/keys.db", %more }, $class;
     make_path("$dir/docs", "$dir/db");
     chmod 0755, $dir;
     chomp(my $secret = `'$ENV{HTAPIKEY}' secret`);

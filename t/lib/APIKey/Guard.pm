@@ -60,9 +60,10 @@ my %MAY = (
     cli     => [qw(store core)],
     config  => [qw(core)],
     cache   => [qw(config store core)],
+    lookup  => [qw(config store core)],
     request => [qw(config core)],
     respond => [qw(request config core)],
-    auth    => [qw(respond request config cache store core)],
+    auth    => [qw(respond request lookup config cache store core)],
     admin   => [qw(respond request config cache store core)],
 );
 my %NO_HTTPD = map { $_ => 1 } qw(core store cli);

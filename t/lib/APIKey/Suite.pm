@@ -23,7 +23,7 @@ use APIKey::Server;
 # Folders of t/ with tests that need no httpd of ours; the first two look at
 # sources and need to do so only once.  And folders with no tests to find.
 my @ONCE = qw(guard build);
-my @QUIET = qw(cli);
+my @QUIET = qw(cli db);
 my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
     qw(unit fuzz after lib conf htdocs bench);
 

@@ -1,0 +1,328 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <apr_file_info.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "../core/verdict.h"
+#include "../store/inspect.h"
+#include "../store/schema.h"
+#include "doctor.h"
+
+void doctor_find(doctor_t *doctor, doctor_level_e level, const char *check,
+                 const char *format, ...)
+{
+    static const char *const names[] = { "ok", "warn", "fail" };
+    cli_json_t *json = &doctor->json;
+    va_list args;
+    const char *text;
+
+    va_start(args, format);
+    text = apr_pvsprintf(doctor->cli->pool, format, args);
+    va_end(args);
+    doctor->counts[level]++;
+    if (doctor->cli->json) {
+        cli_json_open(json, NULL, '{');
+        cli_json_text(json, "level", names[level]);
+        cli_json_text(json, "check", check);
+        cli_json_text(json, "finding", text);
+        cli_json_close(json, '}');
+    }
+    else {
+        cli_out("%-4s  %-10s  %s\n", names[level], check,
+                cli_clean(text, doctor->cli->pool));
+    }
+}
+
+static void check_ring(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    const char *error = NULL;
+
+    if (!cli->conf.secret_file) {
+        doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s has no "
+                    "ApiKeySecretFile, so no key can be verified; make one "
+                    "with `htapikey secret`", cli->conf_path);
+    }
+    else if (apikey_ring_load(&cli->ring, cli->conf.secret_file, cli->pool,
+                              &error) != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s", error);
+    }
+    else {
+        doctor_find(doctor, DOCTOR_OK, "secrets", "The secret file %s can be "
+                    "used: %d in it.", cli->conf.secret_file,
+                    apikey_ring_count(cli->ring));
+    }
+}
+
+/* Beside the file SQLite makes -wal and -shm in its folder. */
+static void check_file(doctor_t *doctor)
+{
+    static const char *const beside[] = { "-wal", "-shm" };
+    const cli_conf_t *conf = &doctor->cli->conf;
+    apr_pool_t *pool = doctor->cli->pool;
+    const char *file = apikey_inspect_file(conf->driver, conf->params, pool);
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    const char *folder = slash ? apr_pstrmemdup(pool, file, slash - file + 1)
+                               : ".";
+    apr_finfo_t info, other;
+    apr_size_t i;
+
+    if (!file || apr_stat(&info, file, APR_FINFO_OWNER, pool)
+                 != APR_SUCCESS) {
+        return;
+    }
+    if (*file != '/') {
+        doctor_find(doctor, DOCTOR_WARN, "file", "The path %s in DBDParams "
+                    "does not begin with '/', so httpd may use another file "
+                    "than htapikey; write the whole path.", file);
+    }
+    if (access(file, W_OK) != 0 || access(folder, W_OK | X_OK) != 0) {
+        doctor_find(doctor, DOCTOR_FAIL, "file", "%s cannot be written by "
+                    "this user, who needs the file and its folder; httpd's "
+                    "user needs both, too.", access(file, W_OK) != 0 ? file
+                                                                     : folder);
+        return;
+    }
+    for (i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+        const char *name = apr_pstrcat(pool, file, beside[i], NULL);
+
+        if (apr_stat(&other, name, APR_FINFO_OWNER, pool) == APR_SUCCESS
+            && other.user != info.user) {
+            doctor_find(doctor, DOCTOR_WARN, "file", "%s belongs to another "
+                        "user than %s, and one of them may be refused by it; "
+                        "change its owner, or run htapikey as httpd's user.",
+                        name, file);
+            return;
+        }
+    }
+    doctor_find(doctor, DOCTOR_OK, "file", "%s and its folder can be "
+                "written.", file);
+}
+
+/* 0: nothing more can be asked of this database. */
+static int check_schema(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    const char *error = NULL;
+    const char *missing;
+    int count;
+    apr_status_t status = apikey_store_open(&cli->store, cli->conf.driver,
+                                            cli->conf.params, cli->pool,
+                                            &error);
+
+    check_file(doctor);
+    if (status == APR_SUCCESS) {
+        status = apikey_schema_check(cli->store, cli->pool, &error);
+    }
+    if (status != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "schema", "%s", error);
+        return 0;
+    }
+    doctor_find(doctor, DOCTOR_OK, "schema", "The tables are of version %d.",
+                APIKEY_SCHEMA_VERSION);
+    status = apikey_inspect_triggers(cli->store, &missing, &count, cli->pool,
+                                     &error);
+    if (status != APR_SUCCESS || *missing) {
+        doctor_find(doctor, DOCTOR_FAIL, "triggers", "%s%s",
+                    status != APR_SUCCESS ? error : "These are missing, so "
+                    "changes pass unnoticed or the audit can be changed; "
+                    "take them from the schema's files: ",
+                    status != APR_SUCCESS ? "" : missing);
+    }
+    else {
+        doctor_find(doctor, DOCTOR_OK, "triggers", "All %d are there.",
+                    count);
+    }
+    return 1;
+}
+
+static void found(void *baton, const char *check, int level,
+                  const char *text)
+{
+    doctor_find(baton, (doctor_level_e)level, check, "%s", text);
+}
+
+static void check_statements(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    const char *error = NULL;
+
+    if (apikey_inspect_statements(cli->store, cli->pool, &error)
+        == APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_OK, "statements", "All can be prepared.");
+    }
+    else {
+        doctor_find(doctor, DOCTOR_FAIL, "statements", "%s", error);
+    }
+    if (apikey_inspect_settings(cli->store, found, doctor, cli->pool, &error)
+        != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "settings", "%s", error);
+    }
+}
+
+/* Keys by secret, as the database has them. */
+typedef struct signed_t {
+    doctor_t *doctor;
+    apr_hash_t *seen;           /* ids of secrets that have live keys */
+} signed_t;
+
+static int in_ring(const apikey_ring_t *ring, const char *id)
+{
+    int i;
+
+    for (i = 0; ring && i < apikey_ring_count(ring); i++) {
+        if (strcmp(apikey_ring_id(ring, i), id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t count_secret(void *baton, const char *id,
+                                 apr_int64_t keys, apr_int64_t live)
+{
+    signed_t *count = baton;
+    const cli_t *cli = count->doctor->cli;
+    int known = *id ? in_ring(cli->ring, id)
+                    : (cli->conf.digests & APIKEY_DIGEST_SHA256) != 0;
+    const char *whose = *id ? apr_pstrcat(cli->pool, "the secret \"", id,
+                                          "\"", NULL)
+                            : "no secret (SHA-256 digests)";
+
+    if (live > 0) {
+        apr_hash_set(count->seen, id, APR_HASH_KEY_STRING, id);
+    }
+    if (known || live == 0) {
+        doctor_find(count->doctor, DOCTOR_OK, "keys", "%" APR_INT64_T_FMT
+                    " live ones of %" APR_INT64_T_FMT " are signed by %s%s.",
+                    live, keys, whose, known || !cli->ring ? ""
+                    : ", which is not in use any more and need not be");
+    }
+    else {
+        doctor_find(count->doctor, DOCTOR_FAIL, "keys", "%" APR_INT64_T_FMT
+                    " live ones are signed by %s and are refused: %s", live,
+                    whose, *id ? "it is not in ApiKeySecretFile; put its "
+                    "line back, or revoke them."
+                    : "ApiKeyDigest does not name sha256.");
+    }
+    return APR_SUCCESS;
+}
+
+static void check_secrets(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    signed_t count = { doctor, apr_hash_make(cli->pool) };
+    const char *error = NULL;
+    int i;
+
+    if (apikey_inspect_secrets(cli->store, cli->actor.now, count_secret,
+                               &count, cli->pool, &error) != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "keys", "%s", error);
+        return;
+    }
+    for (i = 1; cli->ring && i < apikey_ring_count(cli->ring); i++) {
+        const char *id = apikey_ring_id(cli->ring, i);
+
+        if (!apr_hash_get(count.seen, id, APR_HASH_KEY_STRING)) {
+            doctor_find(doctor, DOCTOR_OK, "keys", "The secret \"%s\" signs "
+                        "no live key: its line may be dropped.", id);
+        }
+    }
+}
+
+/* Rows that are refused for what somebody typed into them. */
+typedef struct faults_t {
+    apr_int64_t keys;
+    apr_hash_t *counts;         /* of fault_t, by their sentence */
+    apr_pool_t *pool, *row;
+    const cli_t *cli;
+} faults_t;
+
+typedef struct fault_t {
+    apr_int64_t keys;
+    const char *id;             /* one of them */
+} fault_t;
+
+static apr_status_t look_at(void *baton, const apikey_managed_t *key)
+{
+    faults_t *faults = baton;
+    const char *text;
+    fault_t *fault;
+
+    apr_pool_clear(faults->row);
+    faults->keys++;
+    if (apikey_verdict(&key->record, NULL, faults->cli->actor.now)
+            != APIKEY_GRANTED
+        || !(text = apikey_record_fault(&key->record, faults->row))) {
+        return APR_SUCCESS;
+    }
+    fault = apr_hash_get(faults->counts, text, APR_HASH_KEY_STRING);
+    if (!fault) {
+        fault = apr_pcalloc(faults->pool, sizeof(*fault));
+        fault->id = apr_pstrdup(faults->pool, key->record.id);
+        apr_hash_set(faults->counts, apr_pstrdup(faults->pool, text),
+                     APR_HASH_KEY_STRING, fault);
+    }
+    fault->keys++;
+    return APR_SUCCESS;
+}
+
+static void check_rows(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    faults_t faults = { 0, apr_hash_make(cli->pool), cli->pool, NULL, cli };
+    apr_hash_index_t *at;
+    const char *error = NULL;
+
+    apr_pool_create(&faults.row, cli->pool);
+    if (apikey_manage_list(cli->store, NULL, NULL, look_at, &faults,
+                           cli->pool, &error) != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "rows", "%s", error);
+        return;
+    }
+    for (at = apr_hash_first(cli->pool, faults.counts); at;
+         at = apr_hash_next(at)) {
+        const fault_t *fault = apr_hash_this_val(at);
+
+        doctor_find(doctor, DOCTOR_FAIL, "rows", "%" APR_INT64_T_FMT " keys "
+                    "are never granted, for example the one with the id %s: "
+                    "%s.", fault->keys, fault->id,
+                    (const char *)apr_hash_this_key(at));
+    }
+    if (apr_hash_count(faults.counts) == 0) {
+        doctor_find(doctor, DOCTOR_OK, "rows", "None of %" APR_INT64_T_FMT
+                    " keys is refused for what stands in its row.",
+                    faults.keys);
+    }
+}
+
+cli_exit_e cli_cmd_doctor(cli_t *cli)
+{
+    doctor_t doctor = { cli, { cli->pool, 0 }, { 0, 0, 0 } };
+    cli_exit_e code = cli_read_conf(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (cli->json) {
+        cli_json_open(&doctor.json, NULL, '[');
+    }
+    check_ring(&doctor);
+    if (check_schema(&doctor)) {
+        check_statements(&doctor);
+        check_secrets(&doctor);
+        check_rows(&doctor);
+    }
+    if (cli->value[CLI_HTTPD]) {
+        doctor_httpd(&doctor, cli->value[CLI_HTTPD]);
+    }
+    if (cli->json) {
+        cli_json_close(&doctor.json, ']');
+        cli_out("\n");
+    }
+    return doctor.counts[DOCTOR_FAIL] ? CLI_REFUSED : CLI_DONE;
+}

@@ -1,0 +1,31 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file doctor.h
+ * @brief What the checks of `htapikey doctor` share.
+ */
+#ifndef APIKEY_CLI_DOCTOR_H
+#define APIKEY_CLI_DOCTOR_H
+
+#include "cli.h"
+
+typedef enum { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL } doctor_level_e;
+
+typedef struct doctor_t {
+    cli_t *cli;
+    cli_json_t json;
+    int counts[DOCTOR_FAIL + 1];    /**< findings of each level */
+} doctor_t;
+
+/**
+ * Writes a finding.
+ * @param check what was looked at, in a word or two
+ */
+void doctor_find(doctor_t *doctor, doctor_level_e level, const char *check,
+                 const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** Compares mod_dbd's pool with the threads of httpd's configuration. */
+void doctor_httpd(doctor_t *doctor, const char *path);
+
+#endif

@@ -1,0 +1,161 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <string.h>
+
+#include "../core/digest.h"
+#include "csv.h"
+
+/* Beside a byte: what a field ends with. */
+#define END (-1)
+#define BAD (-2)
+
+struct apikey_csv_t {
+    apr_file_t *file;
+    apr_status_t status;        /* of the last read */
+    const char *fault;
+    apr_int64_t line;           /* that the next byte stands in */
+    apr_size_t at, len;         /* in buffer */
+    apr_size_t used;            /* of text */
+    int quotes;                 /* the last field had some */
+    unsigned char buffer[32 * 1024];
+    char text[APIKEY_CSV_ROW + 1];
+};
+
+static apr_status_t wipe(void *data)
+{
+    apikey_wipe(data, sizeof(apikey_csv_t));
+    return APR_SUCCESS;
+}
+
+apikey_csv_t *apikey_csv_make(apr_file_t *file, apr_pool_t *pool)
+{
+    apikey_csv_t *csv = apr_pcalloc(pool, sizeof(*csv));
+
+    csv->file = file;
+    csv->line = 1;
+    apr_pool_cleanup_register(pool, csv, wipe, apr_pool_cleanup_null);
+    csv->status = apr_file_read_full(file, csv->buffer, 3, &csv->len);
+    if (csv->len == 3 && memcmp(csv->buffer, "\xEF\xBB\xBF", 3) == 0) {
+        csv->at = 3;
+    }
+    return csv;
+}
+
+static int fault(apikey_csv_t *csv, const char *what)
+{
+    csv->fault = what;
+    return BAD;
+}
+
+static int get(apikey_csv_t *csv)
+{
+    if (csv->at == csv->len && csv->status == APR_SUCCESS) {
+        csv->at = 0;
+        csv->len = sizeof(csv->buffer);
+        csv->status = apr_file_read(csv->file, csv->buffer, &csv->len);
+        if (csv->status != APR_SUCCESS) {
+            csv->len = 0;
+        }
+    }
+    if (csv->at < csv->len) {
+        return csv->buffer[csv->at++];
+    }
+    return APR_STATUS_IS_EOF(csv->status) ? END
+           : fault(csv, "cannot be read");
+}
+
+static int put(apikey_csv_t *csv, int c)
+{
+    if (c == '\0') {
+        return fault(csv, "has a NUL byte; the file must be UTF-8 text");
+    }
+    if (csv->used == APIKEY_CSV_ROW) {
+        return fault(csv, "begins a row that is longer than 64 KiB; is a "
+                     "closing quote missing?");
+    }
+    csv->text[csv->used++] = (char)c;
+    return c;
+}
+
+/* What must follow a field: @a c is the first byte behind it. */
+static int separator(apikey_csv_t *csv, int c, const char *otherwise)
+{
+    if (c == '\r') {
+        c = get(csv);
+        return c == '\n' || c == BAD ? c
+               : fault(csv, "has a carriage return that ends no line");
+    }
+    return c == ',' || c == '\n' || c < 0 ? c : fault(csv, otherwise);
+}
+
+static int quoted(apikey_csv_t *csv)
+{
+    int c;
+
+    csv->quotes = 1;
+    while ((c = get(csv)) >= 0) {
+        if (c == '"' && (c = get(csv)) != '"') {
+            return separator(csv, c, "has something behind a closing quote; "
+                             "double the quotes inside of a field");
+        }
+        csv->line += c == '\n';
+        if (put(csv, c) == BAD) {
+            return BAD;
+        }
+    }
+    return c == END ? fault(csv, "begins a row whose last quote is not "
+                            "closed") : BAD;
+}
+
+static int plain(apikey_csv_t *csv, int c)
+{
+    csv->quotes = 0;
+    while (c >= 0 && c != ',' && c != '\n' && c != '\r' && c != '"') {
+        if (put(csv, c) == BAD) {
+            return BAD;
+        }
+        c = get(csv);
+    }
+    return separator(csv, c, "has a quote inside of a field without quotes; "
+                     "put the whole field in quotes and double that one");
+}
+
+static int read_row(apikey_csv_t *csv, apikey_csv_row_t *row)
+{
+    int c;
+
+    row->count = 0;
+    row->line = csv->line;
+    csv->used = 0;
+    do {
+        if (row->count == APIKEY_CSV_FIELDS) {
+            return fault(csv, "has too many fields");
+        }
+        row->field[row->count++] = csv->text + csv->used;
+        c = get(csv);
+        c = c == '"' ? quoted(csv) : plain(csv, c);
+        if (csv->used == APIKEY_CSV_ROW && c != BAD) {
+            c = put(csv, ' ');
+        }
+        csv->text[csv->used++] = '\0';
+    } while (c == ',');
+    csv->line += c == '\n';
+    return c;
+}
+
+apr_status_t apikey_csv_read(apikey_csv_t *csv, apikey_csv_row_t *row,
+                             const char **what)
+{
+    int c, empty;
+
+    do {
+        c = read_row(csv, row);
+        empty = row->count == 1 && !csv->quotes && !*row->field[0];
+    } while (c == '\n' && empty);
+    if (c == BAD) {
+        *what = csv->fault;
+        return csv->status == APR_SUCCESS || APR_STATUS_IS_EOF(csv->status)
+               ? APR_EINVAL : csv->status;
+    }
+    return c == END && empty ? APR_EOF : APR_SUCCESS;
+}

@@ -1,0 +1,145 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* MariaDB and MySQL. */
+
+#include <apr_strings.h>
+
+#include "dialect.h"
+
+/* The server's own numbers; its header is not needed for two of them. */
+#define LOCK_WAIT_TIMEOUT 1205
+#define DUPLICATE_ENTRY 1062
+
+/*
+ * With the client's own latin1, what is not in it would be read as '?'.  The
+ * collation compares to the byte, which has another name on each of the two;
+ * each reads only the comment that is its own.  (SET NAMES would do the same,
+ * but the ODBC driver forbids it.)
+ * What the server's configuration says of the rest must not matter: with a
+ * mode that is not strict, a text would be cut where it does not fit.
+ */
+static const char *const on_open[] = {
+    "SET SESSION character_set_client = utf8mb4,"
+    " character_set_results = utf8mb4, character_set_connection = utf8mb4"
+    " /*M!100201 , collation_connection = utf8mb4_nopad_bin */"
+    " /*!80017 , collation_connection = utf8mb4_0900_bin */",
+    "SET SESSION innodb_lock_wait_timeout = 5, lock_wait_timeout = 5,"
+    " autocommit = 1, sql_safe_updates = 0,"
+    " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    NULL
+};
+
+/* A trigger goes and comes in two statements: two `init` take turns. */
+static const char *const on_init[] = {
+    "SELECT GET_LOCK(CONCAT('apikey ', MD5(COALESCE(DATABASE(), ''))), 5)",
+    NULL
+};
+
+static const char *const bulk_on[] = {
+    "SET @apikey_bulk = 1",
+    NULL
+};
+
+static const char *const bulk_off[] = {
+    "SET @apikey_bulk = NULL",
+    "INSERT INTO apikey_change (kind, changed)"
+    " VALUES ('all', UNIX_TIMESTAMP())",
+    NULL
+};
+
+static const char *const bulk_over[] = {
+    "SET @apikey_bulk = NULL",
+    NULL
+};
+
+/*
+ * Who holds the counter wrote himself into it: it differs, read uncommitted,
+ * from what is committed.  That needs no right.  Who holds something else
+ * stands among the transactions, which only those with the right PROCESS see.
+ */
+static const char *const blockers[] = {
+    "SELECT number INTO @apikey_number FROM apikey_counter",
+    "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",
+    "SELECT CONCAT('connection ', connection, ' of ', who,"
+    " ', which changed a key or a tenant ', UNIX_TIMESTAMP() - since,"
+    " ' s ago and has not committed (KILL ', connection, ' ends it)')"
+    " FROM apikey_counter WHERE number <> @apikey_number",
+    "SELECT CONCAT('connection ', p.id, ' of ', p.user, '@',"
+    " p.host, ', it seems, whose transaction is open since ', t.trx_started,"
+    " ' (KILL ', p.id, ' ends it)') FROM information_schema.innodb_trx t"
+    " JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id"
+    " WHERE p.id <> CONNECTION_ID()"
+    " ORDER BY t.trx_rows_locked > 0 DESC, t.trx_started LIMIT 1",
+    NULL
+};
+
+/*
+ * A connection that the client library renews by itself, which the driver
+ * asks it to, has forgotten on_open and what it was in the middle of.  What
+ * stands last counts.
+ */
+static const char *params(const char *given, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, given, " reconnect=0", NULL);
+}
+
+static int is_locked(int error, const char *message)
+{
+    return error == LOCK_WAIT_TIMEOUT
+           || (message && strstr(message, "Lock wait timeout exceeded"));
+}
+
+static int is_duplicate(int error, const char *message)
+{
+    return error == DUPLICATE_ENTRY
+           || (message && strstr(message, "Duplicate entry"));
+}
+
+static const apikey_probe_t probes[] = {
+    { "engine", "SELECT COUNT(*) FROM information_schema.tables"
+      " WHERE table_schema = DATABASE() AND table_name LIKE 'apikey%'"
+      " AND engine <> 'InnoDB'", "0", 1,
+      "All tables are of the engine InnoDB.",
+      "tables are of another engine than InnoDB, so what fails is not undone; "
+      "change them with ALTER TABLE ... ENGINE = InnoDB" },
+    { "collation", "SELECT COUNT(*) FROM information_schema.columns"
+      " WHERE table_schema = DATABASE() AND table_name LIKE 'apikey%'"
+      " AND collation_name NOT IN ('utf8mb4_nopad_bin',"
+      " 'utf8mb4_0900_bin')", "0", 1,
+      "All columns compare to the byte.",
+      "columns do not compare to the byte, so that 'k1' may find 'K1'; change "
+      "them to the collation utf8mb4_nopad_bin (MySQL: utf8mb4_0900_bin)" },
+    { "counter", "SELECT COUNT(*) FROM apikey_counter WHERE number >="
+      " (SELECT COALESCE(MAX(number), 0) FROM apikey_change)", "1", 1,
+      "The numbers of changes go on where they ended.",
+      "rows of apikey_counter are as far as apikey_change, so that nothing "
+      "can be changed; there must be one whose number is the last change's" },
+    { NULL, NULL, NULL, 0, NULL, NULL }
+};
+
+const apikey_dialect_t apikey_dialect_mysql = {
+    .driver = "mysql",
+    .number = "CAST(%s AS SIGNED)",
+    .behind_key = "(k.created = CAST(%s AS SIGNED) AND k.id > %s"
+                  " OR k.created > CAST(%s AS SIGNED))",
+    .probe = "SELECT COUNT(*) FROM information_schema.tables"
+             " WHERE table_schema = DATABASE()"
+             " AND table_name = 'apikey_identity'",
+    .on_open = on_open,
+    .on_init = on_init,
+    .is_locked = is_locked,
+    .is_duplicate = is_duplicate,
+    .bulk_on = bulk_on,
+    .bulk_off = bulk_off,
+    .bulk_over = bulk_over,
+    .params = params,
+    .text_open = "CONVERT(",
+    .text_close = " USING binary)",
+    .blockers = blockers,
+    .hold = " FOR UPDATE",
+    .triggers = "SELECT CONCAT(trigger_name, ' ', event_object_table)"
+                " FROM information_schema.triggers"
+                " WHERE trigger_schema = DATABASE()",
+    .probes = probes
+};

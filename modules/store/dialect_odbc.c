@@ -1,0 +1,106 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * ODBC is a way to a database, not a database: what the SQL looks like, the
+ * database behind says, and how a result is read, the driver of ODBC.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "dialect.h"
+
+/* The first column of the first row; NULL where there is none. */
+static const char *ask(const apr_dbd_driver_t *driver, apr_dbd_t *handle,
+                       const char *sql, apr_pool_t *pool)
+{
+    apr_dbd_results_t *results = NULL;
+    apr_dbd_row_t *row = NULL;
+    const char *text = NULL;
+
+    if (apr_dbd_select(driver, pool, handle, &results, sql, 0) != 0) {
+        return NULL;
+    }
+    while (apr_dbd_get_row(driver, pool, results, &row, -1) == 0) {
+        if (!text) {
+            text = apr_dbd_get_entry(driver, row, 0);
+        }
+    }
+    return text == (const char *)-1 ? NULL : text;
+}
+
+/* UPDATE and DELETE of no row. */
+static int is_nothing(int error, const char *message)
+{
+    (void)error;
+    return message && strstr(message, " returned SQL_NO_DATA ");
+}
+
+/* ODBC's driver tries a locked statement twice, and more often while the
+ * Timeout (ms) of the connection string, 100000 by default, has not passed:
+ * the manual asks for Timeout=1. */
+static const char *const on_open_sqlite3[] = {
+    "PRAGMA busy_timeout = 2500",
+    NULL
+};
+
+static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
+                                       apr_pool_t *pool)
+{
+    apikey_dialect_t *dialect = apr_pmemdup(pool, database,
+                                            sizeof(*dialect));
+
+    dialect->random = 0;
+    dialect->pieces = 1;
+    dialect->is_nothing = is_nothing;
+    /* The parameters are the driver manager's, not the database's own. */
+    dialect->params = NULL;
+    dialect->file = NULL;
+    /* apr_dbd's own transactions leave a connection that failed to commit
+     * without autocommit: what follows would be lost. */
+    if (!dialect->begin) {
+        dialect->begin = "BEGIN";
+    }
+    if (database == &apikey_dialect_sqlite3) {
+        dialect->on_open = on_open_sqlite3;
+        dialect->begin = "BEGIN IMMEDIATE";
+    }
+    return dialect;
+}
+
+static const apikey_dialect_t *behind(const apr_dbd_driver_t *driver,
+                                      apr_dbd_t *handle,
+                                      apr_pool_t *store_pool,
+                                      apr_pool_t *pool, const char **error)
+{
+    const apikey_dialect_t *found = NULL;
+    apr_pool_t *sub;
+    const char *version;
+
+    apr_pool_create(&sub, pool);
+    version = ask(driver, handle, "SELECT version()", sub);
+    if (version) {
+        found = strncmp(version, "PostgreSQL ", 11) == 0
+                ? &apikey_dialect_pgsql
+                : *version >= '0' && *version <= '9'
+                ? &apikey_dialect_mysql : NULL;
+    }
+    else if (ask(driver, handle, "SELECT sqlite_version()", sub)) {
+        found = &apikey_dialect_sqlite3;
+    }
+    else {
+        version = apr_dbd_error(driver, handle, 0);
+    }
+    if (!found) {
+        *error = apr_psprintf(pool, "the database behind ODBC is none of "
+                              "PostgreSQL, MariaDB, MySQL and SQLite, or does "
+                              "not answer; it says: %s", version);
+    }
+    apr_pool_destroy(sub);
+    return found ? odbc_to(found, store_pool) : NULL;
+}
+
+const apikey_dialect_t apikey_dialect_odbc = {
+    .driver = "odbc",
+    .behind = behind
+};

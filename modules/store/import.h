@@ -1,0 +1,38 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file import.h
+ * @brief Many keys at once: all of them or none.
+ */
+#ifndef APIKEY_IMPORT_H
+#define APIKEY_IMPORT_H
+
+#include "manage.h"
+
+typedef struct apikey_import_t {
+    /**
+     * Gives the next key: digest, secret_id ("" for SHA-256), id, tenant,
+     * name, env, keyspace, scopes, format, hint, creator, created, expires
+     * and prefix; none is NULL.
+     * @param pool lives until the next call
+     * @return APR_EOF behind the last; what else is not APR_SUCCESS ends the
+     *         import and is handed on
+     */
+    apr_status_t (*next)(void *baton, apikey_managed_t *key,
+                         apr_pool_t *pool, const char **error);
+    void *baton;
+    apr_int64_t count;          /**< out: keys that are stored */
+    int at_key;                 /**< out: the error is about the last key */
+} apikey_import_t;
+
+/**
+ * Stores keys in one transaction, in a memory that does not grow with their
+ * number.  Readers of changes are told one thing, that anything may have
+ * changed; the audit has one entry.  Tenants come into being with their
+ * first key, scopes must be in the catalogue unless that is empty.
+ */
+apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
+                           const apikey_actor_t *actor, apr_pool_t *pool,
+                           const char **error);
+
+#endif

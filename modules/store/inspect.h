@@ -1,0 +1,57 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file inspect.h
+ * @brief Looking for what is, or may go, wrong with a database.
+ *
+ * Nothing here changes anything.  The tables must be of this program's
+ * version: apikey_schema_check().
+ */
+#ifndef APIKEY_INSPECT_H
+#define APIKEY_INSPECT_H
+
+#include "store.h"
+
+/** Whether every statement of the store can be prepared; an error names the
+ * one that cannot. */
+apr_status_t apikey_inspect_statements(apikey_store_t *store,
+                                       apr_pool_t *pool, const char **error);
+
+/**
+ * Which triggers of the schema the database does not have.
+ * @param missing "NAME on TABLE, ..."; "": none
+ * @param count   how many there should be
+ */
+apr_status_t apikey_inspect_triggers(apikey_store_t *store,
+                                     const char **missing, int *count,
+                                     apr_pool_t *pool, const char **error);
+
+/** The keys of one secret.
+ * @param secret_id "" for SHA-256 digests
+ * @param live      those that are neither revoked nor expired
+ * @return anything but APR_SUCCESS is handed on */
+typedef apr_status_t (*apikey_secret_fn)(void *baton, const char *secret_id,
+                                         apr_int64_t keys, apr_int64_t live);
+
+apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
+                                    apikey_secret_fn each, void *baton,
+                                    apr_pool_t *pool, const char **error);
+
+/**
+ * What this kind of database should be asked besides.
+ * @param check what was looked at
+ * @param level 0: all is well; 1: better change it; 2: change it
+ * @param text  a sentence
+ */
+typedef void (*apikey_probe_fn)(void *baton, const char *check, int level,
+                                const char *text);
+
+apr_status_t apikey_inspect_settings(apikey_store_t *store,
+                                     apikey_probe_fn each, void *baton,
+                                     apr_pool_t *pool, const char **error);
+
+/** The file that a database of this driver lives in; NULL: no file. */
+const char *apikey_inspect_file(const char *driver, const char *params,
+                                apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,202 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# htapikey doctor: each thing that is wrong is found, and named.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
+my $httpd = $cli->{httpd} = "$folder/httpd.conf";
+
+# What it finds: level and check of each line, and all it says.
+sub doctor {
+    my $done = $cli->run('doctor', @_);
+    my %level;
+    for my $line (split /\n/, $done->{out}) {
+        my ($level, $check, $text) = $line =~ /^(ok|warn|fail) +(\w+) +(\S.*)$/
+            or die "no finding: $line\n";
+        push @{ $level{$level} }, $check;
+        $done->{$level}{$check} = $text;
+    }
+    $done->{levels} = \%level;
+    return $done;
+}
+
+# One finding of this level on this check, and the exit status that follows.
+sub finds {
+    my ($level, $check, $like, $promise, @option) = @_;
+    my $done = doctor(@option);
+    like($done->{$level}{$check} // 'nothing', $like, "$level: $promise")
+        or diag $done->{out}, $done->{err};
+    is($done->{exit}, $done->{levels}{fail} ? 1 : 0, 'and the exit status');
+    return $done;
+}
+
+my $key = $cli->create;
+my $done = doctor();
+is($done->{exit}, 0, 'nothing is wrong') or diag $done->{out};
+is($done->{err}, '', 'and nothing is on standard error');
+is(join(' ', @{ $done->{levels}{ok} }), 'secrets file schema triggers '
+   . 'statements journal integrity import keys rows', 'all is looked at');
+is(join(' ', sort keys %{ $done->{levels} }), 'ok', 'no more than that');
+like($done->{ok}{keys}, qr/^1 live ones of 1 .*"k1"/, 'the keys are counted');
+my $json = $cli->json('doctor');
+is(join(' ', map { "$_->{level}:$_->{check}" } @$json),
+   join(' ', map { "ok:$_" } @{ $done->{levels}{ok} }), 'the same in JSON');
+is($json->[-1]{finding}, $done->{ok}{rows}, 'with its sentence');
+
+# The secrets.
+chmod 0644, $ring;
+finds('fail', 'secrets', qr/\Q$ring\E.*others/, 'a secret file for everyone');
+chmod 0600, $ring;
+$cli->write(ring => "k1 short\n");
+$done = finds('fail', 'secrets', qr/line 1 /, 'a bad line');
+unlike($done->{out}, qr/short\b/, 'without what stands in it');
+like($done->{fail}{keys}, qr/^1 live .*"k1"/, 'and its keys are refused');
+$cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\nk3 "
+            . 'B' x 42 . "A=\n");
+$done = finds('ok', 'keys', qr/"k3" signs no live key: .*dropped/,
+              'a secret that nobody needs');
+unlike($done->{out}, qr/"k[12]" signs no live/, 'and only that: not the '
+       . 'first, which signs, nor one with keys');
+$cli->write(ring => "k2 " . 'A' x 43 . "=\n");
+$done = finds('fail', 'keys', qr/^1 live .*"k1".*not in ApiKeySecretFile/,
+              'a secret that is missed');
+$cli->run('disable', $key->{id});
+finds('fail', 'keys', qr/^1 live /, 'by a disabled key, too');
+$cli->sql('UPDATE apikey SET disabled = 0, expires = 1');
+$done = finds('ok', 'keys', qr/^0 live ones of 1 .*"k1", which is not in use/,
+              'not by an expired one');
+$cli->sql("UPDATE apikey SET expires = 0, secret_id = ''");
+finds('fail', 'keys', qr/^1 live .*ApiKeyDigest/, 'a SHA-256 digest');
+$cli->conf('ApiKeyDigest hmac-sha256 sha256');
+finds('ok', 'keys', qr/^1 live .*SHA-256/, 'which may be allowed');
+$cli->write(conf => "DBDriver sqlite3\nDBDParams $db\n");
+finds('fail', 'secrets', qr/no ApiKeySecretFile/, 'no secret file');
+$cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
+$cli->conf;
+$cli->sql("UPDATE apikey SET secret_id = 'k1'");
+
+# Rows that somebody typed.
+for my $n (1 .. 5) {
+    $cli->create(tenant => "t$n");
+}
+$cli->sql("UPDATE apikey SET name = 'a' || char(10) WHERE tenant IN ('t1', "
+          . "'t2')", "UPDATE apikey SET scopes = 'a\"b' WHERE tenant = 't3'",
+          "UPDATE apikey SET name = char(7), expires = 1 WHERE tenant = 't4'");
+$done = doctor();
+is($done->{exit}, 1, 'rows that are never granted');
+my @found = sort $done->{out} =~ /^fail  rows +(\d keys .* id \w+: .*)\.$/mg;
+is(scalar @found, 2, 'one finding for each kind') or diag $done->{out};
+like($found[0], qr/^1 keys .*its scopes /, 'with their number');
+like($found[1], qr/^2 keys .*its name has a control/, 'and what is wrong');
+my ($id) = $found[1] =~ /id (\w+):/;
+like($cli->sql("SELECT tenant FROM apikey WHERE id = '$id'"), qr/^t[12]$/,
+     'and the id of one');
+$cli->sql("UPDATE apikey SET expires = 'soon' WHERE tenant = 't5'");
+finds('fail', 'rows', qr/expires.*not a whole number/, 'a time in words');
+$cli->sql('DELETE FROM apikey');
+
+# The database.
+$cli->sql('DROP TRIGGER apikey_after_delete', 'DROP TRIGGER apikey_bulk_over');
+finds('fail', 'triggers', qr/: (?=.*apikey_after_delete)(?=.*apikey_bulk_over)
+      (?!.*apikey_after_insert)/x, 'triggers that are gone');
+$cli->sql('UPDATE apikey_identity SET bulk = 1');
+finds('fail', 'import', qr/^"1" .*no change is recorded/, 'a forgotten flag');
+$cli->sql('UPDATE apikey_identity SET bulk = 0',
+          'PRAGMA journal_mode = DELETE');
+finds('warn', 'journal', qr/^"delete" .*WAL/, 'another journal');
+$cli->sql('PRAGMA journal_mode = WAL', 'ALTER TABLE apikey_scope RENAME '
+          . 'COLUMN description TO remark');
+finds('fail', 'statements', qr/description.*cannot be prepared: .*no such col/,
+      'a column that is gone');
+$cli->sql('ALTER TABLE apikey_scope RENAME COLUMN remark TO description',
+          'UPDATE apikey_identity SET schema_version = 99');
+finds('fail', 'schema', qr/version 99/, 'another version');
+$cli->sql('UPDATE apikey_identity SET schema_version = 1');
+$done = finds('fail', 'schema', qr/version 1\b.*htapikey init/, 'an old one');
+ok(!$done->{ok}{statements}, 'nothing more is asked then');
+$cli->write(db => "This is a letter, not a database.\n" x 100);
+unlink "$db-wal", "$db-shm";
+finds('fail', 'schema', qr/not a database/, 'no database at all');
+unlink $db;
+finds('fail', 'schema', qr/\Q$db\E.*htapikey init/, 'none there');
+is($cli->run('init')->{exit}, 0, 'a fresh one');
+my $page = $cli->sql("SELECT (rootpage - 1) * 4096 FROM sqlite_master WHERE "
+                     . "name = 'apikey_by_tenant'");
+$cli->create for 1 .. 3;
+$cli->sql('PRAGMA wal_checkpoint(TRUNCATE)');
+open my $file, '+<:raw', $db or die "$db: $!\n";
+seek $file, $page, 0;
+print $file "\xff" x 200;
+close $file;
+like(doctor()->{out}, qr/^fail .*(?:quick_check|malformed)/m, 'a broken page');
+unlink glob "$db*";
+$cli->run('init');
+
+# Who may write.
+if ($> == 0) {
+    chown 12345, 12345, $db;
+    open my $wal, '>>', "$db-wal" or die "$db-wal: $!\n";
+    close $wal;
+    chown 54321, 12345, "$db-wal";
+    finds('warn', 'file', qr/-wal belongs to another user/, 'two owners');
+    unlink "$db-wal";
+    chown 0, 0, $db;
+}
+else {
+    chmod 0400, $db;
+    finds('fail', 'file', qr/\Q$db\E cannot be written/, 'a read-only file');
+    chmod 0600, $db;
+    chmod 0500, $folder;
+    finds('fail', 'file', qr/\Q$folder\E. cannot be written/, 'its folder');
+    chmod 0700, $folder;
+}
+chdir $folder or die "$folder: $!\n";
+$cli->write(conf => "DBDriver sqlite3\nDBDParams keys.db\nApiKeySecretFile "
+            . "$ring\n");
+finds('warn', 'file', qr/keys\.db in DBDParams does not begin with/,
+      'a relative path');
+chdir '/';
+$cli->conf;
+
+# httpd's threads and mod_dbd's pool.
+my @cases = (
+    [ '', warn => qr/25 threads.*10 conn.*DBDMax 25/, 160 ],
+    [ "DBDMax 25\n", ok => qr/^25 conn.* 25 threads/, 400 ],
+    [ "dbdmax 64\nThreadsPerChild 64\nMaxRequestWorkers 256\n",
+      ok => qr/^64 conn.* 64 threads/, 256 ],
+    [ "# DBDMax 64\n  DBDMax \"8\"\n<IfModule x>\nThreadsPerChild 9\n"
+      . "</IfModule>\nMaxClients 20\n", warn => qr/9 threads.*8 conn/, 24 ],
+    [ "DBDMax 5\nDBDMax 30\nServerLimit 3\n", ok => qr/^30 conn/, 90 ],
+);
+for my $case (@cases) {
+    my ($text, $level, $like, $all) = @$case;
+    $cli->write(httpd => $text);
+    $done = doctor('--httpd', $httpd);
+    my ($first, $second) = $done->{out} =~ /^(\w+ +pool .*)\n(.*pool .*)\n/m;
+    like($first, qr/^$level +pool  /, "pool, $level: $text");
+    like($first =~ s/^\w+ +pool +//r, $like, 'with both numbers');
+    like($second, qr/open at most $all connections/, 'and all of them');
+    is($done->{exit}, 0, 'which is no failure');
+}
+$cli->write(httpd => "Include a\nIncludeOptional b\nDBDMax 25\n"
+            . "DBDParams keys.db\n");
+$done = doctor('--httpd', $httpd);
+like($done->{out}, qr/^warn  httpd +\Q$httpd\E includes.*2 times/m,
+     'what is included is not looked into');
+like($done->{out}, qr/^warn  httpd +The path keys\.db/m, 'a relative path');
+$cli->write(httpd => "DBDParams /keys.db\nDBDParams \"dbname=x user=y\"\n");
+unlike(doctor('--httpd', $httpd)->{out}, qr/^warn  httpd/m, 'no relative one');
+finds('fail', 'httpd', qr/none\.conf cannot be read/, 'no such file',
+      '--httpd', "$folder/none.conf");
+is($cli->run('doctor', 'x')->{exit}, 2, 'a word too many');
+is($cli->run('doctor', { conf => undef })->{exit}, 2, 'without CONF');
+
+done_testing;

@@ -1,0 +1,275 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# htapikey import: what is stored, what is refused, and that it is all or
+# nothing.
+
+use strict;
+use utf8;
+use warnings;
+
+use Test::More;
+use Digest::SHA qw(hmac_sha256_hex sha256_hex);
+use Encode qw(encode_utf8);
+use MIME::Base64 qw(decode_base64);
+use POSIX qw(mkfifo);
+use Time::HiRes qw(sleep);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new('ApiKeyFormat base62 hex64 opaque');
+my $secret = decode_base64($APIKey::CLI::SECRET);
+my $file = $cli->{csv} = "$cli->{folder}/keys.csv";
+
+# Imports this text from a file; then the database is as empty as before.
+sub import {
+    my ($text, @option) = @_;
+    $cli->write(csv => encode_utf8($text));
+    return $cli->run('import', @option, $file);
+}
+
+sub rows { return $cli->sql('SELECT COUNT(*) FROM apikey') }
+
+sub empty {
+    $cli->sql("DELETE FROM $_") for qw(apikey apikey_tenant apikey_change);
+}
+
+# Keys: any column order, a byte order mark, CR LF, quotes, what is missing.
+my $opaque = 'sk_live_51H8abcdefghijkl';
+my $hex = 'introzy_' . '0123456789abcdef' x 4;
+my $ours = 'ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6';
+my $done = import("\x{feff}name,\"key\",tenant,SCOPES,expires,env,id\r\n"
+    . "\"My \"\"key\"\", ☺\",$opaque,acme,\"b:c\na:b  b:c\",never,,k-1\r\n"
+    . "\r\nsecond,$hex,\"Acme, Inc.\",,2030-12-31,test,\r\n"
+    . "third,$ours,acme,*,1893456000,,");
+is($done->{exit}, 0, 'an import') or diag $done->{err};
+is($done->{err}, '', 'without a word on standard error');
+like($done->{out}, qr/^3 keys have been imported\.$/m, 'and its count');
+is_deeply([ $cli->sql('SELECT digest, id, tenant, name, scopes, env, keyspace,'
+        . ' secret_id, format, prefix, hint FROM apikey ORDER BY name') ], [
+    map { encode_utf8($_) }
+    join('|', hmac_sha256_hex($opaque, $secret), 'k-1', 'acme', 'My "key", ☺',
+         'b:c a:b', qw(live default k1 opaque), '', '...ijkl'),
+    join('|', hmac_sha256_hex($hex, $secret),
+         $cli->sql("SELECT id FROM apikey WHERE name = 'second'"),
+         'Acme, Inc.', 'second', '', qw(test default k1 hex64 introzy
+         introzy_...cdef)),
+    join('|', hmac_sha256_hex(substr($ours, 0, -6), $secret),
+         $cli->sql("SELECT id FROM apikey WHERE name = 'third'"), 'acme',
+         'third', '*', qw(live default k1 base62 ak ak_...Jlm6)),
+], 'what is stored');
+like($_, qr/^[0-9A-Za-z]{12}$/, 'an id is made where there is none')
+    for $cli->sql("SELECT id FROM apikey WHERE id <> 'k-1'");
+is(join(' ', $cli->sql('SELECT expires FROM apikey ORDER BY name')),
+   '0 1924905600 1893456000', 'their expiries');
+is($cli->verify($_), 'granted', "$_ is granted") for $opaque, $hex, $ours;
+is($cli->verify($opaque, '--scope', 'a:b'), 'granted', 'with its scopes');
+is(join(' ', $cli->sql("SELECT kind FROM apikey_change")), 'all',
+   'one change');
+is($cli->sql("SELECT reason FROM apikey_audit WHERE action = 'import'"),
+   '3 keys', 'one entry in the audit');
+is($cli->json('rotate', $cli->sql("SELECT id FROM apikey WHERE name = "
+   . "'third'"))->{prefix}, 'ak', 'a key of ours can be rotated');
+for my $name (glob "$cli->{folder}/keys.db*") {
+    open my $in, '<:raw', $name or die "$name: $!\n";
+    my $bytes = do { local $/; readline($in) };
+    is(index($bytes, substr $_, 10, 14), -1, "no key stands in $name")
+        for $opaque, $hex, $ours;
+}
+
+# The lifetime that `create` would give, and what ApiKeyLifetime allows.
+empty();
+$cli->conf('ApiKeyFormat opaque', 'ApiKeyLifetime 30d min=10d max=365d',
+           'ApiKeyKeyspace other');
+my $now = time;
+is(import("key,tenant,name,expires,created\nAAAA,t,usual,,\nBBBB,t,dead,"
+    . "2001-01-01,946684800\nCCCC,t,short,3d,\n")->{exit}, 0, 'lifetimes');
+my ($usual) = $cli->sql("SELECT expires FROM apikey WHERE name = 'usual'");
+ok(abs($usual - $now - 30 * 86400) < 60, 'the default where it is empty');
+is($cli->verify('BBBB'), 'expired', 'an expired key stays expired');
+is($cli->show($cli->sql("SELECT id FROM apikey WHERE name = 'dead'"))
+   ->{created}, '2000-01-01T00:00:00Z', 'and as old as it is');
+is($cli->sql("SELECT DISTINCT keyspace FROM apikey"), 'other',
+   'the keyspace is that of CONF');
+is($cli->sql("SELECT hint FROM apikey WHERE name = 'usual'"), '...',
+   'the hint of a short key gives nothing away');
+
+# Digests.
+empty();
+my @sha = ('ApiKeyFormat hex64 opaque', 'ApiKeyDigest hmac-sha256 sha256');
+$cli->conf(@sha);
+is(import("digest,tenant,name,hint,format,creator\n\U" . sha256_hex($opaque)
+    . ',T,N,...IJKL,' . "\LOPAQUE,Me\n", qw(--digest sha256))->{exit}, 0,
+   'a SHA-256 digest');
+is($cli->sql('SELECT secret_id, hint, format, creator FROM apikey'),
+   '|...IJKL|opaque|me', 'has no secret');
+is($cli->verify($opaque), 'granted', 'and is found');
+empty();
+$cli->write(ring => "k0 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
+is(import('digest,secret,tenant,name' . "\n" . hmac_sha256_hex($hex, $secret)
+    . ",k1,t,n\n", qw(--digest hmac-sha256))->{exit}, 0,
+   'an HMAC-SHA256 digest');
+is($cli->verify($hex), 'granted', 'is found by its secret');
+is(import("key,tenant,name\nQQQQQ,t,n\n", qw(--digest none))->{exit}, 0,
+   '--digest none is a key');
+is($cli->sql("SELECT secret_id FROM apikey WHERE digest = '"
+   . hmac_sha256_hex('QQQQQ', "\0" x 32) . "'"), 'k0',
+   'which the first secret signs');
+is($cli->json('import', '-', { stdin => "key,tenant,name\nfrom stdin,t,n\n"
+   =~ s/ /-/r })->{imported}, 1, 'standard input, and JSON');
+
+# What is refused, with file and line; and nothing is kept.
+empty();
+$cli->conf('ApiKeyFormat base62 opaque', 'ApiKeyLifetime 90d max=365d');
+my $good = "GOOD,t,n\n";
+my $digest = 'ab' x 32;
+my @bad = (
+    [ '', qr/line 1: .*empty/ ],
+    [ "\n\n", qr/empty/ ],
+    [ "key,tenant,name,colour\n",
+      qr/line 1: column 4 \("colour"\) is none of: key, digest.*, expires/ ],
+    [ "$opaque,acme,n\n", qr/line 1: column 1 is none of/ ],
+    [ "key;tenant;name\n", qr/column 1 is none of.*commas/ ],
+    [ "key,tenant,name,key\n", qr/line 1: .*key twice/ ],
+    [ "key,name\n", qr/line 1: .*tenant and name/ ],
+    [ "tenant,name\n", qr/line 1: .*one of key and digest/ ],
+    [ "key,digest,tenant,name\n", qr/one of key and digest/ ],
+    [ "key,tenant,name,hint\n", qr/go with digest/ ],
+    [ "digest,tenant,name\n", qr/line 1: .*--digest sha256/ ],
+    [ "digest,tenant,name\n", qr/line 1: .*no SHA-256.*ApiKeyDigest/,
+      '--digest', 'sha256' ],
+    [ "digest,tenant,name\n", qr/column secret/, '--digest', 'hmac-sha256' ],
+    [ "key,tenant,name\n", qr/--digest must be none/, '--digest', 'sha256' ],
+    [ "key,tenant,name\n${good}X,t\n", qr/line 3: .*2 fields.*header has 3/ ],
+    [ "key,tenant,name\n${good}X,t,n,\n", qr/line 3: .*4 fields/ ],
+    [ "key,tenant,name\n${good}X,\"t\nu\",n\n",
+      qr/line 3: the tenant .*control/ ],
+    [ "key,tenant,name\n${good}\nX,t,\n", qr/line 4: the name / ],
+    [ "key,tenant,name\n$good,t,n\n", qr/line 3: the server would refuse/ ],
+    [ "key,tenant,name\n${good}a b,t,n\n", qr/line 3: the server would ref/ ],
+    [ "key,tenant,name\n$good" . 'x' x 513 . ",t,n\n", qr/line 3: the server/ ],
+    [ "key,tenant,name\n${good}X,t,\"n\n", qr/line 3: it begins a row whose/ ],
+    [ "key,tenant,name\n${good}X,t,a\"b\n", qr/line 3: it has a quote/ ],
+    [ "key,tenant,name\n${good}Y,t,n\nGOOD,t,n\n",
+      qr/line 4: the key or its id .*earlier line/ ],
+    [ "key,tenant,name,id\nA,t,n,i\nB,t,n,i\n",
+      qr/line 3: .*\(i\) stands on an earlier/ ],
+    [ "key,tenant,name,id\nA,t,n,a b\n", qr/line 2: the id / ],
+    [ "key,tenant,name,scopes\nA,t,n,a:\"b\n", qr/line 2: it has a quote/ ],
+    [ "key,tenant,name,scopes\nA,t,n,a*\n", qr/line 2: a scope / ],
+    [ "key,tenant,name,env\nA,t,n,a b\n", qr/line 2: the env / ],
+    [ "key,tenant,name,keyspace\nA,t,n,a b\n", qr/line 2: the keyspace / ],
+    [ "key,tenant,name,format\nA,t,n,base62\n", qr/line 2: .*is opaque/ ],
+    [ "key,tenant,name,expires\nA,t,n,soon\n", qr/line 2: expires wants/ ],
+    [ "key,tenant,name,expires\nA,t,n,never\n", qr/line 2: .*at most 365d/ ],
+    [ "key,tenant,name,expires\nA,t,n,2y\n", qr/line 2: .*at most 365d/ ],
+    [ "key,tenant,name,created\nA,t,n,2100-01-01\n", qr/line 2: .*future/ ],
+    [ "digest,tenant,name,secret\n$digest,t,n,k9\n",
+      qr/line 2: the secret is none/, '--digest', 'hmac-sha256' ],
+    [ "digest,tenant,name,secret,format\n$digest,t,n,k1,hex64\n",
+      qr/line 2: the format is none/, '--digest', 'hmac-sha256' ],
+    [ "digest,tenant,name,secret\nabc,t,n,k1\n",
+      qr/line 2: the digest is not 64/, '--digest', 'hmac-sha256' ],
+    [ "digest,tenant,name,secret,hint\n$digest,t,n,k1," . 'x' x 65 . "\n",
+      qr/line 2: the hint /, '--digest', 'hmac-sha256' ],
+    [ "digest,tenant,name,secret,prefix\n$digest,t,n,k1,-\n",
+      qr/line 2: the prefix /, '--digest', 'hmac-sha256' ],
+);
+for my $case (@bad) {
+    my ($text, $why, @option) = @$case;
+    my $refused = import($text, @option);
+    my $name = $text =~ s/\n/\\n/gr;
+    $name = substr "@option $name", 0, 60;
+    is($refused->{exit}, 1, "refused: $name") or diag $refused->{out};
+    like($refused->{err}, qr/^htapikey: \Q$file\E, line \d+: /, 'its line');
+    like($refused->{err}, $why, 'and why');
+    unlike($refused->{err}, qr/\Q$opaque\E|\bGOOD\b/, 'and no key');
+}
+is(rows(), 0, 'no key of these is kept');
+is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 0, 'nor a tenant');
+is($cli->sql('SELECT COUNT(*) FROM apikey_change'), 0, 'nor a change');
+$cli->conf('ApiKeyFormat base62');
+like(import("key,tenant,name\n$opaque,t,n\n")->{err}, qr/line 2: the server/,
+     'a shape that the server does not accept');
+like(import("key,tenant,name\n" . ($ours =~ s/6$/7/r) . ",t,n\n")->{err},
+     qr/line 2: .*no secret.*made it/, 'wrong check characters');
+$cli->conf('ApiKeyPrefix acme', 'ApiKeyFormat opaque');
+like(import("key,tenant,name\n$opaque,t,n\n")->{err}, qr/line 2: the server/,
+     'a prefix that it does not accept');
+is(import('x', '--digest', 'md5')->{exit}, 2, '--digest md5');
+is($cli->run('import')->{exit}, 2, 'no file');
+$done = $cli->run('import', "$cli->{folder}/none.csv");
+is($done->{exit}, 1, 'a file that is not there');
+like($done->{err}, qr/none\.csv cannot be read: No such file/, 'is named');
+like($cli->run('import', $cli->{folder})->{err}, qr/cannot be read/,
+     'nor a folder');
+$cli->conf('ApiKeyFormat opaque');
+$cli->run(qw(scope add a:b));
+like(import("key,tenant,name,scopes\nA,t,n,a:b\nB,t,n,a:c\n")->{err},
+     qr/line 3: .*"a:c" is not in the catalogue/, 'the catalogue holds');
+$cli->run(qw(scope remove a:b));
+
+# What the database has already.
+my $made = import("key,tenant,name,id\nA,t,n,one\n");
+like(import("key,tenant,name\nB,t,n\nA,t,n\n")->{err},
+     qr/line 3: the key is in the database already, with the id one;/,
+     'a key that is there');
+like(import("key,tenant,name,id\nB,t,n,one\n")->{err},
+     qr/line 2: the id one is in the database already/, 'an id that is there');
+is(rows(), 1, 'still the one');
+
+# Twenty thousand keys, with progress; then one more that spoils them.
+empty();
+my @keys = map { sprintf 'sk_%s', substr sha256_hex("key $_"), 0, 30 }
+           1 .. 20_000;
+my $text = join '', "key,tenant,name,scopes\n",
+    map { "$keys[$_],tenant " . $_ % 900 . ",key $_,a:b c:d\n" } 0 .. $#keys;
+$done = import($text . "$keys[5],t,n,\n");
+is($done->{exit}, 1, '20 000 keys and one that is among them');
+like($done->{err}, qr/line 20002: .*earlier line.*no key was imported/,
+     'are refused for that line');
+is(rows(), 0, 'and none is kept');
+$done = import($text);
+is($done->{exit}, 0, 'without it') or diag $done->{err};
+is($done->{err}, "htapikey: 10000 keys read\nhtapikey: 20000 keys read\n",
+   'progress each ten thousand');
+is(rows(), 20_000, 'all are there');
+is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 900, 'and their tenants');
+is(join(' ', $cli->sql('SELECT kind FROM apikey_change')), 'all',
+   'and one change');
+is($cli->verify($keys[$_]), 'granted', "key $_ is granted")
+    for 0, 12_345, 19_999;
+my $ids = () = $cli->run('--json', 'list')->{out} =~ /"id":"\w+"/g;
+is($ids, 20_000, 'list has them all');
+my @lines = split /\n/, $cli->run('list')->{out};
+is(scalar(@lines), 20_001, 'for people, too');
+is(scalar(keys %{{ map { (split)[0] => 1 } @lines }}), 20_001, 'each once');
+
+# Killed in the middle: nothing is half done, and nobody is kept out.
+empty();
+mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
+my $pid = fork // die "fork: $!\n";
+if (!$pid) {
+    open STDERR, '>', "$cli->{folder}/err";
+    exec APIKey::CLI::program(), '-f', $cli->{conf}, 'import',
+         "$cli->{folder}/fifo" or POSIX::_exit(127);
+}
+open my $out, '>', "$cli->{folder}/fifo" or die "fifo: $!\n";
+$out->autoflush(1);
+print $out join '', map { "$_\n" } (split /\n/, $text)[0 .. 15_000];
+for (1 .. 200) {
+    last if -s "$cli->{folder}/err";
+    sleep 0.05;
+}
+ok(-s "$cli->{folder}/err", 'ten thousand keys have been read');
+is(rows(), 0, 'nobody sees them yet');
+kill 'KILL', $pid;
+waitpid $pid, 0;
+is($? & 127, 9, 'then it is killed');
+close $out;
+is(rows(), 0, 'no key is kept');
+is($cli->sql('SELECT bulk FROM apikey_identity'), 0, 'changes are recorded');
+is($cli->sql('PRAGMA quick_check'), 'ok', 'the file is whole');
+is(import("key,tenant,name\nZ,t,n\n")->{exit}, 0, 'and the next one works');
+
+done_testing;

@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Lists of many rows: complete, in order, and in a memory that does not grow.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $rows = 50_000;
+my $cli = APIKey::CLI->new;
+my $series = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+           . "WHERE i < $rows)";
+# A whole page and more was made in the same second; one tenant is rare.
+$cli->sql("INSERT INTO apikey (digest, id, tenant, name, created, scopes) "
+          . "$series SELECT printf('%064x', i), printf('id%08d', i), "
+          . "iif(i % 10000 = 7, 'rare', 'acme'), 'key ' || i, "
+          . "1500000000 + i / 1000, 'a:read b:write' FROM n",
+          "INSERT INTO apikey_audit (happened, who, action, id, tenant, was) "
+          . "$series SELECT 1500000000 + i, 'me', 'test', "
+          . "printf('id%08d', i % 100), 'acme', '{\"name\":\"before\"}' "
+          . 'FROM n');
+
+# The most memory that a process has had, KiB.
+sub peak {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/status" or return;
+    my ($peak) = map { /^VmHWM:\s+(\d+)/ } readline $in;
+    return $peak;
+}
+
+# Runs a command and reads what it writes bit by bit: it waits for us, so that
+# its memory can be looked at after the first rows and before the last.  What
+# held all rows before the first is written would have more than others have.
+my $usual;
+
+sub watch {
+    my ($what, @arguments) = @_;
+    my $pid = open my $out, '-|', APIKey::CLI::program(), '-f', $cli->{conf},
+        @arguments or die "htapikey: $!\n";
+    my ($text, $bit, $first, $last) = ('');
+    while (read $out, $bit, 65_536) {
+        $text .= $bit;
+        my $peak = peak($pid);
+        $first //= $peak if length($text) > 500_000;
+        $last = $peak if defined $peak;
+    }
+    close $out;
+    is($?, 0, "$what ends well");
+    cmp_ok($first, '>', 1000, "$what: memory after the first rows");
+    cmp_ok($last - $first, '<', 2048, "$what: grows by less than 2 MiB");
+    $usual //= $first;
+    cmp_ok($first, '<', $usual + 4096, "$what: no more than the first had");
+    return $text;
+}
+
+my $wanted = join ' ', map { sprintf 'id%08d', $_ } 1 .. $rows;
+my $text = watch('list --json', '--json', 'list');
+is(join(' ', $text =~ /"id":"(id\d+)"/g), $wanted,
+   'each key once, in order, in JSON');
+like($text, qr/\A\[\{"id":.*\}\]\n\z/s, 'in one array');
+$text = watch('list', 'list');
+is(join(' ', $text =~ /^(id\d+)/mg), $wanted, 'each key once, in order');
+is(scalar(my @heads = $text =~ /^ID +TENANT/mg), 1, 'under one line of heads');
+my @odd = grep { !/^id\d{8}  (?:acme|rare)    key \d+ +-? +a:read b:write  /
+                 } (split /\n/, $text)[1 .. 1000];
+is(scalar @odd, 0, 'in columns') or diag $odd[0];
+$text = $cli->run('list', '--tenant', 'rare')->{out};
+is(join(' ', $text =~ /^(id\d+)/mg), 'id00000007 id00010007 id00020007 '
+   . 'id00030007 id00040007', 'the few of one tenant');
+
+$text = watch('audit', 'audit');
+is(scalar(my @entries = $text =~ / test  +id\d+ /g), $rows,
+   'each entry of the audit');
+$text = watch('audit --json', '--json', 'audit');
+my @numbers = $text =~ /"number":(\d+)/g;
+is(scalar(@numbers), $rows + 3, 'in JSON with those of init');
+is(scalar(grep { $numbers[$_] <= $numbers[$_ - 1] } 1 .. $#numbers), 0,
+   'in order');
+$text = $cli->run('audit', '--key', 'id00000042')->{out};
+is(scalar(@entries = $text =~ / id00000042 /g), $rows / 100, 'of one key');
+like($text, qr/\{"name":"before"\}/, 'with what it replaced');
+is(scalar(@entries = $cli->run(qw(audit --tenant none))->{out} =~ /\n/g), 1,
+   'of no tenant');
+
+done_testing;

@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Twenty thousand keys into each database; and what grows old goes.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::Backends qw(backend backend_names);
+use APIKey::CLI;
+
+my @keys = map { 'sk_' . substr sha256_hex("key $_"), 0, 30 } 1 .. 20_000;
+my $text = join '', "key,tenant,name,scopes\n",
+    map { "$keys[$_],tenant " . $_ % 900 . ",key $_,a:b c:d\n" } 0 .. $#keys;
+
+# Rows of the tables that an import changes.
+sub state_of {
+    my ($backend) = @_;
+    return join ' ', map { $backend->sql("SELECT COUNT(*) FROM $_") }
+        qw(apikey apikey_tenant apikey_change),
+        "apikey_audit WHERE action = 'import'";
+}
+
+sub imports {
+    my ($cli, $backend) = @_;
+    $cli->{csv} = "$cli->{folder}/keys.csv";
+    $cli->write(csv => "$text$keys[5],t,n,\n");
+    my $done = $cli->run('import', $cli->{csv});
+    is($done->{exit}, 1, 'a key that is there twice') or diag $done->{err};
+    like($done->{err}, qr/line 20002: .*earlier line.*no key was imported/,
+         'is named by its line');
+    is(state_of($backend), '0 0 0 0', 'and nothing is kept');
+    $cli->write(csv => "key,tenant,name\na,t,n\nb,t\n");
+    like($cli->run('import', $cli->{csv})->{err}, qr/line 3: it has 2 fields/,
+         'nor with a bad line');
+    is(state_of($backend), '0 0 0 0', 'nothing');
+    $cli->write(csv => $text);
+    $done = $cli->run('import', $cli->{csv});
+    is($done->{exit}, 0, 'twenty thousand keys') or diag $done->{err};
+    is(state_of($backend), '20000 900 1 1', 'are there, with one change');
+    is($cli->verify($keys[$_], '--scope', 'c:d'), 'granted', "key $_")
+        for 0, 19_999;
+    $cli->write(csv => "key,tenant,name\nnew,t,n\n$keys[7],t,n\n");
+    like($cli->run('import', $cli->{csv})->{err},
+         qr/line 3: the key is in the database already, with the id \w{12};/,
+         'what is there already is told');
+    my @lines = split /\n/, $cli->run('list')->{out};
+    my %seen = map { (split)[0] => 1 } @lines;
+    is(scalar(@lines) . ' ' . keys %seen, '20001 20001',
+       'list has each key once');
+}
+
+# Old rows, by hand, of both kinds.
+sub prunes {
+    my ($cli, $backend) = @_;
+    $backend->sql('UPDATE apikey_identity SET kept_since = 1000',
+                  'UPDATE apikey_change SET changed = 1000');
+    my $old = time - 91 * 86400;
+    $backend->sql("INSERT INTO apikey_audit (happened, who, action) VALUES "
+                  . "($old, 'me', 'old')");
+    my ($last) = $backend->sql('SELECT MAX(number) FROM apikey_change');
+    my $done = $cli->run('create', '--tenant', 'x', '--name', 'y');
+    is("$done->{exit} $done->{err}", '0 ', 'a change');
+    is($backend->sql("SELECT COUNT(*) FROM apikey_audit WHERE action = 'old'"),
+       0, 'lets what is old go: the audit');
+    is($backend->sql("SELECT COUNT(*) FROM apikey_change WHERE number <= "
+                     . $last), 0, 'the changes');
+    is($backend->sql('SELECT pruned FROM apikey_identity'), $last,
+       'and how far is remembered');
+    cmp_ok($backend->sql('SELECT COUNT(*) FROM apikey_change'), '>', 0,
+           'what is new stays');
+    is($cli->run('disable', $cli->create->{id})->{exit}, 0, 'as ever');
+}
+
+for my $name (backend_names()) {
+    local %ENV = %ENV;              # where ODBC's drivers are
+    my $backend = backend($name);
+    my $cli = APIKey::CLI->bare;
+    $cli->{database} = [ $backend->fresh ];
+    $cli->conf('ApiKeyFormat base62 opaque');
+    is($cli->run('init')->{exit}, 0, "init: $name");
+    subtest "import: $name" => sub { imports($cli, $backend) };
+    subtest "retention: $name" => sub { prunes($cli, $backend) };
+    my $done = $cli->run('doctor');
+    is($done->{exit}, 0, "doctor: $name") or diag $done->{out};
+    like($done->{out}, qr/^ok +triggers +All \d\d? are there/m, 'triggers');
+    unlike($done->{out}, qr/^(?:warn|fail)/m, 'and nothing is wrong');
+}
+
+done_testing;

@@ -1,0 +1,13 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# SQLite through apr_dbd_sqlite3.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::SQLite;
+use APIKey::StoreTest;
+
+APIKey::StoreTest->new(APIKey::SQLite->new)->run;

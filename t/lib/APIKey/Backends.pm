@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::Backends;
+
+# The six databases that everything must work on, by name.
+#
+#   for my $name (backend_names()) {
+#       my $backend = backend($name);      its server runs until it goes
+#   }
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+
+use APIKey::MariaDB;
+use APIKey::Postgres;
+use APIKey::SQLite;
+
+our @EXPORT_OK = qw(backend backend_names);
+
+my @backends = (
+    sqlite3      => sub { APIKey::SQLite->new },
+    pgsql        => sub { APIKey::Postgres->new },
+    mysql        => sub { APIKey::MariaDB->new },
+    odbc_sqlite3 => sub { APIKey::SQLite->new(name => 'SQLite through ODBC',
+                                              odbc => 1) },
+    odbc_pgsql   => sub { APIKey::Postgres->new(through => 'odbc') },
+    odbc_mysql   => sub { APIKey::MariaDB->new(name => 'MariaDB through ODBC',
+                                               odbc => 1) },
+);
+
+sub backend_names { return @backends[grep { $_ % 2 == 0 } 0 .. $#backends] }
+
+sub backend {
+    my ($name) = @_;
+    my %make = @backends;
+    my $make = $make{$name} or die "There is no database $name; there are: "
+        . join(', ', backend_names()) . ".\n";
+    return $make->();
+}
+
+1;

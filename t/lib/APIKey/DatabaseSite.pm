@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::DatabaseSite;
+
+# A site whose keys lie in one of the six databases (APIKey::Backends), which
+# httpd asks through mod_dbd, or ('own') through ApiKeyDBDriver.
+#
+#   my $site = APIKey::DatabaseSite->new($backend, 'own');   no tables yet
+#   $site->init;
+#   $site->run(@lines);             httpd; /api needs a key, /scoped a:b, too
+#   $site->status($key), $site->status($key, '/scoped/')
+#   my @answers = $site->load(16, 3, $key);      16 clients, for 3 seconds
+#
+# An answer is [status, seconds, Retry-After, tenant]; one without a status is
+# the client's complaint.  '' as a key is none at all.
+#
+# Signals end the test in order, so that nothing stays running.
+
+use strict;
+use warnings;
+
+use POSIX ();
+use Time::HiRes qw(time);
+
+use parent 'APIKey::ConfigTest';
+use APIKey::Auth qw(secrets unknown_key);
+use APIKey::HTTP;
+
+our @WAYS = ('mod_dbd', 'own');
+
+# DESTROY stops servers; a signal alone would leave them.
+$SIG{$_} = sub { die "a signal, or the time is over\n" }
+    for qw(INT TERM HUP ALRM);
+
+my $CONF = <<'EOF_CONF';
+<IfModule !mpm_prefork_module>
+    ThreadsPerChild 32
+    MaxRequestWorkers 32
+</IfModule>
+<IfModule mpm_prefork_module>
+    ServerLimit 24
+    StartServers 24
+    MinSpareServers 1
+    MaxSpareServers 24
+    MaxRequestWorkers 24
+</IfModule>
+<LocationMatch "^/(api|scoped)/">
+    AuthType ApiKey
+    Require valid-user
+    Header set X-Tenant "%{APIKEY_TENANT}e"
+</LocationMatch>
+<Location /scoped/>
+    Require apikey-scope a:b
+</Location>
+EOF_CONF
+
+sub new {
+    my ($class, $backend, $way) = @_;
+    my @lines = $backend->fresh;
+    my $self = $class->SUPER::new(backend => $backend, way => $way,
+                                  lines => \@lines, empty => 1);
+    $self->{empty} = 0;
+    $self->file("docs/$_/index.html", "A page.\n") for qw(api scoped);
+    $self->open_file if $backend->{file};
+    return $self;
+}
+
+# ConfigTest's new() would make the tables at once.
+sub init {
+    my ($self) = @_;
+    return if $self->{empty};
+    $self->htapikey('init');
+    $self->open_file if $self->{backend}{file};
+}
+
+# SQLite's files are for httpd's user, too.
+sub open_file {
+    my ($self) = @_;
+    my $folder = $self->{backend}{temp}->dirname;
+    my @user = getpwnam $self->{run}{user};
+    return if $>;
+    chown @user[2, 3], $folder, glob "$folder/*" or die "$folder: $!\n";
+}
+
+# What htapikey reads.
+sub database_lines {
+    my ($self) = @_;
+    return join '', map { "$_\n" } @{ $self->{lines} },
+        qq(ApiKeySecretFile "$self->{dir}/secret");
+}
+
+sub run {
+    my ($self, @lines) = @_;
+    my $database = $self->database_lines;
+    $database =~ s/^DBD/ApiKeyDBD/mg if $self->{way} eq 'own';
+    $self->{before} = length $self->slurp('error_log');
+    return $self->start(join "\n", $database, @lines, $CONF);
+}
+
+# A key that these secrets could have made and did not.
+sub unknown {
+    my ($self) = @_;
+    return unknown_key((secrets("$self->{dir}/secret"))[0]);
+}
+
+# What the log has since run() that is no trace of a request.
+sub errors {
+    my ($self) = @_;
+    my $text = substr $self->slurp('error_log'), $self->{before};
+    return $text =~ s/^.*:(?:trace\d|debug)\].*\n//mgr;
+}
+
+sub answer {
+    my ($self, $key, $path) = @_;
+    my $began = time;
+    my $got = eval {
+        get($self->port, $path // '/api/', length $key ? "X-API-Key: $key"
+                                                       : ());
+    };
+    return [ $@ || 'no answer', time - $began ] if !$got;
+    return [ $got->{status}, time - $began,
+             map { (header_of($got, $_))[0] // '' } 'Retry-After',
+                                                    'X-Tenant' ];
+}
+
+sub status { return $_[0]->answer(@_[1, 2])->[0] }
+
+# Clients side by side, each with request after request until the time is
+# over (and one at least); with `count`, that many requests each.
+sub load {
+    my ($self, $clients, $seconds, $key, %option) = @_;
+    my @pipes = map { $self->client($seconds, $key, %option) } 1 .. $clients;
+    return map { $self->collect($_) } @pipes;
+}
+
+# One such client; what it saw is for collect().
+sub client {
+    my ($self, $seconds, $key, %option) = @_;
+    my $pid = open(my $in, '-|') // die "fork: $!\n";
+    return $in if $pid;
+    my $end = time + $seconds;
+    my $count = 0;
+    do {
+        my @answer = @{ $self->answer($key, $option{path}) };
+        s/\s+/ /g for @answer;
+        syswrite STDOUT, join("\t", @answer) . "\n";
+        $count++;
+    } while ($option{count} ? $count < $option{count} : time < $end);
+    # Neither DESTROY nor END: what runs is our parent's.
+    POSIX::_exit(0);
+}
+
+sub collect {
+    my ($self, $in) = @_;
+    chomp(my @lines = readline $in);
+    close $in or die "a client ended early\n";
+    return map { [ split /\t/, $_, -1 ] } @lines;
+}
+
+1;

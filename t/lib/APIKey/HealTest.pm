@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::HealTest;
+
+# A connection that lasts, and what happens to it meanwhile.
+#
+#   APIKey::HealTest->new($backend)->run;
+#
+# `htapikey list` asks for a page of keys after the other; while nobody reads
+# what it writes, it stands still between two of them.  The backend is one of
+# APIKey::StoreTest; further traits:
+#     stop    the signal that stops the server at once (TERM)
+#     alter   SQL that changes the result's type of a select from apikey
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(time);
+
+use APIKey::CLI;
+
+# Several pages, each of more bytes than a pipe holds.
+my $KEYS = 900;
+
+sub new {
+    my ($class, $backend) = @_;
+    my $self = bless { backend => $backend, cli => APIKey::CLI->bare }, $class;
+    $self->{cli}{database} = [ $backend->fresh ];
+    $self->{cli}->conf;
+    my $done = $self->{cli}->run('init');
+    $done->{exit} and die "htapikey init: $done->{err}";
+    $backend->sql(map { sprintf "INSERT INTO apikey (digest, id, tenant, name)"
+        . " VALUES ('%064x', 'i%05d', 't', '%s')", $_, $_, 'n' x 200 }
+        1 .. $KEYS);
+    return $self;
+}
+
+sub run {
+    my ($self) = @_;
+    my $backend = $self->{backend};
+    my $stop = $backend->trait('stop') // 'TERM';
+    subtest 'healing: ' . $backend->trait('name') => sub {
+        $self->whole('nothing', sub { });
+        $self->whole('the connection is killed', sub {
+            is($backend->kill_connections, 1, 'one is killed');
+        });
+        $self->whole('the server is started anew', sub {
+            $backend->signal($stop);
+            $backend->start;
+        });
+        $self->whole('the table is changed', sub {
+            $backend->sql($backend->trait('alter'));
+        });
+        $self->gone($stop);
+    };
+}
+
+# Starts a list, does something in the middle of it, and reads on.
+sub list {
+    my ($self, $fault) = @_;
+    my $error = File::Temp->new;
+    my $pid = open(my $in, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>', "$error";
+        exec APIKey::CLI::program(), '-f', $self->{cli}{conf}, '--json', 'list'
+            or POSIX::_exit(127);
+    }
+    sysread $in, my $text, 1 or die "htapikey list is silent\n";
+    $fault->();
+    my $began = time;
+    { local $/; $text .= readline($in) // '' }
+    close $in;
+    return { exit => $? >> 8, signal => $? & 127, out => $text,
+             err => do { local $/; readline($error) // '' },
+             seconds => time - $began };
+}
+
+sub whole {
+    my ($self, $what, $fault) = @_;
+    my $done = $self->list($fault);
+    is("$done->{exit} $done->{signal}", '0 0', "$what: list goes on")
+        or diag $done->{err};
+    my $keys = eval { JSON::PP->new->utf8->decode($done->{out}) };
+    is(join(' ', map { $_->{id} } @{ $keys // [] }),
+       join(' ', map { sprintf 'i%05d', $_ } 1 .. $KEYS),
+       'each key is there, once');
+}
+
+# A server that does not come back ends the list, and nobody waits for it.
+sub gone {
+    my ($self, $stop) = @_;
+    my $backend = $self->{backend};
+    my $done = $self->list(sub { $backend->signal($stop) });
+    is("$done->{exit} $done->{signal}", '3 0', 'no server: list fails');
+    # What ODBC's driver says by itself stands before it.
+    like($done->{err}, qr/^htapikey: the database [^\t]*\S\n\z/m,
+         'in one line') or diag $done->{err};
+    cmp_ok($done->{seconds}, '<', 10, 'soon');
+    $done = $self->{cli}->run('list');
+    is($done->{exit}, 3, 'so does the next');
+    like($done->{err}, qr/^htapikey: the database cannot be opened/m,
+         'it says why');
+    $backend->start;
+    is($self->{cli}->run('list')->{exit}, 0, 'until it is back');
+}
+
+1;

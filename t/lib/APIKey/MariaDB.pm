@@ -1,0 +1,230 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::MariaDB;
+
+# A mariadbd of our own, in a short folder under /tmp, that stops with us.
+#
+#   my $server = APIKey::MariaDB->new;          runs
+#   my @lines = $server->fresh;                 an empty database; lines of CONF
+#   my @rows = $server->sql('SELECT ...');      '|' between columns
+#   my $session = $server->session;             see APIKey::Session
+#   $server->signal('STOP');                    and CONT, KILL, TERM
+#   $server->start;                             again, after a stop
+#
+# It is a backend of APIKey::StoreTest; what a backend must have stands there.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Temp ();
+use POSIX ();
+
+use APIKey::Process qw(wait_until);
+use APIKey::Session;
+
+# What a session does so that whoever writes into the audit waits, in the
+# middle of his transaction; and what lets them go.
+my %TRAIT = (
+    name          => 'MariaDB through mysql',
+    folder        => 'mysql',
+    stop          => 'TERM',
+    alter         => 'ALTER TABLE apikey MODIFY name VARCHAR(300) NOT NULL',
+    ddl_stays     => 1,
+    idle_blocks   => 1,
+    blocked       => qr/held by connection (\d+) of root\@localhost\b.*KILL \1/,
+    hold_audit    => 'LOCK TABLES apikey_audit WRITE',
+    release_audit => 'UNLOCK TABLES',
+    forge         => [
+        'REPLACE INTO apikey_audit SELECT number, 0, who, action, id, tenant,'
+        . ' reason, was FROM apikey_audit LIMIT 1',
+        "INSERT INTO apikey_audit (number, happened, who, action) VALUES (1,"
+        . " 1, 'me', 'x') ON DUPLICATE KEY UPDATE who = 'me'",
+    ],
+    counted       => [
+        [ "REPLACE INTO apikey (digest, id, tenant, name) VALUES ('%c', 'one',"
+          . " 'T', 'n')", 'digest %a', 'digest %c' ],
+        [ "INSERT INTO apikey (digest, id, tenant, name) VALUES ('%c', 'one',"
+          . " 'T', 'n') ON DUPLICATE KEY UPDATE name = 'm'", 'digest %a' ],
+        [ "REPLACE INTO apikey_tenant (tenant) VALUES ('T')", 'tenant T',
+          'tenant T' ],
+    ],
+);
+
+sub new {
+    my ($class, %trait) = @_;
+    my $temp = File::Temp->newdir('akmy-XXXXXX', TMPDIR => 1);
+    my $folder = $temp->dirname;
+    my $self = bless { temp => $temp, folder => $folder, owner => $$,
+                       socket => "$folder/s", made => 0,
+                       trait => { %TRAIT, %trait } }, $class;
+    if ($> == 0) {
+        my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+        chown $uid, $gid, $folder or die "$folder: $!\n";
+        $self->{as} = [ "--reuid=$uid", "--regid=$gid", '--clear-groups' ];
+    }
+    else {
+        chmod 0711, $folder;
+    }
+    $self->command(qw(mariadb-install-db --no-defaults --skip-test-db
+                      --auth-root-authentication-method=normal
+                      --innodb-log-file-size=4M), "--datadir=$folder/data");
+    $self->start;
+    return $self;
+}
+
+# A child as nobody, where we are root; it does not outlive us.  What it says
+# goes into a file.
+sub child {
+    my ($self, @command) = @_;
+    my $pid = fork // die "fork: $!\n";
+    return $pid if $pid;
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', "$self->{folder}/log";
+    open STDERR, '>&', \*STDOUT;
+    chdir '/';
+    exec 'setpriv', '--pdeathsig', 'KILL', @{ $self->{as} // [] }, @command
+        or POSIX::_exit(127);
+}
+
+sub command {
+    my ($self, @command) = @_;
+    waitpid $self->child(@command), 0;
+    die "$command[0] failed:\n" . $self->log if $?;
+}
+
+sub log {
+    my ($self) = @_;
+    open my $in, '<', "$self->{folder}/log" or return '';
+    local $/;
+    return readline($in) // '';
+}
+
+# Small, and without a care for what a power failure would leave.
+sub start {
+    my ($self) = @_;
+    my $folder = $self->{folder};
+    $self->{pid} = $self->child(qw(mariadbd --no-defaults --skip-networking
+        --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync
+        --innodb-buffer-pool-size=32M --innodb-log-file-size=4M
+        --key-buffer-size=1M --aria-pagecache-buffer-size=1M
+        --innodb-snapshot-isolation=ON --performance-schema=0
+        --max-connections=200 --character-set-server=latin1
+        --collation-server=latin1_swedish_ci --sql-mode=),
+        "--datadir=$folder/data", "--socket=$self->{socket}",
+        "--tmpdir=$folder", "--pid-file=$folder/pid");
+    wait_until(60, sub {
+        die "mariadbd ended:\n" . $self->log
+            if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
+        system("mariadb-admin --no-defaults -uroot -S $self->{socket} ping"
+               . ' >/dev/null 2>&1') == 0;
+    }) or die "mariadbd does not answer:\n" . $self->log;
+}
+
+sub signal {
+    my ($self, $name) = @_;
+    kill $name => $self->{pid};
+    return if $name !~ /^(?:KILL|TERM)$/;
+    waitpid delete $self->{pid}, 0;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $$ != $self->{owner} || !$self->{pid};
+    local ($?, $!);
+    $self->signal('KILL');
+}
+
+sub trait {
+    my ($self, $name) = @_;
+    return $self->{trait}{$name};
+}
+
+sub fresh {
+    my ($self) = @_;
+    $self->{database} = undef;
+    my $name = 'k' . ++$self->{made};
+    $self->sql("CREATE DATABASE $name");
+    $self->{database} = $name;
+    return $self->conf;
+}
+
+sub conf {
+    my ($self) = @_;
+    return ('DBDriver odbc', 'DBDParams "CONNECT=\'DRIVER={MariaDB Unicode};'
+            . "SOCKET=$self->{socket};USER=root;DATABASE=$self->{database}'\"")
+        if $self->trait('odbc');
+    return ('DBDriver mysql', "DBDParams \"sock=$self->{socket} user=root "
+                              . "dbname=$self->{database}\"");
+}
+
+sub client {
+    my ($self) = @_;
+    return (qw(mariadb --no-defaults -uroot -N -B -r --unbuffered
+               --default-character-set=utf8mb4), '-S', $self->{socket},
+            $self->{database} // ());
+}
+
+# Bodies of triggers have semicolons of their own.
+sub sql {
+    my ($self, @statements) = @_;
+    my $text = File::Temp->new;
+    binmode $text;
+    for my $statement (@statements) {
+        my $bytes = $statement;
+        utf8::encode($bytes) if utf8::is_utf8($bytes);
+        print $text "DELIMITER //\n$bytes\n//\n";
+    }
+    close $text;
+    my $pid = open(my $in, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDIN, '<', "$text";
+        exec $self->client or POSIX::_exit(127);
+    }
+    chomp(my @rows = readline($in));
+    close $in or croak "mariadb: @statements";
+    tr/\t/|/ for @rows;
+    return wantarray ? @rows : $rows[0];
+}
+
+sub session {
+    my ($self) = @_;
+    return APIKey::Session->new(end => ';', $self->client);
+}
+
+sub waiting {
+    my ($self) = @_;
+    return $self->sql("SELECT COUNT(*) FROM information_schema.processlist p"
+        . ' LEFT JOIN information_schema.innodb_trx t'
+        . " ON t.trx_mysql_thread_id = p.id WHERE p.db = '$self->{database}'"
+        . " AND (p.state LIKE 'Waiting for table%'"
+        . " OR t.trx_state = 'LOCK WAIT')");
+}
+
+# All but those of our own sessions, and how many there were.
+sub kill_connections {
+    my ($self, @spare) = @_;
+    my $spare = join ',', 0, map { $_->run('SELECT CONNECTION_ID()') } @spare;
+    my @ids = $self->sql('SELECT id FROM information_schema.processlist WHERE '
+        . "db = '$self->{database}' AND id <> CONNECTION_ID() "
+        . "AND id NOT IN ($spare)");
+    $self->sql(map { "KILL $_" } @ids) if @ids;
+    return scalar @ids;
+}
+
+# How the tables and triggers look, to compare two databases.
+sub structure {
+    my ($self) = @_;
+    return join "\n", $self->sql(map { "SELECT $_ FROM information_schema."
+        . ($_ =~ /^trigger/ ? 'triggers WHERE trigger_schema'
+           : $_ =~ /column_type/ ? 'columns WHERE table_schema'
+           : $_ =~ /check/ ? 'check_constraints WHERE constraint_schema'
+           : $_ =~ /index/ ? 'statistics WHERE table_schema'
+           : 'tables WHERE table_schema') . ' = DATABASE() ORDER BY 1, 2, 3'
+    } 'table_name, engine, table_collation',
+      'table_name, column_name, column_type, collation_name, column_default',
+      'table_name, constraint_name, check_clause',
+      'table_name, index_name, seq_in_index, column_name',
+      'trigger_name, event_manipulation, action_timing, action_statement');
+}
+
+1;

@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::SQLite;
+
+# SQLite as a backend of APIKey::StoreTest, which says what one is.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Temp ();
+
+use APIKey::Session;
+
+my %TRAIT = (
+    name        => 'SQLite through sqlite3',
+    folder      => 'sqlite3',
+    idle_blocks => 1,
+    blocked     => qr/another process holds a lock on the database/,
+    forge       => [
+        'REPLACE INTO apikey_audit SELECT number, 0, who, action, id, tenant,'
+        . ' reason, was FROM apikey_audit LIMIT 1',
+    ],
+    counted     => [
+        [ "INSERT OR REPLACE INTO apikey (digest, id, tenant, name) VALUES "
+          . "('%c', 'one', 'T', 'n')", 'digest %a', 'digest %c' ],
+        [ "UPDATE OR REPLACE apikey SET id = 'one' WHERE id = 'two'",
+          'digest %a', 'digest %b' ],
+    ],
+);
+
+sub new {
+    my ($class, %trait) = @_;
+    return bless { temp => File::Temp->newdir('aksq-XXXXXX', TMPDIR => 1),
+                   made => 0, trait => { %TRAIT, %trait } }, $class;
+}
+
+sub trait {
+    my ($self, $name) = @_;
+    return $self->{trait}{$name};
+}
+
+sub fresh {
+    my ($self) = @_;
+    $self->{file} = $self->{temp}->dirname . '/' . ++$self->{made} . '.db';
+    $self->sql('PRAGMA journal_mode = WAL');
+    return ('DBDriver sqlite3', "DBDParams $self->{file}")
+        if !$self->trait('odbc');
+    return ('DBDriver odbc', 'DBDParams "CONNECT=\'DRIVER=SQLite3;'
+            . "Database=$self->{file};Timeout=1'\"");
+}
+
+sub client {
+    my ($self) = @_;
+    return (qw(sqlite3 -batch -bail -cmd), '.timeout 60000', $self->{file});
+}
+
+sub sql {
+    my ($self, @statements) = @_;
+    utf8::is_utf8($_) && utf8::encode($_) for @statements;
+    open my $in, '-|', $self->client, join('', map { "$_;\n" } @statements)
+        or die "sqlite3: $!\n";
+    chomp(my @rows = readline($in));
+    close $in or croak "sqlite3: @statements";
+    return wantarray ? @rows : $rows[0];
+}
+
+sub session {
+    my ($self) = @_;
+    return APIKey::Session->new(end => ';', $self->client);
+}
+
+sub structure {
+    my ($self) = @_;
+    return join "\n", $self->sql('SELECT sql FROM sqlite_master ORDER BY name');
+}
+
+1;

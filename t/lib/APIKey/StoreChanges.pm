@@ -1,0 +1,334 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::StoreChanges;
+
+# The half of APIKey::StoreTest that is about changes: that each is counted,
+# in order, and what becomes of those that are broken off.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use File::Temp ();
+use List::Util qw(sum);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use APIKey::CLI;
+use APIKey::Process qw(wait_until);
+
+our @EXPORT_OK = qw(digest insert);
+
+sub digest { return sprintf '%064x', $_[0] }
+
+sub insert {
+    my ($id, $tenant, $digest) = @_;
+    return 'INSERT INTO apikey (digest, id, tenant, name) VALUES (\''
+        . digest($digest) . "', '$id', '$tenant', 'n')";
+}
+
+# How many rows the tables have that a change of a key touches.
+sub counts {
+    my ($self) = @_;
+    return join ' ', map { "$_ " . $self->count($_) }
+        qw(apikey apikey_tenant apikey_change apikey_audit);
+}
+
+# htapikey, without waiting for it; finish() waits and gives what run() gives.
+sub begin {
+    my ($self, @arguments) = @_;
+    my $cli = $self->cli;
+    my $file = File::Temp->new(DIR => $cli->{folder});
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$file";
+        exec APIKey::CLI::program(), '-f', $cli->{conf}, @arguments
+            or POSIX::_exit(127);
+    }
+    return { pid => $pid, file => $file, began => time };
+}
+
+sub finish {
+    my ($self, $job) = @_;
+    waitpid $job->{pid}, 0;
+    my $file = $job->{file};
+    local $/;
+    return { exit => $? >> 8, signal => $? & 127, err => readline($file) // '',
+             seconds => time - $job->{began} };
+}
+
+sub wait_for_waiting {
+    my ($self) = @_;
+    wait_until(20, sub { $self->{backend}->waiting > 0 })
+        or die "nobody waits for a lock\n";
+}
+
+# ---- Changes ----
+
+sub changes {
+    my ($self, $since) = @_;
+    return map { s/\|/ /r } $self->sql('SELECT kind, value FROM apikey_change'
+        . " WHERE number > $since ORDER BY number");
+}
+
+sub last_change {
+    my ($self) = @_;
+    return $self->sql('SELECT COALESCE(MAX(number), 0) FROM apikey_change');
+}
+
+# Each of these is typed by hand into the same two rows.
+my @COUNTED = (
+    [ "UPDATE apikey SET name = 'm' WHERE id = 'one'", 'digest %a' ],
+    [ "UPDATE apikey SET name = name WHERE id = 'one'", 'digest %a' ],
+    [ "UPDATE apikey SET digest = '%c' WHERE id = 'one'", 'digest %a',
+      'digest %c' ],
+    [ "UPDATE apikey SET revoked = 1", 'digest %a', 'digest %b' ],
+    [ "UPDATE apikey SET revoked = 1 WHERE id = 'none'" ],
+    [ "DELETE FROM apikey WHERE id = 'one'", 'digest %a' ],
+    [ 'DELETE FROM apikey', 'digest %a', 'digest %b' ],
+    [ "INSERT INTO apikey (digest, id, tenant, name) VALUES ('%c', 'x', 'T',"
+      . " 'n')", 'digest %c' ],
+    [ "INSERT INTO apikey_tenant (tenant) VALUES ('U')", 'tenant U' ],
+    [ "UPDATE apikey_tenant SET suspended = 1 WHERE tenant = 'T'",
+      'tenant T' ],
+    [ "UPDATE apikey_tenant SET tenant = 'U'", 'tenant T', 'tenant U' ],
+    [ 'DELETE FROM apikey_tenant', 'tenant T' ],
+    [ "INSERT INTO apikey_usage (id) VALUES ('one')" ],
+    [ "UPDATE apikey_identity SET epoch = epoch + 1" ],
+);
+
+sub counted {
+    my ($self) = @_;
+    my %digest = map { $_ => digest(hex) } qw(a b c);
+    my $fill = sub { $_[0] =~ s/%([abc])/$digest{$1}/gr };
+    $self->fresh;
+    for my $case (@COUNTED, @{ $self->trait('counted') }) {
+        my ($sql, @want) = map { $fill->($_) } @$case;
+        $self->sql('DELETE FROM apikey', 'DELETE FROM apikey_tenant',
+                   'DELETE FROM apikey_usage', insert('one', 'T', 10),
+                   insert('two', 'T', 11),
+                   "INSERT INTO apikey_tenant (tenant) VALUES ('T')");
+        my $last = $self->last_change;
+        $self->sql($sql);
+        is_deeply([ sort $self->changes($last) ], [ sort @want ], $sql);
+    }
+    $self->sql(insert('key', 'T', 13));
+    my $last = $self->last_change;
+    $self->sql('BEGIN', "UPDATE apikey SET revoked = 2 WHERE id = 'key'",
+               'ROLLBACK');
+    is_deeply([ $self->changes($last) ], [], 'what is rolled back');
+    is($self->cli->run('revoke', 'key')->{exit}, 0, 'revoke');
+    is_deeply([ $self->changes($last) ], [ 'digest ' . digest(13) ], 'counts');
+}
+
+sub blocked {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    my $name = $self->trait('blocked');
+    $self->fresh;
+    my ($one, $two, $three) = map { $cli->create->{id} } 1 .. 3;
+    my $session = $self->{backend}->session;
+    $session->run("BEGIN; UPDATE apikey SET name = 'm' WHERE id = '$one'");
+    my @jobs = map { $self->begin('revoke', $_) } $one, $two;
+    my ($same, $other) = map { $self->finish($_) } @jobs;
+    is($same->{exit}, 3, 'the revoke of a key that another has changed');
+    like($same->{err}, $name, 'names who it is');
+    cmp_ok($same->{seconds}, '>', 3, 'it waits');
+    cmp_ok($same->{seconds}, '<', 15, 'and not for ever');
+    is($other->{exit}, $self->trait('idle_blocks') ? 3 : 0,
+       'the revoke of another key');
+    like($other->{err}, $self->trait('idle_blocks') ? $name : qr/^$/,
+         'the same');
+    $session->run('ROLLBACK');
+    is($cli->run('revoke', $_)->{exit}, 0, 'at once when it has ended')
+        for $one, $two;
+    $session->run("BEGIN; UPDATE apikey SET revoked = 1 WHERE id = '$three'");
+    my $job = $self->begin('set', $three, '--name', 'x');
+    sleep 1;
+    $session->run('COMMIT');
+    my $done = $self->finish($job);
+    is($done->{exit}, 1, 'who has waited sees what the other has done');
+    like($done->{err}, qr/revoked/, 'namely so');
+    $session->close;
+}
+
+# Many at once are all served, and none undoes what another has done.
+sub crowd {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $all = sub {
+        my @done = map { $self->finish($_) } map { $self->begin(@$_) } @_;
+        my @failed = grep { $_->{exit} } @done;
+        diag "$_->{exit} $_->{err}" for @failed;
+        return scalar @failed;
+    };
+    is($all->(map { [ qw(create --tenant), 't' . $_ % 3, '--name', "n$_" ] }
+              1 .. 24), 0, 'create, 24 times, for 3 new tenants');
+    is(join(' ', $self->count('apikey'), $self->count('apikey_tenant')),
+       '24 3', 'all of them are there');
+    my $id = $cli->create(expires => 'never')->{id};
+    is($all->(map { [ 'rotate', $id, '--overlap', $_ . 'h' ] } 1, 5, 9, 2, 7),
+       0, 'rotate, five times, the same key');
+    my ($expires) = $self->sql("SELECT expires FROM apikey WHERE id = '$id'");
+    cmp_ok($expires, '<', time + 3700, 'the shortest time that is left counts');
+}
+
+# A reader that takes up what is new, again and again, misses none: no number
+# comes to light below one that was seen.
+sub order {
+    my ($self) = @_;
+    $self->fresh;
+    my @writers = 1 .. 4;
+    $self->sql("INSERT INTO apikey_tenant (tenant) VALUES ('T')",
+               map { insert("w$_", 'T', $_) } @writers);
+    my $before = $self->last_change;
+    my ($slow, $reader) = map { $self->{backend}->session } 1, 2;
+    my ($last, $slowly, %seen) = ($before, 0);
+    my $read = sub {
+        for my $number ($reader->run('SELECT number FROM apikey_change WHERE'
+                                     . " number > $last ORDER BY number")) {
+            $seen{$number}++;
+            $last = $number;
+        }
+    };
+    pipe(my $until, my $stop) or die "pipe: $!\n";
+    my @jobs = map { $self->write_on($_, $until, $stop) } @writers;
+    for my $turn (0 .. 59) {
+        # One that has its number early and commits late, now and then.
+        if ($turn % 20 == 0) {
+            $slow->send("BEGIN; UPDATE apikey_tenant SET reason = '$turn'");
+        }
+        elsif ($turn % 20 == 10) {
+            $slow->wait;
+            $slow->run('COMMIT');
+            $slowly++;
+        }
+        $read->();
+        sleep 0.01;
+    }
+    close $stop;
+    my @written = map { readline($_) // '' } @jobs;
+    $read->();
+    $_->close for $slow, $reader;
+    my @all = $self->sql('SELECT number FROM apikey_change WHERE number > '
+                         . "$before ORDER BY number");
+    is(scalar(grep { $_ > 0 } @written), @writers, 'all have written');
+    is(scalar @all, $slowly + sum(@written), 'each change has a number');
+    is_deeply([ grep { !$seen{$_} } @all ], [], 'the reader has seen each');
+    is_deeply([ grep { $_ > 1 } values %seen ], [], 'once');
+}
+
+# A writer whose transactions last, each a little differently, until the pipe
+# is closed; a handle from which comes how many there were.
+sub write_on {
+    my ($self, $which, $until, $stop) = @_;
+    my $pid = open(my $count, '-|') // die "fork: $!\n";
+    return $count if $pid;
+    close $stop;
+    my $session = $self->{backend}->session;
+    my ($turn, $open) = (0, '');
+    vec($open, fileno $until, 1) = 1;
+    while (!select my $closed = $open, undef, undef, 0) {
+        $turn++;
+        $session->run('BEGIN');
+        $session->run("UPDATE apikey SET name = 'n$turn' WHERE id = "
+                      . "'w$which'");
+        sleep 0.001 * ($turn * $which % 7);
+        $session->run('COMMIT');
+    }
+    $session->close;
+    syswrite STDOUT, "$turn\n";
+    POSIX::_exit(0);
+}
+
+# ---- Faults ----
+
+# Runs a command to where it has written keys and not the audit, and does
+# something to it there.
+sub in_the_middle {
+    my ($self, $fault, @arguments) = @_;
+    my $session = $self->{backend}->session;
+    $session->run($self->trait('hold_audit'));
+    my $job = $self->begin(@arguments);
+    $self->wait_for_waiting;
+    $fault->($job, $session);
+    $session->run($self->trait('release_audit'));
+    $session->close;
+    return $self->finish($job);
+}
+
+sub half_done {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $id = $cli->create->{id};
+    my $before = $self->counts;
+    my $row = join '', $self->sql('SELECT * FROM apikey');
+    for my $command ([qw(create --tenant new --name n)], ['rotate', $id],
+                     ['revoke', $id], ['set', $id, '--name', 'x'],
+                     [qw(tenant suspend acme)]) {
+        my $done = $self->in_the_middle(
+            sub { kill KILL => $_[0]{pid} }, @$command);
+        is($done->{signal}, 9, "killed in the middle of $command->[0]");
+        wait_until(10, sub { $self->{backend}->waiting == 0 });
+        is($self->counts, $before, 'nothing is half done');
+        is(join('', $self->sql('SELECT * FROM apikey')), $row,
+           'the key is as it was');
+    }
+    is($cli->run('rotate', $id)->{exit}, 0, 'and nothing stands in the way');
+}
+
+# Killed anywhere: what is there is whole.
+sub cut_off {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $id = $cli->create(tenant => 't0')->{id};
+    my $killed = 0;
+    for my $turn (1 .. 24) {
+        my $job = $self->begin($turn % 2 ? ('create', '--tenant', "t$turn",
+                                            '--name', 'n')
+                                         : ('rotate', $id));
+        sleep $turn * 0.001;
+        kill KILL => $job->{pid};
+        $killed++ if $self->finish($job)->{signal};
+        is(join(' ', map { $self->sql("SELECT COUNT($_") }
+                "*) FROM apikey_audit WHERE action = 'create'",
+                '*) FROM apikey k JOIN apikey_audit a ON a.id = k.id AND '
+                . "a.action = 'create' JOIN apikey_tenant t ON t.tenant = "
+                . 'k.tenant',
+                'DISTINCT k.digest) FROM apikey k JOIN apikey_change c ON '
+                . "c.value = k.digest AND c.kind = 'digest'"),
+           join(' ', ($self->count('apikey')) x 3),
+           "killed after $turn ms: each key is whole");
+    }
+    cmp_ok($killed, '>', 0, 'some were killed in time');
+    is($cli->run('rotate', $id)->{exit}, 0, 'and nothing stands in the way');
+}
+
+# The connection dies under a command, which either is done once or not at all.
+sub broken {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $id = $cli->create->{id};
+    for my $command ([qw(create --tenant acme --name n)], ['rotate', $id]) {
+        my $before = $self->count('apikey');
+        my $killed = 0;
+        my $done = $self->in_the_middle(sub {
+            $killed = $self->{backend}->kill_connections($_[1]);
+        }, @$command);
+        is($killed, 1, "the connection of $command->[0] is killed");
+        my $made = $self->count('apikey') - $before;
+        is($done->{exit}, $made ? 0 : 3, 'it says what became of it');
+        is($made, $done->{exit} ? 0 : 1, 'all or nothing');
+        is($self->sql('SELECT COUNT(*) FROM apikey k WHERE NOT EXISTS (SELECT'
+            . " * FROM apikey_audit a WHERE a.id = k.id AND a.action ="
+            . " 'create')"), 0, 'each key has its entry in the audit');
+    }
+}
+
+1;

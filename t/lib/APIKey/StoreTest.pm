@@ -1,0 +1,401 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::StoreTest;
+
+# What htapikey and the tables promise, on any database.
+#
+#   APIKey::StoreTest->new($backend)->run;
+#
+# A backend (APIKey::MariaDB is one) has
+#   fresh              an empty database from now on; gives the lines of CONF
+#   sql(@statements)   past htapikey; rows, '|' between columns; dies of errors
+#   session            an APIKey::Session, a person's shell
+#   waiting            how many sessions wait for a lock now
+#   kill_connections(@sessions)   all but these; how many it killed
+#   structure          tables and triggers as a text, to compare two databases
+#   trait($name)       in what it differs:
+#     name             for the output
+#     folder           in conf/schema
+#     ddl_stays        a table stays made where what made it is rolled back
+#     forge            SQL that must not change the audit, UPDATE and DELETE
+#                      aside
+#     idle_blocks      a transaction that changed a key and does not end holds
+#                      up the change of another key
+#     blocked          qr// of the error that names who holds a lock
+#     hold_audit, release_audit   SQL for a session: who writes into the audit
+#                      waits, until it is released; undef: there is no such
+#     counted          further [SQL, changes that it leaves]; %a and %c are
+#                      digests, of the row 'one' and of no row
+
+use strict;
+use utf8;
+use warnings;
+
+use Cwd qw(abs_path);
+use Encode qw(encode_utf8);
+use File::Basename qw(dirname);
+use JSON::PP ();
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use APIKey::CLI;
+use APIKey::StoreChanges qw(digest insert);
+
+our @ISA = qw(APIKey::StoreChanges);
+
+sub new {
+    my ($class, $backend) = @_;
+    return bless { backend => $backend, cli => APIKey::CLI->bare }, $class;
+}
+
+sub run {
+    my ($self) = @_;
+    for my $part (qw(no_tables init half_init versions commands bytes exact
+                     pages append_only bulk counted blocked crowd order
+                     cut_off),
+                  $self->trait('hold_audit') ? qw(half_done broken) : ()) {
+        subtest "$part: " . $self->trait('name') => sub { $self->$part };
+    }
+    done_testing;
+}
+
+sub trait { return $_[0]{backend}->trait($_[1]) }
+sub sql { my $self = shift; return $self->{backend}->sql(@_) }
+sub cli { return $_[0]{cli} }
+
+# A database of its own for what follows.
+sub empty {
+    my ($self) = @_;
+    $self->cli->{database} = [ $self->{backend}->fresh ];
+    $self->cli->conf;
+}
+
+sub fresh {
+    my ($self) = @_;
+    $self->empty;
+    my $done = $self->cli->run('init');
+    $done->{exit} and die "htapikey init: $done->{err}";
+}
+
+sub count {
+    my ($self, $table) = @_;
+    return $self->sql("SELECT COUNT(*) FROM $table");
+}
+
+# ---- Tables ----
+
+sub no_tables {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->empty;
+    for my $command ([qw(list)], [qw(show x)], [qw(revoke x)], [qw(verify)],
+                     [qw(create --tenant a --name b)], [qw(tenant list)],
+                     [qw(scope add a)], [qw(audit)]) {
+        my $done = $cli->run(@$command, { stdin => "ak_" . 'x' x 49 . "\n" });
+        next if "@$command" eq 'verify' && $done->{exit} == 1;
+        is($done->{exit}, 3, "no tables: @$command");
+        like($done->{err}, qr/none of mod_apikey's tables.*htapikey init/,
+             'it says what to do');
+    }
+}
+
+sub init {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->empty;
+    my $done = $cli->run('init');
+    is($done->{exit}, 0, 'init') or diag $done->{err};
+    is($done->{err}, '', 'without a word on standard error');
+    like($done->{out}, qr/made/, 'says that it made the tables');
+    my $structure = $self->{backend}->structure;
+    my @identity = $self->sql('SELECT uuid, epoch, schema_version FROM '
+                              . 'apikey_identity');
+    like("@identity", qr/^[0-9a-f-]{36}\|\d+\|\d+$/, 'it knows who it is');
+    my $version = (split /\|/, $identity[0])[2];
+    $cli->create;
+    $done = $cli->run('init');
+    is($done->{exit}, 0, 'init once more');
+    like($done->{out}, qr/already/, 'says that they are there');
+    is_deeply($cli->json('init'), { from => $version + 0,
+              version => $version + 0 }, 'in JSON');
+    is($self->{backend}->structure, $structure, 'and changes no table');
+    is_deeply([ $self->sql('SELECT uuid, epoch, schema_version FROM '
+              . 'apikey_identity') ], \@identity, 'nor the identity');
+    is($self->count('apikey'), 1, 'nor a key');
+    $self->empty;
+    my @jobs = map { $self->begin('init') } 1 .. 3;
+    is($_->{exit}, 0, 'three at once') || diag $_->{err}
+        for map { $self->finish($_) } @jobs;
+    is($self->{backend}->structure, $structure, 'make the same tables');
+    is($self->count('apikey_identity'), 1, 'and one identity');
+    is($self->count('apikey_audit'), $version, 'in as many steps');
+}
+
+# Every statement of the schema, in order.
+sub statements {
+    my ($self) = @_;
+    my $schema = abs_path(dirname(__FILE__) . '/../../../conf/schema');
+    my $folder = "$schema/" . $self->trait('folder');
+    return map {
+        open my $in, '<', $_ or die "$_: $!\n";
+        my $text = do { local $/; readline $in };
+        grep { /\S/ } split /^--;\s*$/m, $text =~ s/^--(?!;).*\n//mgr;
+    } sort glob "$folder/*.sql";
+}
+
+# Whatever an init that was killed has left, the next one completes.
+sub half_init {
+    my ($self) = @_;
+    $self->fresh;
+    my $structure = $self->{backend}->structure;
+    my @statements = $self->statements;
+    cmp_ok(scalar @statements, '>', 10, 'the schema has statements');
+    @statements = () if !$self->trait('ddl_stays');
+    # What only takes something away makes no other beginning.
+    for my $n (grep { $statements[$_ - 1] !~ /^\s*DROP/ } 1 .. @statements) {
+        $self->empty;
+        $self->sql(@statements[0 .. $n - 1]);
+        my $done = $self->cli->run('init');
+        is($done->{exit}, 0, "init behind the first $n statements")
+            or diag $done->{err};
+        is($self->{backend}->structure, $structure, 'all is there');
+    }
+    my $cut = 0;
+    for my $ms (map { $_ * 8 } 1 .. 10) {
+        $self->empty;
+        my $job = $self->begin('init');
+        sleep $ms / 1000;
+        kill KILL => $job->{pid};
+        $cut++ if $self->finish($job)->{signal};
+        my $done = $self->cli->run('init');
+        is($done->{exit}, 0, "init behind one that was killed after $ms ms")
+            or diag $done->{err};
+        is($self->{backend}->structure, $structure, 'all is there');
+        is($self->count('apikey_identity'), 1, 'once');
+    }
+    cmp_ok($cut, '>', 0, 'one was killed in time');
+}
+
+sub versions {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    $self->sql('UPDATE apikey_identity SET schema_version = 1');
+    my $done = $cli->run('list');
+    is($done->{exit}, 3, 'an older version');
+    like($done->{err}, qr/version 1.*htapikey init/, 'it says what to do');
+    $self->sql('UPDATE apikey_identity SET schema_version = 99');
+    for my $command (qw(list init)) {
+        $done = $cli->run($command);
+        is($done->{exit}, 3, "a newer version: $command");
+        like($done->{err}, qr/version 99.*newer/, 'it says what to do');
+    }
+}
+
+# ---- Commands ----
+
+sub commands {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $key = $cli->create(scope => [qw(a:b c)], env => 'test');
+    is($cli->verify($key->{key}), 'granted', 'create, verify');
+    is($cli->verify($key->{key}, '--scope', 'a:b'), 'granted', 'its scope');
+    is($cli->verify($key->{key}, '--scope', 'x'), 'scope', 'another scope');
+    is($cli->run('set', $key->{id}, '--name', 'other', '--expires', 'never')
+       ->{exit}, 0, 'set');
+    my $shown = $cli->show($key->{id});
+    is("$shown->{name} @{[ $shown->{expires} // 'never' ]}", 'other never',
+       'has set both');
+    is($cli->run('set', $key->{id}, '--name', 'other')->{exit}, 0,
+       'set what is so already');
+    for my $pair ([qw(disable disabled)], [qw(enable granted)]) {
+        is($cli->run($pair->[0], $key->{id})->{exit}, 0, $pair->[0]);
+        is($cli->run($pair->[0], $key->{id})->{exit}, 0, 'twice');
+        is($cli->verify($key->{key}), $pair->[1], $pair->[1]);
+    }
+    for my $pair ([qw(suspend suspended)], [qw(resume granted)]) {
+        is($cli->run('tenant', $pair->[0], 'acme')->{exit}, 0, $pair->[0]);
+        is($cli->verify($key->{key}), $pair->[1], $pair->[1]);
+    }
+    my $new = $cli->json('rotate', $key->{id}, '--overlap', '1h');
+    is($cli->verify($new->{key}), 'granted', 'rotate');
+    is($cli->verify($key->{key}), 'granted', 'the old one lasts');
+    is($cli->run('revoke', $key->{id}, '--reason', 'lost')->{exit}, 0,
+       'revoke');
+    is($cli->run('revoke', $key->{id})->{exit}, 0, 'twice');
+    is($cli->verify($key->{key}), 'revoked', 'revoked');
+    is($cli->run('set', $key->{id}, '--name', 'x')->{exit}, 1, 'for good');
+    is($cli->run('show', 'nobody')->{exit}, 1, 'an id that is not there');
+    $self->catalogue;
+    my @trail = map { $_->{action} } @{ $cli->json('audit') };
+    is(join(' ', grep { $_ ne 'init' } @trail), 'create set disable enable '
+       . 'suspend resume rotate create revoke scope-add scope-add scope-add '
+       . 'scope-remove', 'the audit has all of it');
+    is_deeply([ map { $_->{action} } @{ $cli->json('audit', '--key',
+              $new->{id}) } ], ['create'], 'of one key');
+    my ($entry) = grep { $_->{action} eq 'set' } @{ $cli->json('audit') };
+    like(JSON::PP->new->canonical->encode($entry), qr/a test/, 'what it was');
+}
+
+sub catalogue {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    is($cli->run(qw(scope add a:b), 'first')->{exit}, 0, 'scope add');
+    is($cli->run(qw(scope add a:b), 'first')->{exit}, 0, 'twice');
+    is($cli->run(qw(scope add a:b), 'second')->{exit}, 0, 'anew');
+    is($cli->run(qw(scope add c))->{exit}, 0, 'another');
+    is($cli->run(qw(create --tenant t --name n --scope d))->{exit}, 1,
+       'what is not in the catalogue is refused');
+    is($cli->run(qw(scope remove c))->{exit}, 0, 'scope remove');
+    is($cli->run(qw(scope remove c))->{exit}, 1, 'twice');
+    is_deeply([ $self->sql('SELECT name, description FROM apikey_scope') ],
+              ['a:b|second'], 'the catalogue');
+}
+
+# What goes in comes out, at the longest, too.
+sub bytes {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    for my $text (q{O'Brien "&" Söhne <b>; DROP TABLE apikey --}, '%s%n%d?',
+                  '$1 :x @y', '\\', "a\\'b", '日本語 😀', 'x' x 255,
+                  'é' x 127) {
+        my $bytes = encode_utf8($text);
+        my $made = $cli->create(tenant => $bytes, name => $bytes);
+        my $name = substr $bytes, 0, 40;
+        is($cli->show($made->{id})->{tenant}, $text, "a tenant: $name");
+        is($cli->verify($made->{key}, '--tenant', $bytes), 'granted', 'found');
+        is(scalar @{ $cli->json('list', '--tenant', $bytes) }, 1, 'listed');
+        my ($tenant) = $self->sql('SELECT tenant FROM apikey WHERE id = '
+                                  . "'$made->{id}' AND tenant = name");
+        is($tenant, $bytes, 'and stands so in the table');
+    }
+    my @scopes = map { sprintf 's%03d%s', $_, 'x' x 26 } 1 .. 128;
+    my $made = $cli->create(scope => \@scopes);
+    is_deeply($cli->show($made->{id})->{scopes}, \@scopes, 'many scopes');
+    is($cli->verify($made->{key}, '--scope', $scopes[-1]), 'granted',
+       'the last one, too');
+    is($cli->run('set', $made->{id}, '--name', 'x' x 255)->{exit}, 0, 'named');
+    is($cli->run('set', $made->{id}, '--scope', 'one', '--name', 'n')->{exit},
+       0, 'replaced');
+    my ($entry) = grep { $_->{action} eq 'set' && $_->{was} =~ /scopes/ }
+                  @{ $cli->json('audit') };
+    my $was = $entry->{was};
+    cmp_ok(length $was, '>', 4096, 'a long entry in the audit');
+    is(JSON::PP->new->decode($was)->{scopes}, join(' ', @scopes),
+       'has them all');
+    $self->sql("UPDATE apikey SET expires = 9007199254740993 WHERE id = "
+               . "'$made->{id}'");
+    is($self->sql("SELECT COUNT(*) FROM apikey WHERE expires = "
+                  . '9007199254740993'), 1, 'a number beyond 2^53');
+    is($cli->run('set', $made->{id}, '--name', 'm')->{exit}, 0, 'set');
+    is($self->sql("SELECT COUNT(*) FROM apikey WHERE expires = "
+                  . '9007199254740993'), 1, 'is not rounded');
+}
+
+# 'K1' is neither 'k1' nor 'k1 '.
+sub exact {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my @alike = ('k1', 'K1', 'k1 ', ' k1', 'ķ1', "k\x{131}", 'ki', "k1\t");
+    my $n = 0;
+    $self->sql(map { insert($_, $_, ++$n) } @alike);
+    is($self->count('apikey'), @alike, 'ids that are nearly the same');
+    $self->sql(map { 'INSERT INTO apikey_tenant (tenant, suspended) VALUES '
+                     . "('$_', " . (ord == 75 ? 1 : 0) . ')' } @alike);
+    $self->sql(map { "INSERT INTO apikey_scope (name) VALUES ('$_')" } @alike);
+    $n = 0;
+    for my $id (@alike) {
+        my $found = $self->sql("SELECT digest FROM apikey WHERE id = '$id'");
+        is($found, digest(++$n), encode_utf8("in SQL, '$id' is itself alone"));
+        is($cli->show(encode_utf8($id))->{id}, $id, 'and in show');
+        is(join('', map { $_->{id} } @{ $cli->json('list', '--tenant',
+           encode_utf8($id)) }), $id, 'and in list');
+    }
+    is($cli->run('show', $_)->{exit}, 1, "'$_' is nobody")
+        for 'k1  ', 'Ki', 'k';
+    is($cli->run('revoke', 'K1')->{exit}, 0, 'one is revoked');
+    is(join(',', $self->sql('SELECT id FROM apikey WHERE revoked > 0')), 'K1',
+       'and no other');
+    is(join(',', map { $_->{tenant} } grep { $_->{suspended} }
+       @{ $cli->json('tenant', 'list') }), 'K1', 'one tenant is suspended');
+}
+
+# More than a page of everything.
+sub pages {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my @tenants = map { sprintf 't%03d', $_ } 1 .. 600;
+    my $n = 0;
+    $self->sql(map { insert("i$_", $_, ++$n) } @tenants);
+    is(join(' ', map { $_->{tenant} } @{ $cli->json('list') }), "@tenants",
+       'list');
+    is(join(' ', map { $_->{tenant} } @{ $cli->json('tenant', 'list') }),
+       "@tenants", 'tenant list');
+    $self->sql(map { 'INSERT INTO apikey_audit (happened, who, action) VALUES '
+                     . "(1, 'me', '$_')" } @tenants);
+    is(join(' ', grep { /^t/ } map { $_->{action} } @{ $cli->json('audit') }),
+       "@tenants", 'audit');
+}
+
+# All of a file or nothing, and one change for all of it.
+sub bulk {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $last = $self->last_change;
+    my @lines = map { sprintf '%s,Söhne %d,n%d,a:b', 'k' x 20 . $_, $_ % 7,
+                      $_ } 1 .. 700;
+    my $import = sub {
+        $cli->{csv} = "$cli->{folder}/keys.csv";
+        $cli->write(csv => encode_utf8(join "\n", 'key,tenant,name,scopes',
+                                       @_, ''));
+        return $cli->run('import', $cli->{csv});
+    };
+    $cli->conf('ApiKeyFormat opaque');
+    my $done = $import->(@lines[0 .. 9], $lines[3], @lines[10 .. 19]);
+    is($done->{exit}, 1, 'a key that is in the file twice');
+    like($done->{err}, qr/\b12\b/, 'its line is named');
+    is($self->count('apikey') + $self->count('apikey_tenant'), 0,
+       'nothing is kept');
+    is_deeply([ $self->changes($last) ], [], 'no change');
+    $done = $import->(@lines);
+    is($done->{exit}, 0, 'an import') or diag $done->{err};
+    is($self->count('apikey'), 700, 'every key');
+    is(join(' ', map { s/ $//r } $self->changes($last)), 'all',
+       'one change for all of them');
+    is($cli->verify('k' x 20 . 700, '--tenant', encode_utf8('Söhne 0')),
+       'granted', 'the last one is good');
+    $last = $self->last_change;
+    my ($id) = $self->sql("SELECT id FROM apikey WHERE name = 'n1'");
+    is($cli->run('revoke', $id)->{exit}, 0, 'revoke');
+    is(scalar $self->changes($last), 1, 'counts as ever');
+    is($import->($lines[5])->{exit}, 1, 'what is there already is refused');
+    is(scalar $self->changes($last), 1, 'and leaves nothing');
+    $cli->conf;
+}
+
+sub append_only {
+    my ($self) = @_;
+    $self->fresh;
+    my $all = join "\n", $self->sql('SELECT * FROM apikey_audit');
+    for my $sql ("UPDATE apikey_audit SET who = 'nobody'",
+                 'UPDATE apikey_audit SET number = number + 100',
+                 'DELETE FROM apikey_audit',
+                 @{ $self->trait('forge') // [] }) {
+        open my $err, '>&', \*STDERR or die "stderr: $!\n";
+        open STDERR, '>', '/dev/null';
+        my $done = eval { $self->sql($sql); 1 };
+        open STDERR, '>&', $err or die "stderr: $!\n";
+        ok(!$done, "refused: $sql");
+    }
+    is(join("\n", $self->sql('SELECT * FROM apikey_audit')), $all,
+       'the audit is as it was');
+    $self->sql('UPDATE apikey_identity SET kept_since = 9999999999',
+               'DELETE FROM apikey_audit');
+    is($self->count('apikey_audit'), 0, 'what need not be kept may go');
+}
+
+1;

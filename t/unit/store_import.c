@@ -1,0 +1,234 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* import.h: all keys or none, and one change. */
+
+#include "../../modules/store/import.h"
+#include "store_fixture.h"
+
+typedef struct source_t {
+    int count, given;
+    int bad_at;                 /* this one is spoiled, from 1 */
+    const char *scopes;
+    void (*spoil)(apikey_managed_t *key);
+    apr_status_t end;           /* what comes behind the last */
+} source_t;
+
+static apr_status_t next(void *baton, apikey_managed_t *key,
+                         apr_pool_t *pool, const char **error)
+{
+    source_t *source = baton;
+
+    if (source->given == source->count) {
+        *error = "the source broke off";
+        return source->end;
+    }
+    source->given++;
+    key->record.digest = apr_psprintf(pool, "%064x", source->given);
+    key->record.id = apr_psprintf(pool, "id%d", source->given);
+    key->record.secret_id = "k1";
+    key->record.tenant = apr_psprintf(pool, "tenant %d", source->given % 700);
+    key->record.name = "n";
+    key->record.env = "live";
+    key->record.keyspace = "default";
+    key->record.scopes = source->scopes;
+    key->record.format = "opaque";
+    key->record.hint = "...abcd";
+    key->record.creator = "tester";
+    key->record.created = NOW;
+    key->prefix = "";
+    if (source->given == source->bad_at) {
+        source->spoil(key);
+    }
+    return APR_SUCCESS;
+}
+
+static apikey_import_t job;
+
+static apr_status_t import(source_t *source)
+{
+    job.next = next;
+    job.baton = source;
+    fx.error = NULL;
+    return apikey_import(fx.store, &job, &fx.actor, fx.pool, &fx.error);
+}
+
+#define STATE "SELECT (SELECT COUNT(*) FROM apikey) || ' ' || (SELECT "     \
+    "COUNT(*) FROM apikey_tenant) || ' ' || (SELECT COUNT(*) FROM "         \
+    "apikey_change) || ' ' || (SELECT COUNT(*) FROM apikey_audit WHERE "    \
+    "action <> 'init')"
+
+static void test_import(void)
+{
+    source_t source = { .count = 3000, .scopes = "a:b", .end = APR_EOF };
+    apr_status_t status;
+
+    is_int(import(&source), APR_SUCCESS, "an import: %s", said());
+    is_int(job.count, 3000, "of all keys");
+    is_str(raw_text(STATE), "3000 700 1 1",
+           "its tenants, one change and one entry in the audit");
+    is_str(raw_text("SELECT kind || value || number FROM apikey_change"),
+           "all1", "the change says that anything may have changed");
+    is_str(raw_text("SELECT changed BETWEEN strftime('%s','now') - 60 AND "
+                    "strftime('%s','now') FROM apikey_change"), "1",
+           "with its time");
+    is_str(raw_text("SELECT who || ' ' || action || ' ' || reason FROM "
+                    "apikey_audit WHERE action = 'import'"),
+           "tester import 3000 keys", "the audit has the count");
+    ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) != NULL,
+       "a key is found");
+    is_str(raw_text("SELECT bulk FROM apikey_identity"), "0",
+           "changes are recorded again");
+    is_int(raw("UPDATE apikey SET name = 'x' WHERE id = 'id7'"), 0, "one");
+    is_str(raw_text("SELECT value FROM apikey_change WHERE number = 2"),
+           apr_psprintf(fx.pool, "%064x", 7), "is");
+    need(raw("DELETE FROM apikey") == 0 && raw("DELETE FROM apikey_tenant")
+         == 0 && raw("DELETE FROM apikey_change") == 0, "empty again");
+}
+
+static void spoil_id(apikey_managed_t *key)
+{
+    key->record.id = "id1";
+}
+
+static void spoil_digest(apikey_managed_t *key)
+{
+    key->record.digest = DIGEST_A;
+}
+
+static void spoil_other_id(apikey_managed_t *key)
+{
+    key->record.id = "taken";
+}
+
+static void spoil_form(apikey_managed_t *key)
+{
+    key->record.digest = "ABC";
+}
+
+static void spoil_word(apikey_managed_t *key)
+{
+    key->record.id = "a b";
+}
+
+static void spoil_tenant(apikey_managed_t *key)
+{
+    key->record.tenant = "a\nb";
+}
+
+static void spoil_hint(apikey_managed_t *key)
+{
+    key->record.hint = "a hint that is much longer than the sixty-four "
+                       "characters that a hint may have";
+}
+
+static void spoil_prefix(apikey_managed_t *key)
+{
+    key->prefix = "-";
+}
+
+static void spoil_creator(apikey_managed_t *key)
+{
+    key->record.creator = " ";
+}
+
+static void spoil_scope(apikey_managed_t *key)
+{
+    key->record.scopes = "c:d";
+}
+
+static void test_refused(void)
+{
+    static const struct {
+        void (*spoil)(apikey_managed_t *key);
+        const char *says;
+    } bad[] = {
+        { spoil_id, "(id1) stands on an earlier line" },
+        { spoil_digest, "in the database already, with the id taken" },
+        { spoil_other_id, "the id taken is in the database already" },
+        { spoil_form, "the digest is not 64 hex characters" },
+        { spoil_word, "the id " }, { spoil_tenant, "the tenant " },
+        { spoil_hint, "the hint " }, { spoil_prefix, "the prefix " },
+        { spoil_creator, "the creator " },
+        { spoil_scope, "\"c:d\" is not in the catalogue" }
+    };
+    const char *before;
+    apr_size_t i;
+
+    need(raw_key(DIGEST_A, "taken", "acme") == 0
+         && raw("INSERT INTO apikey_scope (name) VALUES ('a:b')") == 0
+         && raw("INSERT INTO apikey_scope (name) VALUES ('a:c')") == 0,
+         "one key, and a catalogue");
+    before = raw_text(STATE);
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        source_t source = { .count = 900, .bad_at = 850, .scopes = "a:b",
+                            .spoil = bad[i].spoil, .end = APR_EOF };
+
+        is_int(import(&source), APIKEY_EREFUSED, "%s", bad[i].says);
+        ok(says(bad[i].says), "it says: %s", said());
+        is_int(source.given, 850, "nothing behind it is read");
+        ok(job.at_key && job.count == 0, "it is about that key");
+        is_str(raw_text(STATE), before, "and nothing is kept");
+    }
+}
+
+static void test_broken(void)
+{
+    source_t source = { .count = 50, .scopes = "a:b a:c",
+                        .end = APR_EGENERAL };
+    const char *before = raw_text(STATE);
+
+    is_int(import(&source), APR_EGENERAL, "a source that breaks off");
+    ok(says("broke off") && !job.at_key, "in its own words");
+    is_int(source.given, 50, "is not read twice");
+    is_str(raw_text(STATE), before, "and nothing is kept");
+    /* The database breaks in the middle, and at the end. */
+    need(raw("CREATE TRIGGER t BEFORE INSERT ON apikey WHEN NEW.id = 'id30' "
+             "BEGIN SELECT RAISE(ABORT, 'no more'); END") == 0, "trigger");
+    source.given = 0;
+    source.end = APR_EOF;
+    is_int(import(&source), APIKEY_EDATABASE, "a database that refuses");
+    ok(says("no more") && job.at_key, "in its own words: %s", said());
+    is_int(source.given, 30, "is not asked twice");
+    is_str(raw_text(STATE), before, "and nothing is kept");
+    need(raw("DROP TRIGGER t") == 0
+         && raw("CREATE TRIGGER t BEFORE INSERT ON apikey_audit BEGIN "
+                "SELECT RAISE(ABORT, 'no audit'); END") == 0, "trigger");
+    source.given = 0;
+    is_int(import(&source), APIKEY_EDATABASE, "no entry in the audit");
+    ok(says("no audit") && !job.at_key, "in its own words: %s", said());
+    is_str(raw_text(STATE), before, "no keys");
+    need(raw("DROP TRIGGER t") == 0, "trigger");
+    source.given = 0;
+    is_int(import(&source), APR_SUCCESS, "then all is well: %s", said());
+    is_int(job.count, 50, "with all keys");
+}
+
+/* Whoever takes the flag by hand, or loses its row, hides nothing. */
+static void test_flag(void)
+{
+    need(raw("DELETE FROM apikey_change") == 0
+         && raw("UPDATE apikey_identity SET bulk = 1") == 0
+         && raw("UPDATE apikey SET disabled = 1") == 0, "by hand");
+    is_str(raw_text("SELECT kind FROM apikey_change"), "", "while it is set");
+    need(raw("UPDATE apikey_identity SET bulk = 0") == 0
+         && raw("UPDATE apikey_identity SET bulk = 0") == 0, "back");
+    is_str(raw_text("SELECT kind FROM apikey_change"), "all",
+           "there is one change when it is taken back");
+    need(raw("DELETE FROM apikey_change") == 0
+         && raw("DELETE FROM apikey_identity") == 0
+         && raw("UPDATE apikey SET disabled = 2 WHERE id = 'taken'") == 0,
+         "without the row");
+    is_str(raw_text("SELECT kind FROM apikey_change"), "digest",
+           "changes are recorded");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_import();
+    test_refused();
+    test_broken();
+    test_flag();
+    fixture_remove();
+    return done();
+}
