@@ -23,10 +23,10 @@
 
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
-#include "modules/auth/lookup.h"
 #include "modules/auth/require.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
+#include "modules/lookup/lookup.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
@@ -42,6 +42,10 @@ static const command_rec directives[] = {
     /* Which keys: the server's business. */
     AP_INIT_TAKE1("ApiKeySecretFile", apikey_set_secret_file, NULL, RSRC_CONF,
                   "the file of secrets that keys are signed by"),
+    AP_INIT_TAKE1("ApiKeyDBDriver", apikey_set_db_driver, NULL, RSRC_CONF,
+                  "the APR DBD driver of connections of our own"),
+    AP_INIT_TAKE1("ApiKeyDBDParams", apikey_set_db_params, NULL, RSRC_CONF,
+                  "what these connections are opened with"),
     AP_INIT_TAKE1("ApiKeyKeyspace", apikey_set_keyspace, NULL, RSRC_CONF,
                   "the set of keys that this server accepts"),
     AP_INIT_TAKE1("ApiKeyTenant", apikey_set_tenant, NULL, RSRC_CONF,
@@ -54,6 +58,8 @@ static const command_rec directives[] = {
                       "the digests looked up: hmac-sha256, sha256"),
     AP_INIT_TAKE_ARGV("ApiKeyLifetime", apikey_set_lifetime, NULL, RSRC_CONF,
                       "for htapikey: lifetime, min=, max="),
+    AP_INIT_TAKE1("ApiKeyRetention", apikey_set_retention, NULL, RSRC_CONF,
+                  "for htapikey: days that changes and the audit are kept"),
 
     /* Where a key stands, and what the application sees. */
     AP_INIT_TAKE_ARGV("ApiKeyFrom", apikey_set_from, NULL,
@@ -80,9 +86,6 @@ static const command_rec directives[] = {
     LATER("ApiKeyRevocationPoll", NULL),
     LATER("ApiKeyStaleLimit", NULL),
     LATER("ApiKeyUsageFlush", "off"),
-    LATER("ApiKeyDBDriver", NULL),
-    LATER("ApiKeyDBDParams", NULL),
-    LATER("ApiKeyRetention", NULL),
     LATER("ApiKeyEnforce", "On"),
     { 0 }
 };
@@ -103,6 +106,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(apikey_lookup_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(apikey_lookup_child, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(apikey_take, NULL, readers,
                               APR_HOOK_REALLY_FIRST);

@@ -6,10 +6,10 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "../lookup/lookup.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
-#include "lookup.h"
 
 APLOG_USE_MODULE(apikey);
 

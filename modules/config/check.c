@@ -29,7 +29,8 @@ typedef struct {
 typedef struct {
     server_rec *server;
     int guarded;                /* AuthType ApiKey stands in it */
-    int driver;                 /* DBDriver stands in it */
+    const char *driver;         /* DBDriver's argument in it */
+    const char *params;         /* DBDParams' */
     int renamed;                /* a section's UseCanonicalName is not On */
 } seen_t;
 
@@ -142,7 +143,7 @@ static seen_t *seen_server(apr_array_header_t *seen, const char *file,
  * to themselves; httpd's tree of directives has it. */
 static void look_through(apr_array_header_t *seen, seen_t *current,
                          int depth, const ap_directive_t *node,
-                         apr_pool_t *ptemp)
+                         apr_pool_t *pool)
 {
     for (; node; node = node->next) {
         seen_t *inner = current;
@@ -155,25 +156,32 @@ static void look_through(apr_array_header_t *seen, seen_t *current,
         else if (!ap_cstr_casecmp(node->directive, "AuthType")) {
             const char *args = node->args;
 
-            if (!ap_cstr_casecmp(ap_getword_conf(ptemp, &args),
+            if (!ap_cstr_casecmp(ap_getword_conf(pool, &args),
                                  APIKEY_AUTH_TYPE)) {
                 current->guarded = 1;
             }
         }
         else if (!ap_cstr_casecmp(node->directive, "DBDriver")) {
-            current->driver = 1;
+            const char *args = node->args;
+
+            current->driver = ap_getword_conf(pool, &args);
+        }
+        else if (!ap_cstr_casecmp(node->directive, "DBDParams")) {
+            const char *args = node->args;
+
+            current->params = ap_getword_conf(pool, &args);
         }
         else if (!ap_cstr_casecmp(node->directive, "UseCanonicalName")
                  && depth && ap_cstr_casecmp(node->args, "On")) {
             current->renamed = 1;
         }
-        look_through(seen, inner, deeper, node->first_child, ptemp);
+        look_through(seen, inner, deeper, node->first_child, pool);
     }
 }
 
-static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *ptemp)
+static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *pool)
 {
-    apr_array_header_t *seen = apr_array_make(ptemp, 8, sizeof(seen_t));
+    apr_array_header_t *seen = apr_array_make(pool, 8, sizeof(seen_t));
 
     for (; s; s = s->next) {
         seen_t *one = &APR_ARRAY_PUSH(seen, seen_t);
@@ -182,7 +190,7 @@ static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *ptemp)
         one->server = s;
     }
     look_through(seen, &APR_ARRAY_IDX(seen, 0, seen_t), 0, ap_conftree,
-                 ptemp);
+                 pool);
     return seen;
 }
 
@@ -300,8 +308,11 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
 static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                        int any_secret)
 {
-    const apikey_server_t *conf = apikey_server_conf(s);
+    apikey_server_t *conf = apikey_server_conf(s);
     int own = seen->guarded && (seen != main || !s->next);
+
+    conf->dbd_driver = seen->driver ? seen->driver : main->driver;
+    conf->dbd_params = seen->params ? seen->params : main->params;
 
     if (check_tenant(s, conf, seen->renamed || main->renamed) != OK) {
         return !OK;
@@ -313,16 +324,22 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                "0600 and name it with ApiKeySecretFile in this server");
         return !OK;
     }
-    if (!conf->policy.ring) {
+    if (own && !conf->db_driver != !conf->db_params) {
+        REFUSE(s, "APIKEY0009: ApiKeyDBDriver and ApiKeyDBDParams go "
+               "together: this server has only the one, so write the other");
+        return !OK;
+    }
+    if (!conf->policy.ring || conf->db_driver) {
         return OK;
     }
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
         REFUSE(s, "APIKEY0007: keys are looked up through mod_dbd, which is "
                "not loaded: add 'LoadModule dbd_module' (and the DBDriver "
-               "and DBDParams of the database)");
+               "and DBDParams of the database), or name the database with "
+               "ApiKeyDBDriver and ApiKeyDBDParams");
         return !OK;
     }
-    if (own && !seen->driver && !main->driver) {
+    if (own && !conf->dbd_driver) {
         REFUSE(s, "APIKEY0008: no database is named for this server: add "
                "DBDriver and DBDParams, such as 'DBDriver sqlite3' and "
                "'DBDParams /var/lib/apikey/keys.db'");
@@ -334,7 +351,7 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
 int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                         apr_pool_t *ptemp, server_rec *main_server)
 {
-    apr_array_header_t *seen = see_servers(main_server, ptemp);
+    apr_array_header_t *seen = see_servers(main_server, pconf);
     apr_hash_t *rings = apr_hash_make(pconf);
     int any_secret = 0, i;
     server_rec *s;

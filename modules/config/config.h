@@ -68,6 +68,8 @@ typedef struct apikey_body_t {
     F(apr_array_header_t *, from, NULL, last)   /* ApiKeyFrom */            \
     F(const char *, headers, NULL, last)        /* ApiKeyHeaders; "": Off */\
     F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \
+    F(const char *, db_driver, NULL, last)      /* ApiKeyDBDriver */        \
+    F(const char *, db_params, NULL, last)      /* ApiKeyDBDParams */       \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \
@@ -83,6 +85,9 @@ typedef struct apikey_server_t {
     /* What check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
+    const char *dbd_driver;     /**< DBDriver's argument; NULL: none seen */
+    const char *dbd_params;     /**< DBDParams' */
+    struct apikey_database_t *database; /**< modules/lookup's */
 } apikey_server_t;
 
 typedef struct apikey_dir_t {

@@ -6,6 +6,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <apr_dbd.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -65,6 +66,30 @@ const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                             "expression '%s': %s", text, error);
     }
     conf->tenant_text = text;
+    return NULL;
+}
+
+/* Loading a driver is for the one thread that starts httpd. */
+const char *apikey_set_db_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                 const char *name)
+{
+    const apr_dbd_driver_t *driver;
+
+    apr_dbd_init(cmd->pool);
+    if (apr_dbd_get_driver(cmd->pool, name, &driver) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "ApiKeyDBDriver: APR has no driver "
+                            "'%s' here: write sqlite3, pgsql, mysql or odbc, "
+                            "and install it (Debian: libaprutil1-dbd-%s)",
+                            name, name);
+    }
+    server_conf(cmd)->db_driver = name;
+    return NULL;
+}
+
+const char *apikey_set_db_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                 const char *params)
+{
+    server_conf(cmd)->db_params = params;
     return NULL;
 }
 
@@ -137,6 +162,19 @@ const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 
     if (fault) {
         return apr_pstrcat(cmd->pool, "ApiKeyLifetime: ", fault, NULL);
+    }
+    server_conf(cmd);
+    return NULL;
+}
+
+const char *apikey_set_retention(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                 const char *days)
+{
+    apr_int64_t seconds;
+    const char *fault = apikey_retention_parse(&seconds, days);
+
+    if (fault) {
+        return apr_pstrcat(cmd->pool, "ApiKeyRetention: ", fault, NULL);
     }
     server_conf(cmd);
     return NULL;

@@ -16,12 +16,18 @@ const char *apikey_set_secret_file(cmd_parms *cmd, void *dir,
                                    const char *path);
 const char *apikey_set_keyspace(cmd_parms *cmd, void *dir, const char *name);
 const char *apikey_set_tenant(cmd_parms *cmd, void *dir, const char *expr);
+const char *apikey_set_db_driver(cmd_parms *cmd, void *dir,
+                                 const char *name);
+const char *apikey_set_db_params(cmd_parms *cmd, void *dir,
+                                 const char *params);
 const char *apikey_set_prefix(cmd_parms *cmd, void *dir, const char *prefix);
 const char *apikey_set_format(cmd_parms *cmd, void *dir, const char *name);
 const char *apikey_set_digest(cmd_parms *cmd, void *dir, int argc,
                               char *const argv[]);
 const char *apikey_set_lifetime(cmd_parms *cmd, void *dir, int argc,
                                 char *const argv[]);
+const char *apikey_set_retention(cmd_parms *cmd, void *dir,
+                                 const char *days);
 const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
                             char *const argv[]);
 const char *apikey_set_user(cmd_parms *cmd, void *dir, const char *what);

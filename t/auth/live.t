@@ -6,6 +6,7 @@
 use APIKey::Test;
 use APIKey::Auth;
 use APIKey::ConfigTest;
+use File::Copy qw(move);
 
 my $host = 'auth_live';
 
@@ -174,6 +175,29 @@ is(reason($port, { key => $site->create }), 'granted',
    'and its first key works, without a restart');
 $site->stop;
 
-key_nowhere_in_logs($_) for $key, $other, $victim, $new;
+# ---- The file away ----
+my $file = 'auth_live_file';
+my $db = run_info()->{stage} . "/state/$file.db";
+my $kept = fresh($file, tenant => 'acme');
+is(reason($file, $kept), 'granted', 'before: the file is there');
+sql($file, 'PRAGMA wal_checkpoint(TRUNCATE)');
+for my $round (1, 2) {
+    move($db, "$db.away") or die $!;
+    is(reason($file, $kept), 'unavailable',
+       'moved away: 503, whatever is still open');
+    move("$db.away", $db) or die $!;
+    is(reason($file, $kept), 'granted', 'moved back: granted');
+}
+# Another database in its place, as from a restored backup.
+for my $part (grep { -e } map { "$db$_" } '', '-wal', '-shm') {
+    move($part, "$part.away") or die $!;
+}
+tell($file, 'init');
+chown((getpwnam run_info()->{user})[2, 3], $db) unless $>;
+is(reason($file, $kept), 'invalid', 'another database: its keys count');
+is(reason($file, fresh($file, tenant => 'b')), 'granted', 'these do');
+
+
+key_nowhere_in_logs($_) for $key, $other, $victim, $new, $kept;
 
 done_testing;

@@ -2,20 +2,26 @@
 
 /**
  * @file lookup.h
- * @brief A key's record, through mod_dbd's connections.
+ * @brief A key's record from the server's database, within a deadline.
  */
 #ifndef APIKEY_LOOKUP_H
 #define APIKEY_LOOKUP_H
 
-#include "../request/request.h"
+#include "../config/config.h"
+#include "../core/record.h"
+#include "../core/verdict.h"
 
-/** post_config: finds mod_dbd's functions. */
+/** post_config: which servers share a database. */
 int apikey_lookup_init(apr_pool_t *pconf, apr_pool_t *plog,
                        apr_pool_t *ptemp, server_rec *s);
 
+/** child_init: the threads that may wait for it. No connection is made yet,
+ * so that a database that is away does not keep httpd from starting. */
+void apikey_lookup_child(apr_pool_t *pchild, server_rec *s);
+
 /**
  * The record of a key: prefix, shape and check characters first, the
- * database last. A connection is held for the look-up alone.
+ * database last.
  * @param record out, in @a pool; NULL unless GRANTED
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)

@@ -1,0 +1,306 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Look-ups on threads of their own; see workers.h for why.
+ *
+ * apr_thread_pool has most of it, but joins all of its threads when its pool
+ * goes: a child process whose database is frozen could then never end. */
+
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <apr_thread_proc.h>
+#include <apr_time.h>
+
+#include "../store/store.h"
+#include "workers.h"
+
+#define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
+#define QUEUE_MAX 64                        /* askers that wait for a thread */
+#define TRIP 3                              /* failures in a row that open */
+#define PROBE apr_time_from_msec(500)       /* how often one may try, then */
+#define PATIENCE apr_time_from_msec(1000)   /* at the end, for the threads */
+
+/* A question. It may outlive its asker, so it has a pool of its own, which
+ * goes with the last of the two that know it. */
+typedef struct job_t {
+    struct job_t *next;
+    apr_pool_t *pool;
+    void *who;
+    apikey_candidates_t candidates;
+    apikey_record_t *record;
+    const char *error;
+    apr_status_t status;
+    int done;
+    int abandoned;
+    apr_thread_cond_t *answered;
+} job_t;
+
+struct apikey_crew_t {
+    apr_thread_mutex_t *mutex;      /* guards all that follows */
+    apr_thread_cond_t *work;
+    apr_thread_cond_t *gone;
+    job_t *first, **last;
+    int waiting;                    /* jobs in the list */
+    int threads, idle, threads_max;
+    int stopping;
+    int failures;                   /* in a row */
+    apr_time_t probed;              /* when the breaker last let one through */
+    apikey_look_fn look;
+    void *baton;
+};
+
+static void count(apikey_crew_t *crew, apr_status_t status)
+{
+    if (status == APR_SUCCESS || status == APR_NOTFOUND) {
+        crew->failures = 0;
+    }
+    else if (crew->failures < TRIP) {
+        crew->failures++;
+    }
+}
+
+/* With the mutex held. */
+static int breaker_lets(apikey_crew_t *crew)
+{
+    apr_time_t now = apr_time_now();
+
+    if (crew->failures < TRIP) {
+        return 1;
+    }
+    /* A clock set back must not keep it shut. */
+    if (now >= crew->probed && now - crew->probed < PROBE) {
+        return 0;
+    }
+    crew->probed = now;
+    return 1;
+}
+
+static job_t *take_job(apikey_crew_t *crew)
+{
+    job_t *job = crew->first;
+
+    crew->first = job->next;
+    if (!crew->first) {
+        crew->last = &crew->first;
+    }
+    crew->waiting--;
+    return job;
+}
+
+/* With the mutex held, as it is again when this returns. */
+static void work(apikey_crew_t *crew, job_t *job, void **held,
+                 apr_pool_t *thread_pool)
+{
+    if (!job->abandoned) {
+        apr_thread_mutex_unlock(crew->mutex);
+        job->status = crew->look(crew->baton, job->who, held,
+                                 &job->candidates, &job->record, thread_pool,
+                                 job->pool, &job->error);
+        apr_thread_mutex_lock(crew->mutex);
+        count(crew, job->status);
+    }
+    job->done = 1;
+    if (job->abandoned) {
+        apr_pool_destroy(job->pool);
+    }
+    else {
+        apr_thread_cond_signal(job->answered);
+    }
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+{
+    apikey_crew_t *crew = data;
+    apr_pool_t *pool = NULL;
+    void *held = NULL;
+
+    apr_pool_create(&pool, apr_thread_pool_get(thread));
+    apr_thread_mutex_lock(crew->mutex);
+    while (!crew->stopping) {
+        if (crew->first) {
+            work(crew, take_job(crew), &held, pool);
+        }
+        else {
+            crew->idle++;
+            apr_thread_cond_wait(crew->work, crew->mutex);
+            crew->idle--;
+        }
+    }
+    apr_thread_mutex_unlock(crew->mutex);
+    /* Its connection is closed before the process goes on to end. */
+    apr_pool_destroy(pool);
+    apr_thread_mutex_lock(crew->mutex);
+    crew->threads--;
+    apr_thread_cond_signal(crew->gone);
+    apr_thread_mutex_unlock(crew->mutex);
+    return NULL;
+}
+
+/* With the mutex held: one more, if all are busy and there may be more. */
+static void call_worker(apikey_crew_t *crew)
+{
+    apr_threadattr_t *attr;
+    apr_thread_t *thread;
+    apr_pool_t *pool;
+
+    if (crew->idle >= crew->waiting || crew->threads >= crew->threads_max) {
+        apr_thread_cond_signal(crew->work);
+        return;
+    }
+    /* Of its own, for a thread that hangs must keep it. */
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return;
+    }
+    if (apr_threadattr_create(&attr, pool) != APR_SUCCESS
+        || apr_threadattr_detach_set(attr, 1) != APR_SUCCESS
+        || apr_thread_create(&thread, attr, run, crew, pool)
+               != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return;
+    }
+    crew->threads++;
+}
+
+/* The threads that answer in time end; one that hangs in the database is left
+ * to the end of the process, with all that it holds. */
+static apr_status_t dismiss(void *data)
+{
+    apikey_crew_t *crew = data;
+    apr_time_t end = apr_time_now() + PATIENCE;
+
+    apr_thread_mutex_lock(crew->mutex);
+    crew->stopping = 1;
+    apr_thread_cond_broadcast(crew->work);
+    while (crew->threads > 0) {
+        apr_time_t left = end - apr_time_now();
+
+        if (left <= 0 || apr_thread_cond_timedwait(crew->gone, crew->mutex,
+                                                   left) != APR_SUCCESS) {
+            break;
+        }
+    }
+    apr_thread_mutex_unlock(crew->mutex);
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
+                              apikey_look_fn look, void *baton,
+                              apr_pool_t *pool)
+{
+    apikey_crew_t *crew;
+    apr_pool_t *own;
+    apr_status_t status;
+
+    *out = NULL;
+    /* Never destroyed: a thread that was left behind still looks into it. */
+    status = apr_pool_create(&own, NULL);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    crew = apr_pcalloc(own, sizeof(*crew));
+    crew->last = &crew->first;
+    crew->threads_max = threads;
+    crew->look = look;
+    crew->baton = baton;
+    status = apr_thread_mutex_create(&crew->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                     own);
+    if (status == APR_SUCCESS) {
+        status = apr_thread_cond_create(&crew->work, own);
+    }
+    if (status == APR_SUCCESS) {
+        status = apr_thread_cond_create(&crew->gone, own);
+    }
+    if (status == APR_SUCCESS) {
+        apr_pool_pre_cleanup_register(pool, crew, dismiss);
+        *out = crew;
+    }
+    return status;
+}
+
+static job_t *make_job(void *who, const apikey_candidates_t *candidates)
+{
+    apr_pool_t *pool;
+    job_t *job;
+
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    job = apr_pcalloc(pool, sizeof(*job));
+    job->pool = pool;
+    job->who = who;
+    job->candidates = *candidates;
+    if (apr_thread_cond_create(&job->answered, pool) != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
+    return job;
+}
+
+/* With the mutex held. */
+static apr_status_t await(apikey_crew_t *crew, job_t *job)
+{
+    apr_time_t end = apr_time_now() + DEADLINE;
+
+    while (!job->done) {
+        apr_time_t left = end - apr_time_now();
+
+        /* A clock set back must not make us wait for longer. */
+        if (left <= 0 || left > DEADLINE
+            || apr_thread_cond_timedwait(job->answered, crew->mutex, left)
+                   == APR_TIMEUP) {
+            break;
+        }
+    }
+    if (job->done) {
+        return job->status;
+    }
+    count(crew, APR_TIMEUP);
+    return APR_TIMEUP;
+}
+
+static apr_status_t destroy_job(void *data)
+{
+    apr_pool_destroy(((job_t *)data)->pool);
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
+                             const apikey_candidates_t *candidates,
+                             apikey_record_t **record, apr_pool_t *pool,
+                             const char **error)
+{
+    job_t *job = make_job(who, candidates);
+    apr_status_t status = APR_TIMEUP;
+    int ours = 1;
+
+    *record = NULL;
+    if (!job) {
+        *error = "there is no memory for a look-up";
+        return APR_ENOMEM;
+    }
+    apr_thread_mutex_lock(crew->mutex);
+    *error = "the database has not answered, and is asked twice a second "
+             "whether it is back";
+    if (!crew->stopping && crew->waiting < QUEUE_MAX && breaker_lets(crew)) {
+        *crew->last = job;
+        crew->last = &job->next;
+        crew->waiting++;
+        call_worker(crew);
+        *error = "the database has not answered within 1.5 seconds";
+        status = await(crew, job);
+        ours = job->done;
+        job->abandoned = !ours;
+    }
+    apr_thread_mutex_unlock(crew->mutex);
+    /* What was abandoned is the worker's, and may be gone already. */
+    if (ours) {
+        /* The record and the error live in the job's pool. */
+        apr_pool_cleanup_register(pool, job, destroy_job,
+                                  apr_pool_cleanup_null);
+        *record = job->record;
+        if (job->error) {
+            *error = job->error;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,116 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Each of the six databases answers httpd, through mod_dbd and through a
+# connection of the module's own: what is written is so at the next request.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend backend_names);
+use APIKey::DatabaseSite;
+use APIKey::Process qw(wait_until);
+
+# The identity of a key by which SQL finds it.
+sub made {
+    my ($site, @arguments) = @_;
+    my $key = $site->create(@arguments);
+    my ($id) = grep { !$site->{seen}{$_}++ }
+               $site->{backend}->sql('SELECT id FROM apikey');
+    return ($key, $id);
+}
+
+sub changes {
+    my ($site) = @_;
+    my ($sql, $tool) = (sub { $site->{backend}->sql(@_) },
+                        sub { $site->htapikey(@_) });
+    my ($key, $id) = made($site);
+    for my $case (
+        [ 'disable', 401, sub { $tool->(disable => $id) } ],
+        [ 'enable', 200, sub { $tool->(enable => $id) } ],
+        [ 'a tenant is suspended', 403,
+          sub { $tool->(qw(tenant suspend acme)) } ],
+        [ 'and resumed', 200, sub { $tool->(qw(tenant resume acme)) } ],
+        [ 'revoke', 401, sub { $tool->(revoke => $id) } ],
+    ) {
+        my ($what, $status, $change) = @$case;
+        $change->();
+        is($site->status($key), $status, "htapikey: $what");
+    }
+    ($key, $id) = made($site);
+    for my $case (
+        [ 'UPDATE apikey SET disabled = 1', 401 ],
+        [ 'UPDATE apikey SET disabled = 0', 200 ],
+        [ 'UPDATE apikey SET expires = 1', 401 ],
+        [ 'UPDATE apikey SET expires = 0', 200 ],
+        [ "UPDATE apikey_tenant SET suspended = 1 WHERE tenant = 'acme'",
+          403 ],
+        [ "DELETE FROM apikey_tenant WHERE tenant = 'acme'", 200 ],
+        [ 'UPDATE apikey SET revoked = 1', 401 ],
+        [ 'UPDATE apikey SET revoked = 0', 200 ],
+        [ 'DELETE FROM apikey', 401 ],
+    ) {
+        my ($statement, $status) = @$case;
+        $sql->($statement =~ /apikey_tenant/ ? $statement
+                                             : "$statement WHERE id = '$id'");
+        is($site->status($key), $status, $statement);
+    }
+}
+
+sub scopes {
+    my ($site) = @_;
+    my ($narrow) = made($site);
+    my ($wide, $id) = made($site, qw(--scope a:b));
+    is($site->status($narrow, '/scoped/'), 403, 'a key without the scope');
+    is($site->status($wide, '/scoped/'), 200, 'a key with it');
+    $site->{backend}->sql("UPDATE apikey SET scopes = 'a:c' WHERE id = '$id'");
+    is($site->status($wide, '/scoped/'), 403, 'it is taken away');
+}
+
+# Several connections are used, and each of them knows of the change.
+sub everywhere {
+    my ($site) = @_;
+    my ($key, $id) = made($site);
+    my @answers = $site->load(8, 0, $key, count => 10);
+    is_deeply([ grep { $_->[0] ne 200 || $_->[3] ne 'acme' } @answers ], [],
+              'eight clients have the tenant each time');
+    is(scalar @answers, 80, 'all of them');
+    $site->htapikey(revoke => $id);
+    is_deeply([ grep { $_->[0] ne 401 }
+                $site->load(8, 0, $key, count => 10) ], [],
+              'a revoked key is refused on all connections');
+}
+
+sub all_of {
+    my ($backend, $way) = @_;
+    my $site = APIKey::DatabaseSite->new($backend, $way)->run;
+    my $unknown = $site->unknown;
+    my $answer = $site->answer($unknown);
+    is("$answer->[0] $answer->[2]", '503 5', 'no tables');
+    like($site->errors, qr/APIKEY0105: .*htapikey init/,
+         'the log says what to do');
+    is($site->status(''), 401, 'no key is needed to say so');
+    is($site->status('', '/'), 200, 'and none elsewhere');
+    $site->init;
+    ok(wait_until(5, sub { $site->status($unknown) eq 401 }),
+       'htapikey init is enough, httpd goes on');
+    my ($key) = made($site);
+    $answer = $site->answer($key);
+    is("$answer->[0] $answer->[3]", '200 acme', 'a key, and its tenant');
+    is($site->status($unknown), 401, 'an unknown one');
+    changes($site);
+    scopes($site);
+    everywhere($site);
+    $site->stop;
+    unlike($site->errors, qr/exit signal|APIKEY0106/,
+           'nothing failed');
+    is($site->leaks($key, $unknown), '', 'no key stands in its logs');
+}
+
+for my $name (backend_names()) {
+    # ODBC on PostgreSQL brings files of its own for the driver manager.
+    local %ENV = %ENV;
+    my $backend = backend($name);
+    for my $way (@APIKey::DatabaseSite::WAYS) {
+        subtest "$name, $way" => sub { all_of($backend, $way) };
+    }
+}
+
+done_testing;
