@@ -23,8 +23,7 @@ my %server_only = (
 );
 # Those that `httpd -t` refuses anywhere, for now.
 my %later = map { $_ => 1 } qw(ApiKeyQuery ApiKeyChangesQuery ApiKeyCacheTTL
-    ApiKeyRevocationPoll ApiKeyStaleLimit ApiKeyDBDriver ApiKeyDBDParams
-    ApiKeyRetention);
+    ApiKeyRevocationPoll ApiKeyStaleLimit);
 my %anywhere = (
     ApiKeyFrom => 'bearer', ApiKeyUser => 'id', ApiKeyErrorFormat => 'none',
     ApiKeyErrorBody => '401 text/plain x',

@@ -218,14 +218,26 @@ require_refused("apikey-$_", qr/Require apikey-$_: name at least one/)
     for qw(scope tenant env id);
 require_refused('apikey-scopes x', qr/Unknown Authz provider: apikey-scopes/);
 
+# ---- ApiKeyDBDriver, DBDParams, Retention ----
+accepted("ApiKeyDBDriver sqlite3\nApiKeyDBDParams /x");
+refused($_, qr/APIKEY0009: ApiKeyDBDriver and ApiKeyDBDParams go together/,
+        qr/write the other/)
+    for 'ApiKeyDBDriver sqlite3', 'ApiKeyDBDParams /x';
+refused("ApiKeyDBDriver nosuch\nApiKeyDBDParams /x",
+        qr/ApiKeyDBDriver: APR has no driver 'nosuch'/, qr/install it/);
+refused($_, qr/takes one argument/)
+    for 'ApiKeyDBDriver', 'ApiKeyDBDParams', 'ApiKeyRetention';
+accepted("ApiKeyRetention $_") for 1, 90, 3650;
+refused("ApiKeyRetention $_", qr/ApiKeyRetention: /)
+    for '0', '-1', '90x', 'never';
+
 # ---- Of a later version: refused, not ignored ----
 my %later = (
     ApiKeyQuery => ['"SELECT 1"'], ApiKeyChangesQuery => ['"SELECT 1"'],
     ApiKeyCache => [qw(shmcb shmcb:x(1) redis:h:1 nonsense on), '""'],
     ApiKeyCacheTTL => [ '60 5', '60', '0' ], ApiKeyRevocationPoll => [500],
     ApiKeyStaleLimit => [60], ApiKeyUsageFlush => [qw(10 0)],
-    ApiKeyDBDriver => ['sqlite3'], ApiKeyDBDParams => ['/x'],
-    ApiKeyRetention => [90], ApiKeyEnforce => [qw(Log Off)],
+    ApiKeyEnforce => [qw(Log Off)],
 );
 for my $name (sort keys %later) {
     refused("$name $_", qr/$name: this version of mod_apikey cannot do that/,
