@@ -13,7 +13,7 @@
 
 static apr_pool_t *pool;
 
-/* An open file that holds this; gone when it is closed. */
+/* An open file that holds this and has no name any more. */
 static apr_file_t *file_of(const char *text, apr_size_t len)
 {
     char name[] = "/tmp/apikey-csv-XXXXXX";
@@ -22,7 +22,8 @@ static apr_file_t *file_of(const char *text, apr_size_t len)
 
     if (apr_file_mktemp(&file, name, 0, pool) != APR_SUCCESS
         || apr_file_write_full(file, text, len, NULL) != APR_SUCCESS
-        || apr_file_seek(file, APR_SET, &start) != APR_SUCCESS) {
+        || apr_file_seek(file, APR_SET, &start) != APR_SUCCESS
+        || apr_file_remove(name, pool) != APR_SUCCESS) {
         printf("Bail out! no file\n");
         exit(1);
     }
