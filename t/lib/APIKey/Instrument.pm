@@ -50,10 +50,11 @@ sub environment {
 # perl, too.
 sub httpd_environment {
     my ($logs, $state) = @_;
+    my $atomics = "$ENV{APIKEY_BUILD}/.libs/tsan_atomics.so";
     if (my $library = $LIBRARY{ sanitizer() }) {
         chomp(my $path = `gcc -print-file-name=$library`);
         die "gcc knows no $library.\n" unless -e $path;
-        $ENV{LD_PRELOAD} = $path;
+        $ENV{LD_PRELOAD} = sanitizer() eq 'thread' ? "$path $atomics" : $path;
         # httpd's own leaks are not ours to count.
         $ENV{ASAN_OPTIONS} = "log_path=$logs/asan:detect_leaks=0";
         $ENV{UBSAN_OPTIONS} = "log_path=$logs/ubsan:print_stacktrace=1";
