@@ -30,7 +30,8 @@ typedef struct apikey_record_t {
     apr_int64_t suspended;      /**< when its tenant lost API access */
     apr_int64_t last_used;
     apr_int64_t use_count;
-    apr_table_t *meta;          /**< further columns of a query; may be NULL */
+    apr_table_t *meta;          /**< further columns of a query, by the names
+                                 * behind APIKEY_META_; may be NULL */
 } apikey_record_t;
 
 #endif

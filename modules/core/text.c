@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #define TIME_MAX APR_INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
@@ -211,4 +212,54 @@ char *apikey_time_format(apr_int64_t epoch, apr_pool_t *pool)
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ",
                         when.tm_year + 1900, when.tm_mon + 1, when.tm_mday,
                         when.tm_hour, when.tm_min, when.tm_sec);
+}
+
+static int begins_with_word(const char *text, const char *word)
+{
+    for (; *word; text++, word++) {
+        if (apr_toupper(*text) != *word) {
+            return 0;
+        }
+    }
+    return !apr_isalnum(*text) && *text != '_';
+}
+
+/* A statement without a result makes apr_dbd_mysql crash, so only what can be
+ * a select is let through.  Two quotes within quotes, which stand for one,
+ * end and begin them again. */
+const char *apikey_query_fault(const char *sql)
+{
+    int parameters = 0;
+    char quote = '\0';
+
+    sql += strspn(sql, " \t\r\n(");
+    if (!begins_with_word(sql, "SELECT") && !begins_with_word(sql, "WITH")) {
+        return "is no SELECT";
+    }
+    for (; *sql; sql++) {
+        if (quote ? *sql == quote : *sql == '\'' || *sql == '"') {
+            quote = quote ? '\0' : *sql;
+        }
+        if (*sql != '%') {
+            continue;
+        }
+        sql++;
+        if (*sql == 's' && quote) {
+            return "has its %s within quotes: write it without them";
+        }
+        if (*sql == 's') {
+            parameters++;
+        }
+        else if (*sql != '%') {
+            return "has a % that is no %s: write %% for a percent sign";
+        }
+    }
+    while (apr_isspace(sql[-1])) {
+        sql--;
+    }
+    return sql[-1] == ';' ? "ends with a ';': leave it out"
+         : parameters == 0 ? "has no %s where the value goes"
+         : parameters > 1 ? "has more than one %s: the value goes to one place"
+                            " (%% stands for a percent sign)"
+         : NULL;
 }

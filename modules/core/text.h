@@ -2,8 +2,8 @@
 
 /**
  * @file text.h
- * @brief Which words may be stored, carried in a header and shown; and how
- *        people write times.
+ * @brief Which words may be stored, carried in a header and shown; how
+ *        people write times, and where a query has its parameter.
  */
 #ifndef APIKEY_TEXT_H
 #define APIKEY_TEXT_H
@@ -45,6 +45,13 @@ apr_status_t apikey_duration_parse(apr_int64_t *seconds, const char *text);
  */
 apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
                                  apr_int64_t now);
+
+/**
+ * NULL if @a sql (an ApiKeyQuery) is a select that APR DBD can prepare with
+ * one parameter: one %s, outside of quotes, every other percent sign doubled,
+ * no ';' at its end; else what is wrong, a static sentence fragment.
+ */
+const char *apikey_query_fault(const char *sql);
 
 /** Epoch seconds as RFC 3339 in UTC; a number outside the years 1970 to 9999
  * (somebody stored milliseconds) as the number it is. */

@@ -1,7 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+#include <stdlib.h>
+
+#include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/digest.h"
 #include "changes.h"
 #include "sql.h"
 
@@ -55,4 +59,86 @@ apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
                              read_change, behind_change, give_change, &to };
 
     return apikey_sql_pages(store, &pages, pool, error);
+}
+
+static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
+{
+    const char *number = apikey_rows_text(rows);
+    char *rest = NULL, *digest;
+
+    errno = 0;
+    change->number = apr_strtoi64(number, &rest, 10);
+    if ((*rest || rest == number || errno != 0) && !rows->fault) {
+        rows->fault = "the first column of a change is no whole number";
+        rows->unusable = 1;
+    }
+    digest = apr_pstrdup(pool, apikey_rows_text(rows));
+    change->value = digest;
+    for (; *digest; digest++) {
+        *digest = apr_tolower(*digest);
+    }
+    change->kind = APIKEY_CHANGED_DIGEST;
+    if (!apikey_digest_is_hex(change->value, strlen(change->value))) {
+        change->kind = APIKEY_CHANGED_ALL;
+        change->value = "";
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    apr_int64_t one = ((const change_t *)a)->number;
+    apr_int64_t other = ((const change_t *)b)->number;
+
+    return one < other ? -1 : one > other;
+}
+
+/* All that one select gives, in order. */
+static apr_status_t read_some(apikey_store_t *store, const char *sql,
+                              apr_int64_t since, apr_array_header_t *changes,
+                              apr_pool_t *pool, const char **error)
+{
+    apikey_rows_t rows;
+    change_t change;
+    apr_status_t status =
+        apikey_sql_select_own(&rows, store, sql,
+                              apikey_sql_number(pool, since), pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&rows)) {
+        read_own(&change, &rows, pool);
+        if (change.number > since) {
+            APR_ARRAY_PUSH(changes, change_t) = change;
+        }
+    }
+    qsort(changes->elts, changes->nelts, sizeof(change_t), by_number);
+    return apikey_rows_end(&rows, pool, error);
+}
+
+apr_status_t apikey_store_changes_own(apikey_store_t *store, const char *sql,
+                                      apr_int64_t since,
+                                      apikey_changed_fn each, void *baton,
+                                      apr_pool_t *pool, const char **error)
+{
+    listener_t to = { each, baton };
+    apr_array_header_t *changes;
+    apr_status_t status;
+    apr_pool_t *sub;
+    int i;
+
+    *error = NULL;
+    apr_pool_create(&sub, pool);
+    do {
+        apr_pool_clear(sub);
+        changes = apr_array_make(sub, APIKEY_PAGE, sizeof(change_t));
+        status = read_some(store, sql, since, changes, sub, error);
+        for (i = 0; status == APR_SUCCESS && i < changes->nelts; i++) {
+            since = APR_ARRAY_IDX(changes, i, change_t).number;
+            status = give_change(&to, &APR_ARRAY_IDX(changes, i, change_t));
+        }
+    } while (status == APR_SUCCESS && changes->nelts > 0);
+    *error = *error ? apr_pstrdup(pool, *error) : NULL;
+    apr_pool_destroy(sub);
+    return status;
 }

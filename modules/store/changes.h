@@ -29,4 +29,19 @@ apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error);
 
+/**
+ * The same by a select of the administrator's own (ApiKeyChangesQuery), whose
+ * %s is @a since: rows of a number and the digest of a key.
+ *
+ * It is asked again with the last number until it gives nothing new, so it
+ * may have an ORDER BY and a LIMIT; without them a result is held whole and
+ * sorted here.  Numbers that are not above @a since are passed over.  What is
+ * no digest (NULL, or any other text) is APIKEY_CHANGED_ALL.
+ * @return APIKEY_EANSWER too: a number that is none
+ */
+apr_status_t apikey_store_changes_own(apikey_store_t *store, const char *sql,
+                                      apr_int64_t since,
+                                      apikey_changed_fn each, void *baton,
+                                      apr_pool_t *pool, const char **error);
+
 #endif

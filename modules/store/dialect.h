@@ -98,6 +98,10 @@ typedef struct apikey_dialect_t {
     /** Selects for a connection of mod_dbd's, which others use, too; ends with
      * NULL; may be NULL. */
     const char *const *on_adopt;
+    /** Selects one row of NULLs with the columns of another select, for a
+     * driver whose empty result does not know their names.  Holds one %s,
+     * which may end with a comment.  NULL: the driver's does. */
+    const char *columns_of;
 } apikey_dialect_t;
 
 extern const apikey_dialect_t apikey_dialect_odbc;

@@ -56,6 +56,7 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
     /* The parameters are the driver manager's, not the database's own. */
     dialect->params = NULL;
     dialect->file = NULL;
+    dialect->columns_of = NULL;
     /* apr_dbd's own transactions leave a connection that failed to commit
      * without autocommit: what follows would be lost. */
     if (!dialect->begin) {

@@ -29,6 +29,7 @@ int apikey_rows_next(apikey_rows_t *rows)
     }
     if ((code != -1 || broke_off(rows->store, code)) && !rows->fault) {
         rows->fault = "the database broke off in the middle of a result";
+        rows->unusable = 0;
     }
     rows->results = NULL;
     return 0;
@@ -54,6 +55,7 @@ const char *apikey_rows_text(apikey_rows_t *rows)
     rows->column++;
     if (text == no_text) {
         rows->fault = "the database driver could not give a column";
+        rows->unusable = 0;
         return "";
     }
     return text ? text : "";
@@ -80,6 +82,7 @@ apr_int64_t apikey_rows_number(apikey_rows_t *rows)
                 "a whole number (epoch seconds, 0 for not); correct the row",
                 apr_dbd_get_name(rows->store->driver, rows->results,
                                  rows->column - 1));
+            rows->unusable = 1;
             number = 0;
         }
     }
@@ -96,7 +99,7 @@ apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
     }
     if (rows->fault) {
         *error = apr_pstrdup(pool, rows->fault);
-        status = APIKEY_EDATABASE;
+        status = rows->unusable ? APIKEY_EANSWER : APIKEY_EDATABASE;
     }
     apr_pool_destroy(rows->pool);
     return status;

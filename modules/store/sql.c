@@ -80,41 +80,38 @@ static int revive(apikey_store_t *store)
  * connection closes, so statements that never worked are renewed at most
  * once a second.  A connection that has died is made anew.
  */
-static int renew(apikey_store_t *store)
+static int renew(apikey_store_t *store, apikey_prepared_t *set)
 {
     apr_time_t now = apr_time_now();
 
-    if (!revive(store) || !store->prepared_pool) {
+    if (!revive(store) || !set->pool) {
         return 1;
     }
-    if (!store->proven && now >= store->prepared_at
-        && now - store->prepared_at < apr_time_from_sec(1)) {
+    if (!set->proven && now >= set->at
+        && now - set->at < apr_time_from_sec(1)) {
         return 0;
     }
-    apr_pool_destroy(store->prepared_pool);
-    store->prepared_pool = NULL;
-    memset(store->prepared, 0, sizeof(store->prepared));
-    store->proven = 0;
+    apikey_sql_forget(set);
     return 1;
 }
 
 /* With no label: on PostgreSQL a label survives the connection it was made
  * on, and the statement does not. */
-static int prepare(apikey_store_t *store, apikey_sql_e which)
+static int prepare(apikey_store_t *store, apikey_prepared_t *set, int which)
 {
     int code;
 
-    if (!store->prepared_pool) {
-        apr_pool_create(&store->prepared_pool, store->pool);
-        store->prepared_at = apr_time_now();
+    if (!set->pool) {
+        apr_pool_create(&set->pool, store->pool);
+        set->at = apr_time_now();
     }
-    code = apr_dbd_prepare(store->driver, store->prepared_pool,
-                           store->handle,
-                           apikey_statement(which, store->dialect,
-                                            store->prepared_pool),
-                           NULL, &store->prepared[which]);
+    code = apr_dbd_prepare(store->driver, set->pool, store->handle,
+                           set->own ? set->own
+                                    : apikey_statement(which, store->dialect,
+                                                       set->pool),
+                           NULL, &set->list[which]);
     if (code != 0) {
-        store->prepared[which] = NULL;
+        set->list[which] = NULL;
     }
     return code;
 }
@@ -129,26 +126,26 @@ static int is_nothing(apikey_store_t *store, int code)
 }
 
 /* Selects where results is not NULL. */
-static int execute(apikey_store_t *store, apikey_sql_e which,
+static int execute(apikey_store_t *store, apikey_prepared_t *set, int which,
                    const char **args, apr_pool_t *pool,
                    apr_dbd_results_t **results)
 {
     int code = 0, rows;
 
-    if (!store->prepared[which]) {
-        code = prepare(store, which);
+    if (!set->list[which]) {
+        code = prepare(store, set, which);
     }
     if (code != 0) {
         return code;
     }
     if (!results) {
         code = apr_dbd_pquery(store->driver, pool, store->handle, &rows,
-                              store->prepared[which], 0, args);
+                              set->list[which], 0, args);
         return code != 0 && is_nothing(store, code) ? 0 : code;
     }
     *results = NULL;
     return apr_dbd_pselect(store->driver, pool, store->handle, results,
-                           store->prepared[which], store->dialect->random,
+                           set->list[which], store->dialect->random,
                            0, args);
 }
 
@@ -210,14 +207,14 @@ static void name_blocker(apikey_store_t *store, apr_pool_t *pool,
 }
 
 /* As execute(), for at most 200 ms more where the error passes by itself. */
-static int execute_soon(apikey_store_t *store, apikey_sql_e which,
-                        const char **args, apr_pool_t *pool,
+static int execute_soon(apikey_store_t *store, apikey_prepared_t *set,
+                        int which, const char **args, apr_pool_t *pool,
                         apr_dbd_results_t **results)
 {
     int code, waits;
 
     for (waits = 0;; waits++) {
-        code = execute(store, which, args, pool, results);
+        code = execute(store, set, which, args, pool, results);
         if (code == 0 || waits == 10 || !store->dialect->is_passing
             || !store->dialect->is_passing(code)) {
             return code;
@@ -239,8 +236,8 @@ static apr_status_t explain(apikey_store_t *store, apr_pool_t *pool,
     return APIKEY_EDATABASE;
 }
 
-static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
-                        const char **args, apr_pool_t *pool,
+static apr_status_t run(apikey_store_t *store, apikey_prepared_t *set,
+                        int which, const char **args, apr_pool_t *pool,
                         apr_pool_t *error_pool, apr_dbd_results_t **results,
                         const char **error)
 {
@@ -255,9 +252,9 @@ static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
         if (status != APR_SUCCESS) {
             return status;
         }
-        code = execute_soon(store, which, args, pool, results);
+        code = execute_soon(store, set, which, args, pool, results);
         if (code == 0) {
-            store->proven = 1;
+            set->proven = 1;
             return APR_SUCCESS;
         }
         status = fail(store, code, error_pool, error);
@@ -267,33 +264,67 @@ static apr_status_t run(apikey_store_t *store, apikey_sql_e which,
         if (status == APIKEY_ELOCKED || store->in_transaction) {
             return status;
         }
-        if (tries > 0 || !renew(store)) {
-            return explain(store, error_pool, error);
+        if (tries > 0 || !renew(store, set)) {
+            return set->own ? status : explain(store, error_pool, error);
         }
     }
 }
 
-apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
-                               apikey_sql_e which, const char **args,
-                               apr_pool_t *pool, const char **error)
+static apr_status_t select_set(apikey_rows_t *rows, apikey_store_t *store,
+                               apikey_prepared_t *set, int which,
+                               const char **args, apr_pool_t *pool,
+                               const char **error)
 {
     apr_status_t status;
 
     memset(rows, 0, sizeof(*rows));
     rows->store = store;
     apr_pool_create(&rows->pool, pool);
-    status = run(store, which, args, rows->pool, pool, &rows->results, error);
+    status = run(store, set, which, args, rows->pool, pool, &rows->results,
+                 error);
     if (status != APR_SUCCESS) {
         apr_pool_destroy(rows->pool);
     }
     return status;
 }
 
+apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
+                               apikey_sql_e which, const char **args,
+                               apr_pool_t *pool, const char **error)
+{
+    return select_set(rows, store, &store->listed, which, args, pool, error);
+}
+
+apikey_prepared_t *apikey_sql_own(apikey_store_t *store, const char *sql)
+{
+    apikey_prepared_t *set;
+
+    if (!store->own) {
+        store->own = apr_hash_make(store->pool);
+    }
+    set = apr_hash_get(store->own, sql, APR_HASH_KEY_STRING);
+    if (!set) {
+        set = apr_pcalloc(store->pool, sizeof(*set));
+        set->own = apr_pstrdup(store->pool, sql);
+        apr_hash_set(store->own, set->own, APR_HASH_KEY_STRING, set);
+    }
+    return set;
+}
+
+apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
+                                   apikey_store_t *store, const char *sql,
+                                   const char *arg, apr_pool_t *pool,
+                                   const char **error)
+{
+    return select_set(rows, store, apikey_sql_own(store, sql), 0, &arg, pool,
+                      error);
+}
+
 apr_status_t apikey_sql_query(apikey_store_t *store, apikey_sql_e which,
                               const char **args, apr_pool_t *pool,
                               const char **error)
 {
-    return run(store, which, args, pool, pool, NULL, error);
+    return run(store, &store->listed, which, args, pool, pool, NULL, error);
 }
 
 apr_status_t apikey_sql_run(apikey_store_t *store, const char *sql,
@@ -474,7 +505,7 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
         }
         /* Whether a failed commit was done after all, nobody can tell. */
         if (status != APIKEY_EDATABASE || committing || tries > 0
-            || !renew(store)) {
+            || !renew(store, &store->listed)) {
             return status;
         }
     }
@@ -505,7 +536,8 @@ apr_status_t apikey_sql_prepare_all(apikey_store_t *store, apr_pool_t *pool,
 
     for (which = 0; which < APIKEY_SQL_COUNT && status == APR_SUCCESS;
          which++) {
-        code = store->prepared[which] ? 0 : prepare(store, which);
+        code = store->listed.list[which]
+               ? 0 : prepare(store, &store->listed, which);
         if (code != 0) {
             status = fail(store, code, pool, error);
             *error = apr_psprintf(pool, "\"%s\" cannot be prepared: %s",

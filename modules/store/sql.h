@@ -12,9 +12,21 @@
 #define APIKEY_SQL_H
 
 #include <apr_file_info.h>
+#include <apr_hash.h>
 
 #include "statements.h"
 #include "store.h"
+
+/** Statements of a connection that are prepared, and forgotten, together. */
+typedef struct apikey_prepared_t {
+    const char *own;            /**< the text of the only one, which is the
+                                 * first; NULL: those of statements.h */
+    apr_pool_t *pool;           /**< what they live in; NULL: there is none */
+    apr_time_t at;              /**< when the first was made */
+    int proven;                 /**< one of them has worked */
+    int checked;                /**< own: so have its columns (query.c) */
+    apr_dbd_prepared_t *list[APIKEY_SQL_COUNT];
+} apikey_prepared_t;
 
 struct apikey_store_t {
     const apr_dbd_driver_t *driver;
@@ -23,10 +35,8 @@ struct apikey_store_t {
     apr_pool_t *pool;
     const char *params;         /**< of a connection of our own; else NULL */
     apr_pool_t *connection_pool;        /**< what handle lives in, if ours */
-    apr_pool_t *prepared_pool;          /**< what prepared[] lives in */
-    apr_dbd_prepared_t *prepared[APIKEY_SQL_COUNT];
-    apr_time_t prepared_at;
-    int proven;                         /**< one of prepared[] has worked */
+    apikey_prepared_t listed;           /**< those of statements.h */
+    apr_hash_t *own;            /**< apikey_prepared_t by text; may be NULL */
     int duplicate;              /**< the last error was a key there already */
     int in_transaction;
     const char *file;                   /**< of our own connection; or NULL */
@@ -45,6 +55,9 @@ apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
 /** A database's message (PostgreSQL's has several lines) in one; or NULL. */
 const char *apikey_sql_one_line(const char *message, apr_pool_t *pool);
 
+/** Forgets what was prepared; it is prepared again when it is next used. */
+void apikey_sql_forget(apikey_prepared_t *set);
+
 /** Closes a connection of our own; its statements go with it. */
 void apikey_store_disconnect(apikey_store_t *store);
 
@@ -60,6 +73,7 @@ typedef struct apikey_rows_t {
     apr_dbd_row_t *row;
     int column;                 /**< the next to be read */
     const char *fault;          /**< what could not be read, in pool */
+    int unusable;               /**< it was read, but is not what it should */
 } apikey_rows_t;
 
 /**
@@ -69,6 +83,17 @@ typedef struct apikey_rows_t {
 apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
                                apikey_sql_e which, const char **args,
                                apr_pool_t *pool, const char **error);
+
+/** The statements for a text with one %s that is not in the list: of each
+ * connection and each text its own, so that no two can be confused. */
+apikey_prepared_t *apikey_sql_own(apikey_store_t *store, const char *sql);
+
+/** Selects by such a one; as apikey_sql_select().  An error says nothing of
+ * our tables, which need not be there. */
+apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
+                                   apikey_store_t *store, const char *sql,
+                                   const char *arg, apr_pool_t *pool,
+                                   const char **error);
 
 /** Goes to the next row; 0: there is none. */
 int apikey_rows_next(apikey_rows_t *rows);
@@ -80,7 +105,7 @@ const char *apikey_rows_text(apikey_rows_t *rows);
 const char *apikey_rows_copy(apikey_rows_t *rows, apr_pool_t *pool);
 
 /** The row's next column as a number, 0 for NULL; what is no number becomes
- * the error of apikey_rows_end(). */
+ * the error of apikey_rows_end(), APIKEY_EANSWER. */
 apr_int64_t apikey_rows_number(apikey_rows_t *rows);
 
 /** Reads what is left, frees the result, and says whether all was well. */

@@ -18,14 +18,26 @@ static apikey_store_t *make(const apr_dbd_driver_t *driver,
     return store;
 }
 
+void apikey_sql_forget(apikey_prepared_t *set)
+{
+    const char *own = set->own;
+
+    if (set->pool) {
+        apr_pool_destroy(set->pool);
+        memset(set, 0, sizeof(*set));
+        set->own = own;
+    }
+}
+
 void apikey_store_disconnect(apikey_store_t *store)
 {
+    apr_hash_index_t *at;
+
     /* Statements before their connection. */
-    if (store->prepared_pool) {
-        apr_pool_destroy(store->prepared_pool);
-        store->prepared_pool = NULL;
-        memset(store->prepared, 0, sizeof(store->prepared));
-        store->proven = 0;
+    apikey_sql_forget(&store->listed);
+    for (at = store->own ? apr_hash_first(NULL, store->own) : NULL; at;
+         at = apr_hash_next(at)) {
+        apikey_sql_forget(apr_hash_this_val(at));
     }
     if (store->handle) {
         apr_dbd_close(store->driver, store->handle);

@@ -26,6 +26,9 @@ typedef struct apikey_store_t apikey_store_t;
 #define APIKEY_EDATABASE (APR_OS_START_USERERR + 4202)
 /** Another holds a lock for longer than we wait. */
 #define APIKEY_ELOCKED (APR_OS_START_USERERR + 4203)
+/** The database answered, and its answer cannot be used: somebody must correct
+ * a row or a query.  The connection is as good as before. */
+#define APIKEY_EANSWER (APR_OS_START_USERERR + 4210)
 
 /**
  * Opens a connection of our own; closed by @a pool's cleanup.
@@ -51,7 +54,8 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
  * first call on a connection; after an error tries once more on a fresh one.
  * @param digest lower-case hex
  * @param record lives in @a pool
- * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA or APIKEY_EDATABASE
+ * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA, APIKEY_EANSWER or
+ *         APIKEY_EDATABASE
  */
 apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
                                  apikey_record_t **record, apr_pool_t *pool,

@@ -200,6 +200,45 @@ static void test_format(apr_pool_t *pool)
     is_str(apikey_time_format(-1, pool), "-1", "and a negative one");
 }
 
+static void test_queries(void)
+{
+    static const struct { const char *sql, *fault; } queries[] = {
+        { "SELECT a FROM b WHERE c = %s", NULL },
+        { " \n\t(select a from b where c = %s)\n", NULL },
+        { "WITH x AS (SELECT 1) SELECT a FROM x WHERE c=%s", NULL },
+        { "SELECT '100%%', 'it''s' FROM b WHERE c = %s", NULL },
+        { "SELECT \"a'b\" FROM b WHERE c = %s AND d = \"'\"", NULL },
+        { "SELECT %s", NULL },
+        { "", "is no SELECT" },
+        { "SELECTED a FROM b WHERE c = %s", "is no SELECT" },
+        { "SELECT_a(%s)", "is no SELECT" },
+        { "CALL x(%s)", "is no SELECT" },
+        { "SELECT", "has no %s" },
+        { "SELECT '%%s'", "has no %s" },
+        { "SELECT %s, %s", "has more than one %s" },
+        { "SELECT '%s'", "within quotes" },
+        { "SELECT \"%s\"", "within quotes" },
+        { "SELECT 'a %s b', %s", "within quotes" },
+        { "SELECT 'it''s %s'", "within quotes" },
+        { "SELECT %d", "no %s: write %%" },
+        { "SELECT %lld", "no %s: write %%" },
+        { "SELECT 5 % 2, %s", "no %s: write %%" },
+        { "SELECT %s %", "no %s: write %%" },
+        { "SELECT 'a%' LIKE %s", "no %s: write %%" },
+        { "SELECT %s;", "ends with a ';'" },
+        { "SELECT %s ; \n", "ends with a ';'" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        const char *fault = apikey_query_fault(queries[i].sql);
+
+        ok(queries[i].fault ? fault && strstr(fault, queries[i].fault)
+                            : !fault, "\"%s\" %s", queries[i].sql,
+           fault ? fault : "is good");
+    }
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -212,5 +251,6 @@ int main(void)
     test_durations();
     test_expiries();
     test_format(pool);
+    test_queries();
     return done();
 }

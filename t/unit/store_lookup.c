@@ -99,7 +99,7 @@ static void test_faulty_numbers(void)
              "a word for a number");
         ok(!lookup(DIGEST_B, &status), "a word in %s: no record",
            columns[i]);
-        is_int(status, APIKEY_EDATABASE, "but an error");
+        is_int(status, APIKEY_EANSWER, "but an error");
         ok(says(columns[i]),
            "that names the column: %s", said());
         need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s = 0 "

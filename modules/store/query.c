@@ -1,0 +1,434 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "../core/digest.h"
+#include "../core/text.h"
+#include "query.h"
+#include "sql.h"
+
+/* Nobody will find a key that has it, and it is valid hex all the same, for a
+ * query that decodes it. */
+#define NO_DIGEST \
+    "0000000000000000000000000000000000000000000000000000000000000000"
+
+#define TIME_MAX APR_INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
+
+typedef enum {
+    ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, EXPIRES, REVOKED, DISABLED,
+    SUSPENDED, META
+} role_e;
+
+static const char *const names[META] = {
+    "id", "tenant", "name", "scopes", "env", "keyspace", "expires",
+    "revoked", "disabled", "suspended"
+};
+
+typedef struct column_t {
+    const char *name;
+    const char *meta;           /* its name in the record's meta; or NULL */
+    role_e role;
+} column_t;
+
+typedef struct columns_t {
+    column_t *list;
+    int count;
+    int there[META];
+} columns_t;
+
+static role_e role_of(const char *name)
+{
+    int role = 0;
+
+    while (role < META && strcasecmp(names[role], name) != 0) {
+        role++;
+    }
+    return (role_e)role;
+}
+
+/* What stands behind APIKEY_META_. */
+static const char *meta_name(const char *name, apr_pool_t *pool)
+{
+    char *meta = apr_pstrdup(pool, name);
+    char *c;
+
+    for (c = meta; *c; c++) {
+        *c = apr_isascii(*c) && apr_isalnum(*c) ? apr_toupper(*c) : '_';
+    }
+    return meta;
+}
+
+/* A column that another one stands for already; NULL: there is none. */
+static const column_t *twin(const columns_t *columns, const column_t *column)
+{
+    const column_t *other;
+
+    for (other = columns->list; other < column; other++) {
+        if (other->role == column->role
+            && (!column->meta || strcmp(other->meta, column->meta) == 0)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* NULL, or what is wrong with the columns, in pool. */
+static const char *columns_fault(const columns_t *columns, apr_pool_t *pool)
+{
+    const column_t *column, *other;
+    int i;
+
+    for (i = ID; i <= TENANT; i++) {
+        if (!columns->there[i]) {
+            return apr_psprintf(pool, "it gives no column %s; name one so, "
+                                "as in SELECT customer AS tenant", names[i]);
+        }
+    }
+    for (i = 0; i < columns->count; i++) {
+        column = &columns->list[i];
+        other = twin(columns, column);
+        if (other) {
+            return apr_psprintf(pool, "it gives the columns %s and %s, and "
+                                "both would be %s%s; name one of them "
+                                "otherwise, with AS", other->name,
+                                column->name,
+                                column->meta ? "APIKEY_META_" : "the key's ",
+                                column->meta ? column->meta
+                                             : names[column->role]);
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Reads the columns' names; what is wrong with them becomes the error of
+ * apikey_rows_end().  Where they were asked for in a select around the
+ * administrator's, SQLite has made "id:1" of a second "id".
+ */
+static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
+{
+    const apr_dbd_driver_t *driver = rows->store->driver;
+    apr_pool_t *pool = rows->pool;
+    int i;
+
+    memset(columns, 0, sizeof(*columns));
+    columns->count = rows->results ? apr_dbd_num_cols(driver, rows->results)
+                                   : 0;
+    columns->list = apr_pcalloc(pool, (columns->count + 1)
+                                      * sizeof(*columns->list));
+    for (i = 0; i < columns->count; i++) {
+        column_t *column = &columns->list[i];
+        const char *name = apr_dbd_get_name(driver, rows->results, i);
+
+        column->name = name ? name : "";
+        if (around) {
+            column->name = apr_pstrmemdup(pool, column->name,
+                                          strcspn(column->name, ":"));
+        }
+        column->role = role_of(column->name);
+        if (column->role == META) {
+            column->meta = meta_name(column->name, pool);
+        }
+        else {
+            columns->there[column->role] = 1;
+        }
+    }
+    rows->fault = columns_fault(columns, pool);
+    rows->unusable = rows->fault != NULL;
+    return !rows->fault;
+}
+
+static void unusable(apikey_rows_t *rows, const column_t *column,
+                     const char *what)
+{
+    if (!rows->fault) {
+        rows->fault = apr_psprintf(rows->pool, "the column %s of a row %s",
+                                   column->name, what);
+        rows->unusable = 1;
+    }
+}
+
+/*
+ * A number of seconds, perhaps with a fraction, as EXTRACT(EPOCH FROM ...)
+ * gives it.  What is not zero never becomes zero, which means "not" (and a
+ * key that expires a fraction too early is no harm).
+ */
+static apr_int64_t read_time(apikey_rows_t *rows, const column_t *column,
+                             const char *text)
+{
+    char *rest = NULL;
+    apr_int64_t number;
+    int fraction;
+
+    errno = 0;
+    number = apr_strtoi64(text, &rest, 10);
+    fraction = *rest == '.' && strspn(rest + 1, "0") != strlen(rest + 1);
+    if (*rest == '.' && rest > text) {
+        rest += 1 + strspn(rest + 1, "0123456789");
+    }
+    if (*rest || rest == text || apr_isspace(*text) || errno != 0) {
+        unusable(rows, column, "is no number of seconds since 1970; convert "
+                 "it in the query");
+        return 1;
+    }
+    if (number > TIME_MAX) {
+        unusable(rows, column, "lies behind the year 9999; it should be "
+                 "seconds since 1970, not milliseconds");
+    }
+    return number == 0 && fraction ? 1 : number;
+}
+
+/* A time, or a truth as PostgreSQL (t, f) and others write it. */
+static apr_int64_t read_flag(apikey_rows_t *rows, const column_t *column,
+                             const char *text)
+{
+    if (strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0) {
+        return 1;
+    }
+    if (strcasecmp(text, "f") == 0 || strcasecmp(text, "false") == 0) {
+        return 0;
+    }
+    return read_time(rows, column, text);
+}
+
+/* NULL reads as "": one driver gives no other. */
+static void read_column(apikey_record_t *record, apikey_rows_t *rows,
+                        const column_t *column, apr_pool_t *pool)
+{
+    const char *text = apikey_rows_copy(rows, pool);
+
+    switch (column->role) {
+    case ID:
+        record->id = text;
+        break;
+    case TENANT:
+        record->tenant = text;
+        break;
+    case NAME:
+        record->name = text;
+        break;
+    case SCOPES:
+        record->scopes = text;
+        break;
+    case ENV:
+        record->env = text;
+        break;
+    case KEYSPACE:
+        record->keyspace = text;
+        break;
+    case EXPIRES:
+        record->expires = *text ? read_time(rows, column, text)
+                                : APIKEY_NEVER;
+        break;
+    case REVOKED:
+        record->revoked = *text ? read_flag(rows, column, text) : 0;
+        break;
+    case DISABLED:
+        record->disabled = *text ? read_flag(rows, column, text) : 0;
+        break;
+    case SUSPENDED:
+        record->suspended = *text ? read_flag(rows, column, text) : 0;
+        break;
+    default:
+        /* A digest is nothing for the application, under whatever name. */
+        if (*text && strcasecmp(text, record->digest) != 0) {
+            apr_table_setn(record->meta, apr_pstrdup(pool, column->meta),
+                           text);
+        }
+    }
+}
+
+static apikey_record_t *read_row(apikey_rows_t *rows,
+                                 const columns_t *columns,
+                                 const char *keyspace, const char *digest,
+                                 apr_pool_t *pool)
+{
+    apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
+    int i;
+
+    record->id = record->tenant = record->name = record->scopes = "";
+    record->env = record->secret_id = record->format = "";
+    record->hint = record->creator = "";
+    record->keyspace = apr_pstrdup(pool, keyspace);
+    record->digest = apr_pstrdup(pool, digest);
+    record->meta = apr_table_make(pool, 4);
+    for (i = 0; i < columns->count; i++) {
+        read_column(record, rows, &columns->list[i], pool);
+    }
+    return record;
+}
+
+/* The select with NO_DIGEST in its place, for a statement that is not
+ * prepared. */
+static const char *filled(const char *sql, apr_pool_t *pool)
+{
+    const char *mark, *text = "";
+
+    for (; (mark = strchr(sql, '%')) != NULL; sql = mark + 2) {
+        text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, sql, mark - sql),
+                           mark[1] == 's' ? "'" NO_DIGEST "'" : "%", NULL);
+    }
+    return apr_pstrcat(pool, text, sql, NULL);
+}
+
+/* The columns of a select that gave no row, from a driver that then does not
+ * know them. */
+static apr_status_t check_around(apikey_store_t *store, const char *sql,
+                                 apr_pool_t *pool, const char **error)
+{
+    columns_t columns;
+    apikey_rows_t rows;
+    apr_status_t status =
+        apikey_sql_select_plain(&rows, store,
+                                apr_psprintf(pool, store->dialect->columns_of,
+                                             filled(sql, pool)),
+                                pool, error);
+
+    if (status == APR_SUCCESS) {
+        read_columns(&columns, &rows, 1);
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    return status;
+}
+
+static apr_status_t check_columns(apikey_store_t *store, const char *sql,
+                                  apr_pool_t *pool, const char **error)
+{
+    columns_t columns;
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select_own(&rows, store, sql, NO_DIGEST,
+                                                pool, error);
+
+    if (status == APR_SUCCESS) {
+        if (!store->dialect->columns_of) {
+            read_columns(&columns, &rows, 0);
+        }
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    if (status == APR_SUCCESS && store->dialect->columns_of) {
+        status = check_around(store, sql, pool, error);
+    }
+    return status;
+}
+
+/* Whether it was the select, or the database is away: it can be asked
+ * something else, for which it must look into its files. */
+static apr_status_t whose_fault(apikey_store_t *store, apr_status_t status,
+                                apr_pool_t *pool)
+{
+    apikey_rows_t rows;
+    const char *other;
+
+    if (status == APIKEY_EDATABASE
+        && apikey_sql_select_plain(&rows, store, store->dialect->probe, pool,
+                                   &other) == APR_SUCCESS) {
+        return apikey_rows_end(&rows, pool, &other) == APR_SUCCESS
+               ? APIKEY_EANSWER : APIKEY_EDATABASE;
+    }
+    return status == APR_SUCCESS || status == APIKEY_EANSWER
+           ? status : APIKEY_EDATABASE;
+}
+
+apr_status_t apikey_query_check(apikey_store_t *store, const char *sql,
+                                apr_pool_t *pool, const char **error)
+{
+    apr_status_t status;
+
+    *error = apikey_query_fault(sql);
+    if (*error) {
+        *error = apr_pstrcat(pool, "it ", *error, NULL);
+        return APIKEY_EANSWER;
+    }
+    status = whose_fault(store, check_columns(store, sql, pool, error), pool);
+    if (status == APR_SUCCESS) {
+        apikey_sql_own(store, sql)->checked = 1;
+    }
+    return status;
+}
+
+static apr_status_t check_pair(apikey_store_t *store, const char *sql,
+                               const char *number, apr_pool_t *pool,
+                               const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select_own(&rows, store, sql, number,
+                                                pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (!rows.results
+        || apr_dbd_num_cols(store->driver, rows.results) != 2) {
+        rows.fault = "it must give two columns, the number and the digest";
+        rows.unusable = 1;
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+/* With a number behind which there is nothing; some columns hold smaller ones
+ * only, and the database may say so. */
+apr_status_t apikey_query_check_changes(apikey_store_t *store,
+                                        const char *sql, apr_pool_t *pool,
+                                        const char **error)
+{
+    apr_status_t status;
+
+    *error = apikey_query_fault(sql);
+    if (*error) {
+        *error = apr_pstrcat(pool, "it ", *error, NULL);
+        return APIKEY_EANSWER;
+    }
+    status = check_pair(store, sql, "9223372036854775807", pool, error);
+    if (status == APIKEY_EDATABASE) {
+        status = check_pair(store, sql, "2147483647", pool, error);
+    }
+    return whose_fault(store, status, pool);
+}
+
+/*
+ * What the database compared is not compared again, as it is in our own
+ * tables: the column's name is not known.  A collation that folds case, or
+ * passes over blanks at the end, finds the digest in another spelling, and
+ * nothing but the same digest: the value asked for is 64 digits of hex.
+ */
+apr_status_t apikey_query_lookup(apikey_store_t *store,
+                                 const apikey_query_t *query,
+                                 const char *digest, apikey_record_t **record,
+                                 apr_pool_t *pool, const char **error)
+{
+    columns_t columns;
+    apikey_rows_t rows;
+    apr_status_t status = APR_SUCCESS;
+
+    *record = NULL;
+    if (!apikey_digest_is_hex(digest, strlen(digest))) {
+        return APR_NOTFOUND;
+    }
+    if (!apikey_sql_own(store, query->sql)->checked) {
+        status = apikey_query_check(store, query->sql, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_select_own(&rows, store, query->sql, digest, pool,
+                                       error);
+    }
+    if (status == APR_SUCCESS) {
+        while (apikey_rows_next(&rows)) {
+            if (*record && !rows.fault) {
+                rows.fault = "it gives more than one row for a key; which of "
+                             "them holds cannot be known";
+                rows.unusable = 1;
+            }
+            else if (!*record && read_columns(&columns, &rows, 0)) {
+                *record = read_row(&rows, &columns, query->keyspace, digest,
+                                   pool);
+            }
+        }
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    if (status != APR_SUCCESS) {
+        *record = NULL;
+        return status == APIKEY_EANSWER ? status : APIKEY_EDATABASE;
+    }
+    return *record ? APR_SUCCESS : APR_NOTFOUND;
+}

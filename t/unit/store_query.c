@@ -1,0 +1,294 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* query.h: what a select of the administrator's own may give, and what is
+ * refused. */
+
+#include "store_fixture.h"
+#include "../../modules/store/query.h"
+
+#define FROM " FROM k WHERE digest = %s"
+
+static apikey_record_t *look(const char *sql, apr_status_t *status)
+{
+    const apikey_query_t query = { sql, "ours" };
+    apikey_record_t *record = NULL;
+
+    fx.error = NULL;
+    *status = apikey_query_lookup(fx.store, &query, DIGEST_A, &record,
+                                  fx.pool, &fx.error);
+    return record;
+}
+
+/* A select with this instead of what it is all about. */
+static const char *with(const char *column)
+{
+    return apr_pstrcat(fx.pool, "SELECT 'i' AS id, 't' AS tenant, ", column,
+                       FROM, NULL);
+}
+
+static void test_columns(void)
+{
+    apr_status_t status;
+    apikey_record_t *record = look("SELECT 1 AS Revoked, 2 AS DISABLED, "
+        "3 AS suspended, 4 AS expires, 'a b' AS scopes, 'k' AS keyspace, "
+        "'e' AS env, 'n' AS name, 't' AS tenant, 'i' AS id" FROM, &status);
+
+    is_int(status, APR_SUCCESS, "all columns: %s", said());
+    need(record != NULL, "the record");
+    is_str(record->id, "i", "id");
+    is_str(record->tenant, "t", "tenant");
+    is_str(record->name, "n", "name");
+    is_str(record->env, "e", "env");
+    is_str(record->keyspace, "k", "keyspace");
+    is_str(record->scopes, "a b", "scopes");
+    is_int(record->expires, 4, "expires");
+    is_int(record->revoked, 1, "revoked");
+    is_int(record->disabled, 2, "disabled");
+    is_int(record->suspended, 3, "suspended");
+    is_str(record->digest, DIGEST_A, "the digest is what was asked for");
+    ok(apr_is_empty_table(record->meta), "nothing further");
+    record = look("SELECT 'i' AS id, 't' AS tenant" FROM, &status);
+    need(record != NULL, "the record of two columns");
+    is_str(record->keyspace, "ours", "no keyspace is the asker's");
+    ok(!*record->name && !*record->env && !*record->scopes
+       && !*record->secret_id && !*record->format && !*record->hint
+       && !*record->creator, "and no other text is there, none is NULL");
+    ok(record->expires == APIKEY_NEVER && !record->revoked
+       && !record->disabled && !record->suspended, "nor any time");
+    record = look(with("NULL AS keyspace, NULL AS expires, NULL AS revoked, "
+                       "'' AS disabled"), &status);
+    need(record != NULL, "the record of NULLs");
+    is_str(record->keyspace, "", "a keyspace that is NULL is nobody's");
+    ok(record->expires == APIKEY_NEVER && !record->revoked
+       && !record->disabled, "NULL is never and not");
+}
+
+static void test_meta(void)
+{
+    apr_status_t status;
+    apikey_record_t *record = look(with("'gold' AS plan, 'x' AS \"a-b c\", "
+        "NULL AS no, '' AS nil, '" DIGEST_A "' AS sum, upper('" DIGEST_A
+        "') AS up, 'y' AS \"gr\xc3\xbcn\""), &status);
+
+    is_int(status, APR_SUCCESS, "further columns: %s", said());
+    need(record != NULL, "the record");
+    is_str(apr_table_get(record->meta, "PLAN"), "gold", "one in upper case");
+    is_str(apr_table_get(record->meta, "A_B_C"), "x", "one with a '-'");
+    is_str(apr_table_get(record->meta, "GR__N"), "y", "one with UTF-8");
+    is_int(apr_table_elts(record->meta)->nelts, 3,
+           "NULL, an empty text and the digest are none");
+}
+
+/* What a column with this value in it makes of the three that are flags, and
+ * of expires; -1: refused, and the message names it. */
+static void number(const char *value, apr_int64_t flag, apr_int64_t time)
+{
+    static const char *const columns[] = { "revoked", "disabled",
+                                           "suspended", "expires" };
+    apr_size_t i;
+
+    for (i = 0; i < 4; i++) {
+        apr_int64_t want = i < 3 ? flag : time;
+        apr_status_t status;
+        apikey_record_t *record = look(with(apr_pstrcat(fx.pool, value,
+                                            " AS ", columns[i], NULL)),
+                                       &status);
+        apr_int64_t got = -1;
+
+        if (record) {
+            got = i == 0 ? record->revoked : i == 1 ? record->disabled
+                : i == 2 ? record->suspended : record->expires;
+        }
+        is_int(got, want, "%s in %s", value, columns[i]);
+        if (want == -1) {
+            ok(status == APIKEY_EANSWER && says(columns[i]),
+               "is refused: %s", said());
+        }
+    }
+}
+
+static void test_numbers(void)
+{
+    number("0", 0, 0);
+    number("1", 1, 1);
+    number("'1767225600'", 1767225600, 1767225600);
+    number("1767225600.0", 1767225600, 1767225600);
+    number("'1767225600.654321'", 1767225600, 1767225600);
+    number("'0.000000'", 0, 0);
+    number("'0.5'", 1, 1);
+    number("'-0.5'", 1, 1);
+    number("-5", -5, -5);
+    number("'t'", 1, -1);
+    number("'TRUE'", 1, -1);
+    number("'f'", 0, -1);
+    number("'False'", 0, -1);
+    number("253402300799", APR_INT64_C(253402300799),
+           APR_INT64_C(253402300799));
+    number("253402300800", -1, -1);
+    number("1767225600000", -1, -1);
+    number("'99999999999999999999'", -1, -1);
+    number("'2026-01-01'", -1, -1);
+    number("'2026-01-01 00:00:00+00'", -1, -1);
+    number("'yes'", -1, -1);
+    number("'no'", -1, -1);
+    number("'never'", -1, -1);
+    number("'Infinity'", -1, -1);
+    number("'1.7e9'", -1, -1);
+    number("'1.'", 1, 1);
+    number("'.5'", -1, -1);
+    number("'0x10'", -1, -1);
+    number("' 1'", -1, -1);
+    number("'1 '", -1, -1);
+    number("' '", -1, -1);
+    number("'null'", -1, -1);
+    number("x'01'", -1, -1);
+}
+
+static const struct { const char *sql, *what; } wrong[] = {
+    { "SELECT 'i' AS id" FROM, "it gives no column tenant" },
+    { "SELECT 't' AS tenant" FROM, "it gives no column id" },
+    { "SELECT 'i' AS id, 't' AS tenant, 2 AS ID" FROM,
+      "the columns id and ID" },
+    { "SELECT 'i' AS id, 't' AS tenant, 1 AS expires, 0 AS expires" FROM,
+      "both would be the key's expires" },
+    { "SELECT 'i' AS id, 't' AS tenant, 1 AS a_b, 2 AS \"A-b\"" FROM,
+      "both would be APIKEY_META_A_B" },
+    { "SELECT 'i' AS id, 't' AS tenant FROM nowhere WHERE d = %s",
+      "the database says: no such table: nowhere" },
+    { "SELECT 'i' AS id, 't' AS tenant FROM k WHERE nobody = %s",
+      "the database says: no such column: nobody" },
+    { "SELECT 'i' AS id 't' AS tenant" FROM, "the database says: near" },
+    { "SELECT 'i' AS id, 't' AS tenant FROM k WHERE digest = '%s'",
+      "it has its %s within quotes" },
+    { "SELECT 'i' AS id, 't' AS tenant FROM k", "it has no %s" },
+    { "SELECT 'i' AS id, 't' AS tenant FROM k WHERE digest IN (%s, %s)",
+      "it has more than one %s" },
+    { "DELETE" FROM, "it is no SELECT" },
+    { "SELECT 'i' AS id, 't' AS tenant" FROM "; DROP TABLE k",
+      "the database says: " }
+};
+
+/* At start-up, when there may be no row, and at a look-up, when there is. */
+static void test_wrong(void)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        apr_status_t status;
+
+        fx.error = NULL;
+        status = apikey_query_check(fx.store, wrong[i].sql, fx.pool,
+                                    &fx.error);
+        ok(status == APIKEY_EANSWER && says(wrong[i].what), "%s: %s",
+           wrong[i].sql, said());
+        ok(!look(wrong[i].sql, &status) && status == APIKEY_EANSWER
+           && says(wrong[i].what), "and at a look-up: %s", said());
+    }
+    is_str(raw_text("SELECT COUNT(*) FROM k"), "1", "the table is there");
+}
+
+static void test_right(void)
+{
+    static const char *const right[] = {
+        "SELECT 'i' AS id, 't' AS tenant" FROM " -- a comment",
+        "  (SELECT 'i' AS id, 't' AS tenant" FROM ")",
+        "with x AS (SELECT * FROM k) SELECT 'i' AS id, 't' AS tenant FROM x"
+        " WHERE digest = %s",
+        "SELECT strftime('%%s', 'now') AS now, '100%%' AS id, 't' AS tenant"
+        FROM,
+        "SELECT 'it''s' AS id, 't' AS tenant" FROM " ORDER BY 1 LIMIT 1"
+    };
+    apr_status_t status;
+    apikey_record_t *record;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(right) / sizeof(*right); i++) {
+        fx.error = NULL;
+        status = apikey_query_check(fx.store, right[i], fx.pool, &fx.error);
+        /* SQLite takes no select in brackets. */
+        ok(i == 1 ? !says("it ") : status == APR_SUCCESS, "%s: %s", right[i],
+           said());
+    }
+    record = look(right[3], &status);
+    ok(record && strcmp(record->id, "100%") == 0, "two of %% are one");
+    record = look("SELECT 'i' AS id, 't' AS tenant FROM k WHERE"
+                  " digest <> %s", &status);
+    is_int(status, APR_NOTFOUND, "a digest that is not there");
+    is_int(raw("INSERT INTO k VALUES ('" DIGEST_A "')"), 0, "a second row");
+    ok(!look(with("1 AS x"), &status) && status == APIKEY_EANSWER
+       && says("more than one row"), "two rows: %s", said());
+    is_int(raw("DELETE FROM k WHERE rowid = 2"), 0, "it goes");
+    ok(look(with("1 AS x"), &status) != NULL, "one is good: %s", said());
+}
+
+/* On one connection, as two virtual hosts have them. */
+static void test_apart(void)
+{
+    static const char *const one = "SELECT 'i' AS id, 'one' AS tenant" FROM;
+    static const char *const two = "SELECT 'two' AS tenant, 'i' AS id" FROM;
+    apr_status_t status;
+    int i, good = 0;
+
+    for (i = 0; i < 10; i++) {
+        apikey_record_t *record = look(i % 2 ? one : two, &status);
+
+        good += record && strcmp(record->tenant, i % 2 ? "one" : "two") == 0;
+    }
+    is_int(good, 10, "each query has a statement of its own");
+    lookup(DIGEST_A, &status);
+    is_int(status, APIKEY_ESCHEMA, "and so have our own tables");
+}
+
+/* A table that changes under a statement; a query that becomes wrong. */
+static void test_changes(void)
+{
+    static const char *const all = "SELECT 'i' AS id, 't' AS tenant, k.*"
+                                   FROM;
+    apr_status_t status;
+    apikey_record_t *record = look(all, &status);
+
+    ok(record && apr_is_empty_table(record->meta), "no further column");
+    is_int(raw("ALTER TABLE k ADD COLUMN plan TEXT DEFAULT 'gold'"), 0,
+           "a column more");
+    record = look(all, &status);
+    ok(record && apr_table_get(record->meta, "PLAN"), "it is seen: %s",
+       said());
+    is_int(raw("ALTER TABLE k ADD COLUMN tenant TEXT"), 0, "and one more");
+    ok(!look(all, &status) && status == APIKEY_EANSWER
+       && says("tenant"), "that makes the tenant a guess: %s", said());
+}
+
+static void test_away(void)
+{
+    apr_status_t status;
+
+    is_int(rename(fx.path, apr_pstrcat(fx.pool, fx.path, "-wal", NULL)), 0,
+           "the file goes");
+    ok(!look(with("1 AS y"), &status) && status == APIKEY_EDATABASE,
+       "then it is the database: %s", said());
+    status = apikey_query_check(fx.store, with("1 AS y"), fx.pool,
+                                &fx.error);
+    is_int(status, APIKEY_EDATABASE, "at start-up, too");
+}
+
+int main(void)
+{
+    fixture_folder();
+    need(apr_dbd_get_driver(fx.pool, "sqlite3", &fx.driver) == APR_SUCCESS
+         && apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
+            == APR_SUCCESS, "a connection");
+    need(raw("CREATE TABLE k (digest TEXT)") == 0
+         && raw("INSERT INTO k VALUES ('" DIGEST_A "')") == 0, "the table");
+    need(apikey_store_open(&fx.store, "sqlite3", fx.path, fx.pool, &fx.error)
+         == APR_SUCCESS, "open");
+    test_columns();
+    test_meta();
+    test_numbers();
+    test_wrong();
+    test_right();
+    test_apart();
+    test_changes();
+    test_away();
+    fixture_remove();
+    return done();
+}
