@@ -27,6 +27,7 @@
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
 #include "modules/lookup/lookup.h"
+#include "modules/lookup/trial.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
@@ -46,6 +47,10 @@ static const command_rec directives[] = {
                   "the APR DBD driver of connections of our own"),
     AP_INIT_TAKE1("ApiKeyDBDParams", apikey_set_db_params, NULL, RSRC_CONF,
                   "what these connections are opened with"),
+    AP_INIT_TAKE1("ApiKeyQuery", apikey_set_query, NULL, RSRC_CONF,
+                  "the look-up in a table of one's own; %s is the digest"),
+    AP_INIT_TAKE1("ApiKeyChangesQuery", apikey_set_changes_query, NULL,
+                  RSRC_CONF, "what has changed there since the number %s"),
     AP_INIT_TAKE1("ApiKeyKeyspace", apikey_set_keyspace, NULL, RSRC_CONF,
                   "the set of keys that this server accepts"),
     AP_INIT_TAKE1("ApiKeyTenant", apikey_set_tenant, NULL, RSRC_CONF,
@@ -79,8 +84,6 @@ static const command_rec directives[] = {
                   RSRC_CONF | OR_AUTHCFG,
                   "STATUS CONTENT-TYPE \"TEMPLATE\""),
 
-    LATER("ApiKeyQuery", NULL),
-    LATER("ApiKeyChangesQuery", NULL),
     LATER("ApiKeyCache", "off"),
     LATER("ApiKeyCacheTTL", NULL),
     LATER("ApiKeyRevocationPoll", NULL),
@@ -105,6 +108,7 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
     ap_hook_post_config(apikey_lookup_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_lookup_child, NULL, NULL, APR_HOOK_MIDDLE);
 

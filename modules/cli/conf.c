@@ -136,6 +136,25 @@ static const char *set_retention(cli_conf_t *conf, int argc,
     return apikey_retention_parse(&conf->retention, argv[0]);
 }
 
+/* Whether they are any good, doctor says. */
+static const char *set_query(cli_conf_t *conf, int argc,
+                             const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->query = argv[0];
+    return NULL;
+}
+
+static const char *set_changes(cli_conf_t *conf, int argc,
+                               const char *const *argv, apr_pool_t *pool)
+{
+    (void)argc;
+    (void)pool;
+    conf->changes = argv[0];
+    return NULL;
+}
+
 static const struct { const char *name; int max; setter_t set; } directives[]
     = {
     { "DBDriver", 1, set_driver },
@@ -148,7 +167,9 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyFormat", 3, set_format },
     { "ApiKeyDigest", 2, set_digest },
     { "ApiKeyLifetime", 3, set_lifetime },
-    { "ApiKeyRetention", 1, set_retention }
+    { "ApiKeyRetention", 1, set_retention },
+    { "ApiKeyQuery", 1, set_query },
+    { "ApiKeyChangesQuery", 1, set_changes }
 };
 
 /* Cuts the next logical line off: a backslash before the line's end joins it

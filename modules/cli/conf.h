@@ -24,6 +24,8 @@ typedef struct cli_conf_t {
     unsigned int digests;           /**< apikey_digest_e flags */
     apikey_lifetime_t lifetime;
     apr_int64_t retention;          /**< seconds */
+    const char *query;              /**< ApiKeyQuery, for doctor; or NULL */
+    const char *changes;            /**< ApiKeyChangesQuery; or NULL */
 } cli_conf_t;
 
 /**

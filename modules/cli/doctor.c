@@ -9,6 +9,7 @@
 
 #include "../core/verdict.h"
 #include "../store/inspect.h"
+#include "../store/query.h"
 #include "../store/schema.h"
 #include "doctor.h"
 
@@ -118,6 +119,12 @@ static int check_schema(doctor_t *doctor)
     if (status == APR_SUCCESS) {
         status = apikey_schema_check(cli->store, cli->pool, &error);
     }
+    if (status == APIKEY_ESCHEMA && cli->store && cli->conf.query) {
+        doctor_find(doctor, DOCTOR_WARN, "schema", "httpd has an ApiKeyQuery "
+                    "and needs no other tables, htapikey's commands do: %s",
+                    error);
+        return 0;
+    }
     if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "schema", "%s", error);
         return 0;
@@ -138,6 +145,34 @@ static int check_schema(doctor_t *doctor)
                     count);
     }
     return 1;
+}
+
+/* As httpd does when it starts. */
+static void check_queries(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    const struct {
+        const char *name, *sql;
+        apr_status_t (*check)(apikey_store_t *, const char *, apr_pool_t *,
+                              const char **);
+    } queries[] = {
+        { "ApiKeyQuery", cli->conf.query, apikey_query_check },
+        { "ApiKeyChangesQuery", cli->conf.changes,
+          apikey_query_check_changes }
+    };
+    const char *error = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        if (queries[i].sql && cli->store) {
+            int good = queries[i].check(cli->store, queries[i].sql, cli->pool,
+                                        &error) == APR_SUCCESS;
+
+            doctor_find(doctor, good ? DOCTOR_OK : DOCTOR_FAIL, "query",
+                        good ? "%s can be used.%s" : "%s cannot be used: %s",
+                        queries[i].name, good ? "" : error);
+        }
+    }
 }
 
 static void found(void *baton, const char *check, int level,
@@ -317,6 +352,7 @@ cli_exit_e cli_cmd_doctor(cli_t *cli)
         check_secrets(&doctor);
         check_rows(&doctor);
     }
+    check_queries(&doctor);
     if (cli->value[CLI_HTTPD]) {
         doctor_httpd(&doctor, cli->value[CLI_HTTPD]);
     }

@@ -9,6 +9,8 @@
     conf->field = MERGE_##rule(field, unset);
 #define MERGE_last(field, unset) \
     (add->field != unset ? add->field : base->field)
+#define MERGE_beside(field, unset) \
+    (add->field != unset || add->query ? add->field : base->field)
 #define MERGE_narrow(field, unset) narrow(pool, base->field, add->field)
 #define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
 

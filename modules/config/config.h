@@ -55,7 +55,8 @@ typedef struct apikey_body_t {
 /*
  * F(type, field, unset, rule): "last" takes the inner section's value where
  * one is written; "narrow" keeps of the outer's what the inner has too (no
- * .htaccess can widen); "overlay" takes both, the inner's first.
+ * .htaccess can widen); "overlay" takes both, the inner's first; "beside" is
+ * "last", but what belongs to an outer ApiKeyQuery goes with it.
  */
 #define APIKEY_SERVER_FIELDS(F)                                             \
     F(const char *, secret_file, NULL, last)    /* ApiKeySecretFile */      \
@@ -70,6 +71,8 @@ typedef struct apikey_body_t {
     F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \
     F(const char *, db_driver, NULL, last)      /* ApiKeyDBDriver */        \
     F(const char *, db_params, NULL, last)      /* ApiKeyDBDParams */       \
+    F(const char *, query, NULL, last)          /* ApiKeyQuery */           \
+    F(const char *, changes, NULL, beside)      /* ApiKeyChangesQuery */    \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \

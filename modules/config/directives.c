@@ -93,6 +93,29 @@ const char *apikey_set_db_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return NULL;
 }
 
+/* What the database thinks of it is asked later (lookup/trial.c). */
+static const char *query_fault(cmd_parms *cmd, const char *sql)
+{
+    const char *fault = apikey_query_fault(sql);
+
+    return fault ? apr_psprintf(cmd->pool, "%s: the query %s",
+                                cmd->cmd->name, fault) : NULL;
+}
+
+const char *apikey_set_query(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                             const char *sql)
+{
+    server_conf(cmd)->query = sql;
+    return query_fault(cmd, sql);
+}
+
+const char *apikey_set_changes_query(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                     const char *sql)
+{
+    server_conf(cmd)->changes = sql;
+    return query_fault(cmd, sql);
+}
+
 const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                               const char *prefix)
 {

@@ -14,7 +14,7 @@
 #include <apr_strings.h>
 #include <mod_dbd.h>
 
-#include "../store/store.h"
+#include "../store/query.h"
 #include "lookup.h"
 #include "workers.h"
 
@@ -80,17 +80,23 @@ int apikey_lookup_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
 }
 
 /* Tries the digests in their order. */
-static apr_status_t look(apikey_store_t *store,
+static apr_status_t look(apikey_store_t *store, server_rec *s,
                          const apikey_candidates_t *candidates,
                          apikey_record_t **record, apr_pool_t *pool,
                          const char **error)
 {
+    const apikey_server_t *conf = apikey_server_conf(s);
+    const apikey_query_t query = { conf->query, conf->keyspace };
     apr_status_t status = APR_NOTFOUND;
     int i;
 
     for (i = 0; status == APR_NOTFOUND && i < candidates->count; i++) {
-        status = apikey_store_lookup(store, candidates->at[i].hex, record,
-                                     pool, error);
+        const char *digest = candidates->at[i].hex;
+
+        status = query.sql
+                 ? apikey_query_lookup(store, &query, digest, record, pool,
+                                       error)
+                 : apikey_store_lookup(store, digest, record, pool, error);
     }
     return status;
 }
@@ -153,15 +159,14 @@ static apr_status_t look_borrowed(void *baton, void *who,
     }
     status = store_of(&store, database, dbd, error);
     if (status == APR_SUCCESS) {
-        status = look(store, candidates, record, pool, error);
+        status = look(store, who, candidates, record, pool, error);
     }
     dbd_close(who, dbd);
     return status;
 }
 
 /* apikey_look_fn: with a connection of the thread's own. */
-static apr_status_t look_own(void *baton, void *who APIKEY_UNUSED,
-                             void **held,
+static apr_status_t look_own(void *baton, void *who, void **held,
                              const apikey_candidates_t *candidates,
                              apikey_record_t **record,
                              apr_pool_t *thread_pool, apr_pool_t *pool,
@@ -190,7 +195,7 @@ static apr_status_t look_own(void *baton, void *who APIKEY_UNUSED,
         apr_pool_userdata_setn(store, STORE_LABEL, NULL, connection_pool);
         *held = connection_pool;
     }
-    status = look(store, candidates, record, pool, error);
+    status = look(store, who, candidates, record, pool, error);
     if (status == APIKEY_EDATABASE) {
         apr_pool_destroy(connection_pool);
         *held = NULL;
@@ -267,6 +272,11 @@ apikey_reason_e apikey_lookup(request_rec *r, const char *key,
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0105: the database has no tables for keys (or "
                       "those of another version): run `htapikey init`: %s",
+                      error);
+    }
+    else if (rv == APIKEY_EANSWER) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0120: the database's answer cannot be used: %s",
                       error);
     }
     else if (rv != APR_SUCCESS) {

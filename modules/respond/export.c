@@ -26,6 +26,15 @@ void apikey_export_result(request_rec *r, apikey_reason_e reason,
     }
 }
 
+static int export_meta(void *data, const char *name, const char *value)
+{
+    request_rec *r = data;
+
+    apr_table_setn(r->subprocess_env,
+                   apr_pstrcat(r->pool, "APIKEY_META_", name, NULL), value);
+    return 1;
+}
+
 static void export_env(request_rec *r, const apikey_record_t *record)
 {
     apr_table_t *env = r->subprocess_env;
@@ -40,6 +49,9 @@ static void export_env(request_rec *r, const apikey_record_t *record)
         apr_table_setn(env, "APIKEY_EXPIRES",
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT,
                                     record->expires));
+    }
+    if (record->meta) {
+        apr_table_do(export_meta, r, record->meta, NULL);
     }
 }
 

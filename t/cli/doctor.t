@@ -51,6 +51,31 @@ is(join(' ', map { "$_->{level}:$_->{check}" } @$json),
    join(' ', map { "ok:$_" } @{ $done->{levels}{ok} }), 'the same in JSON');
 is($json->[-1]{finding}, $done->{ok}{rows}, 'with its sentence');
 
+# Queries of one's own, where CONF has them.
+my $query = 'ApiKeyQuery "SELECT id, tenant FROM apikey WHERE digest = %s"';
+my $changes = 'ApiKeyChangesQuery "SELECT number, value FROM apikey_change '
+            . 'WHERE number > %s"';
+$cli->conf($query, $changes);
+is(join(' ', map { "$_->{level}:$_->{finding}" }
+             grep { $_->{check} eq 'query' } @{ $cli->json('doctor') }),
+   'ok:ApiKeyQuery can be used. ok:ApiKeyChangesQuery can be used.',
+   'queries of one\'s own are tried');
+$cli->conf($query =~ s/tenant/tennant/r, $changes);
+finds('fail', 'query', qr/^ApiKeyQuery cannot .*no such column: tennant/,
+      'a query that is wrong');
+$cli->conf($query, $changes =~ s/, value//r);
+finds('fail', 'query', qr/^ApiKeyChangesQuery cannot .*two columns/,
+      'and one of changes');
+$cli->conf($query =~ s/apikey WHERE/sqlite_master WHERE/r
+                  =~ s/id, tenant/name AS id, type AS tenant/r
+                  =~ s/digest =/name =/r,
+           'DBDParams ' . "$folder/own.db");
+system('sqlite3', "$folder/own.db", 'PRAGMA journal_mode = WAL') == 0
+    or die "sqlite3: $?\n";
+finds('warn', 'schema', qr/ApiKeyQuery and needs no other tables/,
+      'tables of one\'s own alone');
+$cli->conf();
+
 # The secrets.
 chmod 0644, $ring;
 finds('fail', 'secrets', qr/\Q$ring\E.*others/, 'a secret file for everyone');

@@ -16,14 +16,16 @@ my %server_only = (
     ApiKeyDigest => 'hmac-sha256', ApiKeyLifetime => '90d',
     ApiKeyHeaders => 'On', ApiKeyPassKey => 'Off',
     ApiKeyCache => 'off', ApiKeyUsageFlush => 'off', ApiKeyEnforce => 'On',
-    ApiKeyQuery => '"SELECT 1"', ApiKeyChangesQuery => '"SELECT 1"',
+    ApiKeyQuery => '"SELECT id, tenant FROM apikey WHERE digest = %s"',
+    ApiKeyChangesQuery => '"SELECT number, value FROM apikey_change WHERE '
+                        . 'number > %s"',
     ApiKeyCacheTTL => '60 5', ApiKeyRevocationPoll => '500',
     ApiKeyStaleLimit => '60', ApiKeyDBDriver => 'sqlite3',
     ApiKeyDBDParams => '/x', ApiKeyRetention => '90',
 );
 # Those that `httpd -t` refuses anywhere, for now.
-my %later = map { $_ => 1 } qw(ApiKeyQuery ApiKeyChangesQuery ApiKeyCacheTTL
-    ApiKeyRevocationPoll ApiKeyStaleLimit);
+my %later = map { $_ => 1 } qw(ApiKeyCacheTTL ApiKeyRevocationPoll
+    ApiKeyStaleLimit);
 my %anywhere = (
     ApiKeyFrom => 'bearer', ApiKeyUser => 'id', ApiKeyErrorFormat => 'none',
     ApiKeyErrorBody => '401 text/plain x',

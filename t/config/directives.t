@@ -231,9 +231,23 @@ accepted("ApiKeyRetention $_") for 1, 90, 3650;
 refused("ApiKeyRetention $_", qr/ApiKeyRetention: /)
     for '0', '-1', '90x', 'never';
 
+# ---- ApiKeyQuery, ApiKeyChangesQuery: the text; the rest is in t/query ----
+for my $name ('ApiKeyQuery', 'ApiKeyChangesQuery') {
+    refused(qq($name "$_->[0]"), qr/$name: the query .*$_->[1]/)
+        for [ 'SELECT 1', qr/has no %s/ ], [ ' ', qr/is no SELECT/ ],
+            [ 'DELETE FROM x WHERE y = %s', qr/is no SELECT/ ],
+            [ 'SELECT a FROM b WHERE c = %s OR d = %s', qr/more than one/ ],
+            [ "SELECT a FROM b WHERE c = '%s'", qr/within quotes/ ],
+            [ "SELECT 'a%' FROM b WHERE c = %s", qr/write %% for a percent/ ],
+            [ 'SELECT a FROM b WHERE c = %s; ', qr/ends with a ';'/ ];
+    refused($_, qr/$name takes one argument/)
+        for $name, "$name SELECT a FROM b WHERE c = %s";
+}
+refused('ApiKeyChangesQuery "SELECT a, b FROM c WHERE a > %s"',
+        qr/APIKEY0123: .*without an ApiKeyQuery/);
+
 # ---- Of a later version: refused, not ignored ----
 my %later = (
-    ApiKeyQuery => ['"SELECT 1"'], ApiKeyChangesQuery => ['"SELECT 1"'],
     ApiKeyCache => [qw(shmcb shmcb:x(1) redis:h:1 nonsense on), '""'],
     ApiKeyCacheTTL => [ '60 5', '60', '0' ], ApiKeyRevocationPoll => [500],
     ApiKeyStaleLimit => [60], ApiKeyUsageFlush => [qw(10 0)],

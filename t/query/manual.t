@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Keys in a table of one's own, on each of the six databases, through mod_dbd
+# and through connections of the module's own: the example of the manual, to
+# the letter, and queries beside it that a table's owner could have written.
+# None of mod_apikey's tables is there.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend backend_names);
+use APIKey::DatabaseSite;
+use APIKey::OwnTable;
+
+# A virtual host a query, all of them over one database.
+my $FROM = 'FROM api_client WHERE key_sha256 = %s';
+my %OTHER = (
+    date   => "SELECT number AS id, customer AS tenant,"
+            . " '2026-01-01' AS expires $FROM",
+    millis => 'SELECT number AS id, customer AS tenant,'
+            . " 1767225600000 AS expires $FROM",
+    yes    => "SELECT number AS id, customer AS tenant, 'yes' AS revoked"
+            . " $FROM",
+    twice  => 'SELECT number AS id, customer AS tenant FROM api_client,'
+            . ' (SELECT 1 AS x UNION ALL SELECT 2) y WHERE key_sha256 = %s',
+    true   => "SELECT number AS id, customer AS tenant, 't' AS suspended"
+            . " $FROM",
+    false  => "SELECT 'f' AS suspended, 'false' AS DISABLED, plan AS tenant,"
+            . " number AS Id $FROM",
+    ours   => "SELECT number AS id, 'ours' AS keyspace, customer AS tenant"
+            . " $FROM",
+    others => "SELECT number AS id, 'default' AS keyspace,"
+            . " customer AS tenant $FROM",
+    hex    => 'SELECT key_sha256 AS hash, number AS id, plan AS b_1,'
+            . " customer AS tenant $FROM",
+    empty  => "SELECT number AS id, NULL AS tenant $FROM",
+);
+
+# What an application would see.
+my $SEEN = <<'EOF';
+<LocationMatch "^/(api|scoped)/">
+    Header set X-Seen "%{APIKEY_ID}e %{APIKEY_NAME}e [%{APIKEY_SCOPES}e] \
+%{APIKEY_KEYSPACE}e %{APIKEY_EXPIRES}e %{APIKEY_META_PLAN}e \
+%{APIKEY_META_HASH}e %{APIKEY_META_B_1}e"
+</LocationMatch>
+EOF
+
+sub others {
+    return join '', "<VirtualHost *>\nServerName main\n</VirtualHost>\n",
+        map { my $more = /^(?:ours|others)$/ ? 'ApiKeyKeyspace ours' : '';
+              "<VirtualHost *>\nServerName $_.example\n$more\n"
+              . "ApiKeyQuery \"$OTHER{$_}\"\n</VirtualHost>\n" }
+        sort keys %OTHER;
+}
+
+# Status, reason, tenant, and what else was seen.
+sub seen {
+    my ($site, $key, $host, $path) = @_;
+    my $got = get($site->port, $path // '/api/', "X-API-Key: $key",
+                  'Host: ' . ($host ? "$host.example" : 'main'));
+    my ($code) = $got->{body} =~ /"code":\s*"(\w+)"/;
+    return join ' ', $got->{status}, $code // (),
+                $got->{status} ne 200 ? ()
+                : map { header_of($got, $_) } qw(X-Tenant X-Seen);
+}
+
+sub status { return seen(@_) =~ s/ .*//r }
+
+sub worked_example {
+    my ($site, $table) = @_;
+    my $key = $table->add(label => "Z\xc3\xbcrich", rights => 'a:b c:*',
+                          plan => 'gold', valid_until => '2100-01-01');
+    is(seen($site, $key), "200 acme 1 Z\xc3\xbcrich [a:b c:*] default "
+       . '4102444800 gold (null) (null)', 'all columns');
+    is(status($site, $key, '', '/scoped/'), 200, 'its scope');
+    my $bare = $table->add;
+    is(seen($site, $bare), '200 acme 2  [] default (null) (null) (null) '
+       . '(null)', 'NULL in all that may be');
+    is(seen($site, $bare, '', '/scoped/'), '403 scope', 'and no scope');
+    is(seen($site, "x$key"), '401 invalid', 'another key');
+    is(seen($site, $table->add(valid_until => '2026-01-01 00:00:00')),
+       '401 expired', 'one that has expired');
+    is(seen($site, $table->add(active => 'FALSE')), '401 disabled',
+       'one that is not active');
+    my $end = $table->add;
+    is(status($site, $end), 200, 'a good one');
+    $site->{backend}->sql("UPDATE api_client SET revoked_at ="
+                          . " '2026-01-01 12:00:00' WHERE number = 5");
+    is(seen($site, $end), '401 revoked', 'is revoked');
+    return $key;
+}
+
+sub queries {
+    my ($site, $key) = @_;
+    my %want = (
+        date   => [ '503 unavailable', qr/the column expires of a row is no/ ],
+        millis => [ '503 unavailable', qr/expires of a row lies behind/ ],
+        yes    => [ '503 unavailable', qr/the column revoked of a row is no/ ],
+        twice  => [ '503 unavailable', qr/more than one row/ ],
+        empty  => [ '503 unavailable', qr/APIKEY0102: .*its tenant is empty/ ],
+        true   => [ '403 suspended' ], others => [ '401 invalid' ],
+        false  => [ '200 gold 1 ' ], ours => [ '200 acme 1 ' ],
+        hex    => [ qr/^200 acme 1 .* \(null\) gold$/ ],
+    );
+    for my $host (sort keys %OTHER) {
+        my ($status, $message) = @{ $want{$host} };
+        # More often than what makes the breaker believe in an outage.
+        my @got = map { seen($site, $key, $host) } 1 .. 5;
+        my $pattern = ref $status ? $status : qr/^\Q$status\E/;
+        is(scalar(grep { $_ =~ $pattern } @got), 5, "$host: $status")
+            or diag(join "\n", @got);
+        like($site->errors, $message, 'the log says what and why')
+            if $message;
+    }
+}
+
+# One query's statement never answers another's question.
+sub apart {
+    my ($site, $key) = @_;
+    my @hosts = map { ('', 'false') } 1 .. 20;
+    is(join(' ', map { seen($site, $key, $_) =~ s/^(\S+ \S+) .*/$1/r }
+                 @hosts),
+       join(' ', ('200 acme 200 gold') x 20), 'each host has its own query');
+}
+
+sub all_of {
+    my ($backend, $way) = @_;
+    my $site = APIKey::DatabaseSite->new($backend, $way);
+    my $table = APIKey::OwnTable->new($backend);
+    $site->open_file if $backend->{file};
+    $site->run($table->lines, $SEEN, others());
+    my $key = worked_example($site, $table);
+    queries($site, $key);
+    apart($site, $key);
+    $site->stop;
+    unlike($site->errors, qr/exit signal|APIKEY0106|APIKEY012[12]/,
+           'nothing failed');
+    is($site->leaks($key), '', 'no key stands in its logs');
+}
+
+for my $name (backend_names()) {
+    # ODBC on PostgreSQL brings files of its own for the driver manager.
+    local %ENV = %ENV;
+    my $backend = backend($name);
+    for my $way (@APIKey::DatabaseSite::WAYS) {
+        subtest "$name, $way" => sub { all_of($backend, $way) };
+    }
+}
+
+done_testing;

@@ -1,0 +1,150 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A query that the database refuses is found when httpd starts, on each
+# database; one that cannot be asked only delays the answer.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend backend_names);
+use APIKey::DatabaseSite;
+use APIKey::OwnTable;
+use APIKey::Process qw(wait_until);
+
+my $FROM = 'FROM api_client WHERE key_sha256 = %s';
+my $GOOD = "SELECT number AS id, customer AS tenant $FROM";
+my $PAIR = 'SELECT number, key_sha256 FROM api_client_change WHERE';
+
+# The lines of a site for `httpd -t`.
+sub said {
+    my ($site, $way, $query, $changes) = @_;
+    my $database = $site->database_lines;
+    $database =~ s/^DBD/ApiKeyDBD/mg if $way eq 'own';
+    my $user = $> ? '' : "User $site->{run}{user}\n";
+    return $site->check("$user$database" . join '', map { "$_\n" }
+        qq(ApiKeyQuery "$query"), $changes ? qq(ApiKeyChangesQuery "$changes")
+                                           : ());
+}
+
+sub refused {
+    my ($site, $way, $what, $words, @queries) = @_;
+    my $said = said($site, $way, @queries);
+    ok(!$said->{ok} && $said->{text} =~ /APIKEY0121: ApiKey\w*Query of the /
+       && $said->{text} =~ $words, "$way: $what") or diag($said->{text});
+}
+
+sub wrong_queries {
+    my ($site, $way) = @_;
+    my $mark = $site->{backend}->trait('folder') eq 'pgsql'
+        ? 'number > CAST(%s AS BIGINT)' : 'number > %s';
+    my $said = said($site, $way, $GOOD, "$PAIR $mark");
+    ok($said->{ok}, "$way: two good queries") or diag($said->{text});
+    unlike($said->{text}, qr/APIKEY/, 'and no word about them');
+    refused($site, $way, 'no such table',
+            qr/ApiKeyQuery .*the database says: .*api_nobody/s,
+            $GOOD =~ s/api_client/api_nobody/r);
+    refused($site, $way, 'no such column',
+            qr/ApiKeyQuery .*the database says: .*key_md5/s,
+            $GOOD =~ s/key_sha256/key_md5/r);
+    refused($site, $way, 'no tenant', qr/ApiKeyQuery .*no column tenant/,
+            "SELECT number AS id $FROM");
+    refused($site, $way, 'two of a name',
+            qr/both would be APIKEY_META_PLAN/,
+            $GOOD =~ s/ FROM/, plan, label AS PLAN FROM/r);
+    refused($site, $way, 'changes of no table',
+            qr/ApiKeyChangesQuery .*the database says: .*api_nobody/s,
+            $GOOD, "SELECT number, x FROM api_nobody WHERE $mark");
+    refused($site, $way, 'changes of one column',
+            qr/ApiKeyChangesQuery .*must give two columns/,
+            $GOOD, "SELECT number FROM api_client_change WHERE $mark");
+}
+
+# A second server's query counts as the first one's.
+sub second_server {
+    my ($site, $way) = @_;
+    my $good = said($site, $way, "$GOOD\"\n<VirtualHost 127.0.0.1:1>\n"
+        . "ApiKeyQuery \"$GOOD AND plan IS NULL\"\n</VirtualHost>\n#");
+    ok($good->{ok}, "$way: a virtual host's own") or diag($good->{text});
+    refused($site, $way, 'a wrong one', qr/of the server at \S+:\d+ .*nobody/,
+            "$GOOD\"\n<VirtualHost 127.0.0.1:1>\nApiKeyQuery \"$GOOD AND "
+            . "nobody IS NULL\"\n</VirtualHost>\n#");
+}
+
+# A virtual host inherits both queries; with one of its own only that, since
+# the other belongs to the outer one.  Its database has no table of changes.
+sub inherited {
+    my ($site) = @_;
+    my $file = "$site->{backend}{temp}/other.db";
+    system('sqlite3', $file, 'PRAGMA journal_mode = WAL; CREATE TABLE '
+           . 'api_client (number, customer, key_sha256)') == 0
+        or die "sqlite3: $?\n";
+    $site->open_file;
+    my $of = sub {
+        my ($lines) = @_;
+        return said($site, 'own', $GOOD, "$PAIR number > %s\"\n"
+            . "<VirtualHost 127.0.0.1:1>\nApiKeyDBDParams $file\n$lines\n"
+            . "</VirtualHost>\n#");
+    };
+    my $said = $of->('');
+    ok(!$said->{ok} && $said->{text} =~ /ApiKeyChangesQuery of the server at /,
+       'both are inherited') or diag($said->{text});
+    $said = $of->(qq(ApiKeyQuery "$GOOD"));
+    ok($said->{ok}, 'not the changes of another table') or diag($said->{text});
+    $said = $of->(qq(ApiKeyQuery "$GOOD"\nApiKeyChangesQuery ")
+                  . 'SELECT number, x FROM own_changes WHERE number > %s"');
+    ok(!$said->{ok} && $said->{text} =~ /no such table: own_changes/,
+       'but one of its own') or diag($said->{text});
+    $said = $of->('ApiKeyChangesQuery "SELECT number, customer FROM '
+                  . 'api_client WHERE number > %s"');
+    ok($said->{ok}, 'or one of its own beside the inherited query')
+        or diag($said->{text});
+    $said = $site->check($site->database_lines . 'ApiKeyChangesQuery "SELECT'
+                         . ' a, b FROM c WHERE a > %s"');
+    ok(!$said->{ok} && $said->{text} =~ /APIKEY0123/, 'never alone')
+        or diag($said->{text});
+}
+
+# What was said on the terminal and in the log; the server is there again in
+# the end, and the key is good.
+sub without_server {
+    my ($backend, $site, $table, $what, $words) = @_;
+    my $key = $table->add;
+    $backend->signal($what);
+    my $said = said($site, 'own', $GOOD);
+    ok($said->{ok}, 'httpd -t is content') or diag($said->{text});
+    like($said->{text}, qr/APIKEY0122: ApiKeyQuery .*$words/, 'and warns');
+    $site->run("ApiKeyDigest hmac-sha256 sha256\nApiKeyFormat opaque",
+               "ApiKeyQuery \"$GOOD\"");
+    is($site->status($key), 503, 'httpd starts, and keys are refused');
+    is($site->status('', '/'), 200, 'who needs no key is served');
+    is(scalar(() = $site->errors =~ /APIKEY0122: /g), 1,
+       'the log has the warning once');
+    like($site->slurp('said'), qr/APIKEY0122/, 'and so has the terminal');
+    $what eq 'STOP' ? $backend->signal('CONT') : $backend->start;
+    ok(wait_until(10, sub { $site->status($key) eq 200 }),
+       'when the server is there, they are accepted');
+    $site->stop;
+}
+
+for my $name (backend_names()) {
+    local %ENV = %ENV;
+    my $backend = backend($name);
+    my $site = APIKey::DatabaseSite->new($backend, 'own');
+    my $table = APIKey::OwnTable->new($backend);
+    $site->open_file if $backend->{file};
+    subtest "$name: wrong queries" => sub {
+        wrong_queries($site, $_) for @APIKey::DatabaseSite::WAYS;
+        second_server($site, 'own');
+        inherited($site) if $name eq 'sqlite3';
+    };
+    if ($name =~ /^(?:pgsql|mysql)$/) {
+        subtest "$name: its server is stopped" => sub {
+            without_server($backend, $site, $table,
+                           $backend->trait('stop') // 'TERM', qr/opened/);
+        };
+        subtest "$name: its server is frozen" => sub {
+            without_server($backend, $site, $table, 'STOP',
+                           qr/not answered within 3 seconds/);
+        };
+    }
+}
+
+done_testing;
