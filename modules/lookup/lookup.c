@@ -2,12 +2,15 @@
 
 /* From a key to its record.
  *
- * SQLite answers from a file at once, on the request's own thread. A server
- * on the network may hang: it is asked by a crew of threads (workers.h). */
+ * A server on the network may hang, and so may a file that somebody has
+ * locked: they are asked by a crew of threads (workers.h).  mod_dbd's SQLite
+ * answers at once, on the request's own thread, as soon as one look-up has
+ * shown that no writer can hold a reader up there. */
 
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <apr_atomic.h>
 #include <apr_dbd.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
@@ -29,6 +32,7 @@ typedef struct apikey_database_t {
     const char *params;
     int own;                    /* ApiKeyDBDriver: not through mod_dbd */
     apikey_crew_t *crew;        /* NULL: asked on the request's thread */
+    apr_uint32_t at_once;       /* the same, while this is set */
 } apikey_database_t;
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
@@ -140,6 +144,22 @@ static apr_status_t store_of(apikey_store_t **store,
     return status;
 }
 
+/* What a look-up has shown of the next one. */
+static void note(apikey_database_t *database, apikey_store_t *store,
+                 apr_status_t status, apr_pool_t *pool)
+{
+    int answered = status == APR_SUCCESS || status == APR_NOTFOUND;
+    apr_uint32_t before = apr_atomic_read32(&database->at_once);
+
+    if (answered && !before) {
+        apr_atomic_set32(&database->at_once,
+                         apikey_store_never_waits(store, pool));
+    }
+    else if (!answered && before) {
+        apr_atomic_set32(&database->at_once, 0);
+    }
+}
+
 /* apikey_look_fn: with a connection of mod_dbd's, held for this alone. */
 static apr_status_t look_borrowed(void *baton, void *who,
                                   void **held APIKEY_UNUSED,
@@ -148,7 +168,7 @@ static apr_status_t look_borrowed(void *baton, void *who,
                                   apr_pool_t *thread_pool APIKEY_UNUSED,
                                   apr_pool_t *pool, const char **error)
 {
-    const apikey_database_t *database = baton;
+    apikey_database_t *database = baton;
     ap_dbd_t *dbd = dbd_open(pool, who);
     apikey_store_t *store;
     apr_status_t status;
@@ -160,6 +180,7 @@ static apr_status_t look_borrowed(void *baton, void *who,
     status = store_of(&store, database, dbd, error);
     if (status == APR_SUCCESS) {
         status = look(store, who, candidates, record, pool, error);
+        note(database, store, status, pool);
     }
     dbd_close(who, dbd);
     return status;
@@ -215,9 +236,6 @@ void apikey_lookup_child(apr_pool_t *pchild, server_rec *s)
 
         apr_hash_this(index, NULL, NULL, &value);
         database = value;
-        if (!database->own && !strcmp(database->driver, "sqlite3")) {
-            continue;
-        }
         status = apikey_crew_make(&database->crew, THREADS,
                                   database->own ? look_own : look_borrowed,
                                   database, pchild);
@@ -235,7 +253,7 @@ static apr_status_t ask(request_rec *r, const apikey_candidates_t *candidates,
 {
     apikey_database_t *database = apikey_server_conf(r->server)->database;
 
-    if (database->crew) {
+    if (database->crew && !apr_atomic_read32(&database->at_once)) {
         return apikey_crew_ask(database->crew, r->server, candidates, record,
                                pool, error);
     }

@@ -26,6 +26,12 @@ typedef struct apikey_probe_t {
     const char *bad;            /**< a sentence that goes on behind the text */
 } apikey_probe_t;
 
+/** What to do where the database's own words do not tell. */
+typedef struct apikey_advice_t {
+    const char *words;          /**< what stands in its message */
+    const char *advice;
+} apikey_advice_t;
+
 typedef struct apikey_dialect_t {
     const char *driver;         /**< DBDriver's, and conf/schema's folder */
     /** How a result is asked for: pgsql wants random access (without it an
@@ -45,6 +51,15 @@ typedef struct apikey_dialect_t {
     const char *const *on_open;
     /** Selects to run before the schema is made; ends with NULL. */
     const char *const *on_init;
+    /** Selects to run before a connection of our own is closed that has written
+     * something; whether they succeed is nobody's concern.  Ends with NULL;
+     * may be NULL. */
+    const char *const *on_close;
+    /** Selects one row where no writer holds up a reader, else none; NULL:
+     * nobody can promise that. */
+    const char *never_waits;
+    /** The first whose words fit counts; ends with NULL words; may be NULL. */
+    const apikey_advice_t *advice;
     /** The file that params name, in pool; NULL: none.  May be NULL itself. */
     const char *(*file)(const char *params, apr_pool_t *pool);
     /** Whether the driver's error means that another holds a lock. */

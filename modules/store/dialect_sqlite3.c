@@ -26,6 +26,12 @@ static const char *const on_init[] = {
     NULL
 };
 
+/* As if nobody else had it open: all is in the file, and the log is empty. */
+static const char *const on_close[] = {
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    NULL
+};
+
 /* A path, or a URI as sqlite3_open() takes it: file:PATH?mode=rw. */
 static const char *file(const char *params, apr_pool_t *pool)
 {
@@ -68,6 +74,26 @@ static int is_duplicate(int error, const char *message)
     (void)error;
     return message && strstr(message, "UNIQUE constraint failed");
 }
+
+static const apikey_advice_t advice[] = {
+    { "readonly database",
+      "its user must be allowed to write to the file and to its folder, where "
+      "SQLite keeps a -wal and a -shm file, for reading, too" },
+    { "unable to open database file",
+      "its user must be allowed to enter the folder and to write there, where "
+      "SQLite keeps a -wal and a -shm file, for reading, too" },
+    { "disk is full",
+      "make room; nothing has been changed" },
+    { "disk I/O error",
+      "is the disk full, or a limit on the size of files in the way?" },
+    { "malformed",
+      "the file is damaged, or another was copied over it while its -wal lay "
+      "beside it: restore a backup with `sqlite3 FILE '.restore BACKUP'`" },
+    { "not a database",
+      "something else lies in its place: restore a backup, and remove the -wal "
+      "and -shm files beside it" },
+    { NULL, NULL }
+};
 
 /* The triggers look at this flag (003_bulk.sql).  There is one writer, and a
  * rollback takes it back.  Digests fall all over the table: with 64 MiB of
@@ -118,7 +144,11 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
              " WHERE name = 'apikey_identity'",
     .on_open = on_open,
     .on_init = on_init,
+    .on_close = on_close,
+    .never_waits = "SELECT journal_mode FROM pragma_journal_mode"
+                   " WHERE journal_mode = 'wal'",
     .file = file,
+    .advice = advice,
     .is_locked = is_locked,
     .is_passing = is_passing,
     .is_duplicate = is_duplicate,

@@ -65,3 +65,18 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
     }
     return *record ? APR_SUCCESS : APR_NOTFOUND;
 }
+
+int apikey_store_never_waits(apikey_store_t *store, apr_pool_t *pool)
+{
+    const char *sql = store->dialect->never_waits;
+    const char *error;
+    apikey_rows_t rows;
+    int found;
+
+    if (!sql || apikey_sql_select_plain(&rows, store, sql, pool, &error)
+                    != APR_SUCCESS) {
+        return 0;
+    }
+    found = apikey_rows_next(&rows);
+    return apikey_rows_end(&rows, pool, &error) == APR_SUCCESS && found;
+}

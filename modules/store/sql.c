@@ -29,6 +29,20 @@ const char *apikey_sql_one_line(const char *message, apr_pool_t *pool)
     return line;
 }
 
+/* What to do about it, behind the database's own words; or "". */
+static const char *advise(apikey_store_t *store, const char *message,
+                          apr_pool_t *pool)
+{
+    const apikey_advice_t *known = store->dialect->advice;
+
+    for (; known && known->words; known++) {
+        if (strstr(message, known->words)) {
+            return apr_pstrcat(pool, "; ", known->advice, NULL);
+        }
+    }
+    return "";
+}
+
 /* Says in the database's own words what went wrong, and what kind it is. */
 static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                          const char **error)
@@ -45,8 +59,11 @@ static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                  "transaction in a shell, a backup) and try again";
         return APIKEY_ELOCKED;
     }
-    *error = apr_psprintf(pool, "the database says: %s",
-                          message && *message ? message : "nothing");
+    if (!message || !*message) {
+        message = "nothing";
+    }
+    *error = apr_pstrcat(pool, "the database says: ", message,
+                         advise(store, message, pool), NULL);
     return APIKEY_EDATABASE;
 }
 
@@ -223,7 +240,9 @@ static int execute_soon(apikey_store_t *store, apikey_prepared_t *set,
     }
 }
 
-/* An error of a database without our tables is better said as that. */
+/* An error of a database without our tables is better said as that.  A file
+ * that fails may have been opened in a way that does not suit it any more
+ * (read-only), which the connection does not find out by itself. */
 static apr_status_t explain(apikey_store_t *store, apr_pool_t *pool,
                             const char **error)
 {
@@ -232,6 +251,9 @@ static apr_status_t explain(apikey_store_t *store, apr_pool_t *pool,
     if (apikey_sql_check_schema(store, pool, &other) == APIKEY_ESCHEMA) {
         *error = other;
         return APIKEY_ESCHEMA;
+    }
+    if (store->file && !store->in_transaction) {
+        apikey_store_disconnect(store);
     }
     return APIKEY_EDATABASE;
 }
@@ -498,6 +520,7 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
             status = work(store, baton, pool, error);
             committing = status == APR_SUCCESS;
             status = end(store, status, sub, pool, error);
+            store->written |= committing;
         }
         apr_pool_destroy(sub);
         if (status == APIKEY_ELOCKED) {

@@ -42,6 +42,9 @@ struct apikey_store_t {
     const char *file;                   /**< of our own connection; or NULL */
     apr_ino_t inode;                    /**< what file was when it was opened */
     apr_dev_t device;
+    apr_off_t size;
+    apr_time_t changed;         /**< 0: as we opened it, it was being written */
+    int written;                /**< by this connection; of our own */
     apr_dbd_transaction_t *transaction; /**< apr_dbd's, if that is used */
 };
 
@@ -62,7 +65,7 @@ void apikey_sql_forget(apikey_prepared_t *set);
 void apikey_store_disconnect(apikey_store_t *store);
 
 /** Closes a connection of our own to a file that is not the one of its name
- * any more: the next use opens that. */
+ * any more, or not the same: the next use opens that. */
 void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool);
 
 /** A result while it is read; the caller's, on the stack. */

@@ -5,6 +5,9 @@
 
 #include "sql.h"
 
+/* The clock by which file systems date files goes on at least this often. */
+#define TICK apr_time_from_msec(20)
+
 static apikey_store_t *make(const apr_dbd_driver_t *driver,
                             const apikey_dialect_t *dialect,
                             apr_dbd_t *handle, apr_pool_t *pool)
@@ -29,10 +32,26 @@ void apikey_sql_forget(apikey_prepared_t *set)
     }
 }
 
+/* What was written must not stand beside the file alone: whoever copies
+ * another over it, in a moment, must not get our pages into that one. */
+static void tidy(apikey_store_t *store)
+{
+    const char *error;
+    apr_pool_t *sub;
+
+    if (store->handle && store->written && store->dialect->on_close) {
+        apr_pool_create(&sub, store->pool);
+        apikey_sql_settings(store, store->dialect->on_close, sub, &error);
+        apr_pool_destroy(sub);
+    }
+    store->written = 0;
+}
+
 void apikey_store_disconnect(apikey_store_t *store)
 {
     apr_hash_index_t *at;
 
+    tidy(store);
     /* Statements before their connection. */
     apikey_sql_forget(&store->listed);
     for (at = store->own ? apr_hash_first(NULL, store->own) : NULL; at;
@@ -80,15 +99,20 @@ static apr_status_t check_file(const char *file, apr_pool_t *pool,
     return APIKEY_EDATABASE;
 }
 
+#define IDENTITY (APR_FINFO_IDENT | APR_FINFO_MTIME | APR_FINFO_SIZE)
+
 /* A file that was moved away, or another one in its place: what is open goes
- * on to answer from the old one, in which nobody revokes a key any more. */
+ * on to answer from the old one, in which nobody revokes a key any more.  A
+ * file that was overwritten: SQLite goes on to answer from the pages that it
+ * has in memory, since nobody told it through the log. */
 void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
     if (store->file && store->handle && store->connection_pool
-        && (apr_stat(&info, store->file, APR_FINFO_IDENT, pool) != APR_SUCCESS
-            || info.inode != store->inode || info.device != store->device)) {
+        && (apr_stat(&info, store->file, IDENTITY, pool) != APR_SUCCESS
+            || info.inode != store->inode || info.device != store->device
+            || info.mtime != store->changed || info.size != store->size)) {
         apikey_store_disconnect(store);
     }
 }
@@ -96,12 +120,19 @@ void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool)
 static void remember_file(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
+    apr_time_t now = apr_time_now();
 
-    if (store->file && apr_stat(&info, store->file, APR_FINFO_IDENT, pool)
-                           == APR_SUCCESS) {
-        store->inode = info.inode;
-        store->device = info.device;
+    if (!store->file || apr_stat(&info, store->file, IDENTITY, pool)
+                            != APR_SUCCESS) {
+        return;
     }
+    store->inode = info.inode;
+    store->device = info.device;
+    store->size = info.size;
+    /* Whoever is still writing may go on within the same tick of the file
+     * system's clock: then it is opened once more. */
+    store->changed = info.mtime <= now && now - info.mtime < TICK ? 0
+                                                                  : info.mtime;
 }
 
 /* A connection of our own. */

@@ -61,4 +61,11 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
                                  apikey_record_t **record, apr_pool_t *pool,
                                  const char **error);
 
+/**
+ * Whether no writer can hold up a look-up on this connection, for as long as
+ * it is open.  To be asked where one has just been answered; otherwise this
+ * itself may wait.
+ */
+int apikey_store_never_waits(apikey_store_t *store, apr_pool_t *pool);
+
 #endif

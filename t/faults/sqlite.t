@@ -1,0 +1,374 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What people do to SQLite's file while httpd runs: whoever lost his key stays
+# outside, the log says what to do, and httpd is never started anew.
+
+# As root, in mounts of our own: they end with us, whatever happens.
+BEGIN {
+    if ($> == 0 && !$ENV{APIKEY_OWN_MOUNTS}
+        && system('unshare -m true 2>/dev/null') == 0) {
+        $ENV{APIKEY_OWN_MOUNTS} = 1;
+        exec 'unshare', '-m', $^X, '-w', $0 or die "unshare: $!\n";
+    }
+}
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::DatabaseSite;
+use APIKey::Keys qw(remember_key);
+use APIKey::Process qw(wait_until);
+use File::Copy qw(copy move);
+use JSON::PP ();
+
+my ($site, $backend, $file);
+
+# What several connections say of a key, each answer once.
+sub said {
+    my ($key) = @_;
+    my %seen = map { $_->[0] => 1 } $site->load(8, 0, $key, count => 4);
+    return join ' ', sort keys %seen;
+}
+
+# A new key, and its identity.
+sub made {
+    my $made = JSON::PP->new->decode($site->htapikey(
+        qw(--json create --tenant acme --name site)));
+    remember_key($made->{key});
+    return @{$made}{qw(key id)};
+}
+
+# What the log has since the last call of this or of tells().
+sub logged {
+    my $text = $site->errors;
+    my $new = substr $text, $site->{read} // 0;
+    $site->{read} = length $text;
+    return $new;
+}
+
+sub tells {
+    my ($what) = @_;
+    my @lines = split /^/, logged();
+    ok(scalar(grep { /$what/ } @lines), 'the log says what to do')
+        or diag "not $what: ", @lines[0 .. ($#lines < 3 ? $#lines : 3)];
+}
+
+# As they are wanted by whoever put the file there.
+sub give {
+    my (@files) = @_;
+    my @user = getpwnam $site->{run}{user};
+    return if $>;
+    chown @user[2, 3], @files;
+}
+
+sub moved {
+    my ($key) = made();
+    is(said($key), '200', 'a key');
+    for my $round (1, 2) {
+        move($file, "$file.away") or die $!;
+        my $answer = $site->answer($key);
+        is("$answer->[0] $answer->[2]", '503 5', 'the file is moved away');
+        is(said($key), '503', 'for all');
+        tells(qr/APIKEY0105: .*there is no database file \S+; \w/);
+        move("$file.away", $file) or die $!;
+        is(said($key), '200', 'and back');
+    }
+    unlink glob "$file*";
+    is(said($key), '503', 'the file is removed');
+    $site->init;
+    is(said($key), '401', 'a new one: nobody has a key');
+    is(said($site->create), '200', 'but who gets one');
+}
+
+# A command of SQLite's shell.
+sub shell {
+    my (@commands) = @_;
+    system('sqlite3', '-bail', $file, @commands) == 0
+        or die "sqlite3: @commands\n";
+}
+
+# Each way to put a backup into the place of a file in use.
+my @RESTORE = (
+    [ 'cp', sub { copy($_[0], $file) or die $! } ],
+    [ '.restore', sub { shell(".restore $_[0]") } ],
+    [ 'mv', sub {
+        unlink map { "$file-$_" } qw(wal shm);
+        copy($_[0], "$file.new") or die $!;
+        give("$file.new");
+        move("$file.new", $file) or die $!;
+    } ],
+);
+
+sub restored {
+    my ($in_backup, $its_id) = made();
+    my $backup = "$file.backup";
+    shell(".backup $backup");
+    for my $case (@RESTORE) {
+        my ($how, $restore) = @$case;
+        my ($since) = made();
+        $site->htapikey(revoke => $its_id);
+        is(said($since), '200', "$how: a key that the backup has not");
+        is(said($in_backup), '401', 'and one revoked since');
+        $restore->($backup);
+        is(said($since), '401', 'restored: it is unknown');
+        is(said($in_backup), '200', 'and that one is what it was');
+        $site->htapikey(revoke => $its_id);
+        is(said($in_backup), '401', 'until it is revoked again');
+        is($backend->sql('PRAGMA integrity_check'), 'ok', 'the file is whole');
+    }
+}
+
+# Statements are prepared for tables as they were.
+sub altered {
+    my ($key) = made();
+    for my $change ('CREATE INDEX by_name ON apikey (name)', 'ANALYZE',
+                    'ALTER TABLE apikey ADD COLUMN note TEXT', 'VACUUM',
+                    'DROP INDEX by_name', 'REINDEX',
+                    'ALTER TABLE apikey_tenant ADD COLUMN note TEXT',
+                    'ALTER TABLE apikey RENAME TO other;'
+                    . ' ALTER TABLE other RENAME TO apikey') {
+        is(said($key), '200', "before: $change");
+        $backend->sql($change);
+        is(said($key), '200', 'and behind it');
+    }
+    my ($gone, $id) = made();
+    is(said($gone), '200', 'a key');
+    $backend->sql('ALTER TABLE apikey DROP COLUMN note',
+                  "DELETE FROM apikey WHERE id = '$id'");
+    is(said($gone), '401', 'and one that is deleted while a column goes');
+}
+
+# A writer has the database and does not let go.
+sub locked {
+    my ($key, $id) = made();
+    my $writer = $backend->session;
+    for my $lock ('BEGIN IMMEDIATE', 'BEGIN EXCLUSIVE') {
+        $writer->run($lock);
+        $writer->run("UPDATE apikey SET disabled = 1 WHERE id = '$id'");
+        my @answers = $site->load(8, 0, $key, count => 4);
+        is_deeply([ grep { $_->[0] ne 200 || $_->[1] > 1 } @answers ], [],
+                  "$lock: nobody waits, and nothing is changed yet");
+        $writer->run($lock =~ /IMM/ ? 'COMMIT' : 'ROLLBACK');
+        is(said($key), $lock =~ /IMM/ ? '401' : '200', 'until it is');
+        $site->htapikey(enable => $id) if $lock =~ /IMM/;
+    }
+    $writer->close;
+}
+
+# Another tool has switched back to a journal of the old kind.
+sub old_journal {
+    my ($key, $id) = made();
+    $site->stop;
+    $backend->sql('PRAGMA journal_mode = DELETE');
+    start();
+    is(said($key), '200', 'journal_mode = DELETE');
+    $site->htapikey(disable => $id);
+    is(said($key), '401', 'a change');
+    $site->htapikey(enable => $id);
+    is(said($key), '200', 'and another');
+    my $writer = $backend->session;
+    $writer->run('BEGIN IMMEDIATE');
+    is(said($key), '200', 'a writer that has written nothing yet');
+    $writer->run('ROLLBACK');
+    logged();
+    $writer->run('BEGIN EXCLUSIVE');
+    my @answers = $site->load(8, 0, $key);
+    is_deeply([ grep { $_->[0] ne 503 || $_->[1] > 2.5 } @answers ], [],
+              'BEGIN EXCLUSIVE: 503, before long');
+    is($site->status('', '/'), 200, 'who needs no key is served meanwhile');
+    tells(qr/APIKEY0106: .*(?:within 1\.5 seconds|holds a lock)/);
+    $writer->run('ROLLBACK');
+    ok(wait_until(10, sub { $site->status($key) eq 200 }), 'and over');
+    $writer->close;
+    $site->stop;
+    $site->htapikey('init');
+    is($backend->sql('PRAGMA journal_mode'), 'wal', 'init puts it right');
+    start();
+    is(said($key), '200', 'and all is well');
+}
+
+# Whether httpd's user may write to the file and its folder.
+sub writable {
+    my ($may) = @_;
+    my $folder = $backend->{temp}->dirname;
+    my @files = grep { -f } glob "$folder/*";
+    my @user = $may ? (getpwnam $site->{run}{user})[2, 3] : (0, 0);
+    chown @user, $folder, @files if !$>;
+    chmod $may ? 0755 : 0555, $folder;
+    chmod $may ? 0644 : 0444, @files;
+}
+
+# Each child of httpd finds out by itself, within half a second.
+sub back {
+    my ($key, $what) = @_;
+    ok(wait_until(5, sub { said($key) eq '200' }), "$what: goes on")
+        or diag said($key);
+}
+
+sub read_only {
+    my ($key, $id) = made();
+    is(said($key), '200', 'before');
+    writable(0);
+    is(said($key), '200', 'file and folder are read-only: goes on');
+    $site->stop;
+    start();
+    is(said($key), '200', 'in a new httpd, too, beside a -wal and a -shm');
+    $site->stop;
+    writable(1);
+    $site->htapikey('list');
+    ok(!-e "$file-wal", 'the last one to close it removes the -wal');
+    writable(0);
+    start();
+    is(said($key), '503', 'read-only, and no -wal');
+    tells(qr/APIKEY0106: .*readonly.* must be allowed to write to/);
+    writable(1);
+    back($key, 'httpd may write');
+    $site->stop;
+    $backend->sql('PRAGMA journal_mode = DELETE');
+    writable(0);
+    start();
+    is(said($key), '200', 'read-only, with a journal of the old kind');
+    $site->stop;
+    writable(1);
+    $site->htapikey('init');
+    start();
+    is(said($key), '200', 'and all is well');
+}
+
+# What is no database, and half of one.
+sub damaged {
+    my ($key, $id) = made();
+    is(said($key), '200', 'before');
+    my $whole = "$file.whole";
+    shell(".backup $whole");
+    for my $case ([ 'a text', sub { print { $_[0] } "Hello!\n" x 9999 } ],
+                  [ 'half of it', sub {
+                      my ($out) = @_;
+                      open my $in, '<:raw', $whole or die $!;
+                      read $in, my $bytes, 8192;
+                      print $out $bytes, "\1" x (-s $whole);
+                  } ]) {
+        my ($what, $fill) = @$case;
+        logged();
+        open my $out, '>:raw', $file or die "$file: $!\n";
+        $fill->($out);
+        close $out or die "$file: $!\n";
+        is(said($key), '503', "$what in place of the file");
+        tells(qr/APIKEY0106: .*(?:malformed|not a database); .*restore a/);
+        copy($whole, $file) or die $!;
+        back($key, 'restored');
+    }
+}
+
+sub start {
+    $site->run;
+    $site->{read} = 0;
+}
+
+# htapikey's answer where it cannot write: by a full disk, or ($limit) by a
+# limit on the size of files, which needs no mount.
+sub attempt {
+    my ($limit, @arguments) = @_;
+    my $pid = open(my $in, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec 'sh', '-c', ($limit ? 'trap "" XFSZ; ulimit -f 0; ' : '')
+            . 'exec "$@" </dev/null', 'sh', $ENV{HTAPIKEY}, '-f',
+            "$site->{dir}/cli.conf", @arguments or POSIX::_exit(127);
+    }
+    my $text = do { local $/; readline($in) // '' };
+    close $in;
+    return ($? >> 8, $text);
+}
+
+sub all_rows {
+    return join "\n", $backend->sql(map { "SELECT '$_', * FROM $_" }
+        qw(apikey apikey_tenant apikey_audit apikey_change apikey_scope));
+}
+
+sub fill {
+    my ($folder) = @_;
+    open my $out, '>', "$folder/fill" or die "$folder: $!\n";
+    1 while syswrite $out, "\0" x 4096;
+}
+
+my $full = qr/database or disk is full; make|disk I.O error; is the disk full/;
+
+sub cannot_write {
+    my ($how, $limit) = @_;
+    my ($key, $id) = made();
+    is(said($key), '200', "$how: before");
+    my $folder = $backend->{temp}->dirname;
+    fill($folder) if !$limit;
+    my $before = all_rows();
+    $site->file('cli.conf', $site->database_lines
+                            . "ApiKeyDigest hmac-sha256 sha256\n"
+                            . "ApiKeyFormat base62 opaque\n");
+    my $csv = $site->file('keys.csv', join "\n", 'digest,tenant,name',
+        map({ sprintf '%064x,t%d,n', $_, $_ } 1 .. 2000), '');
+    for my $command ([ 'revoke', $id ], [ 'disable', $id ], [ 'rotate', $id ],
+                     [ 'set', $id, '--name', 'x' ],
+                     [ qw(create --tenant b --name c) ],
+                     [ qw(tenant suspend acme) ], [ qw(scope add a:b) ],
+                     [ 'import', '--digest', 'sha256', $csv ]) {
+        my ($exit, $text) = attempt($limit, @$command);
+        is($exit, 3, "$how: @$command[0]");
+        like($text, qr/^htapikey: .*: $full/m, 'it says what to do');
+        unlike($text, qr/ak_/, 'and shows no key');
+        is(all_rows(), $before, 'nothing has been done');
+    }
+    is(said($key), '200', 'look-ups go on');
+    unlink "$folder/fill";
+    $site->htapikey(revoke => $id);
+    is(said($key), '401', 'with room again, a revoke counts');
+}
+
+# httpd's own start on a full disk.
+sub full_disk {
+    my ($way) = @_;
+    $backend = backend('sqlite3');
+    my $folder = $backend->{temp}->dirname;
+    system(qw(mount -t tmpfs -o), 'size=3m,mode=755', 'tmpfs', $folder) == 0
+        or die "mount failed\n";
+    $site = APIKey::DatabaseSite->new($backend, $way);
+    $site->init;
+    $file = $backend->{file};
+    start();
+    cannot_write('a full disk', 0);
+    my ($key) = made();
+    $site->stop;
+    fill($folder);
+    start();
+    is(said($key), '503', 'httpd starts on a full disk, where nobody has the '
+                          . 'database open');
+    tells(qr/APIKEY0106: .*$full/);
+    unlink "$folder/fill";
+    back($key, 'room again');
+    $site->stop;
+    system('umount', '-l', $folder);
+}
+
+sub scene {
+    my ($way) = @_;
+    $backend = backend('sqlite3');
+    $site = APIKey::DatabaseSite->new($backend, $way);
+    $site->init;
+    $file = $backend->{file};
+    start();
+    moved();
+    restored();
+    altered();
+    locked();
+    old_journal();
+    read_only();
+    damaged();
+    cannot_write('a limit', 1);
+    $site->stop;
+}
+
+for my $way (@APIKey::DatabaseSite::WAYS) {
+    subtest "SQLite, $way" => sub { scene($way) };
+    subtest "full disk, $way" => sub { full_disk($way) }
+        if $ENV{APIKEY_OWN_MOUNTS};
+}
+
+done_testing;
