@@ -109,6 +109,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
+    apikey_lookup_hooks();
     ap_hook_post_config(apikey_lookup_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_lookup_child, NULL, NULL, APR_HOOK_MIDDLE);
 

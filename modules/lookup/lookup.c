@@ -14,6 +14,7 @@
 #include <apr_dbd.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
+#include <apr_optional_hooks.h>
 #include <apr_strings.h>
 #include <mod_dbd.h>
 
@@ -26,6 +27,7 @@ APLOG_USE_MODULE(apikey);
 /* No label of DBDPrepareSQL can be this: it has a blank. */
 #define STORE_LABEL "mod_apikey store"
 #define THREADS 8               /* connections of our own a child, at most */
+#define TRYING apr_time_from_msec(1000)     /* one connection after another */
 
 typedef struct apikey_database_t {
     const char *driver;
@@ -38,6 +40,30 @@ typedef struct apikey_database_t {
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
 static apr_hash_t *databases;   /* filled at start-up, then read only */
+static volatile apr_uint32_t dbd_ended;     /* mod_dbd's connections */
+
+static apr_status_t count_ended(void *data APIKEY_UNUSED)
+{
+    apr_atomic_inc32(&dbd_ended);
+    return APR_SUCCESS;
+}
+
+/* mod_dbd's post_connect: how ap_dbd_open() can be told to have thrown a
+ * connection out, where it gives none. */
+static apr_status_t count_at_end(apr_pool_t *pool,
+                                 dbd_cfg_t *cfg APIKEY_UNUSED,
+                                 ap_dbd_t *dbd APIKEY_UNUSED)
+{
+    apr_pool_cleanup_register(pool, NULL, count_ended,
+                              apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+void apikey_lookup_hooks(void)
+{
+    APR_OPTIONAL_HOOK(dbd, post_connect, count_at_end, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+}
 
 static apikey_database_t *database_of(apr_pool_t *pconf,
                                       const apikey_server_t *conf)
@@ -160,7 +186,44 @@ static void note(apikey_database_t *database, apikey_store_t *store,
     }
 }
 
-/* apikey_look_fn: with a connection of mod_dbd's, held for this alone. */
+/* With a connection of mod_dbd's, held for this alone. `again`: it was a dead
+ * one, or there was none because a dead one was thrown out. */
+static apr_status_t look_once(apikey_database_t *database,
+                              server_rec *server,
+                              const apikey_candidates_t *candidates,
+                              apikey_record_t **record, int *again,
+                              apr_pool_t *pool, const char **error)
+{
+    apr_uint32_t ended = apr_atomic_read32(&dbd_ended);
+    ap_dbd_t *dbd = dbd_open(pool, server);
+    apikey_store_t *store;
+    apr_status_t status;
+
+    if (!dbd) {
+        *again = apr_atomic_read32(&dbd_ended) != ended;
+        *error = "mod_dbd gave no connection (its own message says why)";
+        return APIKEY_EDATABASE;
+    }
+    status = store_of(&store, database, dbd, error);
+    if (status == APR_SUCCESS) {
+        status = look(store, server, candidates, record, pool, error);
+        note(database, store, status, pool);
+    }
+    *again = 0;
+    if (status == APIKEY_EDATABASE) {
+        apr_status_t alive = apr_dbd_check_conn(dbd->driver, pool,
+                                                dbd->handle);
+
+        *again = alive != APR_SUCCESS && !APR_STATUS_IS_ENOTIMPL(alive);
+    }
+    dbd_close(server, dbd);
+    return status;
+}
+
+/* apikey_look_fn: through mod_dbd, which throws a dead connection out when it
+ * is asked for one, and answers that it has none. As many as have died since
+ * the last look-up can stand in the way; they end before our patience, or
+ * mod_dbd fails to connect, and that is the answer. */
 static apr_status_t look_borrowed(void *baton, void *who,
                                   void **held APIKEY_UNUSED,
                                   const apikey_candidates_t *candidates,
@@ -168,21 +231,16 @@ static apr_status_t look_borrowed(void *baton, void *who,
                                   apr_pool_t *thread_pool APIKEY_UNUSED,
                                   apr_pool_t *pool, const char **error)
 {
-    apikey_database_t *database = baton;
-    ap_dbd_t *dbd = dbd_open(pool, who);
-    apikey_store_t *store;
+    apr_time_t began = apr_time_now();
+    apr_interval_time_t took = 0;
     apr_status_t status;
+    int again;
 
-    if (!dbd) {
-        *error = "mod_dbd gave no connection (its own message says why)";
-        return APIKEY_EDATABASE;
-    }
-    status = store_of(&store, database, dbd, error);
-    if (status == APR_SUCCESS) {
-        status = look(store, who, candidates, record, pool, error);
-        note(database, store, status, pool);
-    }
-    dbd_close(who, dbd);
+    do {
+        status = look_once(baton, who, candidates, record, &again, pool,
+                           error);
+        took = apr_time_now() - began;
+    } while (again && took >= 0 && took < TRYING);
     return status;
 }
 

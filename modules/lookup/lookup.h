@@ -11,6 +11,9 @@
 #include "../core/record.h"
 #include "../core/verdict.h"
 
+/** Of mod_dbd's hooks, the one that is needed. */
+void apikey_lookup_hooks(void);
+
 /** post_config: which servers share a database. */
 int apikey_lookup_init(apr_pool_t *pconf, apr_pool_t *plog,
                        apr_pool_t *ptemp, server_rec *s);
