@@ -15,9 +15,9 @@
 #include "workers.h"
 
 #define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
-#define QUEUE_MAX 64                        /* askers that wait for a thread */
-#define TRIP 3                              /* failures in a row that open */
+#define TRIP 3                              /* deadlines in a row that open */
 #define PROBE apr_time_from_msec(500)       /* how often one may try, then */
+#define AT_ONCE apr_time_from_msec(500)     /* an error that is an answer */
 #define PATIENCE apr_time_from_msec(1000)   /* at the end, for the threads */
 
 /* A question. It may outlive its asker, so it has a pool of its own, which
@@ -30,6 +30,7 @@ typedef struct job_t {
     apikey_record_t *record;
     const char *error;
     apr_status_t status;
+    int taken;                      /* a thread has it: not in the list */
     int done;
     int abandoned;
     apr_thread_cond_t *answered;
@@ -40,26 +41,27 @@ struct apikey_crew_t {
     apr_thread_cond_t *work;
     apr_thread_cond_t *gone;
     job_t *first, **last;
-    int waiting;                    /* jobs in the list */
+    int waiting;                    /* jobs in the list, each with an asker */
     int threads, idle, threads_max;
     int stopping;
-    int failures;                   /* in a row */
+    int silent;                     /* deadlines in a row */
     apr_time_t probed;              /* when the breaker last let one through */
     apikey_look_fn look;
     void *baton;
 };
 
-static void count(apikey_crew_t *crew, apr_status_t status)
+/* With the mutex held: a look-up ended. An error at once (nobody listens, the
+ * server is starting) is an answer, too: whoever asks next may ask by himself,
+ * so that the first one after the server is back is served. An error after a
+ * long silence says that something has changed: somebody shall try now. */
+static void ended(apikey_crew_t *crew, apr_status_t status, apr_time_t began)
 {
-    /* A row that somebody mistyped is an answer, too: whoever knows its key
-     * must not shut all others out. So is that there are no tables. */
-    if (status == APR_SUCCESS || status == APR_NOTFOUND
-        || status == APIKEY_EANSWER || status == APIKEY_ESCHEMA) {
-        crew->failures = 0;
+    apr_interval_time_t took = apr_time_now() - began;
+
+    if (status != APIKEY_EDATABASE || (took >= 0 && took < AT_ONCE)) {
+        crew->silent = 0;
     }
-    else if (crew->failures < TRIP) {
-        crew->failures++;
-    }
+    crew->probed = 0;
 }
 
 /* With the mutex held. */
@@ -67,7 +69,7 @@ static int breaker_lets(apikey_crew_t *crew)
 {
     apr_time_t now = apr_time_now();
 
-    if (crew->failures < TRIP) {
+    if (crew->silent < TRIP) {
         return 1;
     }
     /* A clock set back must not keep it shut. */
@@ -87,21 +89,36 @@ static job_t *take_job(apikey_crew_t *crew)
         crew->last = &crew->first;
     }
     crew->waiting--;
+    job->taken = 1;
     return job;
+}
+
+/* With the mutex held: nobody waits for it any more. */
+static void drop_job(apikey_crew_t *crew, job_t *job)
+{
+    job_t **at;
+
+    for (at = &crew->first; *at != job; at = &(*at)->next) {
+    }
+    *at = job->next;
+    if (!job->next) {
+        crew->last = at;
+    }
+    crew->waiting--;
 }
 
 /* With the mutex held, as it is again when this returns. */
 static void work(apikey_crew_t *crew, job_t *job, void **held,
                  apr_pool_t *thread_pool)
 {
-    if (!job->abandoned) {
-        apr_thread_mutex_unlock(crew->mutex);
-        job->status = crew->look(crew->baton, job->who, held,
-                                 &job->candidates, &job->record, thread_pool,
-                                 job->pool, &job->error);
-        apr_thread_mutex_lock(crew->mutex);
-        count(crew, job->status);
-    }
+    apr_time_t began = apr_time_now();
+
+    apr_thread_mutex_unlock(crew->mutex);
+    job->status = crew->look(crew->baton, job->who, held, &job->candidates,
+                             &job->record, thread_pool, job->pool,
+                             &job->error);
+    apr_thread_mutex_lock(crew->mutex);
+    ended(crew, job->status, began);
     job->done = 1;
     if (job->abandoned) {
         apr_pool_destroy(job->pool);
@@ -239,8 +256,8 @@ static job_t *make_job(void *who, const apikey_candidates_t *candidates)
     return job;
 }
 
-/* With the mutex held. */
-static apr_status_t await(apikey_crew_t *crew, job_t *job)
+/* With the mutex held: the job is done, or is not ours any more. */
+static int await(apikey_crew_t *crew, job_t *job)
 {
     apr_time_t end = apr_time_now() + DEADLINE;
 
@@ -255,10 +272,18 @@ static apr_status_t await(apikey_crew_t *crew, job_t *job)
         }
     }
     if (job->done) {
-        return job->status;
+        return 1;
     }
-    count(crew, APR_TIMEUP);
-    return APR_TIMEUP;
+    if (crew->silent < TRIP) {
+        crew->silent++;
+    }
+    if (job->taken) {
+        job->abandoned = 1;
+        return 0;
+    }
+    drop_job(crew, job);
+    job->status = APR_TIMEUP;
+    return 1;
 }
 
 static apr_status_t destroy_job(void *data)
@@ -273,7 +298,6 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
                              const char **error)
 {
     job_t *job = make_job(who, candidates);
-    apr_status_t status = APR_TIMEUP;
     int ours = 1;
 
     *record = NULL;
@@ -281,29 +305,28 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
         *error = "there is no memory for a look-up";
         return APR_ENOMEM;
     }
-    apr_thread_mutex_lock(crew->mutex);
+    job->status = APR_TIMEUP;
     *error = "the database has not answered, and is asked twice a second "
              "whether it is back";
-    if (!crew->stopping && crew->waiting < QUEUE_MAX && breaker_lets(crew)) {
+    apr_thread_mutex_lock(crew->mutex);
+    if (!crew->stopping && breaker_lets(crew)) {
         *crew->last = job;
         crew->last = &job->next;
         crew->waiting++;
         call_worker(crew);
         *error = "the database has not answered within 1.5 seconds";
-        status = await(crew, job);
-        ours = job->done;
-        job->abandoned = !ours;
+        ours = await(crew, job);
     }
     apr_thread_mutex_unlock(crew->mutex);
     /* What was abandoned is the worker's, and may be gone already. */
-    if (ours) {
-        /* The record and the error live in the job's pool. */
-        apr_pool_cleanup_register(pool, job, destroy_job,
-                                  apr_pool_cleanup_null);
-        *record = job->record;
-        if (job->error) {
-            *error = job->error;
-        }
+    if (!ours) {
+        return APR_TIMEUP;
     }
-    return status;
+    /* The record and the error live in the job's pool. */
+    apr_pool_cleanup_register(pool, job, destroy_job, apr_pool_cleanup_null);
+    *record = job->record;
+    if (job->error) {
+        *error = job->error;
+    }
+    return job->status;
 }

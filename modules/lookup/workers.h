@@ -10,9 +10,10 @@
  * borrows one of mod_dbd's for a look-up.  Whoever asks waits to a deadline
  * and then goes away: the answer, should it come, is thrown away.
  *
- * The breaker: after a few errors or deadlines in a row nobody waits any
- * more, but one look-up each half second tries whether the database is back.
- * A key that does not exist is an answer, not an error.
+ * The breaker: after three deadlines in a row nobody waits any more, but one
+ * look-up each half second tries whether the database is back, and another as
+ * soon as one that hung has ended.  Errors that come at once open nothing: each
+ * asker asks the database, and the first one after it is back has its answer.
  */
 #ifndef APIKEY_WORKERS_H
 #define APIKEY_WORKERS_H
@@ -52,7 +53,7 @@ apr_status_t apikey_crew_make(apikey_crew_t **crew, int threads,
  * Asks and waits, for at most the deadline. Any thread may call.
  * @param record,error live in @a pool or as long as it
  * @return what look() returned, or APR_TIMEUP: no answer in time, or none to
- *         be expected (the queue is full, the breaker is open)
+ *         be expected (the breaker is open)
  */
 apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
                              const apikey_candidates_t *candidates,

@@ -93,7 +93,7 @@ sub run {
     my $database = $self->database_lines;
     $database =~ s/^DBD/ApiKeyDBD/mg if $self->{way} eq 'own';
     $self->{before} = length $self->slurp('error_log');
-    return $self->start(join "\n", $database, @lines, $CONF);
+    return $self->start(join "\n", $database, $CONF, @lines);
 }
 
 # A key that these secrets could have made and did not.
@@ -125,7 +125,8 @@ sub answer {
 sub status { return $_[0]->answer(@_[1, 2])->[0] }
 
 # Clients side by side, each with request after request until the time is
-# over (and one at least); with `count`, that many requests each.
+# over (and one at least); with `count`, that many requests each; with `until`,
+# until that file is there.
 sub load {
     my ($self, $clients, $seconds, $key, %option) = @_;
     my @pipes = map { $self->client($seconds, $key, %option) } 1 .. $clients;
@@ -144,7 +145,8 @@ sub client {
         s/\s+/ /g for @answer;
         syswrite STDOUT, join("\t", @answer) . "\n";
         $count++;
-    } while ($option{count} ? $count < $option{count} : time < $end);
+    } while ($option{count} ? $count < $option{count} :
+             $option{until} ? !-e $option{until} : time < $end);
     # Neither DESTROY nor END: what runs is our parent's.
     POSIX::_exit(0);
 }

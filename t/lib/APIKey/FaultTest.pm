@@ -41,6 +41,7 @@ sub run {
         $site->run;
         $self->stopped;
         $self->killed;
+        $self->idle;
         $self->frozen;
         # mod_dbd waits for the server when httpd starts or ends; the manual
         # says so.
@@ -106,15 +107,28 @@ sub stopped {
     $backend->signal($self->{stop});
     $self->refused('the server is stopped', $site->load(8, 1.5, $key));
     is($site->status(''), 401, 'no key is needed to say so');
-    $backend->start;
-    sleep $PROBE;
-    is($site->status($key), 200, 'the first request when it is back');
-    sleep $PROBE;
-    $self->served('and all others');
+    $self->back;
     $backend->signal($self->{stop});
     $backend->start;
-    sleep $PROBE;
     $self->served('a restart that nobody noticed');
+}
+
+# From the moment on in which the server takes connections nobody is refused,
+# though others asked in vain until then: neither those who come now, nor
+# those who have been served before.
+sub back {
+    my ($self) = @_;
+    my ($site, $backend, $key) = @{$self}{qw(site backend key)};
+    my $end = "$site->{dir}/end";
+    my @clients = map { $site->client(0, $key, until => $end) } 1 .. 4;
+    $backend->start;
+    $self->served('the first requests when it is back');
+    $site->file('end', '');
+    my @seen = map { join ' ', map { $_->[0] } $site->collect($_) } @clients;
+    unlink $end;
+    is_deeply([ grep { !/^(?:503 )*200(?: 200)*$/ } @seen ], [],
+              'who has been served once is served from then on');
+    cmp_ok("@seen" =~ tr/ //, '>', 8, 'they have asked all the time');
 }
 
 # Connections that died while nobody looked, several times over.
@@ -126,6 +140,23 @@ sub killed {
         $self->all_are(200, 'no request fails for it',
                        $site->load(8, 0, $key, count => 5));
     }
+}
+
+# Connections that the server closes, since nobody uses them.
+sub idle {
+    my ($self) = @_;
+    my ($site, $backend, $key) = @{$self}{qw(site backend key)};
+    $backend->idle_limit(1);
+    $backend->kill_connections;
+    for my $round (1, 2) {
+        $self->all_are(200, 'no request fails', $site->load(8, 0, $key,
+                                                            count => 5));
+        ok(wait_until(20, sub { !$backend->connections }),
+           'the server closes idle connections');
+    }
+    $self->served('and is asked again');
+    $backend->idle_limit(0);
+    $backend->kill_connections;
 }
 
 sub frozen {
@@ -175,9 +206,7 @@ sub started_while_down {
                    $site->load(4, 1, $key));
     is($site->status('', '/'), 200, 'who needs no key is served');
     $backend->start;
-    sleep $PROBE;
-    is($site->status($key), 200, 'the first request when it is there');
-    $self->recovers;
+    $self->served('the first requests when it is there');
     $site->stop;
     $self->ended_well;
 }

@@ -208,11 +208,24 @@ sub waiting {
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT CONNECTION_ID()') } @spare;
-    my @ids = $self->sql('SELECT id FROM information_schema.processlist WHERE '
-        . "db = '$self->{database}' AND id <> CONNECTION_ID() "
-        . "AND id NOT IN ($spare)");
+    my @ids = $self->others("AND id NOT IN ($spare)");
     $self->sql(map { "KILL $_" } @ids) if @ids;
     return scalar @ids;
+}
+
+sub others {
+    my ($self, $which) = @_;
+    return $self->sql('SELECT id FROM information_schema.processlist WHERE '
+        . "db = '$self->{database}' AND id <> CONNECTION_ID() $which");
+}
+
+sub connections { return scalar(() = $_[0]->others('')) }
+
+# After how many seconds the server closes an idle connection; for those made
+# from now on, 0: the default again.
+sub idle_limit {
+    my ($self, $seconds) = @_;
+    $self->sql('SET GLOBAL wait_timeout = ' . ($seconds || 'DEFAULT'));
 }
 
 # How the tables and triggers look, to compare two databases.

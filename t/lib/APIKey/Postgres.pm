@@ -242,6 +242,20 @@ sub kill_connections {
         . " AND pid <> pg_backend_pid() AND pid NOT IN ($spare)");
 }
 
+sub connections {
+    my ($self) = @_;
+    return $self->sql('SELECT count(*) FROM pg_stat_activity WHERE datname ='
+        . " '$self->{database}' AND pid <> pg_backend_pid()");
+}
+
+# After how many seconds the server closes an idle connection; for those made
+# from now on, 0: never.
+sub idle_limit {
+    my ($self, $seconds) = @_;
+    $self->sql("ALTER DATABASE $self->{database} SET idle_session_timeout ="
+               . " '${seconds}s'");
+}
+
 # How the tables and triggers look, to compare two databases.
 sub structure {
     my ($self) = @_;
