@@ -2,10 +2,8 @@
 
 /* From a key to its record.
  *
- * A server on the network may hang, and so may a file that somebody has
- * locked: they are asked by a crew of threads (workers.h).  mod_dbd's SQLite
- * answers at once, on the request's own thread, as soon as one look-up has
- * shown that no writer can hold a reader up there. */
+ * A database may hang: it is asked by a crew of threads (workers.h). They have
+ * connections of their own, or borrow mod_dbd's. */
 
 #include <httpd.h>
 #include <http_config.h>
@@ -32,9 +30,9 @@ APLOG_USE_MODULE(apikey);
 typedef struct apikey_database_t {
     const char *driver;
     const char *params;
-    int own;                    /* ApiKeyDBDriver: not through mod_dbd */
-    apikey_crew_t *crew;        /* NULL: asked on the request's thread */
-    apr_uint32_t at_once;       /* the same, while this is set */
+    int own;                    /* not through mod_dbd's pool */
+    apikey_crew_t *crew;        /* NULL: none could be made */
+    apr_uint32_t at_once;       /* no writer can hold up a look-up */
 } apikey_database_t;
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
@@ -68,10 +66,11 @@ void apikey_lookup_hooks(void)
 static apikey_database_t *database_of(apr_pool_t *pconf,
                                       const apikey_server_t *conf)
 {
-    int own = conf->db_driver != NULL;
-    const char *driver = own ? conf->db_driver : conf->dbd_driver;
-    const char *params = own ? conf->db_params : conf->dbd_params;
+    int said = conf->db_driver != NULL;
+    const char *driver = said ? conf->db_driver : conf->dbd_driver;
+    const char *params = said ? conf->db_params : conf->dbd_params;
     const char *key;
+    int own;
     apikey_database_t *database;
 
     if (!driver) {
@@ -80,6 +79,10 @@ static apikey_database_t *database_of(apr_pool_t *pconf,
     if (!params) {
         params = "";
     }
+    /* A connection of mod_dbd's to SQLite goes on to read a file that was
+     * moved away or replaced, and cannot be told to open again; and another
+     * module may hold all that there are. One more to a file costs little. */
+    own = said || !strcmp(driver, "sqlite3");
     key = apr_pstrcat(pconf, own ? "own " : "dbd ", driver, " ", params,
                       NULL);
     database = apr_hash_get(databases, key, APR_HASH_KEY_STRING);
@@ -131,24 +134,6 @@ static apr_status_t look(apikey_store_t *store, server_rec *s,
     return status;
 }
 
-/* A connection of mod_dbd's to SQLite goes on to read a file that was moved
- * away or replaced, and cannot be told to open again. Such a slot of its pool
- * gets a connection of ours, which can. */
-static apr_status_t make_store(apikey_store_t **store,
-                               const apikey_database_t *database,
-                               ap_dbd_t *dbd, const char **error)
-{
-    apr_pool_t *pool = apr_hash_pool_get(dbd->prepared);
-
-    if (!strcmp(database->driver, "sqlite3")) {
-        return apikey_store_open(store, database->driver, database->params,
-                                 pool, error);
-    }
-    return apikey_store_adopt(store, *database->driver ? database->driver
-                                                       : NULL,
-                              dbd->driver, dbd->handle, pool, error);
-}
-
 /* Our side of a connection is kept beside mod_dbd's prepared statements, and
  * dies with them. Whoever holds the connection is alone with it. */
 static apr_status_t store_of(apikey_store_t **store,
@@ -156,13 +141,17 @@ static apr_status_t store_of(apikey_store_t **store,
                              ap_dbd_t *dbd, const char **error)
 {
     apr_status_t status;
+    apr_pool_t *pool;
 
     *store = apr_hash_get(dbd->prepared, STORE_LABEL,
                           sizeof(STORE_LABEL) - 1);
     if (*store) {
         return APR_SUCCESS;
     }
-    status = make_store(store, database, dbd, error);
+    pool = apr_hash_pool_get(dbd->prepared);
+    status = apikey_store_adopt(store, *database->driver ? database->driver
+                                                         : NULL,
+                                dbd->driver, dbd->handle, pool, error);
     if (status == APR_SUCCESS) {
         apr_hash_set(dbd->prepared, STORE_LABEL, sizeof(STORE_LABEL) - 1,
                      *store);
@@ -311,12 +300,13 @@ static apr_status_t ask(request_rec *r, const apikey_candidates_t *candidates,
 {
     apikey_database_t *database = apikey_server_conf(r->server)->database;
 
-    if (database->crew && !apr_atomic_read32(&database->at_once)) {
-        return apikey_crew_ask(database->crew, r->server, candidates, record,
-                               pool, error);
+    if (!database->crew) {
+        *error = "there are no threads for look-ups; a message of this child "
+                 "process, when it began, says why";
+        return APIKEY_EDATABASE;
     }
-    return look_borrowed(database, r->server, NULL, candidates, record, NULL,
-                         pool, error);
+    return apikey_crew_ask(database->crew, r->server, candidates, record,
+                           pool, error);
 }
 
 apikey_reason_e apikey_lookup(request_rec *r, const char *key,

@@ -1,0 +1,129 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A slow application and a pool of two connections: a connection is held for
+# the look-up, not for the request.  And another module that does hold them:
+# requests with a key are refused in time, all others go on.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::DatabaseSite;
+use APIKey::Holder;
+use Digest::SHA qw(sha1_base64);
+use MIME::Base64 qw(encode_base64);
+use Time::HiRes qw(time);
+
+my $CLIENTS = 64;
+my @POOL = ('DBDMin 1', 'DBDKeep 1', 'DBDMax 2');
+# The module waits for 1.5 seconds; the rest is for a slow machine.
+my $SOON = 2.5;
+
+# One thread for each client, and some for those who come beside them.
+sub lines_for {
+    my ($application) = @_;
+    my $all = $CLIENTS + 16;
+    return (<<"EOF_CONF");
+<IfModule !mpm_prefork_module>
+    ServerLimit 1
+    ThreadLimit $all
+    ThreadsPerChild $all
+    MaxRequestWorkers $all
+</IfModule>
+<IfModule mpm_prefork_module>
+    ServerLimit $all
+    StartServers $all
+    MaxSpareServers $all
+    MaxRequestWorkers $all
+</IfModule>
+ProxyPass /held/ http://127.0.0.1:${\ $application->port}/ disablereuse=on
+<Location /held/key/>
+    AuthType ApiKey
+    Require valid-user
+</Location>
+EOF_CONF
+}
+
+sub site_of {
+    my ($backend, $way) = @_;
+    my $site = APIKey::DatabaseSite->new($backend, $way);
+    $site->init;
+    return ($site, $site->create);
+}
+
+sub ask {
+    my ($site, $path, @headers) = @_;
+    return connection($site->port)->send(join "\r\n", "GET $path HTTP/1.1",
+        'Host: a', @headers, 'Connection: close', '', '');
+}
+
+sub statuses {
+    my (@connections) = @_;
+    return join ' ', sort map { $_->response->{status} } @connections;
+}
+
+sub slow_application {
+    my ($backend, $way) = @_;
+    my $application = APIKey::Holder->new;
+    my ($site, $key) = site_of($backend, $way);
+    $site->run($way eq 'own' ? () : @POOL, lines_for($application));
+    for my $round (1, 2) {
+        my @clients = map { ask($site, '/held/key/', "X-API-Key: $key") }
+                      1 .. $CLIENTS;
+        is($application->hold($CLIENTS), $CLIENTS,
+           'all requests are with the application, none is answered');
+        is($site->status($key), 200, 'one more is served beside them');
+        is($site->status($site->unknown), 401, 'and one more refused');
+        $application->release;
+        is(statuses(@clients), join(' ', (200) x $CLIENTS),
+           'and then all have their answers');
+    }
+    unlike($site->errors, qr/APIKEY010[56]|exit signal/, 'nothing failed');
+    $site->stop;
+}
+
+# mod_authn_dbd keeps its connection until the request is over.
+sub pinned {
+    my ($backend) = @_;
+    my $application = APIKey::Holder->new;
+    my ($site, $key) = site_of($backend, 'mod_dbd');
+    $backend->sql('CREATE TABLE basic (name VARCHAR(10), hash VARCHAR(40))',
+                  "INSERT INTO basic VALUES ('u', '{SHA}"
+                  . sha1_base64('p') . "=')");
+    $site->run(@POOL, lines_for($application), <<'EOF_CONF');
+<Location /held/basic/>
+    AuthType Basic
+    AuthName a
+    AuthBasicProvider dbd
+    AuthDBDUserPWQuery "SELECT hash FROM basic WHERE name = %s"
+    Require valid-user
+</Location>
+EOF_CONF
+    my @clients = map { ask($site, '/held/basic/', 'Authorization: Basic '
+                            . encode_base64('u:p', '')) } 1, 2;
+    is($application->hold(2), 2, 'two requests of another module');
+    my $freely = $site->{run}{mpm} eq 'prefork' || !$backend->can('signal');
+    my @answers = $site->load(8, 0, $key);
+    is(join(' ', map { $_->[0] } @answers),
+       join(' ', ($freely ? 200 : 503) x 8),
+       $freely ? 'others have connections of their own'
+               : 'who needs one of its connections is refused');
+    is_deeply([ grep { $_->[1] > $SOON } @answers ], [], 'in time');
+    is($site->status('', '/'), 200, 'who needs no key is served');
+    $application->release;
+    is(statuses(@clients), '200 200', 'the two have their answers');
+    is(join(' ', map { $_->[0] } $site->load(8, 0, $key)),
+       join(' ', (200) x 8), 'and their connections are free again');
+    unlike($site->errors, qr/exit signal/, 'in order');
+    $site->stop;
+}
+
+for my $name (qw(sqlite3 pgsql)) {
+    my $backend = backend($name);
+    for my $way (@APIKey::DatabaseSite::WAYS) {
+        subtest "$name, $way: a slow application"
+            => sub { slow_application($backend, $way) };
+    }
+    subtest "$name: another module holds the pool"
+        => sub { pinned($backend) };
+}
+
+done_testing;
