@@ -26,7 +26,7 @@
 #include "modules/auth/require.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
-#include "modules/lookup/lookup.h"
+#include "modules/lookup/database.h"
 #include "modules/lookup/trial.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
@@ -109,9 +109,9 @@ static void hooks(apr_pool_t *pool)
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
-    apikey_lookup_hooks();
-    ap_hook_post_config(apikey_lookup_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(apikey_lookup_child, NULL, NULL, APR_HOOK_MIDDLE);
+    apikey_database_hooks();
+    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(apikey_take, NULL, readers,
                               APR_HOOK_REALLY_FIRST);

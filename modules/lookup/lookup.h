@@ -7,20 +7,11 @@
 #ifndef APIKEY_LOOKUP_H
 #define APIKEY_LOOKUP_H
 
-#include "../config/config.h"
+#include <httpd.h>
+
+#include "../core/key.h"
 #include "../core/record.h"
 #include "../core/verdict.h"
-
-/** Of mod_dbd's hooks, the one that is needed. */
-void apikey_lookup_hooks(void);
-
-/** post_config: which servers share a database. */
-int apikey_lookup_init(apr_pool_t *pconf, apr_pool_t *plog,
-                       apr_pool_t *ptemp, server_rec *s);
-
-/** child_init: the threads that may wait for it. No connection is made yet,
- * so that a database that is away does not keep httpd from starting. */
-void apikey_lookup_child(apr_pool_t *pchild, server_rec *s);
 
 /**
  * The record of a key: prefix, shape and check characters first, the

@@ -26,8 +26,8 @@ typedef struct job_t {
     struct job_t *next;
     apr_pool_t *pool;
     void *who;
-    apikey_candidates_t candidates;
-    apikey_record_t *record;
+    apikey_task_fn work;
+    void *task;
     const char *error;
     apr_status_t status;
     int taken;                      /* a thread has it: not in the list */
@@ -46,7 +46,8 @@ struct apikey_crew_t {
     int stopping;
     int silent;                     /* deadlines in a row */
     apr_time_t probed;              /* when the breaker last let one through */
-    apikey_look_fn look;
+    apikey_connected_fn connected;
+    apikey_leave_fn leave;
     void *baton;
 };
 
@@ -108,15 +109,13 @@ static void drop_job(apikey_crew_t *crew, job_t *job)
 }
 
 /* With the mutex held, as it is again when this returns. */
-static void work(apikey_crew_t *crew, job_t *job, void **held,
-                 apr_pool_t *thread_pool)
+static void do_job(apikey_crew_t *crew, job_t *job, void **held)
 {
     apr_time_t began = apr_time_now();
 
     apr_thread_mutex_unlock(crew->mutex);
-    job->status = crew->look(crew->baton, job->who, held, &job->candidates,
-                             &job->record, thread_pool, job->pool,
-                             &job->error);
+    job->status = crew->connected(crew->baton, job->who, held, job->work,
+                                  job->task, job->pool, &job->error);
     apr_thread_mutex_lock(crew->mutex);
     ended(crew, job->status, began);
     job->done = 1;
@@ -131,14 +130,13 @@ static void work(apikey_crew_t *crew, job_t *job, void **held,
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     apikey_crew_t *crew = data;
-    apr_pool_t *pool = NULL;
     void *held = NULL;
 
-    apr_pool_create(&pool, apr_thread_pool_get(thread));
+    (void)thread;
     apr_thread_mutex_lock(crew->mutex);
     while (!crew->stopping) {
         if (crew->first) {
-            work(crew, take_job(crew), &held, pool);
+            do_job(crew, take_job(crew), &held);
         }
         else {
             crew->idle++;
@@ -148,7 +146,9 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     }
     apr_thread_mutex_unlock(crew->mutex);
     /* Its connection is closed before the process goes on to end. */
-    apr_pool_destroy(pool);
+    if (held) {
+        crew->leave(held);
+    }
     apr_thread_mutex_lock(crew->mutex);
     crew->threads--;
     apr_thread_cond_signal(crew->gone);
@@ -204,7 +204,8 @@ static apr_status_t dismiss(void *data)
 }
 
 apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
-                              apikey_look_fn look, void *baton,
+                              apikey_connected_fn connected,
+                              apikey_leave_fn leave, void *baton,
                               apr_pool_t *pool)
 {
     apikey_crew_t *crew;
@@ -220,7 +221,8 @@ apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
     crew = apr_pcalloc(own, sizeof(*crew));
     crew->last = &crew->first;
     crew->threads_max = threads;
-    crew->look = look;
+    crew->connected = connected;
+    crew->leave = leave;
     crew->baton = baton;
     status = apr_thread_mutex_create(&crew->mutex, APR_THREAD_MUTEX_DEFAULT,
                                      own);
@@ -237,7 +239,8 @@ apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
     return status;
 }
 
-static job_t *make_job(void *who, const apikey_candidates_t *candidates)
+static job_t *make_job(void *who, apikey_task_fn work, const void *task,
+                       apr_size_t size)
 {
     apr_pool_t *pool;
     job_t *job;
@@ -248,7 +251,8 @@ static job_t *make_job(void *who, const apikey_candidates_t *candidates)
     job = apr_pcalloc(pool, sizeof(*job));
     job->pool = pool;
     job->who = who;
-    job->candidates = *candidates;
+    job->work = work;
+    job->task = apr_pmemdup(pool, task, size);
     if (apr_thread_cond_create(&job->answered, pool) != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return NULL;
@@ -293,14 +297,12 @@ static apr_status_t destroy_job(void *data)
 }
 
 apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
-                             const apikey_candidates_t *candidates,
-                             apikey_record_t **record, apr_pool_t *pool,
-                             const char **error)
+                             apikey_task_fn work, void *task, apr_size_t size,
+                             apr_pool_t *pool, const char **error)
 {
-    job_t *job = make_job(who, candidates);
+    job_t *job = make_job(who, work, task, size);
     int ours = 1;
 
-    *record = NULL;
     if (!job) {
         *error = "there is no memory for a look-up";
         return APR_ENOMEM;
@@ -322,9 +324,9 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
     if (!ours) {
         return APR_TIMEUP;
     }
-    /* The record and the error live in the job's pool. */
+    /* What the task made and the error live in the job's pool. */
     apr_pool_cleanup_register(pool, job, destroy_job, apr_pool_cleanup_null);
-    *record = job->record;
+    memcpy(task, job->task, size);
     if (job->error) {
         *error = job->error;
     }

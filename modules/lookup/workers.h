@@ -20,44 +20,53 @@
 
 #include <apr_pools.h>
 
-#include "../core/key.h"
-#include "../core/record.h"
+#include "../store/store.h"
 
 typedef struct apikey_crew_t apikey_crew_t;
 
 /**
- * One look-up, on a worker's thread.
- * @param baton   the crew's
- * @param who     the asker's, valid for the child's life (a server_rec)
- * @param held    what this thread keeps from look-up to look-up (its
- *                connection); NULL at first, and again after an error that
- *                the callee could not heal
- * @param thread_pool as long-lived as the thread
- * @param pool    for the record and the error
+ * What is done with a connection.
+ * @param task the asker's, or a copy of it
+ * @param pool for what goes back to him, and the error
  */
-typedef apr_status_t (*apikey_look_fn)(void *baton, void *who, void **held,
-                                       const apikey_candidates_t *candidates,
-                                       apikey_record_t **record,
-                                       apr_pool_t *thread_pool,
+typedef apr_status_t (*apikey_task_fn)(apikey_store_t *store, void *task,
                                        apr_pool_t *pool, const char **error);
+
+/**
+ * Does it, on a worker's thread, with a connection.
+ * @param baton the crew's
+ * @param who   the asker's, valid for the child's life (a server_rec)
+ * @param held  what this thread keeps from task to task (its connection);
+ *              NULL at first, and again after an error that the callee could
+ *              not heal
+ */
+typedef apr_status_t (*apikey_connected_fn)(void *baton, void *who,
+                                            void **held, apikey_task_fn work,
+                                            void *task, apr_pool_t *pool,
+                                            const char **error);
+
+/** A thread that ends gives back what it held. */
+typedef void (*apikey_leave_fn)(void *held);
 
 /**
  * Makes a crew; no thread is started yet. Its threads end with @a pool; one
  * that hangs in the database then is left behind.
+ * @param leave NULL: nothing is ever held
  */
 apr_status_t apikey_crew_make(apikey_crew_t **crew, int threads,
-                              apikey_look_fn look, void *baton,
+                              apikey_connected_fn connected,
+                              apikey_leave_fn leave, void *baton,
                               apr_pool_t *pool);
 
 /**
  * Asks and waits, for at most the deadline. Any thread may call.
- * @param record,error live in @a pool or as long as it
- * @return what look() returned, or APR_TIMEUP: no answer in time, or none to
+ * @param task  of @a size bytes: copied, and copied back with the answer
+ * @param error lives in @a pool or as long as it, as what the task made does
+ * @return what @a work returned, or APR_TIMEUP: no answer in time, or none to
  *         be expected (the breaker is open)
  */
 apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
-                             const apikey_candidates_t *candidates,
-                             apikey_record_t **record, apr_pool_t *pool,
-                             const char **error);
+                             apikey_task_fn work, void *task, apr_size_t size,
+                             apr_pool_t *pool, const char **error);
 
 #endif

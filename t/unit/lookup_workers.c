@@ -30,15 +30,13 @@ static void need(int good, const char *what)
     }
 }
 
-static apr_status_t look(void *baton, void *who, void **mine,
-                         const apikey_candidates_t *candidates,
-                         apikey_record_t **record, apr_pool_t *thread_pool,
-                         apr_pool_t *pool, const char **error)
+static apr_status_t look(apikey_store_t *store, void *task, apr_pool_t *pool,
+                         const char **error)
 {
     apr_status_t status;
     int number;
 
-    (void)baton, (void)who, (void)mine, (void)candidates, (void)thread_pool;
+    (void)store;
     apr_thread_mutex_lock(db.mutex);
     number = ++db.asked;
     apr_thread_cond_broadcast(db.change);
@@ -48,12 +46,20 @@ static apr_status_t look(void *baton, void *who, void **mine,
     status = db.status;
     apr_thread_mutex_unlock(db.mutex);
     if (status == APR_SUCCESS) {
-        *record = apr_pcalloc(pool, sizeof(**record));
+        *(char **)task = apr_pstrdup(pool, "an answer");
     }
     else {
         *error = apr_pstrdup(pool, "no");
     }
     return status;
+}
+
+static apr_status_t connected(void *baton, void *who, void **mine,
+                              apikey_task_fn work, void *task,
+                              apr_pool_t *pool, const char **error)
+{
+    (void)baton, (void)who, (void)mine;
+    return work(NULL, task, pool, error);
 }
 
 static void set(int held, int let_go, apr_status_t status)
@@ -78,16 +84,15 @@ static int asked(void)
 
 static apr_status_t ask(void)
 {
-    static const apikey_candidates_t candidates;
-    apikey_record_t *record;
+    char *answer = NULL;
     const char *error = NULL;
     apr_pool_t *pool;
     apr_status_t status;
 
     apr_pool_create(&pool, NULL);
-    status = apikey_crew_ask(db.crew, NULL, &candidates, &record, pool,
-                             &error);
-    if ((status == APR_SUCCESS) != (record != NULL) || !error) {
+    status = apikey_crew_ask(db.crew, NULL, look, &answer, sizeof(answer),
+                             pool, &error);
+    if ((status == APR_SUCCESS) != (answer != NULL) || !error) {
         status = APR_EGENERAL;
     }
     apr_pool_destroy(pool);
@@ -150,7 +155,7 @@ static void probed_now(void)
 
 static void fresh(int threads)
 {
-    need(apikey_crew_make(&db.crew, threads, look, NULL, db.pool)
+    need(apikey_crew_make(&db.crew, threads, connected, NULL, NULL, db.pool)
              == APR_SUCCESS, "a crew");
     set(0, 0, APR_SUCCESS);
     db.asked = 0;

@@ -1,0 +1,372 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Work with a connection.
+ *
+ * A database may hang: it is asked by a crew of threads (workers.h), which
+ * have connections of their own or borrow mod_dbd's.  A SQLite file in which
+ * no writer can hold up a reader answers at once: it is read on the request's
+ * own thread, as soon as the crew has found that out. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_atomic.h>
+#include <apr_dbd.h>
+#include <apr_hash.h>
+#include <apr_optional.h>
+#include <apr_optional_hooks.h>
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+#include <mod_dbd.h>
+
+#include "../config/config.h"
+#include "database.h"
+#include "workers.h"
+
+APLOG_USE_MODULE(apikey);
+
+/* No label of DBDPrepareSQL can be this: it has a blank. */
+#define STORE_LABEL "mod_apikey store"
+#define THREADS 8               /* that may wait for a database, a child */
+#define TRYING apr_time_from_msec(1000)     /* one connection after another */
+
+/* A connection of our own that nobody uses at present. */
+typedef struct idle_t {
+    struct idle_t *next;
+    apr_pool_t *pool;           /* what it lives in */
+    apikey_store_t *store;
+} idle_t;
+
+struct apikey_database_t {
+    const char *driver;
+    const char *params;
+    int own;                    /* not through mod_dbd's pool */
+    apikey_crew_t *crew;        /* NULL: none could be made */
+    volatile apr_uint32_t at_once;      /* no writer can hold up a reader */
+    apr_thread_mutex_t *mutex;  /* guards idle */
+    idle_t *idle;
+};
+
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
+static apr_hash_t *databases;   /* filled at start-up, then read only */
+static volatile apr_uint32_t dbd_ended;     /* mod_dbd's connections */
+
+static apr_status_t count_ended(void *data APIKEY_UNUSED)
+{
+    apr_atomic_inc32(&dbd_ended);
+    return APR_SUCCESS;
+}
+
+/* mod_dbd's post_connect: how ap_dbd_open() can be told to have thrown a
+ * connection out, where it gives none. */
+static apr_status_t count_at_end(apr_pool_t *pool,
+                                 dbd_cfg_t *cfg APIKEY_UNUSED,
+                                 ap_dbd_t *dbd APIKEY_UNUSED)
+{
+    apr_pool_cleanup_register(pool, NULL, count_ended,
+                              apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+void apikey_database_hooks(void)
+{
+    APR_OPTIONAL_HOOK(dbd, post_connect, count_at_end, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+}
+
+static apikey_database_t *database_of(apr_pool_t *pconf,
+                                      const apikey_server_t *conf)
+{
+    int said = conf->db_driver != NULL;
+    const char *driver = said ? conf->db_driver : conf->dbd_driver;
+    const char *params = said ? conf->db_params : conf->dbd_params;
+    const char *key;
+    int own;
+    apikey_database_t *database;
+
+    if (!driver) {
+        driver = "";
+    }
+    if (!params) {
+        params = "";
+    }
+    /* A connection of mod_dbd's to SQLite goes on to read a file that was
+     * moved away or replaced, and cannot be told to open again; and another
+     * module may hold all that there are. One more to a file costs little. */
+    own = said || !strcmp(driver, "sqlite3");
+    key = apr_pstrcat(pconf, own ? "own " : "dbd ", driver, " ", params,
+                      NULL);
+    database = apr_hash_get(databases, key, APR_HASH_KEY_STRING);
+    if (!database) {
+        database = apr_pcalloc(pconf, sizeof(*database));
+        database->driver = driver;
+        database->params = params;
+        database->own = own;
+        apr_hash_set(databases, key, APR_HASH_KEY_STRING, database);
+    }
+    return database;
+}
+
+int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                       apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
+{
+    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    databases = apr_hash_make(pconf);
+    for (; s; s = s->next) {
+        apikey_server_t *conf = apikey_server_conf(s);
+
+        if (conf->policy.ring) {
+            conf->database = database_of(pconf, conf);
+        }
+    }
+    return OK;
+}
+
+/* Our side of a connection is kept beside mod_dbd's prepared statements, and
+ * dies with them. Whoever holds the connection is alone with it. */
+static apr_status_t store_of(apikey_store_t **store,
+                             const apikey_database_t *database,
+                             ap_dbd_t *dbd, const char **error)
+{
+    apr_status_t status;
+    apr_pool_t *pool;
+
+    *store = apr_hash_get(dbd->prepared, STORE_LABEL,
+                          sizeof(STORE_LABEL) - 1);
+    if (*store) {
+        return APR_SUCCESS;
+    }
+    pool = apr_hash_pool_get(dbd->prepared);
+    status = apikey_store_adopt(store, *database->driver ? database->driver
+                                                         : NULL,
+                                dbd->driver, dbd->handle, pool, error);
+    if (status == APR_SUCCESS) {
+        apr_hash_set(dbd->prepared, STORE_LABEL, sizeof(STORE_LABEL) - 1,
+                     *store);
+    }
+    return status;
+}
+
+/* What a connection has shown of the next one. */
+static void note(apikey_database_t *database, apikey_store_t *store,
+                 apr_status_t status, apr_pool_t *pool)
+{
+    int answered = status == APR_SUCCESS || status == APR_NOTFOUND;
+    apr_uint32_t before = apr_atomic_read32(&database->at_once);
+
+    if (!database->own || strcmp(database->driver, "sqlite3") != 0) {
+        return;
+    }
+    if (answered && !before) {
+        apr_atomic_set32(&database->at_once,
+                         apikey_store_never_waits(store, pool));
+    }
+    else if (!answered && before) {
+        apr_atomic_set32(&database->at_once, 0);
+    }
+}
+
+/* With a connection of mod_dbd's, held for this alone. `again`: it was a dead
+ * one, or there was none because a dead one was thrown out. */
+static apr_status_t borrow_once(const apikey_database_t *database,
+                                server_rec *server, apikey_task_fn work,
+                                void *task, int *again, apr_pool_t *pool,
+                                const char **error)
+{
+    apr_uint32_t ended = apr_atomic_read32(&dbd_ended);
+    ap_dbd_t *dbd = dbd_open(pool, server);
+    apikey_store_t *store;
+    apr_status_t status;
+
+    if (!dbd) {
+        *again = apr_atomic_read32(&dbd_ended) != ended;
+        *error = "mod_dbd gave no connection (its own message says why)";
+        return APIKEY_EDATABASE;
+    }
+    status = store_of(&store, database, dbd, error);
+    if (status == APR_SUCCESS) {
+        status = work(store, task, pool, error);
+    }
+    *again = 0;
+    if (status == APIKEY_EDATABASE) {
+        apr_status_t alive = apr_dbd_check_conn(dbd->driver, pool,
+                                                dbd->handle);
+
+        *again = alive != APR_SUCCESS && !APR_STATUS_IS_ENOTIMPL(alive);
+    }
+    dbd_close(server, dbd);
+    return status;
+}
+
+/* apikey_connected_fn: through mod_dbd, which throws a dead connection out when
+ * it is asked for one, and answers that it has none. As many as have died since
+ * the last time can stand in the way; they end before our patience, or mod_dbd
+ * fails to connect, and that is the answer. */
+static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
+                           apikey_task_fn work, void *task,
+                           apr_pool_t *pool, const char **error)
+{
+    apr_time_t began = apr_time_now();
+    apr_interval_time_t took = 0;
+    apr_status_t status;
+    int again;
+
+    do {
+        status = borrow_once(baton, who, work, task, &again, pool, error);
+        took = apr_time_now() - began;
+    } while (again && took >= 0 && took < TRYING);
+    return status;
+}
+
+/* A connection of our own. Its pool is nobody's child: the threads that make
+ * such connections share no pool. */
+static apr_status_t connect_own(idle_t **connection,
+                                const apikey_database_t *database,
+                                apr_pool_t *pool, const char **error)
+{
+    apr_pool_t *own;
+    apr_status_t status = apr_pool_create(&own, NULL);
+    apikey_store_t *store;
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    status = apikey_store_open(&store, database->driver, database->params,
+                               own, error);
+    if (status != APR_SUCCESS) {
+        *error = apr_pstrdup(pool, *error);
+        apr_pool_destroy(own);
+        return status;
+    }
+    *connection = apr_palloc(own, sizeof(idle_t));
+    (*connection)->pool = own;
+    (*connection)->store = store;
+    (*connection)->next = NULL;
+    return APR_SUCCESS;
+}
+
+/* apikey_connected_fn: with a connection that its caller keeps in @a held. */
+static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
+                            apikey_task_fn work, void *task,
+                            apr_pool_t *pool, const char **error)
+{
+    apikey_database_t *database = baton;
+    idle_t *connection = *held;
+    apr_status_t status = APR_SUCCESS;
+
+    if (!connection) {
+        status = connect_own(&connection, database, pool, error);
+        if (status != APR_SUCCESS) {
+            return status;
+        }
+        *held = connection;
+    }
+    status = work(connection->store, task, pool, error);
+    note(database, connection->store, status, pool);
+    if (status == APIKEY_EDATABASE) {
+        apr_pool_destroy(connection->pool);
+        *held = NULL;
+    }
+    return status;
+}
+
+/* apikey_leave_fn */
+static void close_own(void *held)
+{
+    apr_pool_destroy(((idle_t *)held)->pool);
+}
+
+/* On the caller's own thread, with a connection that was idle. */
+static apr_status_t run_here(apikey_database_t *database, server_rec *s,
+                             apikey_task_fn work, void *task,
+                             apr_pool_t *pool, const char **error)
+{
+    idle_t *connection;
+    void *held;
+    apr_status_t status;
+
+    apr_thread_mutex_lock(database->mutex);
+    held = connection = database->idle;
+    if (connection) {
+        database->idle = connection->next;
+    }
+    apr_thread_mutex_unlock(database->mutex);
+    status = use_own(database, s, &held, work, task, pool, error);
+    connection = held;
+    if (connection) {
+        apr_thread_mutex_lock(database->mutex);
+        connection->next = database->idle;
+        database->idle = connection;
+        apr_thread_mutex_unlock(database->mutex);
+    }
+    return status;
+}
+
+static apr_status_t close_idle(void *data)
+{
+    apikey_database_t *database = data;
+
+    while (database->idle) {
+        idle_t *connection = database->idle;
+
+        database->idle = connection->next;
+        apr_pool_destroy(connection->pool);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t enter_child(apikey_database_t *database,
+                                apr_pool_t *pchild)
+{
+    apr_status_t status;
+
+    status = apr_thread_mutex_create(&database->mutex,
+                                     APR_THREAD_MUTEX_DEFAULT, pchild);
+    if (status == APR_SUCCESS) {
+        apr_pool_cleanup_register(pchild, database, close_idle,
+                                  apr_pool_cleanup_null);
+        status = apikey_crew_make(&database->crew, THREADS,
+                                  database->own ? use_own : borrow,
+                                  database->own ? close_own : NULL, database,
+                                  pchild);
+    }
+    return status;
+}
+
+void apikey_database_child(apr_pool_t *pchild, server_rec *s)
+{
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(pchild, databases); index;
+         index = apr_hash_next(index)) {
+        void *database;
+        apr_status_t status;
+
+        apr_hash_this(index, NULL, NULL, &database);
+        status = enter_child(database, pchild);
+        if (status != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                         "APIKEY0109: no threads for look-ups can be made; "
+                         "is memory or a limit on threads in the way?");
+        }
+    }
+}
+
+apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
+                                 void *task, apr_size_t size,
+                                 apr_pool_t *pool, const char **error)
+{
+    apikey_database_t *database = apikey_server_conf(s)->database;
+
+    if (!database->crew) {
+        *error = "there are no threads for look-ups; a message of this child "
+                 "process, when it began, says why";
+        return APIKEY_EDATABASE;
+    }
+    return apr_atomic_read32(&database->at_once)
+           ? run_here(database, s, work, task, pool, error)
+           : apikey_crew_ask(database->crew, s, work, task, size, pool,
+                             error);
+}

@@ -1,0 +1,40 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file database.h
+ * @brief Work with a connection to a server's database, whoever's the
+ *        connection is and whichever thread it takes.
+ */
+#ifndef APIKEY_DATABASE_H
+#define APIKEY_DATABASE_H
+
+#include <httpd.h>
+
+#include "workers.h"
+
+/** Virtual hosts with the same driver and parameters share one. */
+typedef struct apikey_database_t apikey_database_t;
+
+/** register_hooks: what mod_dbd has to tell. */
+void apikey_database_hooks(void);
+
+/** post_config: which servers share a database. */
+int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog,
+                         apr_pool_t *ptemp, server_rec *s);
+
+/** child_init: the threads that may wait for it. No connection is made yet,
+ * so that a database that is away does not keep httpd from starting. */
+void apikey_database_child(apr_pool_t *pchild, server_rec *s);
+
+/**
+ * Runs a task with a connection to the database of @a s; any thread may call,
+ * and waits as workers.h says.
+ * @param task is copied, for the work may outlive its asker, and copied back
+ * @param pool for what the task makes
+ * @return what @a work returned, APR_TIMEUP, or APIKEY_EDATABASE
+ */
+apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
+                                 void *task, apr_size_t size,
+                                 apr_pool_t *pool, const char **error);
+
+#endif
