@@ -1,0 +1,211 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Other users of mod_dbd in the same server, with the same database: passwords
+# (mod_authn_dbd) and groups (mod_authz_dbd).  Neither disturbs the other, and
+# where mod_dbd itself lets one suffer for the other's missing table,
+# ApiKeyDBDriver does not.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::DatabaseSite;
+use APIKey::Process qw(wait_until);
+use MIME::Base64 qw(encode_base64);
+
+my ($site, $backend);
+
+my @TABLES = (
+    'CREATE TABLE site_user (login VARCHAR(40), password VARCHAR(80))',
+    'CREATE TABLE site_group (login VARCHAR(40), name VARCHAR(40))',
+    # "secret"
+    "INSERT INTO site_user VALUES ('alice',"
+    . " '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=')",
+    "INSERT INTO site_user VALUES ('bob', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=')",
+    "INSERT INTO site_group VALUES ('alice', 'staff')",
+    "INSERT INTO site_group VALUES ('acme', 'staff')",
+);
+my @GONE = ('DROP TABLE site_user', 'DROP TABLE site_group');
+
+my $THEIRS = <<'EOF';
+<Location /basic/>
+    AuthType Basic
+    AuthName basic
+    AuthBasicProvider dbd
+    AuthDBDUserPWQuery "SELECT password FROM site_user WHERE login = %s"
+    Require valid-user
+</Location>
+<Location /group/>
+    AuthType Basic
+    AuthName group
+    AuthBasicProvider dbd
+    AuthDBDUserPWQuery "SELECT password FROM site_user WHERE login = %s"
+    AuthzDBDQuery "SELECT name FROM site_group WHERE login = %s"
+    Require dbd-group staff
+</Location>
+EOF
+my $OURS = <<'EOF';
+<Location /api/>
+    AuthType ApiKey
+    Require valid-user
+</Location>
+EOF
+# A key's tenant in their groups.
+my $MIXED = <<'EOF';
+<Location /mixed/>
+    AuthType ApiKey
+    AuthzDBDQuery "SELECT name FROM site_group WHERE login = %s"
+    Require dbd-group staff
+</Location>
+EOF
+
+# Virtual hosts with the same database and the same sizes share a pool, and all
+# statements of any of them: all but `alone`, which has a size of its own.
+sub host {
+    my ($name, @lines) = @_;
+    return join "\n", '<VirtualHost *>', "ServerName $name", 'DBDMin 1',
+        'DBDKeep 1', 'DBDMax 2', @lines, '</VirtualHost>', '';
+}
+
+sub modules {
+    chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+    return qq(LoadModule authz_dbd_module "$folder/mod_authz_dbd.so"\n);
+}
+
+# The database's lines for our own connections.
+sub own {
+    my (@lines) = @_;
+    return map { s/^DBD/ApiKeyDBD/r } @lines;
+}
+
+sub hosts {
+    my @dbd = @{ $site->{lines} };
+    my @ours = (qq(ApiKeySecretFile "$site->{dir}/secret"), $OURS);
+    return join "\n", modules(),
+        host('shared', @dbd, @ours, $THEIRS, $MIXED),
+        host('apart', @dbd, own(@dbd), @ours, $THEIRS, $MIXED),
+        host('pooled', @dbd, @ours),
+        host('alone', @dbd, @ours, 'DBDMax 3'),
+        host('theirs', @dbd, $THEIRS);
+}
+
+sub status {
+    my ($host, $path, $who) = @_;
+    my @header = $who =~ /:/ ? 'Authorization: Basic '
+                               . encode_base64($who, '')
+               : "X-API-Key: $who";
+    my $answer = eval { get($site->port, $path, "Host: $host", @header) };
+    return $answer ? $answer->{status} : "no answer: $@";
+}
+
+# What has another status than it should; twice, for connections are reused.
+sub wrong {
+    my (@wanted) = @_;
+    my @wrong;
+    for my $case (@wanted, @wanted) {
+        my ($host, $path, $who, $status) = @$case;
+        my $got = status($host, $path, $who);
+        push @wrong, "$host$path: $got, not $status" if $got !~ /^$status$/;
+    }
+    return join "\n", @wrong;
+}
+
+sub passwords {
+    my (@hosts) = @_;
+    return map {
+        ([ $_, '/basic/', 'alice:secret', 200 ],
+         [ $_, '/basic/', 'alice:wrong', 401 ],
+         [ $_, '/group/', 'alice:secret', 200 ],
+         [ $_, '/group/', 'bob:secret', 401 ])
+    } @hosts;
+}
+
+sub keys_of {
+    my ($key, $unknown, @hosts) = @_;
+    return map { ([ $_, '/api/', $key, 200 ], [ $_, '/api/', $unknown, 401 ]) }
+           @hosts;
+}
+
+sub start {
+    my ($conf) = @_;
+    $site->{before} = length $site->slurp('error_log');
+    $site->start($conf);
+}
+
+sub ours_missing {
+    my $unknown = $site->unknown;
+    $backend->sql(@TABLES);
+    start(hosts());
+    is(wrong(passwords(qw(shared apart theirs)),
+             map { [ $_, '/api/', $unknown, 503 ] }
+                 qw(shared apart pooled alone)), '',
+       'none of our tables: the others are served');
+    like($site->errors, qr/APIKEY0105: .*htapikey init/, 'our message');
+    $site->init;
+    my $key = $site->create;
+    my @ours = keys_of($key, $unknown, qw(shared apart pooled alone));
+    ok(wait_until(5, sub { wrong(@ours) eq '' }), 'they come');
+    # The driver sqlite3 does not prepare again what was made for the tables
+    # of before; ours we do ourselves.
+    if ($backend->{file}) {
+        $site->stop;
+        start(hosts());
+    }
+    my @all = (@ours, passwords(qw(shared apart theirs)),
+               map { [ $_, '/mixed/', $key, 200 ] } qw(shared apart));
+    is(wrong(@all), '', 'all of them side by side');
+    $site->stop;
+    return ($key, @all);
+}
+
+sub theirs_missing {
+    my ($key, @all) = @_;
+    $backend->sql(@GONE);
+    start(hosts());
+    is(wrong(keys_of($key, $site->unknown, qw(apart alone)),
+             map { [ $_, '/basic/', 'alice:secret', '5..' ] }
+                 qw(shared apart theirs)), '',
+       'none of their tables: keys go on, over connections of our own and in '
+       . 'other virtual hosts');
+    is(wrong(map { [ $_, '/api/', $key, 503 ] } qw(pooled shared)), '',
+       'but not over a connection of the pool that needs both: mod_dbd has '
+       . 'none to give');
+    like($site->errors, qr/AH00632: .*site_/, 'it says why');
+    like($site->errors, qr/APIKEY0106: .*mod_dbd gave no connection/,
+         'and we say who');
+    $backend->sql(@TABLES);
+    ok(wait_until(10, sub { wrong(@all) eq '' }), 'they come back')
+        or diag wrong(@all);
+    $site->stop;
+}
+
+# What stands outside of all virtual hosts is prepared in each one's database.
+sub inherited {
+    my ($key) = @_;
+    my @dbd = @{ $site->{lines} };
+    my $secret = qq(ApiKeySecretFile "$site->{dir}/secret");
+    $backend->sql(@GONE);
+    start(join "\n", modules(), $OURS, $THEIRS, host('through', @dbd, $secret),
+                     host('apart', own(@dbd), $secret));
+    is(wrong([ 'apart', '/api/', $key, 200 ], [ 'through', '/api/', $key, 503 ],
+             [ 'apart', '/api/', $site->unknown, 401 ]), '',
+       'their statements in the main server, no tables in a virtual host');
+    like($site->errors, qr/AH00632: .*site_/, 'mod_dbd says why');
+    $site->stop;
+}
+
+for my $name (qw(sqlite3 pgsql mysql odbc_sqlite3)) {
+    subtest $name => sub {
+        $backend = backend($name);
+        $site = APIKey::DatabaseSite->new($backend, 'mod_dbd');
+        $site->file("docs/$_/index.html", "A page.\n")
+            for qw(basic group mixed);
+        my @key_and_wanted = ours_missing();
+        theirs_missing(@key_and_wanted);
+        inherited(@key_and_wanted);
+        is($site->leaks($key_and_wanted[0], $site->unknown), '',
+           'no key stands in its logs');
+        unlike($site->slurp('error_log'), qr/exit signal|Assertion/,
+               'in order');
+    };
+}
+
+done_testing;
