@@ -58,7 +58,8 @@ sub httpd_environment {
         # httpd's own leaks are not ours to count.
         $ENV{ASAN_OPTIONS} = "log_path=$logs/asan:detect_leaks=0";
         $ENV{UBSAN_OPTIONS} = "log_path=$logs/ubsan:print_stacktrace=1";
-        $ENV{TSAN_OPTIONS} = "log_path=$logs/tsan:exitcode=0";
+        $ENV{TSAN_OPTIONS} = "log_path=$logs/tsan:exitcode=0:suppressions="
+                           . "$ENV{APIKEY_SOURCE}/t/lib/tsan.supp";
     }
     if ($ENV{APIKEY_TEST_COVERAGE}) {
         # Children run as httpd's user and cannot write beside the objects.
