@@ -22,6 +22,7 @@ $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 use Carp qw(croak);
 use File::Temp ();
 use POSIX ();
+use Time::HiRes qw(sleep);
 
 use APIKey::Process qw(wait_until);
 use APIKey::Session;
@@ -71,7 +72,9 @@ sub new {
     }
     $self->command(qw(mariadb-install-db --no-defaults --skip-test-db
                       --auth-root-authentication-method=normal
-                      --innodb-log-file-size=4M), "--datadir=$folder/data");
+                      --innodb-log-file-size=4M), "--datadir=$folder/data",
+                   # A server that starts clears the folder for such files.
+                   "--tmpdir=$folder");
     $self->start;
     return $self;
 }
@@ -197,6 +200,8 @@ sub session {
 
 sub waiting {
     my ($self) = @_;
+    # InnoDB looks anew only when nobody has asked it for 0.1 seconds.
+    sleep 0.15;
     return $self->sql("SELECT COUNT(*) FROM information_schema.processlist p"
         . ' LEFT JOIN information_schema.innodb_trx t'
         . " ON t.trx_mysql_thread_id = p.id WHERE p.db = '$self->{database}'"
