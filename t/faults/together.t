@@ -114,7 +114,8 @@ sub wrong {
     } 1 .. 4;
     my @said = map { readline $_ } @clients;
     # All of them have come to their end.
-    return join('', @said, "ended early") if 4 != grep { $_ eq @pairs . " asked\n" } @said;
+    return join('', @said, "ended early\n")
+        if 4 != grep { $_ eq @pairs . " asked\n" } @said;
     return join '', grep { !/ asked$/ } @said;
 }
 
@@ -138,7 +139,8 @@ is(wrong(), '', 'each knows the keys of its database and keyspace, no others');
 for my $name (qw(mysql pgsql)) {
     my $backend = $backend{$name};
     $backend->signal($backend->trait('stop'));
-    is(wrong($name => 1), '', "$name is away: 503 there, all is well elsewhere");
+    is(wrong($name => 1), '',
+       "$name is away: 503 there, all is well elsewhere");
     $backend->start;
     ok(wait_until(10, sub { wrong() eq '' }), 'and back');
 }
