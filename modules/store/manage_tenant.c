@@ -85,7 +85,7 @@ static apr_status_t need_row(apikey_store_t *store, const job_t *job,
     const char *args[] = { job->tenant,
                            apikey_sql_number(pool, job->actor->now) };
     int found;
-    apr_status_t status = find(store, APIKEY_SQL_TENANT_SHOW, job->tenant,
+    apr_status_t status = find(store, APIKEY_SQL_TENANT_HOLD, job->tenant,
                                &found, suspended, pool, error);
 
     if (status != APR_SUCCESS || found) {

@@ -63,6 +63,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
 
     [APIKEY_SQL_TENANT_SHOW] =
     "SELECT tenant, suspended, reason FROM apikey_tenant WHERE tenant = %s",
+    /* In a transaction that is going to change it, as the scope's below: whom
+     * another is deleting must be waited for, or a change of no row would be
+     * reported as done. */
+    [APIKEY_SQL_TENANT_HOLD] =
+    "SELECT k.tenant, k.suspended, k.reason FROM apikey_tenant k"
+    " WHERE k.tenant = %s%h",
     [APIKEY_SQL_TENANT_KEYS] =
     "SELECT tenant FROM apikey WHERE tenant = %s LIMIT 1",
     /* Keys written by hand may name a tenant that has no row of its own. */
@@ -79,7 +85,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "UPDATE apikey_tenant SET suspended = %n, reason = %s WHERE tenant = %s",
 
     [APIKEY_SQL_SCOPE_SHOW] =
-    "SELECT name, description FROM apikey_scope WHERE name = %s",
+    "SELECT k.name, k.description FROM apikey_scope k WHERE k.name = %s%h",
     [APIKEY_SQL_SCOPE_LIST] =
     "SELECT name, description FROM apikey_scope WHERE name > %s"
     " ORDER BY name" PAGE,

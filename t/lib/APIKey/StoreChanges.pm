@@ -154,6 +154,46 @@ sub blocked {
     $session->close;
 }
 
+# A row that another deletes while it is being changed: nobody is told that it
+# has been changed.
+sub deleted {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $session = $self->{backend}->session;
+    my $delete = sub {
+        my ($sql, @command) = @_;
+        $session->run("BEGIN; $sql");
+        my $job = $self->begin(@command);
+        $self->trait('hold_audit') ? $self->wait_for_waiting : sleep 0.5;
+        $session->run('COMMIT');
+        return $self->finish($job);
+    };
+    for my $command (['revoke'], ['disable'], ['rotate'], [qw(set --name x)]) {
+        my $id = $cli->create->{id};
+        my ($name, @more) = @$command;
+        my $keys = $self->count('apikey');
+        my $done = $delete->("DELETE FROM apikey WHERE id = '$id'", $name, $id,
+                             @more);
+        is($done->{exit}, 1, "$name of a key that is being deleted");
+        like($done->{err}, qr/no key/, 'says so');
+        is($self->count('apikey'), $keys - 1, 'and leaves none');
+        is($self->sql("SELECT COUNT(*) FROM apikey_audit WHERE id = '$id'"), 1,
+           'nor an entry in the audit');
+    }
+    my $key = $cli->create;
+    my $done = $delete->("DELETE FROM apikey_tenant WHERE tenant = 'acme'",
+                         qw(tenant suspend acme));
+    is($done->{exit}, 0, 'a tenant whose row is being deleted is suspended');
+    is($cli->verify($key->{key}), 'suspended', 'in truth');
+    $cli->run(qw(scope add a:b old));
+    $done = $delete->('DELETE FROM apikey_scope', qw(scope add a:b new));
+    is($done->{exit}, 0, 'a scope that is being deleted is added');
+    is(join(',', $self->sql('SELECT description FROM apikey_scope')), 'new',
+       'in truth');
+    $session->close;
+}
+
 # Many at once are all served, and none undoes what another has done.
 sub crowd {
     my ($self) = @_;

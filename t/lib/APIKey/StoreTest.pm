@@ -50,7 +50,7 @@ sub new {
 sub run {
     my ($self) = @_;
     for my $part (qw(no_tables init half_init versions commands bytes exact
-                     pages append_only bulk counted blocked crowd order
+                     pages append_only bulk counted blocked deleted crowd order
                      cut_off),
                   $self->trait('hold_audit') ? qw(half_done broken) : ()) {
         subtest "$part: " . $self->trait('name') => sub { $self->$part };
