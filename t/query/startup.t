@@ -102,6 +102,19 @@ sub inherited {
         or diag($said->{text});
 }
 
+# It is tried with the rights that httpd's children will have.
+sub rights {
+    my ($site) = @_;
+    my ($file) = $site->{backend}{file};
+    chmod 0, $file;
+    chown 0, 0, $file unless $>;
+    my $said = said($site, 'own', $GOOD);
+    chmod 0644, $file;
+    $site->open_file;
+    ok($said->{ok} && $said->{text} =~ /APIKEY0122: /,
+       'a file that httpd\'s user cannot read') or diag($said->{text});
+}
+
 # What was said on the terminal and in the log; the server is there again in
 # the end, and the key is good.
 sub without_server {
@@ -133,7 +146,10 @@ for my $name (backend_names()) {
     subtest "$name: wrong queries" => sub {
         wrong_queries($site, $_) for @APIKey::DatabaseSite::WAYS;
         second_server($site, 'own');
-        inherited($site) if $name eq 'sqlite3';
+        if ($name eq 'sqlite3') {
+            inherited($site);
+            rights($site);
+        }
     };
     if ($name =~ /^(?:pgsql|mysql)$/) {
         subtest "$name: its server is stopped" => sub {

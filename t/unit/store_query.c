@@ -260,7 +260,9 @@ static void test_changes(void)
 
 static void test_away(void)
 {
+    const char *text = apr_psprintf(fx.pool, "%0200d", 7);
     apr_status_t status;
+    apr_file_t *file;
 
     is_int(rename(fx.path, apr_pstrcat(fx.pool, fx.path, "-wal", NULL)), 0,
            "the file goes");
@@ -269,6 +271,16 @@ static void test_away(void)
     status = apikey_query_check(fx.store, with("1 AS y"), fx.pool,
                                 &fx.error);
     is_int(status, APIKEY_EDATABASE, "at start-up, too");
+    /* It opens, and no word is ever read from it. */
+    need(apr_file_open(&file, fx.path, APR_FOPEN_WRITE | APR_FOPEN_CREATE,
+                       APR_FPROT_UREAD | APR_FPROT_UWRITE, fx.pool)
+         == APR_SUCCESS && apr_file_puts(text, file) == APR_SUCCESS
+         && apr_file_close(file) == APR_SUCCESS, "another file");
+    fx.error = NULL;
+    status = apikey_query_check(fx.store, with("1 AS z"), fx.pool,
+                                &fx.error);
+    is_int(status, APIKEY_EDATABASE, "a file that is no database: %s",
+           said());
 }
 
 int main(void)
