@@ -96,7 +96,7 @@ static apr_int64_t children(const scan_t *scan, apr_int64_t threads)
 void doctor_httpd(doctor_t *doctor, const char *path)
 {
     scan_t scan = { { -1, -1, -1, -1 }, 0, NULL, doctor->cli->pool };
-    apr_int64_t pool, threads;
+    apr_int64_t pool, threads, wanted;
     char reason[128];
     apr_status_t status = scan_file(&scan, path);
 
@@ -107,22 +107,24 @@ void doctor_httpd(doctor_t *doctor, const char *path)
     }
     pool = number(&scan, DBD_MAX);
     threads = number(&scan, THREADS);
+    wanted = threads < APIKEY_STORES ? threads : APIKEY_STORES;
     if (scan.includes > 0) {
         doctor_find(doctor, DOCTOR_WARN, "httpd", "%s includes other files "
                     "(%d times), which are not looked into: what is written "
                     "there is not counted below.", path, scan.includes);
     }
-    if (pool < threads) {
-        doctor_find(doctor, DOCTOR_WARN, "pool", "Up to %" APR_INT64_T_FMT
-                    " threads of a process (ThreadsPerChild) share %"
-                    APR_INT64_T_FMT " connections (DBDMax): with slow "
-                    "look-ups some wait; write DBDMax %" APR_INT64_T_FMT ".",
-                    threads, pool, threads);
+    if (pool < wanted) {
+        doctor_find(doctor, DOCTOR_WARN, "pool", "A process asks over up to %"
+                    APR_INT64_T_FMT " connections at once and has %"
+                    APR_INT64_T_FMT " (DBDMax), which other modules use, "
+                    "too: with slow look-ups some wait; write DBDMax %"
+                    APR_INT64_T_FMT " or more.", wanted, pool, wanted);
     }
     else {
         doctor_find(doctor, DOCTOR_OK, "pool", "%" APR_INT64_T_FMT
-                    " connections (DBDMax) are enough for %" APR_INT64_T_FMT
-                    " threads of a process.", pool, threads);
+                    " connections (DBDMax) are enough for the %"
+                    APR_INT64_T_FMT " that a process asks over at once.",
+                    pool, wanted);
     }
     doctor_find(doctor, DOCTOR_OK, "pool", "%" APR_INT64_T_FMT " processes "
                 "open at most %" APR_INT64_T_FMT " connections: the database "

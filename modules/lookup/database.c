@@ -27,7 +27,6 @@ APLOG_USE_MODULE(apikey);
 
 /* No label of DBDPrepareSQL can be this: it has a blank. */
 #define STORE_LABEL "mod_apikey store"
-#define THREADS 8               /* that may wait for a database, a child */
 #define TRYING apr_time_from_msec(1000)     /* one connection after another */
 
 /* A connection of our own that nobody uses at present. */
@@ -327,7 +326,7 @@ static apr_status_t enter_child(apikey_database_t *database,
     if (status == APR_SUCCESS) {
         apr_pool_cleanup_register(pchild, database, close_idle,
                                   apr_pool_cleanup_null);
-        status = apikey_crew_make(&database->crew, THREADS,
+        status = apikey_crew_make(&database->crew, APIKEY_STORES,
                                   database->own ? use_own : borrow,
                                   database->own ? close_own : NULL, database,
                                   pchild);

@@ -20,6 +20,9 @@
 
 typedef struct apikey_store_t apikey_store_t;
 
+/** A child process of httpd asks over at most so many at once. */
+#define APIKEY_STORES 8
+
 /** The tables are not there, or of another version: `htapikey init`. */
 #define APIKEY_ESCHEMA (APR_OS_START_USERERR + 4201)
 /** The database answered with an error, or not at all. */

@@ -193,12 +193,14 @@ $cli->conf;
 
 # httpd's threads and mod_dbd's pool.
 my @cases = (
-    [ '', warn => qr/25 threads.*10 conn.*DBDMax 25/, 160 ],
-    [ "DBDMax 25\n", ok => qr/^25 conn.* 25 threads/, 400 ],
+    [ '', ok => qr/^10 conn.* the 8 /, 160 ],
+    [ "DBDMax 7\n", warn => qr/up to 8 conn.* has 7 .*DBDMax 8/, 112 ],
+    [ "DBDMax 8\n", ok => qr/^8 conn.* the 8 /, 128 ],
     [ "dbdmax 64\nThreadsPerChild 64\nMaxRequestWorkers 256\n",
-      ok => qr/^64 conn.* 64 threads/, 256 ],
-    [ "# DBDMax 64\n  DBDMax \"8\"\n<IfModule x>\nThreadsPerChild 9\n"
-      . "</IfModule>\nMaxClients 20\n", warn => qr/9 threads.*8 conn/, 24 ],
+      ok => qr/^64 conn.* the 8 /, 256 ],
+    [ "# DBDMax 64\n  DBDMax \"3\"\n<IfModule x>\nThreadsPerChild 4\n"
+      . "</IfModule>\nMaxClients 20\n", warn => qr/up to 4 conn.* has 3 /,
+      15 ],
     [ "DBDMax 5\nDBDMax 30\nServerLimit 3\n", ok => qr/^30 conn/, 90 ],
 );
 for my $case (@cases) {
