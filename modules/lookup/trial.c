@@ -18,6 +18,7 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <mpm_common.h>
+#include <unixd.h>
 #include <apr_dbd.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
@@ -126,6 +127,15 @@ static answer_e try_out(const trial_t *trial, int *at, apr_pool_t *pool,
          : status == APIKEY_EANSWER ? WRONG : AWAY;
 }
 
+/* 0: it cannot be.  mod_unixd answers -1 where it fails, which httpd takes for
+ * DECLINED, and OK for the whole. */
+static int become_user(server_rec *s, apr_pool_t *pool)
+{
+    return geteuid() != 0
+           || (ap_run_drop_privileges(pool, s) == OK
+               && (geteuid() != 0 || ap_unixd_config.user_id == 0));
+}
+
 /* What the process does; it ends without any cleanup, since all that it has
  * is its parent's as well. */
 static void child(const trial_t *trial, apr_file_t *out, server_rec *s,
@@ -139,7 +149,7 @@ static void child(const trial_t *trial, apr_file_t *out, server_rec *s,
     /* Should our parent die first. */
     signal(SIGALRM, SIG_DFL);
     alarm(DEADLINE_SECONDS + 1);
-    if (geteuid() != 0 || ap_run_drop_privileges(pool, s) == OK) {
+    if (become_user(s, pool)) {
         answer = try_out(trial, &at, pool, &error);
     }
     line = apr_psprintf(pool, "%c%d %s", answer, at,
