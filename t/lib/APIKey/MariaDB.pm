@@ -14,6 +14,7 @@ package APIKey::MariaDB;
 
 use strict;
 use warnings;
+use parent 'APIKey::PrivateServer';
 
 # What a database's client library allocates once and keeps is no leak of ours,
 # and some of it is unloaded before LeakSanitizer could tell whose it is.
@@ -24,7 +25,6 @@ use File::Temp ();
 use POSIX ();
 use Time::HiRes qw(sleep);
 
-use APIKey::Process qw(wait_until);
 use APIKey::Session;
 
 # What a session does so that whoever writes into the audit waits, in the
@@ -60,6 +60,7 @@ sub new {
     my $temp = File::Temp->newdir('akmy-XXXXXX', TMPDIR => 1);
     my $folder = $temp->dirname;
     my $self = bless { temp => $temp, folder => $folder, owner => $$,
+                       dies_by => 'KILL',
                        socket => "$folder/s", made => 0,
                        trait => { %TRAIT, %trait } }, $class;
     if ($> == 0) {
@@ -79,38 +80,15 @@ sub new {
     return $self;
 }
 
-# A child as nobody, where we are root; it does not outlive us.  What it says
-# goes into a file.
-sub child {
-    my ($self, @command) = @_;
-    my $pid = fork // die "fork: $!\n";
-    return $pid if $pid;
-    open STDIN, '<', '/dev/null';
-    open STDOUT, '>>', "$self->{folder}/log";
-    open STDERR, '>&', \*STDOUT;
-    chdir '/';
-    exec 'setpriv', '--pdeathsig', 'KILL', @{ $self->{as} // [] }, @command
-        or POSIX::_exit(127);
-}
-
-sub command {
-    my ($self, @command) = @_;
-    waitpid $self->child(@command), 0;
-    die "$command[0] failed:\n" . $self->log if $?;
-}
-
-sub log {
-    my ($self) = @_;
-    open my $in, '<', "$self->{folder}/log" or return '';
-    local $/;
-    return readline($in) // '';
-}
-
 # Small, and without a care for what a power failure would leave.
 sub start {
     my ($self) = @_;
     my $folder = $self->{folder};
-    $self->{pid} = $self->child(qw(mariadbd --no-defaults --skip-networking
+    my $answers = sub {
+        system("mariadb-admin --no-defaults -uroot -S $self->{socket} ping"
+               . ' >/dev/null 2>&1') == 0;
+    };
+    $self->run($answers, qw(mariadbd --no-defaults --skip-networking
         --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync
         --innodb-buffer-pool-size=32M --innodb-log-file-size=4M
         --key-buffer-size=1M --aria-pagecache-buffer-size=1M
@@ -119,12 +97,6 @@ sub start {
         --collation-server=latin1_swedish_ci --sql-mode=),
         "--datadir=$folder/data", "--socket=$self->{socket}",
         "--tmpdir=$folder", "--pid-file=$folder/pid");
-    wait_until(60, sub {
-        die "mariadbd ended:\n" . $self->log
-            if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
-        system("mariadb-admin --no-defaults -uroot -S $self->{socket} ping"
-               . ' >/dev/null 2>&1') == 0;
-    }) or die "mariadbd does not answer:\n" . $self->log;
 }
 
 sub signal {
@@ -139,11 +111,6 @@ sub DESTROY {
     return if $$ != $self->{owner} || !$self->{pid};
     local ($?, $!);
     $self->signal('KILL');
-}
-
-sub trait {
-    my ($self, $name) = @_;
-    return $self->{trait}{$name};
 }
 
 sub fresh {

@@ -18,6 +18,7 @@ package APIKey::Postgres;
 
 use strict;
 use warnings;
+use parent 'APIKey::PrivateServer';
 
 # What a database's client library allocates once and keeps is no leak of ours,
 # and some of it is unloaded before LeakSanitizer could tell whose it is.
@@ -27,7 +28,7 @@ use Carp qw(croak);
 use File::Temp ();
 use POSIX ();
 
-use APIKey::Process qw(descendants wait_until);
+use APIKey::Process qw(descendants);
 use APIKey::Session;
 
 # What a session does so that whoever writes into the audit waits, in the
@@ -67,6 +68,7 @@ sub new {
     my $temp = File::Temp->newdir('akpg-XXXXXX', TMPDIR => 1);
     my $folder = $temp->dirname;
     my $self = bless { temp => $temp, folder => $folder, owner => $$,
+                       dies_by => 'INT',
                        made => 0, through => $through,
                        trait => { %TRAIT, name => "PostgreSQL through $through",
                                   %option } }, $class;
@@ -107,46 +109,17 @@ sub environment {
             ODBCINI => "$self->{folder}/odbc.ini");
 }
 
-# A child as nobody, where we are root; it does not outlive us.  What it says
-# goes into a file.
-sub child {
-    my ($self, @command) = @_;
-    my $pid = fork // die "fork: $!\n";
-    return $pid if $pid;
-    open STDIN, '<', '/dev/null';
-    open STDOUT, '>>', "$self->{folder}/log";
-    open STDERR, '>&', \*STDOUT;
-    chdir '/';
-    exec 'setpriv', '--pdeathsig', 'INT', @{ $self->{as} // [] }, @command
-        or POSIX::_exit(127);
-}
-
-sub command {
-    my ($self, @command) = @_;
-    waitpid $self->child(@command), 0;
-    die "$command[0] failed:\n" . $self->log if $?;
-}
-
-sub log {
-    my ($self) = @_;
-    open my $in, '<', "$self->{folder}/log" or return '';
-    local $/;
-    return readline($in) // '';
-}
-
 # Small, and without a care for what a power failure would leave.
 sub start {
     my ($self) = @_;
     my $folder = $self->{folder};
-    $self->{pid} = $self->child(program('postgres'), '-D', "$folder/data",
+    my $answers = sub {
+        system(program('pg_isready'), '-q', '-h', $folder) == 0;
+    };
+    $self->run($answers, program('postgres'), '-D', "$folder/data",
         map { ('-c', $_) } 'listen_addresses=', 'fsync=off',
         'full_page_writes=off', 'autovacuum=off', 'max_connections=200',
         'shared_buffers=16MB', "unix_socket_directories=$folder");
-    wait_until(60, sub {
-        die "postgres ended:\n" . $self->log
-            if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
-        system(program('pg_isready'), '-q', '-h', $folder) == 0;
-    }) or die "postgres does not answer:\n" . $self->log;
 }
 
 # After INT the files are in order; after KILL they are not, and start()
@@ -166,11 +139,6 @@ sub DESTROY {
     local ($?, $!);
     $self->signal('CONT');
     $self->signal('INT');
-}
-
-sub trait {
-    my ($self, $name) = @_;
-    return $self->{trait}{$name};
 }
 
 sub fresh {

@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::PrivateServer;
+
+# What the tests' own servers have in common: a process as nobody, where we are
+# root, that does not outlive us and says what it says into {folder}/log.
+#
+#   {folder}  its own        {as}   what setpriv is told of its user
+#   {dies_by} the signal that it gets when we are gone
+#   {trait}   what differs between databases, for tests: trait(NAME)
+
+use strict;
+use warnings;
+
+use POSIX ();
+
+use APIKey::Process qw(wait_until);
+
+sub child {
+    my ($self, @command) = @_;
+    my $pid = fork // die "fork: $!\n";
+    return $pid if $pid;
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', "$self->{folder}/log";
+    open STDERR, '>&', \*STDOUT;
+    chdir '/';
+    exec 'setpriv', '--pdeathsig', $self->{dies_by}, @{ $self->{as} // [] },
+        @command or POSIX::_exit(127);
+}
+
+sub command {
+    my ($self, @command) = @_;
+    waitpid $self->child(@command), 0;
+    die "$command[0] failed:\n" . $self->log if $?;
+}
+
+sub log {
+    my ($self) = @_;
+    open my $in, '<', "$self->{folder}/log" or return '';
+    local $/;
+    return readline($in) // '';
+}
+
+# Starts it for good, and waits until it answers.
+sub run {
+    my ($self, $answers, @command) = @_;
+    $self->{pid} = $self->child(@command);
+    wait_until(60, sub {
+        die "$command[0] ended:\n" . $self->log
+            if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
+        $answers->();
+    }) or die "$command[0] does not answer:\n" . $self->log;
+}
+
+sub trait {
+    my ($self, $name) = @_;
+    return $self->{trait}{$name};
+}
+
+1;
