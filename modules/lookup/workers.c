@@ -14,7 +14,9 @@
 #include "../store/store.h"
 #include "workers.h"
 
+#ifndef DEADLINE                            /* a test has its own */
 #define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
+#endif
 #define TRIP 3                              /* deadlines in a row that open */
 #define PROBE apr_time_from_msec(500)       /* how often one may try, then */
 #define AT_ONCE apr_time_from_msec(500)     /* an error that is an answer */
