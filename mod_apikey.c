@@ -24,6 +24,9 @@
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
 #include "modules/auth/require.h"
+#include "modules/cache/cache.h"
+#include "modules/cache/keeper.h"
+#include "modules/cache/status.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
 #include "modules/lookup/database.h"
@@ -84,10 +87,17 @@ static const command_rec directives[] = {
                   RSRC_CONF | OR_AUTHCFG,
                   "STATUS CONTENT-TYPE \"TEMPLATE\""),
 
-    LATER("ApiKeyCache", "off"),
-    LATER("ApiKeyCacheTTL", NULL),
-    LATER("ApiKeyRevocationPoll", NULL),
-    LATER("ApiKeyStaleLimit", NULL),
+    /* What is remembered, and for how long. */
+    AP_INIT_TAKE1("ApiKeyCache", apikey_set_cache, NULL, RSRC_CONF,
+                  "PROVIDER[:ARGUMENTS] of ap_socache, or off"),
+    AP_INIT_TAKE12("ApiKeyCacheTTL", apikey_set_cache_ttl, NULL, RSRC_CONF,
+                   "seconds for keys that exist, and for those that do not"),
+    AP_INIT_TAKE1("ApiKeyRevocationPoll", apikey_set_revocation_poll, NULL,
+                  RSRC_CONF, "milliseconds between looks for changes"),
+    AP_INIT_TAKE1("ApiKeyStaleLimit", apikey_set_stale_limit, NULL,
+                  RSRC_CONF, "seconds that answers hold with the database "
+                  "away"),
+
     LATER("ApiKeyUsageFlush", "off"),
     LATER("ApiKeyEnforce", "On"),
     { 0 }
@@ -110,8 +120,13 @@ static void hooks(apr_pool_t *pool)
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
-    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_MIDDLE);
+    apikey_status_register(pool);
+    ap_hook_pre_config(apikey_keeper_register, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_cache_check, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(apikey_cache_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_init(apikey_cache_child, NULL, NULL, APR_HOOK_FIRST + 1);
 
     ap_hook_post_read_request(apikey_take, NULL, readers,
                               APR_HOOK_REALLY_FIRST);

@@ -6,7 +6,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
-#include "../lookup/lookup.h"
+#include "../cache/cache.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
@@ -63,27 +63,12 @@ static apikey_reason_e identify(request_rec *r, apikey_request_t *state,
     if (state->looked_up && same_key(state->looked_up, chosen)) {
         return state->record ? APIKEY_GRANTED : APIKEY_INVALID;
     }
-    reason = apikey_lookup(r, chosen->key, chosen->key_len, &state->record,
-                           pool);
+    reason = apikey_find(r, chosen->key, chosen->key_len, &state->record,
+                         pool);
     if (reason != APIKEY_UNAVAILABLE) {
         state->looked_up = chosen;
     }
     return reason;
-}
-
-static apikey_reason_e judge(request_rec *r, const apikey_record_t *record)
-{
-    const apikey_server_t *conf = apikey_server_conf(r->server);
-    const char *fault = apikey_record_fault(record, r->pool);
-
-    if (fault) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0102: a key in the database cannot be used: %s; "
-                      "correct its row", fault);
-        return APIKEY_UNAVAILABLE;
-    }
-    return apikey_verdict(record, conf->keyspace,
-                          apr_time_sec(apr_time_now()));
 }
 
 int apikey_check_authn(request_rec *r)
@@ -113,9 +98,10 @@ int apikey_check_authn(request_rec *r)
         return apikey_refuse_unseen(r, reason);
     }
     record = state->record;
-    reason = judge(r, record);
+    reason = apikey_verdict(record, apikey_server_conf(r->server)->keyspace,
+                            apr_time_sec(apr_time_now()));
     /* Nothing may tell that a key of another keyspace exists. */
-    if (reason == APIKEY_INVALID || reason == APIKEY_UNAVAILABLE) {
+    if (reason == APIKEY_INVALID) {
         return apikey_refuse_unseen(r, reason);
     }
     if (reason != APIKEY_GRANTED) {

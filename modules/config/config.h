@@ -73,6 +73,11 @@ typedef struct apikey_body_t {
     F(const char *, db_params, NULL, last)      /* ApiKeyDBDParams */       \
     F(const char *, query, NULL, last)          /* ApiKeyQuery */           \
     F(const char *, changes, NULL, beside)      /* ApiKeyChangesQuery */    \
+    F(const char *, cache, NULL, last)          /* ApiKeyCache; "": off */  \
+    F(int, ttl, APIKEY_UNSET, last)             /* ApiKeyCacheTTL */        \
+    F(int, ttl_negative, APIKEY_UNSET, last)    /* ApiKeyCacheTTL, 2nd */   \
+    F(int, poll, APIKEY_UNSET, last)            /* ApiKeyRevocationPoll */  \
+    F(int, stale, APIKEY_UNSET, last)           /* ApiKeyStaleLimit */      \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \
@@ -91,6 +96,7 @@ typedef struct apikey_server_t {
     const char *dbd_driver;     /**< DBDriver's argument; NULL: none seen */
     const char *dbd_params;     /**< DBDParams' */
     struct apikey_database_t *database; /**< modules/lookup's */
+    struct apikey_cache_t *answers;     /**< modules/cache's; NULL: none */
 } apikey_server_t;
 
 typedef struct apikey_dir_t {

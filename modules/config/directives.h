@@ -41,6 +41,13 @@ const char *apikey_set_error_format(cmd_parms *cmd, void *dir,
 const char *apikey_set_error_body(cmd_parms *cmd, void *dir,
                                   const char *status, const char *type,
                                   const char *text);
+const char *apikey_set_cache(cmd_parms *cmd, void *dir, const char *spec);
+const char *apikey_set_cache_ttl(cmd_parms *cmd, void *dir,
+                                 const char *positive, const char *negative);
+const char *apikey_set_revocation_poll(cmd_parms *cmd, void *dir,
+                                       const char *ms);
+const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir,
+                                   const char *seconds);
 
 /**
  * A directive of the contract that this version cannot honour yet: refused,

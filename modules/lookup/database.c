@@ -369,3 +369,10 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
            : apikey_crew_ask(database->crew, s, work, task, size, pool,
                              error);
 }
+
+int apikey_database_is_silent(server_rec *s)
+{
+    const apikey_database_t *database = apikey_server_conf(s)->database;
+
+    return database->crew && apikey_crew_is_silent(database->crew);
+}

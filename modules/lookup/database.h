@@ -37,4 +37,8 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                                  void *task, apr_size_t size,
                                  apr_pool_t *pool, const char **error);
 
+/** Whether this process has given up waiting for the database of @a s, for
+ * the time being (workers.h: the breaker). */
+int apikey_database_is_silent(server_rec *s);
+
 #endif

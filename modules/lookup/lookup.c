@@ -41,9 +41,9 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
     return status;
 }
 
-static apikey_reason_e ask(request_rec *r,
-                           const apikey_candidates_t *candidates,
-                           apikey_record_t **record, apr_pool_t *pool)
+apikey_reason_e apikey_lookup(request_rec *r,
+                              const apikey_candidates_t *candidates,
+                              apikey_record_t **record, apr_pool_t *pool)
 {
     look_t task = { r->server, *candidates, NULL };
     const char *error = "";
@@ -71,25 +71,4 @@ static apikey_reason_e ask(request_rec *r,
                       "APIKEY0106: the database does not answer: %s", error);
     }
     return rv == APR_SUCCESS ? APIKEY_GRANTED : APIKEY_UNAVAILABLE;
-}
-
-apikey_reason_e apikey_lookup(request_rec *r, const char *key,
-                              apr_size_t key_len, apikey_record_t **record,
-                              apr_pool_t *pool)
-{
-    apikey_candidates_t candidates;
-    apr_status_t rv;
-
-    *record = NULL;
-    rv = apikey_key_candidates(&candidates,
-                               &apikey_server_conf(r->server)->policy,
-                               key, key_len);
-    if (rv != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
-                      "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "
-                      "policy or a lack of memory in the way?");
-        return APIKEY_UNAVAILABLE;
-    }
-    return candidates.count ? ask(r, &candidates, record, pool)
-                            : APIKEY_INVALID;
 }

@@ -14,14 +14,14 @@
 #include "../core/verdict.h"
 
 /**
- * The record of a key: prefix, shape and check characters first, the
- * database last.
+ * The record of a key.
+ * @param candidates what it may be stored under; at least one
  * @param record out, in @a pool; NULL unless GRANTED
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)
  */
-apikey_reason_e apikey_lookup(request_rec *r, const char *key,
-                              apr_size_t key_len, apikey_record_t **record,
-                              apr_pool_t *pool);
+apikey_reason_e apikey_lookup(request_rec *r,
+                              const apikey_candidates_t *candidates,
+                              apikey_record_t **record, apr_pool_t *pool);
 
 #endif

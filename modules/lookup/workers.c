@@ -334,3 +334,13 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
     }
     return job->status;
 }
+
+int apikey_crew_is_silent(apikey_crew_t *crew)
+{
+    int silent;
+
+    apr_thread_mutex_lock(crew->mutex);
+    silent = crew->silent >= TRIP;
+    apr_thread_mutex_unlock(crew->mutex);
+    return silent;
+}

@@ -69,4 +69,7 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
                              apikey_task_fn work, void *task, apr_size_t size,
                              apr_pool_t *pool, const char **error);
 
+/** Whether the breaker is open. */
+int apikey_crew_is_silent(apikey_crew_t *crew);
+
 #endif

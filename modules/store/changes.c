@@ -48,6 +48,27 @@ static void behind_change(const void *item, const char **args,
                                           ((const change_t *)item)->number);
 }
 
+apr_status_t apikey_store_changes_last(apikey_store_t *store,
+                                       apikey_changed_fn each, void *baton,
+                                       apr_pool_t *pool, const char **error)
+{
+    change_t last = { 0, APIKEY_CHANGED_ALL, "" };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_CHANGES_LAST, NULL,
+                                            pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&rows)) {
+        read_change(&rows, &last, pool);
+    }
+    status = apikey_rows_end(&rows, pool, error);
+    return status == APR_SUCCESS && last.number
+           ? each(baton, last.number, last.kind, last.value) : status;
+}
+
 apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error)

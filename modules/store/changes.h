@@ -43,5 +43,10 @@ apr_status_t apikey_store_changes_own(apikey_store_t *store, const char *sql,
                                       apr_int64_t since,
                                       apikey_changed_fn each, void *baton,
                                       apr_pool_t *pool, const char **error);
+/** Hands the last change to @a each, if there ever was one; where it has been
+ * deleted, APIKEY_CHANGED_ALL with its number. */
+apr_status_t apikey_store_changes_last(apikey_store_t *store,
+                                       apikey_changed_fn each, void *baton,
+                                       apr_pool_t *pool, const char **error);
 
 #endif

@@ -210,3 +210,13 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS && !found ? APR_NOTFOUND : status;
 }
+
+apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
+                                      apr_int64_t epoch, apr_pool_t *pool,
+                                      const char **error)
+{
+    const char *args[] = { apikey_sql_number(pool, epoch) };
+
+    return apikey_sql_query(store, APIKEY_SQL_IDENTITY_EPOCH, args, pool,
+                            error);
+}

@@ -60,4 +60,10 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
                                     apikey_identity_t *identity,
                                     apr_pool_t *pool, const char **error);
 
+/** Says that the database is an older state of itself: its epoch goes up by
+ * one, unless somebody has seen to that since it was @a epoch. */
+apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
+                                      apr_int64_t epoch, apr_pool_t *pool,
+                                      const char **error);
+
 #endif

@@ -120,6 +120,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " UNION ALL SELECT number, kind, value FROM (SELECT number, kind, value"
     " FROM apikey_change WHERE number > %n ORDER BY number" PAGE ") c) p"
     " ORDER BY number" PAGE,
+    [APIKEY_SQL_CHANGES_LAST] =
+    "SELECT number, kind, value FROM (SELECT pruned AS number,"
+    " 'all' AS kind, '' AS value FROM apikey_identity"
+    " UNION ALL SELECT number, kind, value FROM apikey_change"
+    " WHERE number = (SELECT MAX(number) FROM apikey_change)) p"
+    " ORDER BY number" PAGE,
     [APIKEY_SQL_CHANGES_OLD] =
     "SELECT MAX(number) FROM (SELECT number, changed FROM apikey_change"
     " ORDER BY number" PRUNED ") o WHERE changed < %n",
@@ -135,6 +141,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " VALUES (%s, 1, %n, %n)",
     [APIKEY_SQL_IDENTITY_VERSION] =
     "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1",
+    [APIKEY_SQL_IDENTITY_EPOCH] =
+    "UPDATE apikey_identity SET epoch = epoch + 1 WHERE epoch = %n",
     [APIKEY_SQL_IDENTITY_KEPT] =
     "UPDATE apikey_identity SET kept_since = %n",
     [APIKEY_SQL_IDENTITY_PRUNED] =

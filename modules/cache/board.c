@@ -1,0 +1,382 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "board.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <apr_hash.h>
+#include <apr_shm.h>
+
+#include "atomics.h"
+
+#define KEY_PLACES 16384        /* of 8 bytes */
+#define TENANT_PLACES 4096      /* of 8 bytes */
+#define ABSENT_PLACES 8192      /* of 32 bytes */
+#define ASKED_PLACES 1024       /* of 8 bytes */
+#define ERAS 8                  /* identities remembered */
+#define STRIPES 64              /* of counters: one a process, nearly */
+
+/* A number of this board: the era, then the database's number. */
+#define NUMBER_BITS 48
+#define NUMBER_MASK (((apr_uint64_t)1 << NUMBER_BITS) - 1)
+#define ERA_OF(word) ((word) >> NUMBER_BITS)
+#define IN_ERA(era, number) \
+    ((apr_uint64_t)(era) << NUMBER_BITS | ((number) & NUMBER_MASK))
+
+/* A digest that is not in the database.  Even: to be read; odd: somebody
+ * writes. Who is killed in the middle leaves the place odd, and unused. */
+typedef struct absent_t {
+    apikey_word_t turn;
+    apikey_word_t tag;
+    apikey_word_t stamp;
+    apikey_word_t until;        /* apikey_board_clock() */
+} absent_t;
+
+/* A line of the processor's cache, or two, for each process. */
+typedef struct stripe_t {
+    apikey_word_t counter[APIKEY_COUNTER_COUNT];
+    char pad[128 - APIKEY_COUNTER_COUNT * sizeof(apikey_word_t) % 128];
+} stripe_t;
+
+typedef struct shared_t {
+    apikey_word_t known;        /* the last change seen, in its era */
+    apikey_word_t floor;        /* the last change of everything */
+    apikey_word_t identity[ERAS];       /* by era */
+    apikey_word_t row;          /* what the last change was */
+    apikey_word_t salt;
+    apikey_word_t polled;       /* when the last good poll began */
+    apikey_word_t claimed;      /* when somebody last set out to poll */
+    apikey_word_t key[KEY_PLACES];
+    apikey_word_t tenant[TENANT_PLACES];
+    apikey_word_t asked[ASKED_PLACES];
+    absent_t absent[ABSENT_PLACES];
+    stripe_t stripe[STRIPES];
+} shared_t;
+
+struct apikey_board_t {
+    shared_t *shared;
+    apr_shm_t *memory;
+    int stripe;                 /* this process' */
+};
+
+apr_time_t apikey_board_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    /* Never 0, which stands for "never". */
+    return apr_time_make(now.tv_sec, now.tv_nsec / 1000) + 1;
+}
+
+apr_status_t apikey_board_make(apikey_board_t **out, apr_pool_t *pool)
+{
+    apikey_board_t *board = apr_pcalloc(pool, sizeof(*board));
+    apr_status_t status = apr_shm_create(&board->memory, sizeof(shared_t),
+                                         NULL, pool);
+
+    *out = NULL;
+    if (status == APR_SUCCESS) {
+        /* Anonymous memory is zero, and not there until it is used. */
+        board->shared = apr_shm_baseaddr_get(board->memory);
+        *out = board;
+    }
+    return status;
+}
+
+void apikey_board_child(apikey_board_t *board)
+{
+    board->stripe = getpid() % STRIPES;
+}
+
+/* The first 64 bits of a digest: they are as good as random. */
+static apr_uint64_t tag_of(const char *digest)
+{
+    apr_uint64_t tag = 0;
+    int i;
+
+    for (i = 0; i < 16; i++) {
+        int c = digest[i];
+
+        if (c == '\0') {
+            break;
+        }
+        tag = tag << 4 | ((c <= '9' ? c : c + 9) & 15);
+    }
+    return tag;
+}
+
+static apikey_word_t *key_place(shared_t *shared, const char *digest)
+{
+    return &shared->key[tag_of(digest) % KEY_PLACES];
+}
+
+static apikey_word_t *tenant_place(shared_t *shared, const char *tenant)
+{
+    apr_ssize_t len = APR_HASH_KEY_STRING;
+
+    return &shared->tenant[apr_hashfunc_default(tenant, &len)
+                           % TENANT_PLACES];
+}
+
+/* ---- Answers ---- */
+
+/* The era that is known, and its identity; 0: nothing is known. */
+static apr_uint64_t known(const shared_t *shared, apr_uint64_t *identity)
+{
+    apr_uint64_t word = apikey_word_get(&shared->known);
+
+    *identity = apikey_word_get(&shared->identity[ERA_OF(word) % ERAS]);
+    /* The identity belongs to the era only if that has not ended. */
+    return *identity && ERA_OF(apikey_word_get(&shared->known))
+                        == ERA_OF(word) ? word : 0;
+}
+
+int apikey_board_stamp(const apikey_board_t *board, apikey_stamp_t *stamp)
+{
+    apr_uint64_t word = known(board->shared, &stamp->identity);
+
+    stamp->number = word & NUMBER_MASK;
+    return word != 0;
+}
+
+int apikey_board_holds(const apikey_board_t *board,
+                       const apikey_stamp_t *stamp, const char *digest,
+                       const char *tenant)
+{
+    shared_t *shared = board->shared;
+    apr_uint64_t identity;
+    apr_uint64_t word = known(shared, &identity);
+    apr_uint64_t stamped = IN_ERA(ERA_OF(word), stamp->number);
+
+    /* A number that is not known yet is another machine's, which is ahead:
+     * what changed before it may be news to this one. */
+    return word && identity == stamp->identity
+           && stamp->number <= (word & NUMBER_MASK)
+           && stamped >= apikey_word_get(&shared->floor)
+           && stamped >= apikey_word_get(key_place(shared, digest))
+           && (!tenant
+               || stamped >= apikey_word_get(tenant_place(shared, tenant)));
+}
+
+apr_time_t apikey_board_age(const apikey_board_t *board)
+{
+    apr_time_t polled = (apr_time_t)apikey_word_get(&board->shared->polled);
+
+    return polled ? apikey_board_clock() - polled : APR_INT64_MAX;
+}
+
+/* ---- Keys that were not found ---- */
+
+static absent_t *absent_place(shared_t *shared, const char *digest)
+{
+    return &shared->absent[tag_of(digest) % ABSENT_PLACES];
+}
+
+void apikey_board_absent(apikey_board_t *board, const char *digest,
+                         const apikey_stamp_t *stamp, apr_time_t ttl)
+{
+    absent_t *place = absent_place(board->shared, digest);
+    apr_uint64_t turn = apikey_word_get(&place->turn);
+    apr_uint64_t identity;
+    apr_uint64_t word = known(board->shared, &identity);
+
+    if (!word || identity != stamp->identity || turn % 2
+        || !apikey_word_swap(&place->turn, turn, turn + 1)) {
+        return;
+    }
+    apikey_word_set(&place->tag, tag_of(digest));
+    apikey_word_set(&place->stamp, IN_ERA(ERA_OF(word), stamp->number));
+    apikey_word_set(&place->until, apikey_board_clock() + ttl);
+    apikey_word_set(&place->turn, turn + 2);
+}
+
+int apikey_board_is_absent(const apikey_board_t *board, const char *digest)
+{
+    shared_t *shared = board->shared;
+    absent_t *place = absent_place(shared, digest);
+    apr_uint64_t turn = apikey_word_get(&place->turn);
+    apr_uint64_t stamp = apikey_word_get(&place->stamp);
+    apr_uint64_t identity;
+    apr_uint64_t word = known(shared, &identity);
+
+    return word && turn && turn % 2 == 0
+           && apikey_word_get(&place->tag) == tag_of(digest)
+           && (apr_time_t)apikey_word_get(&place->until)
+              > apikey_board_clock()
+           && ERA_OF(stamp) == ERA_OF(word)
+           && stamp >= apikey_word_get(&shared->floor)
+           && stamp >= apikey_word_get(key_place(shared, digest))
+           && apikey_word_get(&place->turn) == turn;
+}
+
+/* ---- One asks for all ---- */
+
+/* Who is asked for, and since when in milliseconds; never 0. */
+static apr_uint64_t asked_word(const char *digest)
+{
+    return (tag_of(digest) & ~(apr_uint64_t)0xffffffff)
+           | ((apikey_board_clock() / 1000) & 0xffffffff) | 1;
+}
+
+static apikey_word_t *asked_place(shared_t *shared, const char *digest)
+{
+    return &shared->asked[tag_of(digest) % ASKED_PLACES];
+}
+
+/* The word says that this digest is asked for, and has not for too long. */
+static int is_asked(apr_uint64_t word, apr_uint64_t mine, apr_time_t patience)
+{
+    return word && word >> 32 == mine >> 32
+           && (apr_uint32_t)(mine - word) < patience / 1000;
+}
+
+int apikey_board_ask(apikey_board_t *board, const char *digest,
+                     apr_time_t patience)
+{
+    apikey_word_t *place = asked_place(board->shared, digest);
+    apr_uint64_t was = apikey_word_get(place);
+    apr_uint64_t mine = asked_word(digest);
+
+    if (is_asked(was, mine, patience)) {
+        return 0;
+    }
+    /* The place may be another digest's. Then the two take turns in it, and
+     * one may be asked for twice. */
+    return apikey_word_swap(place, was, mine)
+           || !is_asked(apikey_word_get(place), mine, patience);
+}
+
+void apikey_board_asked(apikey_board_t *board, const char *digest)
+{
+    apikey_word_t *place = asked_place(board->shared, digest);
+    apr_uint64_t word = apikey_word_get(place);
+
+    if (word >> 32 == asked_word(digest) >> 32) {
+        apikey_word_swap(place, word, 0);
+    }
+}
+
+int apikey_board_is_asked(const apikey_board_t *board, const char *digest,
+                          apr_time_t patience)
+{
+    return is_asked(apikey_word_get(asked_place(board->shared, digest)),
+                    asked_word(digest), patience);
+}
+
+/* ---- Polls ---- */
+
+int apikey_board_claim(apikey_board_t *board, apr_time_t interval)
+{
+    apikey_word_t *claimed = &board->shared->claimed;
+    apr_uint64_t was = apikey_word_get(claimed);
+    apr_time_t now = apikey_board_clock();
+
+    return now - (apr_time_t)was >= interval
+           && apikey_word_swap(claimed, was, now);
+}
+
+void apikey_poll_begin(const apikey_board_t *board, apikey_poll_t *poll)
+{
+    shared_t *shared = board->shared;
+    apr_uint64_t word = known(shared, &poll->identity);
+
+    poll->begun = apikey_board_clock();
+    poll->era = ERA_OF(word);
+    poll->number = word & NUMBER_MASK;
+    poll->row = apikey_word_get(&shared->row);
+    poll->salt = apikey_word_get(&shared->salt);
+    /* Somebody was killed while he began a new era: it must be begun. */
+    if (ERA_OF(apikey_word_get(&shared->floor)) > poll->era) {
+        poll->identity = 0;
+    }
+}
+
+void apikey_poll_note(apikey_board_t *board, const apikey_poll_t *poll,
+                      apr_uint64_t number, const char *digest,
+                      const char *tenant)
+{
+    shared_t *shared = board->shared;
+
+    apikey_word_raise(digest ? key_place(shared, digest)
+                      : tenant ? tenant_place(shared, tenant)
+                      : &shared->floor, IN_ERA(poll->era, number));
+    apikey_board_count(board, APIKEY_COUNT_CHANGES, 1);
+}
+
+void apikey_poll_done(apikey_board_t *board, const apikey_poll_t *poll,
+                      apr_uint64_t number, apr_uint64_t row)
+{
+    shared_t *shared = board->shared;
+
+    apikey_word_raise(&shared->known, IN_ERA(poll->era, number));
+    if (ERA_OF(apikey_word_get(&shared->known)) == poll->era) {
+        apikey_word_set(&shared->row, row);
+        apikey_word_raise(&shared->polled, poll->begun);
+    }
+}
+
+/* Two pollers could be here at once, one of them late, and leave the identity
+ * of the one with the number of the other. The next poll then finds that the
+ * identity is not the database's, and begins another era. */
+void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
+                          apr_uint64_t identity, apr_uint64_t number,
+                          apr_uint64_t row)
+{
+    shared_t *shared = board->shared;
+    apr_uint64_t word = apikey_word_get(&shared->known);
+    apr_uint64_t era = ERA_OF(apikey_word_get(&shared->floor));
+    apr_uint64_t next;
+
+    if (ERA_OF(word) != poll->era) {
+        return;
+    }
+    /* The floor is ahead where somebody was killed between the two. */
+    era = (era > poll->era ? era : poll->era) + 1;
+    next = IN_ERA(era, number);
+    apikey_word_set(&shared->identity[era % ERAS], identity);
+    /* First nothing holds, then the new does. */
+    apikey_word_raise(&shared->floor, next);
+    while (ERA_OF(word) == poll->era
+           && !apikey_word_swap(&shared->known, word, next)) {
+        word = apikey_word_get(&shared->known);
+    }
+    apikey_word_set(&shared->row, row);
+    apikey_word_raise(&shared->polled, poll->begun);
+}
+
+apr_uint64_t apikey_poll_resalt(apikey_board_t *board)
+{
+    apr_uint64_t salt = (apr_uint64_t)apr_time_now();
+
+    apikey_word_set(&board->shared->salt, salt);
+    return salt;
+}
+
+/* ---- Counters ---- */
+
+void apikey_board_count(apikey_board_t *board, apikey_counter_e counter,
+                        apr_uint64_t more)
+{
+    apikey_word_add(
+        &board->shared->stripe[board->stripe].counter[counter], more);
+}
+
+apr_uint64_t apikey_board_counted(const apikey_board_t *board,
+                                  apikey_counter_e counter)
+{
+    apr_uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i < STRIPES; i++) {
+        sum += apikey_word_get(
+            &board->shared->stripe[i].counter[counter]);
+    }
+    return sum;
+}
+
+apr_uint64_t apikey_board_number(const apikey_board_t *board)
+{
+    return apikey_word_get(&board->shared->known) & NUMBER_MASK;
+}

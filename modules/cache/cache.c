@@ -1,0 +1,253 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The way to a record: what is refused unseen, what memory knows, what the
+ * database says, and who asks it. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "../core/key.h"
+#include "../lookup/lookup.h"
+#include "cache.h"
+#include "keeper.h"
+
+APLOG_USE_MODULE(apikey);
+
+/* How long one waits for another's answer to the same question: as long as
+ * that may take (lookup/workers.c), and then some. */
+#define PATIENCE apr_time_from_msec(2000)
+#define NAP apr_time_from_msec(1)
+
+typedef struct question_t {
+    request_rec *r;
+    apikey_cache_t *cache;
+    const apikey_candidates_t *candidates;
+    apr_pool_t *pool;
+} question_t;
+
+static void count(const question_t *q, apikey_counter_e counter)
+{
+    apikey_board_count(q->cache->board, counter, 1);
+}
+
+static const apikey_ring_t *ring_of(const question_t *q)
+{
+    return apikey_server_conf(q->r->server)->policy.ring;
+}
+
+/* Whether the last poll is so recent that what changed since cannot be older
+ * than ApiKeyRevocationPoll and a bit. */
+static int is_fresh(const apikey_cache_t *cache)
+{
+    return !cache->polled
+           || apikey_board_age(cache->board) <= cache->fresh;
+}
+
+/* An entry that no known change speaks against, and that is not older than
+ * @a ttl; one from the future was written before the clock was set back. */
+static apikey_record_t *recall_one(const question_t *q, const char *digest,
+                                   apr_time_t ttl)
+{
+    apr_time_t now = apr_time_now();
+    apikey_entry_t entry;
+
+    if (!apikey_keeper_get(q->cache->keeper, q->r->server, ring_of(q),
+                           q->cache->context, digest, &entry, q->pool)
+        || now < entry.written || now - entry.written > ttl
+        || !apikey_board_holds(q->cache->board, &entry.stamp, digest,
+                               entry.record->tenant)) {
+        return NULL;
+    }
+    return entry.record;
+}
+
+static apikey_record_t *recall(const question_t *q, apr_time_t ttl)
+{
+    apikey_record_t *record = NULL;
+    int i;
+
+    for (i = 0; !record && i < q->candidates->count; i++) {
+        record = recall_one(q, q->candidates->at[i].hex, ttl);
+    }
+    return record;
+}
+
+/* Every digest that the key could be stored under is known not to be. */
+static int all_absent(const question_t *q)
+{
+    int i;
+
+    for (i = 0; i < q->candidates->count; i++) {
+        if (!apikey_board_is_absent(q->cache->board,
+                                    q->candidates->at[i].hex)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What memory alone can answer; UNAVAILABLE: nothing. */
+static apikey_reason_e remember(const question_t *q, apikey_record_t **record)
+{
+    if (!is_fresh(q->cache)) {
+        return APIKEY_UNAVAILABLE;
+    }
+    *record = recall(q, q->cache->ttl);
+    if (*record) {
+        count(q, APIKEY_COUNT_HITS);
+        return APIKEY_GRANTED;
+    }
+    if (all_absent(q)) {
+        count(q, APIKEY_COUNT_NEGATIVE_HITS);
+        return APIKEY_INVALID;
+    }
+    return APIKEY_UNAVAILABLE;
+}
+
+static void keep(const question_t *q, const apikey_stamp_t *stamp,
+                 apikey_record_t *record)
+{
+    apikey_entry_t entry;
+    int i;
+
+    if (record) {
+        entry.stamp = *stamp;
+        entry.written = apr_time_now();
+        entry.record = record;
+        apikey_keeper_put(q->cache->keeper, q->r->server, ring_of(q),
+                          q->cache->context, &entry,
+                          entry.written + q->cache->ttl + q->cache->stale,
+                          q->pool);
+        return;
+    }
+    for (i = 0; i < q->candidates->count; i++) {
+        apikey_board_absent(q->cache->board, q->candidates->at[i].hex, stamp,
+                            q->cache->ttl_negative);
+    }
+}
+
+/* A record that no header could carry is never handed on, nor kept. */
+static apikey_reason_e ask_database(const question_t *q,
+                                    apikey_record_t **record)
+{
+    apikey_reason_e reason = apikey_lookup(q->r, q->candidates, record,
+                                           q->pool);
+    const char *fault = reason == APIKEY_GRANTED
+                        ? apikey_record_fault(*record, q->pool) : NULL;
+
+    if (fault) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r,
+                      "APIKEY0102: a key in the database cannot be used: %s; "
+                      "correct its row", fault);
+        *record = NULL;
+        return APIKEY_UNAVAILABLE;
+    }
+    return reason;
+}
+
+/* The stamp is of before the look-up: a change that races with it is newer. */
+static apikey_reason_e ask_and_keep(const question_t *q,
+                                    apikey_record_t **record)
+{
+    apikey_stamp_t stamp;
+    int known = apikey_board_stamp(q->cache->board, &stamp);
+    apikey_reason_e reason = ask_database(q, record);
+
+    count(q, APIKEY_COUNT_LOOKUPS);
+    if (reason == APIKEY_UNAVAILABLE) {
+        count(q, APIKEY_COUNT_ERRORS);
+    }
+    else if (known) {
+        keep(q, &stamp, *record);
+    }
+    return reason;
+}
+
+/* The database is away. What was true when it was last seen is taken for
+ * true, up to ApiKeyStaleLimit from then. */
+static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
+{
+    const apikey_cache_t *cache = q->cache;
+    apr_time_t age = cache->polled ? apikey_board_age(cache->board) : 0;
+
+    if (age > cache->stale) {
+        return APIKEY_UNAVAILABLE;
+    }
+    *record = recall(q, cache->polled ? cache->ttl + age
+                        : cache->ttl > cache->stale ? cache->ttl
+                                                    : cache->stale);
+    if (!*record) {
+        return APIKEY_UNAVAILABLE;
+    }
+    count(q, APIKEY_COUNT_STALE);
+    return APIKEY_GRANTED;
+}
+
+/* Many requests with one key that memory does not know, in however many
+ * processes, ask the database once: one asks, the others look whether he has
+ * kept his answer. Who asks and dies is waited for in vain, but not for ever. */
+static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
+{
+    apikey_board_t *board = q->cache->board;
+    const char *digest = q->candidates->at[0].hex;
+    apr_time_t end = apikey_board_clock() + PATIENCE;
+    apikey_reason_e reason = APIKEY_UNAVAILABLE;
+    int asking = is_fresh(q->cache)
+                 && apikey_board_ask(board, digest, PATIENCE);
+
+    if (!asking && is_fresh(q->cache)) {
+        while (apikey_board_is_asked(board, digest, PATIENCE)
+               && apikey_board_clock() < end) {
+            apr_sleep(NAP);
+        }
+        reason = remember(q, record);
+    }
+    if (reason == APIKEY_UNAVAILABLE) {
+        reason = ask_and_keep(q, record);
+    }
+    if (asking) {
+        apikey_board_asked(board, digest);
+    }
+    return reason;
+}
+
+static apikey_reason_e find_cached(const question_t *q,
+                                   apikey_record_t **record)
+{
+    apikey_reason_e reason = remember(q, record);
+
+    if (reason != APIKEY_UNAVAILABLE) {
+        return reason;
+    }
+    count(q, APIKEY_COUNT_MISSES);
+    reason = ask_once(q, record);
+    return reason == APIKEY_UNAVAILABLE && !*record ? make_do(q, record)
+                                                    : reason;
+}
+
+apikey_reason_e apikey_find(request_rec *r, const char *key,
+                            apr_size_t key_len, apikey_record_t **record,
+                            apr_pool_t *pool)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    apikey_candidates_t candidates;
+    question_t q = { r, conf->answers, &candidates, pool };
+    apr_status_t rv;
+
+    *record = NULL;
+    rv = apikey_key_candidates(&candidates, &conf->policy, key, key_len);
+    if (rv != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                      "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "
+                      "policy or a lack of memory in the way?");
+        return APIKEY_UNAVAILABLE;
+    }
+    if (!candidates.count) {
+        if (q.cache) {
+            count(&q, APIKEY_COUNT_REFUSED_UNSEEN);
+        }
+        return APIKEY_INVALID;
+    }
+    return q.cache ? find_cached(&q, record) : ask_database(&q, record);
+}

@@ -1,0 +1,59 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file cache.h
+ * @brief A key's record from memory where that is certain to be true, from
+ *        the database where it is not.
+ *
+ * board.h says when an answer still holds; a provider of ap_socache keeps the
+ * answers.  Keys that exist and keys that do not are kept apart: wrong ones,
+ * however many, cannot push out right ones.
+ */
+#ifndef APIKEY_CACHE_H
+#define APIKEY_CACHE_H
+
+#include "../config/config.h"
+#include "../core/record.h"
+#include "../core/verdict.h"
+#include "board.h"
+
+/** A server's cache; conf->cache_used.  Read-only once httpd has started. */
+typedef struct apikey_cache_t {
+    struct apikey_keeper_t *keeper;     /**< who keeps the answers */
+    apikey_board_t *board;              /**< of the server's database */
+    const char *context;        /**< what else an answer depends on: query */
+    int polled;                 /**< 0: no changes are told, TTLs alone */
+    apr_time_t poll;            /**< microseconds between polls */
+    apr_time_t fresh;           /**< how old a poll may be for a hit */
+    apr_time_t ttl;
+    apr_time_t ttl_negative;
+    apr_time_t stale;           /**< ApiKeyStaleLimit */
+} apikey_cache_t;
+
+/** check_config, behind config/check.c: the providers, and their words. */
+int apikey_cache_check(apr_pool_t *pconf, apr_pool_t *plog,
+                       apr_pool_t *ptemp, server_rec *s);
+
+/** post_config, behind lookup's: shared memory, the watchdog. */
+int apikey_cache_init(apr_pool_t *pconf, apr_pool_t *plog,
+                      apr_pool_t *ptemp, server_rec *s);
+
+void apikey_cache_child(apr_pool_t *pchild, server_rec *s);
+
+/** Each database that answers are kept of, and one server that uses it. */
+typedef void (*apikey_board_fn)(void *baton, server_rec *s,
+                                apikey_board_t *board);
+void apikey_cache_each(apikey_board_fn each, void *baton, apr_pool_t *pool);
+
+/**
+ * The record of a key: prefix, shape and check characters first, then the
+ * cache, the database last.  What could not be exported is never given.
+ * @param record out, in @a pool; NULL unless GRANTED
+ * @return GRANTED (a record is there, not yet judged), INVALID (there is
+ *         none), UNAVAILABLE (the database did not say; logged)
+ */
+apikey_reason_e apikey_find(request_rec *r, const char *key,
+                            apr_size_t key_len, apikey_record_t **record,
+                            apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,189 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "entry.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#define VERSION 1
+
+/* The record's strings and numbers, in the order they stand in an entry. */
+#define STRINGS(S) \
+    S(id) S(keyspace) S(tenant) S(name) S(env) S(scopes) S(secret_id) \
+    S(format) S(hint) S(creator)
+#define NUMBERS(N) \
+    N(created) N(expires) N(revoked) N(disabled) N(suspended) \
+    N(last_used) N(use_count)
+
+typedef struct writer_t {
+    unsigned char *at;
+    unsigned char *end;
+    int full;
+} writer_t;
+
+static void put(writer_t *to, const void *data, apr_size_t len)
+{
+    if (to->full || (apr_size_t)(to->end - to->at) < len) {
+        to->full = 1;
+        return;
+    }
+    memcpy(to->at, data, len);
+    to->at += len;
+}
+
+static void put_number(writer_t *to, apr_uint64_t number)
+{
+    unsigned char bytes[8];
+    int i;
+
+    for (i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(number >> 8 * i);
+    }
+    put(to, bytes, sizeof(bytes));
+}
+
+/* With its NUL, which ends it. */
+static void put_string(writer_t *to, const char *text)
+{
+    put(to, text, strlen(text) + 1);
+}
+
+apr_size_t apikey_entry_write(unsigned char *bytes, apr_size_t size,
+                              const apikey_entry_t *entry)
+{
+    static const unsigned char version = VERSION;
+    const apikey_record_t *record = entry->record;
+    writer_t to = { bytes, bytes + size, 0 };
+
+    put(&to, &version, 1);
+    put_number(&to, entry->stamp.identity);
+    put_number(&to, entry->stamp.number);
+    put_number(&to, entry->written);
+#define PUT_NUMBER(field) put_number(&to, record->field);
+#define PUT_STRING(field) put_string(&to, record->field);
+    NUMBERS(PUT_NUMBER)
+    STRINGS(PUT_STRING)
+    if (record->meta) {
+        const apr_array_header_t *meta = apr_table_elts(record->meta);
+        int i;
+
+        for (i = 0; i < meta->nelts; i++) {
+            put_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).key);
+            put_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).val);
+        }
+    }
+    return to.full ? 0 : (apr_size_t)(to.at - bytes);
+}
+
+typedef struct reader_t {
+    const unsigned char *at;
+    const unsigned char *end;
+    int bad;
+} reader_t;
+
+static apr_uint64_t get_number(reader_t *from)
+{
+    apr_uint64_t number = 0;
+    int i;
+
+    if (from->end - from->at < 8) {
+        from->bad = 1;
+        return 0;
+    }
+    for (i = 7; i >= 0; i--) {
+        number = number << 8 | from->at[i];
+    }
+    from->at += 8;
+    return number;
+}
+
+static const char *get_string(reader_t *from)
+{
+    const char *text = (const char *)from->at;
+    const unsigned char *nul = from->bad ? NULL
+        : memchr(from->at, '\0', (apr_size_t)(from->end - from->at));
+
+    if (!nul) {
+        from->bad = 1;
+        return "";
+    }
+    from->at = nul + 1;
+    return text;
+}
+
+static void read_meta(reader_t *from, apikey_record_t *record,
+                      apr_pool_t *pool)
+{
+    if (!from->bad && from->at < from->end) {
+        record->meta = apr_table_make(pool, 4);
+    }
+    while (!from->bad && from->at < from->end) {
+        const char *name = get_string(from);
+        const char *value = get_string(from);
+
+        if (!from->bad) {
+            apr_table_addn(record->meta, name, value);
+        }
+    }
+}
+
+int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
+                      apr_size_t len, const char *digest, apr_pool_t *pool)
+{
+    apikey_record_t *record;
+    reader_t from;
+
+    memset(entry, 0, sizeof(*entry));
+    if (len < 1 || bytes[0] != VERSION) {
+        return 0;
+    }
+    /* The strings are used where they stand, in a copy of the pool's. */
+    from.at = (unsigned char *)apr_pmemdup(pool, bytes, len) + 1;
+    from.end = from.at + len - 1;
+    from.bad = 0;
+    record = apr_pcalloc(pool, sizeof(*record));
+    record->digest = apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX);
+    entry->stamp.identity = get_number(&from);
+    entry->stamp.number = get_number(&from);
+    entry->written = (apr_time_t)get_number(&from);
+    entry->record = record;
+#define GET_NUMBER(field) record->field = (apr_int64_t)get_number(&from);
+#define GET_STRING(field) record->field = get_string(&from);
+    NUMBERS(GET_NUMBER)
+    STRINGS(GET_STRING)
+    read_meta(&from, record, pool);
+    return !from.bad;
+}
+
+/* HMAC(K, context, digest, entry) with K = HMAC(secret, a fixed text): what is
+ * signed as a key can never be read as a seal, nor the other way round. */
+apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
+                               const apikey_ring_t *ring,
+                               const char *context, const char *digest,
+                               const unsigned char *bytes, apr_size_t len)
+{
+    static const char purpose[] = "mod_apikey cache entry, version 1";
+    unsigned char data[APIKEY_ENTRY_MAX + 4 * APIKEY_DIGEST_LEN];
+    unsigned char hash[2 * APIKEY_DIGEST_LEN];
+    apr_size_t used = sizeof(purpose);
+    apr_status_t status = len <= APIKEY_ENTRY_MAX
+                          && strlen(digest) == APIKEY_DIGEST_HEX
+                          ? APR_SUCCESS : APR_EINVAL;
+
+    if (status == APR_SUCCESS) {
+        status = apikey_digest_sha256(hash, context, strlen(context));
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_digest_sha256(hash + APIKEY_DIGEST_LEN, digest,
+                                      APIKEY_DIGEST_HEX);
+    }
+    if (status == APR_SUCCESS) {
+        memcpy(data, purpose, sizeof(purpose));
+        memcpy(data + used, hash, sizeof(hash));
+        used += sizeof(hash);
+        memcpy(data + used, bytes, len);
+        status = apikey_ring_sign(seal, ring, 0, data, used + len);
+    }
+    return status;
+}

@@ -1,0 +1,55 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file entry.h
+ * @brief A key's record as bytes for a cache, with what it takes to know
+ *        whether it still holds.
+ *
+ * Everything of the record is in it, so that a hit exports what a look-up
+ * does.  The bytes are the same on every machine: numbers are little-endian.
+ * What lies outside of this machine's memory is authenticated: see
+ * apikey_entry_seal().
+ */
+#ifndef APIKEY_ENTRY_H
+#define APIKEY_ENTRY_H
+
+#include "../core/record.h"
+#include "../core/ring.h"
+#include "board.h"
+
+#define APIKEY_ENTRY_MAX 8192       /**< bytes; what is longer is not kept */
+#define APIKEY_SEAL_LEN APIKEY_DIGEST_LEN
+
+typedef struct apikey_entry_t {
+    apikey_stamp_t stamp;
+    apr_time_t written;             /**< apr_time_now() */
+    apikey_record_t *record;
+} apikey_entry_t;
+
+/**
+ * Writes @a entry without its record's digest, which is the cache's key.
+ * @return the length; 0 if it does not fit
+ */
+apr_size_t apikey_entry_write(unsigned char *bytes, apr_size_t size,
+                              const apikey_entry_t *entry);
+
+/**
+ * Reads it.  The record and its strings live in @a pool.
+ * @param digest lower-case hex: what the record was found under
+ * @return 0: these bytes are no entry, or one of another version
+ */
+int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
+                      apr_size_t len, const char *digest, apr_pool_t *pool);
+
+/**
+ * HMAC-SHA256, by a secret that only the ring's owners can derive, over the
+ * digest and the entry: who can write into the cache cannot make a tenant,
+ * nor move an entry to another key.
+ * @param context  what else must agree on both sides; the database and query
+ */
+apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
+                               const apikey_ring_t *ring,
+                               const char *context, const char *digest,
+                               const unsigned char *bytes, apr_size_t len);
+
+#endif

@@ -1,0 +1,241 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "keeper.h"
+
+#include <ap_provider.h>
+#include <ap_socache.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_strings.h>
+#include <util_mutex.h>
+
+#include "atomics.h"
+#include "../config/config.h"
+
+APLOG_USE_MODULE(apikey);
+
+#define MUTEX "apikey-cache"
+
+/* How long a provider that failed is left alone, microseconds. */
+#define REST apr_time_from_sec(1)
+
+/* A digest, and a hash of the query where there is one. */
+#define ID_MAX (APIKEY_DIGEST_LEN + 8)
+
+struct apikey_keeper_t {
+    const char *spec;
+    const ap_socache_provider_t *provider;
+    ap_socache_instance_t *instance;
+    apr_global_mutex_t *mutex;  /* NULL: the provider needs none */
+    int sealed;                 /* lies outside of this machine's memory */
+    apikey_word_t rests;        /* until when; this process' */
+};
+
+int apikey_keeper_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                          apr_pool_t *ptemp APIKEY_UNUSED)
+{
+    return ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0)
+           == APR_SUCCESS ? OK : !OK;
+}
+
+apr_status_t apikey_keeper_make(apikey_keeper_t **out, const char *spec,
+                                apr_pool_t *pconf, apr_pool_t *ptemp,
+                                const char **error)
+{
+    const char *colon = strchr(spec, ':');
+    const char *name = colon ? apr_pstrmemdup(pconf, spec, colon - spec)
+                             : spec;
+    apikey_keeper_t *keeper = apr_pcalloc(pconf, sizeof(*keeper));
+
+    *out = NULL;
+    keeper->spec = spec;
+    keeper->provider = ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name,
+                                          AP_SOCACHE_PROVIDER_VERSION);
+    if (!keeper->provider) {
+        *error = apr_psprintf(ptemp, "there is no provider '%s': load "
+                              "mod_socache_%s, or name another, or write "
+                              "'ApiKeyCache off'", name, name);
+        return APR_ENOTIMPL;
+    }
+    /* What other processes of this machine, or other machines, may write. */
+    keeper->sealed = strcmp(name, "shmcb") != 0;
+    *error = keeper->provider->create(&keeper->instance,
+                                      colon ? colon + 1 : NULL, ptemp, pconf);
+    if (*error) {
+        return APR_EINVAL;
+    }
+    *out = keeper;
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
+                                server_rec *s, apr_pool_t *pconf,
+                                const char **error)
+{
+    struct ap_socache_hints hints = { APIKEY_DIGEST_LEN, 256,
+                                      apr_time_from_sec(60) };
+    const char *name = number ? apr_psprintf(pconf, "apikey%d", number)
+                              : "apikey";
+    apr_status_t status;
+
+    status = keeper->provider->init(keeper->instance, name, &hints, s, pconf);
+    *error = "the provider cannot start";
+    if (status == APR_SUCCESS
+        && keeper->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
+        status = ap_global_mutex_create(&keeper->mutex, NULL, MUTEX, name, s,
+                                        pconf, 0);
+        *error = "its lock cannot be made; see the directive Mutex";
+    }
+    return status;
+}
+
+apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
+{
+    return keeper->mutex
+           ? apr_global_mutex_child_init(&keeper->mutex,
+                 apr_global_mutex_lockfile(keeper->mutex), pchild)
+           : APR_SUCCESS;
+}
+
+static int nibble(char c)
+{
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* Answers of one query must not be taken for another's. */
+static unsigned int make_id(unsigned char id[ID_MAX], const char *context,
+                            const char *digest)
+{
+    unsigned char hash[APIKEY_DIGEST_LEN];
+    int i;
+
+    for (i = 0; i < APIKEY_DIGEST_LEN; i++) {
+        id[i] = (unsigned char)(nibble(digest[2 * i]) << 4
+                                | nibble(digest[2 * i + 1]));
+    }
+    if (!*context || apikey_digest_sha256(hash, context, strlen(context))
+                     != APR_SUCCESS) {
+        return APIKEY_DIGEST_LEN;
+    }
+    memcpy(id + APIKEY_DIGEST_LEN, hash, ID_MAX - APIKEY_DIGEST_LEN);
+    return ID_MAX;
+}
+
+static int rests(const apikey_keeper_t *keeper)
+{
+    apr_time_t until = (apr_time_t)apikey_word_get(&keeper->rests);
+
+    return until && apikey_board_clock() < until;
+}
+
+/* A provider on the network that fails would hold up every request. */
+static void note(apikey_keeper_t *keeper, server_rec *s, apr_status_t status)
+{
+    if (status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status)
+        || APR_STATUS_IS_ENOSPC(status) || !keeper->sealed) {
+        return;
+    }
+    apikey_word_set(&keeper->rests, apikey_board_clock() + REST);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
+                 "APIKEY0141: the cache (ApiKeyCache %s) does not work and is "
+                 "left alone for a second; meanwhile the database answers",
+                 keeper->spec);
+}
+
+static int lock(apikey_keeper_t *keeper)
+{
+    return !keeper->mutex
+           || apr_global_mutex_lock(keeper->mutex) == APR_SUCCESS;
+}
+
+static void unlock(apikey_keeper_t *keeper)
+{
+    if (keeper->mutex) {
+        apr_global_mutex_unlock(keeper->mutex);
+    }
+}
+
+int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
+                      const apikey_ring_t *ring, const char *context,
+                      const char *digest, apikey_entry_t *entry,
+                      apr_pool_t *pool)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
+    unsigned char seal[APIKEY_SEAL_LEN];
+    unsigned char id[ID_MAX];
+    unsigned int id_len = make_id(id, context, digest);
+    unsigned int len = sizeof(bytes);
+    apr_status_t status;
+
+    if (rests(keeper) || !lock(keeper)) {
+        return 0;
+    }
+    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
+                                        bytes, &len, pool);
+    unlock(keeper);
+    note(keeper, s, status);
+    if (status != APR_SUCCESS) {
+        return 0;
+    }
+    if (keeper->sealed) {
+        if (len < APIKEY_SEAL_LEN) {
+            return 0;
+        }
+        len -= APIKEY_SEAL_LEN;
+        if (apikey_entry_seal(seal, ring, context, digest, bytes, len)
+                != APR_SUCCESS
+            || !apikey_equal(seal, bytes + len, APIKEY_SEAL_LEN)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                         "APIKEY0142: an entry in the cache (ApiKeyCache %s) "
+                         "was not written by a server with these secrets, "
+                         "and is passed over; who else writes there?",
+                         keeper->spec);
+            return 0;
+        }
+    }
+    return apikey_entry_read(entry, bytes, len, digest, pool);
+}
+
+void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
+                       const apikey_ring_t *ring, const char *context,
+                       const apikey_entry_t *entry, apr_time_t expires,
+                       apr_pool_t *pool)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
+    unsigned char id[ID_MAX];
+    const char *digest = entry->record->digest;
+    unsigned int id_len = make_id(id, context, digest);
+    apr_size_t len = apikey_entry_write(bytes, APIKEY_ENTRY_MAX, entry);
+    apr_status_t status;
+
+    if (!len || rests(keeper)) {
+        return;
+    }
+    if (keeper->sealed) {
+        if (apikey_entry_seal(bytes + len, ring, context, digest, bytes, len)
+            != APR_SUCCESS) {
+            return;
+        }
+        len += APIKEY_SEAL_LEN;
+    }
+    if (lock(keeper)) {
+        status = keeper->provider->store(keeper->instance, s, id, id_len,
+                                         expires, bytes, (unsigned int)len,
+                                         pool);
+        unlock(keeper);
+        note(keeper, s, status);
+    }
+}
+
+void apikey_keeper_status(apikey_keeper_t *keeper, request_rec *r, int flags)
+{
+    if (keeper->provider->status && lock(keeper)) {
+        keeper->provider->status(keeper->instance, r, flags);
+        unlock(keeper);
+    }
+}
+
+const char *apikey_keeper_spec(const apikey_keeper_t *keeper)
+{
+    return keeper->spec;
+}

@@ -1,0 +1,59 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file keeper.h
+ * @brief Entries in a provider of ap_socache, with all that the providers do
+ *        not do themselves: locks, seals, patience.
+ */
+#ifndef APIKEY_KEEPER_H
+#define APIKEY_KEEPER_H
+
+#include <httpd.h>
+
+#include "entry.h"
+
+typedef struct apikey_keeper_t apikey_keeper_t;
+
+/** pre_config: the lock's name, for the directive Mutex. */
+int apikey_keeper_register(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp);
+
+/**
+ * One provider with its argument.
+ * @param spec  PROVIDER[:ARGUMENT]
+ * @param error a sentence: no such provider, or its own words
+ */
+apr_status_t apikey_keeper_make(apikey_keeper_t **keeper, const char *spec,
+                                apr_pool_t *pconf, apr_pool_t *ptemp,
+                                const char **error);
+
+/** Its memory and its lock.  @a number makes its name unique. */
+apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
+                                server_rec *s, apr_pool_t *pconf,
+                                const char **error);
+
+/** In each child process. */
+apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild);
+
+/**
+ * What was kept for a digest under @a context, seal and form verified; not
+ * whether it holds.
+ * @return 0: nothing
+ */
+int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
+                      const apikey_ring_t *ring, const char *context,
+                      const char *digest, apikey_entry_t *entry,
+                      apr_pool_t *pool);
+
+/** Keeps it to @a expires at the longest; may fail in silence. */
+void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
+                       const apikey_ring_t *ring, const char *context,
+                       const apikey_entry_t *entry, apr_time_t expires,
+                       apr_pool_t *pool);
+
+/** Prints the provider's own words for mod_status. */
+void apikey_keeper_status(apikey_keeper_t *keeper, request_rec *r, int flags);
+
+const char *apikey_keeper_spec(const apikey_keeper_t *keeper);
+
+#endif

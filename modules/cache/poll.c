@@ -1,0 +1,180 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "poll.h"
+
+#include <apr_strings.h>
+
+#include "../core/digest.h"
+#include "../store/changes.h"
+#include "../store/schema.h"
+
+typedef struct reading_t {
+    const apikey_poll_task_t *task;
+    apikey_poll_t poll;
+    apr_uint64_t number;        /* the last that was read */
+    apr_uint64_t row;           /* what it was */
+    int begun;                  /* one was read */
+    int lost;                   /* what was the last is not there, or other */
+    apr_pool_t *pool;
+} reading_t;
+
+apr_uint64_t apikey_poll_identity(const char *words)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    apr_uint64_t identity = 0;
+    int i;
+
+    if (apikey_digest_sha256(digest, words, strlen(words)) != APR_SUCCESS) {
+        return 1;
+    }
+    for (i = 0; i < 8; i++) {
+        identity = identity << 8 | digest[i];
+    }
+    return identity ? identity : 1;
+}
+
+/* What a change was, for the next poll to know it again. */
+static apr_uint64_t row_of(apikey_changed_e kind, const char *value)
+{
+    char text[512];
+
+    apr_snprintf(text, sizeof(text), "%d %s", kind, value ? value : "");
+    return apikey_poll_identity(text);
+}
+
+/* apikey_changed_fn. The first is the last of the poll before: where that is
+ * another, the database is not the one it was. Where it was deleted for its
+ * age, "everything" stands in its place. */
+static apr_status_t note(void *baton, apr_int64_t number,
+                         apikey_changed_e kind, const char *value)
+{
+    reading_t *reading = baton;
+    apr_uint64_t row = row_of(kind, value);
+    int first = !reading->begun && reading->poll.number;
+
+    reading->begun = 1;
+    if (first && (apr_uint64_t)number == reading->poll.number
+        && row == reading->poll.row) {
+        return APR_SUCCESS;
+    }
+    if (first && !reading->task->changes && kind != APIKEY_CHANGED_ALL) {
+        reading->lost = 1;
+        return APR_EOF;
+    }
+    apikey_poll_note(reading->task->board, &reading->poll,
+                     (apr_uint64_t)number,
+                     kind == APIKEY_CHANGED_DIGEST ? value : NULL,
+                     kind == APIKEY_CHANGED_TENANT ? value : NULL);
+    reading->number = (apr_uint64_t)number;
+    reading->row = row;
+    return APR_SUCCESS;
+}
+
+/* Behind the last change, whatever it is. */
+static apr_status_t find_last(void *baton, apr_int64_t number,
+                              apikey_changed_e kind, const char *value)
+{
+    reading_t *reading = baton;
+
+    reading->number = (apr_uint64_t)number;
+    reading->row = row_of(kind, value);
+    return APR_SUCCESS;
+}
+
+static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
+                              apr_uint64_t identity, const char **error)
+{
+    const apikey_poll_task_t *task = reading->task;
+    apr_status_t status;
+
+    reading->number = 0;
+    status = task->changes
+             ? apikey_store_changes_own(store, task->changes, 0, find_last,
+                                        reading, reading->pool, error)
+             : apikey_store_changes_last(store, find_last, reading,
+                                         reading->pool, error);
+    if (status == APR_SUCCESS) {
+        apikey_poll_replaced(task->board, &reading->poll, identity,
+                             reading->number, reading->row);
+    }
+    return status;
+}
+
+static apr_status_t identify(const reading_t *reading, apikey_store_t *store,
+                             apr_int64_t *epoch, apr_uint64_t *identity,
+                             const char **error)
+{
+    apr_pool_t *pool = reading->pool;
+    apikey_identity_t who;
+    apr_status_t status = apikey_schema_identity(store, &who, pool, error);
+
+    if (status == APR_SUCCESS) {
+        *epoch = who.epoch;
+        *identity = apikey_poll_identity(
+            apr_psprintf(pool, "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT,
+                         who.uuid, who.epoch, reading->poll.salt));
+    }
+    return status;
+}
+
+/* An older state of the same database: the numbers of the future that it has
+ * lost will be given once more. A new epoch tells every server; where it
+ * cannot be written, this one helps itself with an identity of its own. */
+static apr_status_t restored(reading_t *reading, apikey_store_t *store,
+                             apr_int64_t epoch, const char **error)
+{
+    const char *unwritten = NULL;
+    apr_uint64_t identity;
+    apr_status_t status;
+
+    if (apikey_schema_next_epoch(store, epoch, reading->pool, &unwritten)
+            != APR_SUCCESS) {
+        reading->poll.salt = apikey_poll_resalt(reading->task->board);
+    }
+    status = identify(reading, store, &epoch, &identity, error);
+    return status == APR_SUCCESS
+           ? begin_era(reading, store, identity, error) : status;
+}
+
+apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
+                         const char **error)
+{
+    const apikey_poll_task_t *task = baton;
+    reading_t reading = { task, { 0, 0, 0, 0, 0, 0 }, 0, 0, 0, 0, pool };
+    apr_uint64_t identity = task->identity;
+    apr_int64_t epoch = 0;
+    apr_status_t status = APR_SUCCESS;
+
+    apikey_poll_begin(task->board, &reading.poll);
+    if (!task->changes) {
+        status = identify(&reading, store, &epoch, &identity, error);
+    }
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (identity != reading.poll.identity) {
+        return begin_era(&reading, store, identity, error);
+    }
+    reading.number = reading.poll.number;
+    reading.row = reading.poll.row;
+    if (task->changes) {
+        status = apikey_store_changes_own(store, task->changes,
+                                          (apr_int64_t)reading.number, note,
+                                          &reading, pool, error);
+    }
+    else {
+        apr_int64_t since = (apr_int64_t)reading.number;
+
+        status = apikey_store_changes(store, since ? since - 1 : 0, note,
+                                      &reading, pool, error);
+        if (reading.lost
+            || (status == APR_SUCCESS && since && !reading.begun)) {
+            return restored(&reading, store, epoch, error);
+        }
+    }
+    if (status == APR_SUCCESS) {
+        apikey_poll_done(task->board, &reading.poll, reading.number,
+                         reading.row);
+    }
+    return status;
+}

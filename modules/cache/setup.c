@@ -1,0 +1,346 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Which server has which cache, and the watchdog that keeps it true. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <apr_hash.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <mod_watchdog.h>
+
+#include "../lookup/database.h"
+#include "cache.h"
+#include "keeper.h"
+#include "poll.h"
+
+APLOG_USE_MODULE(apikey);
+
+#define DEFAULT_SPEC "shmcb"
+#define DEFAULT_TTL 60
+#define DEFAULT_TTL_NEGATIVE 5
+#define DEFAULT_POLL 500
+#define DEFAULT_STALE 60
+
+/* Between a poll that is due and its end: the watchdog looks each 100 ms, and
+ * the database takes its time.  ApiKeyRevocationPoll and half a second are
+ * promised. */
+#define SLACK apr_time_from_msec(450)
+
+#define SET(value, otherwise) ((value) == APIKEY_UNSET ? (otherwise) : (value))
+
+/* A database, or a query of one, that is polled. */
+typedef struct polled_t {
+    server_rec *server;         /* one that uses it */
+    apikey_poll_task_t task;
+    apr_time_t interval;        /* the shortest that one of them wants */
+    int failing;                /* the last poll of this process did */
+} polled_t;
+
+/* Made while httpd starts, then read only; polled_t.failing is the watchdog's
+ * own. */
+static apr_hash_t *keepers;             /* by their words */
+static apr_hash_t *boards;              /* polled_t, by database and query */
+
+static APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog;
+static APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch;
+
+/* ---- check_config ---- */
+
+static apikey_keeper_t *keeper_of(apr_pool_t *pconf, apr_pool_t *ptemp,
+                                  const char *spec, const char **error)
+{
+    apikey_keeper_t *keeper = apr_hash_get(keepers, spec,
+                                           APR_HASH_KEY_STRING);
+
+    *error = NULL;
+    if (!keeper && apikey_keeper_make(&keeper, spec, pconf, ptemp, error)
+                   == APR_SUCCESS) {
+        apr_hash_set(keepers, spec, APR_HASH_KEY_STRING, keeper);
+    }
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance)) {
+        *error = "mod_watchdog, which looks for changes, is not loaded: add "
+                 "'LoadModule watchdog_module'";
+    }
+    return *error ? NULL : keeper;
+}
+
+static apikey_cache_t *cache_of(apr_pool_t *pconf,
+                                const apikey_server_t *conf,
+                                apikey_keeper_t *keeper)
+{
+    apikey_cache_t *cache = apr_pcalloc(pconf, sizeof(*cache));
+
+    cache->keeper = keeper;
+    cache->polled = !conf->query || conf->changes;
+    cache->poll = apr_time_from_msec(SET(conf->poll, DEFAULT_POLL));
+    cache->fresh = cache->poll + SLACK;
+    cache->ttl = apr_time_from_sec(SET(conf->ttl, DEFAULT_TTL));
+    cache->ttl_negative = apr_time_from_sec(SET(conf->ttl_negative,
+                                                DEFAULT_TTL_NEGATIVE));
+    cache->stale = apr_time_from_sec(SET(conf->stale, DEFAULT_STALE));
+    /* A query that gives no keyspace has each asker's. */
+    cache->context = conf->query
+                     ? apr_pstrcat(pconf, conf->query, "\n", conf->keyspace,
+                                   NULL) : "";
+    return cache;
+}
+
+int apikey_cache_check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                       apr_pool_t *ptemp, server_rec *s)
+{
+    int warned = 0;
+
+    keepers = apr_hash_make(pconf);
+    boards = NULL;
+    for (; s; s = s->next) {
+        apikey_server_t *conf = apikey_server_conf(s);
+        const char *spec = conf->cache ? conf->cache : DEFAULT_SPEC;
+        apikey_keeper_t *keeper;
+        const char *error;
+
+        conf->answers = NULL;
+        if (!conf->policy.ring || !*spec) {
+            continue;
+        }
+        keeper = keeper_of(pconf, ptemp, spec, &error);
+        if (keeper) {
+            conf->answers = cache_of(pconf, conf, keeper);
+        }
+        else if (conf->cache) {
+            ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,
+                         "APIKEY0010: ApiKeyCache %s: %s", spec, error);
+            return !OK;
+        }
+        else if (!warned++) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
+                         "APIKEY0140: keys are not cached, and each request "
+                         "asks the database: %s", error);
+        }
+    }
+    return OK;
+}
+
+/* ---- post_config ---- */
+
+static int give_memory(apr_pool_t *pconf, server_rec *s)
+{
+    apr_hash_index_t *index;
+    int number = 0;
+
+    for (index = apr_hash_first(pconf, keepers); index;
+         index = apr_hash_next(index)) {
+        const char *error;
+        void *keeper;
+        apr_status_t status;
+
+        apr_hash_this(index, NULL, NULL, &keeper);
+        status = apikey_keeper_init(keeper, number++, s, pconf, &error);
+        if (status != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, status, s,
+                         "APIKEY0011: ApiKeyCache %s: %s",
+                         apikey_keeper_spec(keeper), error);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+/* A look at all that an answer depends on but the keys themselves. */
+static const char *board_name(apr_pool_t *pool, const apikey_server_t *conf)
+{
+    return apr_psprintf(pool, "%pp\n%s\n%s", conf->database,
+                        conf->query ? conf->query : "",
+                        conf->changes ? conf->changes : "");
+}
+
+/* What stands for a database that cannot say who it is: the words that name
+ * it. */
+static apr_uint64_t stand_in(apr_pool_t *pool, const apikey_server_t *conf)
+{
+    const char *driver = conf->db_driver ? conf->db_driver : conf->dbd_driver;
+    const char *params = conf->db_driver ? conf->db_params : conf->dbd_params;
+
+    return apikey_poll_identity(apr_pstrcat(pool, driver ? driver : "", "\n",
+                                            params ? params : "", "\n",
+                                            conf->query, NULL));
+}
+
+static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
+                             apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    apikey_server_t *conf = apikey_server_conf(s);
+    const char *name = board_name(pconf, conf);
+    polled_t *polled = apr_hash_get(boards, name, APR_HASH_KEY_STRING);
+    apr_status_t status = APR_SUCCESS;
+
+    if (!polled) {
+        polled = apr_pcalloc(pconf, sizeof(*polled));
+        polled->server = s;
+        polled->interval = cache->poll;
+        polled->task.changes = conf->changes;
+        status = apikey_board_make(&polled->task.board, pconf);
+        if (status != APR_SUCCESS) {
+            return status;
+        }
+        if (conf->query) {
+            polled->task.identity = stand_in(ptemp, conf);
+        }
+        if (!cache->polled) {
+            apikey_poll_t poll;
+
+            apikey_poll_begin(polled->task.board, &poll);
+            apikey_poll_replaced(polled->task.board, &poll,
+                                 polled->task.identity, 0, 0);
+            polled->interval = 0;
+        }
+        apr_hash_set(boards, name, APR_HASH_KEY_STRING, polled);
+    }
+    if (cache->poll < polled->interval) {
+        polled->interval = cache->poll;
+    }
+    cache->board = polled->task.board;
+    return APR_SUCCESS;
+}
+
+static apr_status_t on_watch(int state, void *data, apr_pool_t *pool);
+
+int apikey_cache_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                      apr_pool_t *ptemp, server_rec *s)
+{
+    server_rec *main_server = s;
+    ap_watchdog_t *watchdog;
+    int warned = 0;
+
+    /* httpd reads its configuration twice; the first time is for show. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG
+        || !apr_hash_count(keepers)) {
+        return OK;
+    }
+    boards = apr_hash_make(pconf);
+    if (give_memory(pconf, s) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    for (; s; s = s->next) {
+        apikey_cache_t *cache = apikey_server_conf(s)->answers;
+        apr_status_t status = cache ? board_of(cache, s, pconf, ptemp)
+                                    : APR_SUCCESS;
+
+        if (status != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, status, s,
+                         "APIKEY0012: there is no shared memory for "
+                         "ApiKeyCache; is there a limit on it?");
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        if (cache && !cache->polled && !warned++) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE | APLOG_STARTUP, 0, s,
+                         "APIKEY0143: ApiKeyQuery without ApiKeyChangesQuery: "
+                         "a revocation is seen when ApiKeyCacheTTL is over, "
+                         "not before");
+        }
+    }
+    get_watchdog = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    watch = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    if (get_watchdog(&watchdog, "apikey", 0, 0, pconf) != APR_SUCCESS
+        || watch(watchdog, AP_WD_TM_SLICE, boards, on_watch)
+               != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, main_server,
+                     "APIKEY0013: mod_watchdog gives no thread to look for "
+                     "changes");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+void apikey_cache_each(apikey_board_fn each, void *baton, apr_pool_t *pool)
+{
+    apr_hash_index_t *index;
+
+    for (index = boards ? apr_hash_first(pool, boards) : NULL; index;
+         index = apr_hash_next(index)) {
+        polled_t *polled;
+        void *value;
+
+        apr_hash_this(index, NULL, NULL, &value);
+        polled = value;
+        each(baton, polled->server, polled->task.board);
+    }
+}
+
+/* ---- In the children ---- */
+
+void apikey_cache_child(apr_pool_t *pchild, server_rec *s)
+{
+    apr_hash_index_t *index;
+
+    if (!boards) {
+        return;
+    }
+    for (index = apr_hash_first(pchild, keepers); index;
+         index = apr_hash_next(index)) {
+        void *keeper;
+
+        apr_hash_this(index, NULL, NULL, &keeper);
+        if (apikey_keeper_child(keeper, pchild) != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                         "APIKEY0144: the lock of the cache cannot be used "
+                         "by this child process; see the directive Mutex");
+        }
+    }
+    for (index = apr_hash_first(pchild, boards); index;
+         index = apr_hash_next(index)) {
+        void *polled;
+
+        apr_hash_this(index, NULL, NULL, &polled);
+        apikey_board_child(((polled_t *)polled)->task.board);
+    }
+}
+
+static void poll_one(polled_t *polled, apr_pool_t *pool)
+{
+    const char *error = "";
+    apr_status_t status = apikey_database_run(polled->server, apikey_poll,
+                                              &polled->task,
+                                              sizeof(polled->task), pool,
+                                              &error);
+
+    if (status != APR_SUCCESS && !polled->failing) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
+                     "APIKEY0145: changes of keys cannot be read; the "
+                     "database is asked for each request, and while it does "
+                     "not answer, what is cached holds for ApiKeyStaleLimit: "
+                     "%s", error);
+    }
+    else if (status == APR_SUCCESS && polled->failing) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
+                     "APIKEY0146: changes of keys are read again");
+    }
+    polled->failing = status != APR_SUCCESS;
+}
+
+/* Each child's watchdog comes by each 100 ms; the first that finds a poll due
+ * does it. A child that is killed in the middle is missed for 100 ms. */
+static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
+{
+    apr_hash_index_t *index;
+
+    if (state != AP_WATCHDOG_STATE_RUNNING) {
+        return APR_SUCCESS;
+    }
+    for (index = apr_hash_first(pool, data); index;
+         index = apr_hash_next(index)) {
+        polled_t *polled;
+        void *value;
+
+        apr_hash_this(index, NULL, NULL, &value);
+        polled = value;
+        if (polled->interval
+            && apikey_board_claim(polled->task.board,
+                                  polled->interval - AP_WD_TM_SLICE / 2)) {
+            poll_one(polled, pool);
+        }
+    }
+    return APR_SUCCESS;
+}

@@ -1,0 +1,95 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "status.h"
+
+#include <ap_mpm.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <apr_optional.h>
+#include <apr_optional_hooks.h>
+#include <mod_status.h>
+
+#include "../lookup/database.h"
+#include "cache.h"
+#include "keeper.h"
+
+typedef struct page_t {
+    request_rec *r;
+    int number;                 /* of the database */
+} page_t;
+
+#define LABEL(name, label) label,
+static const char *const labels[] = { APIKEY_COUNTERS(LABEL) };
+
+/* Milliseconds since the last poll; -1: there was none. */
+static apr_int64_t poll_age(const apikey_board_t *board)
+{
+    apr_time_t age = apikey_board_age(board);
+
+    return age == APR_INT64_MAX ? -1 : apr_time_as_msec(age);
+}
+
+/* One name a line for ?auto: ApiKey0Hits is the first database's. */
+static void print_lines(void *baton, server_rec *s, apikey_board_t *board)
+{
+    page_t *page = baton;
+    int i;
+
+    for (i = 0; i < APIKEY_COUNTER_COUNT; i++) {
+        ap_rprintf(page->r, "ApiKey%d%s: %" APR_UINT64_T_FMT "\n",
+                   page->number, labels[i], apikey_board_counted(board, i));
+    }
+    ap_rprintf(page->r, "ApiKey%dLastNumber: %" APR_UINT64_T_FMT "\n",
+               page->number, apikey_board_number(board));
+    ap_rprintf(page->r, "ApiKey%dPollAge: %" APR_INT64_T_FMT "\n",
+               page->number, poll_age(board));
+    ap_rprintf(page->r, "ApiKey%dBreaker: %s\n", page->number,
+               apikey_database_is_silent(s) ? "open" : "closed");
+    page->number++;
+}
+
+static void print_row(void *baton, server_rec *s, apikey_board_t *board)
+{
+    page_t *page = baton;
+    int i;
+
+    ap_rprintf(page->r, "<tr><td>%s</td>",
+               ap_escape_html(page->r->pool, s->server_hostname
+                                             ? s->server_hostname : ""));
+    for (i = 0; i < APIKEY_COUNTER_COUNT; i++) {
+        ap_rprintf(page->r, "<td>%" APR_UINT64_T_FMT "</td>",
+                   apikey_board_counted(board, i));
+    }
+    ap_rprintf(page->r, "<td>%" APR_UINT64_T_FMT "</td><td>%" APR_INT64_T_FMT
+               "</td><td>%s</td></tr>\n", apikey_board_number(board),
+               poll_age(board),
+               apikey_database_is_silent(s) ? "open" : "closed");
+    page->number++;
+}
+
+static int show(request_rec *r, int flags)
+{
+    page_t page = { r, 0 };
+    int i;
+
+    if (flags & AP_STATUS_SHORT) {
+        apikey_cache_each(print_lines, &page, r->pool);
+        return OK;
+    }
+    ap_rputs("<hr>\n<h2>API keys</h2>\n<table border=\"1\">\n"
+             "<tr><th>Database of</th>", r);
+    for (i = 0; i < APIKEY_COUNTER_COUNT; i++) {
+        ap_rprintf(r, "<th>%s</th>", labels[i]);
+    }
+    ap_rputs("<th>LastNumber</th><th>PollAge (ms)</th><th>Breaker (of this "
+             "process)</th></tr>\n", r);
+    apikey_cache_each(print_row, &page, r->pool);
+    ap_rputs("</table>\n", r);
+    return OK;
+}
+
+void apikey_status_register(apr_pool_t *pool)
+{
+    (void)pool;
+    APR_OPTIONAL_HOOK(ap, status_hook, show, NULL, NULL, APR_HOOK_MIDDLE);
+}
