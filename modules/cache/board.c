@@ -17,9 +17,10 @@
 #define ASKED_PLACES 1024       /* of 8 bytes */
 #define ERAS 8                  /* identities remembered */
 #define STRIPES 64              /* of counters: one a process, nearly */
+#define ROWS 16                 /* numbers whose change is remembered */
 
 /* A number of this board: the era, then the database's number. */
-#define NUMBER_BITS 48
+#define NUMBER_BITS 52
 #define NUMBER_MASK (((apr_uint64_t)1 << NUMBER_BITS) - 1)
 #define ERA_OF(word) ((word) >> NUMBER_BITS)
 #define IN_ERA(era, number) \
@@ -44,7 +45,10 @@ typedef struct shared_t {
     apikey_word_t known;        /* the last change seen, in its era */
     apikey_word_t floor;        /* the last change of everything */
     apikey_word_t identity[ERAS];       /* by era */
-    apikey_word_t row;          /* what the last change was */
+    apikey_word_t row[ROWS];    /* what a change was, by its number: two
+                                 * words cannot be read at once, and the
+                                 * last number must not meet another's */
+    apikey_word_t since;        /* when the era began; apr_time_now() */
     apikey_word_t salt;
     apikey_word_t polled;       /* when the last good poll began */
     apikey_word_t claimed;      /* when somebody last set out to poll */
@@ -160,6 +164,11 @@ int apikey_board_holds(const apikey_board_t *board,
                || stamped >= apikey_word_get(tenant_place(shared, tenant)));
 }
 
+apr_time_t apikey_board_since(const apikey_board_t *board)
+{
+    return (apr_time_t)apikey_word_get(&board->shared->since);
+}
+
 apr_time_t apikey_board_age(const apikey_board_t *board)
 {
     apr_time_t polled = (apr_time_t)apikey_word_get(&board->shared->polled);
@@ -225,11 +234,15 @@ static apikey_word_t *asked_place(shared_t *shared, const char *digest)
     return &shared->asked[tag_of(digest) % ASKED_PLACES];
 }
 
-/* The word says that this digest is asked for, and has not for too long. */
+/* The word says that this digest is asked for, and has not for too long. It
+ * may be younger than ours, which was made before the place was read; what
+ * is of the future by more is left from before the milliseconds wrapped. */
 static int is_asked(apr_uint64_t word, apr_uint64_t mine, apr_time_t patience)
 {
+    apr_int32_t age = (apr_int32_t)((apr_uint32_t)mine - (apr_uint32_t)word);
+
     return word && word >> 32 == mine >> 32
-           && (apr_uint32_t)(mine - word) < patience / 1000;
+           && age > -1000 && age < patience / 1000;
 }
 
 int apikey_board_ask(apikey_board_t *board, const char *digest,
@@ -285,7 +298,7 @@ void apikey_poll_begin(const apikey_board_t *board, apikey_poll_t *poll)
     poll->begun = apikey_board_clock();
     poll->era = ERA_OF(word);
     poll->number = word & NUMBER_MASK;
-    poll->row = apikey_word_get(&shared->row);
+    poll->row = apikey_word_get(&shared->row[poll->number % ROWS]);
     poll->salt = apikey_word_get(&shared->salt);
     /* Somebody was killed while he began a new era: it must be begun. */
     if (ERA_OF(apikey_word_get(&shared->floor)) > poll->era) {
@@ -309,11 +322,21 @@ void apikey_poll_done(apikey_board_t *board, const apikey_poll_t *poll,
                       apr_uint64_t number, apr_uint64_t row)
 {
     shared_t *shared = board->shared;
+    apr_uint64_t last = IN_ERA(poll->era, number);
+    apr_uint64_t word = apikey_word_get(&shared->known);
 
-    apikey_word_raise(&shared->known, IN_ERA(poll->era, number));
+    /* A poller that others have overtaken has nothing to tell. */
+    if (ERA_OF(word) != poll->era || last < word) {
+        return;
+    }
+    apikey_word_set(&shared->row[number % ROWS], row);
+    apikey_word_raise(&shared->known, last);
     if (ERA_OF(apikey_word_get(&shared->known)) == poll->era) {
-        apikey_word_set(&shared->row, row);
         apikey_word_raise(&shared->polled, poll->begun);
+    }
+    /* The clock was set back; what is kept from now on is of this era. */
+    if ((apr_time_t)apikey_word_get(&shared->since) > apr_time_now()) {
+        apikey_word_set(&shared->since, apr_time_now());
     }
 }
 
@@ -332,18 +355,21 @@ void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
     if (ERA_OF(word) != poll->era) {
         return;
     }
+    apikey_word_set(&shared->since, apr_time_now());
     /* The floor is ahead where somebody was killed between the two. */
     era = (era > poll->era ? era : poll->era) + 1;
     next = IN_ERA(era, number);
     apikey_word_set(&shared->identity[era % ERAS], identity);
     /* First nothing holds, then the new does. */
     apikey_word_raise(&shared->floor, next);
-    while (ERA_OF(word) == poll->era
-           && !apikey_word_swap(&shared->known, word, next)) {
+    apikey_word_set(&shared->row[number % ROWS], row);
+    while (ERA_OF(word) == poll->era) {
+        if (apikey_word_swap(&shared->known, word, next)) {
+            apikey_word_raise(&shared->polled, poll->begun);
+            return;
+        }
         word = apikey_word_get(&shared->known);
     }
-    apikey_word_set(&shared->row, row);
-    apikey_word_raise(&shared->polled, poll->begun);
 }
 
 apr_uint64_t apikey_poll_resalt(apikey_board_t *board)

@@ -34,6 +34,10 @@
 
 typedef struct apikey_board_t apikey_board_t;
 
+/** The greatest number that a change may have; microseconds since 1970 are
+ * below it until 2112. */
+#define APIKEY_NUMBER_MAX (((apr_uint64_t)1 << 52) - 1)
+
 /** The state of the database that an answer was read from. */
 typedef struct apikey_stamp_t {
     apr_uint64_t identity;      /**< of the database; never 0 */
@@ -60,6 +64,11 @@ int apikey_board_stamp(const apikey_board_t *board, apikey_stamp_t *stamp);
 int apikey_board_holds(const apikey_board_t *board,
                        const apikey_stamp_t *stamp, const char *digest,
                        const char *tenant);
+
+/** When the present era began, by apr_time_now(): an answer that was asked for
+ * before that may be of an earlier state of the database, which had the same
+ * numbers.  0: never. */
+apr_time_t apikey_board_since(const apikey_board_t *board);
 
 /** How long ago the last poll that succeeded began, microseconds;
  * APR_INT64_MAX: there was none. */

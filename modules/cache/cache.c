@@ -24,6 +24,8 @@ typedef struct question_t {
     apikey_cache_t *cache;
     const apikey_candidates_t *candidates;
     apr_pool_t *pool;
+    int *faulty;                /* out: the database has answered, but what
+                                 * it has can be given to nobody */
 } question_t;
 
 static void count(const question_t *q, apikey_counter_e counter)
@@ -55,6 +57,7 @@ static apikey_record_t *recall_one(const question_t *q, const char *digest,
     if (!apikey_keeper_get(q->cache->keeper, q->r->server, ring_of(q),
                            q->cache->context, digest, &entry, q->pool)
         || now < entry.written || now - entry.written > ttl
+        || entry.written < apikey_board_since(q->cache->board)
         || !apikey_board_holds(q->cache->board, &entry.stamp, digest,
                                entry.record->tenant)) {
         return NULL;
@@ -105,25 +108,20 @@ static apikey_reason_e remember(const question_t *q, apikey_record_t **record)
     return APIKEY_UNAVAILABLE;
 }
 
-static void keep(const question_t *q, const apikey_stamp_t *stamp,
-                 apikey_record_t *record)
+static void keep(const question_t *q, const apikey_entry_t *entry)
 {
-    apikey_entry_t entry;
     int i;
 
-    if (record) {
-        entry.stamp = *stamp;
-        entry.written = apr_time_now();
-        entry.record = record;
+    if (entry->record) {
         apikey_keeper_put(q->cache->keeper, q->r->server, ring_of(q),
-                          q->cache->context, &entry,
-                          entry.written + q->cache->ttl + q->cache->stale,
+                          q->cache->context, entry,
+                          entry->written + q->cache->ttl + q->cache->stale,
                           q->pool);
         return;
     }
     for (i = 0; i < q->candidates->count; i++) {
-        apikey_board_absent(q->cache->board, q->candidates->at[i].hex, stamp,
-                            q->cache->ttl_negative);
+        apikey_board_absent(q->cache->board, q->candidates->at[i].hex,
+                            &entry->stamp, q->cache->ttl_negative);
     }
 }
 
@@ -141,17 +139,19 @@ static apikey_reason_e ask_database(const question_t *q,
                       "APIKEY0102: a key in the database cannot be used: %s; "
                       "correct its row", fault);
         *record = NULL;
+        *q->faulty = 1;
         return APIKEY_UNAVAILABLE;
     }
     return reason;
 }
 
-/* The stamp is of before the look-up: a change that races with it is newer. */
+/* Stamp and time are of before the look-up: a change that races with it is
+ * newer. */
 static apikey_reason_e ask_and_keep(const question_t *q,
                                     apikey_record_t **record)
 {
-    apikey_stamp_t stamp;
-    int known = apikey_board_stamp(q->cache->board, &stamp);
+    apikey_entry_t entry = { { 0, 0 }, apr_time_now(), NULL };
+    int known = apikey_board_stamp(q->cache->board, &entry.stamp);
     apikey_reason_e reason = ask_database(q, record);
 
     count(q, APIKEY_COUNT_LOOKUPS);
@@ -159,7 +159,8 @@ static apikey_reason_e ask_and_keep(const question_t *q,
         count(q, APIKEY_COUNT_ERRORS);
     }
     else if (known) {
-        keep(q, &stamp, *record);
+        entry.record = *record;
+        keep(q, &entry);
     }
     return reason;
 }
@@ -222,8 +223,8 @@ static apikey_reason_e find_cached(const question_t *q,
     }
     count(q, APIKEY_COUNT_MISSES);
     reason = ask_once(q, record);
-    return reason == APIKEY_UNAVAILABLE && !*record ? make_do(q, record)
-                                                    : reason;
+    return reason == APIKEY_UNAVAILABLE && !*q->faulty ? make_do(q, record)
+                                                       : reason;
 }
 
 apikey_reason_e apikey_find(request_rec *r, const char *key,
@@ -232,7 +233,8 @@ apikey_reason_e apikey_find(request_rec *r, const char *key,
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_candidates_t candidates;
-    question_t q = { r, conf->answers, &candidates, pool };
+    int faulty = 0;
+    question_t q = { r, conf->answers, &candidates, pool, &faulty };
     apr_status_t rv;
 
     *record = NULL;

@@ -156,10 +156,11 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
     return !from.bad;
 }
 
-/* HMAC(K, context, digest, entry) with K = HMAC(secret, a fixed text): what is
- * signed as a key can never be read as a seal, nor the other way round. */
+/* HMAC(secret, purpose context digest entry). The purpose ends with a NUL, and
+ * no key holds one: what is signed as a key is never a seal, nor the other way
+ * round. */
 apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
-                               const apikey_ring_t *ring,
+                               const apikey_ring_t *ring, int secret,
                                const char *context, const char *digest,
                                const unsigned char *bytes, apr_size_t len)
 {
@@ -183,7 +184,7 @@ apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
         memcpy(data + used, hash, sizeof(hash));
         used += sizeof(hash);
         memcpy(data + used, bytes, len);
-        status = apikey_ring_sign(seal, ring, 0, data, used + len);
+        status = apikey_ring_sign(seal, ring, secret, data, used + len);
     }
     return status;
 }

@@ -22,7 +22,8 @@
 
 typedef struct apikey_entry_t {
     apikey_stamp_t stamp;
-    apr_time_t written;             /**< apr_time_now() */
+    apr_time_t written;             /**< apr_time_now(), before it was asked
+                                     * for: an entry's age counts from here */
     apikey_record_t *record;
 } apikey_entry_t;
 
@@ -42,13 +43,14 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
                       apr_size_t len, const char *digest, apr_pool_t *pool);
 
 /**
- * HMAC-SHA256, by a secret that only the ring's owners can derive, over the
- * digest and the entry: who can write into the cache cannot make a tenant,
- * nor move an entry to another key.
+ * HMAC-SHA256, by a secret of the ring, over the digest and the entry: who
+ * can write into the cache cannot make a tenant, nor move an entry to another
+ * key.
+ * @param secret   which of the ring's; the first writes, any may verify
  * @param context  what else must agree on both sides; the database and query
  */
 apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
-                               const apikey_ring_t *ring,
+                               const apikey_ring_t *ring, int secret,
                                const char *context, const char *digest,
                                const unsigned char *bytes, apr_size_t len);
 

@@ -16,8 +16,10 @@ APLOG_USE_MODULE(apikey);
 
 #define MUTEX "apikey-cache"
 
-/* How long a provider that failed is left alone, microseconds. */
+/* How long a provider that failed, or took so long to find nothing that it
+ * must have failed, is left alone. */
 #define REST apr_time_from_sec(1)
+#define LONG apr_time_from_msec(250)
 
 /* A digest, and a hash of the query where there is one. */
 #define ID_MAX (APIKEY_DIGEST_LEN + 8)
@@ -29,6 +31,7 @@ struct apikey_keeper_t {
     apr_global_mutex_t *mutex;  /* NULL: the provider needs none */
     int sealed;                 /* lies outside of this machine's memory */
     apikey_word_t rests;        /* until when; this process' */
+    int unusable;               /* for this process */
 };
 
 int apikey_keeper_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
@@ -91,10 +94,14 @@ apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
 
 apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
 {
-    return keeper->mutex
-           ? apr_global_mutex_child_init(&keeper->mutex,
-                 apr_global_mutex_lockfile(keeper->mutex), pchild)
-           : APR_SUCCESS;
+    apr_status_t status = keeper->mutex
+        ? apr_global_mutex_child_init(&keeper->mutex,
+              apr_global_mutex_lockfile(keeper->mutex), pchild)
+        : APR_SUCCESS;
+
+    /* Without its lock it would be damaged for all. */
+    keeper->unusable = status != APR_SUCCESS;
+    return status;
 }
 
 static int nibble(char c)
@@ -125,7 +132,7 @@ static int rests(const apikey_keeper_t *keeper)
 {
     apr_time_t until = (apr_time_t)apikey_word_get(&keeper->rests);
 
-    return until && apikey_board_clock() < until;
+    return keeper->unusable || (until && apikey_board_clock() < until);
 }
 
 /* A provider on the network that fails would hold up every request. */
@@ -140,6 +147,45 @@ static void note(apikey_keeper_t *keeper, server_rec *s, apr_status_t status)
                  "APIKEY0141: the cache (ApiKeyCache %s) does not work and is "
                  "left alone for a second; meanwhile the database answers",
                  keeper->spec);
+}
+
+/* Whether this is the seal of one of the ring: while a new secret is brought
+ * to several servers, each writes with its own first one. */
+static int is_sealed(const apikey_ring_t *ring, const char *context,
+                     const char *digest, const unsigned char *bytes,
+                     apr_size_t len)
+{
+    unsigned char seal[APIKEY_SEAL_LEN];
+    int i;
+
+    for (i = 0; i < apikey_ring_count(ring); i++) {
+        if (apikey_entry_seal(seal, ring, i, context, digest, bytes, len)
+                == APR_SUCCESS
+            && apikey_equal(seal, bytes + len, APIKEY_SEAL_LEN)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* apikey_keeper_get() without the seal. */
+static apr_status_t retrieve(apikey_keeper_t *keeper, server_rec *s,
+                             const char *context, const char *digest,
+                             unsigned char *bytes, unsigned int *len,
+                             apr_pool_t *pool)
+{
+    unsigned char id[ID_MAX];
+    unsigned int id_len = make_id(id, context, digest);
+    apr_time_t began = apikey_board_clock();
+    apr_status_t status;
+
+    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
+                                        bytes, len, pool);
+    /* Providers say "not found" of a server that does not answer, too. */
+    if (status != APR_SUCCESS && apikey_board_clock() - began > LONG) {
+        status = APR_TIMEUP;
+    }
+    return status;
 }
 
 static int lock(apikey_keeper_t *keeper)
@@ -161,17 +207,13 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
                       apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char seal[APIKEY_SEAL_LEN];
-    unsigned char id[ID_MAX];
-    unsigned int id_len = make_id(id, context, digest);
     unsigned int len = sizeof(bytes);
     apr_status_t status;
 
     if (rests(keeper) || !lock(keeper)) {
         return 0;
     }
-    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
-                                        bytes, &len, pool);
+    status = retrieve(keeper, s, context, digest, bytes, &len, pool);
     unlock(keeper);
     note(keeper, s, status);
     if (status != APR_SUCCESS) {
@@ -182,9 +224,7 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
             return 0;
         }
         len -= APIKEY_SEAL_LEN;
-        if (apikey_entry_seal(seal, ring, context, digest, bytes, len)
-                != APR_SUCCESS
-            || !apikey_equal(seal, bytes + len, APIKEY_SEAL_LEN)) {
+        if (!is_sealed(ring, context, digest, bytes, len)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                          "APIKEY0142: an entry in the cache (ApiKeyCache %s) "
                          "was not written by a server with these secrets, "
@@ -212,7 +252,7 @@ void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
         return;
     }
     if (keeper->sealed) {
-        if (apikey_entry_seal(bytes + len, ring, context, digest, bytes, len)
+        if (apikey_entry_seal(bytes + len, ring, 0, context, digest, bytes, len)
             != APR_SUCCESS) {
             return;
         }
@@ -229,7 +269,7 @@ void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
 
 void apikey_keeper_status(apikey_keeper_t *keeper, request_rec *r, int flags)
 {
-    if (keeper->provider->status && lock(keeper)) {
+    if (!rests(keeper) && keeper->provider->status && lock(keeper)) {
         keeper->provider->status(keeper->instance, r, flags);
         unlock(keeper);
     }

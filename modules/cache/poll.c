@@ -14,7 +14,9 @@ typedef struct reading_t {
     apr_uint64_t number;        /* the last that was read */
     apr_uint64_t row;           /* what it was */
     int begun;                  /* one was read */
+    apr_uint64_t pruned;        /* changes up to this are gone for their age */
     int lost;                   /* what was the last is not there, or other */
+    int excessive;              /* a number is beyond all */
     apr_pool_t *pool;
 } reading_t;
 
@@ -42,9 +44,19 @@ static apr_uint64_t row_of(apikey_changed_e kind, const char *value)
     return apikey_poll_identity(text);
 }
 
-/* apikey_changed_fn. The first is the last of the poll before: where that is
- * another, the database is not the one it was. Where it was deleted for its
- * age, "everything" stands in its place. */
+/* The first change that is read stands where the last of the poll before was.
+ * If that was deleted for its age, "everything" stands there, with a number
+ * not below it; "everything" at its very number may also be the change of
+ * another history, in which the numbers were given once more. */
+static int is_other(const reading_t *reading, apr_uint64_t number,
+                    apikey_changed_e kind)
+{
+    return kind != APIKEY_CHANGED_ALL
+           || (number == reading->poll.number
+               && number > reading->pruned);
+}
+
+/* apikey_changed_fn */
 static apr_status_t note(void *baton, apr_int64_t number,
                          apikey_changed_e kind, const char *value)
 {
@@ -52,12 +64,17 @@ static apr_status_t note(void *baton, apr_int64_t number,
     apr_uint64_t row = row_of(kind, value);
     int first = !reading->begun && reading->poll.number;
 
+    if ((apr_uint64_t)number > APIKEY_NUMBER_MAX) {
+        reading->excessive = 1;
+        return APIKEY_EANSWER;
+    }
     reading->begun = 1;
     if (first && (apr_uint64_t)number == reading->poll.number
         && row == reading->poll.row) {
         return APR_SUCCESS;
     }
-    if (first && !reading->task->changes && kind != APIKEY_CHANGED_ALL) {
+    if (first && !reading->task->changes
+        && is_other(reading, (apr_uint64_t)number, kind)) {
         reading->lost = 1;
         return APR_EOF;
     }
@@ -76,6 +93,10 @@ static apr_status_t find_last(void *baton, apr_int64_t number,
 {
     reading_t *reading = baton;
 
+    if ((apr_uint64_t)number > APIKEY_NUMBER_MAX) {
+        reading->excessive = 1;
+        return APIKEY_EANSWER;
+    }
     reading->number = (apr_uint64_t)number;
     reading->row = row_of(kind, value);
     return APR_SUCCESS;
@@ -100,7 +121,7 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
     return status;
 }
 
-static apr_status_t identify(const reading_t *reading, apikey_store_t *store,
+static apr_status_t identify(reading_t *reading, apikey_store_t *store,
                              apr_int64_t *epoch, apr_uint64_t *identity,
                              const char **error)
 {
@@ -110,6 +131,7 @@ static apr_status_t identify(const reading_t *reading, apikey_store_t *store,
 
     if (status == APR_SUCCESS) {
         *epoch = who.epoch;
+        reading->pruned = (apr_uint64_t)who.pruned;
         *identity = apikey_poll_identity(
             apr_psprintf(pool, "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT,
                          who.uuid, who.epoch, reading->poll.salt));
@@ -136,45 +158,55 @@ static apr_status_t restored(reading_t *reading, apikey_store_t *store,
            ? begin_era(reading, store, identity, error) : status;
 }
 
-apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
-                         const char **error)
+/* What is new in a database that is the one it was. */
+static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
+                          apr_int64_t epoch, const char **error)
 {
-    const apikey_poll_task_t *task = baton;
-    reading_t reading = { task, { 0, 0, 0, 0, 0, 0 }, 0, 0, 0, 0, pool };
-    apr_uint64_t identity = task->identity;
-    apr_int64_t epoch = 0;
-    apr_status_t status = APR_SUCCESS;
+    const apikey_poll_task_t *task = reading->task;
+    apr_int64_t since = (apr_int64_t)reading->poll.number;
+    apr_status_t status;
 
-    apikey_poll_begin(task->board, &reading.poll);
-    if (!task->changes) {
-        status = identify(&reading, store, &epoch, &identity, error);
-    }
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    if (identity != reading.poll.identity) {
-        return begin_era(&reading, store, identity, error);
-    }
-    reading.number = reading.poll.number;
-    reading.row = reading.poll.row;
+    reading->number = reading->poll.number;
+    reading->row = reading->poll.row;
     if (task->changes) {
-        status = apikey_store_changes_own(store, task->changes,
-                                          (apr_int64_t)reading.number, note,
-                                          &reading, pool, error);
+        status = apikey_store_changes_own(store, task->changes, since, note,
+                                          reading, reading->pool, error);
     }
     else {
-        apr_int64_t since = (apr_int64_t)reading.number;
-
         status = apikey_store_changes(store, since ? since - 1 : 0, note,
-                                      &reading, pool, error);
-        if (reading.lost
-            || (status == APR_SUCCESS && since && !reading.begun)) {
-            return restored(&reading, store, epoch, error);
+                                      reading, reading->pool, error);
+        if (reading->lost
+            || (status == APR_SUCCESS && since && !reading->begun)) {
+            return restored(reading, store, epoch, error);
         }
     }
     if (status == APR_SUCCESS) {
-        apikey_poll_done(task->board, &reading.poll, reading.number,
-                         reading.row);
+        apikey_poll_done(task->board, &reading->poll, reading->number,
+                         reading->row);
+    }
+    return status;
+}
+
+apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
+                         const char **error)
+{
+    reading_t reading = { baton, { 0 }, 0, 0, 0, 0, 0, 0, pool };
+    apr_uint64_t identity = reading.task->identity;
+    apr_int64_t epoch = 0;
+    apr_status_t status = APR_SUCCESS;
+
+    apikey_poll_begin(reading.task->board, &reading.poll);
+    if (!reading.task->changes) {
+        status = identify(&reading, store, &epoch, &identity, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = identity != reading.poll.identity
+                 ? begin_era(&reading, store, identity, error)
+                 : go_on(&reading, store, epoch, error);
+    }
+    if (reading.excessive) {
+        *error = "a change has a number above 4503599627370495; give smaller "
+                 "ones (not nanoseconds)";
     }
     return status;
 }

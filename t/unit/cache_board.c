@@ -1,0 +1,557 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What processes know together of a database: which answers still hold. */
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <apr_general.h>
+#include <apr_thread_proc.h>
+
+#include "cache/board.c"
+#include "tap.h"
+
+#define PATIENCE apr_time_from_sec(2)
+
+static apr_pool_t *pool;
+
+static const char key_a[] = "aaaaaaaaaaaaaaaa1111111111111111"
+                            "11111111111111111111111111111111";
+static const char key_b[] = "bbbbbbbbbbbbbbbb1111111111111111"
+                            "11111111111111111111111111111111";
+
+static apikey_board_t *make(void)
+{
+    apikey_board_t *board;
+
+    if (apikey_board_make(&board, pool) != APR_SUCCESS) {
+        printf("Bail out! no shared memory\n");
+        exit(1);
+    }
+    apikey_board_child(board);
+    return board;
+}
+
+/* A poll that finds a database of this identity and number. */
+static void find(apikey_board_t *board, apr_uint64_t identity,
+                 apr_uint64_t number)
+{
+    apikey_poll_t poll;
+
+    apikey_poll_begin(board, &poll);
+    apikey_poll_replaced(board, &poll, identity, number, number);
+}
+
+/* A poll that finds one change. */
+static void change(apikey_board_t *board, apr_uint64_t number,
+                   const char *digest, const char *tenant)
+{
+    apikey_poll_t poll;
+
+    apikey_poll_begin(board, &poll);
+    apikey_poll_note(board, &poll, number, digest, tenant);
+    apikey_poll_done(board, &poll, number, number);
+}
+
+static apikey_stamp_t stamp(apikey_board_t *board)
+{
+    apikey_stamp_t stamp = { 0, 0 };
+
+    apikey_board_stamp(board, &stamp);
+    return stamp;
+}
+
+static int holds(apikey_board_t *board, apikey_stamp_t stamp,
+                 const char *digest, const char *tenant)
+{
+    return apikey_board_holds(board, &stamp, digest, tenant);
+}
+
+static void answers(void)
+{
+    apikey_board_t *board = make();
+    apikey_stamp_t none = { 0, 0 }, before, after, ahead;
+    apikey_poll_t poll;
+
+    ok(!apikey_board_stamp(board, &none), "nothing is known: no stamp");
+    ok(!holds(board, none, key_a, "T"), "and nothing holds");
+    ok(apikey_board_age(board) == APR_INT64_MAX, "no poll has been");
+    ok(apikey_board_since(board) == 0, "and no era");
+
+    find(board, 77, 10);
+    before = stamp(board);
+    ok(before.identity == 77 && before.number == 10, "a stamp is its last");
+    ok(holds(board, before, key_a, "T"), "what was asked for holds");
+    ok(apikey_board_age(board) < apr_time_from_sec(60), "a poll has been");
+    ok(apikey_board_since(board) > 0
+       && apikey_board_since(board) <= apr_time_now(), "and an era began");
+
+    apikey_poll_begin(board, &poll);
+    apikey_poll_note(board, &poll, 11, key_a, NULL);
+    ok(!holds(board, before, key_a, "T"),
+       "a change voids before the poll that notes it is over");
+    apikey_poll_done(board, &poll, 11, 0);
+    ok(!holds(board, before, key_a, "T"), "and behind it");
+    ok(holds(board, before, key_b, "T"), "another key is not concerned");
+    after = stamp(board);
+    ok(holds(board, after, key_a, "T"), "what is asked for later holds");
+
+    change(board, 12, NULL, "T");
+    ok(!holds(board, after, key_a, "T"), "a tenant's change voids its keys");
+    ok(holds(board, after, key_a, "U"), "and no other's");
+    ok(holds(board, after, key_a, NULL), "or those without one");
+    change(board, 13, NULL, NULL);
+    ok(!holds(board, after, key_a, "U"), "a change of everything voids all");
+    after = stamp(board);
+    ok(holds(board, after, key_a, "U"), "up to then");
+
+    ahead = after;
+    ahead.number++;
+    ok(!holds(board, ahead, key_b, "U"),
+       "what another machine has asked for later than we know waits");
+    change(board, 14, key_a, NULL);
+    ok(holds(board, ahead, key_b, "U"), "until we know");
+    ok(holds(board, ahead, key_a, "U"), "and then it has that change");
+}
+
+/* However late an answer comes, or is kept. */
+static void race(void)
+{
+    apikey_board_t *board = make();
+    apikey_stamp_t begun;
+    int i;
+
+    find(board, 77, 1);
+    begun = stamp(board);
+    change(board, 2, key_a, NULL);
+    ok(!holds(board, begun, key_a, "T"),
+       "a look-up that began before a change is void behind it");
+    for (i = 3; i < 40; i++) {
+        change(board, i, key_b, NULL);
+    }
+    ok(!holds(board, begun, key_a, "T"), "for ever");
+}
+
+static void eras(void)
+{
+    apikey_board_t *board = make();
+    apikey_stamp_t first, second;
+    apr_time_t since;
+    int i;
+
+    find(board, 77, 10);
+    first = stamp(board);
+    since = apikey_board_since(board);
+    find(board, 88, 3);
+    ok(!holds(board, first, key_a, "T"), "another database voids all");
+    second = stamp(board);
+    ok(second.identity == 88 && second.number == 3,
+       "its number may be smaller");
+    ok(holds(board, second, key_a, "T"), "and what it says holds");
+    ok(apikey_board_since(board) >= since, "the era began later");
+    change(board, 4, key_a, NULL);
+    ok(!holds(board, second, key_a, "T"), "until it changes");
+    for (i = 0; i < 3 * ERAS; i++) {
+        find(board, 100 + i, 5);
+        second = stamp(board);
+        if (second.identity != (apr_uint64_t)(100 + i)
+            || !holds(board, second, key_a, "T")
+            || holds(board, first, key_a, "T")) {
+            break;
+        }
+    }
+    is_int(i, 3 * ERAS, "as often as it is replaced");
+}
+
+static void sleepers(void)
+{
+    apikey_board_t *board = make();
+    apikey_poll_t slow, quick;
+    apikey_stamp_t now;
+    apr_time_t age;
+
+    find(board, 77, 10);
+    apikey_poll_begin(board, &slow);
+    find(board, 88, 3);
+    now = stamp(board);
+    apikey_poll_note(board, &slow, 99, key_a, NULL);
+    apikey_poll_note(board, &slow, 99, NULL, "T");
+    apikey_poll_note(board, &slow, 99, NULL, NULL);
+    ok(holds(board, now, key_a, "T"),
+       "a poller that slept through a switch voids nothing");
+    apikey_poll_done(board, &slow, 99, 99);
+    is_int(apikey_board_number(board), 3, "and raises nothing");
+    apikey_poll_replaced(board, &slow, 77, 99, 99);
+    is_int(apikey_board_number(board), 3, "nor begins an era");
+    ok(holds(board, now, key_a, "T"), "the new database's answers hold");
+
+    apikey_poll_begin(board, &slow);
+    change(board, 5, key_b, NULL);
+    apikey_poll_done(board, &slow, 4, 4);
+    apikey_poll_begin(board, &quick);
+    is_int(quick.number, 5, "a poller that was overtaken takes nothing back");
+    is_int(quick.row, 5, "and the last number keeps its change");
+
+    change(board, 5 + ROWS, key_b, NULL);
+    apikey_poll_done(board, &quick, 5, 5);
+    apikey_poll_begin(board, &quick);
+    is_int(quick.row, 5 + ROWS, "whichever number that was");
+
+    apikey_poll_begin(board, &slow);
+    apr_sleep(20000);
+    find(board, 99, 1);
+    age = apikey_board_age(board);
+    apikey_poll_done(board, &slow, 4, 4);
+    ok(apikey_board_age(board) >= age, "nor is the last poll later for it");
+}
+
+/* Killed at each point of what takes more than one word. */
+static void killed(void)
+{
+    apikey_board_t *board = make();
+    apikey_stamp_t before, after;
+    apikey_poll_t poll;
+    absent_t *place;
+
+    find(board, 77, 10);
+    before = stamp(board);
+    /* The first half of apikey_poll_replaced(). */
+    apikey_word_set(&board->shared->identity[2], 88);
+    ok(holds(board, before, key_a, "T"), "killed before an era: all holds");
+    apikey_word_raise(&board->shared->floor, IN_ERA(2, 3));
+    ok(!holds(board, before, key_a, "T"),
+       "killed as an era began: nothing holds");
+    apikey_poll_begin(board, &poll);
+    ok(poll.identity == 0, "the next poll finds that out");
+    apikey_poll_replaced(board, &poll, 88, 3, 0);
+    ok(!holds(board, before, key_a, "T"), "begins the era");
+    after = stamp(board);
+    ok(after.identity == 88 && holds(board, after, key_a, "T"),
+       "and all is well");
+
+    place = absent_place(board->shared, key_a);
+    apikey_board_absent(board, key_a, &after, PATIENCE);
+    apikey_word_set(&place->turn, apikey_word_get(&place->turn) + 1);
+    ok(!apikey_board_is_absent(board, key_a),
+       "killed as a key was noted: it is not absent");
+    apikey_board_absent(board, key_a, &after, PATIENCE);
+    ok(!apikey_board_is_absent(board, key_a), "nor ever");
+    apikey_board_absent(board, key_b, &after, PATIENCE);
+    ok(apikey_board_is_absent(board, key_b), "and all others may be");
+
+    ok(apikey_board_ask(board, key_a, 50000), "one asks, and is killed");
+    ok(!apikey_board_ask(board, key_a, 50000), "he is waited for");
+    apr_sleep(60000);
+    ok(!apikey_board_is_asked(board, key_a, 50000), "not for ever");
+    ok(apikey_board_ask(board, key_a, 50000), "and another asks");
+
+    ok(apikey_board_claim(board, 50000), "one polls, and is killed");
+    ok(!apikey_board_claim(board, 50000), "nobody else does meanwhile");
+    apr_sleep(60000);
+    ok(apikey_board_claim(board, 50000), "the next poll is on time");
+}
+
+static const char *other_digest(int i)
+{
+    static char text[APIKEY_DIGEST_HEX + 1];
+
+    /* Spread over all places, as digests are. */
+    snprintf(text, sizeof(text), "%016llx%048d",
+             (unsigned long long)(i + 1) * 0x9e3779b97f4a7c15ULL, 0);
+    return text;
+}
+
+static void absent(void)
+{
+    apikey_board_t *board = make();
+    apikey_stamp_t now, none = { 5, 5 };
+    int i, kept = 0;
+
+    apikey_board_absent(board, key_a, &none, PATIENCE);
+    ok(!apikey_board_is_absent(board, key_a), "nothing is known: not kept");
+    find(board, 77, 10);
+    now = stamp(board);
+    ok(!apikey_board_is_absent(board, key_a), "not asked for: not absent");
+    apikey_board_absent(board, key_a, &none, PATIENCE);
+    ok(!apikey_board_is_absent(board, key_a), "another database's word");
+    apikey_board_absent(board, key_a, &now, PATIENCE);
+    ok(apikey_board_is_absent(board, key_a), "not found: absent");
+    ok(!apikey_board_is_absent(board, key_b), "and no other");
+    change(board, 11, key_a, NULL);
+    ok(!apikey_board_is_absent(board, key_a),
+       "a key that was tried before it was created is there at once");
+    apikey_board_absent(board, key_a, &now, PATIENCE);
+    ok(!apikey_board_is_absent(board, key_a),
+       "the look-up began before: not absent");
+    now = stamp(board);
+    apikey_board_absent(board, key_a, &now, PATIENCE);
+    change(board, 12, NULL, NULL);
+    ok(!apikey_board_is_absent(board, key_a), "an import: not absent");
+    now = stamp(board);
+    apikey_board_absent(board, key_a, &now, PATIENCE);
+    find(board, 88, 12);
+    ok(!apikey_board_is_absent(board, key_a), "another database");
+    now = stamp(board);
+    apikey_board_absent(board, key_a, &now, 0);
+    ok(!apikey_board_is_absent(board, key_a), "for no time at all");
+    apikey_board_absent(board, key_a, &now, 30000);
+    ok(apikey_board_is_absent(board, key_a), "for a while");
+    apr_sleep(40000);
+    ok(!apikey_board_is_absent(board, key_a), "which ends");
+
+    for (i = 0; i < 100000; i++) {
+        apikey_board_absent(board, other_digest(i), &now, PATIENCE);
+    }
+    ok(holds(board, now, key_a, "T"), "wrong keys displace no right one");
+    for (i = 0; i < 100000; i++) {
+        kept += apikey_board_is_absent(board, other_digest(i));
+    }
+    ok(kept > 0 && kept <= ABSENT_PLACES, "only each other (%d)", kept);
+}
+
+static void asked(void)
+{
+    apikey_board_t *board = make();
+    apikey_word_t *place = asked_place(board->shared, key_a);
+
+    ok(!apikey_board_is_asked(board, key_a, PATIENCE), "nobody asks");
+    ok(apikey_board_ask(board, key_a, PATIENCE), "the first may");
+    ok(apikey_board_is_asked(board, key_a, PATIENCE), "he does");
+    ok(!apikey_board_ask(board, key_a, PATIENCE), "the second waits");
+    ok(apikey_board_ask(board, key_b, PATIENCE), "for this key alone");
+    apikey_board_asked(board, key_a);
+    ok(!apikey_board_is_asked(board, key_a, PATIENCE), "he has his answer");
+    apikey_board_asked(board, key_a);
+    ok(apikey_board_ask(board, key_a, PATIENCE), "who comes then may ask");
+    /* He made his word a little later than we ours, and was quicker. */
+    apikey_word_set(place, asked_word(key_a) + 20);
+    ok(!apikey_board_ask(board, key_a, PATIENCE),
+       "of two at once the slower waits");
+    ok(apikey_board_is_asked(board, key_a, PATIENCE), "for the other");
+    apikey_word_set(place, asked_word(key_a) + 100000);
+    ok(apikey_board_ask(board, key_a, PATIENCE),
+       "what is left of weeks ago is waited for by nobody");
+}
+
+static void counters(void)
+{
+    apikey_board_t *board = make();
+    int i;
+
+    for (i = 0; i < 2 * STRIPES; i++) {
+        board->stripe = i % STRIPES;
+        apikey_board_count(board, APIKEY_COUNT_HITS, 3);
+    }
+    is_int(apikey_board_counted(board, APIKEY_COUNT_HITS), 6 * STRIPES,
+           "all processes' counts are summed up");
+    is_int(apikey_board_counted(board, APIKEY_COUNT_ERRORS), 0,
+           "each counter by itself");
+    find(board, 77, APIKEY_NUMBER_MAX);
+    ok(apikey_board_number(board) == APIKEY_NUMBER_MAX,
+       "the greatest number stays what it is");
+}
+
+/* ---- Threads and processes ---- */
+
+#define CHANGES 6000
+#define HAMMERS 3               /* processes, of as many threads each */
+#define ROUNDS 20000
+#define KEYS 40
+
+/* A database in memory that all processes share: who changed as the n-th. */
+typedef struct truth_t {
+    volatile apr_uint64_t last;
+    volatile int changed[CHANGES + 1];
+    volatile int broken, held, claims;
+} truth_t;
+
+typedef struct hammer_t {
+    apikey_board_t *board;
+    truth_t *truth;
+    unsigned int random;
+} hammer_t;
+
+static void digest_of(char digest[APIKEY_DIGEST_HEX + 1], int key)
+{
+    snprintf(digest, APIKEY_DIGEST_HEX + 1, "%016llx%048d",
+             (unsigned long long)(key + 1) * 0x9e3779b97f4a7c15ULL, 0);
+}
+
+static void poll_truth(hammer_t *hammer)
+{
+    apr_uint64_t last, i;
+    char digest[APIKEY_DIGEST_HEX + 1];
+    apikey_poll_t poll;
+
+    apikey_poll_begin(hammer->board, &poll);
+    last = apikey_word_get(&hammer->truth->last);
+    for (i = poll.number + 1; i <= last; i++) {
+        digest_of(digest, hammer->truth->changed[i]);
+        apikey_poll_note(hammer->board, &poll, i, digest, NULL);
+    }
+    apikey_poll_done(hammer->board, &poll, last, last);
+}
+
+/* Looks a key up, lets some time pass, and sees whether the answer holds
+ * although a change that is known speaks against it. */
+static void *APR_THREAD_FUNC hammer_on(apr_thread_t *thread, void *data)
+{
+    hammer_t *hammer = data;
+    truth_t *truth = hammer->truth;
+    char digest[APIKEY_DIGEST_HEX + 1];
+    int round;
+
+    (void)thread;
+    for (round = 0; round < ROUNDS; round++) {
+        apikey_stamp_t begun = stamp(hammer->board);
+        apr_uint64_t read, known, i;
+        int key;
+
+        hammer->random = hammer->random * 1103515245 + 12345;
+        key = (int)(hammer->random >> 16) % KEYS;
+        digest_of(digest, key);
+        read = apikey_word_get(&truth->last);
+        if (hammer->random % 8 == 0) {
+            poll_truth(hammer);
+        }
+        known = apikey_board_number(hammer->board);
+        if (!holds(hammer->board, begun, digest, "T")) {
+            continue;
+        }
+        __atomic_fetch_add(&truth->held, 1, __ATOMIC_RELAXED);
+        for (i = read + 1; i <= known; i++) {
+            if (truth->changed[i] == key) {
+                __atomic_fetch_add(&truth->broken, 1, __ATOMIC_RELAXED);
+            }
+        }
+    }
+    return NULL;
+}
+
+static void hammer_process(apikey_board_t *board, truth_t *truth, int number)
+{
+    apr_thread_t *threads[HAMMERS];
+    hammer_t hammers[HAMMERS];
+    apr_status_t status;
+    apr_pool_t *own;
+    int i;
+
+    apr_pool_create(&own, NULL);
+    apikey_board_child(board);
+    for (i = 0; i < HAMMERS; i++) {
+        hammers[i].board = board;
+        hammers[i].truth = truth;
+        hammers[i].random = number * HAMMERS + i;
+        if (apr_thread_create(&threads[i], NULL, hammer_on, &hammers[i], own)
+            != APR_SUCCESS) {
+            _exit(1);
+        }
+    }
+    for (i = 0; i < HAMMERS; i++) {
+        apr_thread_join(&status, threads[i]);
+    }
+    _exit(0);
+}
+
+static truth_t *make_truth(void)
+{
+    truth_t *truth = mmap(NULL, sizeof(*truth), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (truth == MAP_FAILED) {
+        printf("Bail out! no memory\n");
+        exit(1);
+    }
+    return truth;
+}
+
+static void hammered(void)
+{
+    apikey_board_t *board = make();
+    truth_t *truth = make_truth();
+    pid_t pids[HAMMERS + 1];
+    int i, status, ended = 0;
+
+    find(board, 77, 0);
+    for (i = 0; i <= HAMMERS; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            hammer_process(board, truth, i);
+        }
+    }
+    for (i = 1; i <= CHANGES; i++) {
+        truth->changed[i] = rand() % KEYS;
+        apikey_word_set(&truth->last, i);
+        if (i % 16 == 0) {
+            apr_sleep(100);
+        }
+        if (i == CHANGES / 2) {
+            kill(pids[HAMMERS], SIGKILL);
+        }
+    }
+    for (i = 0; i <= HAMMERS; i++) {
+        waitpid(pids[i], &status, 0);
+        ended += status == 0;
+    }
+    ok(ended >= HAMMERS, "processes have hammered on, one was killed");
+    is_int(truth->broken, 0, "no answer held against what was known");
+    ok(truth->held > 1000, "though many held (%d)", truth->held);
+    poll_truth(&(hammer_t){ board, truth, 0 });
+    is_int(apikey_board_number(board), CHANGES, "all changes are known");
+}
+
+static void *APR_THREAD_FUNC claim(apr_thread_t *thread, void *data)
+{
+    hammer_t *hammer = data;
+
+    (void)thread;
+    if (apikey_board_claim(hammer->board, apr_time_from_sec(600))) {
+        __atomic_fetch_add(&hammer->truth->claims, 1, __ATOMIC_RELAXED);
+    }
+    if (apikey_board_ask(hammer->board, key_a, PATIENCE)) {
+        __atomic_fetch_add(&hammer->truth->held, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void elected(void)
+{
+    int round, i, claims = 0, askers = 0;
+
+    for (round = 0; round < 50; round++) {
+        apr_thread_t *threads[8];
+        hammer_t hammer = { make(), make_truth(), 0 };
+        apr_status_t status;
+
+        for (i = 0; i < 8; i++) {
+            apr_thread_create(&threads[i], NULL, claim, &hammer, pool);
+        }
+        for (i = 0; i < 8; i++) {
+            apr_thread_join(&status, threads[i]);
+        }
+        claims += hammer.truth->claims;
+        askers += hammer.truth->held;
+        munmap((void *)hammer.truth, sizeof(truth_t));
+    }
+    is_int(claims, 50, "of eight at once, one polls");
+    is_int(askers, 50, "and one asks");
+}
+
+int main(void)
+{
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    answers();
+    race();
+    eras();
+    sleepers();
+    killed();
+    absent();
+    asked();
+    counters();
+    elected();
+    hammered();
+    return done();
+}
