@@ -21,6 +21,9 @@ static const char key_a[] = "aaaaaaaaaaaaaaaa1111111111111111"
 static const char key_b[] = "bbbbbbbbbbbbbbbb1111111111111111"
                             "11111111111111111111111111111111";
 
+static const char key_c[] = "ccccccccaaaaaaaa1111111111111111"
+                            "11111111111111111111111111111111";
+
 static apikey_board_t *make(void)
 {
     apikey_board_t *board;
@@ -150,10 +153,13 @@ static void eras(void)
        "its number may be smaller");
     ok(holds(board, second, key_a, "T"), "and what it says holds");
     ok(apikey_board_since(board) >= since, "the era began later");
+    second.number--;
+    ok(!holds(board, second, key_a, "T"),
+       "what was asked of it before its era is unknown");
     change(board, 4, key_a, NULL);
     ok(!holds(board, second, key_a, "T"), "until it changes");
     for (i = 0; i < 3 * ERAS; i++) {
-        find(board, 100 + i, 5);
+        find(board, 100 + i, 10);
         second = stamp(board);
         if (second.identity != (apr_uint64_t)(100 + i)
             || !holds(board, second, key_a, "T")
@@ -219,7 +225,7 @@ static void killed(void)
     /* The first half of apikey_poll_replaced(). */
     apikey_word_set(&board->shared->identity[2], 88);
     ok(holds(board, before, key_a, "T"), "killed before an era: all holds");
-    apikey_word_raise(&board->shared->floor, IN_ERA(2, 3));
+    apikey_word_raise(&board->shared->floor, IN_ERA(2, 30));
     ok(!holds(board, before, key_a, "T"),
        "killed as an era began: nothing holds");
     apikey_poll_begin(board, &poll);
@@ -265,7 +271,7 @@ static const char *other_digest(int i)
 static void absent(void)
 {
     apikey_board_t *board = make();
-    apikey_stamp_t now, none = { 5, 5 };
+    apikey_stamp_t now, none = { 5, 10 };
     int i, kept = 0;
 
     apikey_board_absent(board, key_a, &none, PATIENCE);
@@ -320,6 +326,9 @@ static void asked(void)
     ok(apikey_board_is_asked(board, key_a, PATIENCE), "he does");
     ok(!apikey_board_ask(board, key_a, PATIENCE), "the second waits");
     ok(apikey_board_ask(board, key_b, PATIENCE), "for this key alone");
+    ok(apikey_board_ask(board, key_c, PATIENCE) && asked_place(board->shared,
+       key_c) == place, "whichever shares its place");
+    ok(apikey_board_ask(board, key_a, PATIENCE), "the two take turns");
     apikey_board_asked(board, key_a);
     ok(!apikey_board_is_asked(board, key_a, PATIENCE), "he has his answer");
     apikey_board_asked(board, key_a);
@@ -506,6 +515,9 @@ static void *APR_THREAD_FUNC claim(apr_thread_t *thread, void *data)
     hammer_t *hammer = data;
 
     (void)thread;
+    __atomic_fetch_add(&hammer->truth->broken, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&hammer->truth->broken, __ATOMIC_SEQ_CST) < 8) {
+    }
     if (apikey_board_claim(hammer->board, apr_time_from_sec(600))) {
         __atomic_fetch_add(&hammer->truth->claims, 1, __ATOMIC_RELAXED);
     }

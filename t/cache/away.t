@@ -1,0 +1,108 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The database is away; children die; httpd is restarted under load.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Process qw(wait_until);
+use Time::HiRes qw(sleep time);
+
+my $STALE = 4;
+my $backend = backend('pgsql');
+my $site = APIKey::CacheSite->new($backend, 'own');
+$site->init;
+my ($key, $unknown) = map { $site->create } 1, 2;
+$site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 60 60',
+           "ApiKeyStaleLimit $STALE");
+ok($site->polled, 'the first poll');
+
+subtest 'the database goes away' => sub {
+    is($site->status($key), 200, 'a key is known') for 1, 2;
+    $backend->signal('INT');
+    my $gone = time;
+    is($site->status($unknown), 503, 'one that is not cannot be checked');
+    sleep 1.5;
+    my $count = $site->counted(sub {
+        is($site->status($key), 200, 'what is known holds');
+    });
+    is($count->{StaleServed}, 1, 'which is counted');
+    cmp_ok($count->{Errors}, '>=', 1, 'behind an error');
+    sleep 0.1 while time < $gone + $STALE + 0.2;
+    is($site->status($key), 503, 'but not beyond the limit');
+    is($site->status($key), 503, 'not at all');
+    $backend->start;
+    is($site->status($key), 200, 'it is back');
+    is($site->status($unknown), 200, 'no error was kept');
+    ok($site->polled, 'changes are read again');
+    $count = $site->counted(sub { $site->status($key) });
+    is("$count->{Hits} $count->{StaleServed}", '1 0', 'and the cache is used');
+};
+
+subtest 'revoked while nobody could see it' => sub {
+    is($site->status($key), 200, 'a key is known') for 1, 2;
+    kill STOP => my @children = $site->children;
+    $site->htapikey('revoke', id_of($key));
+    sleep 2;
+    kill CONT => @children;
+    my @answers = map { $_->[0] } $site->load(8, 0, $key, count => 3);
+    is(join(' ', grep { $_ ne 401 } @answers), '',
+       'processes that slept refuse it at once');
+};
+
+sub id_of {
+    my ($key) = @_;
+    my $hint = substr $key, -4;
+    return $backend->sql("SELECT id FROM apikey WHERE hint LIKE '%$hint'");
+}
+
+subtest 'a child is killed, again and again' => sub {
+    my ($victim, $row, $id) = $site->planned_key;
+    $backend->sql($row);
+    $site->polled;
+    my $watch = $site->watch(8, $victim);
+    for my $round (1 .. 4) {
+        my @children = $site->children;
+        kill KILL => $children[ rand @children ];
+        my $to = $round % 2;
+        $backend->sql("UPDATE apikey SET revoked = $to WHERE id = '$id'");
+        my $from = time;
+        sleep 1.1;
+        my @late = grep { $_->[2] > $from + 1 && $_->[2] < $from + 1.1
+                          && $_->[1] != ($to ? 401 : 200) }
+                   $site->seen($watch);
+        is(scalar @late, 0, $to ? 'revoked in time' : 'and back in time');
+    }
+    $site->unwatch($watch);
+    my @seen = $site->seen($watch);
+    cmp_ok(scalar @seen, '>', 100, 'they were asked');
+};
+
+subtest 'graceful restarts under load' => sub {
+    my $good = $site->create;
+    $site->polled;
+    my $watch = $site->watch(6, $good);
+    my $resumed = sub {
+        return scalar(() = $site->slurp('error_log')
+                             =~ /resuming normal operations/g);
+    };
+    my $done = 0;
+    for (1 .. 20) {
+        my $before = $resumed->();
+        kill USR1 => $site->{pid};
+        $done += wait_until(10, sub { $resumed->() > $before });
+        sleep 0.15;
+    }
+    is($done, 20, 'twenty restarts');
+    my @failed = $site->unwatch($watch);
+    is_deeply(\@failed, [], 'no request is without an answer');
+    my %seen;
+    $seen{ $_->[1] }++ for $site->seen($watch);
+    is_deeply([ sort keys %seen ], [200], 'and none is refused');
+    cmp_ok($seen{200} // 0, '>', 100, 'of many');
+};
+
+$site->stop;
+is($site->errors =~ /^(.*(?:exit signal Seg|Assertion|APIKEY0109).*)$/m, '',
+   'in order');
+done_testing;

@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Look-ups that are held in the database, while others wait and things change:
+# PostgreSQL keeps a select in the middle, with what it has read already.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Process qw(wait_until);
+use Time::HiRes qw(sleep time);
+
+my $CHANGES = 'ApiKeyChangesQuery "SELECT number, value FROM apikey_change '
+    . 'WHERE number > CAST(%s AS BIGINT)"';
+my $backend = backend('pgsql');
+my $site = APIKey::CacheSite->new($backend, 'own');
+$site->init;
+my $holder = $backend->session;
+
+# Where a session has the lock 7, a look-up waits for it behind its row.
+$site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
+    'ApiKeyRevocationPoll 100', $CHANGES,
+    'ApiKeyQuery "SELECT k.id, k.tenant, k.name, k.scopes, k.expires, '
+    . 'k.revoked, k.disabled, (SELECT COUNT(*) FROM (SELECT '
+    . 'pg_advisory_xact_lock_shared(7)) l WHERE k.id IS NOT NULL) AS held '
+    . 'FROM apikey k WHERE k.digest = %s"');
+my ($key, $row, $id) = $site->planned_key;
+$backend->sql($row);
+ok($site->polled, 'the first poll');
+
+# `$clients` look-ups in the database, and who collects their answers.
+sub held {
+    my ($clients) = @_;
+    $holder->run('SELECT pg_advisory_lock(7)');
+    my @clients = map { $site->client(0, $key) } 1 .. $clients;
+    wait_until(5, sub { $backend->waiting > 0 }) or die 'nobody waits';
+    return sub {
+        $holder->run('SELECT pg_advisory_unlock(7)');
+        map { $_->[0] } map { $site->collect($_) } @clients;
+    };
+}
+
+# Each of these must end within the 1.5 seconds that a look-up has.
+subtest 'a look-up that begins before and ends after a revocation' => sub {
+    for my $round (1 .. 3) {
+        $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+        $site->polled;
+        my $last = $site->counters->{LastNumber};
+        my $release = held(1);
+        $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
+        ok(wait_until(1, sub { $site->counters->{LastNumber} > $last }),
+           'the revocation is known');
+        is(join(' ', $release->()), 200,
+           'he who asked before is answered by what was true then');
+        my $count = $site->counted(sub {
+            is($site->status($key), 401, 'he who comes next is refused');
+        });
+        is($count->{Lookups}, 1, 'the stored answer was not used');
+        is($site->status($key), 401, 'nor is it later');
+    }
+};
+
+subtest 'many ask for one key at once' => sub {
+    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    $site->polled;
+    my @answers;
+    my $count = $site->counted(sub {
+        my $release = held(10);
+        # They have come, whoever has them.
+        wait_until(1, sub { $site->counters->{Misses} >= 10 });
+        sleep 0.3;
+        @answers = $release->();
+    });
+    is("@answers", join(' ', (200) x 10), 'all are served');
+    is($count->{Lookups}, 1, 'and the database is asked once');
+    cmp_ok($count->{Misses}, '>=', 8, 'though many did not know it');
+};
+
+subtest 'who asks is killed' => sub {
+    $backend->sql("UPDATE apikey SET disabled = 0 WHERE id = '$id'");
+    $site->polled;
+    my $release = held(1);
+    my ($busy) = $backend->sql("SELECT count(*) FROM pg_stat_activity WHERE "
+        . "wait_event_type = 'Lock'");
+    is($busy, 1, 'one look-up is held');
+    kill KILL => $site->children;
+    $holder->run('SELECT pg_advisory_unlock(7)');
+    ok(wait_until(10, sub { $site->status($key) eq 200 }),
+       'another asks after a while');
+    eval { $release->() };
+};
+
+$holder->close;
+$site->stop;
+done_testing;

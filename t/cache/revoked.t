@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What changes in the database, by whatever means, is true in each child
+# process within ApiKeyRevocationPoll and half a second: the one promise of
+# this module that is a time.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use List::Util qw(max min);
+use Time::HiRes qw(sleep time);
+
+my $POLL = 0.5;
+my $WITHIN = $POLL + 0.5
+    + ($ENV{APIKEY_TEST_VALGRIND} || ($ENV{APIKEY_TEST_SANITIZER} // 'no')
+       ne 'no' ? 5 : 0);
+
+# One change after another while twelve clients ask.
+sub changes {
+    my ($site, $backend) = @_;
+    my ($key, $row, $id) = $site->planned_key(tenant => 'acme');
+    my $where = "WHERE id = '$id'";
+    my $sql = sub { my @lines = @_; sub { $backend->sql(@lines) } };
+    my $tell = sub { my @words = @_; sub { $site->htapikey(@words) } };
+    my $watch = $site->watch(12, $key);
+    $site->settles($watch, 401, time, 0, 'a key that is not there');
+    my @steps = (
+        [ 200, 'is created', $sql->($row) ],
+        [ 403, 'its tenant is suspended', $tell->(qw(tenant suspend acme)) ],
+        [ 200, 'its row goes', $sql->('DELETE FROM apikey_tenant') ],
+        [ 401, 'disabled', $tell->('disable', $id) ],
+        [ 200, 'enabled', $tell->('enable', $id) ],
+        [ 401, 'revoked by hand',
+          $sql->("UPDATE apikey SET revoked = 5 $where") ],
+        [ 200, 'not so', $sql->("UPDATE apikey SET revoked = 0 $where") ],
+        [ 401, 'deleted', $sql->("DELETE FROM apikey $where") ],
+        [ 200, 'there again', $sql->($row) ],
+        [ 401, 'revoked', $tell->('revoke', $id) ],
+    );
+    for my $step (@steps) {
+        my ($status, $what, $do) = @$step;
+        $do->();
+        $site->settles($watch, $status, time, $WITHIN, $what);
+    }
+    is_deeply([ $site->unwatch($watch) ], [], 'each request is answered');
+}
+
+for my $name (qw(sqlite3 pgsql mysql)) {
+    my $backend = backend($name);
+    subtest $name => sub {
+        my $site = APIKey::CacheSite->new($backend, 'own');
+        $site->init;
+        $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600');
+        ok($site->polled, 'the first poll');
+        my $count = $site->counted(sub { changes($site, $backend) });
+        cmp_ok($count->{Hits}, '>', 500, 'the cache was in use');
+        cmp_ok($count->{NegativeHits}, '>', 100, 'for unknown keys, too');
+        my @took = sort { $a <=> $b } @{ $site->{took} };
+        note sprintf '%s: %d changes, seconds until the last child knew: '
+            . 'min %.2f, median %.2f, max %.2f', $name, scalar @took,
+            $took[1], $took[ $#took / 2 ], $took[-1];
+        $site->stop;
+    };
+}
+
+done_testing;
