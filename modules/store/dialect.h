@@ -69,6 +69,9 @@ typedef struct apikey_dialect_t {
     /** Whether it means that a primary or unique key is there already.  May
      * be NULL. */
     int (*is_duplicate)(int error, const char *message);
+    /** Whether it means that two transactions waited for each other, and this
+     * one had to give way.  May be NULL. */
+    int (*is_deadlock)(int error, const char *message);
     /** Commands that begin and end an import inside of its transaction:
      * between them no row of apikey or apikey_tenant leaves a change, and the
      * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
@@ -113,6 +116,8 @@ typedef struct apikey_dialect_t {
     /** Selects for a connection of mod_dbd's, which others use, too; ends with
      * NULL; may be NULL. */
     const char *const *on_adopt;
+    /** It is a file: no answer of its own can get lost on the way. */
+    int no_server;
     /** Selects one row of NULLs with the columns of another select, for a
      * driver whose empty result does not know their names.  Holds one %s,
      * which may end with a comment.  NULL: the driver's does. */

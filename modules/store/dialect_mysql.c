@@ -6,9 +6,10 @@
 
 #include "dialect.h"
 
-/* The server's own numbers; its header is not needed for two of them. */
+/* The server's own numbers; its header is not needed for a few of them. */
 #define LOCK_WAIT_TIMEOUT 1205
 #define DUPLICATE_ENTRY 1062
+#define DEADLOCK 1213
 
 /*
  * With the client's own latin1, what is not in it would be read as '?'.  The
@@ -96,6 +97,12 @@ static int is_duplicate(int error, const char *message)
            || (message && strstr(message, "Duplicate entry"));
 }
 
+static int is_deadlock(int error, const char *message)
+{
+    return error == DEADLOCK
+           || (message && strstr(message, "Deadlock found"));
+}
+
 static const apikey_probe_t probes[] = {
     { "engine", "SELECT COUNT(*) FROM information_schema.tables"
       " WHERE table_schema = DATABASE() AND table_name LIKE 'apikey%'"
@@ -130,6 +137,7 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .on_init = on_init,
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
+    .is_deadlock = is_deadlock,
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .bulk_over = bulk_over,

@@ -64,6 +64,13 @@ static int is_duplicate(int error, const char *message)
                        || strstr(message, " 23505"));
 }
 
+static int is_deadlock(int error, const char *message)
+{
+    (void)error;
+    return message && (strstr(message, "deadlock detected")
+                       || strstr(message, " 40P01"));
+}
+
 const apikey_dialect_t apikey_dialect_pgsql = {
     .driver = "pgsql",
     .random = 1,
@@ -75,6 +82,7 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .on_init = on_init,
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
+    .is_deadlock = is_deadlock,
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .blockers = blockers,

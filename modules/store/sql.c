@@ -53,6 +53,8 @@ static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
 
     store->duplicate = store->dialect->is_duplicate
                        && store->dialect->is_duplicate(code, message);
+    store->deadlock = store->dialect->is_deadlock
+                      && store->dialect->is_deadlock(code, message);
     if (store->dialect->is_locked(code, message)) {
         *error = "another process holds a lock on the database, and five "
                  "seconds were not enough; end what holds it (an open "
@@ -147,7 +149,7 @@ static int execute(apikey_store_t *store, apikey_prepared_t *set, int which,
                    const char **args, apr_pool_t *pool,
                    apr_dbd_results_t **results)
 {
-    int code = 0, rows;
+    int code = 0, rows = 0;
 
     if (!set->list[which]) {
         code = prepare(store, set, which);
@@ -158,6 +160,7 @@ static int execute(apikey_store_t *store, apikey_prepared_t *set, int which,
     if (!results) {
         code = apr_dbd_pquery(store->driver, pool, store->handle, &rows,
                               set->list[which], 0, args);
+        store->affected = code == 0 ? rows : 0;
         return code != 0 && is_nothing(store, code) ? 0 : code;
     }
     *results = NULL;
@@ -498,8 +501,10 @@ static apr_status_t end(apikey_store_t *store, apr_status_t status,
 
     if (code != 0 && commit) {
         status = fail(store, code, error_pool, error);
-        /* A commit that failed may leave the transaction open. */
-        apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK");
+        /* A commit that failed may leave the transaction open.  A server that
+         * can still roll back has answered, and its answer was no. */
+        code = apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK");
+        store->unsure = code != 0 && !store->dialect->no_server;
     }
     return status;
 }
@@ -515,6 +520,7 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
     for (tries = 0;; tries++) {
         apr_pool_create(&sub, pool);
         committing = 0;
+        store->unsure = 0;
         status = begin(store, sub, pool, error);
         if (status == APR_SUCCESS) {
             status = work(store, baton, pool, error);

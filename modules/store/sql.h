@@ -38,6 +38,10 @@ struct apikey_store_t {
     apikey_prepared_t listed;           /**< those of statements.h */
     apr_hash_t *own;            /**< apikey_prepared_t by text; may be NULL */
     int duplicate;              /**< the last error was a key there already */
+    int deadlock;               /**< it was one, and the other went on */
+    int affected;               /**< rows that the last query changed */
+    int unsure;                 /**< whether the last transaction that failed
+                                 * was committed, nobody can tell */
     int in_transaction;
     const char *file;                   /**< of our own connection; or NULL */
     apr_ino_t inode;                    /**< what file was when it was opened */
@@ -60,6 +64,10 @@ const char *apikey_sql_one_line(const char *message, apr_pool_t *pool);
 
 /** Forgets what was prepared; it is prepared again when it is next used. */
 void apikey_sql_forget(apikey_prepared_t *set);
+
+/** Leaves nothing of what a connection of our own has written beside the
+ * file. */
+void apikey_store_tidy(apikey_store_t *store);
 
 /** Closes a connection of our own; its statements go with it. */
 void apikey_store_disconnect(apikey_store_t *store);

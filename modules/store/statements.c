@@ -132,6 +132,16 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_CHANGES_PRUNE] =
     "DELETE FROM apikey_change WHERE number <= %n",
 
+    [APIKEY_SQL_USAGE_ADD] =
+    "UPDATE apikey_usage SET use_count = use_count + %n, last_used ="
+    " CASE WHEN last_used < %n THEN %n ELSE last_used END WHERE id = %s",
+    /* Not within the INSERT: MariaDB would lock the key's row. */
+    [APIKEY_SQL_USAGE_KEY] =
+    "SELECT id FROM apikey WHERE id = %s",
+    [APIKEY_SQL_USAGE_INSERT] =
+    "INSERT INTO apikey_usage (use_count, last_used, id)"
+    " VALUES (%n, %n, %s)",
+
     [APIKEY_SQL_IDENTITY] =
     "SELECT uuid, epoch, schema_version, kept_since, pruned"
     " FROM apikey_identity",

@@ -34,7 +34,7 @@ void apikey_sql_forget(apikey_prepared_t *set)
 
 /* What was written must not stand beside the file alone: whoever copies
  * another over it, in a moment, must not get our pages into that one. */
-static void tidy(apikey_store_t *store)
+void apikey_store_tidy(apikey_store_t *store)
 {
     const char *error;
     apr_pool_t *sub;
@@ -51,7 +51,7 @@ void apikey_store_disconnect(apikey_store_t *store)
 {
     apr_hash_index_t *at;
 
-    tidy(store);
+    apikey_store_tidy(store);
     /* Statements before their connection. */
     apikey_sql_forget(&store->listed);
     for (at = store->own ? apr_hash_first(NULL, store->own) : NULL; at;

@@ -32,6 +32,9 @@ typedef struct apikey_store_t apikey_store_t;
 /** The database answered, and its answer cannot be used: somebody must correct
  * a row or a query.  The connection is as good as before. */
 #define APIKEY_EANSWER (APR_OS_START_USERERR + 4210)
+/** The connection was lost while the database was asked to commit: whether it
+ * has done so, nobody can tell. */
+#define APIKEY_EUNSURE (APR_OS_START_USERERR + 4211)
 
 /**
  * Opens a connection of our own; closed by @a pool's cleanup.

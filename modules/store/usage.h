@@ -1,0 +1,33 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file usage.h
+ * @brief How often a key was used, and when last: written in batches.
+ */
+#ifndef APIKEY_STORE_USAGE_H
+#define APIKEY_STORE_USAGE_H
+
+#include "store.h"
+
+typedef struct apikey_use_t {
+    const char *id;             /**< the key's */
+    apr_int64_t count;          /**< uses since the last batch; at least 1 */
+    apr_int64_t last;           /**< epoch seconds */
+} apikey_use_t;
+
+/**
+ * Adds these to what apikey_usage has, in one transaction; a time that is
+ * older than the one there changes nothing.  A key that was deleted meanwhile
+ * is passed over.  Tables with triggers are not written to.
+ *
+ * Any number of processes may do so at once.  They take the rows in the order
+ * of the ids, so that none waits for one that waits for it.
+ * @param uses sorted in place; no id twice
+ * @return APR_SUCCESS: all are written. APIKEY_EUNSURE: they are, or are not.
+ *         Anything else: none of them is
+ */
+apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
+                                int count, apr_pool_t *pool,
+                                const char **error);
+
+#endif

@@ -1,0 +1,208 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * usage.h: how often keys were used.  With arguments DRIVER PARAMS it asks
+ * another database than SQLite (t/usage/store.t), an empty one, in which it
+ * leaves its tables.
+ */
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+#include "../../modules/store/sql.h"
+#include "../../modules/store/usage.h"
+
+#define KEYS 240
+#define PROCESSES 4
+#define ROUNDS 25
+#define WIDTH 40                /* keys of one batch */
+
+static const char *driver, *params;
+
+static void run(const char *sql)
+{
+    need(apikey_sql_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
+         sql);
+}
+
+static const char *value(const char *sql)
+{
+    const char *text = "";
+    apikey_rows_t rows;
+
+    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
+         == APR_SUCCESS, sql);
+    while (apikey_rows_next(&rows)) {
+        text = apr_pstrcat(fx.pool, text, *text ? " " : "",
+                           apikey_rows_copy(&rows, fx.pool), NULL);
+    }
+    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
+    return text;
+}
+
+/* "count last" of a key; "" where there is no row. */
+static const char *used(const char *id)
+{
+    const char *where = apr_pstrcat(fx.pool, " FROM apikey_usage WHERE id = '",
+                                    id, "'", NULL);
+    const char *count = value(apr_pstrcat(fx.pool, "SELECT use_count", where,
+                                          NULL));
+
+    return *count ? apr_pstrcat(fx.pool, count, " ",
+                                value(apr_pstrcat(fx.pool, "SELECT last_used",
+                                                  where, NULL)), NULL) : "";
+}
+
+static void key(const char *id, int number)
+{
+    run(apr_psprintf(fx.pool, "INSERT INTO apikey (digest, id, tenant, name)"
+                     " VALUES ('%064x', '%s', 'acme', 'n')", number + 1, id));
+}
+
+static const char *id_of(int number)
+{
+    return apr_psprintf(fx.pool, "k%03d", number);
+}
+
+static apr_status_t write_uses(apikey_use_t *uses, int count)
+{
+    fx.error = NULL;
+    return apikey_store_usage(fx.store, uses, count, fx.pool, &fx.error);
+}
+
+static void test_counts(void)
+{
+    apikey_use_t uses[] = { { "k1", 3, 100 }, { "K1", 1, 200 },
+                            { "nobody", 7, 100 }, { "k1 ", 2, 300 } };
+    apikey_use_t more[] = { { "K1", 1, 900 },
+                            { "k1", APR_INT64_C(5000000000), 50 } };
+
+    key("k1", 1);
+    key("K1", 2);
+    key("k1 ", 3);
+    run("INSERT INTO apikey_usage (id, exposed) VALUES ('K1', 77)");
+    is_int(write_uses(uses, 4), APR_SUCCESS, "a batch: %s", said());
+    is_str(used("k1"), "3 100", "a key that was never used");
+    is_str(used("K1"), "1 200", "one that has a row");
+    is_str(used("k1 "), "2 300", "ids are compared to the byte");
+    is_str(used("nobody"), "", "what is no key leaves no row");
+    is_int(write_uses(more, 2), APR_SUCCESS, "another batch: %s", said());
+    is_str(used("k1"), "5000000003 100", "is added; an older time is not");
+    is_str(used("K1"), "2 900", "a newer one is");
+    is_str(value("SELECT exposed FROM apikey_usage WHERE id = 'K1'"), "77",
+           "the rest of the row stays");
+    is_int(write_uses(uses, 0), APR_SUCCESS, "none at all");
+}
+
+static void test_deleted(void)
+{
+    apikey_use_t uses[] = { { "k1", 1, 100 } };
+
+    run("DELETE FROM apikey WHERE id = 'k1'");
+    run("DELETE FROM apikey_usage WHERE id = 'k1'");
+    is_int(write_uses(uses, 1), APR_SUCCESS, "a key deleted meanwhile");
+    is_str(used("k1"), "", "gets no row again");
+}
+
+/* The middle one cannot be written: SQLite by a trigger, the others since the
+ * number would be too large. */
+static void test_atomic(void)
+{
+    apikey_use_t uses[] = { { "K1", 5, 1000 }, { "full", 5, 1000 },
+                            { "k1 ", 5, 1000 } };
+
+    key("full", 4);
+    run("INSERT INTO apikey_usage (id, use_count) VALUES"
+        " ('full', 9223372036854775807)");
+    if (strcmp(fx.store->dialect->driver, "sqlite3") == 0) {
+        run("CREATE TRIGGER full BEFORE UPDATE ON apikey_usage WHEN new.id ="
+            " 'full' BEGIN SELECT RAISE(ABORT, 'out of range'); END");
+    }
+    is_int(write_uses(uses, 3), APIKEY_EDATABASE, "one cannot be written");
+    ok(says("out of range"), "says why: %s", said());
+    is_str(used("K1"), "2 900", "so none before it is");
+    is_str(used("k1 "), "2 300", "nor behind it");
+    run("DELETE FROM apikey_usage WHERE id = 'full'");
+    is_int(write_uses(uses, 3), APR_SUCCESS, "then all: %s", said());
+    is_str(used("K1"), "7 1000", "once");
+}
+
+/* Batches of the same keys, most of them never used before, each process in
+ * an order of its own. */
+static int write_rounds(int process)
+{
+    apikey_use_t uses[WIDTH];
+    int round, i;
+
+    need(apikey_store_open(&fx.store, driver, params, fx.pool, &fx.error)
+         == APR_SUCCESS, "open");
+    for (round = 0; round < ROUNDS; round++) {
+        for (i = 0; i < WIDTH; i++) {
+            int at = (i * (2 * process + 3) + process) % WIDTH;
+
+            uses[i].id = id_of(round * (KEYS - WIDTH) / (ROUNDS - 1) + at);
+            uses[i].count = 1;
+            uses[i].last = round * 10 + process;
+        }
+        if (write_uses(uses, WIDTH) != APR_SUCCESS) {
+            printf("# process %d, round %d: %s\n", process, round, said());
+            fflush(stdout);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void test_together(void)
+{
+    int i, status, failed = 0;
+
+    for (i = 0; i < KEYS; i++) {
+        key(id_of(i), 100 + i);
+    }
+    run("DELETE FROM apikey_usage");
+    apr_pool_destroy(fx.store->pool);
+    fflush(stdout);
+    for (i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            _exit(write_rounds(i));
+        }
+    }
+    while (wait(&status) > 0) {
+        failed += status != 0;
+    }
+    is_int(failed, 0, "several processes write batches of the same keys");
+    need(apikey_store_open(&fx.store, driver, params, fx.pool, &fx.error)
+         == APR_SUCCESS, "open");
+    is_str(value("SELECT SUM(use_count) FROM apikey_usage"),
+           apr_itoa(fx.pool, PROCESSES * ROUNDS * WIDTH),
+           "and every use is counted");
+    is_str(value("SELECT COUNT(*) FROM apikey_usage"),
+           apr_itoa(fx.pool, KEYS), "of every key");
+    is_str(value("SELECT MAX(last_used) FROM apikey_usage"),
+           apr_itoa(fx.pool, (ROUNDS - 1) * 10 + PROCESSES - 1),
+           "with the last time");
+}
+
+int main(int argc, char **argv)
+{
+    const char *changes;
+    apr_pool_t *pool;
+    int from, to;
+
+    fixture_folder();
+    driver = argc > 2 ? argv[1] : "sqlite3";
+    params = argc > 2 ? argv[2] : fx.path;
+    apr_pool_create(&pool, fx.pool);
+    need(apikey_schema_open(&fx.store, driver, params, pool, &fx.error)
+         == APR_SUCCESS, "open");
+    need(apikey_schema_init(fx.store, "tester", &from, &to, fx.pool,
+                            &fx.error) == APR_SUCCESS, "init");
+    test_counts();
+    changes = value("SELECT COUNT(*) FROM apikey_change");
+    is_str(changes, "3", "no use is a change of a key");
+    test_deleted();
+    test_atomic();
+    test_together();
+    fixture_remove();
+    return done();
+}
