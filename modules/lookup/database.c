@@ -370,6 +370,16 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                              error);
 }
 
+apr_status_t apikey_database_post(server_rec *s, apikey_task_fn work,
+                                  apikey_told_fn told, void *task)
+{
+    apikey_database_t *database = apikey_server_conf(s)->database;
+
+    return database->crew ? apikey_crew_post(database->crew, s, work, told,
+                                             task)
+                          : APIKEY_EDATABASE;
+}
+
 int apikey_database_is_silent(server_rec *s)
 {
     const apikey_database_t *database = apikey_server_conf(s)->database;

@@ -37,6 +37,15 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                                  void *task, apr_size_t size,
                                  apr_pool_t *pool, const char **error);
 
+/**
+ * Has a task done on another thread, and does not wait: what takes its time,
+ * or may wait for a lock.
+ * @param task not copied: it must live until @a told is called
+ * @return anything but APR_SUCCESS: nobody does it, and told is not called
+ */
+apr_status_t apikey_database_post(server_rec *s, apikey_task_fn work,
+                                  apikey_told_fn told, void *task);
+
 /** Whether this process has given up waiting for the database of @a s, for
  * the time being (workers.h: the breaker). */
 int apikey_database_is_silent(server_rec *s);

@@ -29,6 +29,7 @@ typedef struct job_t {
     apr_pool_t *pool;
     void *who;
     apikey_task_fn work;
+    apikey_told_fn told;            /* NULL: the asker waits, or has gone */
     void *task;
     const char *error;
     apr_status_t status;
@@ -118,6 +119,9 @@ static void do_job(apikey_crew_t *crew, job_t *job, void **held)
     apr_thread_mutex_unlock(crew->mutex);
     job->status = crew->connected(crew->baton, job->who, held, job->work,
                                   job->task, job->pool, &job->error);
+    if (job->told) {
+        job->told(job->task, job->status, job->error);
+    }
     apr_thread_mutex_lock(crew->mutex);
     ended(crew, job->status, began);
     job->done = 1;
@@ -241,8 +245,7 @@ apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
     return status;
 }
 
-static job_t *make_job(void *who, apikey_task_fn work, const void *task,
-                       apr_size_t size)
+static job_t *make_job(void *who, apikey_task_fn work)
 {
     apr_pool_t *pool;
     job_t *job;
@@ -254,12 +257,20 @@ static job_t *make_job(void *who, apikey_task_fn work, const void *task,
     job->pool = pool;
     job->who = who;
     job->work = work;
-    job->task = apr_pmemdup(pool, task, size);
     if (apr_thread_cond_create(&job->answered, pool) != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return NULL;
     }
     return job;
+}
+
+/* With the mutex held. */
+static void queue_job(apikey_crew_t *crew, job_t *job)
+{
+    *crew->last = job;
+    crew->last = &job->next;
+    crew->waiting++;
+    call_worker(crew);
 }
 
 /* With the mutex held: the job is done, or is not ours any more. */
@@ -302,22 +313,20 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
                              apikey_task_fn work, void *task, apr_size_t size,
                              apr_pool_t *pool, const char **error)
 {
-    job_t *job = make_job(who, work, task, size);
+    job_t *job = make_job(who, work);
     int ours = 1;
 
     if (!job) {
         *error = "there is no memory for a look-up";
         return APR_ENOMEM;
     }
+    job->task = apr_pmemdup(job->pool, task, size);
     job->status = APR_TIMEUP;
     *error = "the database has not answered, and is asked twice a second "
              "whether it is back";
     apr_thread_mutex_lock(crew->mutex);
     if (!crew->stopping && breaker_lets(crew)) {
-        *crew->last = job;
-        crew->last = &job->next;
-        crew->waiting++;
-        call_worker(crew);
+        queue_job(crew, job);
         *error = "the database has not answered within 1.5 seconds";
         ours = await(crew, job);
     }
@@ -333,6 +342,31 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
         *error = job->error;
     }
     return job->status;
+}
+
+apr_status_t apikey_crew_post(apikey_crew_t *crew, void *who,
+                              apikey_task_fn work, apikey_told_fn told,
+                              void *task)
+{
+    job_t *job = make_job(who, work);
+    int queued;
+
+    if (!job) {
+        return APR_ENOMEM;
+    }
+    job->task = task;
+    job->told = told;
+    job->abandoned = 1;
+    apr_thread_mutex_lock(crew->mutex);
+    queued = !crew->stopping && breaker_lets(crew);
+    if (queued) {
+        queue_job(crew, job);
+    }
+    apr_thread_mutex_unlock(crew->mutex);
+    if (!queued) {
+        apr_pool_destroy(job->pool);
+    }
+    return queued ? APR_SUCCESS : APR_TIMEUP;
 }
 
 int apikey_crew_is_silent(apikey_crew_t *crew)

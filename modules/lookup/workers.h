@@ -69,6 +69,20 @@ apr_status_t apikey_crew_ask(apikey_crew_t *crew, void *who,
                              apikey_task_fn work, void *task, apr_size_t size,
                              apr_pool_t *pool, const char **error);
 
+/** Told on the worker's thread how it ended. */
+typedef void (*apikey_told_fn)(void *task, apr_status_t status,
+                               const char *error);
+
+/**
+ * Has it done some time, and does not wait.  A worker that is dismissed with
+ * the crew, or that hangs for ever, does not tell anybody.
+ * @param task not copied
+ * @return anything but APR_SUCCESS: nobody does it (the breaker is open)
+ */
+apr_status_t apikey_crew_post(apikey_crew_t *crew, void *who,
+                              apikey_task_fn work, apikey_told_fn told,
+                              void *task);
+
 /** Whether the breaker is open. */
 int apikey_crew_is_silent(apikey_crew_t *crew);
 

@@ -249,6 +249,60 @@ static void test_late_error(void)
     is_int(finish(1, &probe, &answer, APR_SUCCESS), 1, "it is back");
 }
 
+static struct {
+    int times;
+    apr_status_t status;
+    char error[16];
+    char *task;
+} told;
+
+static void tell(void *task, apr_status_t status, const char *error)
+{
+    apr_thread_mutex_lock(db.mutex);
+    told.times++;
+    told.status = status;
+    apr_cpystrn(told.error, error ? error : "", sizeof(told.error));
+    told.task = task;
+    apr_thread_mutex_unlock(db.mutex);
+}
+
+/* What nobody waits for. */
+static void test_post(void)
+{
+    apr_thread_t *threads[TRIP];
+    apr_status_t answers[TRIP];
+    char *answer = NULL;
+
+    fresh(1);
+    set(1, 0, APR_SUCCESS);
+    is_int(apikey_crew_post(db.crew, NULL, look, tell, &answer), APR_SUCCESS,
+           "a post");
+    settle(0, 1);
+    is_int(told.times, 0, "is not done yet");
+    set(0, 0, APR_SUCCESS);
+    settle(0, 0);
+    is_int(told.times, 1, "then it is told, once");
+    is_int(told.status, APR_SUCCESS, "that it is done");
+    ok(told.task == (char *)&answer && answer != NULL,
+       "with the task itself, which was not copied");
+    set(0, 0, APIKEY_EDATABASE);
+    is_int(apikey_crew_post(db.crew, NULL, look, tell, &answer), APR_SUCCESS,
+           "another");
+    settle(0, 0);
+    is_int(told.times, 2, "is told, too");
+    is_str(told.error, "no", "and why it failed");
+
+    set(1, 0, APIKEY_EDATABASE);
+    start(TRIP, threads, answers);
+    finish(TRIP, threads, answers, APR_TIMEUP);
+    probed_now();
+    is_int(apikey_crew_post(db.crew, NULL, look, tell, &answer), APR_TIMEUP,
+           "the breaker is open: nobody does it");
+    set(0, 0, APR_SUCCESS);
+    settle(0, 0);
+    is_int(told.times, 2, "and nobody is told");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -260,6 +314,7 @@ int main(void)
     test_many();
     test_silence();
     test_late_error();
+    test_post();
     apr_pool_destroy(db.pool);
     return done();
 }
