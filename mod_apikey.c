@@ -11,6 +11,7 @@
  *   header_parser      modules/request/take.c     foreign credentials return
  *   check_authn        modules/auth/authn.c       whose key, and is it good
  *   check_authz        modules/auth/authz.c       may it do that
+ *                      modules/usage/usage.c      counted, to be written later
  *   fixups             modules/respond/export.c   the application is told
  *   errors             modules/respond/refuse.c, error_body.c
  */
@@ -36,6 +37,7 @@
 #include "modules/respond/export.h"
 #include "modules/respond/refuse.h"
 #include "modules/respond/scrub.h"
+#include "modules/usage/usage.h"
 
 /* What a later version fills: (name, the one word that holds already). */
 #define LATER(name, now) \
@@ -98,10 +100,31 @@ static const command_rec directives[] = {
                   RSRC_CONF, "seconds that answers hold with the database "
                   "away"),
 
-    LATER("ApiKeyUsageFlush", "off"),
+    AP_INIT_TAKE1("ApiKeyUsageFlush", apikey_set_usage_flush, NULL, RSRC_CONF,
+                  "seconds between batches of last used and use counts, or "
+                  "off"),
+
     LATER("ApiKeyEnforce", "On"),
     { 0 }
 };
+
+/* httpd starts, and its child processes do. */
+static void hooks_of_start(apr_pool_t *pool)
+{
+    ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
+    apikey_database_hooks();
+    apikey_status_register(pool);
+    ap_hook_pre_config(apikey_keeper_register, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_cache_check, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(apikey_cache_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_init(apikey_cache_child, NULL, NULL, APR_HOOK_FIRST + 1);
+    ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
+}
 
 static void hooks(apr_pool_t *pool)
 {
@@ -116,17 +139,7 @@ static void hooks(apr_pool_t *pool)
         "mod_rewrite.c", "mod_setenvif.c", NULL
     };
 
-    ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
-    apikey_database_hooks();
-    apikey_status_register(pool);
-    ap_hook_pre_config(apikey_keeper_register, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(apikey_cache_check, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_post_config(apikey_cache_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_child_init(apikey_cache_child, NULL, NULL, APR_HOOK_FIRST + 1);
+    hooks_of_start(pool);
 
     ap_hook_post_read_request(apikey_take, NULL, readers,
                               APR_HOOK_REALLY_FIRST);

@@ -9,6 +9,7 @@
 #include <http_request.h>
 
 #include "../respond/refuse.h"
+#include "../usage/usage.h"
 #include "authn.h"
 #include "authz.h"
 #include "require.h"
@@ -41,6 +42,18 @@ static int refuse(request_rec *r, apikey_decision_t *decision,
     return apikey_refuse(r, decision);
 }
 
+/* One use of its key, whatever sub-requests and redirects a client's request
+ * becomes; an ErrorDocument of a refusal is none. */
+static void count(request_rec *r, const apikey_record_t *record)
+{
+    apikey_request_t *state = apikey_request_get(r);
+
+    if (!state->counted && !apikey_refused_before(r)) {
+        state->counted = 1;
+        apikey_usage_count(r->server, record->id, r->request_time);
+    }
+}
+
 int apikey_check_authz(request_rec *r)
 {
     apikey_decision_t *decision;
@@ -62,6 +75,9 @@ int apikey_check_authz(request_rec *r)
     if (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN) {
         status = refuse(r, decision, apikey_require_failed(r, decision));
     }
+    else if (status == OK) {
+        count(r, decision->record);
+    }
     decision->checking = 0;
     return status;
 }
@@ -78,6 +94,9 @@ int apikey_check_late(request_rec *r)
     decision = apikey_decision_own(r);
     if (status == OK && locked_out(r, decision->record)) {
         return refuse(r, decision, APIKEY_TENANT);
+    }
+    if (status == OK) {
+        count(r, decision->record);
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include <mod_status.h>
 
 #include "../lookup/database.h"
+#include "../usage/usage.h"
 #include "cache.h"
 #include "keeper.h"
 
@@ -43,6 +44,8 @@ static void print_lines(void *baton, server_rec *s, apikey_board_t *board)
                page->number, apikey_board_number(board));
     ap_rprintf(page->r, "ApiKey%dPollAge: %" APR_INT64_T_FMT "\n",
                page->number, poll_age(board));
+    ap_rprintf(page->r, "ApiKey%dUsageWaiting: %" APR_UINT64_T_FMT "\n",
+               page->number, apikey_usage_waiting(s));
     ap_rprintf(page->r, "ApiKey%dBreaker: %s\n", page->number,
                apikey_database_is_silent(s) ? "open" : "closed");
     page->number++;
@@ -61,8 +64,9 @@ static void print_row(void *baton, server_rec *s, apikey_board_t *board)
                    apikey_board_counted(board, i));
     }
     ap_rprintf(page->r, "<td>%" APR_UINT64_T_FMT "</td><td>%" APR_INT64_T_FMT
-               "</td><td>%s</td></tr>\n", apikey_board_number(board),
-               poll_age(board),
+               "</td><td>%" APR_UINT64_T_FMT "</td><td>%s</td></tr>\n",
+               apikey_board_number(board), poll_age(board),
+               apikey_usage_waiting(s),
                apikey_database_is_silent(s) ? "open" : "closed");
     page->number++;
 }
@@ -81,8 +85,8 @@ static int show(request_rec *r, int flags)
     for (i = 0; i < APIKEY_COUNTER_COUNT; i++) {
         ap_rprintf(r, "<th>%s</th>", labels[i]);
     }
-    ap_rputs("<th>LastNumber</th><th>PollAge (ms)</th><th>Breaker (of this "
-             "process)</th></tr>\n", r);
+    ap_rputs("<th>LastNumber</th><th>PollAge (ms)</th><th>UsageWaiting (of "
+             "this process)</th><th>Breaker (of this process)</th></tr>\n", r);
     apikey_cache_each(print_row, &page, r->pool);
     ap_rputs("</table>\n", r);
     return OK;

@@ -78,6 +78,7 @@ typedef struct apikey_body_t {
     F(int, ttl_negative, APIKEY_UNSET, last)    /* ApiKeyCacheTTL, 2nd */   \
     F(int, poll, APIKEY_UNSET, last)            /* ApiKeyRevocationPoll */  \
     F(int, stale, APIKEY_UNSET, last)           /* ApiKeyStaleLimit */      \
+    F(int, flush, APIKEY_UNSET, last)       /* ApiKeyUsageFlush; 0: off */  \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \
@@ -97,6 +98,7 @@ typedef struct apikey_server_t {
     const char *dbd_params;     /**< DBDParams' */
     struct apikey_database_t *database; /**< modules/lookup's */
     struct apikey_cache_t *answers;     /**< modules/cache's; NULL: none */
+    struct apikey_usage_t *usage;       /**< modules/usage's; NULL: none */
 } apikey_server_t;
 
 typedef struct apikey_dir_t {

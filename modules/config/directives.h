@@ -53,6 +53,8 @@ const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir,
  * A directive of the contract that this version cannot honour yet: refused,
  * but for the one word in cmd->info (NULL: none) that says what is so anyway.
  */
+const char *apikey_set_usage_flush(cmd_parms *cmd, void *dir,
+                                   const char *seconds);
 const char *apikey_set_later(cmd_parms *cmd, void *dir, const char *args);
 
 #endif

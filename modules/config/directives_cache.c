@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The functions behind the directives of the cache. */
+/* The functions behind the directives about what is kept in memory. */
 
 #include <httpd.h>
 #include <http_config.h>
@@ -66,4 +66,17 @@ const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 {
     return read_number(cmd, &server_conf(cmd)->stale, seconds, 0, 86400,
                        "seconds; 0: not at all");
+}
+
+const char *apikey_set_usage_flush(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                   const char *seconds)
+{
+    apikey_server_t *conf = server_conf(cmd);
+
+    if (!ap_cstr_casecmp(seconds, "off")) {
+        conf->flush = 0;
+        return NULL;
+    }
+    return read_number(cmd, &conf->flush, seconds, 1, 3600,
+                       "seconds, or 'off'");
 }

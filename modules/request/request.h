@@ -56,6 +56,7 @@ typedef struct apikey_request_t {
     const request_rec *authorized;  /**< the last to pass authorization */
     int guarded;                /**< one of its areas is ours: see
                                  * apikey_guard() */
+    int counted;                /**< as a use of its key */
     int exposed;                /**< the query string carried a key */
 } apikey_request_t;
 

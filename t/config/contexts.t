@@ -15,7 +15,7 @@ my %server_only = (
     ApiKeyTenant => 'acme', ApiKeyPrefix => 'ak', ApiKeyFormat => 'base62',
     ApiKeyDigest => 'hmac-sha256', ApiKeyLifetime => '90d',
     ApiKeyHeaders => 'On', ApiKeyPassKey => 'Off',
-    ApiKeyCache => 'off', ApiKeyUsageFlush => 'off', ApiKeyEnforce => 'On',
+    ApiKeyCache => 'off', ApiKeyUsageFlush => '10', ApiKeyEnforce => 'On',
     ApiKeyQuery => '"SELECT id, tenant FROM apikey WHERE digest = %s"',
     ApiKeyChangesQuery => '"SELECT number, value FROM apikey_change WHERE '
                         . 'number > %s"',

@@ -246,11 +246,19 @@ for my $name ('ApiKeyQuery', 'ApiKeyChangesQuery') {
 refused('ApiKeyChangesQuery "SELECT a, b FROM c WHERE a > %s"',
         qr/APIKEY0123: .*without an ApiKeyQuery/);
 
+# ---- What is counted ----
+accepted("ApiKeyUsageFlush $_") for qw(off Off 1 10 3600);
+refused("ApiKeyUsageFlush $_", qr/ApiKeyUsageFlush: '\Q$_\E' is not a whole /,
+        qr/from 1 to 3600: give seconds, or 'off'/)
+    for qw(0 3601 -1 1.5 10s on 99999999999999999999);
+refused('ApiKeyUsageFlush', qr/takes one argument/);
+refused('ApiKeyUsageFlush 1 2', qr/takes one argument/);
+
 # ---- Of a later version: refused, not ignored ----
 my %later = (
     ApiKeyCache => [qw(shmcb shmcb:x(1) redis:h:1 nonsense on), '""'],
     ApiKeyCacheTTL => [ '60 5', '60', '0' ], ApiKeyRevocationPoll => [500],
-    ApiKeyStaleLimit => [60], ApiKeyUsageFlush => [qw(10 0)],
+    ApiKeyStaleLimit => [60],
     ApiKeyEnforce => [qw(Log Off)],
 );
 for my $name (sort keys %later) {
@@ -259,7 +267,7 @@ for my $name (sort keys %later) {
         for @{ $later{$name} }, '';
 }
 # What is so already may be said.
-accepted($_) for 'ApiKeyCache off', 'ApiKeyUsageFlush off', 'ApiKeyEnforce On',
+accepted($_) for 'ApiKeyCache off', 'ApiKeyEnforce On',
     'ApiKeyCache OFF', 'ApiKeyEnforce on';
 refused('ApiKeyCache off shmcb', qr/cannot do that yet \(only 'off'\)/);
 

@@ -59,11 +59,12 @@ my %MAY = (
     store   => [qw(core)],
     cli     => [qw(store core)],
     config  => [qw(core)],
-    cache   => [qw(config store core)],
+    cache   => [qw(usage lookup config store core)],
     lookup  => [qw(config store core)],
+    usage   => [qw(lookup config store core)],
     request => [qw(config core)],
     respond => [qw(request config core)],
-    auth    => [qw(respond request lookup config cache store core)],
+    auth    => [qw(respond request usage lookup config cache store core)],
     admin   => [qw(respond request config cache store core)],
 );
 my %NO_HTTPD = map { $_ => 1 } qw(core store cli);

@@ -1,0 +1,79 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "batch.h"
+
+apikey_batch_t *apikey_batch_make(void)
+{
+    apikey_batch_t *batch;
+    apr_pool_t *pool;
+
+    /* Nobody's child: it is destroyed on another thread. */
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    batch = apr_pcalloc(pool, sizeof(*batch));
+    batch->pool = pool;
+    batch->uses = apr_hash_make(pool);
+    return batch;
+}
+
+void apikey_batch_free(apikey_batch_t *batch)
+{
+    apr_pool_destroy(batch->pool);
+}
+
+int apikey_batch_add(apikey_batch_t *batch, const char *id,
+                     apr_int64_t count, apr_int64_t last, unsigned most)
+{
+    apr_size_t len = strlen(id);
+    apikey_use_t *use = apr_hash_get(batch->uses, id, (apr_ssize_t)len);
+
+    if (!use) {
+        if (apikey_batch_keys(batch) >= most) {
+            return 0;
+        }
+        use = apr_pcalloc(batch->pool, sizeof(*use));
+        use->id = apr_pstrmemdup(batch->pool, id, len);
+        apr_hash_set(batch->uses, use->id, (apr_ssize_t)len, use);
+    }
+    use->count += count;
+    if (use->last < last) {
+        use->last = last;
+    }
+    batch->total += (apr_uint64_t)count;
+    return 1;
+}
+
+apr_uint64_t apikey_batch_merge(apikey_batch_t *batch,
+                                const apikey_batch_t *from, unsigned most)
+{
+    apr_uint64_t before = batch->total;
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(from->pool, from->uses); at;
+         at = apr_hash_next(at)) {
+        const apikey_use_t *use = apr_hash_this_val(at);
+
+        apikey_batch_add(batch, use->id, use->count, use->last, most);
+    }
+    return from->total - (batch->total - before);
+}
+
+apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
+                                apr_pool_t *pool)
+{
+    apikey_use_t *uses = apr_palloc(pool, sizeof(*uses)
+                                          * apikey_batch_keys(batch));
+    apr_hash_index_t *at;
+
+    *count = 0;
+    for (at = apr_hash_first(pool, batch->uses); at;
+         at = apr_hash_next(at)) {
+        uses[(*count)++] = *(apikey_use_t *)apr_hash_this_val(at);
+    }
+    return uses;
+}

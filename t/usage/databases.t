@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Uses are written to each of the six databases, by four processes that end at
+# the same time with keys that nobody has used before; and a server that goes
+# away and comes back costs none.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend backend_names);
+use APIKey::Process qw(wait_until);
+use APIKey::UsageSite;
+
+my @FOUR = APIKey::UsageSite::four();
+my $EACH = 20;
+
+sub exact {
+    my ($backend, $way) = @_;
+    my $site = APIKey::UsageSite->new($backend, $way);
+    $site->init;
+    my @keys = map { $site->made } 1 .. 20;
+    for my $round (1, 2) {
+        $site->run(@FOUR, 'ApiKeyUsageFlush 3600');
+        my ($good, $bad) = $site->requests(8, sub {
+            my ($client, $n) = @_;
+            my $at = $client + 8 * $n;
+            return $at < $EACH * @keys ? $keys[$at % @keys]{key} : undef;
+        });
+        is("$good $bad", $EACH * @keys . ' ', 'requests');
+        $site->stop;
+        is_deeply($site->counts,
+                  { map { $_->{id} => $round * $EACH } @keys },
+                  "round $round: each use of each key");
+        unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+    }
+}
+
+# A server that does not answer, while the cache does.
+sub away {
+    my ($backend, $stop, $back, $tells) = @_;
+    my $site = APIKey::UsageSite->new($backend, 'own');
+    $site->init;
+    my $key = $site->made;
+    my $some = sub {
+        my ($good, $bad) = $site->requests(4, sub {
+            return $_[1] < 10 ? $key->{key} : undef });
+        is("$good $bad", '40 ', $_[0]);
+    };
+    my $counted = sub {
+        my ($count) = @_;
+        ok(wait_until(20, sub { $site->total == $count }),
+           "all $count are counted") or diag $site->total;
+    };
+    $site->run('ApiKeyCache shmcb', 'ApiKeyUsageFlush 1', 'LogLevel warn');
+    $some->('requests');
+    $counted->(40);
+    $backend->kill_connections;
+    $some->('connections are killed');
+    $counted->(80);
+    $stop->();
+    $some->('the server is away');
+    ok(wait_until(20, sub { $site->errors =~ /APIKEY0151/ }),
+       'the log says so') if $tells;
+    $some->('requests go on');
+    $back->();
+    $counted->(160);
+    $site->stop;
+    is($site->total, 160, 'none counts twice');
+}
+
+for my $name (backend_names()) {
+    # ODBC on PostgreSQL brings files of its own for the driver manager.
+    local %ENV = %ENV;
+    my $backend = backend($name);
+    for my $way (@APIKey::DatabaseSite::WAYS) {
+        subtest "$name, $way" => sub { exact($backend, $way) };
+    }
+    next unless $backend->can('signal');
+    my $signal = $backend->trait('stop') // 'TERM';
+    subtest "$name is stopped" => sub {
+        away($backend, sub { $backend->signal($signal) },
+             sub { $backend->start }, 1);
+    };
+    subtest "$name is frozen" => sub {
+        away($backend, sub { $backend->signal('STOP') },
+             sub { $backend->signal('CONT') }, 0);
+    };
+}
+
+done_testing;
