@@ -16,10 +16,8 @@ APLOG_USE_MODULE(apikey);
 
 #define MUTEX "apikey-cache"
 
-/* How long a provider that failed, or took so long to find nothing that it
- * must have failed, is left alone. */
+/* How long a provider that failed is left alone, microseconds. */
 #define REST apr_time_from_sec(1)
-#define LONG apr_time_from_msec(250)
 
 /* A digest, and a hash of the query where there is one. */
 #define ID_MAX (APIKEY_DIGEST_LEN + 8)
@@ -168,26 +166,6 @@ static int is_sealed(const apikey_ring_t *ring, const char *context,
     return 0;
 }
 
-/* apikey_keeper_get() without the seal. */
-static apr_status_t retrieve(apikey_keeper_t *keeper, server_rec *s,
-                             const char *context, const char *digest,
-                             unsigned char *bytes, unsigned int *len,
-                             apr_pool_t *pool)
-{
-    unsigned char id[ID_MAX];
-    unsigned int id_len = make_id(id, context, digest);
-    apr_time_t began = apikey_board_clock();
-    apr_status_t status;
-
-    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
-                                        bytes, len, pool);
-    /* Providers say "not found" of a server that does not answer, too. */
-    if (status != APR_SUCCESS && apikey_board_clock() - began > LONG) {
-        status = APR_TIMEUP;
-    }
-    return status;
-}
-
 static int lock(apikey_keeper_t *keeper)
 {
     return !keeper->mutex
@@ -207,13 +185,16 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
                       apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
+    unsigned char id[ID_MAX];
+    unsigned int id_len = make_id(id, context, digest);
     unsigned int len = sizeof(bytes);
     apr_status_t status;
 
     if (rests(keeper) || !lock(keeper)) {
         return 0;
     }
-    status = retrieve(keeper, s, context, digest, bytes, &len, pool);
+    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
+                                        bytes, &len, pool);
     unlock(keeper);
     note(keeper, s, status);
     if (status != APR_SUCCESS) {

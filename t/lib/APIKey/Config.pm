@@ -19,7 +19,8 @@ my @MODULES = qw(
     dbd authn_core authz_core authz_host authz_user authz_owner auth_basic
     authn_file authn_dbd access_compat alias dir mime rewrite env setenvif
     headers include negotiation autoindex proxy proxy_http log_forensic
-    unique_id expires cache cache_socache cache_disk socache_shmcb actions
+    unique_id expires cache cache_socache cache_disk socache_shmcb
+    socache_redis socache_memcache socache_dbm actions
     ext_filter vhost_alias macro status reqtimeout watchdog unixd version
     log_config logio http2
 );

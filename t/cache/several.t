@@ -1,0 +1,141 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Two httpd servers with one database and one cache: what one has learnt
+# serves the other, what is revoked is refused by both, and nothing that
+# others write into the cache is taken for ours.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Keeper;
+use File::Temp ();
+use Time::HiRes qw(sleep time);
+
+my $WITHIN = 1.0 + ($ENV{APIKEY_TEST_VALGRIND}
+    || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no' ? 5 : 0);
+# Both on one database, with one secret.
+sub pair {
+    my ($backend, $keeper, @lines) = @_;
+    my @sites = APIKey::CacheSite->new($backend, 'own');
+    $sites[0]->init;
+    my $twin = bless { %{ $sites[0] } }, 'APIKey::CacheSite';
+    $twin->{dir} = File::Temp::tempdir("$twin->{run}{stage}/state/site.XXXXXX",
+                                       CLEANUP => 0);
+    chmod 0755, $twin->{dir};
+    $twin->file("docs/$_/index.html", "A page.\n") for qw(api scoped .);
+    $twin->file('secret', $sites[0]->slurp('secret'), 0600);
+    $twin->file('cli.conf', $twin->database_lines);
+    push @sites, $twin;
+    for my $site (@sites) {
+        $site->run('ApiKeyCache ' . $keeper->spec, 'ApiKeyCacheTTL 600 600',
+                   @lines);
+        $site->polled;
+    }
+    return @sites;
+}
+
+sub serves_both {
+    my ($one, $other) = @_;
+    my $key = $one->create;
+    $_->polled for $one, $other;
+    my $count = $one->counted(sub {
+        is($one->status($key), 200, 'one asks the database') });
+    is($count->{Lookups}, 1, 'once');
+    $count = $other->counted(sub {
+        is($other->status($key), 200, 'the other does not') for 1 .. 3 });
+    is("$count->{Hits} $count->{Lookups}", '3 0', 'for the cache knows');
+    return $key;
+}
+
+sub revoked_on_both {
+    my ($backend, @sites) = @_;
+    my ($key, $row, $id) = $sites[0]->planned_key;
+    $backend->sql($row);
+    $_->polled for @sites;
+    for my $to (1, 0, 1) {
+        is($_->status($key), $to ? 200 : 401, 'known') for @sites, @sites;
+        $backend->sql("UPDATE apikey SET revoked = $to WHERE id = '$id'");
+        sleep $WITHIN;
+        my @answers = map { $_->[0] }
+                      map { $_->load(4, 0, $key, count => 4) } @sites;
+        is(join(' ', grep { $_ ne ($to ? 401 : 200) } @answers), '',
+           $to ? 'revoked on both' : 'and back');
+    }
+}
+
+sub forged {
+    my ($redis, $one) = @_;
+    my ($good, $bad) = map { $one->create } 1, 2;
+    $one->polled;
+    my %at;
+    for my $key ($good, $bad) {
+        my %before = map { $_ => 1 } $redis->keys;
+        is($one->status($key), 200, 'a key is kept');
+        ($at{$key}) = grep { !$before{$_} } $redis->keys;
+    }
+    my $entry = $redis->get($at{$good});
+    my %written = (
+        'another key\'s entry' => $entry,
+        'a changed tenant' => $redis->get($at{$bad}) =~ s/acme/axme/r,
+        'one without its end' => substr($entry, 0, -1),
+        'nothing' => '',
+        'noise' => join('', map { chr rand 256 } 1 .. 300),
+        'a seal alone' => substr($entry, -32),
+    );
+    for my $what (sort keys %written) {
+        $redis->set($at{$bad}, $written{$what});
+        my $from = length $one->slurp('error_log');
+        my $count = $one->counted(sub {
+            my $answer = $one->answer($bad);
+            is("$answer->[0] $answer->[3]", '200 acme', "$what is no entry");
+        });
+        is("$count->{Hits} $count->{Lookups}", '0 1', 'it is passed over');
+        like(substr($one->slurp('error_log'), $from), qr/APIKEY0142/,
+             'with a message') if $what ne 'nothing';
+        is($one->status($bad), 200, 'and replaced');
+    }
+    isnt($redis->get($at{$bad}), '', 'by one of ours');
+}
+
+sub goes_on {
+    my ($keeper, $one, $other, $key) = @_;
+    $keeper->stop;
+    my @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
+    is(join(' ', grep { $_ ne 200 } @answers), '',
+       'it stops: all requests go on');
+    $keeper->start;
+    sleep 1.5;
+    @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
+    is(join(' ', grep { $_ ne 200 } @answers), '', 'it starts: as well');
+}
+
+my $backend = backend('pgsql');
+for my $kind (qw(redis memcache)) {
+    subtest $kind => sub {
+        my $keeper = APIKey::Keeper->new($kind);
+        my ($one, $other) = pair($backend, $keeper);
+        my $key = serves_both($one, $other);
+        revoked_on_both($backend, $one, $other);
+        forged($keeper, $one) if $kind eq 'redis';
+        goes_on($keeper, $one, $other, $key);
+        $_->stop for $one, $other;
+    };
+}
+
+subtest 'a new secret, on one of them first' => sub {
+    my $redis = APIKey::Keeper->new('redis');
+    my ($one, $other) = pair($backend, $redis);
+    my $new = `'$ENV{HTAPIKEY}' secret` =~ s/^\S+/new/r;
+    $one->stop;
+    $one->file('secret', $new . $other->slurp('secret'), 0600);
+    $one->run('ApiKeyCache ' . $redis->spec, 'ApiKeyCacheTTL 600 600');
+    $one->polled;
+    my $key = $other->create;
+    $_->polled for $one, $other;
+    is($other->status($key), 200, 'the old secret seals');
+    my $count = $one->counted(sub { is($one->status($key), 200, 'a key') });
+    is("$count->{Hits} $count->{Lookups}", '1 0', 'who has both, takes it');
+    $_->stop for $one, $other;
+};
+
+done_testing;
