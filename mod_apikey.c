@@ -116,13 +116,10 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
     apikey_status_register(pool);
-    ap_hook_pre_config(apikey_keeper_register, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(apikey_cache_check, NULL, NULL, APR_HOOK_LAST);
+    apikey_cache_hooks();
     ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_post_config(apikey_cache_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_child_init(apikey_cache_child, NULL, NULL, APR_HOOK_FIRST + 1);
     ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
 }
 

@@ -187,7 +187,7 @@ static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
 
 /* Many requests with one key that memory does not know, in however many
  * processes, ask the database once: one asks, the others look whether he has
- * kept his answer. Who asks and dies is waited for in vain, but not for ever. */
+ * kept his answer. Who asks and dies is waited for in vain, not for ever. */
 static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
 {
     apikey_board_t *board = q->cache->board;

@@ -30,15 +30,8 @@ typedef struct apikey_cache_t {
     apr_time_t stale;           /**< ApiKeyStaleLimit */
 } apikey_cache_t;
 
-/** check_config, behind config/check.c: the providers, and their words. */
-int apikey_cache_check(apr_pool_t *pconf, apr_pool_t *plog,
-                       apr_pool_t *ptemp, server_rec *s);
-
-/** post_config, behind lookup's: shared memory, the watchdog. */
-int apikey_cache_init(apr_pool_t *pconf, apr_pool_t *plog,
-                      apr_pool_t *ptemp, server_rec *s);
-
-void apikey_cache_child(apr_pool_t *pchild, server_rec *s);
+/** register_hooks: all that has to happen before the first request. */
+void apikey_cache_hooks(void);
 
 /** Each database that answers are kept of, and one server that uses it. */
 typedef void (*apikey_board_fn)(void *baton, server_rec *s,

@@ -88,8 +88,9 @@ static apikey_cache_t *cache_of(apr_pool_t *pconf,
     return cache;
 }
 
-int apikey_cache_check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                       apr_pool_t *ptemp, server_rec *s)
+/* Behind config/check.c: the providers, and their words. */
+static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                 apr_pool_t *ptemp, server_rec *s)
 {
     int warned = 0;
 
@@ -207,8 +208,9 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
 
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool);
 
-int apikey_cache_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                      apr_pool_t *ptemp, server_rec *s)
+/* Behind lookup's: shared memory, the watchdog. */
+static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                apr_pool_t *ptemp, server_rec *s)
 {
     server_rec *main_server = s;
     ap_watchdog_t *watchdog;
@@ -271,7 +273,7 @@ void apikey_cache_each(apikey_board_fn each, void *baton, apr_pool_t *pool)
 
 /* ---- In the children ---- */
 
-void apikey_cache_child(apr_pool_t *pchild, server_rec *s)
+static void enter_child(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *index;
 
@@ -343,4 +345,12 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
         }
     }
     return APR_SUCCESS;
+}
+
+void apikey_cache_hooks(void)
+{
+    ap_hook_pre_config(apikey_keeper_register, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_config(init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(enter_child, NULL, NULL, APR_HOOK_FIRST + 1);
 }

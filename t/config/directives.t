@@ -256,9 +256,6 @@ refused('ApiKeyUsageFlush 1 2', qr/takes one argument/);
 
 # ---- Of a later version: refused, not ignored ----
 my %later = (
-    ApiKeyCache => [qw(shmcb shmcb:x(1) redis:h:1 nonsense on), '""'],
-    ApiKeyCacheTTL => [ '60 5', '60', '0' ], ApiKeyRevocationPoll => [500],
-    ApiKeyStaleLimit => [60],
     ApiKeyEnforce => [qw(Log Off)],
 );
 for my $name (sort keys %later) {
@@ -267,9 +264,42 @@ for my $name (sort keys %later) {
         for @{ $later{$name} }, '';
 }
 # What is so already may be said.
-accepted($_) for 'ApiKeyCache off', 'ApiKeyEnforce On',
-    'ApiKeyCache OFF', 'ApiKeyEnforce on';
-refused('ApiKeyCache off shmcb', qr/cannot do that yet \(only 'off'\)/);
+accepted($_) for 'ApiKeyEnforce On', 'ApiKeyEnforce on';
+
+# ---- The cache ----
+accepted("ApiKeyCache $_") for qw(shmcb off OFF redis:127.0.0.1:6379
+    memcache:127.0.0.1:11211 dbm:/x), '"shmcb:/x(512000)"';
+refused("ApiKeyCache $_->[0]", qr/ApiKeyCache.*$_->[1]/)
+    for [ 'nonsense', qr/no provider 'nonsense': load mod_socache_nonsense/ ],
+        [ 'on', qr/no provider 'on'/ ], [ ':x', qr/no provider ''/ ],
+        [ '""', qr/takes one argument/ ], [ '', qr/takes one argument/ ],
+        [ 'shmcb off', qr/takes one argument/ ],
+        [ '"shmcb:/x(12"', qr/ shmcb:.*no closing parenthesis/ ],
+        [ '"shmcb:/x(12)"', qr/size has to be >= 8192/ ],
+        [ 'redis', qr/List of server names required/ ];
+for my $name (qw(redis shmcb)) {
+    my $said = $site->check("$base\nApiKeyCache $name:127.0.0.1:1",
+                            without => ["socache_$name"]);
+    like($said->{text}, qr/APIKEY0010: .*load mod_socache_$name, or/,
+         "ApiKeyCache $name without its module");
+}
+my $said = $site->check($base, without => ['socache_shmcb']);
+ok($said->{ok}, 'where nobody asked for a cache, there need be none');
+like($said->{text}, qr/APIKEY0140: .*load mod_socache_shmcb/, 'it is told');
+accepted("ApiKeyCacheTTL $_") for '1', '60 5', '86400 86400', '60 0';
+refused("ApiKeyCacheTTL $_->[0]", qr/ApiKeyCacheTTL.*$_->[1]/)
+    for ( map { [ $_, qr/is not a whole number from 1 to 86400/ ] }
+          qw(0 -1 86401 60s 1.5 x 99999999999999999999) ),
+        ( map { [ "60 $_", qr/is not a whole number from 0 to 86400/ ] }
+          qw(-1 86401 5s) ),
+        [ '', qr/takes 1-2 arguments/ ], [ '1 2 3', qr/takes 1-2 arguments/ ];
+accepted("ApiKeyRevocationPoll $_") for 100, 500, 60000;
+refused("ApiKeyRevocationPoll $_", qr/ApiKeyRevocationPoll: '$_' is not a /,
+        qr/from 100 to 60000: give milliseconds/)
+    for qw(0 99 60001 500ms -500);
+accepted("ApiKeyStaleLimit $_") for 0, 60, 86400;
+refused("ApiKeyStaleLimit $_", qr/ApiKeyStaleLimit: '$_' is not a /,
+        qr/from 0 to 86400: give seconds/) for qw(-1 86401 60s off);
 
 check_accepted();
 
