@@ -167,7 +167,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
                             APR_HOOK_REALLY_FIRST);
 
-    apikey_filters_register();
+    apikey_filters_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,

@@ -102,22 +102,13 @@ apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
     return status;
 }
 
-static int nibble(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 /* Answers of one query must not be taken for another's. */
 static unsigned int make_id(unsigned char id[ID_MAX], const char *context,
                             const char *digest)
 {
     unsigned char hash[APIKEY_DIGEST_LEN];
-    int i;
 
-    for (i = 0; i < APIKEY_DIGEST_LEN; i++) {
-        id[i] = (unsigned char)(nibble(digest[2 * i]) << 4
-                                | nibble(digest[2 * i + 1]));
-    }
+    apikey_digest_bytes(id, digest);
     if (!*context || apikey_digest_sha256(hash, context, strlen(context))
                      != APR_SUCCESS) {
         return APIKEY_DIGEST_LEN;

@@ -18,6 +18,10 @@
 void apikey_digest_hex(char hex[APIKEY_DIGEST_HEX + 1],
                        const unsigned char digest[APIKEY_DIGEST_LEN]);
 
+/** The bytes of a hex form: of what apikey_digest_is_hex() says is one. */
+void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
+                         const char hex[APIKEY_DIGEST_HEX]);
+
 /**
  * Says whether @a text is APIKEY_DIGEST_HEX lower-case hex characters, the
  * only form that a look-up by apikey_digest_hex() can find.

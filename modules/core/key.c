@@ -45,28 +45,46 @@ const char *apikey_format_name(apikey_format_e format)
     return "none";
 }
 
-static int is_base62(char c)
+/* 1: in base62; 2: in the middle of a prefix; 4: in an opaque key.  Looked
+ * at for each character of each key. */
+#define R4(c) c, c, c, c
+#define R16(c) R4(c), R4(c), R4(c), R4(c)
+#define R32(c) R16(c), R16(c)
+#define R128(c) R32(c), R32(c), R32(c), R32(c)
+static const unsigned char kinds[256] = {
+    R32(0),
+    0, R4(4), R4(4), R4(4), 6, 4, 4,                    /* ' ' to '/' */
+    R4(7), R4(7), 7, 7, 4, 4, R4(4),                    /* '0' to '?' */
+    4, R16(7), R4(7), R4(7), 7, 7, R4(4), 6,            /* '@' to '_' */
+    4, R16(7), R4(7), R4(7), 7, 7, R4(4), 0,            /* '`' to DEL */
+    R128(0)
+};
+#define KIND(c) kinds[(unsigned char)(c)]
+
+/** Whether all of them are of a kind; no sooner known for the first. */
+static int all_are(unsigned int kind, const char *text, apr_size_t len)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-           || (c >= 'a' && c <= 'z');
+    unsigned int all = kind;
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        all &= KIND(text[i]);
+    }
+    return all != 0;
 }
 
 static const char *prefix_fault(const char *prefix, apr_size_t len)
 {
-    apr_size_t i;
-
     if (len == 0) {
         return "is empty";
     }
     if (len > APIKEY_PREFIX_MAX) {
         return "is longer than 32 characters";
     }
-    for (i = 0; i < len; i++) {
-        if (!is_base62(prefix[i]) && prefix[i] != '_' && prefix[i] != '-') {
-            return "has a character other than letters, digits, '_' and '-'";
-        }
+    if (!all_are(2, prefix, len)) {
+        return "has a character other than letters, digits, '_' and '-'";
     }
-    if (!is_base62(prefix[0]) || !is_base62(prefix[len - 1])) {
+    if (!(KIND(prefix[0]) & KIND(prefix[len - 1]) & 1)) {
         return "does not begin and end with a letter or digit";
     }
     return NULL;
@@ -86,17 +104,8 @@ static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
 
 static int is_base62_key(const char *key, apr_size_t len)
 {
-    apr_size_t i;
-
-    if (!has_tail(key, len, BASE62_TAIL)) {
-        return 0;
-    }
-    for (i = len - BASE62_TAIL; i < len; i++) {
-        if (!is_base62(key[i])) {
-            return 0;
-        }
-    }
-    return 1;
+    return has_tail(key, len, BASE62_TAIL)
+           && all_are(1, key + len - BASE62_TAIL, BASE62_TAIL);
 }
 
 static int is_hex64_key(const char *key, apr_size_t len)
@@ -124,8 +133,6 @@ static int prefix_agrees(const apikey_policy_t *policy, const char *key,
 apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
                                  const char *key, apr_size_t len)
 {
-    apr_size_t i;
-
     if (len == 0 || len > APIKEY_KEY_MAX) {
         return APIKEY_FORMAT_NONE;
     }
@@ -140,13 +147,9 @@ apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
         return APIKEY_FORMAT_HEX64;
     }
     if (!(policy->formats & APIKEY_FORMAT_OPAQUE)
-        || !prefix_agrees(policy, key, len, 0)) {
+        || !prefix_agrees(policy, key, len, 0)
+        || !all_are(4, key, len)) {
         return APIKEY_FORMAT_NONE;
-    }
-    for (i = 0; i < len; i++) {
-        if (key[i] < 0x21 || key[i] > 0x7e) {
-            return APIKEY_FORMAT_NONE;
-        }
     }
     return APIKEY_FORMAT_OPAQUE;
 }

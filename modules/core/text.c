@@ -54,8 +54,15 @@ const char *apikey_text_fault(const char *text)
     }
     while (*c) {
         apr_uint32_t point;
-        int step = utf8_next(c, &point);
+        int step;
 
+        while (*c >= 0x20 && *c < 0x7f) {
+            c++;
+        }
+        if (!*c) {
+            break;
+        }
+        step = utf8_next(c, &point);
         if (step == 0) {
             return "is not UTF-8";
         }

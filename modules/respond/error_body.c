@@ -74,17 +74,27 @@ static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
     return apr_pstrcat(r->pool, out, text, NULL);
 }
 
-/* All of it comes from the table of reasons: nothing needs escaping. */
-static const char *problem(request_rec *r, const apikey_reason_t *reason)
+/* Made at start-up: whoever floods us with bad keys gets one for each. All of
+ * it comes from the table of reasons: nothing needs escaping. */
+static const char *problems[APIKEY_REASONS];
+
+static void make_problems(apr_pool_t *pconf)
 {
-    return apr_psprintf(r->pool, "{\"type\":\"about:blank\",\"title\":\"%s\","
-                        "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
-                        reason->title, reason->status, reason->message,
-                        reason->code);
+    int i;
+
+    for (i = 0; i < APIKEY_REASONS; i++) {
+        const apikey_reason_t *reason = apikey_reason(i);
+
+        problems[i] = apr_psprintf(
+            pconf, "{\"type\":\"about:blank\",\"title\":\"%s\","
+            "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
+            reason->title, reason->status, reason->message, reason->code);
+    }
 }
 
-static body_t *choose(request_rec *r, const apikey_reason_t *reason)
+static body_t *choose(request_rec *r, apikey_reason_e which)
 {
+    const apikey_reason_t *reason = apikey_reason(which);
     const apikey_dir_t *dir = apikey_dir_conf(r);
     body_t *body = apr_pcalloc(r->pool, sizeof(*body));
     int i;
@@ -103,7 +113,7 @@ static body_t *choose(request_rec *r, const apikey_reason_t *reason)
         return NULL;
     }
     body->type = PROBLEM_TYPE;
-    body->text = problem(r, reason);
+    body->text = problems[which];
     return body;
 }
 
@@ -148,8 +158,9 @@ static apr_status_t say_private(ap_filter_t *f, apr_bucket_brigade *in)
     return ap_pass_brigade(f->next, in);
 }
 
-void apikey_filters_register(void)
+void apikey_filters_register(apr_pool_t *pconf)
 {
+    make_problems(pconf);
     body_filter = ap_register_output_filter("APIKEY_BODY", write_body, NULL,
                                             AP_FTYPE_RESOURCE);
     /* Behind mod_headers and mod_expires, before the headers are sent. */
@@ -224,7 +235,7 @@ void apikey_insert_body(request_rec *r)
         return;
     }
     document = ap_response_code_string(r, ap_index_of_response(r->status));
-    body = choose(r, apikey_reason(decision->reason));
+    body = choose(r, decision->reason);
     if (body && (!document || *document != '"')) {
         ap_add_output_filter_handle(body_filter, body, r, r->connection);
     }

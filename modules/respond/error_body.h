@@ -10,8 +10,8 @@
 
 #include "../request/request.h"
 
-/** Registers the output filters. */
-void apikey_filters_register(void);
+/** register_hooks: the output filters. */
+void apikey_filters_register(apr_pool_t *pconf);
 
 /** insert_filter: an area's answers are private, unless the application says
  * something of its own. */

@@ -73,8 +73,13 @@ apr_int64_t apikey_rows_number(apikey_rows_t *rows)
     const char *text = apikey_rows_text(rows);
     apr_int64_t number = 0;
     char *rest = NULL;
+    int digits = 0;
 
-    if (*text) {
+    /* All that is usual, and what cannot overflow. */
+    while (digits < 18 && text[digits] >= '0' && text[digits] <= '9') {
+        number = number * 10 + (text[digits++] - '0');
+    }
+    if (text[digits]) {
         errno = 0;
         number = apr_strtoi64(text, &rest, 10);
         if (*rest || rest == text || errno != 0) {

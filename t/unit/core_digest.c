@@ -2,7 +2,9 @@
 
 /* core/digest.h and core/base64.h */
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../modules/core/base64.h"
 #include "../../modules/core/digest.h"
@@ -24,6 +26,27 @@ static void test_sha256(void)
     is_str(hex, "e3b0c44298fc1c149afbf4c8996fb924"
                 "27ae41e4649b934ca495991b7852b855",
            "so is the digest of nothing");
+}
+
+/* Each byte in each place, by libc's word for it. */
+static void test_hex(void)
+{
+    unsigned char digest[APIKEY_DIGEST_LEN], again[APIKEY_DIGEST_LEN];
+    char hex[APIKEY_DIGEST_HEX + 1], want[APIKEY_DIGEST_HEX + 1];
+    int byte, i, wrong = 0, lost = 0;
+
+    for (byte = 0; byte < 256; byte++) {
+        for (i = 0; i < APIKEY_DIGEST_LEN; i++) {
+            digest[i] = (unsigned char)(byte + 7 * i);
+            snprintf(want + 2 * i, 3, "%02x", digest[i]);
+        }
+        apikey_digest_hex(hex, digest);
+        wrong += strcmp(hex, want) != 0;
+        apikey_digest_bytes(again, hex);
+        lost += memcmp(again, digest, sizeof(digest)) != 0;
+    }
+    is_int(wrong, 0, "every byte has its hex form, wherever it stands");
+    is_int(lost, 0, "and is made of that again");
 }
 
 static void test_is_hex(void)
@@ -109,6 +132,7 @@ static void test_base64(void)
 int main(void)
 {
     test_sha256();
+    test_hex();
     test_is_hex();
     test_equal();
     test_wipe();

@@ -157,6 +157,38 @@ static void test_bytes(void)
                      "foreign; every other byte is opaque");
 }
 
+static int is_letter(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z');
+}
+
+/* Each byte in each place that may not have all of them. */
+static void test_alphabet(void)
+{
+    apikey_policy_t policy = a_policy(APIKEY_FORMAT_BASE62, NULL);
+    char key[] = VECTOR, prefix[] = "a?b";
+    int c, place, within = 0, ends = 0, tail = 0;
+
+    for (c = 1; c < 256; c++) {
+        prefix[1] = (char)c;
+        within += !apikey_prefix_fault(prefix)
+                  ^ (is_letter(c) || c == '_' || c == '-');
+        ends += !apikey_prefix_fault(prefix + 1) ^ is_letter(c);
+        for (place = 3; key[place]; place++) {
+            char was = key[place];
+
+            key[place] = (char)c;
+            tail += (shape(&policy, key) == APIKEY_FORMAT_BASE62)
+                    != is_letter(c);
+            key[place] = was;
+        }
+    }
+    is_int(within, 0, "a prefix has letters, digits, '_' and '-' within");
+    is_int(ends, 0, "and begins with a letter or digit");
+    is_int(tail, 0, "behind it there is base62 and nothing else");
+}
+
 static void test_secrets(void)
 {
     apikey_policy_t policy = a_policy(APIKEY_FORMAT_BASE62, NULL);
@@ -432,6 +464,7 @@ int main(void)
     test_every_change();
     test_refused();
     test_bytes();
+    test_alphabet();
     test_secrets();
     test_make(APIKEY_FORMAT_BASE62, "ak");
     test_make(APIKEY_FORMAT_BASE62, "my-app_live");

@@ -1,0 +1,73 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# One hand at a time in what we have told an application: the last fixup looks
+# whether all of it still stands as it was said, and says it again if not.
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use APIKey::ConfigTest;
+use APIKey::Test;
+use Seen;
+
+my @told = map { "APIKEY_$_" }
+           qw(RESULT ID TENANT NAME SCOPES ENV KEYSPACE EXPIRES);
+my %hand = (
+    nobody   => '',
+    changed  => 'RewriteRule ^ - [E=APIKEY_TENANT:evil]',
+    first    => 'RewriteRule ^ - [E=APIKEY_RESULT:evil]',
+    last     => 'RewriteRule ^ - [E=APIKEY_EXPIRES:evil]',
+    unset    => 'RewriteRule ^ - [E=!APIKEY_SCOPES]',
+    unlast   => 'RewriteRule ^ - [E=!APIKEY_EXPIRES]',
+    none     => 'RewriteRule ^ - [' . join(',', map { "E=!$_" } @told) . ']',
+    twice    => 'SetEnv APIKEY_TENANT evil',
+    another  => 'RewriteRule ^ - [E=APIKEY_EXTRA:evil]',
+    behind   => 'SetEnv APIKEY_EXTRA evil',
+    cgi      => 'RewriteRule ^ - [E=HTTP_X_Apikey_Tenant:evil]',
+    before   => 'RewriteRule ^ - [E=REDIRECT_APIKEY_ID:evil]',
+    innocent => 'SetEnv EXTRA good',
+    early    => 'SetEnvIf Request_URI . apikey.tenant=evil',
+    header   => 'RequestHeader set X-Apikey-Tenant evil',
+    cache    => 'RewriteRule ^ - [E=!no-cache]',
+);
+my $site = APIKey::ConfigTest->new;
+open my $in, '<', "$Bin/htdocs/environ.cgi" or die "environ.cgi: $!\n";
+$site->file('docs/environ.cgi', do { local $/; <$in> }, 0755);
+my $key = $site->create(qw(--scope a:b --scope c:d));
+$site->start(<<'EOF_CONF' . join '', map { <<"EOF_AREA" } sort keys %hand);
+@DATABASE@
+<IfModule mod_cgid.c>
+    ScriptSock "@DIR@/cgisock"
+</IfModule>
+AddHandler cgi-script .cgi
+LogFormat "%U %{no-cache}e" cache
+CustomLog "@DIR@/cache_log" cache
+<Directory "@DOCS@">
+    Options ExecCGI FollowSymLinks
+</Directory>
+EOF_CONF
+Alias "/$_/" "\@DOCS\@/"
+<Location "/$_/">
+    AuthType ApiKey
+    Require apikey-scope c:d
+    RewriteEngine On
+    $hand{$_}
+</Location>
+EOF_AREA
+
+my %seen = map {
+    $_ => get($site->port, "/$_/environ.cgi", "X-API-Key: $key")
+} sort keys %hand;
+my $truth = said($seen{nobody});
+my %has = map { /^(\w+)=/ ? ($1 => 1) : () } @$truth;
+is(join(' ', grep { !$has{$_} } @told), '', 'all of it is told');
+for my $name (sort keys %hand) {
+    is_deeply(said($seen{$name}), $truth, "$name: the truth, once")
+        or diag($seen{$name}{body});
+    unlike($seen{$name}{body}, qr/evil/, "$name: nothing else");
+}
+like($seen{innocent}{body}, qr/^EXTRA=good$/m, 'others have their say');
+$site->stop;
+is($site->slurp('cache_log'),
+   join('', map { "/$_/environ.cgi 1\n" } sort keys %hand),
+   'and mod_cache is told to keep away, whoever says otherwise');
+done_testing;
