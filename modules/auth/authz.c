@@ -59,9 +59,8 @@ int apikey_check_authz(request_rec *r)
     apikey_decision_t *decision;
     int status;
 
-    if (!apikey_area(r)) {
-        return DECLINED;
-    }
+    /* Nobody is granted anything but in an area of ours, and what is decided
+     * belongs to one configuration: AuthType need not be asked for again. */
     decision = apikey_decision_own(r);
     if (!decision || decision->checking
         || decision->reason != APIKEY_GRANTED) {

@@ -275,16 +275,30 @@ static int load_ring(const apikey_ring_t **found, apr_hash_t *rings,
     return OK;
 }
 
+static void name_headers(apr_pool_t *pconf, apikey_server_t *conf)
+{
+    static const char *const names[APIKEY_TOLD_COUNT] = {
+        [APIKEY_TOLD_TENANT] = "Tenant", [APIKEY_TOLD_ID] = "Id",
+        [APIKEY_TOLD_SCOPES] = "Scopes", [APIKEY_TOLD_ENV] = "Env"
+    };
+    int i;
+
+    for (i = 0; i < APIKEY_TOLD_COUNT; i++) {
+        conf->told[i] = *conf->headers ? apr_pstrcat(pconf, conf->headers,
+                                                     names[i], NULL) : NULL;
+    }
+}
+
 static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
                   apikey_server_t *conf)
 {
-
     if (!conf->from) {
         conf->from = (apr_array_header_t *)sources_default(pconf);
     }
     if (!conf->headers) {
         conf->headers = APIKEY_HEADERS_DEFAULT;
     }
+    name_headers(pconf, conf);
     if (!conf->keyspace) {
         conf->keyspace = "default";
     }

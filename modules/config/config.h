@@ -30,6 +30,15 @@ extern module AP_MODULE_DECLARE_DATA apikey_module;
 #define APIKEY_REALM_DEFAULT "API"
 #define APIKEY_HEADERS_DEFAULT "X-Apikey-"
 
+/** The request headers that tell an application whose key it was. */
+typedef enum {
+    APIKEY_TOLD_TENANT,
+    APIKEY_TOLD_ID,
+    APIKEY_TOLD_SCOPES,
+    APIKEY_TOLD_ENV,
+    APIKEY_TOLD_COUNT
+} apikey_told_e;
+
 /** Where a key may stand in a request. */
 typedef enum {
     APIKEY_FROM_HEADER,         /**< a header of its own */
@@ -94,6 +103,8 @@ typedef struct apikey_server_t {
     /* What check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
+    const char *told[APIKEY_TOLD_COUNT];    /**< ApiKeyHeaders', by
+                                             * apikey_told_e; NULL: Off */
     const char *dbd_driver;     /**< DBDriver's argument; NULL: none seen */
     const char *dbd_params;     /**< DBDParams' */
     struct apikey_database_t *database; /**< modules/lookup's */

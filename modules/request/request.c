@@ -44,7 +44,9 @@ int apikey_area(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type && !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE);
+    /* As nearly everybody writes it, first. */
+    return type && (!strcmp(type, APIKEY_AUTH_TYPE)
+                    || !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE));
 }
 
 /* The memory of a sub-request, and of configurations merged for it, serves

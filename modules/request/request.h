@@ -54,6 +54,10 @@ typedef struct apikey_request_t {
     apikey_record_t *record;        /**< NULL: unknown */
     apr_array_header_t *required;   /**< auth/require.c's; NULL: none */
     const request_rec *authorized;  /**< the last to pass authorization */
+    const apikey_record_t *told;    /**< whose variables it was told; NULL:
+                                     * nobody's */
+    const apr_table_entry_t *told_as;       /**< as they stood in its table */
+    int told_count;
     int guarded;                /**< one of its areas is ours: see
                                  * apikey_guard() */
     int counted;                /**< as a use of its key */

@@ -66,6 +66,13 @@ static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
     return taken;
 }
 
+/* All of them, should a module before us have added one; NULL: none. */
+static const char *all_of(request_rec *r, const char *header)
+{
+    return apr_table_get(r->headers_in, header)
+           ? apr_table_getm(r->pool, r->headers_in, header) : NULL;
+}
+
 static void take_headers(request_rec *r, apikey_request_t *state,
                          const apikey_server_t *conf)
 {
@@ -76,9 +83,7 @@ static void take_headers(request_rec *r, apikey_request_t *state,
             &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
         apikey_credential_t credential;
         apikey_taken_t *taken;
-        /* All of them, should a module before us have added one. */
-        const char *value = apr_table_getm(r->pool, r->headers_in,
-                                           source->header);
+        const char *value = all_of(r, source->header);
 
         if (value && reads(source, value, &credential, r->pool)) {
             taken = take(r, state, source->header, value);
@@ -148,8 +153,7 @@ static void take_stray(request_rec *r, apikey_request_t *state,
     /* Whatever looks like an opaque key may be anything. */
     made.formats &= policy->prefix ? APIKEY_FORMAT_HEX64 : 0;
     for (i = 0; i < sizeof(likely) / sizeof(likely[0]); i++) {
-        const char *value = apr_table_getm(r->pool, r->headers_in,
-                                           likely[i]);
+        const char *value = all_of(r, likely[i]);
 
         if (value && (holds_ours(&made, value)
                       || basic_holds_ours(&made, value, r->pool))) {
@@ -304,22 +308,17 @@ int apikey_take_from_log(request_rec *r)
     return DECLINED;
 }
 
-int apikey_put_back(request_rec *r)
-{
-    if (!apikey_area(r) && apikey_request_get(r)) {
-        apikey_settle_headers(r, 0);
-    }
-    return DECLINED;
-}
-
 void apikey_settle_headers(request_rec *r, int granted)
 {
     apikey_request_t *state = apikey_request_get(r);
     const apikey_server_t *conf = apikey_server_conf(r->server);
-    int open = granted || !apikey_area(r);
-    int i;
+    int open, i;
 
-    for (i = 0; state && state->taken && i < state->taken->nelts; i++) {
+    if (!state || !state->taken) {
+        return;
+    }
+    open = granted || !apikey_area(r);
+    for (i = 0; i < state->taken->nelts; i++) {
         apikey_taken_t *taken =
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
         const char *present = apr_table_get(r->headers_in, taken->header);

@@ -29,16 +29,9 @@ void apikey_take_unparsed(request_rec *r);
 int apikey_take_from_log(request_rec *r);
 
 /**
- * header_parser: outside of our areas, foreign credentials (an application's
- * own X-API-Key or Bearer token, Basic for mod_auth_basic) stand in the
- * request again.
- */
-int apikey_put_back(request_rec *r);
-
-/**
- * The last fixup: what the application is to see of the taken headers.  The
- * foreign ones beside an accepted key, the accepted key itself if the server
- * passes it on, nothing else.
+ * What the application is to see of the taken headers, as soon as the area is
+ * known, and once more in the last fixup.  The foreign ones beside an accepted
+ * key, the accepted key itself if the server passes it on, nothing else.
  * @param granted whether this request is, by a key
  */
 void apikey_settle_headers(request_rec *r, int granted);

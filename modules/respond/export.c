@@ -15,14 +15,19 @@ char *apikey_export_user(request_rec *r, const apikey_record_t *record)
                         ? record->id : record->tenant);
 }
 
+static void export_notes(request_rec *r, const apikey_record_t *record)
+{
+    apr_table_setn(r->notes, "apikey-id", record->id);
+    apr_table_setn(r->notes, "apikey-tenant", record->tenant);
+}
+
 void apikey_export_result(request_rec *r, apikey_reason_e reason,
                           const apikey_record_t *record)
 {
     apr_table_setn(r->subprocess_env, "APIKEY_RESULT",
                    apikey_reason(reason)->code);
     if (record) {
-        apr_table_setn(r->notes, "apikey-id", record->id);
-        apr_table_setn(r->notes, "apikey-tenant", record->tenant);
+        export_notes(r, record);
     }
 }
 
@@ -30,29 +35,58 @@ static int export_meta(void *data, const char *name, const char *value)
 {
     request_rec *r = data;
 
-    apr_table_setn(r->subprocess_env,
+    apr_table_addn(r->subprocess_env,
                    apr_pstrcat(r->pool, "APIKEY_META_", name, NULL), value);
     return 1;
 }
 
+/* Adds them: there must be none. */
 static void export_env(request_rec *r, const apikey_record_t *record)
 {
     apr_table_t *env = r->subprocess_env;
 
-    apr_table_setn(env, "APIKEY_ID", record->id);
-    apr_table_setn(env, "APIKEY_TENANT", record->tenant);
-    apr_table_setn(env, "APIKEY_NAME", record->name);
-    apr_table_setn(env, "APIKEY_SCOPES", record->scopes);
-    apr_table_setn(env, "APIKEY_ENV", record->env);
-    apr_table_setn(env, "APIKEY_KEYSPACE", record->keyspace);
+    apr_table_addn(env, "APIKEY_RESULT", apikey_reason(APIKEY_GRANTED)->code);
+    apr_table_addn(env, "APIKEY_ID", record->id);
+    apr_table_addn(env, "APIKEY_TENANT", record->tenant);
+    apr_table_addn(env, "APIKEY_NAME", record->name);
+    apr_table_addn(env, "APIKEY_SCOPES", record->scopes);
+    apr_table_addn(env, "APIKEY_ENV", record->env);
+    apr_table_addn(env, "APIKEY_KEYSPACE", record->keyspace);
     if (record->expires) {
-        apr_table_setn(env, "APIKEY_EXPIRES",
-                       apr_psprintf(r->pool, "%" APR_INT64_T_FMT,
-                                    record->expires));
+        apr_table_addn(env, "APIKEY_EXPIRES",
+                       apr_off_t_toa(r->pool, record->expires));
     }
     if (record->meta) {
         apr_table_do(export_meta, r, record->meta, NULL);
     }
+}
+
+/* All that was ever said in our name goes; then it is as the record says.
+ * How many variables that makes. */
+static int tell(request_rec *r, const apikey_record_t *record)
+{
+    int before;
+
+    apikey_scrub_env(r);
+    before = apr_table_elts(r->subprocess_env)->nelts;
+    export_env(r, record);
+    export_notes(r, record);
+    return apr_table_elts(r->subprocess_env)->nelts - before;
+}
+
+/* What they looked like, so that the last fixup can tell that nobody has had
+ * a hand in them. Not in r->pool: it may be a sub-request's. */
+static void remember(apikey_request_t *state, const apr_table_t *env,
+                     const apikey_record_t *record, int count)
+{
+    const apr_array_header_t *elts = apr_table_elts(env);
+
+    state->told = record;
+    state->told_count = count;
+    state->told_as = apr_pmemdup(state->decisions->pool,
+                                 (apr_table_entry_t *)elts->elts
+                                     + elts->nelts - count,
+                                 count * sizeof(apr_table_entry_t));
 }
 
 /* RequestHeader, RewriteCond and the like read the variables in fixups. */
@@ -65,28 +99,26 @@ int apikey_authorized(request_rec *r)
         state->authorized = r;
     }
     if (decision && decision->reason == APIKEY_GRANTED) {
-        apikey_export_result(r, APIKEY_GRANTED, decision->record);
-        export_env(r, decision->record);
+        remember(state, r->subprocess_env, decision->record,
+                 tell(r, decision->record));
     }
     return DECLINED;
 }
 
 /* mod_proxy_* and suEXEC carry request headers only. */
-static void export_headers(request_rec *r, const char *prefix,
+static void export_headers(request_rec *r, const char *const *names,
                            const apikey_record_t *record)
 {
-    const struct {
-        const char *name, *value;
-    } headers[] = {
-        { "Tenant", record->tenant }, { "Id", record->id },
-        { "Scopes", record->scopes }, { "Env", record->env }
+    const char *const values[APIKEY_TOLD_COUNT] = {
+        [APIKEY_TOLD_TENANT] = record->tenant, [APIKEY_TOLD_ID] = record->id,
+        [APIKEY_TOLD_SCOPES] = record->scopes, [APIKEY_TOLD_ENV] = record->env
     };
-    apr_size_t i;
+    int i;
 
-    for (i = 0; *prefix && i < sizeof(headers) / sizeof(headers[0]); i++) {
-        apr_table_setn(r->headers_in,
-                       apr_pstrcat(r->pool, prefix, headers[i].name, NULL),
-                       headers[i].value);
+    for (i = 0; i < APIKEY_TOLD_COUNT; i++) {
+        if (names[i]) {
+            apr_table_addn(r->headers_in, names[i], values[i]);
+        }
     }
 }
 
@@ -100,33 +132,51 @@ static void forget_user(request_rec *r, int area)
     }
 }
 
+static int as_told(request_rec *r, const apikey_record_t *record)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+
+    return state->told == record
+           && apikey_scrub_env_is(r, state->told_as, state->told_count);
+}
+
+/* What anybody said in our name is gone. */
+static void export_granted(request_rec *r, const apikey_record_t *record,
+                           int area)
+{
+    export_headers(r, apikey_server_conf(r->server)->told, record);
+    if (area && !r->user) {
+        /* A fast redirect has brought us into this area. */
+        r->user = apikey_export_user(r, record);
+        r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
+    }
+}
+
 int apikey_export(request_rec *r)
 {
     const apikey_decision_t *decision = apikey_decision(r);
     int granted = decision && decision->reason == APIKEY_GRANTED;
-    int area = apikey_area(r);
+    /* A key is granted in an area of ours and nowhere else. */
+    int area = (granted && decision->per_dir_config == r->per_dir_config)
+               || apikey_area(r);
 
     apikey_scrub_headers(r);
-    apikey_scrub_env(r);
+    if (!granted) {
+        apikey_scrub_env(r);
+    }
+    else if (!as_told(r, decision->record)) {
+        tell(r, decision->record);
+    }
     apikey_settle_headers(r, granted);
-    if (decision) {
+    if (granted) {
+        export_granted(r, decision->record, area);
+    }
+    else if (decision) {
         apikey_export_result(r, decision->reason, decision->record);
-        if (!granted) {
-            forget_user(r, area);
-        }
+        forget_user(r, area);
     }
     else if (area) {
         apikey_export_result(r, APIKEY_MISSING, NULL);
-    }
-    if (granted) {
-        export_env(r, decision->record);
-        export_headers(r, apikey_server_conf(r->server)->headers,
-                       decision->record);
-        if (area && !r->user) {
-            /* A fast redirect has brought us into this area. */
-            r->user = apikey_export_user(r, decision->record);
-            r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
-        }
     }
     if (area || granted) {
         apikey_guard(r);

@@ -6,6 +6,7 @@
 #include <http_log.h>
 #include <apr_strings.h>
 
+#include "../request/take.h"
 #include "export.h"
 #include "refuse.h"
 
@@ -133,7 +134,9 @@ void apikey_guard(request_rec *r)
 
     /* mod_cache makes no difference between tenants: the key that
      * distinguishes them is no longer in the request's headers. */
-    apr_table_setn(r->subprocess_env, "no-cache", "1");
+    if (!apr_table_get(r->subprocess_env, "no-cache")) {
+        apr_table_addn(r->subprocess_env, "no-cache", "1");
+    }
     while (r->main) {
         r = r->main;
         /* Its answer may have begun: mod_cache looks at this at the end. */
@@ -148,10 +151,13 @@ void apikey_guard(request_rec *r)
     }
 }
 
-int apikey_guard_early(request_rec *r)
+int apikey_enter(request_rec *r)
 {
     if (apikey_area(r)) {
         apikey_guard(r);
+    }
+    else {
+        apikey_settle_headers(r, 0);
     }
     return DECLINED;
 }

@@ -32,8 +32,12 @@ int apikey_refuse_exposed(request_rec *r);
  */
 void apikey_guard(request_rec *r);
 
-/** apikey_guard() as a header_parser hook. */
-int apikey_guard_early(request_rec *r);
+/**
+ * header_parser, the first hook that knows the area: apikey_guard() in ours;
+ * outside of them, foreign credentials (an application's own X-API-Key or
+ * Bearer token, Basic for mod_auth_basic) stand in the request again.
+ */
+int apikey_enter(request_rec *r);
 
 /** note_auth_failure: another module wants a key from the client. */
 int apikey_note_failure(request_rec *r, const char *type);

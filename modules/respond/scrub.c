@@ -2,23 +2,35 @@
 
 /* Forged headers and variables, removed. */
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "scrub.h"
 
-/*
- * Says whether a name would arrive as one that begins with @a prefix: CGI
- * makes '_' of all that is no letter or digit and folds the case of headers,
- * and applications read X_Apikey_Tenant and X-Apikey-Tenant alike.
- */
+/* What a name's characters arrive as: CGI makes '_' of all that is no letter
+ * or digit and folds the case of headers, and applications read
+ * X_Apikey_Tenant and X-Apikey-Tenant alike. */
+#define X16 '_', '_', '_', '_', '_', '_', '_', '_', \
+            '_', '_', '_', '_', '_', '_', '_', '_'
+static const char arrives[256] = {
+    0, '_', '_', '_', '_', '_', '_', '_',
+    '_', '_', '_', '_', '_', '_', '_', '_', X16, X16,
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+    '_', '_', '_', '_', '_', '_', '_',
+    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n',
+    'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+    '_', '_', '_', '_', '_', '_',
+    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n',
+    'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+    '_', '_', '_', '_', '_', X16, X16, X16, X16, X16, X16, X16, X16
+};
+#define ARRIVES(c) arrives[(unsigned char)(c)]
+
+/* Whether a name would arrive as one that begins with @a prefix. */
 static int begins(const char *name, const char *prefix)
 {
     for (; *prefix; name++, prefix++) {
-        int n = apr_isalnum(*name) ? apr_tolower(*name) : '_';
-        int p = apr_isalnum(*prefix) ? apr_tolower(*prefix) : '_';
-
-        if (!*name || n != p) {
+        /* The end of a name arrives as nothing that a prefix has. */
+        if (ARRIVES(*name) != ARRIVES(*prefix)) {
             return 0;
         }
     }
@@ -112,13 +124,15 @@ static const char *without_ours(apr_pool_t *pool, const char *value,
 void apikey_scrub_headers(request_rec *r)
 {
     const char *own = apikey_server_conf(r->server)->headers;
-    const char *value = apr_table_getm(r->pool, r->headers_in, "Connection");
+    const char *value = apr_table_get(r->headers_in, "Connection");
 
     remove_ours(r->headers_in, own, header_is_ours);
     if (!value) {
         return;
     }
-    value = without_ours(r->pool, value, own);
+    value = without_ours(r->pool,
+                         apr_table_getm(r->pool, r->headers_in, "Connection"),
+                         own);
     if (value && *value) {
         apr_table_setn(r->headers_in, "Connection", value);
     }
@@ -131,6 +145,46 @@ void apikey_scrub_env(request_rec *r)
 {
     remove_ours(r->subprocess_env, apikey_server_conf(r->server)->headers,
                 variable_is_ours);
+}
+
+static int same(const apr_table_entry_t *entries,
+                const apr_table_entry_t *told, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (entries[i].key != told[i].key || entries[i].val != told[i].val) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
+                        int count)
+{
+    const char *own = apikey_server_conf(r->server)->headers;
+    const apr_array_header_t *elts = apr_table_elts(r->subprocess_env);
+    const apr_table_entry_t *entries =
+        (const apr_table_entry_t *)elts->elts;
+    int found = 0, i = 0;
+
+    while (i < elts->nelts) {
+        if (!found && entries[i].key == told->key) {
+            if (elts->nelts - i < count || !same(entries + i, told, count)) {
+                return 0;
+            }
+            found = 1;
+            i += count;
+        }
+        else if (variable_is_ours(entries[i].key, own)) {
+            return 0;
+        }
+        else {
+            i++;
+        }
+    }
+    return found;
 }
 
 void apikey_scrub_users(request_rec *r)

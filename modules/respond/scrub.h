@@ -24,6 +24,15 @@ void apikey_scrub_headers(request_rec *r);
 void apikey_scrub_env(request_rec *r);
 
 /**
+ * Whether there is nothing for apikey_scrub_env() but what we have said
+ * ourselves, and that as we said it: these entries, next to each other, by
+ * their addresses.
+ * @param count at least 1
+ */
+int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
+                        int count);
+
+/**
  * Removes what httpd remembers of the users of earlier requests, as
  * REDIRECT_REMOTE_USER and deeper: a refused key's tenant is nobody's news.
  */
