@@ -26,7 +26,6 @@
 #include "modules/auth/authz.h"
 #include "modules/auth/require.h"
 #include "modules/cache/cache.h"
-#include "modules/cache/keeper.h"
 #include "modules/cache/status.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
