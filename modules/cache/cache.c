@@ -14,9 +14,12 @@
 
 APLOG_USE_MODULE(apikey);
 
-/* How long one waits for another's answer to the same question: as long as
- * that may take (lookup/workers.c), and then some. */
+/* How long somebody can be asking: as long as that may take
+ * (lookup/workers.c), and then some. */
 #define PATIENCE apr_time_from_msec(2000)
+/* How long another waits for that answer. Then he asks, too: he shall have an
+ * answer, or a 503, within two seconds. */
+#define WAIT apr_time_from_msec(400)
 #define NAP apr_time_from_msec(1)
 
 typedef struct question_t {
@@ -187,12 +190,13 @@ static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
 
 /* Many requests with one key that memory does not know, in however many
  * processes, ask the database once: one asks, the others look whether he has
- * kept his answer. Who asks and dies is waited for in vain, not for ever. */
+ * kept his answer. Who asks and dies, or is not answered soon, is not waited
+ * for any longer. */
 static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
 {
     apikey_board_t *board = q->cache->board;
     const char *digest = q->candidates->at[0].hex;
-    apr_time_t end = apikey_board_clock() + PATIENCE;
+    apr_time_t end = apikey_board_clock() + WAIT;
     apikey_reason_e reason = APIKEY_UNAVAILABLE;
     int asking = is_fresh(q->cache)
                  && apikey_board_ask(board, digest, PATIENCE);

@@ -39,6 +39,21 @@ subtest 'the database goes away' => sub {
     is("$count->{Hits} $count->{StaleServed}", '1 0', 'and the cache is used');
 };
 
+subtest 'many ask for one key, and the database is silent' => sub {
+    my $silent = $site->create;
+    ok($site->polled, 'all is well');
+    $backend->signal('STOP');
+    my @answers = $site->load(8, 0, $silent, count => 1);
+    $backend->signal('CONT');
+    is(join(' ', grep { $_->[0] ne 503 } @answers), '', 'all are refused');
+    my ($longest) = sort { $b <=> $a } map { $_->[1] } @answers;
+    # Two seconds are meant; the rest is for a slow machine.
+    cmp_ok($longest, '<', 2.8, 'who waits for another does not wait twice');
+    ok(wait_until(10, sub { $site->status($silent) eq 200 }), 'it is back');
+    sleep 1;
+    $site->polled;
+};
+
 subtest 'revoked while nobody could see it' => sub {
     is($site->status($key), 200, 'a key is known') for 1, 2;
     kill STOP => my @children = $site->children;
