@@ -28,8 +28,10 @@ sub shell {
 # A number of changes, then the victim is asked for and known.
 sub prepare {
     shell($backend->{file}, ".backup $backup");
-    my @rows = map { ($site->planned_key)[1] } 1 .. 3;
-    $backend->sql(@rows);
+    my @rows = map { ($site->planned_key)[1] } 1, 2;
+    # The last is the victim's own, so that it is asked for behind it.
+    $backend->sql(@rows, "UPDATE apikey SET name = name || 'x' WHERE "
+                         . "id = '$id'");
     $site->polled;
     is($site->status($victim), 200, 'a key') for 1, 2;
     return $number->();
