@@ -28,6 +28,8 @@ use APIKey::Process qw(wait_until);
 our $CHILDREN = 4;
 
 my $CONF = <<"EOF_CONF";
+ApiKeyCache shmcb
+ApiKeyUsageFlush 10
 <IfModule !mpm_prefork_module>
     ServerLimit $CHILDREN
     StartServers $CHILDREN

@@ -121,6 +121,9 @@ sub write_conf {
     $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
 $modules
 LoadModule apikey_module "$run->{module}"
+# Each request asks the database, unless a test wants it otherwise.
+ApiKeyCache off
+ApiKeyUsageFlush off
 ServerRoot "$dir"
 ServerName 127.0.0.1
 Listen 127.0.0.1:$self->{port}

@@ -29,6 +29,12 @@ sub four {
            'MaxRequestWorkers 32'));
 }
 
+sub run {
+    my ($self, @lines) = @_;
+    return $self->SUPER::run('ApiKeyCache shmcb', 'ApiKeyUsageFlush 10',
+                             @lines);
+}
+
 sub made {
     my ($self, @arguments) = @_;
     my $made = JSON::PP->new->decode($self->htapikey(
