@@ -14,6 +14,7 @@ use APIKey::Test;
 use Digest::SHA qw(hmac_sha256_hex);
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
+use POSIX ();
 use Product;
 use Time::Local qw(timegm);
 
@@ -169,11 +170,19 @@ page 'Revocable: Instantly revoke compromised keys' => sub {
     granted(ask($good, 'GET', $contacts), 'acme', 'another key');
 };
 
-# Counting uses comes with a later version: the column is there, and empty.
 page 'Usage tracking: See when keys were last used. ... Check when keys were '
    . 'last used to identify unused keys' => sub {
-    like(admin('list'), qr/^ID .* LAST USED /, 'list has the column');
-    ok(exists shown($acme)->{last_used}, 'so has show --json');
+    my $key = new_key(name => 'used');
+    is(shown($key)->{last_used}, undef, 'a key that nobody has used');
+    my $began = time;
+    granted(ask($key, 'GET', $contacts), 'acme');
+    ok(wait_until(60, sub { defined shown($key)->{last_used} }),
+       'a use is seen');
+    my $list = admin('list');
+    like($list, qr/^ID .* LAST USED /, 'in a column of list');
+    my $today = qr/@{[ join '|', map { POSIX::strftime('%Y-%m-%d', gmtime) }
+                       $began, time ]}/;
+    like($list, qr/^\Q$key->{id}\E .*$today.*$today/m, 'created and used today');
 };
 
 page 'Multiple keys: Create separate keys for dev, staging, production' => sub {
@@ -233,14 +242,16 @@ page 'curl -H "Authorization: Bearer introzy_e3b0c44298fc1c149afbf4..." '
 
 page 'View keys: See all your keys with creation date, last used, and '
    . 'expiration' => sub {
+    granted(ask($acme, 'GET', $contacts), 'acme');
+    ok(wait_until(60, sub { defined shown($acme)->{last_used} }), 'it is used');
     my ($row) = grep { $_->{id} eq $acme->{id} }
                 @{ JSON::PP::decode_json(admin('--json', 'list')) };
     is(epoch($row->{expires}) - epoch($row->{created}), 90 * $day,
-       'list has both dates');
+       'list has the dates');
     my ($line) = admin('list') =~ /^(\Q$acme->{id}\E .*)/m;
     my @dates = $line =~ /\b(2\d\d\d-\d\d-\d\d)T/g;
     is_deeply(\@dates, [ map { substr $row->{$_}, 0, 10 }
-                         qw(created expires) ], 'so has the table');
+                         qw(created expires last_used) ], 'so has the table');
 };
 
 page 'Revoke keys: Instantly revoke any key that\'s no longer needed' => sub {
