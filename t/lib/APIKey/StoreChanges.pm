@@ -361,7 +361,8 @@ sub broken {
         my $done = $self->in_the_middle(sub {
             $killed = $self->{backend}->kill_connections($_[1]);
         }, @$command);
-        is($killed, 1, "the connection of $command->[0] is killed");
+        # And perhaps that of our last question, which is about to end.
+        cmp_ok($killed, '>=', 1, "the connection of $command->[0] is killed");
         my $made = $self->count('apikey') - $before;
         is($done->{exit}, $made ? 0 : 3, 'it says what became of it');
         is($made, $done->{exit} ? 0 : 1, 'all or nothing');
