@@ -303,9 +303,10 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
 static void poll_one(polled_t *polled, apr_pool_t *pool)
 {
     const char *error = "";
+    /* A copy of ours: what is copied back must not touch what others read. */
+    apikey_poll_task_t task = polled->task;
     apr_status_t status = apikey_database_run(polled->server, apikey_poll,
-                                              &polled->task,
-                                              sizeof(polled->task), pool,
+                                              &task, sizeof(task), pool,
                                               &error);
 
     if (status != APR_SUCCESS && !polled->failing) {

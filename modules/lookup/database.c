@@ -42,8 +42,9 @@ struct apikey_database_t {
     int own;                    /* not through mod_dbd's pool */
     apikey_crew_t *crew;        /* NULL: none could be made */
     volatile apr_uint32_t at_once;      /* no writer can hold up a reader */
-    apr_thread_mutex_t *mutex;  /* guards idle */
+    apr_thread_mutex_t *mutex;  /* guards what follows */
     idle_t *idle;
+    int closed;                 /* this child process ends */
 };
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
@@ -295,23 +296,40 @@ static apr_status_t run_here(apikey_database_t *database, server_rec *s,
     status = use_own(database, s, &held, work, task, pool, error);
     connection = held;
     if (connection) {
+        int closed;
+
         apr_thread_mutex_lock(database->mutex);
-        connection->next = database->idle;
-        database->idle = connection;
+        closed = database->closed;
+        if (!closed) {
+            connection->next = database->idle;
+            database->idle = connection;
+        }
         apr_thread_mutex_unlock(database->mutex);
+        if (closed) {
+            close_own(connection);
+        }
     }
     return status;
 }
 
+/* mod_watchdog's thread may be with the database yet. And prefork's children
+ * end in a signal's handler, which may have come while this very thread holds
+ * the mutex: then what is idle ends with the process. */
 static apr_status_t close_idle(void *data)
 {
     apikey_database_t *database = data;
+    idle_t *connection, *next;
 
-    while (database->idle) {
-        idle_t *connection = database->idle;
-
-        database->idle = connection->next;
-        apr_pool_destroy(connection->pool);
+    if (apr_thread_mutex_trylock(database->mutex) != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    connection = database->idle;
+    database->idle = NULL;
+    database->closed = 1;
+    apr_thread_mutex_unlock(database->mutex);
+    for (; connection; connection = next) {
+        next = connection->next;
+        close_own(connection);
     }
     return APR_SUCCESS;
 }
@@ -319,10 +337,14 @@ static apr_status_t close_idle(void *data)
 static apr_status_t enter_child(apikey_database_t *database,
                                 apr_pool_t *pchild)
 {
-    apr_status_t status;
+    apr_pool_t *own;
+    apr_status_t status = apr_pool_create(&own, NULL);
 
-    status = apr_thread_mutex_create(&database->mutex,
-                                     APR_THREAD_MUTEX_DEFAULT, pchild);
+    /* Never destroyed: the watchdog's thread outlives pchild. */
+    if (status == APR_SUCCESS) {
+        status = apr_thread_mutex_create(&database->mutex,
+                                         APR_THREAD_MUTEX_DEFAULT, own);
+    }
     if (status == APR_SUCCESS) {
         apr_pool_cleanup_register(pchild, database, close_idle,
                                   apr_pool_cleanup_null);
