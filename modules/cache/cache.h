@@ -21,7 +21,8 @@
 typedef struct apikey_cache_t {
     struct apikey_keeper_t *keeper;     /**< who keeps the answers */
     apikey_board_t *board;              /**< of the server's database */
-    const char *context;        /**< what else an answer depends on: query */
+    unsigned char context[APIKEY_DIGEST_LEN];   /**< SHA-256 of what else an
+                                 * answer depends on: the query */
     int polled;                 /**< 0: no changes are told, TTLs alone */
     apr_time_t poll;            /**< microseconds between polls */
     apr_time_t fresh;           /**< how old a poll may be for a hit */

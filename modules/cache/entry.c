@@ -162,30 +162,26 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
  * round. */
 apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
                                const apikey_ring_t *ring, int secret,
-                               const char *context, const char *digest,
+                               const unsigned char *context,
+                               const char *digest,
                                const unsigned char *bytes, apr_size_t len)
 {
-    static const char purpose[] = "mod_apikey cache entry, version 1";
-    unsigned char data[APIKEY_ENTRY_MAX + 4 * APIKEY_DIGEST_LEN];
-    unsigned char hash[2 * APIKEY_DIGEST_LEN];
-    apr_size_t used = sizeof(purpose);
-    apr_status_t status = len <= APIKEY_ENTRY_MAX
-                          && strlen(digest) == APIKEY_DIGEST_HEX
-                          ? APR_SUCCESS : APR_EINVAL;
+    static const char purpose[] = "mod_apikey cache entry, version 2";
+    unsigned char data[sizeof(purpose) + APIKEY_DIGEST_LEN
+                       + APIKEY_DIGEST_HEX + APIKEY_ENTRY_MAX];
+    unsigned char *at = data;
 
-    if (status == APR_SUCCESS) {
-        status = apikey_digest_sha256(hash, context, strlen(context));
+    if (len > APIKEY_ENTRY_MAX || strlen(digest) != APIKEY_DIGEST_HEX) {
+        return APR_EINVAL;
     }
-    if (status == APR_SUCCESS) {
-        status = apikey_digest_sha256(hash + APIKEY_DIGEST_LEN, digest,
-                                      APIKEY_DIGEST_HEX);
-    }
-    if (status == APR_SUCCESS) {
-        memcpy(data, purpose, sizeof(purpose));
-        memcpy(data + used, hash, sizeof(hash));
-        used += sizeof(hash);
-        memcpy(data + used, bytes, len);
-        status = apikey_ring_sign(seal, ring, secret, data, used + len);
-    }
-    return status;
+    /* Each but the last has a fixed length: no two pairs make the same. */
+    memcpy(at, purpose, sizeof(purpose));
+    at += sizeof(purpose);
+    memcpy(at, context, APIKEY_DIGEST_LEN);
+    at += APIKEY_DIGEST_LEN;
+    memcpy(at, digest, APIKEY_DIGEST_HEX);
+    at += APIKEY_DIGEST_HEX;
+    memcpy(at, bytes, len);
+    return apikey_ring_sign(seal, ring, secret, data,
+                            (apr_size_t)(at - data) + len);
 }

@@ -47,11 +47,13 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
  * can write into the cache cannot make a tenant, nor move an entry to another
  * key.
  * @param secret   which of the ring's; the first writes, any may verify
- * @param context  what else must agree on both sides; the database and query
+ * @param context  APIKEY_DIGEST_LEN bytes: a hash of what else must agree on
+ *                 both sides (a query of the administrator's own)
  */
 apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
                                const apikey_ring_t *ring, int secret,
-                               const char *context, const char *digest,
+                               const unsigned char *context,
+                               const char *digest,
                                const unsigned char *bytes, apr_size_t len);
 
 #endif

@@ -19,8 +19,8 @@ APLOG_USE_MODULE(apikey);
 /* How long a provider that failed is left alone, microseconds. */
 #define REST apr_time_from_sec(1)
 
-/* A digest, and a hash of the query where there is one. */
-#define ID_MAX (APIKEY_DIGEST_LEN + 8)
+/* A key's digest, and the beginning of the context's. */
+#define ID_LEN (APIKEY_DIGEST_LEN + 8)
 
 struct apikey_keeper_t {
     const char *spec;
@@ -103,18 +103,11 @@ apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
 }
 
 /* Answers of one query must not be taken for another's. */
-static unsigned int make_id(unsigned char id[ID_MAX], const char *context,
-                            const char *digest)
+static void make_id(unsigned char id[ID_LEN], const unsigned char *context,
+                    const char *digest)
 {
-    unsigned char hash[APIKEY_DIGEST_LEN];
-
     apikey_digest_bytes(id, digest);
-    if (!*context || apikey_digest_sha256(hash, context, strlen(context))
-                     != APR_SUCCESS) {
-        return APIKEY_DIGEST_LEN;
-    }
-    memcpy(id + APIKEY_DIGEST_LEN, hash, ID_MAX - APIKEY_DIGEST_LEN);
-    return ID_MAX;
+    memcpy(id + APIKEY_DIGEST_LEN, context, ID_LEN - APIKEY_DIGEST_LEN);
 }
 
 static int rests(const apikey_keeper_t *keeper)
@@ -140,9 +133,9 @@ static void note(apikey_keeper_t *keeper, server_rec *s, apr_status_t status)
 
 /* Whether this is the seal of one of the ring: while a new secret is brought
  * to several servers, each writes with its own first one. */
-static int is_sealed(const apikey_ring_t *ring, const char *context,
-                     const char *digest, const unsigned char *bytes,
-                     apr_size_t len)
+static int is_sealed(const apikey_ring_t *ring,
+                     const unsigned char *context, const char *digest,
+                     const unsigned char *bytes, apr_size_t len)
 {
     unsigned char seal[APIKEY_SEAL_LEN];
     int i;
@@ -171,20 +164,21 @@ static void unlock(apikey_keeper_t *keeper)
 }
 
 int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
-                      const apikey_ring_t *ring, const char *context,
-                      const char *digest, apikey_entry_t *entry,
+                      const apikey_ring_t *ring,
+                      const unsigned char *context, const char *digest,
+                      apikey_entry_t *entry,
                       apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[ID_MAX];
-    unsigned int id_len = make_id(id, context, digest);
+    unsigned char id[ID_LEN];
     unsigned int len = sizeof(bytes);
     apr_status_t status;
 
+    make_id(id, context, digest);
     if (rests(keeper) || !lock(keeper)) {
         return 0;
     }
-    status = keeper->provider->retrieve(keeper->instance, s, id, id_len,
+    status = keeper->provider->retrieve(keeper->instance, s, id, sizeof(id),
                                         bytes, &len, pool);
     unlock(keeper);
     note(keeper, s, status);
@@ -209,41 +203,34 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
 }
 
 void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
-                       const apikey_ring_t *ring, const char *context,
+                       const apikey_ring_t *ring,
+                       const unsigned char *context,
                        const apikey_entry_t *entry, apr_time_t expires,
                        apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[ID_MAX];
+    unsigned char id[ID_LEN];
     const char *digest = entry->record->digest;
-    unsigned int id_len = make_id(id, context, digest);
     apr_size_t len = apikey_entry_write(bytes, APIKEY_ENTRY_MAX, entry);
     apr_status_t status;
 
     if (!len || rests(keeper)) {
         return;
     }
+    make_id(id, context, digest);
     if (keeper->sealed) {
-        if (apikey_entry_seal(bytes + len, ring, 0, context, digest, bytes, len)
-            != APR_SUCCESS) {
+        if (apikey_entry_seal(bytes + len, ring, 0, context, digest, bytes,
+                              len) != APR_SUCCESS) {
             return;
         }
         len += APIKEY_SEAL_LEN;
     }
     if (lock(keeper)) {
-        status = keeper->provider->store(keeper->instance, s, id, id_len,
+        status = keeper->provider->store(keeper->instance, s, id, sizeof(id),
                                          expires, bytes, (unsigned int)len,
                                          pool);
         unlock(keeper);
         note(keeper, s, status);
-    }
-}
-
-void apikey_keeper_status(apikey_keeper_t *keeper, request_rec *r, int flags)
-{
-    if (!rests(keeper) && keeper->provider->status && lock(keeper)) {
-        keeper->provider->status(keeper->instance, r, flags);
-        unlock(keeper);
     }
 }
 

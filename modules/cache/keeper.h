@@ -41,18 +41,17 @@ apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild);
  * @return 0: nothing
  */
 int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
-                      const apikey_ring_t *ring, const char *context,
-                      const char *digest, apikey_entry_t *entry,
+                      const apikey_ring_t *ring,
+                      const unsigned char *context, const char *digest,
+                      apikey_entry_t *entry,
                       apr_pool_t *pool);
 
 /** Keeps it to @a expires at the longest; may fail in silence. */
 void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
-                       const apikey_ring_t *ring, const char *context,
+                       const apikey_ring_t *ring,
+                       const unsigned char *context,
                        const apikey_entry_t *entry, apr_time_t expires,
                        apr_pool_t *pool);
-
-/** Prints the provider's own words for mod_status. */
-void apikey_keeper_status(apikey_keeper_t *keeper, request_rec *r, int flags);
 
 const char *apikey_keeper_spec(const apikey_keeper_t *keeper);
 

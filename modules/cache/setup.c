@@ -67,11 +67,16 @@ static apikey_keeper_t *keeper_of(apr_pool_t *pconf, apr_pool_t *ptemp,
     return *error ? NULL : keeper;
 }
 
+/* NULL: OpenSSL cannot make a digest. */
 static apikey_cache_t *cache_of(apr_pool_t *pconf,
                                 const apikey_server_t *conf,
                                 apikey_keeper_t *keeper)
 {
     apikey_cache_t *cache = apr_pcalloc(pconf, sizeof(*cache));
+    /* A query that gives no keyspace has each asker's. */
+    const char *context = conf->query
+                          ? apr_pstrcat(pconf, conf->query, "\n",
+                                        conf->keyspace, NULL) : "";
 
     cache->keeper = keeper;
     cache->polled = !conf->query || conf->changes;
@@ -81,11 +86,8 @@ static apikey_cache_t *cache_of(apr_pool_t *pconf,
     cache->ttl_negative = apr_time_from_sec(SET(conf->ttl_negative,
                                                 DEFAULT_TTL_NEGATIVE));
     cache->stale = apr_time_from_sec(SET(conf->stale, DEFAULT_STALE));
-    /* A query that gives no keyspace has each asker's. */
-    cache->context = conf->query
-                     ? apr_pstrcat(pconf, conf->query, "\n", conf->keyspace,
-                                   NULL) : "";
-    return cache;
+    return apikey_digest_sha256(cache->context, context, strlen(context))
+           == APR_SUCCESS ? cache : NULL;
 }
 
 /* Behind config/check.c: the providers, and their words. */
@@ -109,13 +111,18 @@ static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         keeper = keeper_of(pconf, ptemp, spec, &error);
         if (keeper) {
             conf->answers = cache_of(pconf, conf, keeper);
+            error = "OpenSSL cannot make a digest; is a FIPS policy in the "
+                    "way?";
         }
-        else if (conf->cache) {
+        if (conf->answers) {
+            continue;
+        }
+        if (conf->cache) {
             ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,
                          "APIKEY0010: ApiKeyCache %s: %s", spec, error);
             return !OK;
         }
-        else if (!warned++) {
+        if (!warned++) {
             ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
                          "APIKEY0140: keys are not cached, and each request "
                          "asks the database: %s", error);
@@ -283,10 +290,12 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     for (index = apr_hash_first(pchild, keepers); index;
          index = apr_hash_next(index)) {
         void *keeper;
+        apr_status_t status;
 
         apr_hash_this(index, NULL, NULL, &keeper);
-        if (apikey_keeper_child(keeper, pchild) != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+        status = apikey_keeper_child(keeper, pchild);
+        if (status != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
                          "APIKEY0144: the lock of the cache cannot be used "
                          "by this child process; see the directive Mutex");
         }

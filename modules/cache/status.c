@@ -12,7 +12,6 @@
 #include "../lookup/database.h"
 #include "../usage/usage.h"
 #include "cache.h"
-#include "keeper.h"
 
 typedef struct page_t {
     request_rec *r;

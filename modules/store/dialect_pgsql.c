@@ -25,7 +25,7 @@ static const char *const bulk_on[] = {
     NULL
 };
 
-/* The triggers have seen to the change (002_changes.sql). */
+/* The triggers have seen to the change (002_triggers.sql). */
 static const char *const bulk_off[] = {
     "SET LOCAL apikey.bulk = ''",
     NULL

@@ -35,6 +35,7 @@ static void check_entry(const apikey_entry_t *entry, const char *bytes,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const unsigned char context[APIKEY_DIGEST_LEN];
     unsigned char seal[APIKEY_SEAL_LEN];
     char *bytes = fuzz_copy(data, size, 0);
     apikey_entry_t entry;
@@ -45,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           pool)) {
         check_entry(&entry, bytes, size);
     }
-    must((apikey_entry_seal(seal, fuzz_ring(), 1, "", digest,
+    must((apikey_entry_seal(seal, fuzz_ring(), 1, context, digest,
                             (unsigned char *)bytes, size) == APR_SUCCESS)
          == (size <= APIKEY_ENTRY_MAX));
     apr_pool_destroy(pool);

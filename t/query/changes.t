@@ -4,14 +4,8 @@
 # t/unit, and then the manual's tables with their triggers, written by hand.
 
 use APIKey::Test;
-use APIKey::Backends qw(backend backend_names);
+use APIKey::Backends qw(backend backend_names unit_program);
 use APIKey::OwnTable;
-
-# DRIVER and PARAMS of the lines of a configuration.
-sub arguments {
-    return map { /^DBD(?:Driver|Params) (.*)/
-                     ? $1 =~ s/^"(.*)"$/$1/r : () } @_;
-}
 
 # As text, the manual's query behind a number.
 sub changes {
@@ -42,14 +36,7 @@ for my $name (backend_names()) {
     local %ENV = %ENV;
     my $backend = backend($name);
     subtest $name => sub {
-        my @arguments = arguments($backend->fresh);
-        open my $out, '-|', "$ENV{APIKEY_BUILD}/t/unit/store_changes_own",
-            @arguments or die "store_changes_own: $!\n";
-        my @said = readline $out;
-        ok(close $out, 'the program is content');
-        my @bad = grep { !/^(?:ok|1\.\.)/ } @said;
-        is(join('', @bad), '', 'with each of its checks');
-        cmp_ok(scalar @said, '>', 20, 'of which there are many');
+        unit_program($backend, 'store_changes_own', 20);
         triggers($backend);
     };
 }

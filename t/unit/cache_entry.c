@@ -172,7 +172,7 @@ static void too_long(void)
 typedef struct sealed_t {
     apikey_ring_t *ring;
     int secret;
-    const char *context;
+    const char *context;        /* APIKEY_DIGEST_LEN bytes */
     const char *digest;
 } sealed_t;
 
@@ -181,8 +181,9 @@ static const unsigned char *seal_of(sealed_t how, const void *bytes,
 {
     unsigned char *seal = apr_pcalloc(pool, APIKEY_SEAL_LEN);
 
-    return apikey_entry_seal(seal, how.ring, how.secret, how.context,
-                             how.digest, bytes, len) == APR_SUCCESS
+    return apikey_entry_seal(seal, how.ring, how.secret,
+                             (const unsigned char *)how.context, how.digest,
+                             bytes, len) == APR_SUCCESS
            ? seal : NULL;
 }
 
@@ -199,12 +200,12 @@ static void seals(void)
     const unsigned char *seal;
 
     apikey_ring_parse(&ring, RING, strlen(RING), pool, &error);
-    sealed_t how = { ring, 0, "SELECT 1", digest }, moved = how, secret = how,
-             context = how, wrong = how;
+    sealed_t how = { ring, 0, "the hash of SELECT 1, 32 bytes..", digest },
+             moved = how, secret = how, context = how, wrong = how;
 
     moved.digest = other;
     secret.secret = 1;
-    context.context = "SELECT 2";
+    context.context = "the hash of SELECT 2, 32 bytes..";
     wrong.digest = "";
     seal = seal_of(how, bytes, 5);
     ok(seal && memcmp(seal, seal_of(how, bytes, 5), APIKEY_SEAL_LEN) == 0,

@@ -66,7 +66,7 @@ CREATE TABLE apikey_usage (
 )
 --;
 -- kind is digest, tenant or all; value is the digest or the tenant.  Where
--- the number comes from stands in 002_changes.sql.
+-- the number comes from stands in 002_triggers.sql.
 CREATE TABLE apikey_change (
     number BIGINT NOT NULL PRIMARY KEY,
     kind VARCHAR(8) COLLATE "C" NOT NULL,

@@ -5,18 +5,20 @@ package APIKey::Backends;
 #
 #   for my $name (backend_names()) {
 #       my $backend = backend($name);      its server runs until it goes
-#   }
+#       unit_program($backend, 'store_usage', 15);      tests: t/unit's, on an
+#   }                                      empty database; more than 15 checks
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
+use Test::More;
 
 use APIKey::MariaDB;
 use APIKey::Postgres;
 use APIKey::SQLite;
 
-our @EXPORT_OK = qw(backend backend_names);
+our @EXPORT_OK = qw(backend backend_names unit_program);
 
 my @backends = (
     sqlite3      => sub { APIKey::SQLite->new },
@@ -37,6 +39,18 @@ sub backend {
     my $make = $make{$name} or die "There is no database $name; there are: "
         . join(', ', backend_names()) . ".\n";
     return $make->();
+}
+
+sub unit_program {
+    my ($backend, $name, $least) = @_;
+    my @arguments = map { /^DBD(?:Driver|Params) (.*)/
+                          ? $1 =~ s/^"(.*)"$/$1/r : () } $backend->fresh;
+    open my $out, '-|', "$ENV{APIKEY_BUILD}/t/unit/$name", @arguments
+        or die "$name: $!\n";
+    my @said = readline $out;
+    ok(close $out, "$name is content");
+    is(join('', grep { !/^(?:ok|1\.\.)/ } @said), '', 'with all it checks');
+    cmp_ok(scalar @said, '>', $least, 'which is a lot');
 }
 
 1;

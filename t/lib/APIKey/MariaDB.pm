@@ -20,9 +20,7 @@ use parent 'APIKey::PrivateServer';
 # and some of it is unloaded before LeakSanitizer could tell whose it is.
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 
-use Carp qw(croak);
 use File::Temp ();
-use POSIX ();
 use Time::HiRes qw(sleep);
 
 use APIKey::Session;
@@ -141,21 +139,8 @@ sub client {
 # Bodies of triggers have semicolons of their own.
 sub sql {
     my ($self, @statements) = @_;
-    my $text = File::Temp->new;
-    binmode $text;
-    for my $statement (@statements) {
-        my $bytes = $statement;
-        utf8::encode($bytes) if utf8::is_utf8($bytes);
-        print $text "DELIMITER //\n$bytes\n//\n";
-    }
-    close $text;
-    my $pid = open(my $in, '-|') // die "fork: $!\n";
-    if (!$pid) {
-        open STDIN, '<', "$text";
-        exec $self->client or POSIX::_exit(127);
-    }
-    chomp(my @rows = readline($in));
-    close $in or croak "mariadb: @statements";
+    my @rows = $self->tell_client(map { "DELIMITER //\n$_\n//\n" }
+                                      @statements);
     tr/\t/|/ for @rows;
     return wantarray ? @rows : $rows[0];
 }

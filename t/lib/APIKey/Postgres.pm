@@ -26,7 +26,6 @@ $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 
 use Carp qw(croak);
 use File::Temp ();
-use POSIX ();
 
 use APIKey::Process qw(descendants);
 use APIKey::Session;
@@ -170,23 +169,9 @@ sub client {
 # Each statement commits by itself.
 sub sql {
     my ($self, @statements) = @_;
-    my $text = File::Temp->new;
-    binmode $text;
-    for my $statement (@statements) {
-        my $bytes = $statement;
-        utf8::encode($bytes) if utf8::is_utf8($bytes);
-        print $text "$bytes;\n";
-    }
-    close $text;
-    my $pid = open(my $in, '-|') // die "fork: $!\n";
-    if (!$pid) {
-        open STDIN, '<', "$text";
-        # A test that goes wrong must not wait for ever.
-        $ENV{PGOPTIONS} = '-c lock_timeout=20s';
-        exec $self->client or POSIX::_exit(127);
-    }
-    chomp(my @rows = readline($in));
-    close $in or croak "psql: @statements";
+    # A test that goes wrong must not wait for ever.
+    local $ENV{PGOPTIONS} = '-c lock_timeout=20s';
+    my @rows = $self->tell_client(map { "$_;\n" } @statements);
     return wantarray ? @rows : $rows[0];
 }
 

@@ -6,11 +6,14 @@ package APIKey::PrivateServer;
 #
 #   {folder}  its own        {as}   what setpriv is told of its user
 #   {dies_by} the signal that it gets when we are gone
+#   client()  the program, and its arguments, that reads statements
 #   {trait}   what differs between databases, for tests: trait(NAME)
 
 use strict;
 use warnings;
 
+use Carp qw(croak);
+use File::Temp ();
 use POSIX ();
 
 use APIKey::Process qw(wait_until);
@@ -49,6 +52,27 @@ sub run {
             if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
         $answers->();
     }) or die "$command[0] does not answer:\n" . $self->log;
+}
+
+# What the program client() says to these lines.
+sub tell_client {
+    my ($self, @lines) = @_;
+    my $text = File::Temp->new;
+    binmode $text;
+    for my $line (@lines) {
+        my $bytes = $line;
+        utf8::encode($bytes) if utf8::is_utf8($bytes);
+        print $text $bytes;
+    }
+    close $text;
+    my $pid = open(my $in, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        open STDIN, '<', "$text";
+        exec $self->client or POSIX::_exit(127);
+    }
+    chomp(my @rows = readline $in);
+    close $in or croak(($self->client)[0] . ": @lines");
+    return @rows;
 }
 
 sub trait {
