@@ -34,6 +34,10 @@ sub new {
     my $self = bless {%option}, $class;
     $self->{build} = abs_path($self->{build})
         or die "t/TEST: there is no folder $option{build}; run make first.\n";
+    for my $wanted (@{ $self->{wanted} }) {
+        -e "$self->{source}/t/" . path_of($wanted)
+            or die "t/TEST: there is no test $wanted.\n";
+    }
     my $formatter = -t STDOUT ? 'TAP::Formatter::Console'
                               : 'TAP::Formatter::File';
     $self->{formatter} = $formatter->new(
@@ -137,15 +141,17 @@ sub areas {
            grep { !$OTHER{$_} } map { m{([^/]+)/$} } glob "$t/*/";
 }
 
+# Below t/.
+sub path_of { return $_[0] =~ s{^.*?(?:^|/)t/|/$}{}gr }
+
 # Those that the command line names, by file or by folder; all if it names none.
 sub wanted_files {
     my ($self, @files) = @_;
-    my @wanted = @{ $self->{wanted} } or return @files;
+    my @wanted = map { path_of($_) } @{ $self->{wanted} } or return @files;
     my $t = "$self->{source}/t";
     return grep {
         my $file = $_;
-        grep { (my $path = $_) =~ s{^.*?(?:^|/)t/|/$}{}g;
-               $file eq "$t/$path" || index($file, "$t/$path/") == 0 } @wanted;
+        grep { $file eq "$t/$_" || index($file, "$t/$_/") == 0 } @wanted;
     } @files;
 }
 
