@@ -41,10 +41,10 @@ static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
             continue;
         }
         if (one->repeated
-            || (one->ours && *chosen && !same_key(one, *chosen))) {
+            || (one->shape && *chosen && !same_key(one, *chosen))) {
             return APIKEY_AMBIGUOUS;
         }
-        if (one->ours) {
+        if (one->shape) {
             *chosen = one;
         }
         reason = APIKEY_INVALID;
@@ -63,8 +63,8 @@ static apikey_reason_e identify(request_rec *r, apikey_request_t *state,
     if (state->looked_up && same_key(state->looked_up, chosen)) {
         return state->record ? APIKEY_GRANTED : APIKEY_INVALID;
     }
-    reason = apikey_find(r, chosen->key, chosen->key_len, &state->record,
-                         pool);
+    reason = apikey_find(r, chosen->shape, chosen->key, chosen->key_len,
+                         &state->record, pool);
     if (reason != APIKEY_UNAVAILABLE) {
         state->looked_up = chosen;
     }

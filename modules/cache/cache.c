@@ -11,6 +11,7 @@
 #include "../lookup/lookup.h"
 #include "cache.h"
 #include "keeper.h"
+#include "memo.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -25,7 +26,9 @@ APLOG_USE_MODULE(apikey);
 typedef struct question_t {
     request_rec *r;
     apikey_cache_t *cache;
-    const apikey_candidates_t *candidates;
+    const char *key;
+    apr_size_t key_len;
+    const apikey_candidates_t *candidates;      /* made of the key */
     apr_pool_t *pool;
     int *faulty;                /* out: the database has answered, but what
                                  * it has can be given to nobody */
@@ -49,22 +52,31 @@ static int is_fresh(const apikey_cache_t *cache)
            || apikey_board_age(cache->board) <= cache->fresh;
 }
 
-/* An entry that no known change speaks against, and that is not older than
- * @a ttl; one from the future was written before the clock was set back. */
+/* No known change speaks against it, and it is not older than @a ttl; one
+ * from the future was written before the clock was set back. */
+static int holds(const question_t *q, const apikey_entry_t *entry,
+                 apr_time_t ttl)
+{
+    apr_time_t now = apr_time_now();
+
+    return now >= entry->written && now - entry->written <= ttl
+           && entry->written >= apikey_board_since(q->cache->board)
+           && apikey_board_holds(q->cache->board, &entry->stamp,
+                                 entry->record->digest,
+                                 entry->record->tenant);
+}
+
 static apikey_record_t *recall_one(const question_t *q, const char *digest,
                                    apr_time_t ttl)
 {
-    apr_time_t now = apr_time_now();
     apikey_entry_t entry;
 
     if (!apikey_keeper_get(q->cache->keeper, q->r->server, ring_of(q),
                            q->cache->context, digest, &entry, q->pool)
-        || now < entry.written || now - entry.written > ttl
-        || entry.written < apikey_board_since(q->cache->board)
-        || !apikey_board_holds(q->cache->board, &entry.stamp, digest,
-                               entry.record->tenant)) {
+        || !holds(q, &entry, ttl)) {
         return NULL;
     }
+    apikey_memo_put(q->cache->memo, q->cache, q->key, q->key_len, &entry);
     return entry.record;
 }
 
@@ -91,6 +103,21 @@ static int all_absent(const question_t *q)
         }
     }
     return 1;
+}
+
+/* Without as much as a digest. */
+static apikey_record_t *recall_at_once(const question_t *q)
+{
+    apikey_entry_t entry;
+
+    if (!is_fresh(q->cache)
+        || !apikey_memo_get(q->cache->memo, q->cache, q->key, q->key_len,
+                            &entry, q->pool)
+        || !holds(q, &entry, q->cache->ttl)) {
+        return NULL;
+    }
+    count(q, APIKEY_COUNT_HITS);
+    return entry.record;
 }
 
 /* What memory alone can answer; UNAVAILABLE: nothing. */
@@ -120,6 +147,7 @@ static void keep(const question_t *q, const apikey_entry_t *entry)
                           q->cache->context, entry,
                           entry->written + q->cache->ttl + q->cache->stale,
                           q->pool);
+        apikey_memo_put(q->cache->memo, q->cache, q->key, q->key_len, entry);
         return;
     }
     for (i = 0; i < q->candidates->count; i++) {
@@ -231,18 +259,23 @@ static apikey_reason_e find_cached(const question_t *q,
                                                        : reason;
 }
 
-apikey_reason_e apikey_find(request_rec *r, const char *key,
-                            apr_size_t key_len, apikey_record_t **record,
-                            apr_pool_t *pool)
+apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
+                            const char *key, apr_size_t key_len,
+                            apikey_record_t **record, apr_pool_t *pool)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_candidates_t candidates;
     int faulty = 0;
-    question_t q = { r, conf->answers, &candidates, pool, &faulty };
+    question_t q = { r, conf->answers, key, key_len, &candidates, pool,
+                     &faulty };
     apr_status_t rv;
 
-    *record = NULL;
-    rv = apikey_key_candidates(&candidates, &conf->policy, key, key_len);
+    *record = q.cache ? recall_at_once(&q) : NULL;
+    if (*record) {
+        return APIKEY_GRANTED;
+    }
+    rv = apikey_shape_candidates(&candidates, &conf->policy, shape, key,
+                                 key_len);
     if (rv != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
                       "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "

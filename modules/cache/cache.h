@@ -21,6 +21,7 @@
 typedef struct apikey_cache_t {
     struct apikey_keeper_t *keeper;     /**< who keeps the answers */
     apikey_board_t *board;              /**< of the server's database */
+    struct apikey_memo_t *memo;         /**< this process' own */
     unsigned char context[APIKEY_DIGEST_LEN];   /**< SHA-256 of what else an
                                  * answer depends on: the query */
     int polled;                 /**< 0: no changes are told, TTLs alone */
@@ -40,14 +41,16 @@ typedef void (*apikey_board_fn)(void *baton, server_rec *s,
 void apikey_cache_each(apikey_board_fn each, void *baton, apr_pool_t *pool);
 
 /**
- * The record of a key: prefix, shape and check characters first, then the
- * cache, the database last.  What could not be exported is never given.
+ * The record of a key: what this process has had lately, the check
+ * characters, the cache, the database last.  What could not be exported is
+ * never given.
+ * @param shape  what apikey_key_shape() says of the key
  * @param record out, in @a pool; NULL unless GRANTED
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)
  */
-apikey_reason_e apikey_find(request_rec *r, const char *key,
-                            apr_size_t key_len, apikey_record_t **record,
-                            apr_pool_t *pool);
+apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
+                            const char *key, apr_size_t key_len,
+                            apikey_record_t **record, apr_pool_t *pool);
 
 #endif

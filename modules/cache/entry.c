@@ -139,12 +139,11 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
     if (len < 1 || bytes[0] != VERSION) {
         return 0;
     }
-    /* The strings are used where they stand, in a copy of the pool's. */
-    from.at = (unsigned char *)apr_pmemdup(pool, bytes, len) + 1;
-    from.end = from.at + len - 1;
+    from.at = bytes + 1;
+    from.end = bytes + len;
     from.bad = 0;
     record = apr_pcalloc(pool, sizeof(*record));
-    record->digest = apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX);
+    record->digest = digest;
     entry->stamp.identity = get_number(&from);
     entry->stamp.number = get_number(&from);
     entry->written = (apr_time_t)get_number(&from);

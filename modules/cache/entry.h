@@ -35,7 +35,8 @@ apr_size_t apikey_entry_write(unsigned char *bytes, apr_size_t size,
                               const apikey_entry_t *entry);
 
 /**
- * Reads it.  The record and its strings live in @a pool.
+ * Reads it.  The record lives in @a pool; its strings stay where they stand:
+ * @a bytes and @a digest have to live as long.
  * @param digest lower-case hex: what the record was found under
  * @return 0: these bytes are no entry, or one of another version
  */

@@ -199,7 +199,9 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
             return 0;
         }
     }
-    return apikey_entry_read(entry, bytes, len, digest, pool);
+    return apikey_entry_read(entry, apr_pmemdup(pool, bytes, len), len,
+                             apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX),
+                             pool);
 }
 
 void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,

@@ -14,6 +14,7 @@
 #include "../lookup/database.h"
 #include "cache.h"
 #include "keeper.h"
+#include "memo.h"
 #include "poll.h"
 
 APLOG_USE_MODULE(apikey);
@@ -43,6 +44,7 @@ typedef struct polled_t {
  * own. */
 static apr_hash_t *keepers;             /* by their words */
 static apr_hash_t *boards;              /* polled_t, by database and query */
+static apikey_memo_t *memo;             /* a copy of it in each child */
 
 static APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog;
 static APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch;
@@ -210,6 +212,7 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
         polled->interval = cache->poll;
     }
     cache->board = polled->task.board;
+    cache->memo = memo;
     return APR_SUCCESS;
 }
 
@@ -229,6 +232,7 @@ static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         return OK;
     }
     boards = apr_hash_make(pconf);
+    memo = apikey_memo_make(pconf);
     if (give_memory(pconf, s) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -287,6 +291,7 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     if (!boards) {
         return;
     }
+    apikey_memo_child(memo);
     for (index = apr_hash_first(pchild, keepers); index;
          index = apr_hash_next(index)) {
         void *keeper;

@@ -245,8 +245,17 @@ apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
                                    const apikey_policy_t *policy,
                                    const char *key, apr_size_t len)
 {
+    return apikey_shape_candidates(candidates, policy,
+                                   apikey_key_shape(policy, key, len), key,
+                                   len);
+}
+
+apr_status_t apikey_shape_candidates(apikey_candidates_t *candidates,
+                                     const apikey_policy_t *policy,
+                                     apikey_format_e shape,
+                                     const char *key, apr_size_t len)
+{
     unsigned char digest[APIKEY_DIGEST_LEN];
-    apikey_format_e shape = apikey_key_shape(policy, key, len);
     apr_status_t rv = APR_SUCCESS;
     int by = -1;
 

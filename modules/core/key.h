@@ -113,6 +113,12 @@ apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
                                    const apikey_policy_t *policy,
                                    const char *key, apr_size_t len);
 
+/** The same where apikey_key_shape() has been asked. */
+apr_status_t apikey_shape_candidates(apikey_candidates_t *candidates,
+                                     const apikey_policy_t *policy,
+                                     apikey_format_e shape,
+                                     const char *key, apr_size_t len);
+
 /**
  * Makes a key of @a format from the CSPRNG, signed by the ring's first
  * secret.  APR_EINVAL for opaque, which can only be imported.

@@ -33,7 +33,7 @@ typedef struct apikey_presented_t {
     const char *key;            /**< points into taken->value or the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */
-    int ours;                   /**< has this server's shape and prefix */
+    apikey_format_e shape;      /**< this server's, prefix too; NONE: foreign */
 } apikey_presented_t;
 
 /** What was decided for one request_rec under one configuration. */

@@ -23,10 +23,10 @@ static void present(apikey_request_t *state, const apikey_policy_t *policy,
     one->key = credential->token;
     one->key_len = credential->token_len;
     one->repeated = credential->repeated;
-    one->ours = !credential->repeated
-                && (!credential->password || !*credential->password)
-                && apikey_key_shape(policy, one->key, one->key_len)
-                       != APIKEY_FORMAT_NONE;
+    one->shape = credential->repeated
+                 || (credential->password && *credential->password)
+                 ? APIKEY_FORMAT_NONE
+                 : apikey_key_shape(policy, one->key, one->key_len);
 }
 
 /* Whether a source takes its key from this Authorization value, or from a
@@ -66,11 +66,23 @@ static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
     return taken;
 }
 
-/* All of them, should a module before us have added one; NULL: none. */
+/* All of them, should a module before us have added one: httpd itself has
+ * made one of those that came.  NULL: none. */
 static const char *all_of(request_rec *r, const char *header)
 {
-    return apr_table_get(r->headers_in, header)
-           ? apr_table_getm(r->pool, r->headers_in, header) : NULL;
+    const apr_array_header_t *elts = apr_table_elts(r->headers_in);
+    const char *first = apr_table_get(r->headers_in, header);
+    int i = elts->nelts;
+
+    /* Whether it is the only one is seen sooner than all are put together. */
+    while (first && --i >= 0
+           && APR_ARRAY_IDX(elts, i, apr_table_entry_t).val != first) {
+        if (!ap_cstr_casecmp(APR_ARRAY_IDX(elts, i, apr_table_entry_t).key,
+                             header)) {
+            return apr_table_getm(r->pool, r->headers_in, header);
+        }
+    }
+    return first;
 }
 
 static void take_headers(request_rec *r, apikey_request_t *state,
@@ -177,7 +189,7 @@ static int foreign(request_rec *r, const apikey_request_t *state,
 
         if (one->taken == taken) {
             taken->foreign =
-                !one->ours
+                !one->shape
                 && !(one->source->from == APIKEY_FROM_BASIC
                          ? basic_holds_ours(policy, taken->value, r->pool)
                          : holds_ours(policy, taken->value));

@@ -229,14 +229,17 @@ void apikey_insert_body(request_rec *r)
     if (!state || r->main) {
         return;
     }
-    apikey_insert_private(r);
     decision = refused(r, state);
     if (!decision) {
+        /* A refusal's headers say no-store. */
+        apikey_insert_private(r);
         return;
     }
     document = ap_response_code_string(r, ap_index_of_response(r->status));
     body = choose(r, decision->reason);
     if (body && (!document || *document != '"')) {
+        /* httpd need not write a page that nobody is going to read. */
+        ap_custom_response(r, r->status, "");
         ap_add_output_filter_handle(body_filter, body, r, r->connection);
     }
 }

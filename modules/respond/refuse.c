@@ -14,17 +14,16 @@ APLOG_USE_MODULE(apikey);
 
 #define RETRY_AFTER "5"         /* seconds */
 
+static void challenge(request_rec *r, const char *value)
+{
+    apr_table_addn(r->err_headers_out, "WWW-Authenticate", value);
+}
+
 static const char *realm(request_rec *r)
 {
     const char *name = ap_auth_name(r);
 
-    return apr_pstrcat(r->pool, "realm=\"", name ? name : APIKEY_REALM_DEFAULT,
-                       "\"", NULL);
-}
-
-static void challenge(request_rec *r, const char *value)
-{
-    apr_table_addn(r->err_headers_out, "WWW-Authenticate", value);
+    return name ? name : APIKEY_REALM_DEFAULT;
 }
 
 /* RFC 9110, 11.6.1: one challenge for each scheme that is accepted here. */
@@ -42,15 +41,17 @@ static void challenge_all(request_rec *r)
         }
         switch (source->from) {
         case APIKEY_FROM_HEADER:
-            challenge(r, apr_pstrcat(r->pool, "ApiKey ", realm(r),
-                                     ", header=\"", source->header, "\"",
+            challenge(r, apr_pstrcat(r->pool, "ApiKey realm=\"", realm(r),
+                                     "\", header=\"", source->header, "\"",
                                      NULL));
             break;
         case APIKEY_FROM_BEARER:
-            challenge(r, apr_pstrcat(r->pool, "Bearer ", realm(r), NULL));
+            challenge(r, apr_pstrcat(r->pool, "Bearer realm=\"", realm(r),
+                                     "\"", NULL));
             break;
         case APIKEY_FROM_BASIC:
-            challenge(r, apr_pstrcat(r->pool, "Basic ", realm(r), NULL));
+            challenge(r, apr_pstrcat(r->pool, "Basic realm=\"", realm(r),
+                                     "\"", NULL));
             break;
         }
     }
@@ -60,8 +61,9 @@ static void challenge_all(request_rec *r)
 static void challenge_error(request_rec *r, const apikey_reason_t *reason,
                             const apikey_decision_t *decision)
 {
-    const char *value = apr_pstrcat(r->pool, "Bearer ", realm(r),
-                                    ", error=\"", reason->error, "\"", NULL);
+    const char *value = apr_pstrcat(r->pool, "Bearer realm=\"", realm(r),
+                                    "\", error=\"", reason->error, "\"",
+                                    NULL);
 
     if (reason->describe) {
         value = apr_pstrcat(r->pool, value, ", error_description=\"",
