@@ -6,15 +6,11 @@
 
 #include <apr_strings.h>
 
-#define VERSION 1
+#define VERSION 2
 
-/* The record's strings and numbers, in the order they stand in an entry. */
-#define STRINGS(S) \
-    S(id) S(keyspace) S(tenant) S(name) S(env) S(scopes) S(secret_id) \
-    S(format) S(hint) S(creator)
-#define NUMBERS(N) \
-    N(created) N(expires) N(revoked) N(disabled) N(suspended) \
-    N(last_used) N(use_count)
+/* What a look-up gives of a record, in the order it stands in an entry. */
+#define STRINGS(S) S(id) S(keyspace) S(tenant) S(name) S(env) S(scopes)
+#define NUMBERS(N) N(expires) N(revoked) N(disabled) N(suspended)
 
 typedef struct writer_t {
     unsigned char *at;
@@ -144,6 +140,7 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
     from.bad = 0;
     record = apr_pcalloc(pool, sizeof(*record));
     record->digest = digest;
+    record->secret_id = record->format = record->hint = record->creator = "";
     entry->stamp.identity = get_number(&from);
     entry->stamp.number = get_number(&from);
     entry->written = (apr_time_t)get_number(&from);

@@ -5,10 +5,10 @@
  * @brief A key's record as bytes for a cache, with what it takes to know
  *        whether it still holds.
  *
- * Everything of the record is in it, so that a hit exports what a look-up
- * does.  The bytes are the same on every machine: numbers are little-endian.
- * What lies outside of this machine's memory is authenticated: see
- * apikey_entry_seal().
+ * Everything that a look-up gives is in it, so that a hit exports what a
+ * look-up does.  The bytes are the same on every machine: numbers are
+ * little-endian.  What lies outside of this machine's memory is authenticated:
+ * see apikey_entry_seal().
  */
 #ifndef APIKEY_ENTRY_H
 #define APIKEY_ENTRY_H

@@ -18,15 +18,11 @@ static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
     record->name = apikey_rows_copy(rows, pool);
     record->env = apikey_rows_copy(rows, pool);
     record->scopes = apikey_rows_copy(rows, pool);
-    record->secret_id = apikey_rows_copy(rows, pool);
-    record->format = apikey_rows_copy(rows, pool);
-    record->created = apikey_rows_number(rows);
     record->expires = apikey_rows_number(rows);
     record->revoked = apikey_rows_number(rows);
     record->disabled = apikey_rows_number(rows);
     record->suspended = apikey_rows_number(rows);
-    record->hint = "";
-    record->creator = "";
+    record->secret_id = record->format = record->hint = record->creator = "";
     return record;
 }
 

@@ -56,8 +56,10 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
                                 const char **error);
 
 /**
- * Looks a digest up, with its tenant's state.  Prepares its statement at the
- * first call on a connection; after an error tries once more on a fresh one.
+ * Looks a digest up: what a verdict and an application need of a key, its
+ * tenant's state included, and nothing else of the record.  Prepares its
+ * statement at the first call on a connection; after an error tries once more
+ * on a fresh one.
  * @param digest lower-case hex
  * @param record lives in @a pool
  * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA, APIKEY_EANSWER or

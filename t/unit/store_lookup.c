@@ -26,9 +26,7 @@ static void test_columns(void)
     is_str(record->name, "a test", "its name");
     is_str(record->env, "live", "its env");
     is_str(record->scopes, "a:b c:*", "its scopes");
-    is_str(record->secret_id, "k1", "its secret's id");
-    is_str(record->format, "base62", "its format");
-    is_int(record->created, NOW, "when it was made");
+    is_str(record->hint, "", "what is for people is left out");
     is_int(record->expires, NOW + DAY, "when it ends");
     is_int(record->revoked, 0, "not revoked");
     is_int(record->disabled, 0, "not disabled");
@@ -88,7 +86,7 @@ static void test_unknown(void)
 static void test_faulty_numbers(void)
 {
     static const char *const columns[] = {
-        "created", "expires", "revoked", "disabled"
+        "expires", "revoked", "disabled"
     };
     apr_status_t status;
     apr_size_t i;
