@@ -19,6 +19,9 @@ APLOG_USE_MODULE(apikey);
 /* How long a provider that failed is left alone, microseconds. */
 #define REST apr_time_from_sec(1)
 
+/* Nobody has the lock for longer than this, milliseconds. */
+#define HELD 200
+
 /* A key's digest, and the beginning of the context's. */
 #define ID_LEN (APIKEY_DIGEST_LEN + 8)
 
@@ -29,7 +32,7 @@ struct apikey_keeper_t {
     apr_global_mutex_t *mutex;  /* NULL: the provider needs none */
     int sealed;                 /* lies outside of this machine's memory */
     apikey_word_t rests;        /* until when; this process' */
-    int unusable;               /* for this process */
+    apikey_word_t unusable;     /* by this process */
 };
 
 int apikey_keeper_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
@@ -69,6 +72,49 @@ apr_status_t apikey_keeper_make(apikey_keeper_t **out, const char *spec,
     return APR_SUCCESS;
 }
 
+static int is_usable(apr_global_mutex_t *mutex)
+{
+    int tries;
+
+    for (tries = 0; tries < HELD; tries++) {
+        apr_status_t status = apr_global_mutex_trylock(mutex);
+
+        if (status == APR_SUCCESS) {
+            return apr_global_mutex_unlock(mutex) == APR_SUCCESS;
+        }
+        if (!APR_STATUS_IS_EBUSY(status)) {
+            break;
+        }
+        apr_sleep(apr_time_from_msec(1));
+    }
+    return 0;
+}
+
+/* A lock that outlives this configuration: a child that was forked just before
+ * a graceful restart comes to it when pconf has gone, and APR would have
+ * destroyed what no process had said yet that it uses. The memory is of the
+ * configuration alone; two of them with one lock wait for each other, no
+ * more. One that is stuck is not taken over. */
+static apr_status_t lasting_mutex(apr_global_mutex_t **mutex,
+                                  const char *name, server_rec *s,
+                                  apr_pool_t *pconf)
+{
+    const char *key = apr_pstrcat(pconf, "mod_apikey lock ", name, NULL);
+    apr_global_mutex_t **kept = ap_retained_data_get(key);
+    apr_status_t status = APR_SUCCESS;
+
+    if (!kept) {
+        kept = ap_retained_data_create(key, sizeof(*kept));
+    }
+    if (!*kept || !is_usable(*kept)) {
+        *kept = NULL;
+        status = ap_global_mutex_create(kept, NULL, MUTEX, name, s,
+                                        s->process->pool, 0);
+    }
+    *mutex = *kept;
+    return status;
+}
+
 apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
                                 server_rec *s, apr_pool_t *pconf,
                                 const char **error)
@@ -83,14 +129,21 @@ apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
     *error = "the provider cannot start";
     if (status == APR_SUCCESS
         && keeper->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
-        status = ap_global_mutex_create(&keeper->mutex, NULL, MUTEX, name, s,
-                                        pconf, 0);
+        status = lasting_mutex(&keeper->mutex, name, s, pconf);
         *error = "its lock cannot be made; see the directive Mutex";
     }
     return status;
 }
 
-apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
+static void complain(server_rec *s, apr_status_t status)
+{
+    ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                 "APIKEY0144: the lock of the cache cannot be used by this "
+                 "child process; see the directive Mutex");
+}
+
+void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
+                         server_rec *s)
 {
     apr_status_t status = keeper->mutex
         ? apr_global_mutex_child_init(&keeper->mutex,
@@ -98,8 +151,10 @@ apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild)
         : APR_SUCCESS;
 
     /* Without its lock it would be damaged for all. */
-    keeper->unusable = status != APR_SUCCESS;
-    return status;
+    if (status != APR_SUCCESS) {
+        keeper->unusable = 1;
+        complain(s, status);
+    }
 }
 
 /* Answers of one query must not be taken for another's. */
@@ -114,7 +169,8 @@ static int rests(const apikey_keeper_t *keeper)
 {
     apr_time_t until = (apr_time_t)apikey_word_get(&keeper->rests);
 
-    return keeper->unusable || (until && apikey_board_clock() < until);
+    return apikey_word_get(&keeper->unusable)
+           || (until && apikey_board_clock() < until);
 }
 
 /* A provider on the network that fails would hold up every request. */
@@ -150,10 +206,17 @@ static int is_sealed(const apikey_ring_t *ring,
     return 0;
 }
 
-static int lock(apikey_keeper_t *keeper)
+/* A lock that fails does not come back. */
+static int lock(apikey_keeper_t *keeper, server_rec *s)
 {
-    return !keeper->mutex
-           || apr_global_mutex_lock(keeper->mutex) == APR_SUCCESS;
+    apr_status_t status = keeper->mutex
+                          ? apr_global_mutex_lock(keeper->mutex)
+                          : APR_SUCCESS;
+
+    if (status != APR_SUCCESS && apikey_word_swap(&keeper->unusable, 0, 1)) {
+        complain(s, status);
+    }
+    return status == APR_SUCCESS;
 }
 
 static void unlock(apikey_keeper_t *keeper)
@@ -175,7 +238,7 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
     apr_status_t status;
 
     make_id(id, context, digest);
-    if (rests(keeper) || !lock(keeper)) {
+    if (rests(keeper) || !lock(keeper, s)) {
         return 0;
     }
     status = keeper->provider->retrieve(keeper->instance, s, id, sizeof(id),
@@ -227,7 +290,7 @@ void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
         }
         len += APIKEY_SEAL_LEN;
     }
-    if (lock(keeper)) {
+    if (lock(keeper, s)) {
         status = keeper->provider->store(keeper->instance, s, id, sizeof(id),
                                          expires, bytes, (unsigned int)len,
                                          pool);

@@ -33,7 +33,8 @@ apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
                                 const char **error);
 
 /** In each child process. */
-apr_status_t apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild);
+void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
+                         server_rec *s);
 
 /**
  * What was kept for a digest under @a context, seal and form verified; not

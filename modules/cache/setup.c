@@ -295,15 +295,9 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     for (index = apr_hash_first(pchild, keepers); index;
          index = apr_hash_next(index)) {
         void *keeper;
-        apr_status_t status;
 
         apr_hash_this(index, NULL, NULL, &keeper);
-        status = apikey_keeper_child(keeper, pchild);
-        if (status != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
-                         "APIKEY0144: the lock of the cache cannot be used "
-                         "by this child process; see the directive Mutex");
-        }
+        apikey_keeper_child(keeper, pchild, s);
     }
     for (index = apr_hash_first(pchild, boards); index;
          index = apr_hash_next(index)) {
