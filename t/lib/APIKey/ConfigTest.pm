@@ -163,6 +163,7 @@ sub start {
         open STDOUT, '>', "$self->{dir}/said";
         open STDERR, '>&', \*STDOUT;
         APIKey::Instrument::httpd_environment($logs, $state);
+        $self->set_environment;
         exec @command or POSIX::_exit(127);
     }
     my $ended;
@@ -175,6 +176,16 @@ sub start {
     delete $self->{pid} if $ended;
     die "httpd did not start: ", $self->slurp('said'),
         $self->slurp('error_log') =~ s/^.*:trace\d\].*\n//mgr, "\n";
+}
+
+# {environment} of a site is for its httpd alone; what its instrument preloads
+# comes first.
+sub set_environment {
+    my ($self) = @_;
+    my %more = %{ $self->{environment} // {} };
+    $ENV{$_} = $_ eq 'LD_PRELOAD' ? join ' ', grep { length }
+                                    $ENV{$_} // '', $more{$_}
+                                  : $more{$_} for keys %more;
 }
 
 # The system's choice: httpd is started at once, and nobody else asks for it.

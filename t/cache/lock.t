@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The cache's lock: it is there for each child, whenever that was forked, and
+# a child that cannot have it does without the cache.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Faults;
+use APIKey::Process qw(wait_until);
+use Time::HiRes qw(sleep time);
+
+my $site = APIKey::CacheSite->new(backend('sqlite3'), 'own');
+$site->init;
+my $faults = APIKey::Faults->new($site);
+my ($key, $row, $id) = $site->planned_key;
+$site->{backend}->sql($row);
+
+sub resumed {
+    return scalar(() = $site->slurp('error_log')
+                         =~ /resuming normal operations/g);
+}
+
+sub restart {
+    my $before = resumed();
+    kill USR1 => $site->{pid};
+    return wait_until(10, sub { resumed() > $before });
+}
+
+# How many children have complained.
+sub complaints { return scalar(() = $site->errors =~ /APIKEY0144/g) }
+
+# Requests that must all be answered well; what they cost.
+sub served {
+    my ($status, $what) = @_;
+    my @answers;
+    my $count = $site->counted(sub {
+        @answers = map { $_->[0] } $site->load(4, 0, $key, count => 10);
+    });
+    is(join(' ', grep { $_ ne $status } @answers), '', $what);
+    return $count;
+}
+
+# Two restarts, before a child of the first has begun: when it begins, httpd
+# has given up what its configuration had.
+subtest 'children that begin after their generation has ended' => sub {
+    $site->run('ApiKeyCacheTTL 600 600');
+    ok($site->polled, 'the first poll');
+    served(200, 'a key');
+    $faults->set(child_waits => 500e3);
+    my $watch = $site->watch(8, $key);
+    ok(restart(), 'a graceful restart') for 1, 2;
+    sleep 1;
+    $faults->set(child_waits => 0);
+    is_deeply([ $site->unwatch($watch) ], [], 'all requests are answered');
+    is(join(' ', grep { $_ ne 200 } map { $_->[1] } $site->seen($watch)), '',
+       'and none is refused');
+    is(complaints(), 0, 'each child has its lock');
+};
+
+subtest 'a lock that fails' => sub {
+    ok($site->polled, 'all is well');
+    is(served(200, 'a key')->{Errors}, 0, 'no errors');
+    $faults->set(lock_fails => 1);
+    my $count = served(200, 'goes on');
+    is("$count->{Hits} $count->{Errors}", '0 0', 'without the cache');
+    cmp_ok($count->{Lookups}, '>', 1, 'by the database');
+    $site->{backend}->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
+    served(401, 'a revocation is seen at once');
+    my $told = complaints();
+    cmp_ok($told, '>', 0, 'it is told');
+    cmp_ok($told, '<=', scalar $site->children, 'once by each child');
+    $faults->set(lock_fails => 0);
+    $site->{backend}->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    ok(restart(), 'a restart');
+    ok(wait_until(10, sub { served(200, 'heals')->{Hits} > 30 }), 'it');
+    $site->stop;
+};
+
+subtest 'a child that may not have it' => sub {
+    mkdir "$site->{dir}/locks";
+    $site->run('ApiKeyCacheTTL 600 600',
+               'Mutex "flock:@DIR@/locks" apikey-cache');
+    ok($site->polled, 'the first poll');
+    cmp_ok(served(200, 'a key')->{Hits}, '>', 30, 'is known');
+    is(complaints(), 0, 'all is well');
+    is(unlink(glob "$site->{dir}/locks/*"), 1, 'the lock\'s file goes');
+    kill KILL => $site->children;
+    ok(wait_until(20, sub { complaints() }), 'new children say so');
+    ok(wait_until(10, sub { $site->status($key) eq 200 }), 'they begin');
+    my $count = served(200, 'they ask the database');
+    is("$count->{Hits} $count->{Lookups}", '0 40', 'each time');
+};
+
+$site->stop;
+done_testing;

@@ -1,0 +1,35 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::Faults;
+
+# What goes wrong in an httpd (t/lib/faults.c), from one moment to the next.
+#
+#   my $faults = APIKey::Faults->new($site);    before it is started
+#   $faults->set(clock => -3600e6);             microseconds
+#   $faults->set(lock_fails => 1);              of the cache
+#   $faults->set(cond_fails => 3);              the third of a child
+#   $faults->set(child_waits => 300e3);         when it begins and when it ends
+
+use strict;
+use warnings;
+
+my %AT = (clock => 0, lock_fails => 1, cond_fails => 2, child_waits => 3);
+
+sub new {
+    my ($class, $site) = @_;
+    my $self = bless { path => $site->file('faults', "\0" x 4096) }, $class;
+    $site->{environment} = {
+        APIKEY_FAULTS => $self->{path},
+        LD_PRELOAD => "$ENV{APIKEY_BUILD}/.libs/faults.so",
+    };
+    return $self;
+}
+
+sub set {
+    my ($self, $name, $value) = @_;
+    open my $out, '+<:raw', $self->{path} or die "$self->{path}: $!\n";
+    seek $out, 8 * $AT{$name}, 0;
+    syswrite $out, pack 'q', $value;
+    close $out;
+}
+
+1;

@@ -1,0 +1,174 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What must go wrong in httpd for a test, preloaded into it.  The test writes
+ * numbers into a file ($APIKEY_FAULTS; APIKey::Faults), which all of httpd's
+ * processes share: the clock that people set is wrong by so much, a call of
+ * this module fails. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <apr_global_mutex.h>
+#include <apr_thread_cond.h>
+#include <apr_time.h>
+
+/* In the order of APIKey::Faults. */
+enum { CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, COUNT };
+
+static volatile int64_t nothing[COUNT];
+static volatile int64_t *fault = nothing;
+static int conds;               /* that this process has made */
+
+#define NEXT(name) \
+    static __typeof__(&name) next; \
+    if (!next) { \
+        *(void **)&next = dlsym(RTLD_NEXT, #name); \
+    }
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *name = getenv("APIKEY_FAULTS");
+    int file = name ? open(name, O_RDONLY) : -1;
+    void *memory = file < 0 ? MAP_FAILED
+                            : mmap(NULL, sizeof(nothing), PROT_READ,
+                                   MAP_SHARED, file, 0);
+
+    if (memory == MAP_FAILED) {
+        abort();
+    }
+    fault = memory;
+    close(file);
+}
+
+/* Whether this module, not another, has called. */
+static int is_ours(void *caller)
+{
+    Dl_info who;
+
+    return dladdr(caller, &who) && strstr(who.dli_fname, "mod_apikey");
+}
+
+/* ---- The clock ---- */
+
+static void shift(struct timespec *now, int64_t by)
+{
+    int64_t nsec = now->tv_nsec + by % 1000000 * 1000;
+
+    now->tv_sec += by / 1000000 + (nsec >= 1000000000) - (nsec < 0);
+    now->tv_nsec = (nsec + 1000000000) % 1000000000;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    NEXT(clock_gettime)
+    int status = next(clock, now);
+
+    if (status == 0
+        && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+        shift(now, fault[CLOCK]);
+    }
+    return status;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec precise;
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &precise);
+    now->tv_sec = precise.tv_sec;
+    now->tv_usec = precise.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+
+/* Until that clock shows that time: as the system has it, who waits when the
+ * clock is set back waits for so much longer. */
+int pthread_cond_timedwait(pthread_cond_t *restrict cond,
+                           pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict end)
+{
+    struct timespec now, soon;
+    int status;
+
+    do {
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (now.tv_sec > end->tv_sec
+            || (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec)) {
+            return ETIMEDOUT;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &soon);
+        shift(&soon, 10000);
+        status = pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &soon);
+    } while (status == ETIMEDOUT);
+    return status;
+}
+
+/* ---- Calls that fail ---- */
+
+apr_status_t apr_global_mutex_lock(apr_global_mutex_t *mutex)
+{
+    NEXT(apr_global_mutex_lock)
+
+    return fault[LOCK_FAILS] && is_ours(__builtin_return_address(0))
+           ? APR_EINVAL : next(mutex);
+}
+
+/* The one of that number. */
+apr_status_t apr_thread_cond_create(apr_thread_cond_t **cond,
+                                    apr_pool_t *pool)
+{
+    NEXT(apr_thread_cond_create)
+
+    return fault[COND_FAILS] && is_ours(__builtin_return_address(0))
+           && ++conds == fault[COND_FAILS] ? APR_ENOMEM : next(cond, pool);
+}
+
+/* A child that is slow to begin, and to hear that it shall end: httpd tells
+ * that by a byte in a pipe. */
+static int waits;
+
+apr_status_t apr_global_mutex_child_init(apr_global_mutex_t **mutex,
+                                         const char *name, apr_pool_t *pool)
+{
+    NEXT(apr_global_mutex_child_init)
+
+    if (fault[CHILD_WAITS] && is_ours(__builtin_return_address(0))) {
+        waits = 1;
+        apr_sleep(fault[CHILD_WAITS]);
+    }
+    return next(mutex, name, pool);
+}
+
+ssize_t read(int file, void *buffer, size_t len)
+{
+    NEXT(read)
+    ssize_t got = next(file, buffer, len);
+
+    if (waits && len == 1) {
+        apr_sleep(fault[CHILD_WAITS]);
+    }
+    return got;
+}
