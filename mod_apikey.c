@@ -14,6 +14,7 @@
  *                      modules/usage/usage.c      counted, to be written later
  *   fixups             modules/respond/export.c   the application is told
  *   errors             modules/respond/refuse.c, error_body.c
+ *   log_transaction    modules/auth/exposed.c     keys in URLs are recorded
  */
 
 #include <httpd.h>
@@ -24,6 +25,7 @@
 
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
+#include "modules/auth/exposed.h"
 #include "modules/auth/require.h"
 #include "modules/cache/cache.h"
 #include "modules/cache/status.h"
@@ -163,6 +165,8 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
                             APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
+                            APR_HOOK_FIRST);
 
     apikey_filters_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,

@@ -58,22 +58,37 @@ static int next_byte(const reader_t *reader, apr_size_t *at, int level)
     return high << 4 | low;
 }
 
-static int is_ours(const apikey_policy_t *policy, const char *run,
-                   apr_size_t len, int *tries)
+/** A search through one text. */
+typedef struct search_t {
+    const apikey_policy_t *policy;
+    int *tries;
+    apikey_candidates_t *digests;   /**< NULL: not wanted */
+} search_t;
+
+static int is_ours(const search_t *search, const char *run, apr_size_t len)
 {
-    apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
-                               NULL, 0, NULL };
+    const apikey_policy_t *policy = search->policy;
+    const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
+                                     NULL, 0, policy->ring };
 
     if (policy->prefix
         && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
+        /* Whatever comes of it, this is masked. */
+        if (search->digests && policy->ring) {
+            apikey_key_candidates(search->digests, policy, run, len);
+        }
         return 1;
     }
-    if (*tries <= 0 || !policy->ring
+    if (*search->tries <= 0 || !policy->ring
         || apikey_key_shape(&base62, run, len) == APIKEY_FORMAT_NONE) {
         return 0;
     }
-    --*tries;
-    return apikey_key_checked_by(policy->ring, run, len) >= 0;
+    --*search->tries;
+    if (!search->digests) {
+        return apikey_key_checked_by(policy->ring, run, len) >= 0;
+    }
+    return apikey_key_candidates(search->digests, &base62, run, len)
+               == APR_SUCCESS && search->digests->count > 0;
 }
 
 static int in_a_key(int c)
@@ -87,8 +102,7 @@ static int in_a_key(int c)
  * @param escapes out: there may be something more to decode
  */
 static int value_exposes(const reader_t *reader, apr_size_t at, int level,
-                         const apikey_policy_t *policy, int *tries,
-                         int *escapes)
+                         const search_t *search, int *escapes)
 {
     char run[RUN_MAX];
     apr_size_t len = 0;
@@ -105,7 +119,7 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
             continue;
         }
         found = len >= RUN_MIN && len <= RUN_MAX
-                && is_ours(policy, run, len, tries);
+                && is_ours(search, run, len);
         *escapes |= c == '%';
         len = 0;
     } while (c >= 0 && !found);
@@ -116,8 +130,14 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
 int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
                        const apikey_policy_t *policy,
                        const char *text, apr_size_t len,
-                       apr_size_t from, int *tries)
+                       apr_size_t from, int *tries,
+                       apikey_candidates_t *digests)
 {
+    search_t search = { policy, tries, digests };
+
+    if (digests) {
+        digests->count = 0;
+    }
     while (from < len) {
         reader_t reader = { text, from };
         int level, escapes;
@@ -129,8 +149,7 @@ int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
         /* Decoding makes nothing longer. */
         escapes = reader.end - from >= RUN_MIN;
         for (level = 0; level < LEVELS && escapes; level++) {
-            if (value_exposes(&reader, from, level, policy, tries,
-                              &escapes)) {
+            if (value_exposes(&reader, from, level, &search, &escapes)) {
                 *start = from;
                 *end = reader.end;
                 return 1;

@@ -63,6 +63,20 @@ typedef struct apikey_candidates_t {
     apikey_candidate_t at[APIKEY_RING_MAX + 1];
 } apikey_candidates_t;
 
+/** Where a key stood that must not stand there; flags. */
+typedef enum {
+    APIKEY_IN_QUERY = 1,
+    APIKEY_IN_REFERER = 2
+} apikey_place_e;
+
+/** A key that somebody has exposed. */
+typedef struct apikey_exposure_t {
+    apikey_candidates_t digests;    /**< what it may be stored under; not
+                                     * none */
+    unsigned int places;            /**< apikey_place_e flags */
+    apr_int64_t when;               /**< epoch seconds */
+} apikey_exposure_t;
+
 /** A key just made.  Wipe @a key when it has been shown. */
 typedef struct apikey_fresh_t {
     char *key;                      /**< the secret string */
@@ -148,11 +162,14 @@ apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
  * @param from  where to begin; go on at @a end
  * @param tries how many candidates may still be tried (each costs an HMAC a
  *        secret); counted down; hex64 costs nothing and does not count
+ * @param digests out: what the key may be stored under, the digests that a
+ *        look-up would try; NULL: not wanted, and not computed
  * @return non-zero if one was found
  */
 int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
                        const apikey_policy_t *policy,
                        const char *text, apr_size_t len,
-                       apr_size_t from, int *tries);
+                       apr_size_t from, int *tries,
+                       apikey_candidates_t *digests);
 
 #endif

@@ -62,6 +62,8 @@ typedef struct apikey_request_t {
                                  * apikey_guard() */
     int counted;                /**< as a use of its key */
     int exposed;                /**< the query string carried a key */
+    apr_array_header_t *exposures;  /**< apikey_exposure_t, not yet counted;
+                                     * NULL: none */
 } apikey_request_t;
 
 /** The state that @a r shares with its ancestors, or NULL. */

@@ -198,16 +198,41 @@ static int foreign(request_rec *r, const apikey_request_t *state,
     return taken->foreign;
 }
 
-/* @a text with *** for each value that holds a key; NULL if there is none. */
-static char *mask(apr_pool_t *pool, const apikey_policy_t *policy,
-                  const char *text)
+static void note_exposure(request_rec *r, const apikey_candidates_t *digests,
+                          apikey_place_e place)
 {
+    apikey_request_t *state = apikey_request_make(r);
+    apikey_exposure_t *exposure;
+
+    if (!state->exposures) {
+        state->exposures = apr_array_make(state->decisions->pool, 1,
+                                          sizeof(apikey_exposure_t));
+    }
+    /* hex64 costs no try, so there may be many of them. */
+    if (digests->count && state->exposures->nelts < TRIES) {
+        exposure = &APR_ARRAY_PUSH(state->exposures, apikey_exposure_t);
+        exposure->digests = *digests;
+        exposure->places = place;
+        exposure->when = apr_time_sec(r->request_time);
+    }
+}
+
+/* @a text with *** for each value that holds a key; NULL if there is none.
+ * @a place says where it stood, and that it is to be noted; 0: it has been. */
+static char *mask(request_rec *r, const char *text, int place)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
     apr_size_t len = strlen(text), start, end = 0, from = 0;
+    apikey_candidates_t digests;
+    apr_pool_t *pool = r->pool;
     char *masked = NULL;
     int tries = TRIES;
 
-    while (apikey_key_exposed(&start, &end, policy, text, len, from,
-                              &tries)) {
+    while (apikey_key_exposed(&start, &end, policy, text, len, from, &tries,
+                              place ? &digests : NULL)) {
+        if (place) {
+            note_exposure(r, &digests, place);
+        }
         masked = apr_pstrcat(pool, masked ? masked : "",
                              apr_pstrmemdup(pool, text + from, start - from),
                              MASK, NULL);
@@ -216,16 +241,28 @@ static char *mask(apr_pool_t *pool, const apikey_policy_t *policy,
     return masked ? apr_pstrcat(pool, masked, text + from, NULL) : NULL;
 }
 
-static int mask_query(request_rec *r, const apikey_policy_t *policy)
+/* A browser sends the address of the page that it comes from, whatever the
+ * user thinks of it: no reason to refuse him, and none to pass a key on. */
+static void mask_referer(request_rec *r)
 {
-    char *masked = r->args ? mask(r->pool, policy, r->args) : NULL;
+    const char *value = all_of(r, "Referer");
+    char *masked = value ? mask(r, value, APIKEY_IN_REFERER) : NULL;
+
+    if (masked) {
+        apr_table_setn(r->headers_in, "Referer", masked);
+    }
+}
+
+static int mask_query(request_rec *r)
+{
+    char *masked = r->args ? mask(r, r->args, APIKEY_IN_QUERY) : NULL;
 
     if (!masked) {
         return 0;
     }
     r->args = r->parsed_uri.query = masked;
     /* If what is around it hides it from us, no log needs it either. */
-    masked = mask(r->pool, policy, r->the_request);
+    masked = mask(r, r->the_request, 0);
     r->the_request = masked ? masked
                             : apr_pstrcat(r->pool, r->method, " " MASK " ",
                                           r->protocol, NULL);
@@ -269,6 +306,21 @@ static void withhold(request_rec *r, const apikey_request_t *state)
     }
 }
 
+/* httpd could not parse the client's request; @a r is that, or comes from it:
+ * an ErrorDocument, which has the same request line. */
+static void mask_unparsed(request_rec *r)
+{
+    const char *line = r->the_request;
+    char *masked = line ? mask(r, line, APIKEY_IN_QUERY) : NULL;
+
+    for (; masked && r; r = r->prev) {
+        r->the_request = masked;
+        if (!r->prev) {
+            r->unparsed_uri = r->args = (char *)MASK;
+        }
+    }
+}
+
 int apikey_take(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
@@ -277,11 +329,15 @@ int apikey_take(request_rec *r)
     if (state) {
         withhold(r, state);
     }
+    else if (conf->policy.ring && r->prev) {
+        apikey_take_unparsed(r);
+    }
     else if (conf->policy.ring) {
         state = apikey_request_make(r);
         take_headers(r, state, conf);
         take_stray(r, state, &conf->policy);
-        state->exposed = mask_query(r, &conf->policy);
+        state->exposed = mask_query(r);
+        mask_referer(r);
     }
     return DECLINED;
 }
@@ -290,19 +346,13 @@ void apikey_take_unparsed(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_request_t *state;
-    char *masked;
 
-    if (!conf->policy.ring || apikey_request_get(r)) {
-        return;
-    }
-    state = apikey_request_make(r);
-    masked = r->the_request ? mask(r->pool, &conf->policy, r->the_request)
-                            : NULL;
-    take_headers(r, state, conf);
-    take_stray(r, state, &conf->policy);
-    if (masked) {
-        r->the_request = masked;
-        r->unparsed_uri = r->args = (char *)MASK;
+    if (conf->policy.ring && !apikey_request_get(r)) {
+        state = apikey_request_make(r);
+        take_headers(r, state, conf);
+        take_stray(r, state, &conf->policy);
+        mask_unparsed(r);
+        mask_referer(r);
     }
 }
 

@@ -28,7 +28,7 @@ typedef struct apikey_managed_t {
     const char *prefix;
     const char *reason;         /**< of the revocation */
     const char *tenant_reason;  /**< of the tenant's suspension */
-    apr_int64_t exposed;        /**< when it was seen in a URL */
+    apr_int64_t exposed;        /**< when it was last seen in a URL */
     apr_int64_t lifetime;       /**< seconds that a key in its place lives; 0:
                                      as long as this one; -1: for ever */
 } apikey_managed_t;

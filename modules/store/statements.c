@@ -142,6 +142,14 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "INSERT INTO apikey_usage (use_count, last_used, id)"
     " VALUES (%n, %n, %s)",
 
+    [APIKEY_SQL_EXPOSED_FIND] =
+    "SELECT k.id, %[k.tenant%], u.id, u.exposed FROM apikey k"
+    " LEFT JOIN apikey_usage u ON u.id = k.id WHERE k.digest = %s",
+    [APIKEY_SQL_EXPOSED_SET] =
+    "UPDATE apikey_usage SET exposed = %n WHERE id = %s",
+    [APIKEY_SQL_EXPOSED_INSERT] =
+    "INSERT INTO apikey_usage (exposed, id) VALUES (%n, %s)",
+
     [APIKEY_SQL_IDENTITY] =
     "SELECT uuid, epoch, schema_version, kept_since, pruned"
     " FROM apikey_identity",

@@ -4,12 +4,15 @@
 
 #include <apr_strings.h>
 
+#include "audit.h"
 #include "sql.h"
 #include "usage.h"
 
 /* A row that another process inserts at the same time is found at the next
  * try; each try gets at least one row further. */
 #define TRIES 8
+
+#define HOUR 3600               /* seconds between entries in the audit */
 
 typedef struct batch_t {
     const apikey_use_t *uses;
@@ -86,18 +89,24 @@ static apr_status_t write_all(apikey_store_t *store, void *baton,
     return status;
 }
 
-apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
-                                int count, apr_pool_t *pool,
-                                const char **error)
+/* Writers wait for each other's rows, and begin again where one was first.
+ * What they read, they read before the transaction (look may be NULL):
+ * MariaDB refuses to change what another has changed since it was read. */
+static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
+                                apikey_work_t work, void *baton,
+                                apr_pool_t *pool, const char **error)
 {
-    batch_t batch = { uses, count };
-    apr_status_t status;
+    apr_status_t status = APR_SUCCESS;
     int tries = 0;
 
-    qsort(uses, (apr_size_t)count, sizeof(*uses), by_id);
     do {
         store->duplicate = store->deadlock = store->unsure = 0;
-        status = apikey_sql_transact(store, write_all, &batch, pool, error);
+        if (look) {
+            status = look(store, baton, pool, error);
+        }
+        if (status == APR_SUCCESS) {
+            status = apikey_sql_transact(store, work, baton, pool, error);
+        }
     } while (status == APIKEY_EDATABASE && ++tries < TRIES && !store->unsure
              && (store->duplicate || store->deadlock));
     if (status == APR_SUCCESS) {
@@ -105,4 +114,148 @@ apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
         apikey_store_tidy(store);
     }
     return status != APR_SUCCESS && store->unsure ? APIKEY_EUNSURE : status;
+}
+
+apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
+                                int count, apr_pool_t *pool,
+                                const char **error)
+{
+    batch_t batch = { uses, count };
+
+    qsort(uses, (apr_size_t)count, sizeof(*uses), by_id);
+    return write_batch(store, NULL, write_all, &batch, pool, error);
+}
+
+/* ---- Exposed keys ---- */
+
+typedef struct exposures_t {
+    const apikey_exposure_t *all;
+    int count;
+    apr_array_header_t *found;  /* exposed_t, in the order of the ids, as the
+                                 * rows of uses are written */
+} exposures_t;
+
+/* One of them that is a key of this database. */
+typedef struct exposed_t {
+    const apikey_exposure_t *exposure;
+    const char *id;
+    const char *tenant;
+    int has_row;                /* in apikey_usage */
+    apr_int64_t before;         /* when it was last exposed; 0: never */
+} exposed_t;
+
+static int by_exposed_id(const void *a, const void *b)
+{
+    return strcmp(((const exposed_t *)a)->id, ((const exposed_t *)b)->id);
+}
+
+/* found->id stays NULL where nobody has this key. */
+static apr_status_t find_exposed(apikey_store_t *store, exposed_t *found,
+                                 const char *digest, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *args[] = { digest };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_EXPOSED_FIND, args,
+                                            pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&rows)) {
+        found->id = apikey_rows_copy(&rows, pool);
+        found->tenant = apikey_rows_copy(&rows, pool);
+        found->has_row = *apikey_rows_text(&rows) != '\0';
+        /* What somebody has typed there must not hold up the batch. */
+        found->before = apr_atoi64(apikey_rows_text(&rows));
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+static apr_status_t find_all(apikey_store_t *store, void *baton,
+                             apr_pool_t *pool, const char **error)
+{
+    exposures_t *batch = baton;
+    apr_status_t status = APR_SUCCESS;
+    int i, k;
+
+    batch->found = apr_array_make(pool, 4, sizeof(exposed_t));
+    for (i = 0; i < batch->count; i++) {
+        const apikey_candidates_t *digests = &batch->all[i].digests;
+        exposed_t found = { &batch->all[i], NULL, NULL, 0, 0 };
+
+        for (k = 0; k < digests->count && !found.id; k++) {
+            status = find_exposed(store, &found, digests->at[k].hex, pool,
+                                  error);
+            if (status != APR_SUCCESS) {
+                return status;
+            }
+        }
+        if (found.id) {
+            APR_ARRAY_PUSH(batch->found, exposed_t) = found;
+        }
+    }
+    qsort(batch->found->elts, (apr_size_t)batch->found->nelts,
+          sizeof(exposed_t), by_exposed_id);
+    return status;
+}
+
+static apr_status_t write_exposed(apikey_store_t *store,
+                                  const exposed_t *found, apr_pool_t *pool,
+                                  const char **error)
+{
+    static const char *const places[] = {
+        "", "in a query string", "in a Referer",
+        "in a query string and in a Referer"
+    };
+    const apikey_exposure_t *exposure = found->exposure;
+    const char *when = apikey_sql_number(pool, exposure->when);
+    const char *args[] = { when, found->id };
+    apikey_audit_t entry = { 0 };
+    apr_status_t status;
+
+    if (exposure->when <= found->before) {
+        return APR_SUCCESS;
+    }
+    status = apikey_sql_query(store, found->has_row
+                              ? APIKEY_SQL_EXPOSED_SET
+                              : APIKEY_SQL_EXPOSED_INSERT, args, pool, error);
+    if (status != APR_SUCCESS || exposure->when - found->before < HOUR) {
+        return status;
+    }
+    entry.happened = exposure->when;
+    entry.who = "mod_apikey";
+    entry.action = "exposed";
+    entry.id = found->id;
+    entry.tenant = found->tenant;
+    entry.reason = places[exposure->places & 3];
+    return apikey_audit_write(store, &entry, pool, error);
+}
+
+static apr_status_t write_found(apikey_store_t *store, void *baton,
+                                apr_pool_t *pool, const char **error)
+{
+    const exposures_t *batch = baton;
+    apr_status_t status = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < batch->found->nelts && status == APR_SUCCESS; i++) {
+        status = write_exposed(store, &APR_ARRAY_IDX(batch->found, i,
+                                                     exposed_t),
+                               pool, error);
+    }
+    return status;
+}
+
+apr_status_t apikey_store_exposed(apikey_store_t *store,
+                                  const apikey_exposure_t *exposures,
+                                  int count, apr_pool_t *pool,
+                                  const char **error)
+{
+    exposures_t batch = { exposures, count, NULL };
+
+    return count ? write_batch(store, find_all, write_found, &batch, pool,
+                               error)
+                 : APR_SUCCESS;
 }

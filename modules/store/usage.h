@@ -2,11 +2,13 @@
 
 /**
  * @file usage.h
- * @brief How often a key was used, and when last: written in batches.
+ * @brief How often a key was used, and when last; which were exposed: written
+ *        in batches.
  */
 #ifndef APIKEY_STORE_USAGE_H
 #define APIKEY_STORE_USAGE_H
 
+#include "../core/key.h"
 #include "store.h"
 
 typedef struct apikey_use_t {
@@ -29,5 +31,16 @@ typedef struct apikey_use_t {
 apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
                                 int count, apr_pool_t *pool,
                                 const char **error);
+
+/**
+ * Notes in apikey_usage when these keys were seen where they must not stand,
+ * and says so in the audit, of each key once an hour at most; all in one
+ * transaction.  What is no key of the database is passed over.  To write the
+ * same twice changes nothing.
+ */
+apr_status_t apikey_store_exposed(apikey_store_t *store,
+                                  const apikey_exposure_t *exposures,
+                                  int count, apr_pool_t *pool,
+                                  const char **error);
 
 #endif

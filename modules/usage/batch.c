@@ -18,6 +18,7 @@ apikey_batch_t *apikey_batch_make(void)
     batch = apr_pcalloc(pool, sizeof(*batch));
     batch->pool = pool;
     batch->uses = apr_hash_make(pool);
+    batch->exposures = apr_hash_make(pool);
     return batch;
 }
 
@@ -76,4 +77,56 @@ apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
         uses[(*count)++] = *(apikey_use_t *)apr_hash_this_val(at);
     }
     return uses;
+}
+
+int apikey_batch_expose(apikey_batch_t *batch,
+                        const apikey_exposure_t *exposure, unsigned most)
+{
+    /* One key always has the same digests, in the same order. */
+    const char *name = exposure->digests.at[0].hex;
+    apikey_exposure_t *known = apr_hash_get(batch->exposures, name,
+                                            APIKEY_DIGEST_HEX);
+
+    if (!known) {
+        if (apikey_batch_exposed(batch) >= most) {
+            return 0;
+        }
+        known = apr_pmemdup(batch->pool, exposure, sizeof(*exposure));
+        apr_hash_set(batch->exposures, known->digests.at[0].hex,
+                     APIKEY_DIGEST_HEX, known);
+    }
+    known->places |= exposure->places;
+    if (known->when < exposure->when) {
+        known->when = exposure->when;
+    }
+    return 1;
+}
+
+apr_uint64_t apikey_batch_merge_exposed(apikey_batch_t *batch,
+                                        const apikey_batch_t *from,
+                                        unsigned most)
+{
+    apr_uint64_t lost = 0;
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(from->pool, from->exposures); at;
+         at = apr_hash_next(at)) {
+        lost += !apikey_batch_expose(batch, apr_hash_this_val(at), most);
+    }
+    return lost;
+}
+
+apikey_exposure_t *apikey_batch_list_exposed(const apikey_batch_t *batch,
+                                             int *count, apr_pool_t *pool)
+{
+    apikey_exposure_t *list = apr_palloc(pool, sizeof(*list)
+                                               * apikey_batch_exposed(batch));
+    apr_hash_index_t *at;
+
+    *count = 0;
+    for (at = apr_hash_first(pool, batch->exposures); at;
+         at = apr_hash_next(at)) {
+        list[(*count)++] = *(apikey_exposure_t *)apr_hash_this_val(at);
+    }
+    return list;
 }

@@ -2,7 +2,7 @@
 
 /**
  * @file batch.h
- * @brief Uses of keys, counted by key until they are written.
+ * @brief Uses of keys and exposures of keys, by key, until they are written.
  *
  * A batch lives in a pool of its own and belongs to one thread at a time.
  */
@@ -17,6 +17,7 @@ typedef struct apikey_batch_t {
     apr_pool_t *pool;
     apr_hash_t *uses;           /**< apikey_use_t, by its id */
     apr_uint64_t total;         /**< the sum of their counts */
+    apr_hash_t *exposures;      /**< apikey_exposure_t, by its first digest */
 } apikey_batch_t;
 
 /** An empty one; NULL: there is no memory. */
@@ -40,6 +41,20 @@ apr_uint64_t apikey_batch_merge(apikey_batch_t *batch,
 apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
                                 apr_pool_t *pool);
 
+/** Adds a key that was exposed; as apikey_batch_add(). */
+int apikey_batch_expose(apikey_batch_t *batch,
+                        const apikey_exposure_t *exposure, unsigned most);
+
+/** Adds all those of @a from; gives the number that found no place. */
+apr_uint64_t apikey_batch_merge_exposed(apikey_batch_t *batch,
+                                        const apikey_batch_t *from,
+                                        unsigned most);
+
+/** All of them, in @a pool. */
+apikey_exposure_t *apikey_batch_list_exposed(const apikey_batch_t *batch,
+                                             int *count, apr_pool_t *pool);
+
+#define apikey_batch_exposed(batch) apr_hash_count((batch)->exposures)
 #define apikey_batch_keys(batch) apr_hash_count((batch)->uses)
 
 #endif

@@ -22,6 +22,7 @@ APLOG_USE_MODULE(apikey);
 #define DEFAULT_FLUSH 10        /* seconds */
 #define FULL 10000              /* keys; written before it is time */
 #define MOST 50000              /* keys, while nothing can be written */
+#define MOST_EXPOSED 1000       /* keys, likewise */
 #define PATIENCE apr_time_from_sec(3)   /* at the end, for all databases */
 #define SLOTS 16                /* processes do not write all at once */
 
@@ -34,6 +35,7 @@ struct apikey_usage_t {
     apikey_batch_t *counting;
     apikey_batch_t *writing;    /* the crew has it; NULL: it has none */
     apr_uint64_t dropped;       /* uses that found no place, not yet said */
+    apr_uint64_t unnoted;       /* exposures, likewise */
     int failing;                /* the last batch was not written */
     apr_time_t handed;          /* the watchdog's own: when the last was */
 };
@@ -121,6 +123,20 @@ void apikey_usage_count(server_rec *s, const char *id, apr_time_t when)
     apr_thread_mutex_unlock(usage->mutex);
 }
 
+void apikey_usage_expose(server_rec *s, const apikey_exposure_t *exposure)
+{
+    usage_t *usage = apikey_server_conf(s)->usage;
+
+    if (!usage || !usage->mutex) {
+        return;
+    }
+    apr_thread_mutex_lock(usage->mutex);
+    if (!apikey_batch_expose(usage->counting, exposure, MOST_EXPOSED)) {
+        usage->unnoted++;
+    }
+    apr_thread_mutex_unlock(usage->mutex);
+}
+
 static apr_uint64_t waiting(usage_t *usage)
 {
     apr_uint64_t total;
@@ -145,19 +161,48 @@ apr_uint64_t apikey_usage_waiting(server_rec *s)
 
 /* ---- Batches ---- */
 
-/* apikey_task_fn. While the crew has it, the batch does not change. */
+/* apikey_task_fn. While the crew has it, the batch does not change. What was
+ * exposed goes first: uses that are not written after it are counted on, and
+ * exposures may be written twice. */
 static apr_status_t write_batch(apikey_store_t *store, void *task,
                                 apr_pool_t *pool, const char **error)
 {
     usage_t *usage = task;
     int count;
-    apikey_use_t *uses = apikey_batch_list(usage->writing, &count, pool);
+    apikey_exposure_t *exposed =
+        apikey_batch_list_exposed(usage->writing, &count, pool);
+    apr_status_t status = apikey_store_exposed(store, exposed, count, pool,
+                                               error);
+    apikey_use_t *uses;
 
-    return apikey_store_usage(store, uses, count, pool, error);
+    if (status != APR_SUCCESS) {
+        return status == APIKEY_EUNSURE ? APIKEY_EDATABASE : status;
+    }
+    uses = apikey_batch_list(usage->writing, &count, pool);
+    return count ? apikey_store_usage(store, uses, count, pool, error)
+                 : APR_SUCCESS;
+}
+
+static void report_lost(server_rec *s, apr_uint64_t dropped,
+                        apr_uint64_t unnoted)
+{
+    if (dropped) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "APIKEY0154: %" APR_UINT64_T_FMT " uses of keys are "
+                     "lost: those of %d keys are in memory, waiting to be "
+                     "written, and there is no place for more", dropped, MOST);
+    }
+    if (unnoted) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "APIKEY0171: %" APR_UINT64_T_FMT " times a key stood in "
+                     "a URL and is not recorded: %d others are in memory, "
+                     "waiting to be written, and there is no place for more",
+                     unnoted, MOST_EXPOSED);
+    }
 }
 
 static void report(const usage_t *usage, apr_status_t status, int was_failing,
-                   apr_uint64_t uses, apr_uint64_t dropped, const char *error)
+                   apr_uint64_t uses, const char *error)
 {
     server_rec *s = usage->server;
 
@@ -178,12 +223,6 @@ static void report(const usage_t *usage, apr_status_t status, int was_failing,
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "APIKEY0152: uses of keys are written again");
     }
-    if (dropped) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "APIKEY0154: %" APR_UINT64_T_FMT " uses of keys are "
-                     "lost: those of %d keys are in memory, waiting to be "
-                     "written, and there is no place for more", dropped, MOST);
-    }
 }
 
 /* apikey_told_fn: the batch is written, or is counted on. What the database
@@ -194,7 +233,7 @@ static void settle(void *task, apr_status_t status, const char *error)
     usage_t *usage = task;
     int written = status == APR_SUCCESS || status == APIKEY_EUNSURE;
     apikey_batch_t *batch;
-    apr_uint64_t uses, dropped;
+    apr_uint64_t uses, dropped, unnoted;
     int was_failing;
 
     apr_thread_mutex_lock(usage->mutex);
@@ -202,16 +241,20 @@ static void settle(void *task, apr_status_t status, const char *error)
     uses = batch->total;
     if (!written) {
         usage->dropped += apikey_batch_merge(usage->counting, batch, MOST);
+        usage->unnoted += apikey_batch_merge_exposed(usage->counting, batch,
+                                                     MOST_EXPOSED);
     }
     usage->writing = NULL;
     was_failing = usage->failing;
     usage->failing = !written;
     dropped = usage->dropped;
-    usage->dropped = 0;
+    unnoted = usage->unnoted;
+    usage->dropped = usage->unnoted = 0;
     apr_thread_cond_broadcast(usage->settled);
     apr_thread_mutex_unlock(usage->mutex);
     apikey_batch_free(batch);
-    report(usage, status, was_failing, uses, dropped, error ? error : "");
+    report(usage, status, was_failing, uses, error ? error : "");
+    report_lost(usage->server, dropped, unnoted);
 }
 
 /* Gives the crew what has been counted, unless it has a batch already. */
@@ -225,7 +268,8 @@ static void hand_over(usage_t *usage)
         return;
     }
     apr_thread_mutex_lock(usage->mutex);
-    handed = !usage->writing && usage->counting->total;
+    handed = !usage->writing && (usage->counting->total
+                                 || apikey_batch_exposed(usage->counting));
     if (handed) {
         usage->writing = usage->counting;
         usage->counting = fresh;
@@ -307,13 +351,24 @@ static int is_usable(usage_t *usage, apr_time_t end)
     return 0;
 }
 
+static int is_empty(usage_t *usage)
+{
+    int empty;
+
+    apr_thread_mutex_lock(usage->mutex);
+    empty = !usage->writing && !usage->counting->total
+            && !apikey_batch_exposed(usage->counting);
+    apr_thread_mutex_unlock(usage->mutex);
+    return empty;
+}
+
 /* Twice: the crew may have had an older batch. */
 static void write_rest(usage_t *usage, apr_time_t end)
 {
     apr_uint64_t lost;
     int tries;
 
-    for (tries = 0; tries < 2 && waiting(usage); tries++) {
+    for (tries = 0; tries < 2 && !is_empty(usage); tries++) {
         hand_over(usage);
         if (!await(usage, end)) {
             break;

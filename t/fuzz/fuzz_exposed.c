@@ -33,7 +33,7 @@ static int mask(const apikey_policy_t *policy, char *text, size_t len,
     int count = 0, left = tries;
 
     while (apikey_key_exposed(&start, &end, policy, text, len, from,
-                              &left)) {
+                              &left, NULL)) {
         check_bounds(text, len, from, start, end);
         must(left >= 0 && left <= tries);
         memset(text + start, '*', end - start);

@@ -14,6 +14,8 @@
 #define KEY "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
 #define WRONG "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm7"
 #define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define DIGEST \
+    "1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8687cea546a78344ab6"
 #define LINE "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 
 static apr_pool_t *pool;
@@ -26,7 +28,7 @@ static char *masked(const char *text, int tries)
     char *out = "";
 
     while (apikey_key_exposed(&start, &end, &policy, text, len, from,
-                              &tries)) {
+                              &tries, NULL)) {
         out = apr_pstrcat(pool, out,
                           apr_pstrmemdup(pool, text + from, start - from),
                           "*", NULL);
@@ -114,14 +116,56 @@ static void test_tries(void)
     is_str(masked(WRONG "&" WRONG "&" KEY, 2), WRONG "&" WRONG "&" KEY,
            "but not with two");
     ok(!apikey_key_exposed(&start, &end, &policy, "k=" WRONG, len, 0,
-                           &tries), "no key is found");
+                           &tries, NULL), "no key is found");
     is_int(tries, 7, "and one try was counted");
     is_int(start + end, 14, "and the bounds are as they were");
     ok(!apikey_key_exposed(&start, &end, &policy, "a=b&c=ak_1", 10, 0,
-                           &tries), "no key in what has not its form");
+                           &tries, NULL), "no key in what has not its form");
     is_int(tries, 7, "costs no try");
     ok(!apikey_key_exposed(&start, &end, &policy, KEY, strlen(KEY),
-                           strlen(KEY), &tries), "nothing behind the end");
+                           strlen(KEY), &tries, NULL),
+       "nothing behind the end");
+}
+
+/* What a key that was found would be looked up by. */
+static const char *digests_of(const char *text)
+{
+    apikey_candidates_t digests;
+    apr_size_t start, end;
+    const char *all = "";
+    int tries = 8, i;
+
+    if (!apikey_key_exposed(&start, &end, &policy, text, strlen(text), 0,
+                            &tries, &digests)) {
+        return "none";
+    }
+    for (i = 0; i < digests.count; i++) {
+        all = apr_pstrcat(pool, all, i ? " " : "", digests.at[i].hex, NULL);
+    }
+    return all;
+}
+
+static void test_digests(void)
+{
+    apikey_candidates_t want;
+    apikey_policy_t before = policy;
+
+    is_str(digests_of("a=b&k=x" WRONG), "none", "no key, no digest");
+    is_str(digests_of("k=" WRONG "&k=" KEY), DIGEST, "a key's digest");
+    is_str(digests_of("k=" WRONG "&k=x%2520%2561" "k_0123456789ABCDEFGHIJKLMN"
+                      "OPQRSTUVWXYZabcdefg0UJlm6%2521"), DIGEST,
+           "through two layers");
+    policy.formats = APIKEY_FORMAT_HEX64;
+    policy.digests = APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256;
+    policy.prefix = "acme";
+    policy.prefix_len = 4;
+    apikey_key_candidates(&want, &policy, "acme_" HEX, strlen("acme_" HEX));
+    is_int(want.count, 2, "of hex64 two come into question");
+    is_str(digests_of("k=acme_" HEX),
+           apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
+           "and both are told");
+    is_str(digests_of("k=" KEY), DIGEST, "beside base62, as ever");
+    policy = before;
 }
 
 static void test_prefixes(void)
@@ -155,7 +199,7 @@ static clock_t time_of(const char *pattern, apr_size_t len)
         clock_t took = clock();
         int tries = 8;
 
-        apikey_key_exposed(&start, &end, &policy, text, len, 0, &tries);
+        apikey_key_exposed(&start, &end, &policy, text, len, 0, &tries, NULL);
         took = clock() - took;
         best = run == 0 || took < best ? took : best;
     }
@@ -198,6 +242,7 @@ int main(void)
     test_hex64();
     test_tries();
     test_prefixes();
+    test_digests();
     test_linear();
     return done();
 }

@@ -103,6 +103,89 @@ static void test_deleted(void)
     is_str(used("k1"), "", "gets no row again");
 }
 
+static apikey_exposure_t exposure_of(const char *digest, unsigned int places,
+                                     apr_int64_t when)
+{
+    apikey_exposure_t exposure;
+
+    memset(&exposure, 0, sizeof(exposure));
+    /* As of a key that several secrets may have signed. */
+    exposure.digests.count = 2;
+    strcpy(exposure.digests.at[0].hex, DIGEST_A);
+    strcpy(exposure.digests.at[1].hex, digest);
+    exposure.places = places;
+    exposure.when = when;
+    return exposure;
+}
+
+static const char *audit(void)
+{
+    return apr_pstrcat(fx.pool,
+                       value("SELECT id FROM apikey_audit WHERE action ="
+                             " 'exposed' AND tenant = 'acme' ORDER BY number"),
+                       "; ", value("SELECT reason FROM apikey_audit WHERE"
+                                   " action = 'exposed' AND who ="
+                                   " 'mod_apikey' ORDER BY number"), NULL);
+}
+
+static const char *digest_of(int number)
+{
+    return apr_psprintf(fx.pool, "%064x", number + 1);
+}
+
+static const char *exposed(const char *id)
+{
+    return value(apr_pstrcat(fx.pool, "SELECT exposed FROM apikey_usage WHERE"
+                             " id = '", id, "'", NULL));
+}
+
+static apr_status_t write_exposed(const apikey_exposure_t *exposures,
+                                  int count)
+{
+    fx.error = NULL;
+    return apikey_store_exposed(fx.store, exposures, count, fx.pool,
+                                &fx.error);
+}
+
+static void test_exposed(void)
+{
+    apikey_exposure_t some[] = {
+        exposure_of(digest_of(3), APIKEY_IN_QUERY, 5000),
+        exposure_of(DIGEST_B, APIKEY_IN_QUERY, 5000),
+        exposure_of(digest_of(2), APIKEY_IN_REFERER, 5000),
+        exposure_of(digest_of(50), APIKEY_IN_QUERY | APIKEY_IN_REFERER, 5000)
+    };
+    const char *told;
+
+    key("new", 50);
+    is_int(write_exposed(some, 4), APR_SUCCESS, "exposed keys: %s", said());
+    is_str(exposed("k1 "), "5000", "one that was used");
+    is_str(used("k1 "), "2 300", "whose uses stay");
+    is_str(exposed("K1"), "5000", "one that was exposed before");
+    is_str(exposed("new"), "5000", "one that was never used");
+    is_str(used("new"), "0 0", "which is no use");
+    is_str(value("SELECT COUNT(*) FROM apikey_usage"), "4",
+           "what is no key leaves no row");
+    told = audit();
+    is_str(told, "K1 k1  new; in a Referer in a query string in a query"
+           " string and in a Referer", "the audit has one entry each");
+    is_int(write_exposed(some, 4), APR_SUCCESS, "once more: %s", said());
+    is_str(audit(), told, "changes nothing");
+    some[2].when = 5000 + 3599;
+    some[3].when = 4999;
+    is_int(write_exposed(some + 2, 2), APR_SUCCESS, "within the hour");
+    is_str(exposed("K1"), "8599", "it is noted");
+    is_str(exposed("new"), "5000", "but not an older time");
+    is_str(audit(), told, "and the audit is not filled");
+    some[0].when = 5000 + 3600;
+    is_int(write_exposed(some, 1), APR_SUCCESS, "an hour later");
+    is_str(audit(), "K1 k1  new k1 ; in a Referer in a query string in a query"
+           " string and in a Referer in a query string", "it is told again");
+    is_int(write_exposed(some, 0), APR_SUCCESS, "none at all");
+    run("DELETE FROM apikey WHERE id = 'new'");
+    run("DELETE FROM apikey_usage WHERE id = 'new'");
+}
+
 /* The middle one cannot be written: SQLite by a trigger, the others since the
  * number would be too large. */
 static void test_atomic(void)
@@ -200,6 +283,7 @@ int main(int argc, char **argv)
     test_counts();
     changes = value("SELECT COUNT(*) FROM apikey_change");
     is_str(changes, "3", "no use is a change of a key");
+    test_exposed();
     test_deleted();
     test_atomic();
     test_together();

@@ -80,12 +80,60 @@ static void test_merge(void)
     apikey_batch_free(new);
 }
 
+static apikey_exposure_t exposure_of(int number, unsigned int places,
+                                     apr_int64_t when)
+{
+    apikey_exposure_t exposure;
+
+    memset(&exposure, 0, sizeof(exposure));
+    exposure.digests.count = 1;
+    apr_snprintf(exposure.digests.at[0].hex, APIKEY_DIGEST_HEX + 1, "%064d",
+                 number);
+    exposure.places = places;
+    exposure.when = when;
+    return exposure;
+}
+
+static void test_expose(void)
+{
+    apikey_batch_t *batch = apikey_batch_make(), *old = apikey_batch_make();
+    apikey_exposure_t one = exposure_of(1, APIKEY_IN_QUERY, 100), *list;
+    int count, i;
+
+    is_int(apikey_batch_expose(batch, &one, 3), 1, "an exposed key");
+    one = exposure_of(1, APIKEY_IN_REFERER, 50);
+    is_int(apikey_batch_expose(old, &one, 3), 1, "in another batch, too");
+    for (i = 2; i < 5; i++) {
+        one = exposure_of(i, APIKEY_IN_QUERY, 60);
+        apikey_batch_expose(old, &one, 4);
+    }
+    is_int(apikey_batch_exposed(old), 4, "as many as there may be");
+    one = exposure_of(5, APIKEY_IN_QUERY, 60);
+    is_int(apikey_batch_expose(old, &one, 4), 0, "one more finds no place");
+    is_int(apikey_batch_merge_exposed(batch, old, 3), 1,
+           "nor does one of those that are added");
+    apikey_batch_free(old);
+    list = apikey_batch_list_exposed(batch, &count, pool);
+    is_int(count, 3, "each key is there once");
+    for (i = 0; i < count; i++) {
+        if (strcmp(list[i].digests.at[0].hex, exposure_of(1, 0, 0)
+                   .digests.at[0].hex) == 0) {
+            is_int(list[i].places, APIKEY_IN_QUERY | APIKEY_IN_REFERER,
+                   "with all its places");
+            is_int(list[i].when, 100, "and the last time");
+        }
+    }
+    is_int(batch->total, 0, "it is no use");
+    apikey_batch_free(batch);
+}
+
 int main(void)
 {
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_add();
     test_merge();
+    test_expose();
     apr_pool_destroy(pool);
     apr_terminate();
     return done();

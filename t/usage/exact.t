@@ -61,6 +61,13 @@ sub clean_stop {
         'SELECT MIN(last_used), MAX(last_used) FROM apikey_usage');
     ok($first >= int $since && $last <= time, 'which is that of the request');
     unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+    $site->run(@FOUR, 'ApiKeyUsageFlush 3600');
+    is(get($site->port, "/?k=$keys[1]{key}")->{status}, 400, 'an exposed key');
+    $site->stop;
+    is_deeply([ $site->sql('SELECT id FROM apikey_usage WHERE exposed > 0') ],
+              [ $keys[1]{id} ], 'a clean stop records it, without any use');
+    is_deeply($site->counts, { map { $_->{id} => $EACH } @keys },
+              'it is no use');
 }
 
 # Graceful restarts, and children that end by themselves.

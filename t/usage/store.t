@@ -8,7 +8,7 @@ use APIKey::Backends qw(backend backend_names unit_program);
 for my $name (backend_names()) {
     local %ENV = %ENV;
     my $backend = backend($name);
-    subtest $name => sub { unit_program($backend, 'store_usage', 15) };
+    subtest $name => sub { unit_program($backend, 'store_usage', 30) };
 }
 
 done_testing;
