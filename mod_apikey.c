@@ -143,6 +143,7 @@ static void hooks(apr_pool_t *pool)
                               APR_HOOK_REALLY_FIRST);
     ap_hook_post_read_request(apikey_scrub, NULL, readers,
                               APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(apikey_lock, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
                               APR_HOOK_REALLY_LAST);
 
@@ -165,6 +166,8 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
                             APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(apikey_export_to_log, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
                             APR_HOOK_FIRST);
 
@@ -172,6 +175,8 @@ static void hooks(apr_pool_t *pool)
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
+                                APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_error_filter(apikey_export_to_error, NULL, NULL,
                                 APR_HOOK_REALLY_FIRST);
     ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
                                 APR_HOOK_MIDDLE);

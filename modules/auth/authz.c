@@ -16,23 +16,32 @@
 
 APLOG_USE_MODULE(apikey);
 
-/* ApiKeyTenant: no other tenant's key, whatever an .htaccess requires. */
-static int locked_out(request_rec *r, const apikey_record_t *record)
+int apikey_lock(request_rec *r)
 {
     const ap_expr_info_t *expr = apikey_server_conf(r->server)->tenant;
-    const char *error = NULL, *tenant;
+    apikey_request_t *state = apikey_request_get(r);
+    const char *error = NULL;
 
-    if (!expr) {
-        return 0;
+    if (!expr || !state || !state->presented || state->lock) {
+        return DECLINED;
     }
-    tenant = ap_expr_str_exec(r, expr, &error);
+    state->lock = ap_expr_str_exec(r, expr, &error);
     if (error) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0107: ApiKeyTenant cannot be evaluated, so no "
                       "key is let through: %s", error);
-        return 1;
+        state->lock = "";
     }
-    return !*tenant || strcmp(tenant, record->tenant) != 0;
+    return DECLINED;
+}
+
+/* ApiKeyTenant: no other tenant's key, whatever an .htaccess requires. */
+static int locked_out(request_rec *r, const apikey_record_t *record)
+{
+    const char *lock = apikey_request_get(r)->lock;
+
+    return apikey_server_conf(r->server)->tenant
+           && (!lock || !*lock || strcmp(lock, record->tenant) != 0);
 }
 
 static int refuse(request_rec *r, apikey_decision_t *decision,

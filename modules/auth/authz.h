@@ -14,6 +14,13 @@
 int apikey_check_authz(request_rec *r);
 
 /**
+ * post_read_request, behind all others: what ApiKeyTenant comes out as, while
+ * only the server's configuration has had a say. Later an .htaccess could set
+ * the variables and headers that the expression reads.
+ */
+int apikey_lock(request_rec *r);
+
+/**
  * fixups, ahead of all others: a place that was opened without asking for a
  * user (Satisfy Any) still identifies the key that was presented, and refuses
  * a bad one.

@@ -53,6 +53,7 @@ typedef struct apikey_request_t {
     const apikey_presented_t *looked_up;    /**< whose record follows */
     apikey_record_t *record;        /**< NULL: unknown */
     apr_array_header_t *required;   /**< auth/require.c's; NULL: none */
+    const char *lock;           /**< ApiKeyTenant's; NULL: not evaluated */
     const request_rec *authorized;  /**< the last to pass authorization */
     const apikey_record_t *told;    /**< whose variables it was told; NULL:
                                      * nobody's */

@@ -214,7 +214,7 @@ static const apikey_decision_t *refused(request_rec *r,
     }
     if (found) {
         apikey_refuse_headers(r, found);
-        apikey_export_result(r, found->reason, NULL);
+        apikey_export_result(r, found->reason);
     }
     return found;
 }

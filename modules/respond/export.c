@@ -15,20 +15,17 @@ char *apikey_export_user(request_rec *r, const apikey_record_t *record)
                         ? record->id : record->tenant);
 }
 
+/* Not before the log is written: an .htaccess reads notes in expressions. */
 static void export_notes(request_rec *r, const apikey_record_t *record)
 {
     apr_table_setn(r->notes, "apikey-id", record->id);
     apr_table_setn(r->notes, "apikey-tenant", record->tenant);
 }
 
-void apikey_export_result(request_rec *r, apikey_reason_e reason,
-                          const apikey_record_t *record)
+void apikey_export_result(request_rec *r, apikey_reason_e reason)
 {
     apr_table_setn(r->subprocess_env, "APIKEY_RESULT",
                    apikey_reason(reason)->code);
-    if (record) {
-        export_notes(r, record);
-    }
 }
 
 static int export_meta(void *data, const char *name, const char *value)
@@ -70,7 +67,6 @@ static int tell(request_rec *r, const apikey_record_t *record)
     apikey_scrub_env(r);
     before = apr_table_elts(r->subprocess_env)->nelts;
     export_env(r, record);
-    export_notes(r, record);
     return apr_table_elts(r->subprocess_env)->nelts - before;
 }
 
@@ -172,14 +168,54 @@ int apikey_export(request_rec *r)
         export_granted(r, decision->record, area);
     }
     else if (decision) {
-        apikey_export_result(r, decision->reason, decision->record);
+        apikey_export_result(r, decision->reason);
         forget_user(r, area);
     }
     else if (area) {
-        apikey_export_result(r, APIKEY_MISSING, NULL);
+        apikey_export_result(r, APIKEY_MISSING);
     }
     if (area || granted) {
         apikey_guard(r);
+    }
+    return DECLINED;
+}
+
+/* As apikey_export(), for a request that may not have come to it, or whose
+ * answer has had a hand in its variables since. */
+static void settle_env(request_rec *r, const apikey_decision_t *decision)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+
+    if (decision && decision->reason == APIKEY_GRANTED
+        && state->told == decision->record) {
+        if (!as_told(r, decision->record)) {
+            tell(r, decision->record);
+        }
+        return;
+    }
+    apikey_scrub_env(r);
+    if (decision) {
+        apikey_export_result(r, decision->reason);
+    }
+    else if (state && apikey_area(r)) {
+        apikey_export_result(r, APIKEY_MISSING);
+    }
+}
+
+void apikey_export_to_error(request_rec *r)
+{
+    settle_env(r, apikey_decision(r));
+}
+
+int apikey_export_to_log(request_rec *r)
+{
+    for (; r; r = r->next) {
+        const apikey_decision_t *decision = apikey_decision(r);
+
+        settle_env(r, decision);
+        if (decision && decision->record) {
+            export_notes(r, decision->record);
+        }
     }
     return DECLINED;
 }

@@ -24,8 +24,20 @@ int apikey_export(request_rec *r);
 /** The value of REMOTE_USER for a granted key, as ApiKeyUser wants it. */
 char *apikey_export_user(request_rec *r, const apikey_record_t *record);
 
-/** Sets APIKEY_RESULT, and the notes for the log if the key is known. */
-void apikey_export_result(request_rec *r, apikey_reason_e reason,
-                          const apikey_record_t *record);
+/** Sets APIKEY_RESULT. */
+void apikey_export_result(request_rec *r, apikey_reason_e reason);
+
+/**
+ * insert_error_filter, ahead of all others: an answer that was made before the
+ * last fixup, with variables that an .htaccess may have set.
+ */
+void apikey_export_to_error(request_rec *r);
+
+/**
+ * log_transaction, ahead of every log: the variables as they should be (the
+ * #set of an SSI page works behind all fixups), and the notes of the key, of
+ * a refused one, too.
+ */
+int apikey_export_to_log(request_rec *r);
 
 #endif

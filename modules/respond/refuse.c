@@ -99,12 +99,13 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
     const apikey_record_t *record = decision->record;
     request_rec *earlier;
 
-    apikey_refuse_headers(r, decision);
-    apikey_export_result(r, decision->reason, record);
-    /* An ErrorDocument reads the users of the requests before it, too. */
+    /* An ErrorDocument reads the users of the requests before it, too, and an
+     * AuthName may be an expression. */
     for (earlier = r; earlier; earlier = earlier->prev) {
         earlier->user = NULL;
     }
+    apikey_refuse_headers(r, decision);
+    apikey_export_result(r, decision->reason);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "APIKEY0101: %s%s%s%s%s refused, %s: %s",
                   record ? "key " : "request", record ? record->id : "",
