@@ -36,9 +36,13 @@ sub new {
     my $run = APIKey::Test::run_info();
     my $dir = tempdir("$run->{stage}/state/site.XXXXXX", CLEANUP => 0);
     my $self = bless { dir => $dir, run => $run, owner => $$,
-                       db => "$dir/db/keys.db", %more }, $class;
+                       db => "$dir/db/keys.db", user => $run->{user},
+                       %more }, $class;
     make_path("$dir/docs", "$dir/db");
     chmod 0755, $dir;
+    # Another user than the run's has reports to write, too.
+    chmod 01777, map { "$run->{stage}/$_" } qw(logs state)
+        if $self->{user} ne $run->{user};
     chomp(my $secret = `'$ENV{HTAPIKEY}' secret`);
     $self->file('secret', "$secret\n", 0600);
     $self->file('docs/index.html', "A page.\n");
@@ -51,7 +55,7 @@ sub new {
 sub init {
     my ($self) = @_;
     $self->htapikey('init');
-    my @user = getpwnam $self->{run}{user};
+    my @user = getpwnam $self->{user};
     chown @user[2, 3], "$self->{dir}/db", glob "$self->{db}*" unless $>;
 }
 
@@ -116,8 +120,8 @@ sub write_conf {
     open my $in, '<', "$run->{stage}/conf/modules.list"
         or die "modules.list: $!\n";
     my $modules = do { local $/; <$in> };
-    my $user = $> ? '' : "User $run->{user}\n"
-        . 'Group ' . getgrgid((getpwnam $run->{user})[3]);
+    my $user = $> ? '' : "User $self->{user}\n"
+        . 'Group ' . getgrgid((getpwnam $self->{user})[3]);
     $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
 $modules
 LoadModule apikey_module "$run->{module}"

@@ -1,0 +1,289 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Each kind of application that httpd knows (APIKey::Apps), over HTTP/1.1 and
+# HTTP/2: it is told exactly whose key it was, sees no key, gets all the rest
+# of a request as it was sent, and is not asked at all if the key is refused.
+
+use APIKey::Apps;
+use APIKey::Logs qw(key_pattern);
+use APIKey::Test;
+use MIME::Base64 qw(encode_base64);
+
+my $site = APIKey::Apps->new;
+# prefork has no HTTP/2.
+my @FRONTS = ('h1', run_info()->{mpm} eq 'prefork' ? () : 'h2');
+
+my %plain = (tenant => 'acme', name => 'plain', env => 'live',
+             scope => [ 'a:read', 'b:*' ], expires => 'never');
+my %strange = (tenant => q(Müller "&" S'öhne; $(id) %n %{x}e <b> =),
+               name => q(a "quoted" \\ name, 🔑 = {1}), env => 'test',
+               scope => ['x:y'], expires => 'never');
+
+sub make {
+    my (%what) = @_;
+    my $made = $site->key(map { my $name = $_;
+        map { ("--$name", $_) }
+            ref $what{$name} ? @{ $what{$name} } : $what{$name}
+    } sort keys %what);
+    return { %what, %$made{qw(key id)} };
+}
+my %key = (plain => make(%plain), strange => make(%strange),
+           revoked => make(%plain), passed => make(%plain));
+$site->htapikey('revoke', $key{revoked}{id});
+sub with { return "X-API-Key: $_[0]{key}" }
+
+# An application with each front that can ask it.
+sub each_app {
+    my ($takes, $do) = @_;
+    for my $app ($site->apps($takes)) {
+        $do->($app, $_, "$app, $_")
+            for grep { $_ eq 'h1' || $app !~ /^(?:socket|tunnel)$/ } @FRONTS;
+    }
+}
+
+# All that an application knows of keys and users.
+sub ours {
+    my ($saw) = @_;
+    my %all = (%{ $saw->{env} }, %{ $saw->{headers} });
+    return { map { $_ => $all{$_} } grep {
+        /api.?key|authorization|remote.?user|auth.?type|php.auth/i
+    } keys %all };
+}
+
+# What it has to know of a granted key.
+sub told {
+    my ($app, $key, %also) = @_;
+    my $scopes = "@{ $key->{scope} }";
+    return {
+        $site->carries($app, 'vars') ? (
+            APIKEY_RESULT => 'granted', APIKEY_KEYSPACE => 'default',
+            APIKEY_ID => $key->{id}, APIKEY_TENANT => $key->{tenant},
+            APIKEY_NAME => $key->{name}, APIKEY_ENV => $key->{env},
+            APIKEY_SCOPES => $scopes) : (),
+        $site->carries($app, 'headers') ? (
+            'x-apikey-id' => $key->{id}, 'x-apikey-tenant' => $key->{tenant},
+            'x-apikey-scopes' => $scopes, 'x-apikey-env' => $key->{env}) : (),
+        user($app, 'ApiKey', $key->{tenant}), %also };
+}
+
+sub user {
+    my ($app, $type, $name) = @_;
+    return $site->carries($app, 'user')
+        ? (AUTH_TYPE => $type, REMOTE_USER => $name) : ();
+}
+
+my $reached = 0;
+sub answers {
+    my ($app, $saw, $promise) = @_;
+    # SSI is no program: nobody notes it.
+    $reached++ if $app ne 'ssi';
+    return 1 if $saw->{status} == 200 && %{ $saw->{headers} };
+    fail("$promise: $saw->{status} $saw->{text}");
+    return 0;
+}
+
+sub knows {
+    my ($app, $saw, $told, $promise) = @_;
+    answers($app, $saw, $promise) or return;
+    is_deeply(ours($saw), $told, $promise) or diag($saw->{text});
+}
+
+# ---- Who it was, and no key ----
+
+my $keys = key_pattern(map { $_->{key} } values %key);
+sub no_key { unlike($_[0]{text}, $keys, "$_[1]: no key in any form") }
+
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    for my $name (qw(plain strange)) {
+        my $key = $key{$name};
+        for my $header (with($key), "Authorization: Bearer $key->{key}") {
+            my $saw = $site->ask($app, 'guarded', [$header], front => $front);
+            my ($where) = $header =~ /^([^:]+)/;
+            knows($app, $saw, told($app, $key), "$what: $name in $where");
+            no_key($saw, "$what: $name in $where");
+        }
+    }
+    my $saw = $site->ask($app, 'open',
+        [ with($key{plain}), "Authorization: Bearer $key{plain}{key}" ],
+        front => $front);
+    knows($app, $saw, {}, "$what: open, it is not told");
+    no_key($saw, "$what: open");
+});
+
+# ---- Nobody else says who it was ----
+
+my @FORGED = map { "$_: evil" } qw(X-Apikey-Tenant x-apikey-SCOPES
+    X_Apikey_Tenant X-Apikey_Id x_APIKEY-Env X.Apikey.Tenant X~Apikey~Id
+    X-Apikey- X_Apikey_Other X-Apikey-Result X-Apikey-Name);
+push @FORGED, 'X-Apikey-Env:', 'X-Apikey-Tenant: evil, eviler';
+
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    my @all = (@FORGED, 'Connection: X-Apikey-Tenant, x_apikey_id');
+    # HTTP/2 has no Connection.
+    pop @all if $front eq 'h2' || $app =~ /^(?:socket|tunnel)$/;
+    my $eve = encode_base64('eve:secret', '');
+    my $php = $app eq 'php';
+    for ([ guarded => told($app, $key{plain}), with($key{plain}) ],
+         [ open => {} ], [ open => {}, with($key{plain}) ],
+         [ basic => { authorization => "Basic $eve",
+                      user($app, 'Basic', 'eve'),
+                      $php ? (PHP_AUTH_USER => 'eve', PHP_AUTH_PW => 'secret')
+                           : () }, "Authorization: Basic $eve" ]) {
+        my ($area, $told, @with) = @$_;
+        my $saw = $site->ask($app, $area, [ @all, @with ], front => $front);
+        knows($app, $saw, $told, "$what: forged, $area" . ' with' x @with);
+        unlike($saw->{text}, qr/evil/, "$what: forged, $area: in no way");
+    }
+});
+
+# ---- All the rest, as it was sent ----
+
+my @REST = ('User-Agent: odd  spaces	and a tab', 'X-Empty:', 'X-Under: 1',
+    'X-Api-Keyring: not a key', 'X-Apikey: no prefix of ours', 'Accept: a',
+    'Cookie: X-Apikey-Tenant=1; k="v"', 'Accept: b, c;q=0.5', 'X_Under: 2',
+    "X-Latin: caf\xe9 \xc3\xa9", 'Xapikey-Tenant: x', 'X-Quote: \\ " <&>',
+    'Expect-CT: a', 'Cache-Control: no-cache');
+my $basic = 'Authorization: Basic ' . encode_base64('who:else', '');
+my @FOREIGN = (
+    [ open    => 'Authorization: Bearer a.b-c', 'X-API-Key: of-another' ],
+    [ open    => $basic ],
+    [ guarded => $basic, with($key{plain}) ],
+    [ basic   => 'Authorization: Basic ' . encode_base64('eve:secret', ''),
+                 'X-API-Key: of-another' ],
+);
+
+# What becomes of header lines: one value a name. CGI has no '_' in names, so
+# that X_Under cannot pass itself off as X-Under.
+sub sent {
+    my ($app, @lines) = @_;
+    my %sent;
+    for (@lines) {
+        my ($name, $value) = /^([^:]+): ?(.*)/s;
+        next if $site->folds($app) && $name =~ /_/;
+        $name = lc $name;
+        $sent{$name} = join ', ', $sent{$name} // (), $value;
+    }
+    return \%sent;
+}
+
+# Less what is of the connection, and what is ours.
+sub others {
+    my ($saw) = @_;
+    my %others = %{ $saw->{headers} };
+    delete @others{ grep { /^(?:host|connection|upgrade|sec-websocket-.*
+                            |x-forwarded-.*|x-apikey-.+)$/x } keys %others };
+    return \%others;
+}
+
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    for (@FOREIGN) {
+        my ($area, @with) = @$_;
+        my $saw = $site->ask($app, $area, [ @REST, @with ], front => $front);
+        answers($app, $saw, "$what: $area") or next;
+        is_deeply(others($saw), sent($app, @REST,
+                  grep { !/\Q$key{plain}{key}/ } @with),
+                  "$what: $area: as it was sent, @{[ $with[0] =~ /: (\S+)/ ]}")
+            or diag($saw->{text});
+    }
+});
+
+# ---- The key, where it is wanted ----
+
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    my $key = $key{passed};
+    for ([ 'X-API-Key', $key->{key} ],
+         [ 'Authorization', "bearer  $key->{key}" ]) {
+        my ($name, $value) = @$_;
+        my $saw = $site->ask($app, 'guarded', ["$name: $value"],
+                             front => $front, host => 'pass');
+        knows($app, $saw, told($app, $key, lc $name => $value),
+              "$what: the key is passed on in $name");
+        $saw = $site->ask($app, 'open', ["$name: $value"],
+                          front => $front, host => 'pass');
+        knows($app, $saw, {}, "$what: but not where it is open");
+    }
+});
+
+# ---- Bodies ----
+
+my $body = join '', map { chr } (0 .. 255) x 200;
+my @chunks = unpack '(a7000)*', $body;
+each_app('body', sub {
+    my ($app, $front, $what) = @_;
+    my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ],
+                         method => 'POST', body => $body, front => $front);
+    knows($app, $saw, told($app, $key{plain}), "$what: POST");
+    ok($saw->{body} eq $body, "$what: the body, byte for byte");
+});
+for my $app ($site->apps('chunks')) {
+    my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ],
+                         body => \@chunks);
+    knows($app, $saw, told($app, $key{plain}), "$app: chunked");
+    ok($saw->{body} eq $body, "$app: the chunks, byte for byte");
+}
+for my $app ($site->apps('frames')) {
+    my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ]);
+    answers($app, $saw, "$app: frames");
+    is($saw->{body}, "there and back \0\xff", "$app: and frames go both ways");
+}
+
+# ---- SSI decides by it ----
+
+my @asked = map {
+    get($site->port, '/guarded/if.shtml', with($key{$_}))->{body}
+} qw(plain strange);
+is_deeply([ @asked, map { get($site->port, '/open/if.shtml', @$_)->{body} }
+            [], [ with($key{plain}), @FORGED ] ],
+          [ "acme reads header acme\n", "another   $strange{tenant}\n",
+            ("nobody   (none)\n") x 2 ], '#if and #echo');
+
+# ---- One connection, two tenants ----
+
+my %seen;
+my $client = connection($site->port);
+for my $name (qw(plain strange plain), '') {
+    my ($area, @with) = $name ? ('guarded', with($key{$name})) : 'open';
+    my $text = $client->send(join "\r\n", "GET /$area/http HTTP/1.1",
+        'Host: plain.example', @with, '', '')->response->{body};
+    my $saw = $site->normal('http', { status => 200, body => $text });
+    knows('http', $saw, $name ? told('http', $key{$name}) : {},
+          'one connection: ' . ($name || 'nobody'));
+    $seen{ $saw->{env}{CONNECTION} } = $saw->{env}{REQUESTS};
+}
+is(scalar keys %seen, 1, 'the connection to the application is one, too');
+is((values %seen)[0] >= 4, 1, 'for all four requests');
+
+# ---- Refused: nobody is asked ----
+
+is($site->reached, $reached, 'the applications note each request');
+my $bad = $key{plain}{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
+my @REFUSED = (
+    [ missing   => 401, 'guarded' ],
+    [ missing   => 401, 'guarded', $basic =~ s/Basic/Digest/r ],
+    [ invalid   => 401, 'guarded', 'X-API-Key: of-another' ],
+    [ invalid   => 401, 'guarded', "X-API-Key: $bad" ],
+    [ revoked   => 401, 'guarded', with($key{revoked}) ],
+    [ scope     => 403, 'scoped', with($key{plain}) ],
+    [ ambiguous => 400, 'guarded', with($key{plain}),
+                   "Authorization: Bearer $key{strange}{key}" ],
+);
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    for (@REFUSED) {
+        my ($reason, $status, $area, @headers) = @$_;
+        my $saw = $site->ask($app, $area, [ @headers, @FORGED ],
+                             front => $front);
+        is($saw->{status}, $status, "$what: $reason is refused");
+        like($saw->{text}, qr/"code":"$reason"/, "$what: by us");
+    }
+});
+is($site->reached, $reached, 'and no application was asked');
+
+$site->stop;
+is($site->leaks(map { $key{$_}{key} } qw(plain strange revoked)), '',
+   'no key in a log');
+done_testing;
