@@ -159,8 +159,8 @@ sub secrets {
 
 my @BASE62 = ('0' .. '9', 'A' .. 'Z', 'a' .. 'z');
 
-# The check characters behind the rest of a key, as CONTRACT.md makes them.
-sub signed_key {
+# What CONTRACT.md puts behind the rest of a key.
+sub check_characters {
     my ($secret, $rest) = @_;
     my $number = unpack 'N', hmac_sha256($rest, $secret);
     my $check = '';
@@ -168,8 +168,14 @@ sub signed_key {
         $check = $BASE62[ $number % 62 ] . $check;
         $number = int($number / 62);
     }
-    remember_key("$rest$check");
-    return "$rest$check";
+    return $check;
+}
+
+sub signed_key {
+    my ($secret, $rest) = @_;
+    my $key = $rest . check_characters($secret, $rest);
+    remember_key($key);
+    return $key;
 }
 
 # A key that the secret's owner could have made and did not.

@@ -49,16 +49,18 @@ sub make {
     return $self->httpd_config;
 }
 
-# LoadModule lines and nothing else; what is built in is left out.
+# LoadModule lines and nothing else; what is built in is left out.  Without
+# names: what the suite needs.
 sub load_list {
-    my ($file, $suite) = @_;
+    my ($file, $suite, @names) = @_;
     my %static = map { $_ => 1 } `'$suite->{httpd}' -l` =~ /^\s+mod_(\w+)\.c/mg;
     chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
     die "apxs -q LIBEXECDIR names no folder.\n" unless -d $folder;
     my $mpm = $suite->{mpm};
     die "There is no MPM named $mpm.\n" unless -e "$folder/mod_mpm_$mpm.so";
+    @names = ($mpm eq 'prefork' ? 'cgi' : 'cgid', @MODULES) if !@names;
     open my $out, '>', $file or die "$file: $!\n";
-    for my $name ("mpm_$mpm", $mpm eq 'prefork' ? 'cgi' : 'cgid', @MODULES) {
+    for my $name ("mpm_$mpm", @names) {
         next if $static{$name};
         next if $name eq 'http2' && $mpm eq 'prefork';
         print $out qq(LoadModule ${name}_module "$folder/mod_$name.so"\n);

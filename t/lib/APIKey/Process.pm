@@ -11,7 +11,8 @@ use Exporter qw(import);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(descendants kill_descendants end_process wait_until);
+our @EXPORT_OK = qw(descendants kill_descendants end_process resident
+    wait_until);
 
 # The pids below a process, parents before children.
 sub descendants {
@@ -31,6 +32,17 @@ sub descendants {
         push @todo,  @below;
     }
     return @found;
+}
+
+# The memory that the processes below one have resident, in KiB.
+sub resident {
+    my ($root) = @_;
+    my $sum = 0;
+    for my $pid (descendants($root)) {
+        open my $in, '<', "/proc/$pid/status" or next;
+        $sum += $_ for map { /^VmRSS:\s+(\d+)/ } readline $in;
+    }
+    return $sum;
 }
 
 # TERM for all, then KILL for those that do not go.
