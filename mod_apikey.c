@@ -171,6 +171,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
                             APR_HOOK_FIRST);
 
+    apikey_scrub_register();
     apikey_filters_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);

@@ -321,6 +321,16 @@ static void mask_unparsed(request_rec *r)
     }
 }
 
+/* mod_http2 makes the first stream of what is left of the headers when it
+ * switches protocols: without the key. A server need not switch. */
+static void stay(request_rec *r)
+{
+    if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"),
+                      "h2c")) {
+        apr_table_unset(r->headers_in, "Upgrade");
+    }
+}
+
 int apikey_take(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
@@ -336,6 +346,9 @@ int apikey_take(request_rec *r)
         state = apikey_request_make(r);
         take_headers(r, state, conf);
         take_stray(r, state, &conf->policy);
+        if (state->taken) {
+            stay(r);
+        }
         state->exposed = mask_query(r);
         mask_referer(r);
     }

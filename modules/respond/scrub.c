@@ -3,8 +3,11 @@
 /* Forged headers and variables, removed. */
 
 #include <apr_strings.h>
+#include <util_filter.h>
 
 #include "scrub.h"
+
+static ap_filter_rec_t *body_filter;
 
 /* What a name's characters arrive as: CGI makes '_' of all that is no letter
  * or digit and folds the case of headers, and applications read
@@ -47,6 +50,10 @@ static int variable_is_ours(const char *name, const char *own)
 {
     while (begins(name, "REDIRECT_")) {
         name += sizeof("REDIRECT_") - 1;
+    }
+    if (begins(name, "AJP_")) {
+        /* mod_proxy_ajp makes an attribute of the rest of such a name. */
+        name += sizeof("AJP_") - 1;
     }
     return begins(name, "APIKEY_")
            || (begins(name, "HTTP_")
@@ -192,8 +199,73 @@ void apikey_scrub_users(request_rec *r)
     remove_ours(r->subprocess_env, "", variable_names_user);
 }
 
+/* What no trailer may say: RFC 9110, 6.5.1, has neither credentials nor what
+ * the connection is about in one. */
+static int no_trailer(const char *name, const char *own)
+{
+    return header_is_ours(name, own) || !ap_cstr_casecmp(name, "Connection")
+           || !ap_cstr_casecmp(name, "Authorization");
+}
+
+static void scrub_trailers(request_rec *r)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    int i;
+
+    remove_ours(r->trailers_in, conf->headers, no_trailer);
+    for (i = 0; i < conf->from->nelts; i++) {
+        apr_table_unset(r->trailers_in,
+                        APR_ARRAY_IDX(conf->from, i, apikey_source_t).header);
+    }
+}
+
+/* With MergeTrailers, httpd makes headers of what stands behind the body,
+ * whenever somebody reads it: mostly behind all checks. */
+static apr_status_t read_body(ap_filter_t *f, apr_bucket_brigade *out,
+                              ap_input_mode_t mode, apr_read_type_e block,
+                              apr_off_t bytes)
+{
+    request_rec *r = f->r;
+    apr_table_t *before = r->headers_in;
+    apr_status_t rv = ap_get_brigade(f->next, out, mode, block, bytes);
+
+    if (!apr_is_empty_table(r->trailers_in)) {
+        scrub_trailers(r);
+        if (r->headers_in != before) {
+            r->headers_in = apr_table_overlay(r->pool, before,
+                                              r->trailers_in);
+        }
+    }
+    return rv;
+}
+
+/* Of the protocol's filters, the only ones that a fast redirect does not drop;
+ * it comes to stand in front of HTTP_IN, which was there before. */
+void apikey_scrub_register(void)
+{
+    body_filter = ap_register_input_filter("APIKEY_TRAILERS", read_body, NULL,
+                                           AP_FTYPE_PROTOCOL);
+}
+
+static void watch_body(request_rec *r)
+{
+    const ap_filter_t *f;
+
+    for (f = r->proto_input_filters; f; f = f->next) {
+        if (f->frec == body_filter) {
+            /* An internal redirect has the filters of before. */
+            return;
+        }
+    }
+    ap_add_input_filter_handle(body_filter, NULL, r, r->connection);
+}
+
 int apikey_scrub(request_rec *r)
 {
     apikey_scrub_headers(r);
+    if (r->proto_num >= HTTP_VERSION(2, 0)
+        || apr_table_get(r->headers_in, "Transfer-Encoding")) {
+        watch_body(r);
+    }
     return DECLINED;
 }

@@ -38,7 +38,11 @@ int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
  */
 void apikey_scrub_users(request_rec *r);
 
-/** post_read_request, on every request of every server. */
+/** post_read_request, on every request of every server: its headers, and its
+ * trailers as soon as they are read. */
 int apikey_scrub(request_rec *r);
+
+/** Registers the filter that sees the trailers. */
+void apikey_scrub_register(void);
 
 #endif
