@@ -263,8 +263,8 @@ static void watch_body(request_rec *r)
 int apikey_scrub(request_rec *r)
 {
     apikey_scrub_headers(r);
-    if (r->proto_num >= HTTP_VERSION(2, 0)
-        || apr_table_get(r->headers_in, "Transfer-Encoding")) {
+    /* mod_http2 sets it for a body of unknown length. */
+    if (apr_table_get(r->headers_in, "Transfer-Encoding")) {
         watch_body(r);
     }
     return DECLINED;
