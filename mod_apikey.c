@@ -147,6 +147,9 @@ static void hooks(apr_pool_t *pool)
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
                               APR_HOOK_REALLY_LAST);
 
+    ap_hook_quick_handler(apikey_lend, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_quick_handler(apikey_take_back, NULL, NULL, APR_HOOK_REALLY_LAST);
+
     ap_hook_header_parser(apikey_enter, NULL, readers, APR_HOOK_REALLY_FIRST);
 
     ap_hook_check_access(apikey_require_begin, NULL, NULL,

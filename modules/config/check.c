@@ -32,6 +32,8 @@ typedef struct {
     const char *driver;         /* DBDriver's argument in it */
     const char *params;         /* DBDParams' */
     int renamed;                /* a section's UseCanonicalName is not On */
+    int caches;                 /* CacheEnable stands in it */
+    const char *quick;          /* CacheQuickHandler's argument in it */
 } seen_t;
 
 /* Filled and read by the one thread that starts httpd. */
@@ -170,6 +172,12 @@ static void look_through(apr_array_header_t *seen, seen_t *current,
             const char *args = node->args;
 
             current->params = ap_getword_conf(pool, &args);
+        }
+        else if (!ap_cstr_casecmp(node->directive, "CacheEnable")) {
+            current->caches = 1;
+        }
+        else if (!ap_cstr_casecmp(node->directive, "CacheQuickHandler")) {
+            current->quick = node->args;
         }
         else if (!ap_cstr_casecmp(node->directive, "UseCanonicalName")
                  && depth && ap_cstr_casecmp(node->args, "On")) {
@@ -316,6 +324,24 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
     return check_sources(pconf, s, conf);
 }
 
+/* We keep mod_cache from storing what a key has opened, and cannot keep its
+ * quick handler from answering with what it has: it runs before the area is
+ * known. */
+static void warn_of_quick(server_rec *s, const seen_t *seen,
+                          const seen_t *main)
+{
+    const char *quick = seen->quick ? seen->quick : main->quick;
+
+    if ((seen->caches || main->caches) && (seen->guarded || main->guarded)
+        && (!quick || ap_cstr_casecmp(quick, "Off"))) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
+                     "APIKEY0130: CacheQuickHandler is on: what mod_cache "
+                     "has kept from before a place was put behind AuthType "
+                     "ApiKey is answered without a key; empty the cache, or "
+                     "write CacheQuickHandler Off");
+    }
+}
+
 /* A server with a guarded place of its own needs secrets and a database.
  * What stands outside of virtual hosts may be meant for them: it is enough
  * if one server has both. */
@@ -328,6 +354,7 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
     conf->dbd_driver = seen->driver ? seen->driver : main->driver;
     conf->dbd_params = seen->params ? seen->params : main->params;
 
+    warn_of_quick(s, seen, main);
     if (check_tenant(s, conf, seen->renamed || main->renamed) != OK) {
         return !OK;
     }

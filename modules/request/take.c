@@ -383,6 +383,39 @@ int apikey_take_from_log(request_rec *r)
     return DECLINED;
 }
 
+static int show_foreign(request_rec *r, int show)
+{
+    apikey_request_t *state = r->prev || r->main ? NULL
+                                                 : apikey_request_get(r);
+    int i;
+
+    for (i = 0; state && state->taken && i < state->taken->nelts; i++) {
+        apikey_taken_t *taken =
+            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
+
+        if (!foreign(r, state, taken)) {
+            continue;
+        }
+        if (show) {
+            apr_table_setn(r->headers_in, taken->header, taken->value);
+        }
+        else {
+            apr_table_unset(r->headers_in, taken->header);
+        }
+    }
+    return DECLINED;
+}
+
+int apikey_lend(request_rec *r, int lookup APIKEY_UNUSED)
+{
+    return show_foreign(r, 1);
+}
+
+int apikey_take_back(request_rec *r, int lookup APIKEY_UNUSED)
+{
+    return show_foreign(r, 0);
+}
+
 void apikey_settle_headers(request_rec *r, int granted)
 {
     apikey_request_t *state = apikey_request_get(r);

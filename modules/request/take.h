@@ -29,6 +29,14 @@ void apikey_take_unparsed(request_rec *r);
 int apikey_take_from_log(request_rec *r);
 
 /**
+ * quick_handler, ahead of mod_cache and, where it had no answer, behind it:
+ * it must not answer a client who shows another application's credential with
+ * what it keeps for everybody, and looks for the answer by Vary.
+ */
+int apikey_lend(request_rec *r, int lookup);
+int apikey_take_back(request_rec *r, int lookup);
+
+/**
  * What the application is to see of the taken headers, as soon as the area is
  * known, and once more in the last fixup.  The foreign ones beside an accepted
  * key, the accepted key itself if the server passes it on, nothing else.
