@@ -40,11 +40,6 @@
 #include "modules/respond/scrub.h"
 #include "modules/usage/usage.h"
 
-/* What a later version fills: (name, the one word that holds already). */
-#define LATER(name, now) \
-    AP_INIT_RAW_ARGS(name, apikey_set_later, now, RSRC_CONF, \
-                     "not in this version")
-
 static const command_rec directives[] = {
     /* Which keys: the server's business. */
     AP_INIT_TAKE1("ApiKeySecretFile", apikey_set_secret_file, NULL, RSRC_CONF,
@@ -105,7 +100,8 @@ static const command_rec directives[] = {
                   "seconds between batches of last used and use counts, or "
                   "off"),
 
-    LATER("ApiKeyEnforce", "On"),
+    AP_INIT_TAKE1("ApiKeyEnforce", apikey_set_enforce, NULL, RSRC_CONF,
+                  "On, or Log: decide and log, and let the request through"),
     { 0 }
 };
 

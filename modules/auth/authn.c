@@ -71,6 +71,20 @@ static apikey_reason_e identify(request_rec *r, apikey_request_t *state,
     return reason;
 }
 
+/* Where the server only logs, check_authz goes on with nobody: what has
+ * nothing to do with keys must still be met. */
+static int refuse(request_rec *r, apikey_reason_e reason,
+                  apikey_record_t *record)
+{
+    apikey_decision_t *decision = apikey_decide(r, reason, record);
+
+    if (!apikey_only_logs(r->server)) {
+        return apikey_refuse(r, decision);
+    }
+    r->user = (char *)"";
+    return OK;
+}
+
 int apikey_check_authn(request_rec *r)
 {
     apikey_request_t *state;
@@ -88,24 +102,28 @@ int apikey_check_authn(request_rec *r)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0103: AuthType ApiKey in a server without "
                       "secrets: add ApiKeySecretFile to it");
-        return apikey_refuse_unseen(r, APIKEY_UNAVAILABLE);
+        return refuse(r, APIKEY_UNAVAILABLE, NULL);
+    }
+    /* Else it would not have come so far. */
+    if (state->exposed && apikey_only_logs(r->server)) {
+        return refuse(r, APIKEY_EXPOSED, NULL);
     }
     reason = choose(r, state, &chosen);
     if (reason == APIKEY_GRANTED) {
         reason = identify(r, state, chosen);
     }
     if (reason != APIKEY_GRANTED) {
-        return apikey_refuse_unseen(r, reason);
+        return refuse(r, reason, NULL);
     }
     record = state->record;
     reason = apikey_verdict(record, apikey_server_conf(r->server)->keyspace,
                             apr_time_sec(apr_time_now()));
     /* Nothing may tell that a key of another keyspace exists. */
     if (reason == APIKEY_INVALID) {
-        return apikey_refuse_unseen(r, reason);
+        return refuse(r, reason, NULL);
     }
     if (reason != APIKEY_GRANTED) {
-        return apikey_refuse(r, apikey_decide(r, reason, record));
+        return refuse(r, reason, record);
     }
     apikey_decide(r, APIKEY_GRANTED, record);
     chosen->taken->accepted = 1;

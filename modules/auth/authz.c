@@ -44,13 +44,6 @@ static int locked_out(request_rec *r, const apikey_record_t *record)
            && (!lock || !*lock || strcmp(lock, record->tenant) != 0);
 }
 
-static int refuse(request_rec *r, apikey_decision_t *decision,
-                  apikey_reason_e reason)
-{
-    decision->reason = reason;
-    return apikey_refuse(r, decision);
-}
-
 /* One use of its key, whatever sub-requests and redirects a client's request
  * becomes; an ErrorDocument of a refusal is none. */
 static void count(request_rec *r, const apikey_record_t *record)
@@ -63,8 +56,44 @@ static void count(request_rec *r, const apikey_record_t *record)
     }
 }
 
+static int run_chain(request_rec *r, apikey_decision_t *decision,
+                     apikey_checking_e how)
+{
+    int status;
+
+    decision->checking = how;
+    status = ap_run_auth_checker(r);
+    decision->checking = APIKEY_CHECKING_NOT;
+    return status;
+}
+
+static int is_refusal(int status)
+{
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
+}
+
+/* A good key: whether it may do this; else decision->reason says why not. */
+static int check_good(request_rec *r, apikey_decision_t *decision)
+{
+    int status;
+
+    if (locked_out(r, decision->record)) {
+        decision->reason = APIKEY_TENANT;
+        return HTTP_FORBIDDEN;
+    }
+    status = run_chain(r, decision, APIKEY_CHECKING);
+    if (is_refusal(status)) {
+        decision->reason = apikey_require_failed(r, decision);
+    }
+    else if (status == OK) {
+        count(r, decision->record);
+    }
+    return status;
+}
+
 int apikey_check_authz(request_rec *r)
 {
+    int only_logs = apikey_only_logs(r->server);
     apikey_decision_t *decision;
     int status;
 
@@ -72,22 +101,25 @@ int apikey_check_authz(request_rec *r)
      * belongs to one configuration: AuthType need not be asked for again. */
     decision = apikey_decision_own(r);
     if (!decision || decision->checking
-        || decision->reason != APIKEY_GRANTED) {
+        || (decision->reason != APIKEY_GRANTED && !only_logs)) {
         return DECLINED;
     }
-    if (locked_out(r, decision->record)) {
-        return refuse(r, decision, APIKEY_TENANT);
+    if (decision->reason == APIKEY_GRANTED) {
+        status = check_good(r, decision);
+        if (!is_refusal(status)) {
+            return status;
+        }
     }
-    decision->checking = 1;
-    status = ap_run_auth_checker(r);
-    if (status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN) {
-        status = refuse(r, decision, apikey_require_failed(r, decision));
+    if (only_logs) {
+        status = run_chain(r, decision, APIKEY_CHECKING_OTHERS);
+        if (status == OK) {
+            return apikey_pass(r, decision);
+        }
+        if (!is_refusal(status)) {
+            return status;
+        }
     }
-    else if (status == OK) {
-        count(r, decision->record);
-    }
-    decision->checking = 0;
-    return status;
+    return apikey_refuse(r, decision);
 }
 
 int apikey_check_late(request_rec *r)
@@ -100,11 +132,16 @@ int apikey_check_late(request_rec *r)
     }
     status = apikey_check_authn(r);
     decision = apikey_decision_own(r);
-    if (status == OK && locked_out(r, decision->record)) {
-        return refuse(r, decision, APIKEY_TENANT);
+    if (status != OK) {
+        return status;
     }
-    if (status == OK) {
-        count(r, decision->record);
+    if (decision->reason == APIKEY_GRANTED) {
+        if (!locked_out(r, decision->record)) {
+            count(r, decision->record);
+            return OK;
+        }
+        decision->reason = APIKEY_TENANT;
     }
-    return status;
+    return apikey_only_logs(r->server) ? apikey_pass(r, decision)
+                                       : apikey_refuse(r, decision);
 }

@@ -216,6 +216,9 @@ static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
     const apikey_decision_t *decision = apikey_decision_own(r);
     const char *values;
 
+    if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
+        return require->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
+    }
     if (!decision || decision->reason != APIKEY_GRANTED) {
         return note(r, require);
     }

@@ -389,6 +389,27 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
     return OK;
 }
 
+/* Somebody may have forgotten it there. */
+static void tell_of_log(server_rec *main_server)
+{
+    const server_rec *s, *first = NULL;
+    int count = 0;
+
+    for (s = main_server; s; s = s->next) {
+        if (apikey_only_logs(s) && apikey_server_conf(s)->policy.ring) {
+            first = first ? first : s;
+            count++;
+        }
+    }
+    if (count && ap_state_query(AP_SQ_MAIN_STATE)
+                     != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, first,
+                     "APIKEY0173: ApiKeyEnforce Log: requests that should be "
+                     "refused are let through, in this server and %d more",
+                     count - 1);
+    }
+}
+
 int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                         apr_pool_t *ptemp, server_rec *main_server)
 {
@@ -414,5 +435,6 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
             return !OK;
         }
     }
+    tell_of_log(main_server);
     return check_pending(ptemp, main_server);
 }

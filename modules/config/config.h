@@ -88,6 +88,7 @@ typedef struct apikey_body_t {
     F(int, poll, APIKEY_UNSET, last)            /* ApiKeyRevocationPoll */  \
     F(int, stale, APIKEY_UNSET, last)           /* ApiKeyStaleLimit */      \
     F(int, flush, APIKEY_UNSET, last)       /* ApiKeyUsageFlush; 0: off */  \
+    F(int, enforce, APIKEY_UNSET, last)     /* ApiKeyEnforce; 0: Log */     \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \
@@ -119,6 +120,9 @@ typedef struct apikey_dir_t {
 #define apikey_server_conf(s) \
     ((apikey_server_t *)ap_get_module_config((s)->module_config, \
                                              &apikey_module))
+/** ApiKeyEnforce Log: what should be refused is let through. */
+#define apikey_only_logs(s) (apikey_server_conf(s)->enforce == 0)
+
 #define apikey_dir_conf(r) \
     ((apikey_dir_t *)ap_get_module_config((r)->per_dir_config, \
                                           &apikey_module))

@@ -272,18 +272,16 @@ const char *apikey_set_pass_key(cmd_parms *cmd, void *dir APIKEY_UNUSED, int on)
     return NULL;
 }
 
-const char *apikey_set_later(cmd_parms *cmd, void *dir APIKEY_UNUSED,
-                             const char *args)
+const char *apikey_set_enforce(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                               const char *word)
 {
-    const char *now = cmd->info;
+    apikey_server_t *conf = server_conf(cmd);
 
-    server_conf(cmd);
-    if (now && !ap_cstr_casecmp(ap_getword_conf(cmd->temp_pool, &args), now)
-        && !*args) {
+    if (!ap_cstr_casecmp(word, "On") || !ap_cstr_casecmp(word, "Log")) {
+        conf->enforce = !ap_cstr_casecmp(word, "On");
         return NULL;
     }
-    return apr_psprintf(cmd->pool, "%s: this version of mod_apikey cannot do "
-                        "that yet%s%s%s; remove the line", cmd->cmd->name,
-                        now ? " (only '" : "", now ? now : "",
-                        now ? "')" : "");
+    return apr_psprintf(cmd->pool, "ApiKeyEnforce: '%s' is neither On nor Log "
+                        "(for a server without keys, write no AuthType "
+                        "ApiKey)", word);
 }

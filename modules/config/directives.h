@@ -49,12 +49,8 @@ const char *apikey_set_revocation_poll(cmd_parms *cmd, void *dir,
 const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir,
                                    const char *seconds);
 
-/**
- * A directive of the contract that this version cannot honour yet: refused,
- * but for the one word in cmd->info (NULL: none) that says what is so anyway.
- */
 const char *apikey_set_usage_flush(cmd_parms *cmd, void *dir,
                                    const char *seconds);
-const char *apikey_set_later(cmd_parms *cmd, void *dir, const char *args);
+const char *apikey_set_enforce(cmd_parms *cmd, void *dir, const char *word);
 
 #endif

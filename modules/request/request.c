@@ -141,3 +141,10 @@ apikey_decision_t *apikey_decision(request_rec *r)
     }
     return found;
 }
+
+int apikey_passed(request_rec *r)
+{
+    const apikey_decision_t *decision = apikey_decision(r);
+
+    return decision && decision->passed;
+}

@@ -36,6 +36,14 @@ typedef struct apikey_presented_t {
     apikey_format_e shape;      /**< this server's, prefix too; NONE: foreign */
 } apikey_presented_t;
 
+/** How the lines of Require are asked. */
+typedef enum {
+    APIKEY_CHECKING_NOT,        /**< they are not */
+    APIKEY_CHECKING,
+    APIKEY_CHECKING_OTHERS      /**< whether those that are not ours are met:
+                                 * ours give way */
+} apikey_checking_e;
+
 /** What was decided for one request_rec under one configuration. */
 typedef struct apikey_decision_t {
     const request_rec *r;
@@ -43,7 +51,9 @@ typedef struct apikey_decision_t {
     apikey_reason_e reason;
     apikey_record_t *record;    /**< NULL where no key was found */
     const char *wanted_scope;   /**< for the challenge, with APIKEY_SCOPE */
-    int checking;               /**< check_authz runs httpd's own chain */
+    apikey_checking_e checking; /**< check_authz runs httpd's own chain */
+    int passed;                 /**< ApiKeyEnforce Log: let through, though it
+                                 * should be refused */
 } apikey_decision_t;
 
 typedef struct apikey_request_t {
@@ -62,6 +72,7 @@ typedef struct apikey_request_t {
     int guarded;                /**< one of its areas is ours: see
                                  * apikey_guard() */
     int counted;                /**< as a use of its key */
+    int passed;                 /**< that it was let through has been logged */
     int exposed;                /**< the query string carried a key */
     apr_array_header_t *exposures;  /**< apikey_exposure_t, not yet counted;
                                      * NULL: none */
@@ -78,6 +89,9 @@ int apikey_area(request_rec *r);
 
 /** Whether one of the requests before @a r (r->prev) was refused. */
 int apikey_refused_before(request_rec *r);
+
+/** Whether @a r is let through although it should be refused. */
+int apikey_passed(request_rec *r);
 
 /** Notes what was decided for @a r; lives as long as the request. */
 apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,

@@ -425,7 +425,7 @@ void apikey_settle_headers(request_rec *r, int granted)
     if (!state || !state->taken) {
         return;
     }
-    open = granted || !apikey_area(r);
+    open = granted || apikey_passed(r) || !apikey_area(r);
     for (i = 0; i < state->taken->nelts; i++) {
         apikey_taken_t *taken =
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);

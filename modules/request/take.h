@@ -39,7 +39,8 @@ int apikey_take_back(request_rec *r, int lookup);
 /**
  * What the application is to see of the taken headers, as soon as the area is
  * known, and once more in the last fixup.  The foreign ones beside an accepted
- * key, the accepted key itself if the server passes it on, nothing else.
+ * key, or where a request is let through without one; the accepted key itself
+ * if the server passes it on; nothing else.
  * @param granted whether this request is, by a key
  */
 void apikey_settle_headers(request_rec *r, int granted);

@@ -190,6 +190,7 @@ static const apikey_decision_t *last(const apikey_request_t *state)
 static int answers(request_rec *r, const apikey_decision_t *decision)
 {
     return decision && decision->reason != APIKEY_GRANTED
+           && !decision->passed
            && apikey_reason(decision->reason)->status == r->status;
 }
 

@@ -93,26 +93,57 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
 }
 
+/* Nobody is who he said, or could not say. An ErrorDocument reads the users of
+ * the requests before it, too, and an AuthName may be an expression. */
+static void tell_reason(request_rec *r, const apikey_decision_t *decision)
+{
+    request_rec *each;
+
+    for (each = r; each; each = each->prev) {
+        each->user = NULL;
+    }
+    apikey_export_result(r, decision->reason);
+}
+
+/* "key ID of tenant 'T'" */
+static const char *subject(request_rec *r, const apikey_record_t *record)
+{
+    return record ? apr_pstrcat(r->pool, "key ", record->id, " of tenant '",
+                                record->tenant, "'", NULL) : "request";
+}
+
 int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_reason_t *reason = apikey_reason(decision->reason);
-    const apikey_record_t *record = decision->record;
-    request_rec *earlier;
 
-    /* An ErrorDocument reads the users of the requests before it, too, and an
-     * AuthName may be an expression. */
-    for (earlier = r; earlier; earlier = earlier->prev) {
-        earlier->user = NULL;
-    }
+    tell_reason(r, decision);
     apikey_refuse_headers(r, decision);
-    apikey_export_result(r, decision->reason);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  "APIKEY0101: %s%s%s%s%s refused, %s: %s",
-                  record ? "key " : "request", record ? record->id : "",
-                  record ? " of tenant '" : "",
-                  record ? record->tenant : "", record ? "'" : "",
-                  reason->code, reason->message);
+                  "APIKEY0101: %s refused, %s: %s",
+                  subject(r, decision->record), reason->code,
+                  reason->message);
     return reason->status;
+}
+
+int apikey_pass(request_rec *r, apikey_decision_t *decision)
+{
+    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    apikey_request_t *state = apikey_request_make(r);
+
+    /* The chain has asked for a user before it was left alone. */
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    tell_reason(r, decision);
+    decision->passed = 1;
+    /* The first is what the client would have been told. */
+    if (!state->passed) {
+        state->passed = 1;
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "APIKEY0172: %s let through by ApiKeyEnforce Log; it "
+                      "would be refused, %s: %s",
+                      subject(r, decision->record), reason->code,
+                      reason->message);
+    }
+    return OK;
 }
 
 int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason)
@@ -126,6 +157,10 @@ int apikey_refuse_exposed(request_rec *r)
 
     /* An ErrorDocument of this very refusal must be let through. */
     if (!state || !state->exposed || r->prev) {
+        return DECLINED;
+    }
+    if (apikey_only_logs(r->server)) {
+        apikey_pass(r, apikey_decide(r, APIKEY_EXPOSED, NULL));
         return DECLINED;
     }
     return apikey_refuse_unseen(r, APIKEY_EXPOSED);

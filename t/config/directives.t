@@ -254,17 +254,11 @@ refused("ApiKeyUsageFlush $_", qr/ApiKeyUsageFlush: '\Q$_\E' is not a whole /,
 refused('ApiKeyUsageFlush', qr/takes one argument/);
 refused('ApiKeyUsageFlush 1 2', qr/takes one argument/);
 
-# ---- Of a later version: refused, not ignored ----
-my %later = (
-    ApiKeyEnforce => [qw(Log Off)],
-);
-for my $name (sort keys %later) {
-    refused("$name $_", qr/$name: this version of mod_apikey cannot do that/,
-            qr/remove the line/)
-        for @{ $later{$name} }, '';
-}
-# What is so already may be said.
-accepted($_) for 'ApiKeyEnforce On', 'ApiKeyEnforce on';
+# ---- Enforcement ----
+accepted("ApiKeyEnforce $_") for qw(On on Log LOG);
+refused("ApiKeyEnforce $_", qr/ApiKeyEnforce: '\Q$_\E' is neither On nor Log/)
+    for qw(Off 1 warn);
+refused('ApiKeyEnforce', qr/takes one argument/);
 
 # ---- The cache ----
 accepted("ApiKeyCache $_") for qw(shmcb off OFF redis:127.0.0.1:6379

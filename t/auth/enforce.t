@@ -1,0 +1,208 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# ApiKeyEnforce Log: every reason, in every kind of container: decided, logged,
+# told to the application, let through without an identity; and what has
+# nothing to do with keys still refuses.
+
+use APIKey::Test;
+use APIKey::Auth;
+use APIKey::Process qw(wait_until);
+use Digest::SHA qw(sha1_base64);
+use MIME::Base64 qw(encode_base64);
+
+my $host = 'auth_log';
+my ($secret) = secrets();
+my %key = map { $_ => create_key($host, tenant => $_, scope => 'a:b') }
+          qw(acme expired revoked disabled suspended two);
+$key{plain} = create_key($host, tenant => 'globex', env => 'test');
+sql($host, "UPDATE apikey SET expires = 1000000000
+            WHERE id = '$key{expired}{id}'");
+tell($host, 'revoke', $key{revoked}{id});
+tell($host, 'disable', $key{disabled}{id});
+tell($host, 'tenant', 'suspend', 'suspended');
+my $unknown = unknown_key($secret);
+
+# What is presented, and why it is refused everywhere.
+my %refused = (
+    missing => [],
+    invalid => ["X-API-Key: $unknown"],
+    ambiguous => [ "X-API-Key: $key{acme}{key}",
+                   "Authorization: Bearer $key{two}{key}" ],
+    map { $_ => ["X-API-Key: $key{$_}{key}"] }
+        qw(expired revoked disabled suspended),
+);
+my %whose = map { $_ => $_ } qw(expired revoked disabled suspended);
+my $acme = "X-API-Key: $key{acme}{key}";
+my $plain = "X-API-Key: $key{plain}{key}";
+my @forged = ('X-Apikey-Tenant: evil', 'X_Apikey_Id: evil');
+
+# A request that is let through, as if nobody had asked who it is.
+sub passed {
+    my ($path, $headers, $reason, $whose, $what) = @_;
+    my $r = ask($host, $path, @$headers, @forged);
+    is_deeply([ $r->{status}, header_of($r, 'X-Seen'),
+                header_of($r, 'X-User') ],
+              [ 200, "$reason (null) (null)", '///' ], "$what: let through");
+    my @none = map { header_of($r, $_) } qw(WWW-Authenticate Retry-After);
+    is_deeply(\@none, [], 'without a challenge');
+    my $log = log_of($r);
+    is_deeply([ @{$log}{qw(status result id tenant env user key)} ],
+              [ 200, $reason, $whose ? ($key{$whose}{id}, $whose eq 'plain'
+                ? 'globex' : $whose) : ('-', '-'), '-', '-', '-' ],
+              'the access log has the reason');
+    my @lines = logs_since($r->{mark}, 'error')
+        =~ /APIKEY0172: (.*) let through by ApiKeyEnforce Log.*?, \Q$reason\E:/g;
+    is(scalar @lines, 1, 'the error log has one line');
+    return $r;
+}
+
+sub identified {
+    my ($path, $what) = @_;
+    my $r = ask($host, $path, $acme, @forged);
+    is_deeply([ $r->{status}, header_of($r, 'X-Seen'),
+                header_of($r, 'X-User') ],
+              [ 200, "granted acme $key{acme}{id}", 'acme/ApiKey/acme/' ],
+              "$what: granted, with an identity");
+    log_of($r);
+    unlike(logs_since($r->{mark}, 'error'), qr/APIKEY01(?:01|72)/,
+           'and nothing is said');
+}
+
+# What a good key of another tenant may not do there; undef: it may.
+my %lacks = (
+    valid => undef, scope => 'scope', tenant => 'tenant', env => 'env',
+    any => 'scope', all => 'scope', none => 'forbidden', nested => 'tenant',
+    late => undef, optional => undef,
+);
+for my $place (sort keys %lacks) {
+    my $path = "/$place/index.html";
+    for my $reason (sort keys %refused) {
+        # Nobody asks there who has no key.
+        next if $reason eq 'missing' && $place =~ /^(?:late|optional)$/;
+        my $r = passed($path, $refused{$reason}, $reason, $whose{$reason},
+                       "$place, $reason");
+        is_deeply([ sort map { split /, ?/ } header_of($r, 'Vary') ],
+                  [qw(Authorization X-API-Key)], 'Vary');
+        is_deeply([ header_of($r, 'Cache-Control') ], ['private'], 'private');
+    }
+    identified($path, $place);
+    my $lack = $lacks{$place};
+    if ($lack) {
+        passed($path, [$plain], $lack, 'plain', "$place, another's key");
+    }
+    else {
+        is((header_of(ask($host, $path, $plain), 'X-Seen'))[0],
+           "granted globex $key{plain}{id}", "$place, another's key: granted");
+    }
+}
+
+# Other people's Require, Order and the like.
+my %firm = map { $_ => 403 }
+           qw(denied elsewhere compat noip behind expression);
+for my $place (sort(keys %firm), 'user') {
+    my $path = "/$place/index.html";
+    for my $reason (sort keys %refused) {
+        my $r = ask($host, $path, @{ $refused{$reason} });
+        my $status = $firm{$place} // expected($reason)->{status};
+        is($r->{status}, $status, "$place, $reason: refused");
+        log_of($r);
+        unlike(logs_since($r->{mark}, 'error'), qr/APIKEY0172/, 'for good');
+        is_deeply(refusal($r), expected($reason), 'as ever')
+            if !$firm{$place};
+    }
+    is(ask($host, $path, $plain)->{status}, 403, "$place, another's key: 403");
+    $place eq 'user' ? identified($path, $place)
+        : is(ask($host, $path, $acme)->{status}, 403, "$place, a good key");
+}
+
+# A key in the URL: let through, but masked.
+for my $headers ([], [$acme]) {
+    for my $place (qw(valid scope open)) {
+        my $r = passed("/$place/index.html?a=b&k=$key{two}{key}", $headers,
+                       'exposed', undef, "$place, a key in the URL");
+    }
+    my $r = ask($host, "/valid/env.cgi?a=b&k=$key{two}{key}", @$headers);
+    my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
+    my $n = "n=$r->{number}";
+    is_deeply([ @env{qw(APIKEY_RESULT QUERY_STRING REQUEST_URI REWRITE)} ],
+              [ 'exposed', "a=b&k=***&$n", "/valid/env.cgi?a=b&k=***&$n",
+                "GET /valid/env.cgi?a=b&k=***&$n HTTP/1.1 /valid/env.cgi"
+                . " a=b&k=***&$n" ], 'the application sees it masked');
+    is(join(' ', grep { /APIKEY_(?!RESULT)|REMOTE_USER|AUTH_TYPE/ } keys %env),
+       '', 'and nothing else of us');
+    unlike($r->{body}, qr/\Q$_->{key}/, 'no key') for values %key;
+}
+
+# An area of Basic has its own users, exposed or not.
+my $stage = APIKey::Test::run_info()->{stage};
+open my $users, '>', "$stage/state/auth_log_users" or die $!;
+print $users 'jane:{SHA}' . sha1_base64('secret') . "=\n";
+close $users or die $!;
+my $jane = 'Authorization: Basic ' . encode_base64('jane:secret', '');
+for my $query ('', "?k=$key{two}{key}") {
+    is(ask($host, "/basic/index.html$query")->{status}, 401,
+       "Basic asks for its user$query" =~ s/=.*//r);
+    my $r = ask($host, "/basic/env.cgi$query", $jane);
+    like($r->{body}, qr/^AUTH_TYPE=Basic\n(?s:.*)^REMOTE_USER=jane\n/m,
+         'and has it');
+    $query ? like($r->{body}, qr/^APIKEY_RESULT=exposed$/m, 'beside')
+           : unlike($r->{body}, qr/APIKEY/, 'beside nothing');
+}
+
+# An application with tokens of its own goes on to get them; never a key.
+my $token = 'Authorization: Bearer eyJhbGciOiJub25lIn0.e30.x';
+like(ask($host, '/app/x', $token)->{body}, qr/^\Q$token\E\r?$/m,
+     'a foreign token is the application\'s');
+unlike(ask($host, '/app/x', "X-API-Key: $unknown")->{body}, qr/X-API-Key/i,
+       'a key that is refused is not');
+like(ask($host, '/app/x', "X-API-Key: $unknown", @forged)->{body},
+     qr/\AGET(?!.*evil)/s, 'nor is what was forged');
+
+# What the request becomes inside: one line, one result.
+passed('/dir/', [], 'missing', undef, 'a directory');
+passed('/redirected/scope/', [$plain], 'scope', 'plain', 'redirected');
+my $r = ask($host, '/valid/none', @{ $refused{revoked} });
+is($r->{status}, 404, 'what is not there');
+unlike($r->{body}, qr/revoked/, 'is answered as ever');
+$r = ask($host, '/valid/status.cgi?401', @{ $refused{revoked} });
+is($r->{status}, 401, 'a 401 of the application\'s own');
+like($r->{body}, qr/^The application says 401 to nobody, result revoked/,
+     'is its own');
+$r = ask($host, '/handler/index.html', @{ $refused{suspended} });
+is($r->{status}, 403, 'a 403 of somebody else');
+unlike($r->{body}, qr/suspended|API access/, 'is that, too');
+is(request($host, 'OPTIONS', '/valid/index.html', [])->{status}, 200,
+   'another method');
+
+# The lock of the tenant, and a database that cannot be asked.
+sub seen_at {
+    my ($where, @headers) = @_;
+    my $r = get($where, '/x/index.html', @headers);
+    return join ' ', $r->{status}, header_of($r, 'X-Seen'),
+           header_of($r, 'WWW-Authenticate'), header_of($r, 'Retry-After');
+}
+is(seen_at('auth_log_lock', $plain), '200 tenant (null) (null)',
+   'ApiKeyTenant');
+is(seen_at('auth_log_lock', $acme), "200 granted acme $key{acme}{id}",
+   'and its own');
+sql('auth_log_down', map { "DROP TABLE $_" } sql('auth_log_down',
+    "SELECT name FROM sqlite_master WHERE name LIKE 'apikey%'
+     AND type = 'table'"));
+is(seen_at('auth_log_down', $acme), '200 unavailable (null) (null)',
+   'no database');
+
+# Only what was granted is a use; what was exposed is recorded.
+sub usage { return sql($host, "SELECT $_[0] FROM apikey_usage ORDER BY 1") }
+ok(wait_until(10, sub { (usage('COUNT(*)'))[0] == 3 }), 'they are written');
+is_deeply([ usage('id') ], [ sort map { $_->{id} } @key{qw(acme plain two)} ],
+          'uses of granted keys alone, and an exposed one');
+is_deeply([ usage("use_count > 0, exposed > 0") ],
+          [ '0|1', '1|0', '1|0' ], 'each as what it is');
+
+my $log = "$stage/logs/error_log";
+open my $in, '<', $log or die "$log: $!\n";
+like(join('', <$in>), qr/APIKEY0173: ApiKeyEnforce Log/,
+     'httpd says so when it starts');
+key_nowhere_in_logs($_) for values %key, $unknown;
+
+done_testing;
