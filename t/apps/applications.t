@@ -88,10 +88,38 @@ sub knows {
     is_deeply(ours($saw), $told, $promise) or diag($saw->{text});
 }
 
-# ---- Who it was, and no key ----
-
 my $keys = key_pattern(map { $_->{key} } values %key);
 sub no_key { unlike($_[0]{text}, $keys, "$_[1]: no key in any form") }
+
+my @FORGED = map { "$_: evil" } qw(X-Apikey-Tenant x-apikey-SCOPES
+    X_Apikey_Tenant X-Apikey_Id x_APIKEY-Env X.Apikey.Tenant X~Apikey~Id
+    X-Apikey- X_Apikey_Other X-Apikey-Result X-Apikey-Name);
+push @FORGED, 'X-Apikey-Env:', 'X-Apikey-Tenant: evil, eviler';
+
+# ---- Trailers, which MergeTrailers makes headers of ----
+
+sub trailers {
+    my ($app, $area, $told) = @_;
+    my $saw = $site->ask($app, $area, [ with($key{plain}), 'TE: trailers' ],
+        body => [ 'a', 'piece' ],
+        trailers => [ @FORGED, 'Connection: X-Apikey-Tenant',
+                      with($key{strange}),
+                      "Authorization: Bearer $key{strange}{key}" ]);
+    knows($app, $saw, $told, "$app: trailers, $area");
+    unlike($saw->{text}, qr/evil/, "$app: trailers, $area: in no way");
+    no_key($saw, "$app: trailers, $area");
+}
+
+# The first request of all to the balancer goes out twice, for a member is
+# down; the second time, the body has been read.
+trailers('balancer', open => {});
+# Those of SCGI and uwsgi answer a chunked body with 411.
+for my $app (grep { !/^(?:scgi|uwsgi|socket|tunnel)$/ } $site->apps) {
+    trailers($app, guarded => told($app, $key{plain}));
+    trailers($app, open => {});
+}
+
+# ---- Who it was, and no key ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -112,11 +140,6 @@ each_app('', sub {
 });
 
 # ---- Nobody else says who it was ----
-
-my @FORGED = map { "$_: evil" } qw(X-Apikey-Tenant x-apikey-SCOPES
-    X_Apikey_Tenant X-Apikey_Id x_APIKEY-Env X.Apikey.Tenant X~Apikey~Id
-    X-Apikey- X_Apikey_Other X-Apikey-Result X-Apikey-Name);
-push @FORGED, 'X-Apikey-Env:', 'X-Apikey-Tenant: evil, eviler';
 
 each_app('', sub {
     my ($app, $front, $what) = @_;

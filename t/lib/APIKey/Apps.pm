@@ -14,8 +14,8 @@ package APIKey::Apps;
 #   }
 #   $site->reached          how many requests reached an application so far
 #
-# Options of ask: method, body (a string, or a list of chunks), front (h2 for
-# HTTP/2), host (pass, where ApiKeyPassKey is On).
+# Options of ask: method, body (a string, or a list of chunks), trailers (behind
+# chunks), front (h2 for HTTP/2), host (pass, where ApiKeyPassKey is On).
 #
 # Areas are the first part of a path: guarded (AuthType ApiKey), scoped (the
 # same, with a scope that nobody has), basic (AuthType Basic, eve:secret) and
@@ -243,19 +243,21 @@ sub ask {
     my $got = $APPS{$app}{takes} eq 'frames'
                   ? $self->upgrade($path, @headers)
             : ($how{front} // '') eq 'h2' ? $self->curl($path, \%how, @headers)
-            : ref $how{body} ? $self->chunked($path, $how{body}, @headers)
+            : ref $how{body} ? $self->chunked($path, \%how, @headers)
             : request($self->port, $how{method} // 'GET', $path, \@headers,
                       $how{body});
     return $self->normal($app, $got);
 }
 
 sub chunked {
-    my ($self, $path, $chunks, @headers) = @_;
+    my ($self, $path, $how, @headers) = @_;
     my $connection = connection($self->port);
     $connection->send(join "\r\n", "POST $path HTTP/1.1", @headers,
                       'Transfer-Encoding: chunked', '', '');
-    $connection->send(sprintf("%x\r\n%s\r\n", length, $_)) for @$chunks;
-    return $connection->send("0\r\n\r\n")->response;
+    $connection->send(sprintf("%x\r\n%s\r\n", length, $_))
+        for @{ $how->{body} };
+    return $connection->send(join "\r\n", 0, @{ $how->{trailers} // [] },
+                             '', '')->response;
 }
 
 # What the application says in its first frame; what it echoes is the body.
