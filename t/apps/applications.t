@@ -46,7 +46,7 @@ sub ours {
     my ($saw) = @_;
     my %all = (%{ $saw->{env} }, %{ $saw->{headers} });
     return { map { $_ => $all{$_} } grep {
-        /api.?key|authorization|remote.?user|auth.?type|php.auth/i
+        /api.?key|acme.caller|authorization|remote.?user|auth.?type|php.auth/i
     } keys %all };
 }
 
@@ -160,6 +160,19 @@ each_app('', sub {
         unlike($saw->{text}, qr/evil/, "$what: forged, $area: in no way");
     }
 });
+
+# ---- Headers of a name of one's own ----
+
+my @OWN = map { "$_: evil" } qw(Acme-Caller-Tenant ACME_CALLER_ID
+    acme.caller.scopes Acme-Caller-Any X_Apikey_Tenant);
+for my $app ($site->apps) {
+    my $told = told($app, $key{plain});
+    my %own = map { s/^x-apikey-/acme-caller-/r => $told->{$_} } keys %$told;
+    knows($app, $site->ask($app, 'guarded', [ with($key{plain}), @OWN ],
+                           host => 'own'), \%own, "$app: ApiKeyHeaders");
+    knows($app, $site->ask($app, 'open', \@OWN, host => 'own'), {},
+          "$app: ApiKeyHeaders, open");
+}
 
 # ---- All the rest, as it was sent ----
 

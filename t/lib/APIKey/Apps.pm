@@ -15,7 +15,8 @@ package APIKey::Apps;
 #   $site->reached          how many requests reached an application so far
 #
 # Options of ask: method, body (a string, or a list of chunks), trailers (behind
-# chunks), front (h2 for HTTP/2), host (pass, where ApiKeyPassKey is On).
+# chunks), front (h2 for HTTP/2), host (pass, where ApiKeyPassKey is On; own,
+# where ApiKeyHeaders is Acme-Caller-).
 #
 # Areas are the first part of a path: guarded (AuthType ApiKey), scoped (the
 # same, with a scope that nobody has), basic (AuthType Basic, eve:secret) and
@@ -193,12 +194,26 @@ sub conf {
     return $conf;
 }
 
-# One of each, with ApiKeyPassKey Off and On, by their names on one port.
-# SuexecUserGroup is of a whole virtual host.
+# By their names on one port; SuexecUserGroup is of a whole virtual host.
 sub hosts {
     my ($self) = @_;
+    my %says = (plain => '', pass => 'ApiKeyPassKey On',
+                own => 'ApiKeyHeaders Acme-Caller-');
+    my %as = ('' => '', $self->{suexec} ? ('suexec-' => $self->as) : ());
+    return map { my $kind = $_; map { <<"EOF_HOST" } sort keys %says }
+<VirtualHost *>
+    ServerName $kind$_.example
+    $says{$_}
+$as{$kind}
+</VirtualHost>
+EOF_HOST
+           sort keys %as;
+}
+
+sub as {
+    my ($self) = @_;
     my $suexec = $self->{suexec};
-    my $as = $suexec ? <<"EOF_AS" : '';
+    return <<"EOF_AS";
     SuexecUserGroup $suexec->{user} $suexec->{group}
     AliasMatch "^/\\w+/(suexec\\.cgi)\$" "$suexec->{folder}/\$1"
     <Directory "$suexec->{folder}">
@@ -206,15 +221,6 @@ sub hosts {
         Require all granted
     </Directory>
 EOF_AS
-    my %own = (plain => '', pass => '', $as ? (suexec => $as,
-                                               'suexec-pass' => $as) : ());
-    return map { <<"EOF_HOST" } sort keys %own;
-<VirtualHost *>
-    ServerName $_.example
-    ApiKeyPassKey @{[ /pass/ ? 'On' : 'Off' ]}
-$own{$_}
-</VirtualHost>
-EOF_HOST
 }
 
 # What create_key() of APIKey::Keys gives, for this site's database.
@@ -235,9 +241,7 @@ sub reached {
 
 sub ask {
     my ($self, $app, $area, $headers, %how) = @_;
-    my $pass = ($how{host} // '') eq 'pass';
-    my $host = $app eq 'suexec' ? ($pass ? 'suexec-pass' : 'suexec')
-             : $pass ? 'pass' : 'plain';
+    my $host = ($app eq 'suexec' ? 'suexec-' : '') . ($how{host} // 'plain');
     my $path = "/$area/$APPS{$app}{path}";
     my @headers = ("Host: $host.example", @$headers);
     my $got = $APPS{$app}{takes} eq 'frames'
