@@ -1,0 +1,73 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The clock is set back by an hour, and forward: what is revoked is refused,
+# what is good is served, what has ended by that clock has ended, uses are
+# written, and the cache serves again.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Faults;
+use APIKey::Process qw(wait_until);
+use Time::HiRes qw(sleep time);
+
+my $HOUR = 3600e6;
+my $backend = backend('sqlite3');
+my $site = APIKey::CacheSite->new($backend, 'own');
+$site->init;
+my $faults = APIKey::Faults->new($site);
+my ($good, $good_row, $good_id) = $site->planned_key;
+my ($victim, $victim_row, $victim_id) = $site->planned_key;
+my ($ends, $ends_row) = $site->planned_key(expires => int(time) + 1800);
+$backend->sql($good_row, $victim_row, $ends_row);
+# A day: an entry is not too old for an hour's jump.
+$site->run('ApiKeyCacheTTL 86400 600', 'ApiKeyRevocationPoll 200',
+           'ApiKeyUsageFlush 1');
+ok($site->polled, 'the first poll');
+
+sub answers {
+    my ($key) = @_;
+    my %seen = map { $_->[0] => 1 } $site->load(3, 0, $key, count => 6);
+    return join ' ', sort keys %seen;
+}
+
+sub uses {
+    return $backend->sql('SELECT COALESCE(SUM(use_count), 0) FROM '
+                         . "apikey_usage WHERE id = '$good_id'");
+}
+
+my $served = 0;
+for my $jump ([ 'as it is', 0 ], [ 'back', -1 ], [ 'forward again', 0 ],
+              [ 'forward', 1 ], [ 'back again', 0 ]) {
+    my ($what, $by) = @$jump;
+    subtest "the clock: $what" => sub {
+        $faults->set(clock => $by * $HOUR);
+        my $asked = $site->counted(sub {
+            is(answers($good), 200, 'a good key is good') })->{Lookups};
+        cmp_ok($asked, '>', 0, 'what is of the future, is not trusted')
+            if $what eq 'back';
+        is(answers($ends), $by > 0 ? 401 : 200, 'one that ends at half past');
+        is(answers($victim), 200, 'one that will be revoked');
+        $backend->sql("UPDATE apikey SET revoked = 1 "
+                      . "WHERE id = '$victim_id'");
+        my $revoked = time;
+        ok($site->polled, 'polls go on');
+        cmp_ok(time - $revoked, '<', 5, 'without a pause');
+        is(answers($victim), 401, 'what is revoked is refused');
+        $backend->sql("UPDATE apikey SET revoked = 0 "
+                      . "WHERE id = '$victim_id'");
+        ok($site->polled, 'it is given back');
+        is(answers($victim), 200, 'and works');
+        $site->status($good);
+        my $count = $site->counted(sub {
+            is($site->status($good), 200, 'the good one') for 1 .. 5 });
+        is("$count->{Hits} $count->{Lookups}", '5 0', 'comes from memory');
+        $served += 18 + 6;
+        ok(wait_until(10, sub { uses() == $served }), 'its uses are written')
+            or diag uses(), " of $served";
+    };
+}
+
+$site->stop;
+unlike($site->errors, qr/APIKEY01[45]/, 'without a complaint');
+done_testing;
