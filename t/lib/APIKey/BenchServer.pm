@@ -12,6 +12,7 @@ package APIKey::BenchServer;
 #   $server->counted(sub { … })       what something adds to them
 #   $server->cpu                      seconds that its processes have had
 #   $server->switches                 how often one of their threads has waited
+#   $server->shared                   bytes of memory that they share
 #   $server->stop
 #
 # `command` and `arguments` stand before and behind httpd's own.  HTTPD and
@@ -172,6 +173,17 @@ sub switches {
         $sum += $_ for map { slurp($_) =~ /^voluntary_ctxt_switches:\s+(\d+)/m }
                        glob "/proc/$pid/task/*/status";
     }
+    return $sum;
+}
+
+# Whether they have touched it or not: scoreboard, caches, mutexes.
+sub shared {
+    my ($self) = @_;
+    my ($child) = descendants($self->{pid});
+    my $maps = slurp("/proc/$child/maps");
+    my $sum = 0;
+    $sum += hex($2) - hex $1
+        while $maps =~ m{^(\w+)-(\w+) rw-s .*/dev/zero}mg;
     return $sum;
 }
 
