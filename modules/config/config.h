@@ -18,6 +18,7 @@
 #include <ap_expr.h>
 #include <apr_hash.h>
 
+#include "../core/forged.h"
 #include "../core/key.h"
 
 extern module AP_MODULE_DECLARE_DATA apikey_module;
@@ -28,7 +29,6 @@ extern module AP_MODULE_DECLARE_DATA apikey_module;
 #define APIKEY_UNSET (-1)
 #define APIKEY_AUTH_TYPE "ApiKey"
 #define APIKEY_REALM_DEFAULT "API"
-#define APIKEY_HEADERS_DEFAULT "X-Apikey-"
 
 /** The request headers that tell an application whose key it was. */
 typedef enum {
