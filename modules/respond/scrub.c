@@ -2,6 +2,7 @@
 
 /* Forged headers and variables, removed. */
 
+#include <http_request.h>
 #include <util_filter.h>
 
 #include "scrub.h"
@@ -119,33 +120,35 @@ static apr_status_t read_body(ap_filter_t *f, apr_bucket_brigade *out,
     return rv;
 }
 
-/* Of the protocol's filters, the only ones that a fast redirect does not drop;
- * it comes to stand in front of HTTP_IN, which was there before. */
-void apikey_scrub_register(void)
-{
-    body_filter = ap_register_input_filter("APIKEY_TRAILERS", read_body, NULL,
-                                           AP_FTYPE_PROTOCOL);
-}
-
 static void watch_body(request_rec *r)
 {
     const ap_filter_t *f;
 
-    for (f = r->proto_input_filters; f; f = f->next) {
+    /* HTTP/2 has them behind a body of known length, too. */
+    if (r->proto_num < HTTP_VERSION(2, 0)
+        && !apr_table_get(r->headers_in, "Transfer-Encoding")) {
+        return;
+    }
+    for (f = r->input_filters; f; f = f->next) {
         if (f->frec == body_filter) {
-            /* An internal redirect has the filters of before. */
             return;
         }
     }
     ap_add_input_filter_handle(body_filter, NULL, r, r->connection);
 }
 
+/* Above HTTP_IN, which reads all trailers in one call of ours: as one of the
+ * protocol's filters it would stand below, and see all lines but the last. */
+void apikey_scrub_register(void)
+{
+    body_filter = ap_register_input_filter("APIKEY_TRAILERS", read_body, NULL,
+                                           AP_FTYPE_CONTENT_SET);
+    ap_hook_insert_filter(watch_body, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
 int apikey_scrub(request_rec *r)
 {
     apikey_scrub_headers(r);
-    /* mod_http2 sets it for a body of unknown length. */
-    if (apr_table_get(r->headers_in, "Transfer-Encoding")) {
-        watch_body(r);
-    }
+    watch_body(r);
     return DECLINED;
 }

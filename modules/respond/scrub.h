@@ -42,7 +42,8 @@ void apikey_scrub_users(request_rec *r);
  * trailers as soon as they are read. */
 int apikey_scrub(request_rec *r);
 
-/** Registers the filter that sees the trailers. */
+/** Registers the filter that sees the trailers, and a hook that brings it back
+ * where a fast redirect (mod_dir, mod_negotiation) has lost it. */
 void apikey_scrub_register(void);
 
 #endif

@@ -4,9 +4,12 @@
 # HTTP/2: it is told exactly whose key it was, sees no key, gets all the rest
 # of a request as it was sent, and is not asked at all if the key is refused.
 
+use FindBin qw($Bin);
+use lib "$Bin/../respond/lib";
 use APIKey::Apps;
 use APIKey::Logs qw(key_pattern);
 use APIKey::Test;
+use H2;
 use MIME::Base64 qw(encode_base64);
 
 my $site = APIKey::Apps->new;
@@ -117,6 +120,18 @@ trailers('balancer', open => {});
 for my $app (grep { !/^(?:scgi|uwsgi|socket|tunnel)$/ } $site->apps) {
     trailers($app, guarded => told($app, $key{plain}));
     trailers($app, open => {});
+}
+
+# HTTP/2 has them behind a body of known length, too; PHP reads the body first.
+for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
+    my $text = H2->new($site->port)->ask(
+        [ ':method' => 'POST', ':scheme' => 'http', ':path' => '/open/show.php',
+          ':authority' => 'plain.example', @$length ], 'abc',
+        [ 'x-also' => 'here', 'x-api-key' => $key{plain}{key},
+          'x-apikey-tenant' => 'evil' ]) // 'no answer';
+    my $saw = $site->normal('php', { status => 200, body => $text });
+    knows('php', $saw, {}, "php, h2: trailers behind @$length");
+    is($saw->{headers}{'x-also'}, 'here', 'but another is merged by httpd');
 }
 
 # ---- Who it was, and no key ----

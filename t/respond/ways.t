@@ -172,7 +172,9 @@ my @FORGERIES = (
       'Connection: X-Apikey-Scopes', 'Connection: X-Apikey-Env', @SPELLINGS ],
 );
 my @TRAILERS = (@SPELLINGS, "X-API-Key: $key", "Authorization: Bearer $key",
-                'Connection: X-Apikey-Tenant', 'X-Also: here');
+                'Connection: X-Apikey-Tenant', 'X-Also: here',
+                # What is read last is seen as well.
+                "X-API-Key: $key", 'X-Apikey-Tenant: evil');
 
 sub bytes_of {
     my ($host, $way, $key, @forged) = @_;
@@ -282,12 +284,15 @@ for my $way ($http2 ? @WAYS : ()) {
         my $r = over_http2($way, $name, \@lower);
         ok($r->{status} eq 'h2', "HTTP/2: $way, $name: an answer");
         same_as_true("HTTP/2: $way, $name", $way, $name, $r);
-        $r = over_http2($way =~ s/^GET/POST/r, $name, [],
-            [ 'x-apikey-tenant' => 'evil', 'x_apikey_id' => 'evil',
-              'x-api-key' => $key, 'x-also' => 'here' ]);
-        same_as_true("HTTP/2, trailers: $way, $name", $way, $name, $r)
-            if $way =~ /environ.cgi$|app$|own/;
-        unlike($r->{body}, qr/evil|\Q$key\E/, 'nothing of the trailers');
+        # mod_http2 reads trailers in two ways.
+        for my $length ('', 'content-length: 3') {
+            $r = over_http2($way =~ s/^GET/POST/r, $name, [ $length || () ],
+                [ 'x-apikey-tenant' => 'evil', 'x_apikey_id' => 'evil',
+                  'x-also' => 'here', 'x-api-key' => $key ]);
+            same_as_true("HTTP/2, trailers: $way, $name, $length", $way, $name,
+                         $r) if $way =~ /environ.cgi$|app$|own/;
+            unlike($r->{body}, qr/evil|\Q$key\E/, 'nothing of the trailers');
+        }
     }
 }
 for my $bad ([ 'X-Apikey-TENANT' => 'evil' ],
