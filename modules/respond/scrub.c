@@ -84,7 +84,8 @@ void apikey_scrub_users(request_rec *r)
  * the connection is about in one. */
 static int no_trailer(const char *name, const char *own)
 {
-    return apikey_forged_header(name, own) || !ap_cstr_casecmp(name, "Connection")
+    return apikey_forged_header(name, own)
+           || !ap_cstr_casecmp(name, "Connection")
            || !ap_cstr_casecmp(name, "Authorization");
 }
 

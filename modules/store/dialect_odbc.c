@@ -63,7 +63,7 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
         dialect->begin = "BEGIN";
     }
     if (database == &apikey_dialect_sqlite3) {
-        dialect->on_open = on_open_sqlite3;
+        dialect->on_open = dialect->on_adopt = on_open_sqlite3;
         dialect->begin = "BEGIN IMMEDIATE";
     }
     return dialect;
