@@ -21,11 +21,15 @@
 #include <unistd.h>
 
 #include <apr_global_mutex.h>
+#include <apr_hash.h>
+#include <apr_optional.h>
 #include <apr_thread_cond.h>
 #include <apr_time.h>
 
 /* In the order of APIKey::Faults. */
-enum { CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, COUNT };
+enum {
+    CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, NO_WATCHDOG, MORE_KEYS, COUNT
+};
 
 static volatile int64_t nothing[COUNT];
 static volatile int64_t *fault = nothing;
@@ -144,6 +148,25 @@ apr_status_t apr_thread_cond_create(apr_thread_cond_t **cond,
 
     return fault[COND_FAILS] && is_ours(__builtin_return_address(0))
            && ++conds == fault[COND_FAILS] ? APR_ENOMEM : next(cond, pool);
+}
+
+/* What mod_watchdog offers, where it is loaded. */
+apr_opt_fn_t *apr_dynamic_fn_retrieve(const char *name)
+{
+    NEXT(apr_dynamic_fn_retrieve)
+
+    return fault[NO_WATCHDOG] && is_ours(__builtin_return_address(0))
+           && strncmp(name, "ap_watchdog_", 12) == 0 ? NULL : next(name);
+}
+
+/* As if so many more had been counted. */
+unsigned int apr_hash_count(apr_hash_t *hash)
+{
+    NEXT(apr_hash_count)
+    int64_t more = fault[MORE_KEYS];
+
+    return next(hash) + (more && is_ours(__builtin_return_address(0))
+                         ? (unsigned int)more : 0);
 }
 
 /* A child that is slow to begin, and to hear that it shall end: httpd tells

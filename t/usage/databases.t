@@ -71,6 +71,47 @@ sub away {
     is($site->total, 160, 'none counts twice');
 }
 
+# What only a database with a lock of its own for anything can be made to do.
+# One that writes the same new row at the same time; one whose connection ends
+# while it commits.
+sub uncertain {
+    my ($backend) = @_;
+    my $site = APIKey::UsageSite->new($backend, 'own');
+    $site->init;
+    my ($key, $other) = map { $site->made } 1, 2;
+    my $holder = $backend->session;
+    $site->run('ApiKeyUsageFlush 1');
+    my $held = sub { wait_until(10, sub { $backend->waiting > 0 }) };
+    $holder->run("BEGIN; INSERT INTO apikey_usage (id, last_used, use_count) "
+                 . "VALUES ('$key->{id}', 1, 5)");
+    is($site->status($key->{key}), 200, 'a key');
+    ok($held->(), 'another writes its row');
+    $holder->run('COMMIT');
+    ok(wait_until(10, sub { $site->uses($key->{id}) == 6 }), 'both count');
+    unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+
+    $site->sql(<<'EOF_SQL');
+CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock(9); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER held AFTER INSERT OR UPDATE ON apikey_usage
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION held()
+EOF_SQL
+    $holder->run('SELECT pg_advisory_lock(9)');
+    is($site->status($_->{key}), 200, 'more') for $key, $other, $other;
+    ok($held->(), 'they are being committed');
+    $backend->kill_connections($holder);
+    ok(wait_until(10, sub { $site->errors =~ /APIKEY0153/ }), 'it is told');
+    like($site->errors, qr/APIKEY0153: .* while [123] uses of keys were/,
+         'with their number');
+    $holder->run('SELECT pg_advisory_unlock(9)');
+    is($site->status($key->{key}), 200, 'it goes on');
+    $holder->close;
+    $site->stop;
+    my ($lost) = map { eval $_ } join '+', $site->errors
+                     =~ /APIKEY0153: .* while (\d+) uses/g;
+    is($site->total, 10 - $lost, 'nothing counts twice, and no more is lost');
+}
+
 for my $name (backend_names()) {
     # ODBC on PostgreSQL brings files of its own for the driver manager.
     local %ENV = %ENV;
@@ -78,6 +119,7 @@ for my $name (backend_names()) {
     for my $way (@APIKey::DatabaseSite::WAYS) {
         subtest "$name, $way" => sub { exact($backend, $way) };
     }
+    subtest "$name, held" => sub { uncertain($backend) } if $name eq 'pgsql';
     next unless $backend->can('signal');
     my $signal = $backend->trait('stop') // 'TERM';
     subtest "$name is stopped" => sub {

@@ -8,11 +8,14 @@ package APIKey::Faults;
 #   $faults->set(lock_fails => 1);              of the cache
 #   $faults->set(cond_fails => 3);              the third of a child
 #   $faults->set(child_waits => 300e3);         when it begins and when it ends
+#   $faults->set(no_watchdog => 1);             mod_watchdog is not loaded
+#   $faults->set(more_keys => 50000);           in each batch of uses
 
 use strict;
 use warnings;
 
-my %AT = (clock => 0, lock_fails => 1, cond_fails => 2, child_waits => 3);
+my %AT = (clock => 0, lock_fails => 1, cond_fails => 2, child_waits => 3,
+          no_watchdog => 4, more_keys => 5);
 
 sub new {
     my ($class, $site) = @_;
