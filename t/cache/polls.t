@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Who looks for changes, and what holds while nobody can: children that live
+# for a few connections, a database beside that is frozen, changes that cannot
+# be read, rows that can be given to nobody.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::Process qw(wait_until);
+use Time::HiRes qw(sleep time);
+
+my $QUERY = 'ApiKeyQuery "SELECT id, tenant, name, scopes, expires, revoked, '
+    . 'disabled FROM apikey WHERE digest = %s"';
+my $CHANGES = 'ApiKeyChangesQuery "SELECT number, value FROM seen '
+    . 'WHERE number > CAST(%s AS INTEGER)"';
+my $VIEW = 'CREATE VIEW seen AS SELECT * FROM apikey_change';
+
+my ($site, $backend, $key, $row, $id);
+
+sub scene {
+    my (@lines) = @_;
+    $backend = backend('sqlite3');
+    $site = APIKey::CacheSite->new($backend, 'own');
+    $site->init;
+    ($key, $row, $id) = $site->planned_key;
+    $backend->sql($row, $VIEW);
+    $site->run('LogLevel warn apikey:info', @lines);
+}
+
+# How long ago each database was looked at, milliseconds; -1: never.
+sub ages {
+    my $page = get($site->port, '/server-status?auto')->{body};
+    return sort { $a <=> $b } $page =~ /PollAge: (-?\d+)$/mg;
+}
+
+sub begin {
+    scene(@_);
+    ok(wait_until(10, sub { (ages())[0] >= 0 }), 'the first poll');
+}
+
+# What five requests say, and what they cost: hits, look-ups, stale.
+sub five {
+    my @said;
+    my $count = $site->counted(sub {
+        push @said, $site->status($key) for 1 .. 5;
+    });
+    my %seen = map { $_ => 1 } @said;
+    return join(' ', sort keys %seen) . ': '
+        . join ' ', map { $count->{$_} } qw(Hits Lookups StaleServed);
+}
+
+sub set {
+    my ($what) = @_;
+    $backend->sql("UPDATE apikey SET $what WHERE id = '$id'");
+}
+
+sub changes_end {
+    $backend->sql('DROP VIEW seen');
+    ok(wait_until(10, sub { five() =~ /: 0 5/ }), 'changes cannot be read');
+    ok(wait_until(10, sub {
+        $site->errors =~ /APIKEY0145: .*no such table: seen/ }), 'it is told');
+}
+
+sub changes_begin {
+    $backend->sql($VIEW);
+    ok(wait_until(10, sub { five() =~ /: 5 0/ }), 'they are read again');
+    ok(wait_until(10, sub { $site->errors =~ /APIKEY0146/ }), 'it is told');
+}
+
+# Each child ends before its watchdog has come by.
+sub short_lives {
+    scene('MaxConnectionsPerChild 2', 'ApiKeyCacheTTL 600 600',
+          '<IfModule mpm_prefork_module>', 'StartServers 4', 'ServerLimit 4',
+          'MaxRequestWorkers 4', 'MaxSpareServers 4', '</IfModule>');
+    $site->status($key);
+    my $began = time;
+    my $count = $site->counted(sub {
+        is($site->status($key), 200, 'a request') for 1 .. 12;
+    });
+    cmp_ok(time - $began, '>', 1.5, 'children came and went');
+    cmp_ok($count->{Lookups}, '<=', 2, 'the cache was true all the time');
+    set('revoked = 1');
+    ok(wait_until(2, sub { $site->status($key) eq 401 }), 'a revocation');
+    is($site->status($key), 401, 'is seen for good') for 1 .. 3;
+}
+
+# While changes cannot be read, the database is asked; a row that it has not
+# is one thing, a row that nobody can be given another.
+sub unreadable {
+    begin($QUERY, $CHANGES, 'ApiKeyCacheTTL 600 600',
+          'ApiKeyRevocationPoll 200');
+    five();
+    is(five(), '200: 5 0 0', 'a key is known');
+    changes_end();
+    is(five(), '200: 0 5 0', 'each request asks the database');
+    set('revoked = 1');
+    is(five(), '401: 0 5 0', 'which says at once what is revoked');
+    set("revoked = 0, tenant = 'a' || char(10)");
+    is(five(), '503: 0 5 0', 'a tenant that no header can carry: not even '
+       . 'what was known before is given');
+    like($site->errors, qr/APIKEY0102/, 'it is told');
+    set("tenant = 'acme'");
+    changes_begin();
+    set("tenant = 'a' || char(10)");
+    ok($site->polled, 'it is seen');
+    is(five(), '503: 0 5 0', 'such a row is never kept');
+    set("tenant = 'acme'");
+    is($site->status($key), 200, 'corrected, it is good at once');
+}
+
+# The file is moved away: all errors come at once.
+sub limits {
+    my $port = APIKey::ConfigTest::free_port();
+    begin('ApiKeyCacheTTL 1 1', 'ApiKeyRevocationPoll 200',
+          'ApiKeyStaleLimit 3', "Listen 127.0.0.1:$port",
+          "<VirtualHost 127.0.0.1:$port>", $QUERY, '</VirtualHost>');
+    my $file = $backend->{file};
+    my $both = sub {
+        return $site->status($key) . ' '
+            . get($port, '/api/', "X-API-Key: $key")->{status};
+    };
+    my $sleep = sub { my $end = time + $_[0]; sleep 0.01 while time < $end };
+    is($both->(), '200 200', 'a key is known');
+    rename $file, "$file.away" or die $!;
+    $sleep->(1.4);
+    is($both->(), '200 200', 'what held when the database was last seen, '
+       . 'or is not older than ApiKeyStaleLimit');
+    $sleep->(1.8);
+    is($both->(), '503 503', 'but not beyond');
+    rename "$file.away", $file or die $!;
+    is($both->(), '200 200', 'the database is back');
+    $sleep->(1.5);
+    cmp_ok((ages())[0], '<', 600, 'and looked at');
+    rename $file, "$file.away" or die $!;
+    is($both->(), '503 200', 'what did not hold any more then, does not now');
+    rename "$file.away", $file or die $!;
+}
+
+# Of one child's two databases, one takes no reader.
+sub neighbour {
+    my $other = APIKey::CacheSite->new(backend('sqlite3'), 'own');
+    $other->init;
+    $other->{backend}->sql('PRAGMA journal_mode = DELETE');
+    $other->open_file;
+    my $port = APIKey::ConfigTest::free_port();
+    begin('<IfModule !mpm_prefork_module>', 'StartServers 1', 'ServerLimit 1',
+          'MaxRequestWorkers 8', 'MaxSpareThreads 8', '</IfModule>',
+          "Listen 127.0.0.1:$port", "<VirtualHost 127.0.0.1:$port>",
+          $other->database_lines =~ s/^DBD/ApiKeyDBD/mgr, '</VirtualHost>');
+    my $writer = $other->{backend}->session;
+    $writer->run('BEGIN EXCLUSIVE');
+    my (@one, @two);
+    my $end = time + 2.4;
+    while (time < $end) {
+        my ($least, $most) = ages();
+        push @one, $least;
+        push @two, $most;
+        sleep 0.05;
+    }
+    $writer->run('ROLLBACK');
+    $writer->close;
+    my ($one) = sort { $b <=> $a } @one;
+    my ($two) = sort { $b <=> $a } @two;
+    cmp_ok($two, '>', 1600, 'one is not seen for a while');
+    cmp_ok($one, '<', 1200, 'the other is, as ever');
+}
+
+for my $case ([ 'children that live for two connections', \&short_lives ],
+              [ 'a database beside that is frozen', \&neighbour ],
+              [ 'changes that cannot be read', \&unreadable ],
+              [ 'how long what is known holds', \&limits ]) {
+    subtest $case->[0] => sub {
+        $case->[1]->();
+        $site->stop;
+    };
+}
+
+done_testing;
