@@ -206,9 +206,7 @@ static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
     if (age > cache->stale) {
         return APIKEY_UNAVAILABLE;
     }
-    *record = recall(q, cache->polled ? cache->ttl + age
-                        : cache->ttl > cache->stale ? cache->ttl
-                                                    : cache->stale);
+    *record = recall(q, cache->polled ? cache->ttl + age : cache->stale);
     if (!*record) {
         return APIKEY_UNAVAILABLE;
     }
@@ -245,16 +243,27 @@ static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
     return reason;
 }
 
+/* Where no watchdog has come by for too long (children come and go, the
+ * machine is busy), a request looks for changes itself: that costs what a
+ * look-up does, and the cache is true again for all. */
 static apikey_reason_e find_cached(const question_t *q,
                                    apikey_record_t **record)
 {
     apikey_reason_e reason = remember(q, record);
+    apr_status_t polled = APR_SUCCESS;
 
+    if (reason == APIKEY_UNAVAILABLE && !is_fresh(q->cache)) {
+        polled = apikey_cache_poll(q->cache->poller, q->pool);
+        reason = remember(q, record);
+    }
     if (reason != APIKEY_UNAVAILABLE) {
         return reason;
     }
     count(q, APIKEY_COUNT_MISSES);
-    reason = ask_once(q, record);
+    /* Who has waited in vain does not wait twice. */
+    if (!APR_STATUS_IS_TIMEUP(polled)) {
+        reason = ask_once(q, record);
+    }
     return reason == APIKEY_UNAVAILABLE && !*q->faulty ? make_do(q, record)
                                                        : reason;
 }

@@ -17,11 +17,15 @@
 #include "../core/verdict.h"
 #include "board.h"
 
+/** A database that is looked at for changes. */
+typedef struct apikey_poller_t apikey_poller_t;
+
 /** A server's cache; conf->cache_used.  Read-only once httpd has started. */
 typedef struct apikey_cache_t {
     struct apikey_keeper_t *keeper;     /**< who keeps the answers */
     apikey_board_t *board;              /**< of the server's database */
     struct apikey_memo_t *memo;         /**< this process' own */
+    apikey_poller_t *poller;            /**< which raises it */
     unsigned char context[APIKEY_DIGEST_LEN];   /**< SHA-256 of what else an
                                  * answer depends on: the query */
     int polled;                 /**< 0: no changes are told, TTLs alone */
@@ -34,6 +38,12 @@ typedef struct apikey_cache_t {
 
 /** register_hooks: all that has to happen before the first request. */
 void apikey_cache_hooks(void);
+
+/**
+ * Looks for changes, if it is time for that and nobody else does.
+ * @return APR_EBUSY: it is not; APR_TIMEUP: the database does not answer
+ */
+apr_status_t apikey_cache_poll(apikey_poller_t *poller, apr_pool_t *pool);
 
 /** Each database that answers are kept of, and one server that uses it. */
 typedef void (*apikey_board_fn)(void *baton, server_rec *s,

@@ -12,6 +12,7 @@
 #include <mod_watchdog.h>
 
 #include "../lookup/database.h"
+#include "atomics.h"
 #include "cache.h"
 #include "keeper.h"
 #include "memo.h"
@@ -33,21 +34,18 @@ APLOG_USE_MODULE(apikey);
 #define SET(value, otherwise) ((value) == APIKEY_UNSET ? (otherwise) : (value))
 
 /* A database, or a query of one, that is polled. */
-typedef struct polled_t {
+struct apikey_poller_t {
     server_rec *server;         /* one that uses it */
     apikey_poll_task_t task;
     apr_time_t interval;        /* the shortest that one of them wants */
-    int failing;                /* the last poll of this process did */
-} polled_t;
+    apikey_word_t failing;      /* the last poll of this process did */
+};
+typedef apikey_poller_t polled_t;
 
-/* Made while httpd starts, then read only; polled_t.failing is the watchdog's
- * own. */
+/* Made while httpd starts, then read only, but for what is a word. */
 static apr_hash_t *keepers;             /* by their words */
 static apr_hash_t *boards;              /* polled_t, by database and query */
 static apikey_memo_t *memo;             /* a copy of it in each child */
-
-static APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog;
-static APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch;
 
 /* ---- check_config ---- */
 
@@ -213,17 +211,48 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
     }
     cache->board = polled->task.board;
     cache->memo = memo;
+    cache->poller = polled;
     return APR_SUCCESS;
 }
 
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool);
+
+/* A thread for each database, whatever the number of its queries: one that
+ * does not answer must not keep another waiting. */
+static int engage_watchdogs(apr_pool_t *pconf)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(pconf, boards); index;
+         index = apr_hash_next(index)) {
+        ap_watchdog_t *watchdog;
+        const char *name;
+        polled_t *polled;
+        void *value;
+
+        apr_hash_this(index, NULL, NULL, &value);
+        polled = value;
+        name = apr_psprintf(pconf, "apikey poll %pp",
+                            apikey_server_conf(polled->server)->database);
+        if (polled->interval
+            && (get_watchdog(&watchdog, name, 0, 0, pconf) != APR_SUCCESS
+                || watch(watchdog, AP_WD_TM_SLICE, polled, on_watch)
+                       != APR_SUCCESS)) {
+            return 0;
+        }
+    }
+    return 1;
+}
 
 /* Behind lookup's: shared memory, the watchdog. */
 static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                 apr_pool_t *ptemp, server_rec *s)
 {
     server_rec *main_server = s;
-    ap_watchdog_t *watchdog;
     int warned = 0;
 
     /* httpd reads its configuration twice; the first time is for show. */
@@ -254,11 +283,7 @@ static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                          "not before");
         }
     }
-    get_watchdog = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    watch = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    if (get_watchdog(&watchdog, "apikey", 0, 0, pconf) != APR_SUCCESS
-        || watch(watchdog, AP_WD_TM_SLICE, boards, on_watch)
-               != APR_SUCCESS) {
+    if (!engage_watchdogs(pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, main_server,
                      "APIKEY0013: mod_watchdog gives no thread to look for "
                      "changes");
@@ -308,7 +333,7 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     }
 }
 
-static void poll_one(polled_t *polled, apr_pool_t *pool)
+static apr_status_t poll_one(polled_t *polled, apr_pool_t *pool)
 {
     const char *error = "";
     /* A copy of ours: what is copied back must not touch what others read. */
@@ -317,41 +342,34 @@ static void poll_one(polled_t *polled, apr_pool_t *pool)
                                               &task, sizeof(task), pool,
                                               &error);
 
-    if (status != APR_SUCCESS && !polled->failing) {
+    if (status != APR_SUCCESS && apikey_word_swap(&polled->failing, 0, 1)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
                      "APIKEY0145: changes of keys cannot be read; the "
                      "database is asked for each request, and while it does "
                      "not answer, what is cached holds for ApiKeyStaleLimit: "
                      "%s", error);
     }
-    else if (status == APR_SUCCESS && polled->failing) {
+    else if (status == APR_SUCCESS
+             && apikey_word_swap(&polled->failing, 1, 0)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
                      "APIKEY0146: changes of keys are read again");
     }
-    polled->failing = status != APR_SUCCESS;
+    return status;
+}
+
+apr_status_t apikey_cache_poll(apikey_poller_t *polled, apr_pool_t *pool)
+{
+    return apikey_board_claim(polled->task.board,
+                              polled->interval - AP_WD_TM_SLICE / 2)
+           ? poll_one(polled, pool) : APR_EBUSY;
 }
 
 /* Each child's watchdog comes by each 100 ms; the first that finds a poll due
  * does it. A child that is killed in the middle is missed for 100 ms. */
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
 {
-    apr_hash_index_t *index;
-
-    if (state != AP_WATCHDOG_STATE_RUNNING) {
-        return APR_SUCCESS;
-    }
-    for (index = apr_hash_first(pool, data); index;
-         index = apr_hash_next(index)) {
-        polled_t *polled;
-        void *value;
-
-        apr_hash_this(index, NULL, NULL, &value);
-        polled = value;
-        if (polled->interval
-            && apikey_board_claim(polled->task.board,
-                                  polled->interval - AP_WD_TM_SLICE / 2)) {
-            poll_one(polled, pool);
-        }
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        apikey_cache_poll(data, pool);
     }
     return APR_SUCCESS;
 }
