@@ -92,7 +92,8 @@ int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     }
     if (apr_hash_count(usages)
         && (!get_watchdog || !watch
-            || get_watchdog(&watchdog, "apikey", 0, 0, pconf) != APR_SUCCESS
+            || get_watchdog(&watchdog, "apikey usage", 0, 0, pconf)
+                   != APR_SUCCESS
             || watch(watchdog, AP_WD_TM_SLICE, usages, on_watch)
                    != APR_SUCCESS)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
