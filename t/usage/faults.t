@@ -7,6 +7,7 @@ use APIKey::Backends qw(backend);
 use APIKey::Faults;
 use APIKey::Process qw(wait_until);
 use APIKey::UsageSite;
+use Time::HiRes qw(sleep);
 
 my $site = APIKey::UsageSite->new(backend('sqlite3'), 'own');
 $site->init;
@@ -63,6 +64,27 @@ subtest 'more keys than a process remembers' => sub {
     $site->stop;
     is($site->uses($one->{id}) - $before, 1, 'what had a place is written');
     is($site->uses($two->{id}), 0, 'the rest is not');
+};
+
+# A writer has the database when httpd ends: for less than the three seconds
+# that a child waits, and for longer.
+subtest 'the end, while another writes' => sub {
+    for my $seconds (1.5, 0) {
+        my $before = $site->total;
+        $site->run('ApiKeyUsageFlush 3600');
+        is($site->status($one->{key}), 200, 'a key') for 1 .. 6;
+        my $writer = $site->{backend}->session;
+        $writer->run('BEGIN IMMEDIATE');
+        kill TERM => $site->{pid};
+        sleep $seconds;
+        $writer->run('COMMIT') if $seconds;
+        $site->stop;
+        $writer->close;
+        my $lost = eval join '+', 0, $site->errors
+                       =~ /APIKEY0155: .* taken (\d+) uses/g;
+        is($lost, $seconds ? 0 : 6, 'what is lost is told to the request');
+        is($site->total - $before, 6 - $lost, 'the rest is written');
+    }
 };
 
 done_testing;
