@@ -6,6 +6,7 @@
 use APIKey::Test;
 use APIKey::Backends qw(backend);
 use APIKey::CacheSite;
+use APIKey::Keeper;
 
 my $backend = backend('sqlite3');
 my $site = APIKey::CacheSite->new($backend, 'own');
@@ -90,6 +91,31 @@ subtest 'another database' => sub {
     $elsewhere->sql($row, $revoke);
     shell($elsewhere->{file}, ".backup $backup");
     restore();
+    is($site->status($victim), 401, 'what is revoked there is refused');
+};
+
+# What is kept outlives httpd; its numbers are those of the backup, too.
+subtest 'an older state, put there while httpd is stopped' => sub {
+    my $redis = APIKey::Keeper->new('redis');
+    $site->stop;
+    my $run = sub {
+        $site->run('ApiKeyCache ' . $redis->spec, 'ApiKeyCacheTTL 600 600');
+        ok($site->polled, 'httpd runs');
+    };
+    $run->();
+    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    shell($backend->{file}, ".backup $backup");
+    $backend->sql("UPDATE apikey SET name = 'y' WHERE id = '$id'");
+    $site->polled;
+    is($site->status($victim), 200, 'a key') for 1, 2;
+    my $before = $number->();
+    $site->stop;
+    cmp_ok(scalar(() = $redis->keys), '>', 0, 'is kept');
+    shell($backup, "$revoke;");
+    shell($backend->{file}, ".restore $backup");
+    $site->open_file;
+    is($number->(), $before, 'the last number is the same');
+    $run->();
     is($site->status($victim), 401, 'what is revoked there is refused');
 };
 
