@@ -180,3 +180,15 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     cli_json_time(json, "exposed", key->exposed);
     cli_json_text(json, "state", cli_state(cli, key));
 }
+
+int cli_in_ring(const apikey_ring_t *ring, const char *id)
+{
+    int i;
+
+    for (i = 0; ring && i < apikey_ring_count(ring); i++) {
+        if (strcmp(apikey_ring_id(ring, i), id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}

@@ -23,7 +23,7 @@ typedef enum {
 typedef enum {
     CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
     CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
-    CLI_QUIET, CLI_DIGEST, CLI_HTTPD, CLI_OPTIONS
+    CLI_QUIET, CLI_DIGEST, CLI_HTTPD, CLI_URL, CLI_METHOD, CLI_OPTIONS
 } cli_option_e;
 
 #define CLI_BIT(option) (1u << (option))
@@ -72,8 +72,18 @@ cli_exit_e cli_done(cli_t *cli, apr_status_t status, const char *error);
 cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/**
+ * The record of the key that is read from standard input, or typed unseen.
+ * CLI_DONE with a NULL record: there is none, or the key is refused unseen, as
+ * by the server.
+ */
+cli_exit_e cli_find_presented(cli_t *cli, apikey_record_t **record);
+
 /** A key's state in one word: active, or why not. */
 const char *cli_state(cli_t *cli, const apikey_managed_t *key);
+
+/** Whether a ring (NULL: none) has the secret of that id. */
+int cli_in_ring(const apikey_ring_t *ring, const char *id);
 
 /** The members of a key's JSON object. */
 void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key);
@@ -110,5 +120,6 @@ cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
 cli_exit_e cli_cmd_audit(cli_t *cli);
 cli_exit_e cli_cmd_import(cli_t *cli);
 cli_exit_e cli_cmd_doctor(cli_t *cli);
+cli_exit_e cli_cmd_explain(cli_t *cli);
 
 #endif

@@ -172,9 +172,7 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyChangesQuery", 1, set_changes }
 };
 
-/* Cuts the next logical line off: a backslash before the line's end joins it
- * with the one that follows. */
-static char *next_line(char **rest, int *lines)
+char *cli_next_line(char **rest, int *lines)
 {
     char *line = *rest;
     char *from = line;
@@ -199,9 +197,7 @@ static char *next_line(char **rest, int *lines)
     return line;
 }
 
-/* Cuts the next word off.  In quotes a backslash keeps a quote or a
- * backslash, outside of them a backslash; everywhere else it is itself. */
-static char *next_word(char **rest)
+char *cli_next_word(char **rest)
 {
     char *from = *rest + strspn(*rest, " \t\f\v\r");
     char quote = *from == '"' || *from == '\'' ? *from++ : '\0';
@@ -223,7 +219,7 @@ static char *next_word(char **rest)
     return word;
 }
 
-static int is_blank(const char *text)
+int cli_is_blank(const char *text)
 {
     return text[strspn(text, " \t\f\v\r")] == '\0';
 }
@@ -245,7 +241,7 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
         return "a section (<…>) may hold for some requests only, which "
                "cannot be known here; keep this file to plain directives";
     }
-    name = next_word(&line);
+    name = cli_next_word(&line);
     if (strncasecmp(name, "Include", 7) == 0) {
         return "this file is read alone, without what it includes; keep the "
                "directives that htapikey needs in one file";
@@ -258,8 +254,8 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
     if (i == sizeof(directives) / sizeof(*directives)) {
         return NULL;
     }
-    while (!is_blank(line) && argc < WORDS_MAX) {
-        argv[argc++] = apr_pstrdup(pool, next_word(&line));
+    while (!cli_is_blank(line) && argc < WORDS_MAX) {
+        argv[argc++] = apr_pstrdup(pool, cli_next_word(&line));
     }
     if (argc < 1 || argc > directives[i].max) {
         return apr_psprintf(pool, "%s wants %s", directives[i].name,
@@ -286,9 +282,9 @@ apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
     conf->lifetime.usual = APIKEY_LIFETIME_USUAL;
     conf->retention = APIKEY_RETENTION_USUAL;
     for (; *text; number += lines) {
-        char *line = next_line(&text, &lines);
+        char *line = cli_next_line(&text, &lines);
         const char *fault = line[strspn(line, " \t\f\v\r")] == '#'
-                            || is_blank(line) ? NULL
+                            || cli_is_blank(line) ? NULL
                             : directive(conf, line, pool);
 
         if (fault) {
@@ -299,31 +295,48 @@ apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
     return APR_SUCCESS;
 }
 
-apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
-                           apr_pool_t *pool, const char **error)
+apr_status_t cli_read_text(char **content, const char *path, apr_pool_t *pool,
+                           const char **error)
 {
-    char *text = apr_palloc(pool, CONF_MAX + 1);
     apr_size_t len = 0;
+    apr_pool_t *sub;
     apr_file_t *file;
     char buffer[128];
-    apr_status_t status = apr_file_open(&file, path, APR_FOPEN_READ,
-                                        APR_FPROT_OS_DEFAULT, pool);
+    apr_status_t status;
+    char *text;
 
+    /* It may be a pipe, whose length nobody knows. */
+    apr_pool_create(&sub, pool);
+    text = apr_palloc(sub, CONF_MAX + 1);
+    status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
+                           sub);
     if (status == APR_SUCCESS) {
         status = apr_file_read_full(file, text, CONF_MAX + 1, &len);
-        apr_file_close(file);
     }
     if (status != APR_SUCCESS && !APR_STATUS_IS_EOF(status)) {
         *error = apr_psprintf(pool, "the configuration %s cannot be read: %s",
                               path, apr_strerror(status, buffer,
                                                  sizeof(buffer)));
-        return status;
     }
-    if (len > CONF_MAX || memchr(text, '\0', len)) {
+    else if (len > CONF_MAX || memchr(text, '\0', len)) {
         *error = apr_psprintf(pool, "the configuration %s is no text file of "
                               "at most 1 MiB", path);
-        return APR_EINVAL;
+        status = APR_EINVAL;
     }
-    text[len] = '\0';
-    return cli_conf_parse(conf, path, text, pool, error);
+    else {
+        *content = apr_pstrmemdup(pool, text, len);
+        status = APR_SUCCESS;
+    }
+    apr_pool_destroy(sub);
+    return status;
+}
+
+apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
+                           apr_pool_t *pool, const char **error)
+{
+    char *text;
+    apr_status_t status = cli_read_text(&text, path, pool, error);
+
+    return status == APR_SUCCESS ? cli_conf_parse(conf, path, text, pool,
+                                                  error) : status;
 }

@@ -205,24 +205,12 @@ typedef struct signed_t {
     apr_hash_t *seen;           /* ids of secrets that have live keys */
 } signed_t;
 
-static int in_ring(const apikey_ring_t *ring, const char *id)
-{
-    int i;
-
-    for (i = 0; ring && i < apikey_ring_count(ring); i++) {
-        if (strcmp(apikey_ring_id(ring, i), id) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static apr_status_t count_secret(void *baton, const char *id,
                                  apr_int64_t keys, apr_int64_t live)
 {
     signed_t *count = baton;
     const cli_t *cli = count->doctor->cli;
-    int known = *id ? in_ring(cli->ring, id)
+    int known = *id ? cli_in_ring(cli->ring, id)
                     : (cli->conf.digests & APIKEY_DIGEST_SHA256) != 0;
     const char *whose = *id ? apr_pstrcat(cli->pool, "the secret \"", id,
                                           "\"", NULL)

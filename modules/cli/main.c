@@ -88,6 +88,9 @@ static const command_t commands[] = {
       "store the keys of a CSV file, all or none" },
     { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_HTTPD), 0, 0,
       "[--httpd CONF]", "look for what is or may go wrong" },
+    { "explain", NULL, cli_cmd_explain, CLI_BIT(CLI_URL) | CLI_BIT(CLI_METHOD)
+      | CLI_BIT(CLI_HTTPD), 1, 1, "ID|- [--url U --method M] [--httpd CONF]",
+      "say what the server would answer, and why" },
     { NULL, NULL, NULL, 0, 0, 0, NULL, NULL }
 };
 
@@ -109,7 +112,9 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_ALL] = { "all", LONG_ONLY + CLI_ALL, 0 },
     [CLI_QUIET] = { "quiet", 'q', 0 },
     [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
-    [CLI_HTTPD] = { "httpd", LONG_ONLY + CLI_HTTPD, 1 }
+    [CLI_HTTPD] = { "httpd", LONG_ONLY + CLI_HTTPD, 1 },
+    [CLI_URL] = { "url", LONG_ONLY + CLI_URL, 1 },
+    [CLI_METHOD] = { "method", LONG_ONLY + CLI_METHOD, 1 }
 };
 
 #define JSON (LONG_ONLY + CLI_OPTIONS)

@@ -122,37 +122,48 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
     return CLI_REFUSED;
 }
 
-cli_exit_e cli_cmd_verify(cli_t *cli)
+cli_exit_e cli_find_presented(cli_t *cli, apikey_record_t **record)
 {
     char line[INPUT_SIZE] = "";
-    apr_size_t len;
-    apikey_record_t *record = NULL;
     const char *error = NULL;
+    apr_size_t len;
+    apr_status_t status = read_line(cli, line, &len);
+
+    *record = NULL;
+    if (status != APR_SUCCESS) {
+        apikey_wipe(line, sizeof(line));
+        return cli_fail(cli, APIKEY_EREFUSED, "no key could be read from "
+                        "standard input");
+    }
+    status = find_record(cli, line, len, record, &error);
+    apikey_wipe(line, sizeof(line));
+    if (status == APR_SUCCESS || status == APR_NOTFOUND) {
+        return CLI_DONE;
+    }
+    if (!cli->json) {
+        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+    }
+    return cli_fail(cli, status, error);
+}
+
+cli_exit_e cli_cmd_verify(cli_t *cli)
+{
+    apikey_record_t *record;
     const char *fault;
-    apr_status_t status;
     cli_exit_e code;
 
     if (cli->scopes->nelts > 1) {
         return cli_usage(cli, "verify takes one --scope");
     }
     code = cli_open(cli, 1);
+    if (code == CLI_DONE) {
+        code = cli_find_presented(cli, &record);
+    }
     if (code != CLI_DONE) {
         return code;
     }
-    status = read_line(cli, line, &len);
-    if (status != APR_SUCCESS) {
-        apikey_wipe(line, sizeof(line));
-        return cli_fail(cli, APIKEY_EREFUSED, "no key could be read from "
-                        "standard input");
-    }
-    status = find_record(cli, line, len, &record, &error);
-    apikey_wipe(line, sizeof(line));
-    if (status == APR_NOTFOUND) {
+    if (!record) {
         return answer(cli, APIKEY_INVALID, NULL);
-    }
-    if (status != APR_SUCCESS) {
-        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
-        return cli_fail(cli, status, error);
     }
     fault = apikey_record_fault(record, cli->pool);
     if (fault) {

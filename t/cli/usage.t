@@ -13,7 +13,7 @@ use APIKey::CLI;
 my $cli = APIKey::CLI->new;
 
 my @commands = qw(secret init create list show set revoke disable enable
-    rotate verify audit);
+    rotate verify audit explain);
 push @commands, 'scope add', 'scope list', 'scope remove', 'tenant list',
     'tenant suspend', 'tenant resume';
 
