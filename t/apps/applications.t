@@ -121,6 +121,9 @@ for my $app (grep { !/^(?:scgi|uwsgi|socket|tunnel)$/ } $site->apps) {
     trailers($app, guarded => told($app, $key{plain}));
     trailers($app, open => {});
 }
+# Refused, they are read, too.
+$site->ask('http', 'guarded', [], body => ['a'], trailers =>
+           [ 'X-Also: refused', with($key{strange}) ]);
 
 # HTTP/2 has them behind a body of known length, too; PHP reads the body first.
 for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
@@ -339,4 +342,9 @@ is($site->reached, $reached, 'and no application was asked');
 $site->stop;
 is($site->leaks(map { $key{$_}{key} } qw(plain strange revoked)), '',
    'no key in a log');
+my $trailers = $site->slurp('trailers_log');
+like($trailers, qr{^POST /open/show.php HTTP/2.0 - - here$}m,
+     'trailers can be logged');
+like($trailers, qr{^POST /guarded/http HTTP/1.1 - - refused$}m, 'all of them');
+unlike($trailers, $keys, 'but no key');
 done_testing;
