@@ -182,6 +182,8 @@ sub shared {
     my ($child) = descendants($self->{pid});
     my $maps = slurp("/proc/$child/maps");
     my $sum = 0;
+    # Addresses are longer than 32 bits.
+    no warnings 'portable';
     $sum += hex($2) - hex $1
         while $maps =~ m{^(\w+)-(\w+) rw-s .*/dev/zero}mg;
     return $sum;
