@@ -100,6 +100,10 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
     int tries = 0;
 
     do {
+        if (tries) {
+            /* Not in step with those who were in the way. */
+            apr_sleep(apr_time_now() % apr_time_from_msec(4 * tries));
+        }
         store->duplicate = store->deadlock = store->unsure = 0;
         if (look) {
             status = look(store, baton, pool, error);

@@ -34,7 +34,12 @@ sub exact {
         is_deeply($site->counts,
                   { map { $_->{id} => $round * $EACH } @keys },
                   "round $round: each use of each key");
-        unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+        # On mod_dbd's connections MariaDB locks more than it would on ours,
+        # and four processes that write at once may have to begin again.
+        my @told = $site->errors =~ /(APIKEY015[0-9])/g;
+        is(join(' ', grep { !/^APIKEY015[12]$/ } @told), '', 'no complaint');
+        is(scalar(grep { $_ eq 'APIKEY0151' } @told),
+           scalar(grep { $_ eq 'APIKEY0152' } @told), 'that was not over soon');
     }
 }
 
