@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Every use of a key is counted once, whatever httpd does meanwhile: stops,
-# restarts gracefully, ends a child after some connections; a child that is
-# killed loses what it had not written.  What is no use is not counted.
+# restarts gracefully or not, ends a child after some connections; a child that
+# is killed loses what it had not written.  What is no use is not counted.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -70,29 +70,38 @@ sub clean_stop {
               'it is no use');
 }
 
-# Graceful restarts, and children that end by themselves.
+# Restarts, and children that end by themselves. One that is not graceful cuts
+# connections off: those requests have no answer, but none has a wrong one.
 sub restarts {
+    my ($signal) = @_;
     new_site();
     my @keys = map { $site->made } 1 .. 5;
+    my $revoked = $site->made;
+    $site->htapikey(revoke => $revoked->{id});
     $site->run(@FOUR, 'ApiKeyUsageFlush 3600', 'MaxConnectionsPerChild 40');
     my $ends = "$site->{dir}/ends";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         for (1 .. 4) {
             sleep 0.7;
-            kill USR1 => $site->{pid};
+            kill $signal => $site->{pid};
         }
         open my $out, '>', $ends;
         POSIX::_exit(0);
     }
     my $end = time + 60;
+    my $refused = $site->client(0, $revoked->{key}, until => $ends);
     my ($good, $bad) = $site->requests(4, sub {
         my ($client, $n) = @_;
         return -e $ends && $n > 50 || time > $end
                ? undef : $keys[$n % @keys]{key};
     });
     waitpid $pid, 0;
-    cmp_ok($good, '>', 200, 'requests during graceful restarts');
+    cmp_ok($good, '>', 200, 'requests during restarts');
+    my @answers = map { $_->[0] } $site->collect($refused);
+    is(join(' ', grep { /^\d+$/ && $_ ne 401 } @answers), '',
+       'what is revoked is never accepted');
+    cmp_ok(scalar(grep { $_ eq 401 } @answers), '>', 20, 'but refused');
     $site->stop;
     my $lost = () = $bad =~ /none/g;   # perhaps served, perhaps not
     unlike($bad, qr/\d/, 'none was refused');
@@ -126,7 +135,8 @@ sub killed {
 }
 
 for my $case ([ 'a clean stop', \&clean_stop ],
-              [ 'graceful restarts', \&restarts ],
+              [ 'graceful restarts', sub { restarts('USR1') } ],
+              [ 'restarts that are not', sub { restarts('HUP') } ],
               [ 'children are killed', \&killed ]) {
     subtest $case->[0] => $case->[1];
 }
