@@ -134,7 +134,9 @@ for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
           'x-apikey-tenant' => 'evil' ]) // 'no answer';
     my $saw = $site->normal('php', { status => 200, body => $text });
     knows('php', $saw, {}, "php, h2: trailers behind @$length");
-    is($saw->{headers}{'x-also'}, 'here', 'but another is merged by httpd');
+    # Behind a known length they may come when PHP has all that it wants.
+    is($saw->{headers}{'x-also'}, 'here', 'but another is merged by httpd')
+        unless @$length;
 }
 
 # ---- Who it was, and no key ----
