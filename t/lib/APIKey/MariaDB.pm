@@ -23,6 +23,7 @@ $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 use File::Temp ();
 use Time::HiRes qw(sleep);
 
+use APIKey::Process qw(succeeds);
 use APIKey::Session;
 
 # What a session does so that whoever writes into the audit waits, in the
@@ -83,8 +84,8 @@ sub start {
     my ($self) = @_;
     my $folder = $self->{folder};
     my $answers = sub {
-        system("mariadb-admin --no-defaults -uroot -S $self->{socket} ping"
-               . ' >/dev/null 2>&1') == 0;
+        succeeds("mariadb-admin --no-defaults -uroot -S $self->{socket} ping"
+                 . ' >/dev/null 2>&1');
     };
     $self->run($answers, qw(mariadbd --no-defaults --skip-networking
         --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync

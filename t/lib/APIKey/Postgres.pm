@@ -27,7 +27,7 @@ $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 use Carp qw(croak);
 use File::Temp ();
 
-use APIKey::Process qw(descendants);
+use APIKey::Process qw(descendants succeeds);
 use APIKey::Session;
 
 # What a session does so that whoever writes into the audit waits, in the
@@ -113,7 +113,7 @@ sub start {
     my ($self) = @_;
     my $folder = $self->{folder};
     my $answers = sub {
-        system(program('pg_isready'), '-q', '-h', $folder) == 0;
+        succeeds(program('pg_isready'), '-q', '-h', $folder);
     };
     $self->run($answers, program('postgres'), '-D', "$folder/data",
         map { ('-c', $_) } 'listen_addresses=', 'fsync=off',

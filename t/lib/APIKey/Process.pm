@@ -12,7 +12,7 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(descendants kill_descendants end_process resident
-    wait_until);
+    succeeds wait_until);
 
 # The pids below a process, parents before children.
 sub descendants {
@@ -73,6 +73,13 @@ sub end_process {
     kill KILL => $pid, descendants($pid);
     waitpid $pid, 0;
     return undef;
+}
+
+# Perl passes over an INT while system() waits; who typed it meant us, too.
+sub succeeds {
+    my $status = system @_;
+    kill INT => $$ if ($status & 127) == POSIX::SIGINT();
+    return $status == 0;
 }
 
 # True as soon as a condition holds; false if it does not within a time.
