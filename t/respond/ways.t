@@ -94,11 +94,12 @@ AddHandler cgi-script .cgi
 AddType text/html .shtml
 ExtFilterDefine said mode=output cmd="\@DOCS\@/filter.sh"
 LimitRequestFields 3000
-LogLevel http2:info core:trace3
+LogLevel core:trace3
 MergeTrailers On
 ProxyAddHeaders Off
 ApiKeyFrom header bearer
 <IfModule mod_http2.c>
+    LogLevel http2:info
     Protocols h2c http/1.1
 </IfModule>
 <Directory "\@DOCS\@">
