@@ -119,7 +119,7 @@ apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
                                 server_rec *s, apr_pool_t *pconf,
                                 const char **error)
 {
-    struct ap_socache_hints hints = { APIKEY_DIGEST_LEN, 256,
+    struct ap_socache_hints hints = { ID_LEN, 192,
                                       apr_time_from_sec(60) };
     const char *name = number ? apr_psprintf(pconf, "apikey%d", number)
                               : "apikey";
