@@ -135,6 +135,8 @@ sub limits {
     rename $file, "$file.away" or die $!;
     is($both->(), '503 200', 'what did not hold any more then, does not now');
     rename "$file.away", $file or die $!;
+    like($site->errors, qr/APIKEY0143/, 'that TTLs alone bound one of them, '
+         . 'httpd has said when it started');
 }
 
 # Of one child's two databases, one takes no reader.

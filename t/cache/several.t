@@ -106,6 +106,10 @@ sub goes_on {
     my @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
     is(join(' ', grep { $_ ne 200 } @answers), '',
        'it stops: all requests go on');
+    my $new = $one->create;
+    $one->polled;
+    is($one->status($new), 200, 'with a key that nobody has asked for');
+    like($one->errors, qr/APIKEY0141/, 'and the log says so');
     $keeper->start;
     sleep 1.5;
     @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
