@@ -289,9 +289,19 @@ static apr_status_t run(apikey_store_t *store, apikey_prepared_t *set,
         if (status == APIKEY_ELOCKED || store->in_transaction) {
             return status;
         }
-        if (tries > 0 || !renew(store, set)) {
-            return set->own ? status : explain(store, error_pool, error);
+        if (tries == 0 && renew(store, set)) {
+            continue;
         }
+        if (!set->own) {
+            return explain(store, error_pool, error);
+        }
+        /* Where the tables have changed beside a statement that fails for
+         * another reason, SQLite may not find out on this connection. */
+        if (!store->file || tries > 1) {
+            return status;
+        }
+        apikey_store_disconnect(store);
+        tries = 1;
     }
 }
 

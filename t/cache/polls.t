@@ -93,7 +93,7 @@ sub unreadable {
     five();
     is(five(), '200: 5 0 0', 'a key is known');
     changes_end();
-    is(five(), '200: 0 5 0', 'each request asks the database');
+    is(five(), '200: 0 5 0', 'each request asks the database') or diag($site->errors);
     set('revoked = 1');
     is(five(), '401: 0 5 0', 'which says at once what is revoked');
     set("revoked = 0, tenant = 'a' || char(10)");
