@@ -346,7 +346,7 @@ is($site->leaks(map { $key{$_}{key} } qw(plain strange revoked)), '',
    'no key in a log');
 my $trailers = $site->slurp('trailers_log');
 like($trailers, qr{^POST /open/show.php HTTP/2.0 - - here$}m,
-     'trailers can be logged');
+     'trailers can be logged') if @FRONTS == 2;
 like($trailers, qr{^POST /guarded/http HTTP/1.1 - - refused$}m, 'all of them');
 unlike($trailers, $keys, 'but no key');
 done_testing;

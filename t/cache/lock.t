@@ -70,9 +70,20 @@ subtest 'children that begin after their generation has ended' => sub {
 subtest 'a lock that fails' => sub {
     ok($site->polled, 'all is well');
     is(served(200, 'a key')->{Errors}, 0, 'no errors');
+    my $client = connection($site->port);
+    my $ask = sub {
+        return $client->send("GET /api/ HTTP/1.1\r\nHost: a\r\n"
+                             . "X-API-Key: $key\r\n\r\n")->response->{status};
+    };
+    is($ask->(), 200, 'a process remembers a key') for 1, 2;
+    $faults->set(lock_fails => 1);
+    my $count = $site->counted(sub { is($ask->(), 200, 'and') for 1 .. 5 });
+    is("$count->{Hits} $count->{Lookups}", '5 0', 'such a hit takes no lock');
+    is(complaints(), 0, 'nobody has noticed that');
+    $faults->set(lock_fails => 0);
     is(new_children()->{Lookups}, 0, 'are told by the cache');
     $faults->set(lock_fails => 1);
-    my $count = new_children();
+    $count = new_children();
     is("$count->{Lookups} $count->{Errors}", '1 0', 'are told by the database');
     $site->{backend}->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
     $site->polled;

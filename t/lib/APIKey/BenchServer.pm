@@ -28,7 +28,7 @@ use Time::HiRes qw(sleep);
 use APIKey::Config;
 use APIKey::ConfigTest;
 use APIKey::HTTP;
-use APIKey::Process qw(descendants end_process kill_descendants);
+use APIKey::Process qw(descendants end_process kill_descendants wait_until);
 
 our @EXPORT_OK = qw(httpd in_order);
 
@@ -192,7 +192,13 @@ sub shared {
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
-    defined end_process($pid, 30) or die "httpd did not stop within 30 s.\n";
+    # httpd -X misses a signal that comes just before it waits.
+    for (1 .. 30) {
+        kill TERM => $pid;
+        return if wait_until(1, sub { waitpid($pid, POSIX::WNOHANG()) });
+    }
+    end_process($pid, 0);
+    die "httpd did not stop within 30 s.\n";
 }
 
 sub DESTROY {
