@@ -85,6 +85,16 @@ static int refuse(request_rec *r, apikey_reason_e reason,
     return OK;
 }
 
+/* A key in the query string has been refused already, wherever it was sent,
+ * unless the server only logs: then it is an ErrorDocument that comes by. In
+ * Referer it refuses nobody but here: of an open page a browser sends that
+ * header with each picture. */
+static int exposed(request_rec *r, const apikey_request_t *state)
+{
+    return state->exposed & APIKEY_IN_REFERER
+           || (state->exposed && apikey_only_logs(r->server));
+}
+
 int apikey_check_authn(request_rec *r)
 {
     apikey_request_t *state;
@@ -104,8 +114,7 @@ int apikey_check_authn(request_rec *r)
                       "secrets: add ApiKeySecretFile to it");
         return refuse(r, APIKEY_UNAVAILABLE, NULL);
     }
-    /* Else it would not have come so far. */
-    if (state->exposed && apikey_only_logs(r->server)) {
+    if (exposed(r, state)) {
         return refuse(r, APIKEY_EXPOSED, NULL);
     }
     reason = choose(r, state, &chosen);

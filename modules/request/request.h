@@ -73,7 +73,8 @@ typedef struct apikey_request_t {
                                  * apikey_guard() */
     int counted;                /**< as a use of its key */
     int passed;                 /**< that it was let through has been logged */
-    int exposed;                /**< the query string carried a key */
+    int exposed;                /**< where a key stood that must not stand
+                                 * there: apikey_place_e, or-ed */
     apr_array_header_t *exposures;  /**< apikey_exposure_t, not yet counted;
                                      * NULL: none */
 } apikey_request_t;

@@ -241,25 +241,25 @@ static char *mask(request_rec *r, const char *text, int place)
     return masked ? apr_pstrcat(pool, masked, text + from, NULL) : NULL;
 }
 
-/* A browser sends the address of the page that it comes from, whatever the
- * user thinks of it: no reason to refuse him, and none to pass a key on. */
-static void mask_referer(request_rec *r)
+static void mask_referer(request_rec *r, apikey_request_t *state)
 {
     const char *value = all_of(r, "Referer");
     char *masked = value ? mask(r, value, APIKEY_IN_REFERER) : NULL;
 
     if (masked) {
         apr_table_setn(r->headers_in, "Referer", masked);
+        state->exposed |= APIKEY_IN_REFERER;
     }
 }
 
-static int mask_query(request_rec *r)
+static void mask_query(request_rec *r, apikey_request_t *state)
 {
     char *masked = r->args ? mask(r, r->args, APIKEY_IN_QUERY) : NULL;
 
     if (!masked) {
-        return 0;
+        return;
     }
+    state->exposed |= APIKEY_IN_QUERY;
     r->args = r->parsed_uri.query = masked;
     /* If what is around it hides it from us, no log needs it either. */
     masked = mask(r, r->the_request, 0);
@@ -267,7 +267,6 @@ static int mask_query(request_rec *r)
                             : apr_pstrcat(r->pool, r->method, " " MASK " ",
                                           r->protocol, NULL);
     r->unparsed_uri = apr_uri_unparse(r->pool, &r->parsed_uri, 0);
-    return 1;
 }
 
 static void unset_value(apr_table_t *table, const char *value)
@@ -349,8 +348,8 @@ int apikey_take(request_rec *r)
         if (state->taken) {
             stay(r);
         }
-        state->exposed = mask_query(r);
-        mask_referer(r);
+        mask_query(r, state);
+        mask_referer(r, state);
     }
     return DECLINED;
 }
@@ -365,7 +364,7 @@ void apikey_take_unparsed(request_rec *r)
         take_headers(r, state, conf);
         take_stray(r, state, &conf->policy);
         mask_unparsed(r);
-        mask_referer(r);
+        mask_referer(r, state);
     }
 }
 

@@ -18,8 +18,8 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision);
 
 /**
  * Lets @a decision->r through, although it should be refused: ApiKeyEnforce
- * Log. APIKEY_RESULT says why; a line in the log, one for all
- * that a client's request becomes; nobody is told any identity.
+ * Log. APIKEY_RESULT says why, and a line in the log, one for all that a
+ * client's request becomes; nobody is told any identity.
  * @return OK
  */
 int apikey_pass(request_rec *r, apikey_decision_t *decision);

@@ -121,6 +121,9 @@ for my $headers ([], [$acme]) {
         my $r = passed("/$place/index.html?a=b&k=$key{two}{key}", $headers,
                        'exposed', undef, "$place, a key in the URL");
     }
+    passed('/valid/index.html', [ @$headers,
+               "Referer: https://a.example/?k=$key{two}{key}" ],
+           'exposed', undef, 'a key in Referer');
     my $r = ask($host, "/valid/env.cgi?a=b&k=$key{two}{key}", @$headers);
     my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
     my $n = "n=$r->{number}";

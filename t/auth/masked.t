@@ -18,25 +18,42 @@ sub logged {
     return wait_for_log($mark, 'masked', $pattern);
 }
 
-# A Referer alone refuses nobody.
+# A Referer refuses nobody but where a key is asked for.
 sub referred {
     my ($url, $masked) = @_;
     my @headers = ("X-API-Key: $good->{key}", "Referer: $url");
     my $mark = mark_logs();
-    my $r = get($host, '/api/env.cgi?x=1', @headers);
-    is($r->{status}, 200, 'a Referer with a key: the request is let through');
+    my $r = get($host, '/open/env.cgi?x=1', @headers);
+    is($r->{status}, 200, 'a Referer with a key: an open page is let through');
     my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
     is_deeply([ @env{qw(HTTP_REFERER REFERRED REWRITE_REFERRED)} ],
               [ ($masked) x 3 ],
               'CGI, mod_setenvif and mod_rewrite see it masked');
-    is($env{APIKEY_RESULT}, 'granted', 'with an identity');
-    is((header_of($r, 'X-View'))[0], "GET /api/env.cgi?x=1 HTTP/1.1 "
-       . "/api/env.cgi x=1 $masked", 'an expression likewise');
-    ok(logged($mark, qr{i=\Q$masked\E e=/api/env\.cgi R=\Q$masked\E$}m),
+    is((header_of($r, 'X-View'))[0], "GET /open/env.cgi?x=1 HTTP/1.1 "
+       . "/open/env.cgi x=1 $masked", 'an expression likewise');
+    ok(logged($mark, qr{i=\Q$masked\E e=/open/env\.cgi R=\Q$masked\E$}m),
        'the access log likewise');
     like(get($host, '/app/x', @headers)->{body},
          qr/^Referer: \Q$masked\E\r?$/mi, 'the application likewise');
+    refused_there($masked, @headers);
     return $mark;
+}
+
+# The ErrorDocument tells.
+sub refused_there {
+    my ($masked, @headers) = @_;
+    my $exposed = $masked =~ /\*/;
+    my $mark = mark_logs();
+    my $r = get($host, '/api/env.cgi?x=1', @headers);
+    my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
+    is_deeply([ $r->{status}, @env{qw(APIKEY_RESULT APIKEY_TENANT
+                                      HTTP_REFERER REFERRED)} ],
+              [ $exposed ? (400, 'exposed', undef)
+                         : (200, 'granted', $good->{tenant}),
+                $masked, $masked ],
+              'a guarded one is refused if it is a key');
+    ok(logged($mark, qr{i=\Q$masked\E e=\S+ R=\Q$masked\E$}m),
+       'the access log likewise');
 }
 
 my $mark = referred("https://example.org/p?a=b&key=$referer->{key}&c=d",
@@ -48,7 +65,7 @@ referred('https://example.org/p?next=%2Fq%3Fkey%3D' . $both->{key},
 referred("https://a.example/?k=$both->{key}\r\nReferer: $both->{key}",
          'https://a.example/?k=*** ***');
 is(get($host, '/api/env.cgi', "Referer: https://h/?k=$referer->{key}")
-   ->{status}, 401, 'no key is taken from there');
+   ->{status}, 400, 'no key is taken from there');
 referred('https://example.org/p?a=b', 'https://example.org/p?a=b');
 
 # The query: what an ErrorDocument and everybody else is told of it.

@@ -224,6 +224,7 @@ sub answer {
     my $first = result($area->{tree}, { %$request, who => undef }, 'All');
     return 'forbidden' if $first eq 'denied' || $first eq 'neutral';
     return 'granted' if $first eq 'granted' && ($fault // '') eq 'missing';
+    return 'exposed' if $request->{referer};
     return $fault if $fault;
     $request = { %$request, who => $who };
     return 'granted' if result($area->{tree}, $request, 'All') eq 'granted';
@@ -252,7 +253,7 @@ sub a_request {
         if $dice >= 0.87 && $dice < 0.9;
     push @sent, [ 'bearer', 'a.b.c' ] if $dice > 0.4 && $dice < 0.42;
     return { method => one_of('GET', @METHODS), sent => \@sent,
-             query => chance(0.02) };
+             query => chance(0.02), referer => chance(0.02) };
 }
 
 sub sent {
@@ -267,6 +268,8 @@ sub sent {
             : one_of('Authorization: Bearer ', 'authorization:bearer  ',
                      'AUTHORIZATION: BEARER ') . $key
     } @{ $request->{sent} };
+    push @headers, "Referer: https://a.example/?key=$key{acme}"
+        if $request->{referer};
     my $path = "/area$area/" . one_of('', 'index.html', 'none')
              . ($request->{query} ? "?x=1&key=$key{acme}"
                                   : one_of('', '?', '?a=b&c'));
