@@ -5,6 +5,7 @@
 
 #include "store_fixture.h"
 #include "../../modules/store/query.h"
+#include "../../modules/store/sql.h"
 
 #define FROM " FROM k WHERE digest = %s"
 
@@ -258,6 +259,95 @@ static void test_changes(void)
        && says("tenant"), "that makes the tenant a guess: %s", said());
 }
 
+/* apikey_changed_fn */
+static apr_status_t hear(void *baton, apr_int64_t number,
+                         apikey_changed_e kind, const char *value)
+{
+    (void)number;
+    (void)kind;
+    (void)value;
+    ++*(int *)baton;
+    return APR_SUCCESS;
+}
+
+/* How many changes can be read of the view; -1: none, for it is gone. */
+static int changes(void)
+{
+    static const char *const sql = "SELECT 1, digest FROM seen"
+                                   " WHERE 1 > CAST(%s AS INTEGER)";
+    apr_status_t status;
+    int heard = 0;
+
+    fx.error = NULL;
+    status = apikey_store_changes_own(fx.store, sql, 0, hear, &heard,
+                                      fx.pool, &fx.error);
+    return status != APR_SUCCESS && says("no such table: seen") ? -1 : heard;
+}
+
+/* From here on SQLite's log alone tells that another has changed something: the
+ * file itself, at which the store looks, stays what it was long ago. */
+static void begin_log(void)
+{
+    need(strcmp(raw_text("PRAGMA journal_mode = WAL"), "wal") == 0
+         && strcmp(raw_text("PRAGMA wal_autocheckpoint = 0"), "0") == 0
+         && apr_file_mtime_set(fx.path, apr_time_now()
+                                        - apr_time_from_sec(3600),
+                               fx.pool) == APR_SUCCESS, "a log");
+}
+
+static void view(int there)
+{
+    need(raw(there ? "CREATE VIEW seen AS SELECT * FROM k"
+                   : "DROP VIEW seen") == 0, "the view");
+}
+
+/* SQLite finds out by failing that tables have changed: that a statement is
+ * new on its connection, and fails, does not say that it is a wrong one. */
+static void test_beside(void)
+{
+    static const char *const sql = "SELECT 'i' AS id, 't' AS tenant" FROM;
+    apr_status_t status;
+    int i, with = 0, without = 0, read = 0, unread = 0;
+
+    begin_log();
+    for (i = 0; i < 50; i++) {
+        apikey_store_disconnect(fx.store);
+        unread += changes() == -1;
+        view(1);
+        with += look(sql, &status) != NULL;
+        read += changes() == 1;
+        apikey_store_disconnect(fx.store);
+        read += changes() == 1;
+        view(0);
+        without += look(sql, &status) != NULL;
+        unread += changes() == -1;
+    }
+    is_int(with, 50, "a view was made, the table beside it is read at once");
+    is_int(without, 50, "one was removed, it is, too");
+    is_int(read, 100, "changes are read of the view");
+    is_int(unread, 100, "and not where it is gone");
+}
+
+/* A view comes and goes beneath a statement. */
+static void test_view(void)
+{
+    static const char *const sql = "SELECT 'i' AS id, 't' AS tenant"
+                                   " FROM seen WHERE digest = %s";
+    apr_status_t status;
+    int i, there = 0, gone = 0;
+
+    for (i = 0; i < 50; i++) {
+        view(1);
+        there += look(sql, &status) != NULL;
+        view(0);
+        gone += !look(sql, &status) && status != APR_NOTFOUND
+                && says("the database says: no such table: seen");
+    }
+    is_int(there, 50, "keys are found in a view as soon as it is there");
+    is_int(gone, 50, "and not where it is gone, which the database says: %s",
+           said());
+}
+
 static void test_away(void)
 {
     const char *text = apr_psprintf(fx.pool, "%0200d", 7);
@@ -300,6 +390,8 @@ int main(void)
     test_right();
     test_apart();
     test_changes();
+    test_beside();
+    test_view();
     test_away();
     fixture_remove();
     return done();
