@@ -174,6 +174,7 @@ like($r->{body}, qr/^The application says 401 to nobody, result revoked/,
 $r = ask($host, '/handler/index.html', @{ $refused{suspended} });
 is($r->{status}, 403, 'a 403 of somebody else');
 unlike($r->{body}, qr/suspended|API access/, 'is that, too');
+is(log_of($r)->{user}, '-', 'without a user');
 is(request($host, 'OPTIONS', '/valid/index.html', [])->{status}, 200,
    'another method');
 

@@ -4,6 +4,7 @@
 
 use APIKey::Test;
 use APIKey::Auth;
+use APIKey::Process qw(wait_until);
 
 my $host = 'auth_exposed';
 my ($secret) = secrets();
@@ -98,11 +99,15 @@ for my $query ('key=' . substr($loud, 0, -6) . '000000',
 }
 
 # At most eight candidates are tried: a query cannot cost a thousand HMACs.
-my $chaff = join '&', map { sprintf 'k=ak_%02d%s', $_, 'z' x 47 } 1 .. 20;
-is(ask($host, "/open/index.html?$chaff&k=$loud")->{status}, 200,
-   'a key behind twenty false ones is not looked for');
-is(ask($host, "/open/index.html?k=$key&$chaff")->{status}, 400,
-   'one ahead of them is found');
+sub false_ones {
+    return join '', map { sprintf 'k=ak_%02d%s&', $_, 'z' x 47 } 1 .. $_[0];
+}
+is(ask($host, '/open/index.html?' . false_ones(8) . "k=$loud")->{status}, 200,
+   'a key behind eight false ones is not looked for');
+is(ask($host, '/open/index.html?' . false_ones(7) . "k=$key")->{status}, 400,
+   'one behind seven is found');
+is(ask($host, "/open/index.html?k=$key&" . false_ones(20))->{status}, 400,
+   'one ahead of twenty, too');
 
 # hex64 has no check characters: known by its prefix, if there is one.
 my $hex = create_key('auth_exposed_hex')->{key};
@@ -117,6 +122,17 @@ is(ask('auth_exposed_hex', '/index.html?key=acme_' . 'A' x 64,
        "X-API-Key: $hex")->{status}, 200, 'upper case is none');
 is(ask('auth_exposed_hex', '/index.html?key=acmes_' . '0' x 64,
        "X-API-Key: $hex")->{status}, 200, 'another prefix is none');
+
+# Each that is noted will be a look-up of the batch that records it.
+my @nine = map { create_key('auth_exposed_hex') } 1 .. 9;
+is(ask('auth_exposed_hex', '/index.html?'
+       . join '&', map { "k=$_->{key}" } @nine)->{status}, 400, 'nine keys');
+my $noted = 'SELECT COUNT(*) FROM apikey_usage WHERE exposed > 0 AND id IN ('
+    . join(', ', map { "'$_->{id}'" } @nine) . ')';
+ok(wait_until(10, sub { (sql('auth_exposed_hex', $noted))[0] > 0 }),
+   'they are recorded');
+is((sql('auth_exposed_hex', $noted))[0], 8, 'no more than eight of them');
+
 my $any = create_key('auth_exposed_any')->{key};
 is(ask('auth_exposed_any', '/index.html?sum=sha256_' . '0' x 64,
        "X-API-Key: $any")->{status}, 200,
@@ -127,6 +143,6 @@ is($r->{status}, 400, 'right check characters are, everywhere');
 is($r->{body}, 'exposed: An API key must not stand in a URL. '
                . 'Please replace this key.', "the server's ApiKeyErrorBody");
 
-key_nowhere_in_logs($_) for $made, $other, $unknown, $hex, $any;
+key_nowhere_in_logs($_) for $made, $other, $unknown, $hex, $any, @nine;
 
 done_testing;

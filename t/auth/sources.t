@@ -197,6 +197,16 @@ my $ours = 'ak_' . 'x' x 49;
 is_deeply(arrived($host, '/open', "X-API-Key: $ours"),
           { 'x-api-key' => $ours },
           'another prefix and wrong check characters: foreign');
+# Each word that looks so costs an HMAC a secret: no more than eight are tried.
+for my $begin ('X-API-Key: ', 'Authorization: Token ') {
+    my ($name, $value) = $begin =~ /(\S+): (.*)/;
+    my @false = map { sprintf 'ak_%02d%s', $_, 'x' x 47 } 1 .. 9;
+    is_deeply(arrived($host, '/open', "$begin@false[0 .. 7]"),
+              { lc $name => "$value@false[0 .. 7]" },
+              "$name: eight of them are foreign");
+    is_deeply(arrived($host, '/open', "$begin@false"), {},
+              'where there are nine, nobody knows, and none is put back');
+}
 
 # A key in a scheme that is not accepted is not for others, either.
 $host = 'auth_src';
