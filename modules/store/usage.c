@@ -96,7 +96,7 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
                                 apikey_work_t work, void *baton,
                                 apr_pool_t *pool, const char **error)
 {
-    apr_status_t status = APR_SUCCESS;
+    apr_status_t status;
     int tries = 0;
 
     do {
@@ -105,9 +105,7 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
             apr_sleep(apr_time_now() % apr_time_from_msec(4 * tries));
         }
         store->duplicate = store->deadlock = store->unsure = 0;
-        if (look) {
-            status = look(store, baton, pool, error);
-        }
+        status = look ? look(store, baton, pool, error) : APR_SUCCESS;
         if (status == APR_SUCCESS) {
             status = apikey_sql_transact(store, work, baton, pool, error);
         }

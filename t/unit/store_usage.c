@@ -209,6 +209,48 @@ static void test_atomic(void)
     is_str(used("K1"), "7 1000", "once");
 }
 
+/* Another process, that has inserted the same row just before us for some
+ * times in a row; the last time, its key is not ours. */
+static struct { apikey_use_t use; int times; } other;
+
+static int is_other(int error, const char *message)
+{
+    (void)error;
+    if (!message || !strstr(message, "somebody was first")) {
+        return 0;
+    }
+    if (--other.times == 0) {
+        other.use.id = "k1 ";
+    }
+    return 1;
+}
+
+static void test_in_the_way(void)
+{
+    const apikey_dialect_t *dialect = fx.store->dialect;
+    apikey_dialect_t crowded = *dialect;
+
+    key("often", 5);
+    run("CREATE TRIGGER often BEFORE INSERT ON apikey_usage WHEN new.id ="
+        " 'often' BEGIN SELECT RAISE(ABORT, 'somebody was first'); END");
+    crowded.is_duplicate = is_other;
+    fx.store->dialect = &crowded;
+    other.use.count = 1;
+    other.use.last = 2000;
+    other.use.id = "often";
+    other.times = 12;
+    is_int(write_uses(&other.use, 1), APR_SUCCESS,
+           "others are in the way for many times: %s", said());
+    is_int(other.times, 0, "as often as that");
+    is_str(used("k1 "), "8 2000", "then it is written, once");
+    other.use.id = "often";
+    is_int(write_uses(&other.use, 1), APIKEY_EDATABASE, "for ever: %s",
+           said());
+    fx.store->dialect = dialect;
+    is_str(used("often"), "", "then it is not");
+    run("DROP TRIGGER often");
+}
+
 /* Batches of the same keys, most of them never used before, each process in
  * an order of its own. */
 static int write_rounds(int process)
@@ -286,6 +328,9 @@ int main(int argc, char **argv)
     test_exposed();
     test_deleted();
     test_atomic();
+    if (strcmp(driver, "sqlite3") == 0) {
+        test_in_the_way();
+    }
     test_together();
     fixture_remove();
     return done();
