@@ -129,6 +129,11 @@ is(log_of(ask('auth_lock', $page, lock_key('auth_lock', 'globex')))->{tenant},
 is(ask('auth_lock', $page)->{status}, 200,
    'without a key, the .htaccess decides');
 
+is(ask('auth_lock', '/late/index.html', lock_key('auth_lock', 'Acme Corp'))
+   ->{status}, 200, 'its own tenant where a key is not asked for');
+lock_answers('auth_lock', '/late/index.html', 'tenant',
+             lock_key('auth_lock', 'globex'));
+
 my $named = 'auth_lock_name';
 is(ask($named, '/index.html', lock_key($named, 'acme.example'))->{status},
    200, 'the tenant is the server\'s name');

@@ -115,6 +115,10 @@ for my $place (sort(keys %firm), 'user') {
         : is(ask($host, $path, $acme)->{status}, 403, "$place, a good key");
 }
 
+# Somebody else's error is his own, whatever the key.
+is(ask($host, '/broken/index.html', @$_)->{status}, 500,
+   'a provider that fails') for [$acme], values %refused;
+
 # A key in the URL: let through, but masked.
 for my $headers ([], [$acme]) {
     for my $place (qw(valid scope open)) {

@@ -128,6 +128,12 @@ try_case(@$_) for (
     [ 'Require apikey-id "%{tolower:X}" ' . $id, 200, 'id', 'id' ],
 );
 
+my $plain = create_key($host, tenant => 'plain');
+sql($host, "UPDATE apikey SET env = '' WHERE id = '$plain->{id}'");
+is(outcome(ask($host, place('Require apikey-env "%{req:X-Not-Sent}"'),
+               "X-API-Key: $plain->{key}")), 'env',
+   'what is empty is not even the env of a key that has none');
+
 # ---- Sections ----
 my %fails = (tenant => 'Require apikey-tenant nobody',
              env => 'Require apikey-env nowhere',
@@ -154,6 +160,9 @@ try_case(@$_) for (
       'scope', 200, 'scope' ],
     [ all($user, none($fails{tenant}), $fails{scope}), 'scope', 200,
       'scope' ],
+    # What is denied twice is asked for: the tenant, or another env.
+    [ all($user, none(all('Require not apikey-tenant acme',
+                          'Require apikey-env live'))), 200, 200, 'tenant' ],
     [ all($user, any($fails{scope}, $fails{env})), 'env', 200, 'env' ],
     [ any(all($user, $fails{env}), all($user, $fails{tenant})),
       ('tenant') x 3 ],
@@ -244,6 +253,12 @@ try_case(@$_) for (
     [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
 );
 
+# ---- What a sub-request must meet is not for the request to meet ----
+my ($for_tenant, $for_scope) = map { place($fails{$_}) } qw(tenant scope);
+is(outcome(ask($host, $for_scope, @{ $header{bare} },
+               "X-Look-Up: $for_tenant")), 'scope',
+   'another place was looked up, where the tenant is wrong');
+
 # ---- 403 is 403, whatever AuthzSendForbiddenOnFailure says ----
 for my $flag (qw(On Off)) {
     my $set = "AuthzSendForbiddenOnFailure $flag\n";
@@ -275,6 +290,6 @@ is(wanted('Require apikey-scope "%{req:X-Not-Sent}"'), undef,
 is(wanted(all($fails{tenant}, 'Require apikey-scope a')), undef,
    'none where the tenant is wrong');
 
-key_nowhere_in_logs($_) for values %made;
+key_nowhere_in_logs($_) for values %made, $plain;
 
 done_testing;

@@ -17,7 +17,11 @@ $site->init;
 my $holder = $backend->session;
 
 # Where a session has the lock 7, a look-up waits for it behind its row.
+# A second port forgets within a second what both know.
+my $brief = APIKey::ConfigTest::free_port();
 $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
+    "Listen 127.0.0.1:$brief", "<VirtualHost 127.0.0.1:$brief>",
+    'ApiKeyCacheTTL 1 1', '</VirtualHost>',
     'ApiKeyRevocationPoll 100', $CHANGES,
     'ApiKeyQuery "SELECT k.id, k.tenant, k.name, k.scopes, k.expires, '
     . 'k.revoked, k.disabled, (SELECT COUNT(*) FROM (SELECT '
@@ -57,6 +61,24 @@ subtest 'a look-up that begins before and ends after a revocation' => sub {
         is($count->{Lookups}, 1, 'the stored answer was not used');
         is($site->status($key), 401, 'nor is it later');
     }
+};
+
+subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
+    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    $site->polled;
+    my $began = time;
+    my $release = held(1);
+    sleep 0.01 while time < $began + 1.1;
+    is(join(' ', $release->()), 200, 'is an answer');
+    my $asked = sub {
+        my ($port) = @_;
+        return $site->counted(sub {
+            is(get($port, '/api/', "X-API-Key: $key")->{status}, 200, 'again')
+        })->{Lookups};
+    };
+    is($asked->($site->port), 0, 'which is kept');
+    is($asked->($brief), 1, 'its age counts from the question');
+    is($asked->($brief), 0, 'that of another is less');
 };
 
 # Who waits for another does so for 0.4 seconds; a round in which we took longer

@@ -193,6 +193,9 @@ for (
       grep { /P\]|there|^E|^D|^A/ } @forging ],
     [ 'Connection' => 'RequestHeader append Connection X-Apikey-Tenant',
       grep { /P\]|there|^E|^D|^A|RewriteE/ } @forging ],
+    [ 'Connection added' => 'RequestHeader add Connection keep-alive',
+      'RequestHeader add Connection X-Apikey-Tenant',
+      grep { /P\]|there|^E|^D|^A|RewriteE/ } @forging ],
     [ 'Connection set' => 'RequestHeader set Connection X-Apikey-Tenant',
       grep { /P\]|there|^E|^D|^A|RewriteE/ } @forging ],
 ) {

@@ -16,8 +16,8 @@ our @ISA = ('Apache::TestConfig');
 
 # Beside these: the MPM, and mod_cgi or mod_cgid.
 my @MODULES = qw(
-    dbd authn_core authz_core authz_host authz_user authz_owner auth_basic
-    authn_file authn_dbd access_compat alias dir mime rewrite env setenvif
+    dbd authn_core authz_core authz_host authz_user authz_owner authz_dbm
+    auth_basic authn_file authn_dbd access_compat alias dir mime rewrite env setenvif
     headers include negotiation autoindex proxy proxy_http log_forensic
     unique_id expires cache cache_socache cache_disk socache_shmcb
     socache_redis socache_memcache socache_dbm actions
