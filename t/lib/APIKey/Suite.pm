@@ -41,7 +41,7 @@ sub new {
     my $formatter = -t STDOUT ? 'TAP::Formatter::Console'
                               : 'TAP::Formatter::File';
     $self->{formatter} = $formatter->new(
-        { verbosity => $self->{verbose} ? 1 : 0 });
+        { verbosity => $self->{verbose} ? 1 : 0, timer => 1 });
     $self->{aggregator} = TAP::Parser::Aggregator->new;
     $self->{commands} = {};
     return $self;
