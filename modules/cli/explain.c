@@ -68,10 +68,10 @@ static cli_exit_e find_key(explain_t *explain, finding_t *finding)
 static const char *server_word(explain_t *explain, const char *name,
                                const char *otherwise)
 {
-    const httpd_node_t *node = explain->conf ? explain_of_server(explain, name)
-                                             : NULL;
+    const conf_node_t *node = explain->tree ? explain_of_server(explain, name)
+                                            : NULL;
 
-    return node ? httpd_arg(node, 0, explain->pool) : otherwise;
+    return node ? conf_arg(node, 0, explain->pool) : otherwise;
 }
 
 /* What the key's row says, in the server's order. */
@@ -111,7 +111,7 @@ static void judge_tenant(explain_t *explain, finding_t *finding)
         return;
     }
     if (strstr(wanted, "%{")) {
-        httpd_unknown(explain->conf, "what ApiKeyTenant %s comes to", wanted);
+        conf_unknown(explain->tree, "what ApiKeyTenant %s comes to", wanted);
         explain->doubtful = 1;
     }
     else if (strcmp(wanted, explain->record->tenant) != 0) {
@@ -123,9 +123,9 @@ static void judge_tenant(explain_t *explain, finding_t *finding)
 /* Whether there is an area of ours at all. */
 static int is_area(explain_t *explain, finding_t *finding)
 {
-    const httpd_node_t *type = explain_of_sections(explain, "AuthType");
+    const conf_node_t *type = explain_of_sections(explain, "AuthType");
 
-    if (type && strcasecmp(httpd_arg(type, 0, explain->pool), "ApiKey") == 0) {
+    if (type && strcasecmp(conf_arg(type, 0, explain->pool), "ApiKey") == 0) {
         return 1;
     }
     finding->result = explain->doubtful ? UNKNOWN : "open";
@@ -142,13 +142,13 @@ static void note_file(explain_t *explain)
     if (!explain->file_unknown) {
         return;
     }
-    httpd_unknown(explain->conf, "%s may lead to any file: <Directory> and "
-                  "<Files> sections are left out", explain->file_unknown);
+    conf_unknown(explain->tree, "%s may lead to any file: <Directory> and "
+                 "<Files> sections are left out", explain->file_unknown);
     for (i = 0; i < explain->sections->nelts; i++) {
-        const httpd_node_t *each = APR_ARRAY_IDX(explain->sections, i,
-                                                 const httpd_node_t *);
+        const conf_node_t *each = APR_ARRAY_IDX(explain->sections, i,
+                                                const conf_node_t *);
 
-        settled |= httpd_guards(each);
+        settled |= conf_guards(each);
     }
     explain->doubtful |= !settled
                          || !explain_of_sections(explain, "AuthType");
@@ -156,8 +156,8 @@ static void note_file(explain_t *explain)
 
 static void judge_place(explain_t *explain, finding_t *finding)
 {
-    const httpd_node_t *user = explain_of_sections(explain, "ApiKeyUser");
-    const char *as = user ? httpd_arg(user, 0, explain->pool)
+    const conf_node_t *user = explain_of_sections(explain, "ApiKeyUser");
+    const char *as = user ? conf_arg(user, 0, explain->pool)
                           : server_word(explain, "ApiKeyUser", "tenant");
 
     note_file(explain);
@@ -182,15 +182,15 @@ static const char *const words[] = { "met", "not met", "neutral", UNKNOWN };
 
 static void write_lines(explain_t *explain)
 {
-    const httpd_conf_t *conf = explain->conf;
+    const conf_tree_t *tree = explain->tree;
     apr_pool_t *pool = explain->pool;
     int i;
 
     cli_field("server", *explain->server->where ? explain->server->where
                                                 : "the main server", pool);
     for (i = 0; i < explain->sections->nelts; i++) {
-        const httpd_node_t *node = APR_ARRAY_IDX(explain->sections, i,
-                                                 const httpd_node_t *);
+        const conf_node_t *node = APR_ARRAY_IDX(explain->sections, i,
+                                                const conf_node_t *);
 
         cli_field(i ? "" : "sections",
                   apr_pstrcat(pool, node->name, " ", node->args, ">  ",
@@ -206,9 +206,9 @@ static void write_lines(explain_t *explain)
                                line->node->where,
                                line->decides ? "  <- decides" : ""), pool);
     }
-    for (i = 0; i < conf->unknown->nelts; i++) {
+    for (i = 0; i < tree->unknown->nelts; i++) {
         cli_field(i ? "" : "not known",
-                  APR_ARRAY_IDX(conf->unknown, i, const char *), pool);
+                  APR_ARRAY_IDX(tree->unknown, i, const char *), pool);
     }
 }
 
@@ -219,8 +219,8 @@ static void json_lines(explain_t *explain, cli_json_t *json)
     cli_json_text(json, "server", explain->server->where);
     cli_json_open(json, "sections", '[');
     for (i = 0; i < explain->sections->nelts; i++) {
-        const httpd_node_t *node = APR_ARRAY_IDX(explain->sections, i,
-                                                 const httpd_node_t *);
+        const conf_node_t *node = APR_ARRAY_IDX(explain->sections, i,
+                                                const conf_node_t *);
 
         cli_json_open(json, NULL, '{');
         cli_json_text(json, "section", apr_pstrcat(json->pool, node->name, " ",
@@ -243,8 +243,8 @@ static void json_lines(explain_t *explain, cli_json_t *json)
     }
     cli_json_close(json, ']');
     cli_json_open(json, "not_known", '[');
-    for (i = 0; i < explain->conf->unknown->nelts; i++) {
-        cli_json_text(json, NULL, APR_ARRAY_IDX(explain->conf->unknown, i,
+    for (i = 0; i < explain->tree->unknown->nelts; i++) {
+        cli_json_text(json, NULL, APR_ARRAY_IDX(explain->tree->unknown, i,
                                                 const char *));
     }
     cli_json_close(json, ']');
@@ -270,7 +270,7 @@ static void write_json(explain_t *explain, const finding_t *finding,
         cli_json_text(&json, "env", record->env);
         cli_json_text(&json, "keyspace", record->keyspace);
     }
-    if (explain->conf) {
+    if (explain->tree) {
         json_lines(explain, &json);
     }
     cli_json_close(&json, '}');
@@ -307,7 +307,7 @@ static cli_exit_e answer(explain_t *explain, finding_t *finding)
                                          explain->record->tenant, NULL),
                       pool);
         }
-        if (explain->conf) {
+        if (explain->tree) {
             write_lines(explain);
         }
     }
@@ -337,7 +337,7 @@ cli_exit_e cli_cmd_explain(cli_t *cli)
     }
     code = cli_open(cli, 1);
     if (code == CLI_DONE && path
-        && httpd_conf_read(&explain.conf, path, cli->pool, &error)
+        && conf_tree_read(&explain.tree, path, cli->pool, &error)
            != APR_SUCCESS) {
         code = cli_fail(cli, APR_EINVAL, error);
     }

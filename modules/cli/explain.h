@@ -9,7 +9,7 @@
 
 #include "../core/verdict.h"
 #include "cli.h"
-#include "httpd_conf.h"
+#include "conf_tree.h"
 
 /** What httpd's chain says of a line; NEUTRAL decides nothing. */
 typedef enum {
@@ -18,7 +18,7 @@ typedef enum {
 
 /** A Require line that counts for the request, in the file's order. */
 typedef struct explain_line_t {
-    const httpd_node_t *node;
+    const conf_node_t *node;
     explain_met_e met;
     int decides;
 } explain_line_t;
@@ -26,13 +26,13 @@ typedef struct explain_line_t {
 typedef struct explain_t {
     cli_t *cli;
     apr_pool_t *pool;
-    httpd_conf_t *conf;         /**< NULL: without --httpd */
+    conf_tree_t *tree;          /**< NULL: without --httpd */
     const char *method;
     const char *host;           /**< of the URL; "": it has none */
     int port;                   /**< likewise 0 */
     const char *path;           /**< decoded */
-    const httpd_node_t *server; /**< <VirtualHost>, or the root */
-    apr_array_header_t *sections;   /**< const httpd_node_t *, as merged */
+    const conf_node_t *server;  /**< <VirtualHost>, or the root */
+    apr_array_header_t *sections;   /**< const conf_node_t *, as merged */
     const char *file_unknown;   /**< why; NULL: it is known, or none */
     int doubtful;               /**< the answer may be another */
     const apikey_record_t *record;  /**< NULL: no key has been found */
@@ -44,10 +44,10 @@ typedef struct explain_t {
 cli_exit_e explain_place(explain_t *explain, const char *url);
 
 /** A directive of the server, else of the main one; NULL: not written. */
-const httpd_node_t *explain_of_server(explain_t *explain, const char *name);
+const conf_node_t *explain_of_server(explain_t *explain, const char *name);
 
 /** The last of a directive in the sections; NULL: not written. */
-const httpd_node_t *explain_of_sections(explain_t *explain, const char *name);
+const conf_node_t *explain_of_sections(explain_t *explain, const char *name);
 
 /** Whether a POSIX regular expression says what httpd's says, and matches:
  * 1, 0, or -1 where it cannot be told. */

@@ -27,28 +27,28 @@ static explain_met_e yes_or_no(int yes)
     return yes ? EXPLAIN_MET : EXPLAIN_NOT_MET;
 }
 
-static int is_container(const httpd_node_t *node)
+static int is_container(const conf_node_t *node)
 {
-    return httpd_is(node, "<RequireAll") || httpd_is(node, "<RequireAny")
-           || httpd_is(node, "<RequireNone");
+    return conf_is(node, "<RequireAll") || conf_is(node, "<RequireAny")
+           || conf_is(node, "<RequireNone");
 }
 
 /* The line's arguments, without "not"; *first: which of them is the first. */
-static const char *kind_of(explain_t *explain, const httpd_node_t *node,
+static const char *kind_of(explain_t *explain, const conf_node_t *node,
                            int *first)
 {
-    const char *word = httpd_arg(node, 0, explain->pool);
+    const char *word = conf_arg(node, 0, explain->pool);
 
     *first = strcasecmp(word, "not") == 0;
-    return *first ? httpd_arg(node, (*first)++, explain->pool)
-                  : httpd_arg(node, (*first)++, explain->pool);
+    return *first ? conf_arg(node, (*first)++, explain->pool)
+                  : conf_arg(node, (*first)++, explain->pool);
 }
 
-static int is_negated(explain_t *explain, const httpd_node_t *node)
+static int is_negated(explain_t *explain, const conf_node_t *node)
 {
-    return httpd_is(node, "<RequireNone")
+    return conf_is(node, "<RequireNone")
            || (!is_container(node)
-               && strcasecmp(httpd_arg(node, 0, explain->pool), "not") == 0);
+               && strcasecmp(conf_arg(node, 0, explain->pool), "not") == 0);
 }
 
 static int matches_ours(const apikey_record_t *record, const char *kind,
@@ -66,13 +66,13 @@ static int matches_ours(const apikey_record_t *record, const char *kind,
 
 /* A line of words, of which any will do; what is an expression, only httpd
  * can evaluate. */
-static explain_met_e any_word(explain_t *explain, const httpd_node_t *node,
+static explain_met_e any_word(explain_t *explain, const conf_node_t *node,
                               const char *kind, int first)
 {
     explain_met_e met = EXPLAIN_NOT_MET;
     const char *word;
 
-    for (; *(word = httpd_arg(node, first, explain->pool)); first++) {
+    for (; *(word = conf_arg(node, first, explain->pool)); first++) {
         int same;
 
         if (strncasecmp(kind, "apikey-", 7) == 0) {
@@ -97,7 +97,7 @@ static explain_met_e any_word(explain_t *explain, const httpd_node_t *node,
     return met;
 }
 
-static explain_met_e line_met(explain_t *explain, const httpd_node_t *node)
+static explain_met_e line_met(explain_t *explain, const conf_node_t *node)
 {
     int first, k;
     const char *kind = kind_of(explain, node, &first);
@@ -114,18 +114,18 @@ static explain_met_e line_met(explain_t *explain, const httpd_node_t *node)
         return yes_or_no(explain->user != NULL);
     }
     if (strcasecmp(kind, "all") == 0) {
-        return yes_or_no(strcasecmp(httpd_arg(node, first, explain->pool),
+        return yes_or_no(strcasecmp(conf_arg(node, first, explain->pool),
                                     "granted") == 0);
     }
     return EXPLAIN_UNKNOWN;
 }
 
 /* Whether <Limit> and <LimitExcept> are for this method. */
-static int is_limited(explain_t *explain, const httpd_node_t *node)
+static int is_limited(explain_t *explain, const conf_node_t *node)
 {
     int named = any_word(explain, node, "", 0) == EXPLAIN_MET;
 
-    return httpd_is(node, "<LimitExcept") ? !named : named;
+    return conf_is(node, "<LimitExcept") ? !named : named;
 }
 
 static explain_met_e combine(explain_met_e a, explain_met_e b, int all)
@@ -147,14 +147,14 @@ static explain_met_e combine(explain_met_e a, explain_met_e b, int all)
     return EXPLAIN_NEUTRAL;
 }
 
-static explain_met_e node_met(explain_t *explain, const httpd_node_t *node);
+static explain_met_e node_met(explain_t *explain, const conf_node_t *node);
 
 /* The Require lines in a container, or of a section, which is a RequireAny. */
-static explain_met_e inside_met(explain_t *explain, const httpd_node_t *node,
+static explain_met_e inside_met(explain_t *explain, const conf_node_t *node,
                                 int all)
 {
     explain_met_e met = EXPLAIN_NEUTRAL;
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = node->first; each; each = each->next) {
         if (strncasecmp(each->name, "<Limit", 6) == 0) {
@@ -162,18 +162,18 @@ static explain_met_e inside_met(explain_t *explain, const httpd_node_t *node,
                 met = combine(met, inside_met(explain, each, all), all);
             }
         }
-        else if (httpd_is(each, "Require") || is_container(each)) {
+        else if (conf_is(each, "Require") || is_container(each)) {
             met = combine(met, node_met(explain, each), all);
         }
     }
     return met;
 }
 
-static explain_met_e node_met(explain_t *explain, const httpd_node_t *node)
+static explain_met_e node_met(explain_t *explain, const conf_node_t *node)
 {
     explain_met_e met = is_container(node)
                         ? inside_met(explain, node,
-                                     httpd_is(node, "<RequireAll"))
+                                     conf_is(node, "<RequireAll"))
                         : line_met(explain, node);
 
     if (!is_negated(explain, node)) {
@@ -188,7 +188,7 @@ typedef struct list_t {
     int failed[KINDS];          /* lines of ours whose failure counts */
 } list_t;
 
-static int kind_number(explain_t *explain, const httpd_node_t *node)
+static int kind_number(explain_t *explain, const conf_node_t *node)
 {
     int first, k;
     const char *kind = kind_of(explain, node, &first);
@@ -199,7 +199,7 @@ static int kind_number(explain_t *explain, const httpd_node_t *node)
     return k;
 }
 
-static void list_line(list_t *list, const httpd_node_t *node, walk_t walk)
+static void list_line(list_t *list, const conf_node_t *node, walk_t walk)
 {
     explain_t *explain = list->explain;
     explain_line_t *line = &APR_ARRAY_PUSH(explain->lines, explain_line_t);
@@ -214,13 +214,13 @@ static void list_line(list_t *list, const httpd_node_t *node, walk_t walk)
     }
 }
 
-static void list_inside(list_t *list, const httpd_node_t *node, int all,
+static void list_inside(list_t *list, const conf_node_t *node, int all,
                         walk_t walk)
 {
     explain_t *explain = list->explain;
     int met = inside_met(explain, node, all) == EXPLAIN_MET;
     int credited = walk.credited && met;
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     walk.excused |= !all && met;
     for (each = node->first; each; each = each->next) {
@@ -235,14 +235,14 @@ static void list_inside(list_t *list, const httpd_node_t *node, int all,
         else if (is_container(each)) {
             inner.negated ^= is_negated(explain, each);
             inner.credited &= !is_negated(explain, each);
-            list_inside(list, each, httpd_is(each, "<RequireAll"), inner);
+            list_inside(list, each, conf_is(each, "<RequireAll"), inner);
         }
-        else if (httpd_is(each, "Require")) {
+        else if (conf_is(each, "Require")) {
             list_line(list, each, inner);
         }
         /* One is enough where any is. */
         credited &= all || node_met(explain, each) != EXPLAIN_MET
-                    || (!httpd_is(each, "Require") && !is_container(each));
+                    || (!conf_is(each, "Require") && !is_container(each));
     }
 }
 
@@ -254,16 +254,15 @@ static explain_met_e merged(explain_t *explain, apr_array_header_t *effective)
     int i;
 
     for (i = 0; i < explain->sections->nelts; i++) {
-        const httpd_node_t *section = APR_ARRAY_IDX(explain->sections, i,
-                                                    const httpd_node_t *);
-        const httpd_node_t *each, *merging = httpd_last(section,
-                                                        "AuthMerging");
-        const char *how = merging ? httpd_arg(merging, 0, explain->pool)
+        const conf_node_t *section = APR_ARRAY_IDX(explain->sections, i,
+                                                   const conf_node_t *);
+        const conf_node_t *each, *merging = conf_last(section, "AuthMerging");
+        const char *how = merging ? conf_arg(merging, 0, explain->pool)
                                   : "Off";
         int any = 0;
 
         for (each = section->first; each; each = each->next) {
-            any |= httpd_is(each, "Require") || is_container(each)
+            any |= conf_is(each, "Require") || is_container(each)
                    || strncasecmp(each->name, "<Limit", 6) == 0;
         }
         if (!any) {
@@ -280,7 +279,7 @@ static explain_met_e merged(explain_t *explain, apr_array_header_t *effective)
             met = combine(met, inside_met(explain, section, 0),
                           strcasecmp(how, "And") == 0);
         }
-        APR_ARRAY_PUSH(effective, const httpd_node_t *) = section;
+        APR_ARRAY_PUSH(effective, const conf_node_t *) = section;
     }
     return met;
 }
@@ -312,26 +311,26 @@ static apikey_reason_e blame(list_t *list)
 apikey_reason_e explain_require(explain_t *explain)
 {
     apr_array_header_t *effective = apr_array_make(explain->pool, 4,
-                                                   sizeof(httpd_node_t *));
+                                                   sizeof(conf_node_t *));
     explain_met_e met = merged(explain, effective);
     list_t list = { explain, { 0 } };
     walk_t walk = { 0, 0, met == EXPLAIN_MET };
-    const httpd_node_t *satisfy = explain_of_sections(explain, "Satisfy");
+    const conf_node_t *satisfy = explain_of_sections(explain, "Satisfy");
     int i;
 
     for (i = 0; i < effective->nelts; i++) {
-        list_inside(&list, APR_ARRAY_IDX(effective, i, const httpd_node_t *),
+        list_inside(&list, APR_ARRAY_IDX(effective, i, const conf_node_t *),
                     0, walk);
     }
     if (satisfy || explain_of_sections(explain, "Order")
         || explain_of_sections(explain, "Deny")) {
-        httpd_unknown(explain->conf, "what Satisfy, Order, Allow and Deny of "
-                      "mod_access_compat say");
+        conf_unknown(explain->tree, "what Satisfy, Order, Allow and Deny of "
+                     "mod_access_compat say");
         explain->doubtful = 1;
     }
     if (!effective->nelts) {
-        httpd_unknown(explain->conf, "no Require is in effect there, which "
-                      "httpd answers with 500");
+        conf_unknown(explain->tree, "no Require is in effect there, which "
+                     "httpd answers with 500");
         explain->doubtful = 1;
     }
     explain->doubtful |= met == EXPLAIN_UNKNOWN;

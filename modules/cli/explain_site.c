@@ -94,13 +94,13 @@ int explain_matches(const char *pattern, const char *text, apr_pool_t *pool)
 
 /* The argument of <Location>, <Files> and <Directory>: a pattern behind '~'
  * or in the ...Match form. */
-static const char *regex_of(const httpd_node_t *node, apr_pool_t *pool)
+static const char *regex_of(const conf_node_t *node, apr_pool_t *pool)
 {
-    const char *arg = httpd_arg(node, 0, pool);
+    const char *arg = conf_arg(node, 0, pool);
     apr_size_t len = strlen(node->name);
 
     if (strcmp(arg, "~") == 0) {
-        return httpd_arg(node, 1, pool);
+        return conf_arg(node, 1, pool);
     }
     return len > 6 && strcasecmp(node->name + len - 5, "Match") == 0 ? arg
                                                                      : NULL;
@@ -108,19 +108,19 @@ static const char *regex_of(const httpd_node_t *node, apr_pool_t *pool)
 
 /* ---- Servers ---- */
 
-static int has_name(const httpd_node_t *server, const char *host,
+static int has_name(const conf_node_t *server, const char *host,
                     apr_pool_t *pool)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = server->first; each; each = each->next) {
         const char *word;
         int n;
 
-        if (!httpd_is(each, "ServerName") && !httpd_is(each, "ServerAlias")) {
+        if (!conf_is(each, "ServerName") && !conf_is(each, "ServerAlias")) {
             continue;
         }
-        for (n = 0; *(word = httpd_arg(each, n, pool)); n++) {
+        for (n = 0; *(word = conf_arg(each, n, pool)); n++) {
             const char *scheme = strstr(word, "://");
             char *name = apr_pstrdup(pool, scheme ? scheme + 3 : word);
             char *port = *name == '[' ? NULL : strrchr(name, ':');
@@ -137,12 +137,12 @@ static int has_name(const httpd_node_t *server, const char *host,
 }
 
 /* ADDRESS[:PORT] of <VirtualHost>. */
-static int has_address(explain_t *explain, const httpd_node_t *server)
+static int has_address(explain_t *explain, const conf_node_t *server)
 {
     const char *word;
     int n;
 
-    for (n = 0; *(word = httpd_arg(server, n, explain->pool)); n++) {
+    for (n = 0; *(word = conf_arg(server, n, explain->pool)); n++) {
         char *address = apr_pstrdup(explain->pool, word);
         char *port = strrchr(address, ':');
 
@@ -158,8 +158,8 @@ static int has_address(explain_t *explain, const httpd_node_t *server)
         }
         if (strcmp(address, "*") != 0 && strcasecmp(address, "_default_") != 0
             && strcasecmp(address, explain->host) != 0) {
-            httpd_unknown(explain->conf, "%s: whether %s is %s; taken as it "
-                          "is", server->where, explain->host, address);
+            conf_unknown(explain->tree, "%s: whether %s is %s; taken as it "
+                         "is", server->where, explain->host, address);
         }
         return 1;
     }
@@ -168,11 +168,11 @@ static int has_address(explain_t *explain, const httpd_node_t *server)
 
 static cli_exit_e find_server(explain_t *explain)
 {
-    const httpd_node_t *each, *first = NULL, *named = NULL;
+    const conf_node_t *each, *first = NULL, *named = NULL;
     int count = 0;
 
-    for (each = explain->conf->root->first; each; each = each->next) {
-        if (!httpd_is(each, "<VirtualHost") || !has_address(explain, each)) {
+    for (each = explain->tree->root->first; each; each = each->next) {
+        if (!conf_is(each, "<VirtualHost") || !has_address(explain, each)) {
             continue;
         }
         count++;
@@ -186,25 +186,25 @@ static cli_exit_e find_server(explain_t *explain)
                          "hosts: write http://HOST:PORT before it",
                          explain->path, count);
     }
-    explain->server = named ? named : first ? first : explain->conf->root;
+    explain->server = named ? named : first ? first : explain->tree->root;
     return CLI_DONE;
 }
 
-const httpd_node_t *explain_of_server(explain_t *explain, const char *name)
+const conf_node_t *explain_of_server(explain_t *explain, const char *name)
 {
-    const httpd_node_t *found = httpd_last(explain->server, name);
+    const conf_node_t *found = conf_last(explain->server, name);
 
-    return found ? found : httpd_last(explain->conf->root, name);
+    return found ? found : conf_last(explain->tree->root, name);
 }
 
-const httpd_node_t *explain_of_sections(explain_t *explain, const char *name)
+const conf_node_t *explain_of_sections(explain_t *explain, const char *name)
 {
-    const httpd_node_t *found = NULL, *here;
+    const conf_node_t *found = NULL, *here;
     int i;
 
     for (i = 0; i < explain->sections->nelts; i++) {
-        here = httpd_last(APR_ARRAY_IDX(explain->sections, i,
-                                        const httpd_node_t *), name);
+        here = conf_last(APR_ARRAY_IDX(explain->sections, i,
+                                       const conf_node_t *), name);
         found = here ? here : found;
     }
     return found;
@@ -212,13 +212,13 @@ const httpd_node_t *explain_of_sections(explain_t *explain, const char *name)
 
 /* ---- Sections ---- */
 
-static void take(explain_t *explain, const httpd_node_t *node)
+static void take(explain_t *explain, const conf_node_t *node)
 {
-    APR_ARRAY_PUSH(explain->sections, const httpd_node_t *) = node;
+    APR_ARRAY_PUSH(explain->sections, const conf_node_t *) = node;
 }
 
 /* By a regular expression; what cannot be told is left out, and said. */
-static void take_matching(explain_t *explain, const httpd_node_t *node,
+static void take_matching(explain_t *explain, const conf_node_t *node,
                           const char *pattern, const char *text)
 {
     int found = explain_matches(pattern, text, explain->pool);
@@ -226,9 +226,9 @@ static void take_matching(explain_t *explain, const httpd_node_t *node,
     if (found == 1) {
         take(explain, node);
     }
-    else if (found < 0 && httpd_guards(node)) {
-        httpd_unknown(explain->conf, "%s: whether \"%s\" matches; the section "
-                      "is left out", node->where, pattern);
+    else if (found < 0 && conf_guards(node)) {
+        conf_unknown(explain->tree, "%s: whether \"%s\" matches; the section "
+                     "is left out", node->where, pattern);
         explain->doubtful = 1;
     }
 }
@@ -246,9 +246,9 @@ static int covers(const char *prefix, const char *path)
                || path[len] == '\0');
 }
 
-static void take_locations(explain_t *explain, const httpd_node_t *server)
+static void take_locations(explain_t *explain, const conf_node_t *server)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = server->first; each; each = each->next) {
         const char *pattern;
@@ -260,15 +260,15 @@ static void take_locations(explain_t *explain, const httpd_node_t *server)
         if (pattern) {
             take_matching(explain, each, pattern, explain->path);
         }
-        else if (covers(httpd_arg(each, 0, explain->pool), explain->path)) {
+        else if (covers(conf_arg(each, 0, explain->pool), explain->path)) {
             take(explain, each);
         }
     }
 }
 
-static int by_pattern(explain_t *explain, const httpd_node_t *node)
+static int by_pattern(explain_t *explain, const conf_node_t *node)
 {
-    if (explain_matches(httpd_arg(node, 0, explain->pool), explain->path,
+    if (explain_matches(conf_arg(node, 0, explain->pool), explain->path,
                         explain->pool) == 0) {
         return 0;
     }
@@ -280,65 +280,65 @@ static int by_pattern(explain_t *explain, const httpd_node_t *node)
 /* Another URL has other sections. */
 static void note_rewriting(explain_t *explain)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = explain->server->first; each; each = each->next) {
-        if (httpd_is(each, "RewriteRule")
-            && strcmp(httpd_arg(each, 1, explain->pool), "-") != 0
+        if (conf_is(each, "RewriteRule")
+            && strcmp(conf_arg(each, 1, explain->pool), "-") != 0
             && by_pattern(explain, each)) {
-            httpd_unknown(explain->conf, "%s: which URL RewriteRule makes of "
-                          "this one", each->where);
+            conf_unknown(explain->tree, "%s: which URL RewriteRule makes of "
+                         "this one", each->where);
             explain->doubtful = 1;
         }
     }
 }
 
-static int goes_to_proxy(explain_t *explain, const httpd_node_t *node)
+static int goes_to_proxy(explain_t *explain, const conf_node_t *node)
 {
-    const char *from = httpd_arg(node, 0, explain->pool);
+    const char *from = conf_arg(node, 0, explain->pool);
 
-    if (httpd_is(node, "<Location")) {
-        return httpd_last(node, "ProxyPass") && covers(from, explain->path);
+    if (conf_is(node, "<Location")) {
+        return conf_last(node, "ProxyPass") && covers(from, explain->path);
     }
-    return httpd_is(node, "ProxyPass") && covers(from, explain->path)
-           && strcmp(httpd_arg(node, 1, explain->pool), "!") != 0;
+    return conf_is(node, "ProxyPass") && covers(from, explain->path)
+           && strcmp(conf_arg(node, 1, explain->pool), "!") != 0;
 }
 
 /* The file behind the path, as Alias and DocumentRoot have it; NULL: there is
  * none, or it is not known. */
 static const char *file_of(explain_t *explain)
 {
-    const httpd_node_t *servers[] = { explain->server, explain->conf->root };
-    const httpd_node_t *each, *root;
+    const conf_node_t *servers[] = { explain->server, explain->tree->root };
+    const conf_node_t *each, *root;
     apr_pool_t *pool = explain->pool;
     int i;
 
     for (i = 0; i < 2; i++) {
         for (each = servers[i]->first; each; each = each->next) {
-            const char *from = httpd_arg(each, 0, pool);
+            const char *from = conf_arg(each, 0, pool);
 
             if (goes_to_proxy(explain, each)
-                || ((httpd_is(each, "AliasMatch")
-                     || httpd_is(each, "ScriptAliasMatch")
-                     || httpd_is(each, "ProxyPassMatch"))
+                || ((conf_is(each, "AliasMatch")
+                     || conf_is(each, "ScriptAliasMatch")
+                     || conf_is(each, "ProxyPassMatch"))
                     && by_pattern(explain, each))) {
                 return NULL;
             }
-            if ((httpd_is(each, "Alias") || httpd_is(each, "ScriptAlias"))
+            if ((conf_is(each, "Alias") || conf_is(each, "ScriptAlias"))
                 && covers(from, explain->path)) {
-                return apr_pstrcat(pool, httpd_arg(each, 1, pool),
+                return apr_pstrcat(pool, conf_arg(each, 1, pool),
                                    explain->path + strlen(from), NULL);
             }
         }
     }
     root = explain_of_server(explain, "DocumentRoot");
-    return root ? apr_pstrcat(pool, httpd_arg(root, 0, pool), explain->path,
+    return root ? apr_pstrcat(pool, conf_arg(root, 0, pool), explain->path,
                               NULL) : NULL;
 }
 
-static int depth_of(const httpd_node_t *node, apr_pool_t *pool)
+static int depth_of(const conf_node_t *node, apr_pool_t *pool)
 {
-    const char *at = httpd_arg(node, 0, pool);
+    const char *at = conf_arg(node, 0, pool);
     int depth = 0;
 
     for (; *at; at++) {
@@ -366,18 +366,18 @@ static int covers_folder(const char *folder, const char *file,
 }
 
 /* Shorter ones first, then the patterns; the main server's before ours. */
-static void take_folders(explain_t *explain, const httpd_node_t *const *from,
+static void take_folders(explain_t *explain, const conf_node_t *const *from,
                          int servers, const char *file)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
     int depth, i;
 
     for (depth = 0; depth <= 64; depth++) {
         for (i = 0; i < servers; i++) {
             for (each = from[i]->first; each; each = each->next) {
-                const char *folder = httpd_arg(each, 0, explain->pool);
+                const char *folder = conf_arg(each, 0, explain->pool);
 
-                if (httpd_is(each, "<Directory")
+                if (conf_is(each, "<Directory")
                     && !regex_of(each, explain->pool)
                     && depth_of(each, explain->pool) == depth
                     && covers_folder(folder, file, explain->pool)) {
@@ -397,10 +397,10 @@ static void take_folders(explain_t *explain, const httpd_node_t *const *from,
     }
 }
 
-static void take_files(explain_t *explain, const httpd_node_t *within)
+static void take_files(explain_t *explain, const conf_node_t *within)
 {
     const char *name = strrchr(explain->path, '/');
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     name = name ? name + 1 : explain->path;
     for (each = within->first; each; each = each->next) {
@@ -410,14 +410,14 @@ static void take_files(explain_t *explain, const httpd_node_t *within)
             continue;
         }
         pattern = regex_of(each, explain->pool);
-        if (!*name && httpd_guards(each)) {
-            httpd_unknown(explain->conf, "%s: which file answers for a "
-                          "folder; the section is left out", each->where);
+        if (!*name && conf_guards(each)) {
+            conf_unknown(explain->tree, "%s: which file answers for a "
+                         "folder; the section is left out", each->where);
         }
         else if (pattern) {
             take_matching(explain, each, pattern, name);
         }
-        else if (apr_fnmatch(httpd_arg(each, 0, explain->pool), name, 0)
+        else if (apr_fnmatch(conf_arg(each, 0, explain->pool), name, 0)
                  == APR_SUCCESS) {
             take(explain, each);
         }
@@ -425,16 +425,16 @@ static void take_files(explain_t *explain, const httpd_node_t *within)
 }
 
 /* <If> is asked at each request, .htaccess read at each. */
-static void doubt(explain_t *explain, const httpd_node_t *within)
+static void doubt(explain_t *explain, const conf_node_t *within)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = within->first; each; each = each->next) {
-        if ((httpd_is(each, "<If") || httpd_is(each, "<ElseIf")
-             || httpd_is(each, "<Else")) && httpd_guards(each)) {
-            httpd_unknown(explain->conf, "%s: whether %s %s> holds; the "
-                          "section is left out", each->where, each->name,
-                          each->args);
+        if ((conf_is(each, "<If") || conf_is(each, "<ElseIf")
+             || conf_is(each, "<Else")) && conf_guards(each)) {
+            conf_unknown(explain->tree, "%s: whether %s %s> holds; the "
+                         "section is left out", each->where, each->name,
+                         each->args);
             explain->doubtful = 1;
         }
     }
@@ -442,9 +442,9 @@ static void doubt(explain_t *explain, const httpd_node_t *within)
 
 static void take_all(explain_t *explain)
 {
-    const httpd_node_t *servers[] = { explain->conf->root, explain->server };
+    const conf_node_t *servers[] = { explain->tree->root, explain->server };
     int count = 1 + (servers[0] != servers[1]), folders, i;
-    const httpd_node_t *override;
+    const conf_node_t *override;
     const char *file = file_of(explain);
 
     note_rewriting(explain);
@@ -453,8 +453,8 @@ static void take_all(explain_t *explain)
     }
     override = explain_of_sections(explain, "AllowOverride");
     if (override && strcasecmp(override->args, "None") != 0) {
-        httpd_unknown(explain->conf, "%s: what .htaccess files say there",
-                      override->where);
+        conf_unknown(explain->tree, "%s: what .htaccess files say there",
+                     override->where);
     }
     folders = explain->sections->nelts;
     for (i = 0; i < count; i++) {
@@ -462,19 +462,19 @@ static void take_all(explain_t *explain)
     }
     for (i = 0; i < folders; i++) {
         take_files(explain, APR_ARRAY_IDX(explain->sections, i,
-                                          const httpd_node_t *));
+                                          const conf_node_t *));
     }
     for (i = 0; i < count; i++) {
         take_locations(explain, servers[i]);
         doubt(explain, servers[i]);
-        explain->doubtful |= httpd_unknown_in(explain->conf, servers[i]);
+        explain->doubtful |= conf_unknown_in(explain->tree, servers[i]);
     }
     for (i = 0; i < explain->sections->nelts; i++) {
-        const httpd_node_t *each = APR_ARRAY_IDX(explain->sections, i,
-                                                 const httpd_node_t *);
+        const conf_node_t *each = APR_ARRAY_IDX(explain->sections, i,
+                                                const conf_node_t *);
 
         doubt(explain, each);
-        explain->doubtful |= httpd_unknown_in(explain->conf, each);
+        explain->doubtful |= conf_unknown_in(explain->tree, each);
     }
 }
 
@@ -504,7 +504,7 @@ cli_exit_e explain_place(explain_t *explain, const char *url)
                          "it, without \"//\", \"/./\" and \"/../\"");
     }
     explain->path = path;
-    explain->sections = apr_array_make(pool, 8, sizeof(httpd_node_t *));
+    explain->sections = apr_array_make(pool, 8, sizeof(conf_node_t *));
     code = find_server(explain);
     if (code == CLI_DONE) {
         take_all(explain);

@@ -8,16 +8,16 @@
 #include <apr_strings.h>
 
 #include "conf.h"
-#include "httpd_conf.h"
+#include "conf_tree.h"
 
 #define DEPTH_MAX 16            /* files that include files */
 
-int httpd_is(const httpd_node_t *node, const char *name)
+int conf_is(const conf_node_t *node, const char *name)
 {
     return strcasecmp(node->name, name) == 0;
 }
 
-const char *httpd_arg(const httpd_node_t *node, int n, apr_pool_t *pool)
+const char *conf_arg(const conf_node_t *node, int n, apr_pool_t *pool)
 {
     char *rest = apr_pstrdup(pool, node->args);
     char *word = rest;
@@ -31,34 +31,34 @@ const char *httpd_arg(const httpd_node_t *node, int n, apr_pool_t *pool)
     return word;
 }
 
-const httpd_node_t *httpd_last(const httpd_node_t *node, const char *name)
+const conf_node_t *conf_last(const conf_node_t *node, const char *name)
 {
-    const httpd_node_t *each, *found = NULL;
+    const conf_node_t *each, *found = NULL;
 
     for (each = node->first; each; each = each->next) {
-        if (httpd_is(each, name)) {
+        if (conf_is(each, name)) {
             found = each;
         }
     }
     return found;
 }
 
-void httpd_unknown(httpd_conf_t *conf, const char *format, ...)
+void conf_unknown(conf_tree_t *tree, const char *format, ...)
 {
     const char *text;
     va_list args;
     int i;
 
     va_start(args, format);
-    text = apr_pvsprintf(conf->pool, format, args);
+    text = apr_pvsprintf(tree->pool, format, args);
     va_end(args);
-    for (i = 0; i < conf->unknown->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(conf->unknown, i, const char *), text)
+    for (i = 0; i < tree->unknown->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(tree->unknown, i, const char *), text)
             == 0) {
             return;
         }
     }
-    APR_ARRAY_PUSH(conf->unknown, const char *) = text;
+    APR_ARRAY_PUSH(tree->unknown, const char *) = text;
 }
 
 /* Of a directive's or a section's name. */
@@ -78,37 +78,37 @@ static int may_guard(const char *name)
     return 0;
 }
 
-int httpd_guards(const httpd_node_t *node)
+int conf_guards(const conf_node_t *node)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
 
     for (each = node->first; each; each = each->next) {
-        if (may_guard(each->name) || httpd_guards(each)) {
+        if (may_guard(each->name) || conf_guards(each)) {
             return 1;
         }
     }
     return 0;
 }
 
-int httpd_unknown_in(httpd_conf_t *conf, const httpd_node_t *node)
+int conf_unknown_in(conf_tree_t *tree, const conf_node_t *node)
 {
-    const httpd_node_t *each;
+    const conf_node_t *each;
     int anything = 0;
 
     for (each = node->first; each; each = each->next) {
         if (each->unknown) {
-            httpd_unknown(conf, "%s: %s", each->where, each->unknown);
-            anything |= httpd_is(each, "Use") || httpd_is(each, "Include");
+            conf_unknown(tree, "%s: %s", each->where, each->unknown);
+            anything |= conf_is(each, "Use") || conf_is(each, "Include");
         }
     }
     return anything;
 }
 
-static httpd_node_t *add(httpd_conf_t *conf, httpd_node_t *parent,
-                         const char *name, const char *args,
-                         const char *where)
+static conf_node_t *add(conf_tree_t *tree, conf_node_t *parent,
+                        const char *name, const char *args,
+                        const char *where)
 {
-    httpd_node_t *node = apr_pcalloc(conf->pool, sizeof(*node));
+    conf_node_t *node = apr_pcalloc(tree->pool, sizeof(*node));
 
     node->name = name;
     node->args = args;
@@ -125,22 +125,22 @@ static httpd_node_t *add(httpd_conf_t *conf, httpd_node_t *parent,
 }
 
 /* ${NAME}, where a Define has said what that is. */
-static const char *expand(httpd_conf_t *conf, const char *text)
+static const char *expand(conf_tree_t *tree, const char *text)
 {
     const char *done = "", *open, *close, *value;
 
     while ((open = strstr(text, "${")) && (close = strchr(open, '}'))) {
-        value = apr_table_get(conf->defined,
-                              apr_pstrmemdup(conf->pool, open + 2,
+        value = apr_table_get(tree->defined,
+                              apr_pstrmemdup(tree->pool, open + 2,
                                              close - open - 2));
-        done = apr_pstrcat(conf->pool, done,
-                           apr_pstrmemdup(conf->pool, text, open - text),
+        done = apr_pstrcat(tree->pool, done,
+                           apr_pstrmemdup(tree->pool, text, open - text),
                            value ? value
-                                 : apr_pstrmemdup(conf->pool, open,
+                                 : apr_pstrmemdup(tree->pool, open,
                                                   close + 1 - open), NULL);
         text = close + 1;
     }
-    return apr_pstrcat(conf->pool, done, text, NULL);
+    return apr_pstrcat(tree->pool, done, text, NULL);
 }
 
 /* These are built into httpd where nobody loads them. */
@@ -166,37 +166,37 @@ static int usually_static(const char *name)
 }
 
 /* Whether <IfModule> and its like hold; -1: it is no such section. */
-static int condition(httpd_conf_t *conf, httpd_node_t *node)
+static int condition(conf_tree_t *tree, conf_node_t *node)
 {
-    const char *what = httpd_arg(node, 0, conf->pool);
+    const char *what = conf_arg(node, 0, tree->pool);
     int negated = *what == '!', holds;
 
     what += negated;
-    if (httpd_is(node, "<IfDefine")) {
-        holds = apr_table_get(conf->defined, what) != NULL;
+    if (conf_is(node, "<IfDefine")) {
+        holds = apr_table_get(tree->defined, what) != NULL;
         if (!holds) {
-            node->unknown = apr_pstrcat(conf->pool, "whether httpd is started "
+            node->unknown = apr_pstrcat(tree->pool, "whether httpd is started "
                                         "with -D ", what, "; taken as not",
                                         NULL);
         }
     }
-    else if (httpd_is(node, "<IfModule")) {
-        holds = apr_table_get(conf->modules, what) != NULL
+    else if (conf_is(node, "<IfModule")) {
+        holds = apr_table_get(tree->modules, what) != NULL
                 || usually_static(what);
         if (!holds) {
-            node->unknown = apr_pstrcat(conf->pool, "whether ", what, " is "
+            node->unknown = apr_pstrcat(tree->pool, "whether ", what, " is "
                                         "built into httpd; taken as not",
                                         NULL);
         }
     }
-    else if (httpd_is(node, "<IfFile")) {
-        holds = access(apr_pstrcat(conf->pool, *what == '/' ? ""
-                                   : conf->server_root, *what == '/' ? ""
+    else if (conf_is(node, "<IfFile")) {
+        holds = access(apr_pstrcat(tree->pool, *what == '/' ? ""
+                                   : tree->server_root, *what == '/' ? ""
                                    : "/", what, NULL), F_OK) == 0;
     }
-    else if (httpd_is(node, "<IfVersion") || httpd_is(node, "<IfDirective")
-             || httpd_is(node, "<IfSection")) {
-        node->unknown = apr_pstrcat(conf->pool, "whether ", node->name, " ",
+    else if (conf_is(node, "<IfVersion") || conf_is(node, "<IfDirective")
+             || conf_is(node, "<IfSection")) {
+        node->unknown = apr_pstrcat(tree->pool, "whether ", node->name, " ",
                                     node->args, "> holds; taken as it does",
                                     NULL);
         return 1;
@@ -207,77 +207,77 @@ static int condition(httpd_conf_t *conf, httpd_node_t *node)
     return negated ? !holds : holds;
 }
 
-static apr_status_t read_file(httpd_conf_t *conf, httpd_node_t **at,
+static apr_status_t read_file(conf_tree_t *tree, conf_node_t **at,
                               const char *path, const char **error);
 
-static apr_status_t include(httpd_conf_t *conf, httpd_node_t **at,
-                            httpd_node_t *node, const char **error)
+static apr_status_t include(conf_tree_t *tree, conf_node_t **at,
+                            conf_node_t *node, const char **error)
 {
-    const char *path = httpd_arg(node, 0, conf->pool);
+    const char *path = conf_arg(node, 0, tree->pool);
     apr_status_t status = APR_SUCCESS;
     glob_t found;
     size_t i;
 
     if (*path != '/') {
-        path = apr_pstrcat(conf->pool, conf->server_root, "/", path, NULL);
+        path = apr_pstrcat(tree->pool, tree->server_root, "/", path, NULL);
     }
     /* A folder stands for all that is in it. */
-    if (access(apr_pstrcat(conf->pool, path, "/.", NULL), F_OK) == 0) {
-        path = apr_pstrcat(conf->pool, path, "/*", NULL);
+    if (access(apr_pstrcat(tree->pool, path, "/.", NULL), F_OK) == 0) {
+        path = apr_pstrcat(tree->pool, path, "/*", NULL);
     }
     if (glob(path, 0, NULL, &found) != 0) {
-        if (!strpbrk(path, "*?[") && httpd_is(node, "Include")) {
-            node->unknown = apr_pstrcat(conf->pool, path,
+        if (!strpbrk(path, "*?[") && conf_is(node, "Include")) {
+            node->unknown = apr_pstrcat(tree->pool, path,
                                         " cannot be found", NULL);
         }
         return APR_SUCCESS;
     }
     for (i = 0; i < found.gl_pathc && status == APR_SUCCESS; i++) {
-        status = read_file(conf, at, apr_pstrdup(conf->pool,
+        status = read_file(tree, at, apr_pstrdup(tree->pool,
                                                  found.gl_pathv[i]), error);
     }
     globfree(&found);
     return status;
 }
 
-static void load_module(httpd_conf_t *conf, const httpd_node_t *node)
+static void load_module(conf_tree_t *tree, const conf_node_t *node)
 {
-    const char *name = httpd_arg(node, 0, conf->pool);
+    const char *name = conf_arg(node, 0, tree->pool);
     const char *end = strstr(name, "_module");
 
-    apr_table_setn(conf->modules, name, "");
+    apr_table_setn(tree->modules, name, "");
     if (end) {
-        apr_table_setn(conf->modules,
-                       apr_pstrcat(conf->pool, "mod_",
-                                   apr_pstrmemdup(conf->pool, name,
+        apr_table_setn(tree->modules,
+                       apr_pstrcat(tree->pool, "mod_",
+                                   apr_pstrmemdup(tree->pool, name,
                                                   end - name), ".c", NULL),
                        "");
     }
 }
 
 /* What says something of the lines that follow. */
-static apr_status_t obey(httpd_conf_t *conf, httpd_node_t **at,
-                         httpd_node_t *node, const char **error)
+static apr_status_t obey(conf_tree_t *tree, conf_node_t **at,
+                         conf_node_t *node, const char **error)
 {
-    const char *arg = httpd_arg(node, 0, conf->pool);
+    const char *arg = conf_arg(node, 0, tree->pool);
 
-    if (httpd_is(node, "Include") || httpd_is(node, "IncludeOptional")) {
-        return include(conf, at, node, error);
+    if (conf_is(node, "Include") || conf_is(node, "IncludeOptional")) {
+        return include(tree, at, node, error);
     }
-    if (httpd_is(node, "Define")) {
-        apr_table_set(conf->defined, arg, httpd_arg(node, 1, conf->pool));
+    if (conf_is(node, "Define")) {
+        apr_table_set(tree->defined, arg, conf_arg(node, 1, tree->pool));
     }
-    else if (httpd_is(node, "UnDefine")) {
-        apr_table_unset(conf->defined, arg);
+    else if (conf_is(node, "UnDefine")) {
+        apr_table_unset(tree->defined, arg);
     }
-    else if (httpd_is(node, "LoadModule")) {
-        load_module(conf, node);
+    else if (conf_is(node, "LoadModule")) {
+        load_module(tree, node);
     }
-    else if (httpd_is(node, "ServerRoot")) {
-        conf->server_root = arg;
+    else if (conf_is(node, "ServerRoot")) {
+        tree->server_root = arg;
     }
-    else if (httpd_is(node, "Use")) {
-        node->unknown = apr_pstrcat(conf->pool, "what the macro ", arg,
+    else if (conf_is(node, "Use")) {
+        node->unknown = apr_pstrcat(tree->pool, "what the macro ", arg,
                                     " writes there", NULL);
     }
     return APR_SUCCESS;
@@ -285,24 +285,24 @@ static apr_status_t obey(httpd_conf_t *conf, httpd_node_t **at,
 
 /* One line within *at, which a section's begin and end move. Sections whose
  * condition does not hold, and macros, are read and belong to nothing. */
-static apr_status_t read_line(httpd_conf_t *conf, httpd_node_t **at,
+static apr_status_t read_line(conf_tree_t *tree, conf_node_t **at,
                               char *line, const char *where,
                               const char **error)
 {
     const char *name, *args;
-    httpd_node_t *node;
+    conf_node_t *node;
     apr_size_t len;
 
     line += strspn(line, " \t\f\v\r");
     if (!*line || *line == '#') {
         return APR_SUCCESS;
     }
-    line = (char *)expand(conf, line);
-    name = apr_pstrdup(conf->pool, cli_next_word(&line));
+    line = (char *)expand(tree, line);
+    name = apr_pstrdup(tree->pool, cli_next_word(&line));
     args = line + strspn(line, " \t\f\v\r");
     if (name[0] == '<' && name[1] == '/') {
         if (!(*at)->parent) {
-            *error = apr_psprintf(conf->pool, "%s: %s ends what has not begun",
+            *error = apr_psprintf(tree->pool, "%s: %s ends what has not begun",
                                   where, name);
             return APR_EINVAL;
         }
@@ -316,15 +316,15 @@ static apr_status_t read_line(httpd_conf_t *conf, httpd_node_t **at,
     if (*name == '<') {
         len -= len && args[len - 1] == '>';
         if (name[strlen(name) - 1] == '>') {
-            name = apr_pstrmemdup(conf->pool, name, strlen(name) - 1);
+            name = apr_pstrmemdup(tree->pool, name, strlen(name) - 1);
         }
     }
-    node = add(conf, *at, name, apr_pstrmemdup(conf->pool, args, len), where);
+    node = add(tree, *at, name, apr_pstrmemdup(tree->pool, args, len), where);
     if (*name == '<') {
         *at = node;
         return APR_SUCCESS;
     }
-    return obey(conf, at, node, error);
+    return obey(tree, at, node, error);
 }
 
 /* Everything up to the end of the section is passed over; whether there was
@@ -348,33 +348,33 @@ static int pass_over(char **text, int *number)
     return matters;
 }
 
-static apr_status_t read_file(httpd_conf_t *conf, httpd_node_t **at,
+static apr_status_t read_file(conf_tree_t *tree, conf_node_t **at,
                               const char *path, const char **error)
 {
     int number = 1, lines;
     char *text;
     apr_status_t status;
 
-    if (conf->depth >= DEPTH_MAX) {
-        *error = apr_psprintf(conf->pool, "%s: files include one another too "
+    if (tree->depth >= DEPTH_MAX) {
+        *error = apr_psprintf(tree->pool, "%s: files include one another too "
                               "often", path);
         return APR_EINVAL;
     }
-    status = cli_read_text(&text, path, conf->pool, error);
-    conf->depth++;
+    status = cli_read_text(&text, path, tree->pool, error);
+    tree->depth++;
     while (status == APR_SUCCESS && *text) {
-        httpd_node_t *within = *at;
+        conf_node_t *within = *at;
         char *line = cli_next_line(&text, &lines);
         int holds;
 
-        status = read_line(conf, at, line,
-                           apr_psprintf(conf->pool, "%s:%d", path, number),
+        status = read_line(tree, at, line,
+                           apr_psprintf(tree->pool, "%s:%d", path, number),
                            error);
         number += lines;
         if (status != APR_SUCCESS || (*at)->parent != within) {
             continue;
         }
-        holds = httpd_is(*at, "<Macro") ? 0 : condition(conf, *at);
+        holds = conf_is(*at, "<Macro") ? 0 : condition(tree, *at);
         if (holds == 0) {
             if (!pass_over(&text, &number)) {
                 (*at)->unknown = NULL;
@@ -382,21 +382,21 @@ static apr_status_t read_file(httpd_conf_t *conf, httpd_node_t **at,
             *at = within;
         }
     }
-    conf->depth--;
+    tree->depth--;
     return status;
 }
 
 /* The lines of <IfModule> and its like belong to what these stand in; the
  * section itself stays before them, empty. */
-static void unfold(httpd_node_t *node)
+static void unfold(conf_node_t *node)
 {
-    httpd_node_t *each;
+    conf_node_t *each;
 
     for (each = node->first; each; each = each->next) {
         /* But not <If>, which is asked at each request. */
         if (strncasecmp(each->name, "<If", 3) == 0 && each->name[3]
             && each->first) {
-            if (!httpd_guards(each)) {
+            if (!conf_guards(each)) {
                 each->unknown = NULL;
             }
             each->last->next = each->next;
@@ -409,27 +409,27 @@ static void unfold(httpd_node_t *node)
     }
 }
 
-apr_status_t httpd_conf_read(httpd_conf_t **conf, const char *path,
-                             apr_pool_t *pool, const char **error)
+apr_status_t conf_tree_read(conf_tree_t **tree, const char *path,
+                            apr_pool_t *pool, const char **error)
 {
-    httpd_node_t *at;
+    conf_node_t *at;
     const char *slash = strrchr(path, '/');
     apr_status_t status;
 
-    *conf = apr_pcalloc(pool, sizeof(**conf));
-    (*conf)->pool = pool;
-    (*conf)->root = at = apr_pcalloc(pool, sizeof(*at));
+    *tree = apr_pcalloc(pool, sizeof(**tree));
+    (*tree)->pool = pool;
+    (*tree)->root = at = apr_pcalloc(pool, sizeof(*at));
     at->name = at->args = at->where = "";
-    (*conf)->server_root = slash ? apr_pstrmemdup(pool, path, slash - path)
+    (*tree)->server_root = slash ? apr_pstrmemdup(pool, path, slash - path)
                                  : ".";
-    (*conf)->defined = apr_table_make(pool, 8);
-    (*conf)->modules = apr_table_make(pool, 32);
-    (*conf)->unknown = apr_array_make(pool, 8, sizeof(char *));
-    status = read_file(*conf, &at, path, error);
-    if (status == APR_SUCCESS && at != (*conf)->root) {
+    (*tree)->defined = apr_table_make(pool, 8);
+    (*tree)->modules = apr_table_make(pool, 32);
+    (*tree)->unknown = apr_array_make(pool, 8, sizeof(char *));
+    status = read_file(*tree, &at, path, error);
+    if (status == APR_SUCCESS && at != (*tree)->root) {
         *error = apr_psprintf(pool, "%s: %s has no end", at->where, at->name);
         return APR_EINVAL;
     }
-    unfold((*conf)->root);
+    unfold((*tree)->root);
     return status;
 }
