@@ -2,8 +2,9 @@
 
 /**
  * @file conf_tree.h
- * @brief httpd's configuration as a tree, for `explain`: what it includes and
- *        defines is followed; what cannot be known is written down.
+ * @brief httpd's configuration as a tree, for `explain` and `doctor`: what it
+ *        includes and defines is followed; what cannot be known is written
+ *        down.
  */
 #ifndef APIKEY_CLI_CONF_TREE_H
 #define APIKEY_CLI_CONF_TREE_H
@@ -14,6 +15,8 @@
 typedef struct conf_node_t {
     const char *name;           /**< "Require"; of a section "<Location" */
     const char *args;           /**< the rest; of a section without '>' */
+    const char *const *words;   /**< the same, without quotes */
+    int word_count;
     const char *where;          /**< FILE:LINE */
     const char *unknown;        /**< what of it cannot be known; or NULL */
     struct conf_node_t *parent;
@@ -23,16 +26,21 @@ typedef struct conf_node_t {
 typedef struct conf_tree_t {
     apr_pool_t *pool;
     conf_node_t *root;
-    const char *server_root;    /**< ServerRoot, else the file's folder */
-    apr_table_t *defined;       /**< Define; a value or "" */
     apr_table_t *modules;       /**< by both names: x_module, mod_x.c */
     apr_array_header_t *unknown;    /**< const char *: sentences */
-    int depth;                  /**< of Include */
 } conf_tree_t;
 
-/** @param error a sentence */
+/**
+ * Reads a file and all that it includes. Lines whose <IfModule> and its like
+ * do not hold are left out; of those that do, the section stays, empty, before
+ * its lines.
+ * @param matters how the names of directives begin that the caller looks for,
+ *        NULL at the end: what cannot be known of others is not written down
+ * @param error a sentence
+ */
 apr_status_t conf_tree_read(conf_tree_t **tree, const char *path,
-                            apr_pool_t *pool, const char **error);
+                            const char *const *matters, apr_pool_t *pool,
+                            const char **error);
 
 /** Notes what cannot be known of what stands right below @a node; whether
  * that may be anything at all. */
@@ -45,11 +53,16 @@ void conf_unknown(conf_tree_t *tree, const char *format, ...)
 /** Whether a node has that name; a section's with its '<'. */
 int conf_is(const conf_node_t *node, const char *name);
 
-/** Whether there is anything in it that lets in or refuses. */
-int conf_guards(const conf_node_t *node);
+int conf_is_include(const conf_node_t *node);
+
+/** Whether a name begins as one of them, NULL at the end. */
+int conf_begins(const char *name, const char *const *any);
+
+/** Whether anything in it has such a name. */
+int conf_has(const conf_node_t *node, const char *const *any);
 
 /** The n-th argument, from 0; "" where there are fewer. */
-const char *conf_arg(const conf_node_t *node, int n, apr_pool_t *pool);
+const char *conf_arg(const conf_node_t *node, int n);
 
 /** The last directive of that name right below @a node; NULL: none. */
 const conf_node_t *conf_last(const conf_node_t *node, const char *name);

@@ -8,6 +8,12 @@
 
 #define UNKNOWN "unknown"
 
+const char *const explain_names[] = {
+    "<VirtualHost", "ApiKey",
+    "Require", "<Require", "AuthType", "AuthMerging", "Satisfy", "Order",
+    "Deny", "<Limit", NULL
+};
+
 /* What was found out. */
 typedef struct finding_t {
     apikey_reason_e reason;
@@ -71,7 +77,7 @@ static const char *server_word(explain_t *explain, const char *name,
     const conf_node_t *node = explain->tree ? explain_of_server(explain, name)
                                             : NULL;
 
-    return node ? conf_arg(node, 0, explain->pool) : otherwise;
+    return node ? conf_arg(node, 0) : otherwise;
 }
 
 /* What the key's row says, in the server's order. */
@@ -125,12 +131,14 @@ static int is_area(explain_t *explain, finding_t *finding)
 {
     const conf_node_t *type = explain_of_sections(explain, "AuthType");
 
-    if (type && strcasecmp(conf_arg(type, 0, explain->pool), "ApiKey") == 0) {
+    if (type && strcasecmp(conf_arg(type, 0), "ApiKey") == 0) {
         return 1;
     }
     finding->result = explain->doubtful ? UNKNOWN : "open";
-    finding->message = "no key is asked for there: it is no area of AuthType "
-                       "ApiKey";
+    finding->message = explain->doubtful
+                       ? "as far as is known here, no key is asked for there"
+                       : "no key is asked for there: it is no area of "
+                         "AuthType ApiKey";
     return 0;
 }
 
@@ -148,7 +156,7 @@ static void note_file(explain_t *explain)
         const conf_node_t *each = APR_ARRAY_IDX(explain->sections, i,
                                                 const conf_node_t *);
 
-        settled |= conf_guards(each);
+        settled |= conf_has(each, EXPLAIN_GUARDS);
     }
     explain->doubtful |= !settled
                          || !explain_of_sections(explain, "AuthType");
@@ -157,7 +165,7 @@ static void note_file(explain_t *explain)
 static void judge_place(explain_t *explain, finding_t *finding)
 {
     const conf_node_t *user = explain_of_sections(explain, "ApiKeyUser");
-    const char *as = user ? conf_arg(user, 0, explain->pool)
+    const char *as = user ? conf_arg(user, 0)
                           : server_word(explain, "ApiKeyUser", "tenant");
 
     note_file(explain);
@@ -337,7 +345,8 @@ cli_exit_e cli_cmd_explain(cli_t *cli)
     }
     code = cli_open(cli, 1);
     if (code == CLI_DONE && path
-        && conf_tree_read(&explain.tree, path, cli->pool, &error)
+        && conf_tree_read(&explain.tree, path, explain_names, cli->pool,
+                          &error)
            != APR_SUCCESS) {
         code = cli_fail(cli, APR_EINVAL, error);
     }

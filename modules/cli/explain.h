@@ -11,6 +11,11 @@
 #include "cli.h"
 #include "conf_tree.h"
 
+/** How the names of directives begin that explain looks for; those of
+ * EXPLAIN_GUARDS let in or refuse. */
+extern const char *const explain_names[];
+#define EXPLAIN_GUARDS (explain_names + 2)
+
 /** What httpd's chain says of a line; NEUTRAL decides nothing. */
 typedef enum {
     EXPLAIN_MET, EXPLAIN_NOT_MET, EXPLAIN_NEUTRAL, EXPLAIN_UNKNOWN

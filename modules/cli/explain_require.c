@@ -34,21 +34,19 @@ static int is_container(const conf_node_t *node)
 }
 
 /* The line's arguments, without "not"; *first: which of them is the first. */
-static const char *kind_of(explain_t *explain, const conf_node_t *node,
-                           int *first)
+static const char *kind_of(const conf_node_t *node, int *first)
 {
-    const char *word = conf_arg(node, 0, explain->pool);
+    const char *word = conf_arg(node, 0);
 
     *first = strcasecmp(word, "not") == 0;
-    return *first ? conf_arg(node, (*first)++, explain->pool)
-                  : conf_arg(node, (*first)++, explain->pool);
+    return conf_arg(node, (*first)++);
 }
 
-static int is_negated(explain_t *explain, const conf_node_t *node)
+static int is_negated(const conf_node_t *node)
 {
     return conf_is(node, "<RequireNone")
            || (!is_container(node)
-               && strcasecmp(conf_arg(node, 0, explain->pool), "not") == 0);
+               && strcasecmp(conf_arg(node, 0), "not") == 0);
 }
 
 static int matches_ours(const apikey_record_t *record, const char *kind,
@@ -72,11 +70,11 @@ static explain_met_e any_word(explain_t *explain, const conf_node_t *node,
     explain_met_e met = EXPLAIN_NOT_MET;
     const char *word;
 
-    for (; *(word = conf_arg(node, first, explain->pool)); first++) {
+    for (; *(word = conf_arg(node, first)); first++) {
         int same;
 
         if (strncasecmp(kind, "apikey-", 7) == 0) {
-            if (strstr(word, "%{")) {
+            if (strstr(word, "%{") || strstr(word, "${")) {
                 met = EXPLAIN_UNKNOWN;
                 continue;
             }
@@ -100,7 +98,7 @@ static explain_met_e any_word(explain_t *explain, const conf_node_t *node,
 static explain_met_e line_met(explain_t *explain, const conf_node_t *node)
 {
     int first, k;
-    const char *kind = kind_of(explain, node, &first);
+    const char *kind = kind_of(node, &first);
 
     for (k = 0; k < KINDS; k++) {
         if (strcasecmp(kind, kinds[k].name) == 0) {
@@ -114,8 +112,7 @@ static explain_met_e line_met(explain_t *explain, const conf_node_t *node)
         return yes_or_no(explain->user != NULL);
     }
     if (strcasecmp(kind, "all") == 0) {
-        return yes_or_no(strcasecmp(conf_arg(node, first, explain->pool),
-                                    "granted") == 0);
+        return yes_or_no(strcasecmp(conf_arg(node, first), "granted") == 0);
     }
     return EXPLAIN_UNKNOWN;
 }
@@ -176,7 +173,7 @@ static explain_met_e node_met(explain_t *explain, const conf_node_t *node)
                                      conf_is(node, "<RequireAll"))
                         : line_met(explain, node);
 
-    if (!is_negated(explain, node)) {
+    if (!is_negated(node)) {
         return met;
     }
     return met == EXPLAIN_MET ? EXPLAIN_NOT_MET
@@ -188,10 +185,10 @@ typedef struct list_t {
     int failed[KINDS];          /* lines of ours whose failure counts */
 } list_t;
 
-static int kind_number(explain_t *explain, const conf_node_t *node)
+static int kind_number(const conf_node_t *node)
 {
     int first, k;
-    const char *kind = kind_of(explain, node, &first);
+    const char *kind = kind_of(node, &first);
 
     for (k = 0; k < KINDS && strcasecmp(kind, kinds[k].name) != 0; k++) {
         ;
@@ -203,13 +200,13 @@ static void list_line(list_t *list, const conf_node_t *node, walk_t walk)
 {
     explain_t *explain = list->explain;
     explain_line_t *line = &APR_ARRAY_PUSH(explain->lines, explain_line_t);
-    int kind = kind_number(explain, node);
+    int kind = kind_number(node);
 
     line->node = node;
     line->met = node_met(explain, node);
     line->decides = walk.credited && line->met == EXPLAIN_MET;
     if (kind < KINDS && !walk.negated && !walk.excused
-        && line->met == EXPLAIN_NOT_MET && !is_negated(explain, node)) {
+        && line->met == EXPLAIN_NOT_MET && !is_negated(node)) {
         list->failed[kind]++;
     }
 }
@@ -233,8 +230,8 @@ static void list_inside(list_t *list, const conf_node_t *node, int all,
             }
         }
         else if (is_container(each)) {
-            inner.negated ^= is_negated(explain, each);
-            inner.credited &= !is_negated(explain, each);
+            inner.negated ^= is_negated(each);
+            inner.credited &= !is_negated(each);
             list_inside(list, each, conf_is(each, "<RequireAll"), inner);
         }
         else if (conf_is(each, "Require")) {
@@ -257,8 +254,7 @@ static explain_met_e merged(explain_t *explain, apr_array_header_t *effective)
         const conf_node_t *section = APR_ARRAY_IDX(explain->sections, i,
                                                    const conf_node_t *);
         const conf_node_t *each, *merging = conf_last(section, "AuthMerging");
-        const char *how = merging ? conf_arg(merging, 0, explain->pool)
-                                  : "Off";
+        const char *how = merging ? conf_arg(merging, 0) : "Off";
         int any = 0;
 
         for (each = section->first; each; each = each->next) {
@@ -303,7 +299,7 @@ static apikey_reason_e blame(list_t *list)
 
         line->decides = line->met == EXPLAIN_NOT_MET
                         && (k == KINDS
-                            || kind_number(explain, line->node) == k);
+                            || kind_number(line->node) == k);
     }
     return reason;
 }

@@ -94,13 +94,13 @@ int explain_matches(const char *pattern, const char *text, apr_pool_t *pool)
 
 /* The argument of <Location>, <Files> and <Directory>: a pattern behind '~'
  * or in the ...Match form. */
-static const char *regex_of(const conf_node_t *node, apr_pool_t *pool)
+static const char *regex_of(const conf_node_t *node)
 {
-    const char *arg = conf_arg(node, 0, pool);
+    const char *arg = conf_arg(node, 0);
     apr_size_t len = strlen(node->name);
 
     if (strcmp(arg, "~") == 0) {
-        return conf_arg(node, 1, pool);
+        return conf_arg(node, 1);
     }
     return len > 6 && strcasecmp(node->name + len - 5, "Match") == 0 ? arg
                                                                      : NULL;
@@ -120,7 +120,7 @@ static int has_name(const conf_node_t *server, const char *host,
         if (!conf_is(each, "ServerName") && !conf_is(each, "ServerAlias")) {
             continue;
         }
-        for (n = 0; *(word = conf_arg(each, n, pool)); n++) {
+        for (n = 0; *(word = conf_arg(each, n)); n++) {
             const char *scheme = strstr(word, "://");
             char *name = apr_pstrdup(pool, scheme ? scheme + 3 : word);
             char *port = *name == '[' ? NULL : strrchr(name, ':');
@@ -142,7 +142,7 @@ static int has_address(explain_t *explain, const conf_node_t *server)
     const char *word;
     int n;
 
-    for (n = 0; *(word = conf_arg(server, n, explain->pool)); n++) {
+    for (n = 0; *(word = conf_arg(server, n)); n++) {
         char *address = apr_pstrdup(explain->pool, word);
         char *port = strrchr(address, ':');
 
@@ -226,7 +226,7 @@ static void take_matching(explain_t *explain, const conf_node_t *node,
     if (found == 1) {
         take(explain, node);
     }
-    else if (found < 0 && conf_guards(node)) {
+    else if (found < 0 && conf_has(node, EXPLAIN_GUARDS)) {
         conf_unknown(explain->tree, "%s: whether \"%s\" matches; the section "
                      "is left out", node->where, pattern);
         explain->doubtful = 1;
@@ -256,11 +256,11 @@ static void take_locations(explain_t *explain, const conf_node_t *server)
         if (strncasecmp(each->name, "<Location", 9) != 0) {
             continue;
         }
-        pattern = regex_of(each, explain->pool);
+        pattern = regex_of(each);
         if (pattern) {
             take_matching(explain, each, pattern, explain->path);
         }
-        else if (covers(conf_arg(each, 0, explain->pool), explain->path)) {
+        else if (covers(conf_arg(each, 0), explain->path)) {
             take(explain, each);
         }
     }
@@ -268,7 +268,7 @@ static void take_locations(explain_t *explain, const conf_node_t *server)
 
 static int by_pattern(explain_t *explain, const conf_node_t *node)
 {
-    if (explain_matches(conf_arg(node, 0, explain->pool), explain->path,
+    if (explain_matches(conf_arg(node, 0), explain->path,
                         explain->pool) == 0) {
         return 0;
     }
@@ -284,7 +284,7 @@ static void note_rewriting(explain_t *explain)
 
     for (each = explain->server->first; each; each = each->next) {
         if (conf_is(each, "RewriteRule")
-            && strcmp(conf_arg(each, 1, explain->pool), "-") != 0
+            && strcmp(conf_arg(each, 1), "-") != 0
             && by_pattern(explain, each)) {
             conf_unknown(explain->tree, "%s: which URL RewriteRule makes of "
                          "this one", each->where);
@@ -295,13 +295,13 @@ static void note_rewriting(explain_t *explain)
 
 static int goes_to_proxy(explain_t *explain, const conf_node_t *node)
 {
-    const char *from = conf_arg(node, 0, explain->pool);
+    const char *from = conf_arg(node, 0);
 
     if (conf_is(node, "<Location")) {
         return conf_last(node, "ProxyPass") && covers(from, explain->path);
     }
     return conf_is(node, "ProxyPass") && covers(from, explain->path)
-           && strcmp(conf_arg(node, 1, explain->pool), "!") != 0;
+           && strcmp(conf_arg(node, 1), "!") != 0;
 }
 
 /* The file behind the path, as Alias and DocumentRoot have it; NULL: there is
@@ -315,7 +315,7 @@ static const char *file_of(explain_t *explain)
 
     for (i = 0; i < 2; i++) {
         for (each = servers[i]->first; each; each = each->next) {
-            const char *from = conf_arg(each, 0, pool);
+            const char *from = conf_arg(each, 0);
 
             if (goes_to_proxy(explain, each)
                 || ((conf_is(each, "AliasMatch")
@@ -326,19 +326,19 @@ static const char *file_of(explain_t *explain)
             }
             if ((conf_is(each, "Alias") || conf_is(each, "ScriptAlias"))
                 && covers(from, explain->path)) {
-                return apr_pstrcat(pool, conf_arg(each, 1, pool),
+                return apr_pstrcat(pool, conf_arg(each, 1),
                                    explain->path + strlen(from), NULL);
             }
         }
     }
     root = explain_of_server(explain, "DocumentRoot");
-    return root ? apr_pstrcat(pool, conf_arg(root, 0, pool), explain->path,
-                              NULL) : NULL;
+    return root ? apr_pstrcat(pool, conf_arg(root, 0), explain->path, NULL)
+                : NULL;
 }
 
-static int depth_of(const conf_node_t *node, apr_pool_t *pool)
+static int depth_of(const conf_node_t *node)
 {
-    const char *at = conf_arg(node, 0, pool);
+    const char *at = conf_arg(node, 0);
     int depth = 0;
 
     for (; *at; at++) {
@@ -375,11 +375,11 @@ static void take_folders(explain_t *explain, const conf_node_t *const *from,
     for (depth = 0; depth <= 64; depth++) {
         for (i = 0; i < servers; i++) {
             for (each = from[i]->first; each; each = each->next) {
-                const char *folder = conf_arg(each, 0, explain->pool);
+                const char *folder = conf_arg(each, 0);
 
                 if (conf_is(each, "<Directory")
-                    && !regex_of(each, explain->pool)
-                    && depth_of(each, explain->pool) == depth
+                    && !regex_of(each)
+                    && depth_of(each) == depth
                     && covers_folder(folder, file, explain->pool)) {
                     take(explain, each);
                 }
@@ -389,9 +389,8 @@ static void take_folders(explain_t *explain, const conf_node_t *const *from,
     for (i = 0; i < servers; i++) {
         for (each = from[i]->first; each; each = each->next) {
             if (strncasecmp(each->name, "<Directory", 10) == 0
-                && regex_of(each, explain->pool)) {
-                take_matching(explain, each, regex_of(each, explain->pool),
-                              file);
+                && regex_of(each)) {
+                take_matching(explain, each, regex_of(each), file);
             }
         }
     }
@@ -409,15 +408,15 @@ static void take_files(explain_t *explain, const conf_node_t *within)
         if (strncasecmp(each->name, "<Files", 6) != 0) {
             continue;
         }
-        pattern = regex_of(each, explain->pool);
-        if (!*name && conf_guards(each)) {
+        pattern = regex_of(each);
+        if (!*name && conf_has(each, EXPLAIN_GUARDS)) {
             conf_unknown(explain->tree, "%s: which file answers for a "
                          "folder; the section is left out", each->where);
         }
         else if (pattern) {
             take_matching(explain, each, pattern, name);
         }
-        else if (apr_fnmatch(conf_arg(each, 0, explain->pool), name, 0)
+        else if (apr_fnmatch(conf_arg(each, 0), name, 0)
                  == APR_SUCCESS) {
             take(explain, each);
         }
@@ -431,7 +430,7 @@ static void doubt(explain_t *explain, const conf_node_t *within)
 
     for (each = within->first; each; each = each->next) {
         if ((conf_is(each, "<If") || conf_is(each, "<ElseIf")
-             || conf_is(each, "<Else")) && conf_guards(each)) {
+             || conf_is(each, "<Else")) && conf_has(each, EXPLAIN_GUARDS)) {
             conf_unknown(explain->tree, "%s: whether %s %s> holds; the "
                          "section is left out", each->where, each->name,
                          each->args);

@@ -12,7 +12,6 @@ use APIKey::CLI;
 
 my $cli = APIKey::CLI->new;
 my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
-my $httpd = $cli->{httpd} = "$folder/httpd.conf";
 
 # What it finds: level and check of each line, and all it says.
 sub doctor {
@@ -191,38 +190,6 @@ finds('warn', 'file', qr/keys\.db in DBDParams does not begin with/,
 chdir '/';
 $cli->conf;
 
-# httpd's threads and mod_dbd's pool.
-my @cases = (
-    [ '', ok => qr/^10 conn.* the 8 /, 160 ],
-    [ "DBDMax 7\n", warn => qr/up to 8 conn.* has 7 .*DBDMax 8/, 112 ],
-    [ "DBDMax 8\n", ok => qr/^8 conn.* the 8 /, 128 ],
-    [ "dbdmax 64\nThreadsPerChild 64\nMaxRequestWorkers 256\n",
-      ok => qr/^64 conn.* the 8 /, 256 ],
-    [ "# DBDMax 64\n  DBDMax \"3\"\n<IfModule x>\nThreadsPerChild 4\n"
-      . "</IfModule>\nMaxClients 20\n", warn => qr/up to 4 conn.* has 3 /,
-      15 ],
-    [ "DBDMax 5\nDBDMax 30\nServerLimit 3\n", ok => qr/^30 conn/, 90 ],
-);
-for my $case (@cases) {
-    my ($text, $level, $like, $all) = @$case;
-    $cli->write(httpd => $text);
-    $done = doctor('--httpd', $httpd);
-    my ($first, $second) = $done->{out} =~ /^(\w+ +pool .*)\n(.*pool .*)\n/m;
-    like($first, qr/^$level +pool  /, "pool, $level: $text");
-    like($first =~ s/^\w+ +pool +//r, $like, 'with both numbers');
-    like($second, qr/open at most $all connections/, 'and all of them');
-    is($done->{exit}, 0, 'which is no failure');
-}
-$cli->write(httpd => "Include a\nIncludeOptional b\nDBDMax 25\n"
-            . "DBDParams keys.db\n");
-$done = doctor('--httpd', $httpd);
-like($done->{out}, qr/^warn  httpd +\Q$httpd\E includes.*2 times/m,
-     'what is included is not looked into');
-like($done->{out}, qr/^warn  httpd +The path keys\.db/m, 'a relative path');
-$cli->write(httpd => "DBDParams /keys.db\nDBDParams \"dbname=x user=y\"\n");
-unlike(doctor('--httpd', $httpd)->{out}, qr/^warn  httpd/m, 'no relative one');
-finds('fail', 'httpd', qr/none\.conf cannot be read/, 'no such file',
-      '--httpd', "$folder/none.conf");
 is($cli->run('doctor', 'x')->{exit}, 2, 'a word too many');
 is($cli->run('doctor', { conf => undef })->{exit}, 2, 'without CONF');
 
