@@ -18,8 +18,8 @@
 
 #define FILES_MAX 50            /* that include one another: httpd's limit */
 #define SECTIONS_MAX 100        /* in one another */
-#define SIZE_MAX_ALL (256 * 1024 * 1024)    /* bytes of all files */
-#define SIZE_MIN 1024           /* what an empty one counts as */
+#define SIZE_MAX_ALL (128 * 1024 * 1024)    /* bytes of all files */
+#define SIZE_MIN 4096           /* what an empty one counts as */
 #define BLANKS " \t\f\v\r"
 
 typedef struct reader_t {
@@ -305,6 +305,9 @@ static apr_status_t include(reader_t *reader, conf_node_t *node)
 
     if (node->unknown) {
         return APR_SUCCESS;     /* what its path is */
+    }
+    if (!*conf_arg(node, 0)) {
+        return fail(reader, "%s: %s wants a path", node->where, node->name);
     }
     if (!apr_fnmatch_test(path)) {
         return include_path(reader, node, path);

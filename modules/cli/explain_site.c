@@ -14,6 +14,8 @@
 
 #include "explain.h"
 
+#define PATTERN_MAX 10000       /* characters, repeats written out */
+
 /* ---- Regular expressions ---- */
 
 /* httpd's are Perl's. Their groups without a number, their names of groups
@@ -71,6 +73,30 @@ static int begins_otherwise(const char *pattern, const char *text)
     return strncmp(pattern, text, len) != 0;
 }
 
+/* What regcomp() makes of repeats grows with those around them, and groups in
+ * one another use up its stack. A '{' behind a ')' or a '}' repeats what may be
+ * repeated already. */
+static int is_costly(const char *pattern)
+{
+    const char *at;
+    char *end;
+    long size = (long)strlen(pattern);
+
+    for (at = pattern; size <= PATTERN_MAX && (at = strchr(at, '{')) != NULL;
+         at++) {
+        long least = strtol(at + 1, &end, 10);
+        long most = *end == ',' ? strtol(end + 1, NULL, 10) : least;
+        int again = at > pattern && (at[-1] == ')' || at[-1] == '}');
+
+        most = most > least ? most : least;
+        if (most > PATTERN_MAX) {
+            return 1;
+        }
+        size = again && most > 0 ? size * most : size + most;
+    }
+    return size > PATTERN_MAX;
+}
+
 int explain_matches(const char *pattern, const char *text, apr_pool_t *pool)
 {
     int flags = REG_EXTENDED | REG_NOSUB, found;
@@ -83,7 +109,7 @@ int explain_matches(const char *pattern, const char *text, apr_pool_t *pool)
         flags |= REG_ICASE;
         pattern += 4;
     }
-    pattern = as_posix(pattern, pool);
+    pattern = is_costly(pattern) ? NULL : as_posix(pattern, pool);
     if (!pattern || regcomp(&regex, pattern, flags) != 0) {
         return -1;
     }
