@@ -40,10 +40,10 @@ my @cases = (
     [ "DBDMax 5\nDBDMax 30\nServerLimit 3\n", ok => qr/\b30 conn.*:2\)/, 90 ],
     [ "<VirtualHost *>\nDBDMax \\\n4\n</VirtualHost>\nServerLimit 1\n",
       warn => qr/up to 8 conn.* has 4 .*:2\)/, 4 ],
-    [ "LoadModule mpm_prefork_module x.so\nMaxRequestWorkers 150\n",
-      ok => qr/\b10 conn.* the 1 /, 1500 ],
-    [ "LoadModule mpm_worker_module x.so\n<IfModule mpm_event_module>\n"
-      . "User x\n</IfModule>\nServerLimit 2\n", ok => qr/\b10 conn/, 20 ],
+    [ "LoadModule mpm_prefork_module x.so\n", ok => qr/\b10 conn.* the 1 /,
+      2560 ],
+    [ "LoadModule mpm_prefork_module x.so\nThreadsPerChild 25\n"
+      . "MaxRequestWorkers 150\n", ok => qr/\b10 conn.* the 1 /, 1500 ],
 );
 for my $case (@cases) {
     my ($text, $level, $like, $all) = @$case;
@@ -64,9 +64,10 @@ $cli->write('own.conf' => "ThreadsPerChild 5\n"
             . "DBDParams file:/keys.db\nDBDParams own.db\n");
 my $more = qr/^warn httpd: \Q$cli->{'more.conf'}\E/;
 my $own = qr/^warn httpd: \Q$cli->{'own.conf'}\E/;
+my ($up, $name) = $folder =~ m{^(.*)/([^/]+)$};
 for my $include ("Include more.conf\nInclude \"$folder/ow?.conf\"\n",
-                 "ServerRoot $folder\nDefine at mor\nInclude \${at}e.conf\n"
-                 . "<VirtualHost *>\nIncludeOptional own.conf\n"
+                 "ServerRoot $up\nDefine at mor\nInclude $name/\${at}e.conf\n"
+                 . "<VirtualHost *>\nIncludeOptional $name/own.conf\n"
                  . "IncludeOptional none.conf\n</VirtualHost>\n") {
     my $said = doctor($include)->{said};
     is(scalar @$said, 5, "five findings: $include") or diag "@$said";
@@ -101,6 +102,10 @@ for my $case (
     like($done->{said}[1], qr/^ok pool: 11 /, 'the rest is read');
     is($done->{exit}, 0, 'which is no failure');
 }
+my $mpm = doctor("LoadModule mpm_worker_module x.so\n<IfModule "
+                 . "mpm_event_module>\nDBDMax 1\n</IfModule>\n")->{said};
+like($mpm->[0], qr/:2: .* whether mpm_event_module is built/, 'another MPM');
+like($mpm->[1], qr/^ok pool: 10 /, 'has lines of its own');
 $cli->write('more.conf' => "DBDMax 9\n");
 $cli->write('httpd.conf' => "Include more.conf\nDBDMax 11\n");
 chmod 0, $cli->{'more.conf'};
