@@ -19,7 +19,7 @@ typedef struct conf_node_t {
     int word_count;
     const char *where;          /**< FILE:LINE */
     const char *unknown;        /**< what of it cannot be known; or NULL */
-    struct conf_node_t *parent;
+    struct conf_node_t *parent; /**< while it is read */
     struct conf_node_t *first, *last, *next;
 } conf_node_t;
 

@@ -153,8 +153,7 @@ static void note_file(explain_t *explain)
     conf_unknown(explain->tree, "%s may lead to any file: <Directory> and "
                  "<Files> sections are left out", explain->file_unknown);
     for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *each = APR_ARRAY_IDX(explain->sections, i,
-                                                const conf_node_t *);
+        const conf_node_t *each = explain_section(explain, i);
 
         settled |= conf_has(each, EXPLAIN_GUARDS);
     }
@@ -197,8 +196,7 @@ static void write_lines(explain_t *explain)
     cli_field("server", *explain->server->where ? explain->server->where
                                                 : "the main server", pool);
     for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *node = APR_ARRAY_IDX(explain->sections, i,
-                                                const conf_node_t *);
+        const conf_node_t *node = explain_section(explain, i);
 
         cli_field(i ? "" : "sections",
                   apr_pstrcat(pool, node->name, " ", node->args, ">  ",
@@ -227,8 +225,7 @@ static void json_lines(explain_t *explain, cli_json_t *json)
     cli_json_text(json, "server", explain->server->where);
     cli_json_open(json, "sections", '[');
     for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *node = APR_ARRAY_IDX(explain->sections, i,
-                                                const conf_node_t *);
+        const conf_node_t *node = explain_section(explain, i);
 
         cli_json_open(json, NULL, '{');
         cli_json_text(json, "section", apr_pstrcat(json->pool, node->name, " ",

@@ -51,6 +51,9 @@ cli_exit_e explain_place(explain_t *explain, const char *url);
 /** A directive of the server, else of the main one; NULL: not written. */
 const conf_node_t *explain_of_server(explain_t *explain, const char *name);
 
+/** The i-th of the sections, as merged. */
+const conf_node_t *explain_section(const explain_t *explain, int i);
+
 /** The last of a directive in the sections; NULL: not written. */
 const conf_node_t *explain_of_sections(explain_t *explain, const char *name);
 

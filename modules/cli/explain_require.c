@@ -251,8 +251,7 @@ static explain_met_e merged(explain_t *explain, apr_array_header_t *effective)
     int i;
 
     for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *section = APR_ARRAY_IDX(explain->sections, i,
-                                                   const conf_node_t *);
+        const conf_node_t *section = explain_section(explain, i);
         const conf_node_t *each, *merging = conf_last(section, "AuthMerging");
         const char *how = merging ? conf_arg(merging, 0) : "Off";
         int any = 0;

@@ -223,14 +223,18 @@ const conf_node_t *explain_of_server(explain_t *explain, const char *name)
     return found ? found : conf_last(explain->tree->root, name);
 }
 
+const conf_node_t *explain_section(const explain_t *explain, int i)
+{
+    return APR_ARRAY_IDX(explain->sections, i, const conf_node_t *);
+}
+
 const conf_node_t *explain_of_sections(explain_t *explain, const char *name)
 {
     const conf_node_t *found = NULL, *here;
     int i;
 
     for (i = 0; i < explain->sections->nelts; i++) {
-        here = conf_last(APR_ARRAY_IDX(explain->sections, i,
-                                       const conf_node_t *), name);
+        here = conf_last(explain_section(explain, i), name);
         found = here ? here : found;
     }
     return found;
@@ -486,8 +490,7 @@ static void take_all(explain_t *explain)
         take_files(explain, servers[i]);
     }
     for (i = 0; i < folders; i++) {
-        take_files(explain, APR_ARRAY_IDX(explain->sections, i,
-                                          const conf_node_t *));
+        take_files(explain, explain_section(explain, i));
     }
     for (i = 0; i < count; i++) {
         take_locations(explain, servers[i]);
@@ -495,8 +498,7 @@ static void take_all(explain_t *explain)
         explain->doubtful |= conf_unknown_in(explain->tree, servers[i]);
     }
     for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *each = APR_ARRAY_IDX(explain->sections, i,
-                                                const conf_node_t *);
+        const conf_node_t *each = explain_section(explain, i);
 
         doubt(explain, each);
         explain->doubtful |= conf_unknown_in(explain->tree, each);
