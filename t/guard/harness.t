@@ -11,7 +11,8 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 use APIKey::Guard qw(source_root);
-use APIKey::Process qw(descendants wait_until);
+use APIKey::Process qw(descendants end_process wait_until);
+use POSIX ();
 
 my $tree = tempdir(CLEANUP => 1);
 make_path("$tree/t/cli");
@@ -73,5 +74,28 @@ for my $signal (qw(TERM INT HUP)) {
     ok(wait_until(5, sub { !grep { kill 0, $_ } @below }),
        'nothing stays running');
 }
+
+# A child with this as its TERM, when it has said that it is there.
+sub stubborn {
+    my ($term) = @_;
+    pipe my $from, my $to or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        $SIG{TERM} = $term;
+        syswrite $to, "there\n";
+        sleep 1 while 1;
+    }
+    readline $from;
+    return $pid;
+}
+
+my $told = 0;
+is(end_process(stubborn(sub { POSIX::_exit(3) if $told++ }), 10), 3 << 8,
+   'what forgets that it was told to end is told again');
+my $said = '';
+local $SIG{__WARN__} = sub { $said .= $_[0] };
+is(end_process(stubborn('IGNORE'), 0.1), undef, 'what does not end is killed');
+like($said, qr/does not end within 0\.1 s:\n\d+ \S+: S \(sleeping\), in /,
+     'and what it was doing is said');
 
 done_testing;

@@ -204,7 +204,7 @@ sub port { return $_[0]{port} }
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
-    defined end_process($pid, 30) or die "httpd did not stop within 30 s.\n";
+    defined end_process($pid, 60) or die "httpd did not stop within 60 s.\n";
 }
 
 sub slurp {

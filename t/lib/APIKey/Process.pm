@@ -59,17 +59,41 @@ sub kill_descendants {
     };
 }
 
+# What a process and those below it are doing, a line each, with gdb's view of
+# their threads where there is a gdb.
+sub doing {
+    my ($root) = @_;
+    my $text = '';
+    for my $pid ($root, descendants($root)) {
+        my ($comm, $state, $where) = map {
+            open my $in, '<', "/proc/$pid/$_->[0]";
+            local $/;
+            ($in ? readline($in) // '' : '') =~ $_->[1] ? $1 : '?';
+        } [ comm => qr/(.+)/ ], [ status => qr/^State:\s+(.*)/m ],
+          [ wchan => qr/(.+)/ ];
+        $text .= "$pid $comm: $state, in $where\n"
+            . `timeout 20 gdb -p $pid -batch -ex 'thread apply all bt 12' \
+               2>&1 | grep '^[#T]'`;
+    }
+    return $text;
+}
+
 # Ends a child and waits for it; its wait status, or undef if it had to be
-# killed.
+# killed: then it is said what it was doing.  httpd forgets what it is told
+# while it restarts (unset_signals() in os/unix/unixd.c), so it is told again.
 sub end_process {
     my ($pid, $seconds) = @_;
-    kill TERM => $pid;
-    my $status;
+    my ($status, $again) = (undef, 0);
     wait_until($seconds, sub {
+        if (time >= $again) {
+            kill TERM => $pid;
+            $again = time + 1;
+        }
         return 0 if waitpid($pid, POSIX::WNOHANG()) == 0;
         $status = $?;
         return 1;
     }) and return $status;
+    warn "$pid does not end within $seconds s:\n", doing($pid) if $seconds;
     kill KILL => $pid, descendants($pid);
     waitpid $pid, 0;
     return undef;
