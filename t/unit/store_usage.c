@@ -2,7 +2,7 @@
 
 /*
  * usage.h: how often keys were used.  With arguments DRIVER PARAMS it asks
- * another database than SQLite (t/usage/store.t), an empty one, in which it
+ * another database than SQLite (t/usage/databases.t), an empty one, in which it
  * leaves its tables.
  */
 #include <sys/wait.h>

@@ -1,11 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Uses are written to each of the six databases, by four processes that end at
-# the same time with keys that nobody has used before; and a server that goes
-# away and comes back costs none.
+# Uses are written to each of the six databases: batches, by the program of
+# t/unit; by four processes of httpd that end at the same time with keys that
+# nobody has used before; and a server that goes away and comes back costs none.
 
 use APIKey::Test;
-use APIKey::Backends qw(backend backend_names);
+use APIKey::Backends qw(backend backend_names unit_program);
 use APIKey::Process qw(wait_until);
 use APIKey::UsageSite;
 
@@ -121,6 +121,9 @@ for my $name (backend_names()) {
     # ODBC on PostgreSQL brings files of its own for the driver manager.
     local %ENV = %ENV;
     my $backend = backend($name);
+    subtest "$name, batches" => sub {
+        unit_program($backend, 'store_usage', 30);
+    };
     for my $way (@APIKey::DatabaseSite::WAYS) {
         subtest "$name, $way" => sub { exact($backend, $way) };
     }
