@@ -12,17 +12,6 @@
 
 #define BLANKS " \t"
 
-static apikey_scheme_e scheme_of(const char *value, apr_size_t len)
-{
-    if (len == 6 && strncasecmp(value, "Bearer", len) == 0) {
-        return APIKEY_SCHEME_BEARER;
-    }
-    if (len == 5 && strncasecmp(value, "Basic", len) == 0) {
-        return APIKEY_SCHEME_BASIC;
-    }
-    return APIKEY_SCHEME_OTHER;
-}
-
 static void basic_decode(apikey_credential_t *credential,
                          const char *text, apr_size_t len, apr_pool_t *pool)
 {
@@ -45,18 +34,19 @@ static void basic_decode(apikey_credential_t *credential,
     credential->token_len = strlen(plain);
 }
 
-/* httpd joins repeated fields with commas, so a scheme of ours may stand in
- * a later one; parameters of other schemes (Digest) never look like one. */
-static const char *find_scheme(apikey_credential_t *credential,
-                               const char *value)
+/* What follows the name of the scheme. httpd joins repeated fields with commas,
+ * so it may stand in a later one; parameters of other schemes (Digest) never
+ * look like one. */
+static const char *find(const char *scheme, const char *value)
 {
+    apr_size_t name_len = strlen(scheme);
+
     for (;;) {
         apr_size_t len;
 
         value += strspn(value, BLANKS);
         len = strcspn(value, BLANKS ",");
-        credential->scheme = scheme_of(value, len);
-        if (credential->scheme != APIKEY_SCHEME_OTHER) {
+        if (len == name_len && strncasecmp(value, scheme, len) == 0) {
             return value + len;
         }
         value = strchr(value + len, ',');
@@ -67,29 +57,31 @@ static const char *find_scheme(apikey_credential_t *credential,
     }
 }
 
-void apikey_credential_parse(apikey_credential_t *credential,
-                             const char *value, apr_pool_t *pool)
+int apikey_credential_parse(apikey_credential_t *credential,
+                            apikey_scheme_e scheme, const char *value,
+                            apr_pool_t *pool)
 {
-    const char *rest;
+    int basic = scheme == APIKEY_SCHEME_BASIC;
+    const char *rest = find(basic ? "Basic" : "Bearer", value);
     apr_size_t len;
 
     credential->token = "";
     credential->token_len = 0;
     credential->password = NULL;
     credential->repeated = strchr(value, ',') != NULL;
-    rest = find_scheme(credential, value);
     if (!rest) {
-        return;
+        return 0;
     }
     rest += strspn(rest, BLANKS);
     len = strlen(rest);
     while (len > 0 && strchr(BLANKS, rest[len - 1])) {
         len--;
     }
-    if (credential->scheme == APIKEY_SCHEME_BASIC) {
+    if (basic) {
         basic_decode(credential, rest, len, pool);
-        return;
+        return 1;
     }
     credential->token = rest[len] ? apr_pstrmemdup(pool, rest, len) : rest;
     credential->token_len = len;
+    return 1;
 }

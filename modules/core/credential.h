@@ -12,13 +12,11 @@
 #include <apr_pools.h>
 
 typedef enum {
-    APIKEY_SCHEME_OTHER = 0,    /**< none of ours: leave it alone */
     APIKEY_SCHEME_BEARER,       /**< RFC 6750, 2.1 */
     APIKEY_SCHEME_BASIC         /**< RFC 7617 */
 } apikey_scheme_e;
 
 typedef struct apikey_credential_t {
-    apikey_scheme_e scheme;
     /** Bearer: the token.  Basic: the user-id.  Points into the field's value
      * or, for Basic, into the pool.  Empty where the scheme stands alone or
      * Basic does not decode.  NUL-terminated. */
@@ -34,13 +32,15 @@ typedef struct apikey_credential_t {
  * Splits the value of an Authorization field.  The scheme is compared without
  * case, blanks and tabs around and between are passed over.  A Basic value
  * that holds a NUL after decoding has an empty token.  Where fields were
- * joined by commas, the first scheme that is ours counts, wherever it stands:
- * a key must not hide behind another scheme's field.
+ * joined by commas, the first of this scheme counts, wherever it stands: a key
+ * must not hide behind another scheme's field.
  * @param value NUL-terminated, as httpd keeps it
  * @param pool  for the decoded Basic value and a trimmed token; the caller
  *              wipes nothing, the pool must not outlive the request
+ * @return whether there is one of this scheme; else the token is empty
  */
-void apikey_credential_parse(apikey_credential_t *credential,
-                             const char *value, apr_pool_t *pool);
+int apikey_credential_parse(apikey_credential_t *credential,
+                            apikey_scheme_e scheme, const char *value,
+                            apr_pool_t *pool);
 
 #endif

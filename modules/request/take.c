@@ -34,10 +34,6 @@ static void present(apikey_request_t *state, const apikey_policy_t *policy,
 static int reads(const apikey_source_t *source, const char *value,
                  apikey_credential_t *credential, apr_pool_t *pool)
 {
-    static const apikey_scheme_e schemes[] = {
-        APIKEY_SCHEME_OTHER, APIKEY_SCHEME_BEARER, APIKEY_SCHEME_BASIC
-    };
-
     if (source->from == APIKEY_FROM_HEADER) {
         memset(credential, 0, sizeof(*credential));
         credential->token = value;
@@ -45,8 +41,10 @@ static int reads(const apikey_source_t *source, const char *value,
         credential->repeated = strchr(value, ',') != NULL;
         return 1;
     }
-    apikey_credential_parse(credential, value, pool);
-    return credential->scheme == schemes[source->from];
+    return apikey_credential_parse(credential,
+                                   source->from == APIKEY_FROM_BASIC
+                                   ? APIKEY_SCHEME_BASIC
+                                   : APIKEY_SCHEME_BEARER, value, pool);
 }
 
 static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
@@ -146,10 +144,9 @@ static int basic_holds_ours(const apikey_policy_t *policy, const char *value,
 {
     apikey_credential_t basic;
 
-    apikey_credential_parse(&basic, value, pool);
-    return ours_or_checked(policy, basic.token, basic.token_len)
-           || (basic.password
-               && ours_or_checked(policy, basic.password,
+    return apikey_credential_parse(&basic, APIKEY_SCHEME_BASIC, value, pool)
+           && (ours_or_checked(policy, basic.token, basic.token_len)
+               || ours_or_checked(policy, basic.password,
                                   strlen(basic.password)));
 }
 

@@ -27,20 +27,20 @@ static void check_base64(const char *text, size_t len)
     free(again);
 }
 
-static void check_credential(const char *value, apr_pool_t *pool)
+static void check_credential(apikey_scheme_e scheme, const char *value,
+                             apr_pool_t *pool)
 {
     const char *end = value + strlen(value);
     apikey_credential_t found;
+    int there = apikey_credential_parse(&found, scheme, value, pool);
 
-    apikey_credential_parse(&found, value, pool);
     must(found.token && strlen(found.token) == found.token_len);
     must(found.token_len <= strlen(value));
     must(!found.repeated == !strchr(value, ','));
-    switch (found.scheme) {
-    case APIKEY_SCHEME_OTHER:
+    if (!there) {
         must(found.token_len == 0 && !found.password);
-        break;
-    case APIKEY_SCHEME_BEARER:
+    }
+    else if (scheme == APIKEY_SCHEME_BEARER) {
         must(!found.password);
         must(found.token < value || found.token > end
              || found.token + found.token_len == end);
@@ -48,11 +48,10 @@ static void check_credential(const char *value, apr_pool_t *pool)
              || (!strchr(" \t", found.token[0])
                  && !strchr(" \t", found.token[found.token_len - 1])));
         must(strstr(value, found.token));
-        break;
-    case APIKEY_SCHEME_BASIC:
+    }
+    else {
         must(found.password && !strchr(found.token, ':'));
         must(found.token_len + strlen(found.password) <= strlen(value));
-        break;
     }
 }
 
@@ -63,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_pool_t *pool;
 
     must(apr_pool_create(&pool, fuzz_pool()) == APR_SUCCESS);
-    check_credential(value, pool);
+    check_credential(APIKEY_SCHEME_BEARER, value, pool);
+    check_credential(APIKEY_SCHEME_BASIC, value, pool);
     check_base64(text, size);
     apr_pool_destroy(pool);
     free(value);

@@ -9,14 +9,14 @@
 #include "../../modules/core/credential.h"
 #include "tap.h"
 
-#define OTHER APIKEY_SCHEME_OTHER
+#define OTHER 7                 /* neither of them */
 #define BEARER APIKEY_SCHEME_BEARER
 #define BASIC APIKEY_SCHEME_BASIC
 
 static const struct {
     const char *promise;
     const char *value;
-    apikey_scheme_e scheme;
+    int scheme;
     const char *token;
     const char *password;
     int repeated;
@@ -84,6 +84,21 @@ static const struct {
       "", "", 1 }
 };
 
+/* Neither hides the other. */
+static void test_both(apr_pool_t *pool)
+{
+    apikey_credential_t credential;
+
+    ok(apikey_credential_parse(&credential, BEARER, "Basic YTpi, Bearer k",
+                               pool)
+       && credential.repeated && strcmp(credential.token, "k") == 0,
+       "Bearer behind Basic is found");
+    ok(apikey_credential_parse(&credential, BASIC, "Bearer k, Basic YTpi",
+                               pool)
+       && credential.repeated && strcmp(credential.token, "a") == 0,
+       "Basic behind Bearer is found");
+}
+
 static void test_long(apr_pool_t *pool)
 {
     apikey_credential_t credential;
@@ -92,13 +107,13 @@ static void test_long(apr_pool_t *pool)
 
     memset(value, 'A', len);
     memcpy(value, "Bearer ", 7);
-    apikey_credential_parse(&credential, value, pool);
+    apikey_credential_parse(&credential, BEARER, value, pool);
     is_int(credential.token_len, len - 7, "8 KiB of token are measured");
     memcpy(value, "Basic  \t", 8);
-    apikey_credential_parse(&credential, value, pool);
+    apikey_credential_parse(&credential, BASIC, value, pool);
     is_int(credential.token_len, 0, "8 KiB of Basic that decode to NULs");
     memset(value + 8, 'Q', len - 8);
-    apikey_credential_parse(&credential, value, pool);
+    apikey_credential_parse(&credential, BASIC, value, pool);
     is_int(credential.token_len, (len - 8) / 4 * 3,
            "8 KiB of Basic are decoded whole");
 }
@@ -115,9 +130,13 @@ int main(void)
         apikey_credential_t credential;
 
         memset(&credential, 0x55, sizeof(credential));
-        apikey_credential_parse(&credential, cases[i].value, pool);
-        is_int(credential.scheme, cases[i].scheme, "%s: scheme",
-               cases[i].promise);
+        is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
+                                       ? BASIC : BEARER, cases[i].value, pool),
+               0, "%s: the scheme alone", cases[i].promise);
+        is_str(credential.token, "", "%s: else nothing", cases[i].promise);
+        is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
+                                       ? BEARER : BASIC, cases[i].value, pool),
+               cases[i].scheme != OTHER, "%s: scheme", cases[i].promise);
         is_str(credential.token, cases[i].token, "%s: token",
                cases[i].promise);
         is_int(credential.token_len, strlen(cases[i].token), "%s: length",
@@ -127,6 +146,7 @@ int main(void)
         is_int(credential.repeated, cases[i].repeated, "%s: repeated",
                cases[i].promise);
     }
+    test_both(pool);
     test_long(pool);
     return done();
 }
