@@ -23,7 +23,9 @@ typedef struct apikey_poll_task_t {
  * database that is another than it was, or that has lost changes which had
  * been seen (it was restored from a backup), voids every answer; the latter
  * is told to the other servers by a new epoch in the database, if that can be
- * written.  An apikey_task_fn of lookup.h.
+ * written.  Changes by a select of the administrator's own are read on from the
+ * last number alone: what is gone there is not missed.  An apikey_task_fn of
+ * lookup.h.
  * @param task an apikey_poll_task_t
  */
 apr_status_t apikey_poll(apikey_store_t *store, void *task, apr_pool_t *pool,

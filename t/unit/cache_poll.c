@@ -1,0 +1,396 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * What a poll tells the board of a database's changes.  The calls between the
+ * two pass through here: what happens in between is done at that very point.
+ */
+#include "cache/board.c"
+#include "cache/poll.h"
+#include "store_fixture.h"
+
+#define ALL_BUT(text) "DELETE FROM apikey_change WHERE NOT (" text ")"
+#define EPOCH "SELECT epoch FROM apikey_identity"
+
+static apikey_board_t *board;
+static apikey_poll_task_t *task;        /* NULL: of our own tables */
+static int noted, early;                /* changes; known before noted */
+static int meanwhile_at;                /* before this change is noted */
+static void (*meanwhile)(void);
+static void (*before_end)(void);        /* before the poll's last word */
+
+static void once(void (**what)(void))
+{
+    void (*then)(void) = *what;
+
+    *what = NULL;
+    if (then) {
+        then();
+    }
+}
+
+static void spy_note(apikey_board_t *on, const apikey_poll_t *poll,
+                     apr_uint64_t number, const char *digest,
+                     const char *tenant)
+{
+    early += apikey_board_number(on) >= number;
+    if (++noted == meanwhile_at) {
+        once(&meanwhile);
+    }
+    apikey_poll_note(on, poll, number, digest, tenant);
+}
+
+static void spy_done(apikey_board_t *on, const apikey_poll_t *poll,
+                     apr_uint64_t number, apr_uint64_t row)
+{
+    once(&before_end);
+    apikey_poll_done(on, poll, number, row);
+}
+
+static void spy_replaced(apikey_board_t *on, const apikey_poll_t *poll,
+                         apr_uint64_t identity, apr_uint64_t number,
+                         apr_uint64_t row)
+{
+    once(&before_end);
+    apikey_poll_replaced(on, poll, identity, number, row);
+}
+
+#define apikey_poll_note spy_note
+#define apikey_poll_done spy_done
+#define apikey_poll_replaced spy_replaced
+#include "cache/poll.c"
+
+static apr_status_t poll_board(apikey_board_t *on)
+{
+    apikey_poll_task_t ours = { on, NULL, 0 };
+
+    fx.error = NULL;
+    return apikey_poll(fx.store, task ? task : &ours, fx.pool, &fx.error);
+}
+
+static void poll_once(void)
+{
+    need(poll_board(board) == APR_SUCCESS, "a poll");
+}
+
+static void sql(const char *text)
+{
+    need(raw(text) == 0, text);
+}
+
+/* Changes of digest, tenant or whatever kind; at is when. */
+static void add(int from, int to, const char *kind, const char *value, int at)
+{
+    sql(apr_psprintf(fx.pool, "WITH RECURSIVE n (i) AS (SELECT %d UNION ALL "
+                     "SELECT i + 1 FROM n WHERE i < %d) INSERT INTO "
+                     "apikey_change (number, kind, value, changed) SELECT i, "
+                     "'%s', '%s', %d FROM n", from, to, kind, value, at));
+}
+
+static apikey_board_t *new_board(void)
+{
+    apikey_board_t *made;
+
+    need(apikey_board_make(&made, fx.pool) == APR_SUCCESS, "a board");
+    apikey_board_child(made);
+    return made;
+}
+
+/* Ten changes, and a board that knows them; an answer of then. */
+static apikey_stamp_t begin(void)
+{
+    apikey_stamp_t now;
+
+    task = NULL;
+    sql("DELETE FROM apikey_change");
+    sql("UPDATE apikey_identity SET pruned = 0");
+    add(1, 10, "digest", DIGEST_B, 100);
+    board = new_board();
+    poll_once();
+    noted = early = 0;
+    need(apikey_board_stamp(board, &now) && now.number == 10, "a stamp");
+    return now;
+}
+
+static int holds(apikey_stamp_t stamp, const char *digest)
+{
+    return apikey_board_holds(board, &stamp, digest, "T");
+}
+
+static int epoch(void)
+{
+    return atoi(raw_text(EPOCH));
+}
+
+static void test_news(void)
+{
+    apikey_stamp_t then;
+    const char *kinds[] = { "all", "of a later version" };
+    int i;
+
+    sql("DELETE FROM apikey_change");
+    board = new_board();
+    poll_once();
+    ok(apikey_board_stamp(board, &then) && then.number == 0,
+       "a database without a change is known");
+    add(1, 1, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "its first one too");
+
+    then = begin();
+    for (i = 0; i < 3; i++) {
+        poll_once();
+    }
+    ok(holds(then, DIGEST_A) && holds(then, DIGEST_B), "nothing new: it holds");
+    is_int(noted, 0, "and the last change is not noted again");
+    add(11, 11, "digest", DIGEST_A, 100);
+    add(12, 12, "tenant", "U", 100);
+    poll_once();
+    ok(!holds(then, DIGEST_A), "a key's change voids its answer");
+    ok(holds(then, DIGEST_B), "and no other key's, or tenant's");
+    add(13, 13, "tenant", "T", 100);
+    poll_once();
+    ok(!holds(then, DIGEST_B), "a tenant's voids its keys' answers");
+    for (i = 0; i < 2; i++) {
+        then = begin();
+        add(11, 11, kinds[i], "", 100);
+        poll_once();
+        ok(!holds(then, DIGEST_B), "a change '%s' voids all", kinds[i]);
+    }
+    then = begin();
+    add(11, 11, "digest", DIGEST_A, 100);
+    add(12, 711, "digest", DIGEST_B, 100);
+    add(712, 712, "tenant", "T", 100);
+    poll_once();
+    is_int(noted, 702, "more than a page: each is noted");
+    is_int(early, 0, "before its number is known");
+    is_int(apikey_board_number(board), 712, "which then is the last");
+    ok(!holds(then, DIGEST_A), "and the first counts");
+}
+
+static void away(void)
+{
+    sql("ALTER TABLE apikey_change RENAME TO away");
+}
+
+static void fails(apikey_stamp_t then, const char *what)
+{
+    apr_uint64_t polled = apikey_word_get(&board->shared->polled);
+
+    ok(poll_board(board) != APR_SUCCESS && fx.error, "%s: %s", what, said());
+    is_int(apikey_board_number(board), 10, "no number is known for it");
+    ok(apikey_word_get(&board->shared->polled) == polled, "nor a good poll");
+    ok(holds(then, DIGEST_B), "what held, holds");
+}
+
+static void test_errors(void)
+{
+    apikey_stamp_t then = begin();
+
+    add(11, 600, "digest", DIGEST_A, 100);
+    meanwhile = away;
+    meanwhile_at = 100;
+    fails(then, "no table behind the first page");
+    ok(!holds(then, DIGEST_A), "what was read is void");
+    fails(then, "no table at all");
+    sql("ALTER TABLE away RENAME TO apikey_change");
+    sql("ALTER TABLE apikey_identity RENAME TO away");
+    fails(then, "no identity");
+    sql("ALTER TABLE away RENAME TO apikey_identity");
+    sql("UPDATE apikey_change SET number = 4503599627370496 "
+        "WHERE number = 600");
+    fails(then, "a number beyond all");
+    ok(says("above 4503599627370495"), "which is said");
+    board = new_board();
+    ok(poll_board(board) == APIKEY_EANSWER && says("4503599627370495")
+       && !apikey_board_stamp(board, &then), "at first as well");
+    then = begin();
+    add(11, 11, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(apikey_board_number(board), 11, "behind an error it goes on");
+}
+
+/* An older state, with other changes behind it, each of another kind. */
+static void lost(const char *what, const char *change, int to,
+                 const char *kind, const char *value, int at)
+{
+    apikey_stamp_t then = begin(), now;
+    apikey_board_t *first = board, *second = new_board();
+    int was = epoch();
+
+    need(poll_board(second) == APR_SUCCESS, "another server");
+    sql(change);
+    if (to) {
+        add(10, to, kind, value, at);
+    }
+    poll_once();
+    ok(!holds(then, DIGEST_A), "%s: all is void", what);
+    is_int(epoch(), was + 1, "a new epoch");
+    board = second;
+    poll_once();
+    ok(!holds(then, DIGEST_A), "tells the other server");
+    board = first;
+    poll_once();
+    is_int(epoch(), was + 1, "once");
+    ok(apikey_board_stamp(board, &now) && holds(now, DIGEST_A)
+       && now.number == (apr_uint64_t)(to ? to : atoi(raw_text("SELECT "
+           "COALESCE(MAX(number), 0) FROM apikey_change"))),
+       "and what is asked for then holds");
+}
+
+static void test_lost(void)
+{
+    const char *nine = ALL_BUT("number < 10");
+
+    lost("fewer changes", nine, 0, "", "", 0);
+    lost("none", ALL_BUT("0"), 0, "", "", 0);
+    lost("another change", nine, 10, "digest", DIGEST_A, 100);
+    lost("another kind", nine, 10, "tenant", DIGEST_B, 100);
+    lost("everything in its place", nine, 10, "all", "", 100);
+    lost("more changes", nine, 15, "digest", DIGEST_A, 100);
+}
+
+static void test_unwritable(void)
+{
+    apikey_stamp_t then, now, later;
+    int i, was = epoch();
+
+    sql("CREATE TRIGGER no_epoch BEFORE UPDATE OF epoch ON apikey_identity "
+        "BEGIN SELECT RAISE(ABORT, 'read-only'); END");
+    then = begin();
+    for (i = 0; i < 2; i++) {
+        sql("UPDATE apikey_change SET value = value || 'x' "
+            "WHERE number = 10");
+        poll_once();
+        ok(!holds(then, DIGEST_A), "no epoch can be written: all is void");
+        apikey_board_stamp(board, &now);
+        is_int(now.number, 10, "though its number is the last");
+        poll_once();
+        apikey_board_stamp(board, &later);
+        ok(now.identity == later.identity && holds(now, DIGEST_A),
+           "and what is asked for then holds");
+        then = now;
+    }
+    is_int(epoch(), was, "the database is as it was");
+    sql("DROP TRIGGER no_epoch");
+}
+
+static void test_pruned(void)
+{
+    apikey_stamp_t then = begin();
+    int was = epoch();
+
+    sql("DELETE FROM apikey_change WHERE number <= 5");
+    sql("UPDATE apikey_identity SET pruned = 5");
+    poll_once();
+    ok(holds(then, DIGEST_A), "old changes are gone for their age: it holds");
+    sql("DELETE FROM apikey_change");
+    sql("UPDATE apikey_identity SET pruned = 10");
+    poll_once();
+    ok(holds(then, DIGEST_A), "up to the last that was seen");
+    add(11, 20, "digest", DIGEST_B, 100);
+    sql("DELETE FROM apikey_change WHERE number <= 15");
+    sql("UPDATE apikey_identity SET pruned = 15");
+    poll_once();
+    ok(!holds(then, DIGEST_A), "and beyond: all is void");
+    is_int(apikey_board_number(board), 20, "up to the last change");
+    is_int(epoch(), was, "none of it is an older state");
+}
+
+static void replace(void)
+{
+    sql("UPDATE apikey_identity SET uuid = 'U' || substr(uuid, 1, 30)");
+}
+
+static void replace_and_poll(void)
+{
+    replace();
+    sql("UPDATE apikey_change SET number = number - 3");
+    poll_once();
+}
+
+static void add_and_poll(void)
+{
+    add(13, 13, "digest", DIGEST_A, 100);
+    poll_once();
+}
+
+static void test_two(void)
+{
+    apikey_stamp_t then = begin(), now, late;
+    int was;
+
+    replace();
+    poll_once();
+    ok(!holds(then, DIGEST_A), "another database: all is void");
+    then = begin();
+    add(11, 12, "digest", DIGEST_B, 100);
+    before_end = add_and_poll;
+    poll_once();
+    is_int(apikey_board_number(board), 13, "overtaken: nothing is taken back");
+    ok(!holds(then, DIGEST_A), "of what the other has found");
+    then = begin();
+    add(11, 12, "digest", DIGEST_B, 100);
+    noted = 0;
+    meanwhile = replace_and_poll;
+    meanwhile_at = 1;
+    poll_once();
+    is_int(apikey_board_number(board), 9, "nor the number of another database");
+    ok(apikey_board_stamp(board, &now) && holds(now, DIGEST_B),
+       "and voids none of its answers");
+    then = begin();
+    was = epoch();
+    sql("UPDATE apikey_change SET value = 'x' WHERE number = 10");
+    before_end = poll_once;
+    poll_once();
+    apikey_board_stamp(board, &now);
+    poll_once();
+    apikey_board_stamp(board, &late);
+    ok(!holds(then, DIGEST_A) && late.identity == now.identity,
+       "two find an older state: one era");
+    is_int(epoch(), was + 1, "and one epoch");
+}
+
+static void test_own(void)
+{
+    apikey_stamp_t then = begin(), now;
+    apikey_poll_task_t own = { NULL, "SELECT number, value FROM apikey_change"
+                               " WHERE number > %s", 0 };
+    int was = epoch();
+
+    own.board = board = new_board();
+    own.identity = apikey_poll_identity("one");
+    task = &own;
+    poll_once();
+    ok(apikey_board_stamp(board, &then) && then.number == 10
+       && then.identity == own.identity, "a select of one's own is known so");
+    add(11, 11, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "and its changes");
+    apikey_board_stamp(board, &then);
+    sql(ALL_BUT("number < 5"));
+    poll_once();
+    ok(holds(then, DIGEST_A), "rows that are gone void nothing");
+    is_int(apikey_board_number(board), 11, "nor does the number");
+    is_int(epoch(), was, "and our tables are let alone");
+    own.identity = apikey_poll_identity("other");
+    poll_once();
+    ok(!holds(then, DIGEST_A) && apikey_board_stamp(board, &now)
+       && now.number == 4, "other words: another database");
+    add(12, 12, "digest", "no digest", 100);
+    poll_once();
+    ok(!holds(now, DIGEST_B), "what is no digest voids all");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_news();
+    test_errors();
+    test_lost();
+    test_unwritable();
+    test_pruned();
+    test_two();
+    test_own();
+    fixture_remove();
+    return done();
+}
