@@ -35,12 +35,15 @@ apr_uint64_t apikey_poll_identity(const char *words)
     return identity ? identity : 1;
 }
 
-/* What a change was, for the next poll to know it again. */
-static apr_uint64_t row_of(apikey_changed_e kind, const char *value)
+/* What a change was, for the next poll to know it again.  The time is part of
+ * it: where one key is changed over and over, each history is of its digest. */
+static apr_uint64_t row_of(apikey_changed_e kind, const char *value,
+                           apr_int64_t changed)
 {
     char text[512];
 
-    apr_snprintf(text, sizeof(text), "%d %s", kind, value ? value : "");
+    apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT " %d %s", changed,
+                 kind, value ? value : "");
     return apikey_poll_identity(text);
 }
 
@@ -58,10 +61,11 @@ static int is_other(const reading_t *reading, apr_uint64_t number,
 
 /* apikey_changed_fn */
 static apr_status_t note(void *baton, apr_int64_t number,
-                         apikey_changed_e kind, const char *value)
+                         apikey_changed_e kind, const char *value,
+                         apr_int64_t changed)
 {
     reading_t *reading = baton;
-    apr_uint64_t row = row_of(kind, value);
+    apr_uint64_t row = row_of(kind, value, changed);
     int first = !reading->begun && reading->poll.number;
 
     if ((apr_uint64_t)number > APIKEY_NUMBER_MAX) {
@@ -89,7 +93,8 @@ static apr_status_t note(void *baton, apr_int64_t number,
 
 /* Behind the last change, whatever it is. */
 static apr_status_t find_last(void *baton, apr_int64_t number,
-                              apikey_changed_e kind, const char *value)
+                              apikey_changed_e kind, const char *value,
+                              apr_int64_t changed)
 {
     reading_t *reading = baton;
 
@@ -98,7 +103,7 @@ static apr_status_t find_last(void *baton, apr_int64_t number,
         return APIKEY_EANSWER;
     }
     reading->number = (apr_uint64_t)number;
-    reading->row = row_of(kind, value);
+    reading->row = row_of(kind, value, changed);
     return APR_SUCCESS;
 }
 

@@ -13,6 +13,7 @@ typedef struct change_t {
     apr_int64_t number;
     apikey_changed_e kind;
     const char *value;
+    apr_int64_t changed;
 } change_t;
 
 typedef struct listener_t {
@@ -25,7 +26,8 @@ static apr_status_t give_change(void *baton, const void *item)
     listener_t *to = baton;
     const change_t *change = item;
 
-    return to->each(to->baton, change->number, change->kind, change->value);
+    return to->each(to->baton, change->number, change->kind, change->value,
+                    change->changed);
 }
 
 static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
@@ -39,6 +41,7 @@ static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
                  : strcmp(kind, "tenant") == 0 ? APIKEY_CHANGED_TENANT
                  : APIKEY_CHANGED_ALL;
     change->value = apikey_rows_copy(rows, pool);
+    change->changed = apikey_rows_number(rows);
 }
 
 static void behind_change(const void *item, const char **args,
@@ -52,7 +55,8 @@ apr_status_t apikey_store_changes_last(apikey_store_t *store,
                                        apikey_changed_fn each, void *baton,
                                        apr_pool_t *pool, const char **error)
 {
-    change_t last = { 0, APIKEY_CHANGED_ALL, "" };
+    listener_t to = { each, baton };
+    change_t last = { 0, APIKEY_CHANGED_ALL, "", 0 };
     apikey_rows_t rows;
     apr_status_t status = apikey_sql_select(&rows, store,
                                             APIKEY_SQL_CHANGES_LAST, NULL,
@@ -66,7 +70,7 @@ apr_status_t apikey_store_changes_last(apikey_store_t *store,
     }
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS && last.number
-           ? each(baton, last.number, last.kind, last.value) : status;
+           ? give_change(&to, &last) : status;
 }
 
 apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
@@ -93,6 +97,7 @@ static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
         rows->fault = "the first column of a change is no whole number";
         rows->unusable = 1;
     }
+    change->changed = 0;
     digest = apr_pstrdup(pool, apikey_rows_text(rows));
     change->value = digest;
     for (; *digest; digest++) {

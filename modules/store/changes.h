@@ -15,10 +15,14 @@ typedef enum {
     APIKEY_CHANGED_TENANT       /**< value is the tenant */
 } apikey_changed_e;
 
-/** @return anything but APR_SUCCESS ends the list and is handed on */
+/**
+ * @param changed when, epoch seconds; 0: not known
+ * @return anything but APR_SUCCESS ends the list and is handed on
+ */
 typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
                                           apikey_changed_e kind,
-                                          const char *value);
+                                          const char *value,
+                                          apr_int64_t changed);
 
 /**
  * Hands every change with a number above @a since to @a each, in order.

@@ -115,15 +115,16 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
      * taken by one that says so: in one statement, so that none can go while
      * a page is read. */
     [APIKEY_SQL_CHANGES] =
-    "SELECT number, kind, value FROM (SELECT pruned AS number,"
-    " 'all' AS kind, '' AS value FROM apikey_identity WHERE pruned > %n"
-    " UNION ALL SELECT number, kind, value FROM (SELECT number, kind, value"
-    " FROM apikey_change WHERE number > %n ORDER BY number" PAGE ") c) p"
+    "SELECT number, kind, value, changed FROM (SELECT pruned AS number,"
+    " 'all' AS kind, '' AS value, 0 AS changed FROM apikey_identity"
+    " WHERE pruned > %n UNION ALL SELECT number, kind, value, changed"
+    " FROM (SELECT number, kind, value, changed FROM apikey_change"
+    " WHERE number > %n ORDER BY number" PAGE ") c) p"
     " ORDER BY number" PAGE,
     [APIKEY_SQL_CHANGES_LAST] =
-    "SELECT number, kind, value FROM (SELECT pruned AS number,"
-    " 'all' AS kind, '' AS value FROM apikey_identity"
-    " UNION ALL SELECT number, kind, value FROM apikey_change"
+    "SELECT number, kind, value, changed FROM (SELECT pruned AS number,"
+    " 'all' AS kind, '' AS value, 0 AS changed FROM apikey_identity"
+    " UNION ALL SELECT number, kind, value, changed FROM apikey_change"
     " WHERE number = (SELECT MAX(number) FROM apikey_change)) p"
     " ORDER BY number" PAGE,
     [APIKEY_SQL_CHANGES_OLD] =

@@ -247,6 +247,7 @@ static void test_lost(void)
     lost("another kind", nine, 10, "tenant", DIGEST_B, 100);
     lost("everything in its place", nine, 10, "all", "", 100);
     lost("more changes", nine, 15, "digest", DIGEST_A, 100);
+    lost("the same key at another time", nine, 10, "digest", DIGEST_B, 200);
 }
 
 static void test_unwritable(void)

@@ -104,7 +104,8 @@ static void test_numbers(void)
 static const char *heard = "";
 
 static apr_status_t hear(void *baton, apr_int64_t number,
-                         apikey_changed_e kind, const char *value)
+                         apikey_changed_e kind, const char *value,
+                         apr_int64_t changed)
 {
     static apr_int64_t last;
     int *count = baton;
@@ -114,10 +115,12 @@ static apr_status_t hear(void *baton, apr_int64_t number,
     }
     last = number;
     if (++*count > 3) {
-        heard = apr_psprintf(fx.pool, "%d:%.5s", kind, value);
+        heard = apr_psprintf(fx.pool, "%d:%.5s@%d", kind, value,
+                             (int)changed);
     }
     else {
-        heard = apr_psprintf(fx.pool, "%s %d:%.5s", heard, kind, value);
+        heard = apr_psprintf(fx.pool, "%s %d:%.5s@%d", heard, kind, value,
+                             (int)changed);
     }
     return APR_SUCCESS;
 }
@@ -130,11 +133,11 @@ static void test_reader(void)
     int count = 0;
 
     is_int(raw("INSERT INTO apikey_change (kind, value, changed) VALUES "
-               "('tenant', 'acme', 1), ('all', '', 1), ('future', 'x', 1)"),
+               "('tenant', 'acme', 1), ('all', '', 2), ('future', 'x', 3)"),
            0, "three changes");
     is_int(apikey_store_changes(fx.store, from, hear, &count, fx.pool,
                                 &fx.error), APR_SUCCESS, "are read");
-    is_str(heard, apr_psprintf(fx.pool, " %d:acme %d: %d:x",
+    is_str(heard, apr_psprintf(fx.pool, " %d:acme@1 %d:@2 %d:x@3",
                                APIKEY_CHANGED_TENANT, APIKEY_CHANGED_ALL,
                                APIKEY_CHANGED_ALL),
            "what is not known counts as all");
@@ -147,7 +150,7 @@ static void test_reader(void)
     is_int(apikey_store_changes(fx.store, from, hear, &count, fx.pool,
                                 &fx.error), APR_SUCCESS, "are read in order");
     is_int(count, 700, "all of them, once");
-    is_str(heard, apr_psprintf(fx.pool, "%d:v700", APIKEY_CHANGED_DIGEST),
+    is_str(heard, apr_psprintf(fx.pool, "%d:v700@1", APIKEY_CHANGED_DIGEST),
            "to the last");
 }
 

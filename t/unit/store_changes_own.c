@@ -19,14 +19,15 @@ typedef struct heard_t {
     const char *text;
     int count, stop_at;
     apr_int64_t last;
-    int ordered;
+    int ordered, timeless;
 } heard_t;
 
 static apr_status_t hear(void *baton, apr_int64_t at, apikey_changed_e kind,
-                         const char *value)
+                         const char *value, apr_int64_t changed)
 {
     heard_t *heard = baton;
 
+    heard->timeless &= changed == 0;
     heard->ordered &= at >= heard->last;
     heard->last = at;
     heard->count++;
@@ -43,7 +44,7 @@ static apr_status_t hear(void *baton, apr_int64_t at, apikey_changed_e kind,
 static heard_t read_changes(const char *sql, apr_int64_t since, int stop_at,
                             apr_status_t *status)
 {
-    heard_t heard = { "", 0, 0, 0, 1 };
+    heard_t heard = { "", 0, 0, 0, 1, 1 };
 
     heard.stop_at = stop_at;
     fx.error = NULL;
@@ -124,6 +125,7 @@ static void test_many(const char *sql)
     heard = read_changes(sql, 12, 0, &status);
     is_int(heard.count, 601, "more than a page: %s", said());
     ok(heard.ordered, "in order");
+    ok(heard.timeless, "and of no known time");
 }
 
 static void test_check(const char *sql)

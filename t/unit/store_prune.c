@@ -13,7 +13,8 @@ typedef struct heard_t {
 } heard_t;
 
 static apr_status_t hear(void *baton, apr_int64_t number,
-                         apikey_changed_e kind, const char *value)
+                         apikey_changed_e kind, const char *value,
+                         apr_int64_t changed)
 {
     heard_t *heard = baton;
 
@@ -24,6 +25,7 @@ static apr_status_t hear(void *baton, apr_int64_t number,
     else {
         heard->wrong += number != heard->last + 1
                         || kind != APIKEY_CHANGED_DIGEST
+                        || changed != 1000 + number
                         || strcmp(value, DIGEST_A) != 0;
     }
     heard->last = number;

@@ -261,11 +261,13 @@ static void test_changes(void)
 
 /* apikey_changed_fn */
 static apr_status_t hear(void *baton, apr_int64_t number,
-                         apikey_changed_e kind, const char *value)
+                         apikey_changed_e kind, const char *value,
+                         apr_int64_t changed)
 {
     (void)number;
     (void)kind;
     (void)value;
+    (void)changed;
     ++*(int *)baton;
     return APR_SUCCESS;
 }
