@@ -131,7 +131,7 @@ cli_exit_e cli_open(cli_t *cli, int ring)
 
 void cli_prune(cli_t *cli)
 {
-    const char *error = "there is no row in apikey_identity";
+    const char *error = NULL;
     apr_int64_t before = cli->actor.now - cli->conf.retention;
 
     if (cli->changes && cli->store

@@ -208,7 +208,12 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
         identity->pruned = apikey_rows_number(&rows);
     }
     status = apikey_rows_end(&rows, pool, error);
-    return status == APR_SUCCESS && !found ? APR_NOTFOUND : status;
+    if (status == APR_SUCCESS && !found) {
+        *error = "the table apikey_identity is empty, so nobody knows which "
+                 "database this is; put its row back from a backup";
+        return APR_NOTFOUND;
+    }
+    return status;
 }
 
 apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
