@@ -265,7 +265,9 @@ is($r->{status}, 403, 'with one status');
 
 my $bearer = "Authorization: Bearer $key->{key}";
 my $theirs = "Authorization: Bearer $other->{key}";
-seen('/header/go.cgi?/bearer/environ.cgi', [ $with, $bearer ], told($key));
+$r = seen('/header/go.cgi?/bearer/environ.cgi', [ $with, $bearer ],
+          told($key));
+like($r->{body}, qr/^WHO=acme$/m, 'a fixup in the middle reads the user');
 refused('/bearer/go.cgi?/header/environ.cgi', 401, 'missing', $with);
 is(get('respond_redirects', '/header/go.cgi?/bearer/environ.cgi', $with)
    ->{status}, 401, 'a key in the first place opens no second one');
@@ -282,6 +284,7 @@ for ([ '/header/environ.cgi', 'missing', $bearer ],
     $r = seen($path, \@headers, ["APIKEY_RESULT=$code"],
               "refused ($code); its ErrorDocument's own key tells nothing");
     is($r->{status}, $code eq 'scope' ? 403 : 401, 'with one status');
+    unlike($r->{body}, qr/^WHO=/m, 'not to a fixup in the middle either');
 }
 
 # ---- A cache that would like to keep all of it ----
