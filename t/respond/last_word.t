@@ -39,7 +39,8 @@ $site->start(<<'EOF_CONF' . join '', map { <<"EOF_AREA" } sort keys %hand);
     ScriptSock "@DIR@/cgisock"
 </IfModule>
 AddHandler cgi-script .cgi
-LogFormat "%U %{no-cache}e" cache
+LogFormat "%U %{no-cache}e %{APIKEY_RESULT}e %{APIKEY_TENANT}e \
+%{apikey.tenant}e" cache
 CustomLog "@DIR@/cache_log" cache
 <Directory "@DOCS@">
     Options ExecCGI FollowSymLinks
@@ -66,8 +67,11 @@ for my $name (sort keys %hand) {
     unlike($seen{$name}{body}, qr/evil/, "$name: nothing else");
 }
 like($seen{innocent}{body}, qr/^EXTRA=good$/m, 'others have their say');
+# Refused, a request never comes to the last fixup; its log is as true.
+get($site->port, "/$_/environ.cgi") for sort keys %hand;
 $site->stop;
 is($site->slurp('cache_log'),
-   join('', map { "/$_/environ.cgi 1\n" } sort keys %hand),
-   'and mod_cache is told to keep away, whoever says otherwise');
+   join('', map({ "/$_/environ.cgi 1 granted acme -\n" } sort keys %hand),
+        map({ "/$_/environ.cgi 1 missing - -\n" } sort keys %hand)),
+   'and mod_cache is told to keep away, whoever says otherwise; so is the log');
 done_testing;
