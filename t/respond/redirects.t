@@ -6,6 +6,7 @@
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use APIKey::Auth qw(secrets unknown_key);
 use APIKey::Test;
 use Seen;
 
@@ -21,6 +22,9 @@ my $other = make(tenant => 'initech', scope => ['a:read']);
 my $poor  = make(tenant => 'hooli', scope => []);
 my $with  = "X-API-Key: $key->{key}";
 my @none  = ();
+
+# In order, and of nobody: the database is asked for it.
+my $unknown = unknown_key((secrets())[0]);
 
 # Behind a redirect into the open, the user is that of the request before.
 sub told_before {
@@ -242,6 +246,7 @@ for my $kind (sort keys %DOCUMENT) {
     for (
         [ 401, 'missing', 'environ.cgi' ],
         [ 401, 'invalid', 'environ.cgi', 'X-API-Key: wrong' ],
+        [ 401, 'invalid', 'environ.cgi', "X-API-Key: $unknown" ],
         [ 403, 'scope', 'environ.cgi', "X-API-Key: $poor->{key}" ],
         [ 404, 'granted', 'no-such.txt', $with ],
     ) {
