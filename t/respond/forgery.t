@@ -158,6 +158,15 @@ for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
     }
 }
 
+# An SSI page reads the headers when the body has been read.
+my $own = join "\r\n", 'POST /open/printenv.shtml HTTP/1.1', 'Host: a',
+    'Transfer-Encoding: chunked', 'Connection: close', '', '3', 'abc', '0',
+    'Acme-Caller-ID: evil', 'X-Also: here', '', '';
+for my $answer (connection('respond_header')->send($own)->response) {
+    unlike($answer->{body}, qr/evil/, 'trailers with a prefix of its own');
+    like($answer->{body}, qr/X_ALSO=here/, 'among others');
+}
+
 # ---- A customer's .htaccess ----
 
 sub customer_says {
