@@ -32,6 +32,8 @@ my %hand = (
 my $site = APIKey::ConfigTest->new;
 open my $in, '<', "$Bin/htdocs/environ.cgi" or die "environ.cgi: $!\n";
 $site->file('docs/environ.cgi', do { local $/; <$in> }, 0755);
+$site->file('docs/set.shtml',
+            '<!--#set var="APIKEY_TENANT" value="evil" -->A page.');
 my $key = $site->create(qw(--scope a:b --scope c:d));
 $site->start(<<'EOF_CONF' . join '', map { <<"EOF_AREA" } sort keys %hand);
 @DATABASE@
@@ -43,7 +45,8 @@ LogFormat "%U %{no-cache}e %{APIKEY_RESULT}e %{APIKEY_TENANT}e \
 %{apikey.tenant}e" cache
 CustomLog "@DIR@/cache_log" cache
 <Directory "@DOCS@">
-    Options ExecCGI FollowSymLinks
+    Options ExecCGI FollowSymLinks Includes
+    AddOutputFilter INCLUDES .shtml
 </Directory>
 EOF_CONF
 Alias "/$_/" "\@DOCS\@/"
@@ -69,9 +72,12 @@ for my $name (sort keys %hand) {
 like($seen{innocent}{body}, qr/^EXTRA=good$/m, 'others have their say');
 # Refused, a request never comes to the last fixup; its log is as true.
 get($site->port, "/$_/environ.cgi") for sort keys %hand;
+is(get($site->port, '/nobody/set.shtml', "X-API-Key: $key")->{body}, 'A page.',
+   'a page that sets a variable behind all fixups');
 $site->stop;
 is($site->slurp('cache_log'),
    join('', map({ "/$_/environ.cgi 1 granted acme -\n" } sort keys %hand),
-        map({ "/$_/environ.cgi 1 missing - -\n" } sort keys %hand)),
+        map({ "/$_/environ.cgi 1 missing - -\n" } sort keys %hand),
+        "/nobody/set.shtml 1 granted acme -\n"),
    'and mod_cache is told to keep away, whoever says otherwise; so is the log');
 done_testing;
