@@ -71,9 +71,9 @@ sub doing {
             ($in ? readline($in) // '' : '') =~ $_->[1] ? $1 : '?';
         } [ comm => qr/(.+)/ ], [ status => qr/^State:\s+(.*)/m ],
           [ wchan => qr/(.+)/ ];
-        $text .= "$pid $comm: $state, in $where\n"
-            . `timeout 20 gdb -p $pid -batch -ex 'thread apply all bt 12' \
-               2>&1 | grep '^[#T]'`;
+        my $gdb = "timeout 20 gdb -p $pid -batch -ex 'thread apply all bt 12'";
+        $text .= join '', "$pid $comm: $state, in $where\n",
+            grep { /^[#T]/ } `$gdb 2>&1`;
     }
     return $text;
 }
