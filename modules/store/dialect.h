@@ -8,13 +8,20 @@
  * its APR DBD driver; for odbc, by asking the database.  The statements
  * themselves stand in statements.c: their parameters are all text, a number is
  * written %n there and cast as the dialect says, a column between %[ and %] is
- * read as its bytes, and %h holds the rows.
+ * read as its bytes, and %h holds the rows, %u is used_again.
  */
 #ifndef APIKEY_DIALECT_H
 #define APIKEY_DIALECT_H
 
 #include <apr_dbd.h>
 #include <apr_pools.h>
+
+/** used_again of SQLite (3.24) and PostgreSQL (9.5). */
+#define APIKEY_USED_AGAIN                                                   \
+    " ON CONFLICT (id) DO UPDATE SET"                                       \
+    " use_count = apikey_usage.use_count + excluded.use_count, last_used ="  \
+    " CASE WHEN apikey_usage.last_used < excluded.last_used"                \
+    " THEN excluded.last_used ELSE apikey_usage.last_used END"
 
 /** Something to ask a database that may be set up badly. */
 typedef struct apikey_probe_t {
@@ -97,6 +104,9 @@ typedef struct apikey_dialect_t {
     /** Behind a select of apikey k: the row stays locked until the
      * transaction is over.  NULL: the database has one writer anyway. */
     const char *hold;
+    /** Ends an INSERT into apikey_usage from rows v of id, uses and latest: a
+     * row that is there is added to; an older time changes nothing. */
+    const char *used_again;
     /** Whether the driver's error says no more than that no row was there to
      * be changed.  May be NULL. */
     int (*is_nothing)(int error, const char *message);

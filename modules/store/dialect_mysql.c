@@ -146,6 +146,9 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .text_close = " USING binary)",
     .blockers = blockers,
     .hold = " FOR UPDATE",
+    .used_again = " ON DUPLICATE KEY UPDATE"
+                  " use_count = apikey_usage.use_count + v.uses,"
+                  " last_used = GREATEST(apikey_usage.last_used, v.latest)",
     .triggers = "SELECT CONCAT(trigger_name, ' ', event_object_table)"
                 " FROM information_schema.triggers"
                 " WHERE trigger_schema = DATABASE()",

@@ -88,6 +88,7 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .blockers = blockers,
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .hold = " FOR UPDATE OF k",
+    .used_again = APIKEY_USED_AGAIN,
     .triggers = "SELECT t.tgname || ' ' || c.relname FROM pg_trigger t"
                 " JOIN pg_class c ON c.oid = t.tgrelid"
                 " WHERE t.tgenabled <> 'D' AND pg_table_is_visible(c.oid)"

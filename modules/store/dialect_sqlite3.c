@@ -153,6 +153,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .is_passing = is_passing,
     .is_duplicate = is_duplicate,
     .no_server = 1,
+    .used_again = APIKEY_USED_AGAIN,
     .on_adopt = on_open,
     .columns_of = "SELECT q.* FROM (SELECT 1) LEFT JOIN (%s\n) q ON 1",
     .bulk_on = bulk_on,

@@ -3,9 +3,17 @@
 #include <apr_strings.h>
 
 #include "statements.h"
+#include "usage.h"
 
 #define PAGE " LIMIT " APR_STRINGIFY(APIKEY_PAGE)
 #define PRUNED " LIMIT " APR_STRINGIFY(APIKEY_PRUNED_AT_ONCE)
+
+/* For each of APIKEY_USED_AT_ONCE keys. */
+#define TEN(text) text text text text text text text text text text
+#define USED(text) TEN(TEN(text)) TEN(TEN(text))
+#if APIKEY_USED_AT_ONCE != 200
+#error "USED() is not APIKEY_USED_AT_ONCE times"
+#endif
 
 /* In the order in which read_key() of manage_list.c reads them. */
 #define KEY_COLUMNS                                                         \
@@ -133,15 +141,15 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_CHANGES_PRUNE] =
     "DELETE FROM apikey_change WHERE number <= %n",
 
-    [APIKEY_SQL_USAGE_ADD] =
-    "UPDATE apikey_usage SET use_count = use_count + %n, last_used ="
-    " CASE WHEN last_used < %n THEN %n ELSE last_used END WHERE id = %s",
-    /* Not within the INSERT: MariaDB would lock the key's row. */
-    [APIKEY_SQL_USAGE_KEY] =
-    "SELECT id FROM apikey WHERE id = %s",
-    [APIKEY_SQL_USAGE_INSERT] =
-    "INSERT INTO apikey_usage (use_count, last_used, id)"
-    " VALUES (%n, %n, %s)",
+    /* Not within the INSERT: MariaDB would lock the keys' rows. */
+    [APIKEY_SQL_USAGE_KEYS] =
+    "SELECT id FROM apikey WHERE id IN (''" USED(", %s") ")",
+    /* Fewer keys leave rows without uses, which are not written. */
+    [APIKEY_SQL_USAGE_WRITE] =
+    "INSERT INTO apikey_usage (id, use_count, last_used)"
+    " SELECT v.id, v.uses, v.latest FROM (SELECT '' AS id, 0 AS uses,"
+    " 0 AS latest" USED(" UNION ALL SELECT %s, %n, %n") ") v"
+    " WHERE v.uses > 0%u",
 
     [APIKEY_SQL_EXPOSED_FIND] =
     "SELECT k.id, %[k.tenant%], u.id, u.exposed FROM apikey k"
@@ -183,8 +191,10 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
         return dialect->behind_key;
     case 'h':
         return dialect->hold ? dialect->hold : "";
+    case 'u':
+        return dialect->used_again;
     default:
-        return NULL;
+        return "%s";
     }
 }
 
@@ -192,15 +202,15 @@ const char *apikey_statement(apikey_sql_e which,
                              const apikey_dialect_t *dialect,
                              apr_pool_t *pool)
 {
+    apr_array_header_t *parts = apr_array_make(pool, 8, sizeof(char *));
     const char *from = statements[which];
-    const char *text = "";
-    const char *mark, *with;
+    const char *mark;
 
     for (; (mark = strchr(from, '%')) != NULL; from = mark + 2) {
-        with = replacement(dialect, mark[1]);
-        text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, from,
-                                                      mark - from),
-                           with ? with : "%s", NULL);
+        APR_ARRAY_PUSH(parts, const char *) =
+            apr_pstrmemdup(pool, from, (apr_size_t)(mark - from));
+        APR_ARRAY_PUSH(parts, const char *) = replacement(dialect, mark[1]);
     }
-    return apr_pstrcat(pool, text, from, NULL);
+    APR_ARRAY_PUSH(parts, const char *) = from;
+    return apr_array_pstrcat(pool, parts, '\0');
 }

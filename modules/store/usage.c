@@ -14,79 +14,64 @@
 
 #define HOUR 3600               /* seconds between entries in the audit */
 
-typedef struct batch_t {
+typedef struct part_t {
     const apikey_use_t *uses;
     int count;
-} batch_t;
+    apr_hash_t *keys;           /* ids of keys that are there */
+} part_t;
 
-static int by_id(const void *a, const void *b)
+/* A key that was deleted meanwhile gets no row again. */
+static apr_status_t find_keys(apikey_store_t *store, void *baton,
+                              apr_pool_t *pool, const char **error)
 {
-    return strcmp(((const apikey_use_t *)a)->id,
-                  ((const apikey_use_t *)b)->id);
-}
-
-static apr_status_t key_is_there(apikey_store_t *store, const char *id,
-                                 int *there, apr_pool_t *pool,
-                                 const char **error)
-{
-    const char *args[] = { id };
+    part_t *part = baton;
+    const char *args[APIKEY_USED_AT_ONCE];
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_USAGE_KEY, args, pool,
-                                            error);
+    apr_status_t status;
+    int i;
 
-    *there = 0;
+    for (i = 0; i < APIKEY_USED_AT_ONCE; i++) {
+        args[i] = i < part->count ? part->uses[i].id : "";
+    }
+    status = apikey_sql_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args,
+                               pool, error);
     if (status != APR_SUCCESS) {
         return status;
     }
+    part->keys = apr_hash_make(pool);
     while (apikey_rows_next(&rows)) {
-        *there = 1;
+        const char *id = apikey_rows_copy(&rows, pool);
+
+        apr_hash_set(part->keys, id, APR_HASH_KEY_STRING, id);
     }
     return apikey_rows_end(&rows, pool, error);
 }
 
-/* The count changes in any case, so that MariaDB, too, says of a row that is
- * there that it was changed. */
-static apr_status_t write_one(apikey_store_t *store, const apikey_use_t *use,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t write_part(apikey_store_t *store, void *baton,
+                               apr_pool_t *pool, const char **error)
 {
-    const char *count = apikey_sql_number(pool, use->count);
-    const char *last = apikey_sql_number(pool, use->last);
-    const char *add[] = { count, last, last, use->id };
-    const char *insert[] = { count, last, use->id };
-    apr_status_t status = apikey_sql_query(store, APIKEY_SQL_USAGE_ADD, add,
-                                           pool, error);
-    int there;
+    const part_t *part = baton;
+    const char *args[3 * APIKEY_USED_AT_ONCE];
+    int i, k = 0;
 
-    if (status != APR_SUCCESS || store->affected > 0) {
-        return status;
-    }
-    status = key_is_there(store, use->id, &there, pool, error);
-    if (status == APR_SUCCESS && there) {
-        status = apikey_sql_query(store, APIKEY_SQL_USAGE_INSERT, insert,
-                                  pool, error);
-    }
-    return status;
-}
+    for (i = 0; i < part->count; i++) {
+        const apikey_use_t *use = &part->uses[i];
 
-static apr_status_t write_all(apikey_store_t *store, void *baton,
-                              apr_pool_t *pool, const char **error)
-{
-    const batch_t *batch = baton;
-    apr_status_t status = APR_SUCCESS;
-    apr_pool_t *sub;
-    int i;
-
-    apr_pool_create(&sub, pool);
-    for (i = 0; i < batch->count && status == APR_SUCCESS; i++) {
-        apr_pool_clear(sub);
-        status = write_one(store, &batch->uses[i], sub, error);
+        if (apr_hash_get(part->keys, use->id, APR_HASH_KEY_STRING)) {
+            args[k++] = use->id;
+            args[k++] = apikey_sql_number(pool, use->count);
+            args[k++] = apikey_sql_number(pool, use->last);
+        }
     }
-    if (status != APR_SUCCESS) {
-        *error = apr_pstrdup(pool, *error);
+    if (!k) {
+        return APR_SUCCESS;
     }
-    apr_pool_destroy(sub);
-    return status;
+    while (k < 3 * APIKEY_USED_AT_ONCE) {
+        args[k++] = "";
+        args[k++] = "0";
+        args[k++] = "0";
+    }
+    return apikey_sql_query(store, APIKEY_SQL_USAGE_WRITE, args, pool, error);
 }
 
 /* Writers wait for each other's rows, and begin again where one was first.
@@ -118,14 +103,15 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
     return status != APR_SUCCESS && store->unsure ? APIKEY_EUNSURE : status;
 }
 
-apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
-                                int count, apr_pool_t *pool,
-                                const char **error)
+apr_status_t apikey_store_usage(apikey_store_t *store,
+                                const apikey_use_t *uses, int count,
+                                apr_pool_t *pool, const char **error)
 {
-    batch_t batch = { uses, count };
+    part_t part = { uses, count, NULL };
 
-    qsort(uses, (apr_size_t)count, sizeof(*uses), by_id);
-    return write_batch(store, NULL, write_all, &batch, pool, error);
+    return count ? write_batch(store, find_keys, write_part, &part, pool,
+                               error)
+                 : APR_SUCCESS;
 }
 
 /* ---- Exposed keys ---- */

@@ -11,6 +11,9 @@
 #include "../core/key.h"
 #include "store.h"
 
+/** Keys of one transaction, so that their rows are held for a moment only. */
+#define APIKEY_USED_AT_ONCE 200
+
 typedef struct apikey_use_t {
     const char *id;             /**< the key's */
     apr_int64_t count;          /**< uses since the last batch; at least 1 */
@@ -18,19 +21,21 @@ typedef struct apikey_use_t {
 } apikey_use_t;
 
 /**
- * Adds these to what apikey_usage has, in one transaction; a time that is
- * older than the one there changes nothing.  A key that was deleted meanwhile
- * is passed over.  Tables with triggers are not written to.
+ * Adds these to what apikey_usage has, in one transaction of four round trips;
+ * a time that is older than the one there changes nothing. A key that was
+ * deleted meanwhile is ignored. Tables with triggers are not written to, and
+ * no row of apikey is locked: a revocation never waits for a count.
  *
- * Any number of processes may do so at once.  They take the rows in the order
- * of the ids, so that none waits for one that waits for it.
- * @param uses sorted in place; no id twice
+ * Any number of processes may do so at once: all take the rows in the order of
+ * the ids, so that none waits for one that waits for it.
+ * @param uses  in the order of the ids (strcmp); no id twice
+ * @param count at most APIKEY_USED_AT_ONCE
  * @return APR_SUCCESS: all are written. APIKEY_EUNSURE: they are, or are not.
  *         Anything else: none of them is
  */
-apr_status_t apikey_store_usage(apikey_store_t *store, apikey_use_t *uses,
-                                int count, apr_pool_t *pool,
-                                const char **error);
+apr_status_t apikey_store_usage(apikey_store_t *store,
+                                const apikey_use_t *uses, int count,
+                                apr_pool_t *pool, const char **error);
 
 /**
  * Notes in apikey_usage when these keys were seen where they must not stand,

@@ -1,5 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -50,18 +51,25 @@ int apikey_batch_add(apikey_batch_t *batch, const char *id,
 }
 
 apr_uint64_t apikey_batch_merge(apikey_batch_t *batch,
-                                const apikey_batch_t *from, unsigned most)
+                                const apikey_use_t *uses, int count,
+                                unsigned most)
 {
-    apr_uint64_t before = batch->total;
-    apr_hash_index_t *at;
+    apr_uint64_t lost = 0;
+    int i;
 
-    for (at = apr_hash_first(from->pool, from->uses); at;
-         at = apr_hash_next(at)) {
-        const apikey_use_t *use = apr_hash_this_val(at);
-
-        apikey_batch_add(batch, use->id, use->count, use->last, most);
+    for (i = 0; i < count; i++) {
+        if (!apikey_batch_add(batch, uses[i].id, uses[i].count, uses[i].last,
+                              most)) {
+            lost += (apr_uint64_t)uses[i].count;
+        }
     }
-    return from->total - (batch->total - before);
+    return lost;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const apikey_use_t *)a)->id,
+                  ((const apikey_use_t *)b)->id);
 }
 
 apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
@@ -76,6 +84,7 @@ apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
          at = apr_hash_next(at)) {
         uses[(*count)++] = *(apikey_use_t *)apr_hash_this_val(at);
     }
+    qsort(uses, (apr_size_t)*count, sizeof(*uses), by_id);
     return uses;
 }
 

@@ -33,11 +33,13 @@ void apikey_batch_free(apikey_batch_t *batch);
 int apikey_batch_add(apikey_batch_t *batch, const char *id,
                      apr_int64_t count, apr_int64_t last, unsigned most);
 
-/** Adds all of @a from; gives the number of uses that found no place. */
+/** Adds a list of them; gives the number of uses that found no place. */
 apr_uint64_t apikey_batch_merge(apikey_batch_t *batch,
-                                const apikey_batch_t *from, unsigned most);
+                                const apikey_use_t *uses, int count,
+                                unsigned most);
 
-/** All of them, in @a pool; the ids are the batch's. */
+/** All of them, in the order of the ids (strcmp), in @a pool; the ids are the
+ * batch's. */
 apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
                                 apr_pool_t *pool);
 

@@ -7,6 +7,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <ap_mpm.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
 #include <apr_thread_cond.h>
@@ -23,17 +24,26 @@ APLOG_USE_MODULE(apikey);
 #define FULL 10000              /* keys; written before it is time */
 #define MOST 50000              /* keys, while nothing can be written */
 #define MOST_EXPOSED 1000       /* keys, likewise */
-#define PATIENCE apr_time_from_sec(3)   /* at the end, for all databases */
+/* At the end of a process, for all databases. The second SIGTERM of a stop
+ * comes after 3 s and would end prefork's child in the middle of its cleanup;
+ * the SIGKILL after 9 s ends any. */
+#define PATIENCE apr_time_from_msec(2900)
+#define PATIENCE_THREADED apr_time_from_sec(6)
 #define SLOTS 16                /* processes do not write all at once */
+#define SILENT "the database has not answered of late"
 
 struct apikey_usage_t {
     server_rec *server;         /* one that uses the database */
     apr_time_t interval;
     /* In each child process: */
     apr_thread_mutex_t *mutex;  /* guards what follows */
-    apr_thread_cond_t *settled;
+    apr_thread_cond_t *ended;   /* signalled when a part was written, or not */
     apikey_batch_t *counting;
-    apikey_batch_t *writing;    /* the crew has it; NULL: it has none */
+    apikey_batch_t *writing;    /* part by part; NULL: there is none */
+    const apikey_use_t *list;   /* its uses, in the order of the ids */
+    int count;
+    int settled;                /* how many of list are, from its start */
+    apr_uint64_t left;          /* uses of those that are not */
     apr_uint64_t dropped;       /* uses that found no place, not yet said */
     apr_uint64_t unnoted;       /* exposures, likewise */
     int failing;                /* the last batch was not written */
@@ -143,10 +153,7 @@ static apr_uint64_t waiting(usage_t *usage)
     apr_uint64_t total;
 
     apr_thread_mutex_lock(usage->mutex);
-    total = usage->counting->total;
-    if (usage->writing) {
-        total += usage->writing->total;
-    }
+    total = usage->counting->total + usage->left;
     apr_thread_mutex_unlock(usage->mutex);
     return total;
 }
@@ -162,26 +169,44 @@ apr_uint64_t apikey_usage_waiting(server_rec *s)
 
 /* ---- Batches ---- */
 
-/* apikey_task_fn. While the crew has it, the batch does not change. What was
- * exposed goes first: uses that are not written after it are counted on, and
- * exposures may be written twice. */
-static apr_status_t write_batch(apikey_store_t *store, void *task,
-                                apr_pool_t *pool, const char **error)
+/* Where the part ends that is being written, which is one transaction. */
+static int part_end(const usage_t *usage)
+{
+    return usage->count - usage->settled > APIKEY_USED_AT_ONCE
+           ? usage->settled + APIKEY_USED_AT_ONCE : usage->count;
+}
+
+static apr_uint64_t uses_of_part(const usage_t *usage)
+{
+    int i, end = part_end(usage);
+    apr_uint64_t uses = 0;
+
+    for (i = usage->settled; i < end; i++) {
+        uses += (apr_uint64_t)usage->list[i].count;
+    }
+    return uses;
+}
+
+/* apikey_task_fn. While it runs, nothing else changes what it reads. What was
+ * exposed goes first, with the first part: exposures may be written twice. */
+static apr_status_t write_part(apikey_store_t *store, void *task,
+                               apr_pool_t *pool, const char **error)
 {
     usage_t *usage = task;
-    int count;
-    apikey_exposure_t *exposed =
-        apikey_batch_list_exposed(usage->writing, &count, pool);
-    apr_status_t status = apikey_store_exposed(store, exposed, count, pool,
-                                               error);
-    apikey_use_t *uses;
+    apr_status_t status = APR_SUCCESS;
+    int at = usage->settled, count;
 
+    if (at == 0) {
+        apikey_exposure_t *exposed =
+            apikey_batch_list_exposed(usage->writing, &count, pool);
+
+        status = apikey_store_exposed(store, exposed, count, pool, error);
+    }
     if (status != APR_SUCCESS) {
         return status == APIKEY_EUNSURE ? APIKEY_EDATABASE : status;
     }
-    uses = apikey_batch_list(usage->writing, &count, pool);
-    return count ? apikey_store_usage(store, uses, count, pool, error)
-                 : APR_SUCCESS;
+    return apikey_store_usage(store, usage->list + at, part_end(usage) - at,
+                              pool, error);
 }
 
 static void report_lost(server_rec *s, apr_uint64_t dropped,
@@ -226,63 +251,97 @@ static void report(const usage_t *usage, apr_status_t status, int was_failing,
     }
 }
 
-/* apikey_told_fn: the batch is written, or is counted on. What the database
- * may have or may not have is neither: too few is a smaller fault than too
- * many. */
+/* With the mutex held: the batch is over; what is not settled of it counts
+ * on. */
+static void end_batch(usage_t *usage, int written)
+{
+    usage->dropped += apikey_batch_merge(usage->counting,
+                                         usage->list + usage->settled,
+                                         usage->count - usage->settled, MOST);
+    if (!written && usage->settled == 0) {
+        usage->unnoted += apikey_batch_merge_exposed(usage->counting,
+                                                     usage->writing,
+                                                     MOST_EXPOSED);
+    }
+    apikey_batch_free(usage->writing);
+    usage->writing = NULL;
+    usage->list = NULL;
+    usage->left = 0;
+}
+
+static void settle(void *task, apr_status_t status, const char *error);
+
+static apr_status_t write_next(usage_t *usage)
+{
+    return apikey_database_post(usage->server, write_part, settle, usage);
+}
+
+/* apikey_told_fn: a part of the batch is written, or the rest is counted on.
+ * What the database may have or may not have is neither: too few is a smaller
+ * fault than too many. */
 static void settle(void *task, apr_status_t status, const char *error)
 {
     usage_t *usage = task;
     int written = status == APR_SUCCESS || status == APIKEY_EUNSURE;
-    apikey_batch_t *batch;
     apr_uint64_t uses, dropped, unnoted;
-    int was_failing;
+    int was_failing, more;
 
     apr_thread_mutex_lock(usage->mutex);
-    batch = usage->writing;
-    uses = batch->total;
-    if (!written) {
-        usage->dropped += apikey_batch_merge(usage->counting, batch, MOST);
-        usage->unnoted += apikey_batch_merge_exposed(usage->counting, batch,
-                                                     MOST_EXPOSED);
+    uses = uses_of_part(usage);
+    if (written) {
+        usage->settled = part_end(usage);
+        usage->left -= uses;
     }
-    usage->writing = NULL;
+    more = written && usage->settled < usage->count;
+    if (!more) {
+        end_batch(usage, written);
+    }
     was_failing = usage->failing;
     usage->failing = !written;
     dropped = usage->dropped;
     unnoted = usage->unnoted;
     usage->dropped = usage->unnoted = 0;
-    apr_thread_cond_broadcast(usage->settled);
+    apr_thread_cond_broadcast(usage->ended);
     apr_thread_mutex_unlock(usage->mutex);
-    apikey_batch_free(batch);
     report(usage, status, was_failing, uses, error ? error : "");
     report_lost(usage->server, dropped, unnoted);
+    if (more) {
+        status = write_next(usage);
+        if (status != APR_SUCCESS) {
+            settle(usage, status, SILENT);
+        }
+    }
 }
 
-/* Gives the crew what has been counted, unless it has a batch already. */
+/* Has what was counted written, unless a batch is being written already. */
 static void hand_over(usage_t *usage)
 {
     apikey_batch_t *fresh = apikey_batch_make();
     apr_status_t status;
-    int handed;
+    int begun;
 
     if (!fresh) {
         return;
     }
     apr_thread_mutex_lock(usage->mutex);
-    handed = !usage->writing && (usage->counting->total
-                                 || apikey_batch_exposed(usage->counting));
-    if (handed) {
+    begun = !usage->writing && (usage->counting->total
+                                || apikey_batch_exposed(usage->counting));
+    if (begun) {
         usage->writing = usage->counting;
         usage->counting = fresh;
+        usage->settled = usage->count = 0;
+        usage->left = usage->writing->total;
     }
     apr_thread_mutex_unlock(usage->mutex);
-    if (!handed) {
+    if (!begun) {
         apikey_batch_free(fresh);
         return;
     }
-    status = apikey_database_post(usage->server, write_batch, settle, usage);
+    usage->list = apikey_batch_list(usage->writing, &usage->count,
+                                    usage->writing->pool);
+    status = write_next(usage);
     if (status != APR_SUCCESS) {
-        settle(usage, status, "the database has not answered of late");
+        settle(usage, status, SILENT);
     }
 }
 
@@ -321,21 +380,21 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
 /* 0: there was no more time. */
 static int await(usage_t *usage, apr_time_t end)
 {
-    int settled;
+    int over;
 
     apr_thread_mutex_lock(usage->mutex);
     while (usage->writing) {
         apr_time_t left = end - apr_time_now();
 
-        if (left <= 0 || left > PATIENCE
-            || apr_thread_cond_timedwait(usage->settled, usage->mutex, left)
+        if (left <= 0 || left > PATIENCE_THREADED
+            || apr_thread_cond_timedwait(usage->ended, usage->mutex, left)
                    == APR_TIMEUP) {
             break;
         }
     }
-    settled = !usage->writing;
+    over = !usage->writing;
     apr_thread_mutex_unlock(usage->mutex);
-    return settled;
+    return over;
 }
 
 /* prefork ends a child in a signal handler: what the interrupted thread
@@ -363,31 +422,48 @@ static int is_empty(usage_t *usage)
     return empty;
 }
 
-/* Twice: the crew may have had an older batch. */
+/* The part that is being written may still be committed. */
+static void report_rest(usage_t *usage)
+{
+    apr_uint64_t lost, unsure;
+
+    apr_thread_mutex_lock(usage->mutex);
+    unsure = usage->writing ? uses_of_part(usage) : 0;
+    lost = usage->counting->total + usage->left - unsure;
+    apr_thread_mutex_unlock(usage->mutex);
+    if (lost || unsure) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, usage->server,
+                     "APIKEY0155: this process ends, and the database has not "
+                     "taken %" APR_UINT64_T_FMT " uses of keys: %"
+                     APR_UINT64_T_FMT " are lost; the others are being "
+                     "written, and may or may not be in it", lost + unsure,
+                     lost);
+    }
+}
+
+/* Twice: an older batch may have been under way. A batch that others were in
+ * the way of is tried again. */
 static void write_rest(usage_t *usage, apr_time_t end)
 {
-    apr_uint64_t lost;
     int tries;
 
-    for (tries = 0; tries < 2 && !is_empty(usage); tries++) {
+    for (tries = 0; tries < 3 && !is_empty(usage); tries++) {
         hand_over(usage);
         if (!await(usage, end)) {
             break;
         }
     }
-    lost = waiting(usage);
-    if (lost) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, usage->server,
-                     "APIKEY0155: this process ends, and the database has not "
-                     "taken %" APR_UINT64_T_FMT " uses of keys: they are lost",
-                     lost);
-    }
+    report_rest(usage);
 }
 
 static apr_status_t end_child(void *data)
 {
-    apr_time_t end = apr_time_now() + PATIENCE;
     apr_hash_index_t *at;
+    apr_time_t end = apr_time_now();
+    int threaded = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    end += threaded ? PATIENCE_THREADED : PATIENCE;
 
     for (at = apr_hash_first(data, usages); at; at = apr_hash_next(at)) {
         usage_t *usage = apr_hash_this_val(at);
@@ -408,7 +484,7 @@ static apr_status_t begin(usage_t *usage)
     apr_status_t status = apr_pool_create(&own, NULL);
 
     if (status == APR_SUCCESS) {
-        status = apr_thread_cond_create(&usage->settled, own);
+        status = apr_thread_cond_create(&usage->ended, own);
     }
     if (status == APR_SUCCESS) {
         status = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT,

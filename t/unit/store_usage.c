@@ -63,9 +63,16 @@ static const char *id_of(int number)
     return apr_psprintf(fx.pool, "k%03d", number);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const apikey_use_t *)a)->id,
+                  ((const apikey_use_t *)b)->id);
+}
+
 static apr_status_t write_uses(apikey_use_t *uses, int count)
 {
     fx.error = NULL;
+    qsort(uses, (apr_size_t)count, sizeof(*uses), by_id);
     return apikey_store_usage(fx.store, uses, count, fx.pool, &fx.error);
 }
 

@@ -57,6 +57,34 @@ static void test_add(void)
     apikey_batch_free(batch);
 }
 
+static apr_uint64_t merge(apikey_batch_t *batch, const apikey_batch_t *from,
+                          unsigned most)
+{
+    int count;
+    const apikey_use_t *uses = apikey_batch_list(from, &count, pool);
+
+    return apikey_batch_merge(batch, uses, count, most);
+}
+
+static void test_order(void)
+{
+    static const char *const ids[] = { "b", "B", "a", "ba", "Z", "0" };
+    apikey_batch_t *batch = apikey_batch_make();
+    const apikey_use_t *uses;
+    const char *order = "";
+    int i, count;
+
+    for (i = 0; i < 6; i++) {
+        apikey_batch_add(batch, ids[i], 1, 1, MOST);
+    }
+    uses = apikey_batch_list(batch, &count, pool);
+    for (i = 0; i < count; i++) {
+        order = apr_pstrcat(pool, order, uses[i].id, " ", NULL);
+    }
+    is_str(order, "0 B Z a b ba ", "a list has the order of strcmp");
+    apikey_batch_free(batch);
+}
+
 static void test_merge(void)
 {
     apikey_batch_t *new = apikey_batch_make(), *old = apikey_batch_make();
@@ -65,7 +93,7 @@ static void test_merge(void)
     apikey_batch_add(new, "new", 1, 210, MOST);
     apikey_batch_add(old, "both", 3, 100, MOST);
     apikey_batch_add(old, "old", 5, 110, MOST);
-    is_int(apikey_batch_merge(new, old, MOST), 0, "all of it finds a place");
+    is_int(merge(new, old, MOST), 0, "all of it finds a place");
     apikey_batch_free(old);
     is_str(use(new, "both"), "5 200", "counts add up, the last time stays");
     is_str(use(new, "old"), "5 110", "what is new to it is copied");
@@ -74,7 +102,7 @@ static void test_merge(void)
     old = apikey_batch_make();
     apikey_batch_add(old, "both", 1, 1, MOST);
     apikey_batch_add(old, "last", 7, 1, MOST);
-    is_int(apikey_batch_merge(new, old, 3), 7, "what finds none is told");
+    is_int(merge(new, old, 3), 7, "what finds none is told");
     is_int(new->total, 12, "and not counted");
     apikey_batch_free(old);
     apikey_batch_free(new);
@@ -132,6 +160,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_add();
+    test_order();
     test_merge();
     test_expose();
     apr_pool_destroy(pool);

@@ -12,9 +12,10 @@ use APIKey::UsageSite;
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
 
-my $KEYS = 100;
+# More than one transaction takes.
+my $KEYS = 250;
 # 10 000 requests; an instrument makes each ten times slower.
-my $EACH = APIKey::Instrument::any() ? 10 : 100;
+my $EACH = APIKey::Instrument::any() ? 4 : 40;
 my @FOUR = APIKey::UsageSite::four();
 
 my $site;
@@ -89,19 +90,19 @@ sub restarts {
         open my $out, '>', $ends;
         POSIX::_exit(0);
     }
-    my $end = time + 60;
+    my $end = time + 180;
     my $refused = $site->client(0, $revoked->{key}, until => $ends);
     my ($good, $bad) = $site->requests(4, sub {
         my ($client, $n) = @_;
-        return -e $ends && $n > 50 || time > $end
+        return -e $ends && $n > 100 || time > $end
                ? undef : $keys[$n % @keys]{key};
     });
     waitpid $pid, 0;
-    cmp_ok($good, '>', 200, 'requests during restarts');
+    cmp_ok($good, '>', 100, 'requests during restarts');
     my @answers = map { $_->[0] } $site->collect($refused);
     is(join(' ', grep { /^\d+$/ && $_ ne 401 } @answers), '',
        'what is revoked is never accepted');
-    cmp_ok(scalar(grep { $_ eq 401 } @answers), '>', 20, 'but refused');
+    cmp_ok(scalar(grep { $_ eq 401 } @answers), '>', 5, 'but refused');
     $site->stop;
     my $lost = () = $bad =~ /none/g;   # perhaps served, perhaps not
     unlike($bad, qr/\d/, 'none was refused');
