@@ -48,6 +48,13 @@ static const command_rec directives[] = {
                   "the APR DBD driver of connections of our own"),
     AP_INIT_TAKE1("ApiKeyDBDParams", apikey_set_db_params, NULL, RSRC_CONF,
                   "what these connections are opened with"),
+    /* mod_dbd's; each of the two modules is told of them. */
+    AP_INIT_TAKE1("DBDriver", apikey_set_dbd_driver, NULL, RSRC_CONF,
+                  "mod_dbd's: which database keys are looked up in"),
+    AP_INIT_TAKE1("DBDParams", apikey_set_dbd_params, NULL, RSRC_CONF,
+                  "mod_dbd's: which database keys are looked up in"),
+    AP_INIT_TAKE1("DBDInitSQL", apikey_set_dbd_init, NULL, RSRC_CONF,
+                  "mod_dbd's: which database keys are looked up in"),
     AP_INIT_TAKE1("ApiKeyQuery", apikey_set_query, NULL, RSRC_CONF,
                   "the look-up in a table of one's own; %s is the digest"),
     AP_INIT_TAKE1("ApiKeyChangesQuery", apikey_set_changes_query, NULL,
@@ -191,6 +198,9 @@ module AP_MODULE_DECLARE_DATA apikey_module = {
     directives,
     hooks,
 #ifdef AP_MODULE_FLAG_NONE      /* since httpd 2.4.42 */
+    /* A virtual host without a line of ours has the main server's structure.
+     * AP_MODULE_FLAG_ALWAYS_MERGE would give it one of its own, but not on
+     * 2.4.41: apikey_server_own() does on all of them, where one is needed. */
     AP_MODULE_FLAG_NONE
 #endif
 };

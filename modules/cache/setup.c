@@ -99,7 +99,7 @@ static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     keepers = apr_hash_make(pconf);
     boards = NULL;
     for (; s; s = s->next) {
-        apikey_server_t *conf = apikey_server_conf(s);
+        apikey_server_t *conf = apikey_server_own(s, pconf);
         const char *spec = conf->cache ? conf->cache : DEFAULT_SPEC;
         apikey_keeper_t *keeper;
         const char *error;
@@ -168,18 +168,14 @@ static const char *board_name(apr_pool_t *pool, const apikey_server_t *conf)
  * it. */
 static apr_uint64_t stand_in(apr_pool_t *pool, const apikey_server_t *conf)
 {
-    const char *driver = conf->db_driver ? conf->db_driver : conf->dbd_driver;
-    const char *params = conf->db_driver ? conf->db_params : conf->dbd_params;
-
-    return apikey_poll_identity(apr_pstrcat(pool, driver ? driver : "", "\n",
-                                            params ? params : "", "\n",
+    return apikey_poll_identity(apr_pstrcat(pool, conf->db.name, "\n",
                                             conf->query, NULL));
 }
 
 static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
                              apr_pool_t *pconf, apr_pool_t *ptemp)
 {
-    apikey_server_t *conf = apikey_server_conf(s);
+    const apikey_server_t *conf = apikey_server_conf(s);
     const char *name = board_name(pconf, conf);
     polled_t *polled = apr_hash_get(boards, name, APR_HASH_KEY_STRING);
     apr_status_t status = APR_SUCCESS;

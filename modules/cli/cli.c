@@ -80,8 +80,9 @@ cli_exit_e cli_read_conf(cli_t *cli)
         != APR_SUCCESS) {
         return cli_fail(cli, APR_EINVAL, error);
     }
-    if (cli->conf.own_driver) {
-        /* As httpd has it: connections of our own take precedence. */
+    if (cli->conf.own_driver || cli->conf.own_params) {
+        /* As httpd has it: connections of our own take precedence, and half
+         * of them is no other database. */
         cli->conf.driver = cli->conf.own_driver;
         cli->conf.params = cli->conf.own_params;
     }

@@ -28,9 +28,8 @@ typedef struct {
 /* What the configuration tree says of one server, beyond our directives. */
 typedef struct {
     server_rec *server;
+    int found;                  /* its section has been seen */
     int guarded;                /* AuthType ApiKey stands in it */
-    const char *driver;         /* DBDriver's argument in it */
-    const char *params;         /* DBDParams' */
     int renamed;                /* a section's UseCanonicalName is not On */
     int caches;                 /* CacheEnable stands in it */
     const char *quick;          /* CacheQuickHandler's argument in it */
@@ -124,25 +123,30 @@ static int check_pending(apr_pool_t *ptemp, server_rec *main_server)
     return OK;
 }
 
+/* httpd puts each new server before the others: the last of the list is the
+ * first of the files. A file that is included several times has several
+ * servers with one line, in the order in which it was included. */
 static seen_t *seen_server(apr_array_header_t *seen, const char *file,
                            int line)
 {
     int i;
 
-    for (i = 1; i < seen->nelts; i++) {
+    for (i = seen->nelts - 1; i > 0; i--) {
         seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
 
-        if (one->server->defn_line_number == (unsigned int)line
+        if (!one->found
+            && one->server->defn_line_number == (unsigned int)line
             && one->server->defn_name
             && !strcmp(one->server->defn_name, file)) {
+            one->found = 1;
             return one;
         }
     }
     return &APR_ARRAY_IDX(seen, 0, seen_t);
 }
 
-/* AuthType and DBDriver belong to other modules, which keep what was written
- * to themselves; httpd's tree of directives has it. */
+/* AuthType and CacheEnable belong to other modules, which keep what was
+ * written to themselves; httpd's tree of directives has it. */
 static void look_through(apr_array_header_t *seen, seen_t *current,
                          int depth, const ap_directive_t *node,
                          apr_pool_t *pool)
@@ -162,16 +166,6 @@ static void look_through(apr_array_header_t *seen, seen_t *current,
                                  APIKEY_AUTH_TYPE)) {
                 current->guarded = 1;
             }
-        }
-        else if (!ap_cstr_casecmp(node->directive, "DBDriver")) {
-            const char *args = node->args;
-
-            current->driver = ap_getword_conf(pool, &args);
-        }
-        else if (!ap_cstr_casecmp(node->directive, "DBDParams")) {
-            const char *args = node->args;
-
-            current->params = ap_getword_conf(pool, &args);
         }
         else if (!ap_cstr_casecmp(node->directive, "CacheEnable")) {
             current->caches = 1;
@@ -297,9 +291,33 @@ static void name_headers(apr_pool_t *pconf, apikey_server_t *conf)
     }
 }
 
+static const char *or_none(const char *text)
+{
+    return text ? text : "";
+}
+
+/* A name holds all that decides which rows a look-up finds. DBDInitSQL may
+ * choose among the schemas of one database, on mod_dbd's connections alone.
+ *
+ * A connection of mod_dbd's to SQLite goes on to read a file that was moved
+ * away or replaced, and cannot be told to open again; and another module may
+ * hold all that there are. One more to a file costs little. */
+static void name_database(apr_pool_t *pconf, apikey_server_t *conf)
+{
+    int said = conf->db_driver || conf->db_params;
+    apikey_db_t *db = &conf->db;
+
+    db->driver = or_none(said ? conf->db_driver : conf->dbd_driver);
+    db->params = or_none(said ? conf->db_params : conf->dbd_params);
+    db->own = said || !strcmp(db->driver, "sqlite3");
+    db->name = apr_pstrcat(pconf, db->driver, "\n", db->params, "\n",
+                           db->own ? "" : or_none(conf->dbd_init), NULL);
+}
+
 static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
                   apikey_server_t *conf)
 {
+    name_database(pconf, conf);
     if (!conf->from) {
         conf->from = (apr_array_header_t *)sources_default(pconf);
     }
@@ -348,11 +366,8 @@ static void warn_of_quick(server_rec *s, const seen_t *seen,
 static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                        int any_secret)
 {
-    apikey_server_t *conf = apikey_server_conf(s);
+    const apikey_server_t *conf = apikey_server_conf(s);
     int own = seen->guarded && (seen != main || !s->next);
-
-    conf->dbd_driver = seen->driver ? seen->driver : main->driver;
-    conf->dbd_params = seen->params ? seen->params : main->params;
 
     warn_of_quick(s, seen, main);
     if (check_tenant(s, conf, seen->renamed || main->renamed) != OK) {
@@ -370,7 +385,7 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                "together: this server has only the one, so write the other");
         return !OK;
     }
-    if (!conf->policy.ring || conf->db_driver) {
+    if (!conf->policy.ring || conf->db_driver || conf->db_params) {
         return OK;
     }
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
@@ -419,7 +434,7 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     server_rec *s;
 
     for (s = main_server; s; s = s->next) {
-        apikey_server_t *conf = apikey_server_conf(s);
+        apikey_server_t *conf = apikey_server_own(s, pconf);
 
         if (derive(pconf, rings, s, conf) != OK) {
             return !OK;

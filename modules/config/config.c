@@ -2,6 +2,8 @@
 
 /* Creation and merging of both configurations, from their lists of fields. */
 
+#include <apr_strings.h>
+
 #include "config.h"
 
 #define CREATE(type, field, unset, rule) conf->field = unset;
@@ -11,6 +13,9 @@
     (add->field != unset ? add->field : base->field)
 #define MERGE_beside(field, unset) \
     (add->field != unset || add->query ? add->field : base->field)
+#define MERGE_all(field, unset) \
+    (add->field == unset ? base->field : base->field == unset ? add->field \
+     : apr_pstrcat(pool, add->field, "\n", base->field, NULL))
 #define MERGE_narrow(field, unset) narrow(pool, base->field, add->field)
 #define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
 
@@ -71,10 +76,11 @@ static apr_array_header_t *overlay(apr_pool_t *pool,
     return apr_array_append(pool, inner, outer);
 }
 
-void *apikey_server_create(apr_pool_t *pool, server_rec *s APIKEY_UNUSED)
+void *apikey_server_create(apr_pool_t *pool, server_rec *s)
 {
     apikey_server_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
+    conf->owner = s;
     APIKEY_SERVER_FIELDS(CREATE)
     return conf;
 }
@@ -84,7 +90,28 @@ void *apikey_server_merge(apr_pool_t *pool, void *basev, void *addv)
     apikey_server_t *base = basev, *add = addv;
     apikey_server_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
+    conf->owner = add->owner;
     APIKEY_SERVER_FIELDS(MERGE)
+    return conf;
+}
+
+const char *apikey_server_name(apr_pool_t *pool, const server_rec *s)
+{
+    return s->defn_name
+           ? apr_psprintf(pool, "of the server at %s:%u", s->defn_name,
+                          s->defn_line_number)
+           : "of the main server";
+}
+
+apikey_server_t *apikey_server_own(server_rec *s, apr_pool_t *pool)
+{
+    apikey_server_t *conf = ap_get_module_config(s->module_config,
+                                                 &apikey_module);
+
+    if (conf->owner != s) {
+        conf = apikey_server_merge(pool, conf, apikey_server_create(pool, s));
+        ap_set_module_config(s->module_config, &apikey_module, conf);
+    }
     return conf;
 }
 

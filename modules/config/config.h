@@ -65,7 +65,8 @@ typedef struct apikey_body_t {
  * F(type, field, unset, rule): "last" takes the inner section's value where
  * one is written; "narrow" keeps of the outer's what the inner has too (no
  * .htaccess can widen); "overlay" takes both, the inner's first; "beside" is
- * "last", but what belongs to an outer ApiKeyQuery goes with it.
+ * "last", but what belongs to an outer ApiKeyQuery goes with it; "all" keeps
+ * what both have said.
  */
 #define APIKEY_SERVER_FIELDS(F)                                             \
     F(const char *, secret_file, NULL, last)    /* ApiKeySecretFile */      \
@@ -80,6 +81,9 @@ typedef struct apikey_body_t {
     F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \
     F(const char *, db_driver, NULL, last)      /* ApiKeyDBDriver */        \
     F(const char *, db_params, NULL, last)      /* ApiKeyDBDParams */       \
+    F(const char *, dbd_driver, NULL, last)     /* DBDriver */              \
+    F(const char *, dbd_params, NULL, last)     /* DBDParams; never "" */   \
+    F(const char *, dbd_init, NULL, all)        /* DBDInitSQL, a line each */\
     F(const char *, query, NULL, last)          /* ApiKeyQuery */           \
     F(const char *, changes, NULL, beside)      /* ApiKeyChangesQuery */    \
     F(const char *, cache, NULL, last)          /* ApiKeyCache; "": off */  \
@@ -99,15 +103,31 @@ typedef struct apikey_body_t {
 
 #define APIKEY_FIELD(type, field, unset, rule) type field;
 
+/** Which database a server's keys are in, as its configuration says it. */
+typedef struct apikey_db_t {
+    int own;                    /**< connections of our own, not mod_dbd's */
+    const char *driver;         /**< of APR DBD; "": none is named */
+    const char *params;         /**< of APR DBD; "": none */
+    const char *name;           /**< equal for equal databases; with the
+                                 * password that may stand in params: it is
+                                 * for comparing, not for logs */
+} apikey_db_t;
+
+/**
+ * A server's configuration.  What is derived from the fields is written
+ * through apikey_server_own() alone: httpd gives all virtual hosts without a
+ * line of ours the main server's structure, and what is right for one of them
+ * (its database, its cache) is wrong for the next.
+ */
 typedef struct apikey_server_t {
+    const server_rec *owner;    /**< the server that this was made for */
     APIKEY_SERVER_FIELDS(APIKEY_FIELD)
     /* What check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
     const char *told[APIKEY_TOLD_COUNT];    /**< ApiKeyHeaders', by
                                              * apikey_told_e; NULL: Off */
-    const char *dbd_driver;     /**< DBDriver's argument; NULL: none seen */
-    const char *dbd_params;     /**< DBDParams' */
+    apikey_db_t db;
     struct apikey_database_t *database; /**< modules/lookup's */
     struct apikey_cache_t *answers;     /**< modules/cache's; NULL: none */
     struct apikey_usage_t *usage;       /**< modules/usage's; NULL: none */
@@ -117,9 +137,10 @@ typedef struct apikey_dir_t {
     APIKEY_DIR_FIELDS(APIKEY_FIELD)
 } apikey_dir_t;
 
+/** To be read: it may be another server's as well. */
 #define apikey_server_conf(s) \
-    ((apikey_server_t *)ap_get_module_config((s)->module_config, \
-                                             &apikey_module))
+    ((const apikey_server_t *)ap_get_module_config((s)->module_config, \
+                                                   &apikey_module))
 /** ApiKeyEnforce Log: what should be refused is let through. */
 #define apikey_only_logs(s) (apikey_server_conf(s)->enforce == 0)
 
@@ -131,6 +152,16 @@ void *apikey_server_create(apr_pool_t *pool, server_rec *s);
 void *apikey_server_merge(apr_pool_t *pool, void *base, void *add);
 void *apikey_dir_create(apr_pool_t *pool, char *path);
 void *apikey_dir_merge(apr_pool_t *pool, void *base, void *add);
+
+/**
+ * The configuration of @a s, to be written: a structure that no other server
+ * has.  Where httpd has given it another server's, it gets one of its own
+ * first, with the same fields and nothing derived.  Start-up only.
+ */
+apikey_server_t *apikey_server_own(server_rec *s, apr_pool_t *pool);
+
+/** "of the server at FILE:LINE", for messages about @a s. */
+const char *apikey_server_name(apr_pool_t *pool, const server_rec *s);
 
 /** Whether both name the same place in a request. */
 int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b);

@@ -20,7 +20,7 @@ APLOG_USE_MODULE(apikey);
 /* The server's configuration, marked as one that wants keys checked. */
 static apikey_server_t *server_conf(cmd_parms *cmd)
 {
-    apikey_server_t *conf = apikey_server_conf(cmd->server);
+    apikey_server_t *conf = apikey_server_own(cmd->server, cmd->pool);
 
     conf->used = 1;
     return conf;
@@ -91,6 +91,45 @@ const char *apikey_set_db_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 {
     server_conf(cmd)->db_params = params;
     return NULL;
+}
+
+/* mod_dbd's directives, of which httpd tells every module that has them in
+ * its table: mod_dbd keeps what was written to itself, and which database a
+ * server's keys are in must be known before there is a connection.  Ours are
+ * inherited as mod_dbd's are. */
+static const char *without_dbd(cmd_parms *cmd)
+{
+    return ap_find_linked_module("mod_dbd.c") ? NULL
+           : apr_psprintf(cmd->pool, "%s is a directive of mod_dbd, which is "
+                          "not loaded: add 'LoadModule dbd_module' before "
+                          "this line", cmd->cmd->name);
+}
+
+const char *apikey_set_dbd_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                  const char *name)
+{
+    apikey_server_own(cmd->server, cmd->pool)->dbd_driver = name;
+    return without_dbd(cmd);
+}
+
+/* Empty ones are to mod_dbd as if they were not written. */
+const char *apikey_set_dbd_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                  const char *params)
+{
+    apikey_server_own(cmd->server, cmd->pool)->dbd_params = *params ? params
+                                                                    : NULL;
+    return without_dbd(cmd);
+}
+
+const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                const char *sql)
+{
+    apikey_server_t *conf = apikey_server_own(cmd->server, cmd->pool);
+
+    conf->dbd_init = conf->dbd_init
+                     ? apr_pstrcat(cmd->pool, conf->dbd_init, "\n", sql, NULL)
+                     : sql;
+    return without_dbd(cmd);
 }
 
 /* What the database thinks of it is asked later (lookup/trial.c). */

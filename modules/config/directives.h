@@ -20,6 +20,11 @@ const char *apikey_set_db_driver(cmd_parms *cmd, void *dir,
                                  const char *name);
 const char *apikey_set_db_params(cmd_parms *cmd, void *dir,
                                  const char *params);
+const char *apikey_set_dbd_driver(cmd_parms *cmd, void *dir,
+                                  const char *name);
+const char *apikey_set_dbd_params(cmd_parms *cmd, void *dir,
+                                  const char *params);
+const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir, const char *sql);
 const char *apikey_set_query(cmd_parms *cmd, void *dir, const char *sql);
 const char *apikey_set_changes_query(cmd_parms *cmd, void *dir,
                                      const char *sql);

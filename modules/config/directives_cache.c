@@ -11,7 +11,7 @@
 
 static apikey_server_t *server_conf(cmd_parms *cmd)
 {
-    apikey_server_t *conf = apikey_server_conf(cmd->server);
+    apikey_server_t *conf = apikey_server_own(cmd->server, cmd->pool);
 
     conf->used = 1;
     return conf;

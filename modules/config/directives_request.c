@@ -110,8 +110,8 @@ const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
         ((apikey_dir_t *)dir)->from = from;
         return narrowed(cmd, from);
     }
-    apikey_server_conf(cmd->server)->from = from;
-    apikey_server_conf(cmd->server)->used = 1;
+    apikey_server_own(cmd->server, cmd->pool)->from = from;
+    apikey_server_own(cmd->server, cmd->pool)->used = 1;
     return NULL;
 }
 

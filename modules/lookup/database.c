@@ -76,33 +76,18 @@ void apikey_database_hooks(void)
 }
 
 static apikey_database_t *database_of(apr_pool_t *pconf,
-                                      const apikey_server_t *conf)
+                                      const apikey_db_t *db)
 {
-    int said = conf->db_driver != NULL;
-    const char *driver = said ? conf->db_driver : conf->dbd_driver;
-    const char *params = said ? conf->db_params : conf->dbd_params;
-    const char *key;
-    int own;
-    apikey_database_t *database;
+    const char *key = apr_pstrcat(pconf, db->own ? "own " : "dbd ", db->name,
+                                  NULL);
+    apikey_database_t *database = apr_hash_get(databases, key,
+                                               APR_HASH_KEY_STRING);
 
-    if (!driver) {
-        driver = "";
-    }
-    if (!params) {
-        params = "";
-    }
-    /* A connection of mod_dbd's to SQLite goes on to read a file that was
-     * moved away or replaced, and cannot be told to open again; and another
-     * module may hold all that there are. One more to a file costs little. */
-    own = said || !strcmp(driver, "sqlite3");
-    key = apr_pstrcat(pconf, own ? "own " : "dbd ", driver, " ", params,
-                      NULL);
-    database = apr_hash_get(databases, key, APR_HASH_KEY_STRING);
     if (!database) {
         database = apr_pcalloc(pconf, sizeof(*database));
-        database->driver = driver;
-        database->params = params;
-        database->own = own;
+        database->driver = db->driver;
+        database->params = db->params;
+        database->own = db->own;
         apr_hash_set(databases, key, APR_HASH_KEY_STRING, database);
     }
     return database;
@@ -115,10 +100,10 @@ int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     databases = apr_hash_make(pconf);
     for (; s; s = s->next) {
-        apikey_server_t *conf = apikey_server_conf(s);
+        apikey_server_t *conf = apikey_server_own(s, pconf);
 
         if (conf->policy.ring) {
-            conf->database = database_of(pconf, conf);
+            conf->database = database_of(pconf, &conf->db);
         }
     }
     return OK;

@@ -49,14 +49,6 @@ typedef struct trial_t {
 /* What the process says, in its answer's first byte. */
 typedef enum { GOOD = 'g', WRONG = 'w', AWAY = 'a', SILENT = 's' } answer_e;
 
-static const char *name_of(apr_pool_t *pool, const server_rec *s)
-{
-    return s->defn_name
-           ? apr_psprintf(pool, "of the server at %s:%u", s->defn_name,
-                          s->defn_line_number)
-           : "of the main server";
-}
-
 static void add(trial_t *trial, server_rec *s, const char *directive,
                 const char *sql, apr_pool_t *pool)
 {
@@ -77,25 +69,20 @@ static void collect(apr_array_header_t *trials, apr_hash_t *known,
                     server_rec *s, apr_pool_t *pool)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
-    const char *driver = conf->db_driver ? conf->db_driver
-                                         : conf->dbd_driver;
-    const char *params = conf->db_driver ? conf->db_params
-                                         : conf->dbd_params;
-    const char *key;
+    const apikey_db_t *db = &conf->db;
     trial_t *trial;
 
-    if (!conf->query || !conf->policy.ring || !driver || !params) {
+    if (!conf->query || !conf->policy.ring || !*db->driver || !*db->params) {
         return;
     }
-    key = apr_pstrcat(pool, driver, " ", params, NULL);
-    trial = apr_hash_get(known, key, APR_HASH_KEY_STRING);
+    trial = apr_hash_get(known, db->name, APR_HASH_KEY_STRING);
     if (!trial) {
         trial = apr_pcalloc(pool, sizeof(*trial));
-        trial->driver = driver;
-        trial->params = params;
+        trial->driver = db->driver;
+        trial->params = db->params;
         trial->items = apr_array_make(pool, 2, sizeof(item_t));
         trial->seen = apr_hash_make(pool);
-        apr_hash_set(known, key, APR_HASH_KEY_STRING, trial);
+        apr_hash_set(known, db->name, APR_HASH_KEY_STRING, trial);
         APR_ARRAY_PUSH(trials, trial_t *) = trial;
     }
     add(trial, s, "ApiKeyQuery", conf->query, pool);
@@ -278,7 +265,7 @@ static int judge(const trial_t *trial, server_rec *s, int *silent,
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,
                      "APIKEY0121: %s %s cannot be used: %s; correct it, or "
                      "the tables that it reads", item->directive,
-                     name_of(pool, item->server), error);
+                     apikey_server_name(pool, item->server), error);
         return !OK;
     }
     if (answer != GOOD) {
@@ -286,7 +273,8 @@ static int judge(const trial_t *trial, server_rec *s, int *silent,
                                    "tried out: %s; keys are refused until "
                                    "the database answers, and the query is "
                                    "tried then", item->directive,
-                                   name_of(pool, item->server), error));
+                                   apikey_server_name(pool, item->server),
+                                   error));
     }
     return OK;
 }
@@ -308,7 +296,7 @@ int apikey_try_queries(apr_pool_t *pconf APIKEY_UNUSED,
                          main_server, "APIKEY0123: ApiKeyChangesQuery %s "
                          "stands without an ApiKeyQuery, and our own tables "
                          "need none: write both, or neither",
-                         name_of(ptemp, s));
+                         apikey_server_name(ptemp, s));
             return !OK;
         }
         collect(trials, known, s, ptemp);

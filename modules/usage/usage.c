@@ -58,7 +58,7 @@ static apr_hash_t *usages;
 
 static void join(apr_pool_t *pconf, server_rec *s)
 {
-    apikey_server_t *conf = apikey_server_conf(s);
+    apikey_server_t *conf = apikey_server_own(s, pconf);
     apr_time_t interval = apr_time_from_sec(conf->flush == APIKEY_UNSET
                                             ? DEFAULT_FLUSH : conf->flush);
     usage_t *usage;
@@ -112,7 +112,7 @@ int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                      "watchdog_module', or 'ApiKeyUsageFlush off'");
         apr_hash_clear(usages);
         for (each = s; each; each = each->next) {
-            apikey_server_conf(each)->usage = NULL;
+            apikey_server_own(each, pconf)->usage = NULL;
         }
     }
     return OK;
@@ -160,7 +160,7 @@ static apr_uint64_t waiting(usage_t *usage)
 
 apr_uint64_t apikey_usage_waiting(server_rec *s)
 {
-    apikey_server_t *conf = apikey_server_conf(s);
+    const apikey_server_t *conf = apikey_server_conf(s);
     usage_t *usage = usages ? apr_hash_get(usages, &conf->database,
                                            sizeof(conf->database)) : NULL;
 

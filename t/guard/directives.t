@@ -15,6 +15,10 @@ my @promised = map { "ApiKey$_" } qw(
     CacheTTL RevocationPoll StaleLimit UsageFlush Lifetime DBDriver DBDParams
     Retention From User Headers PassKey ErrorFormat ErrorBody Enforce);
 my $table = directives(slurp('mod_apikey.c'));
+# mod_dbd's, which its own manual explains.
+my @shared = grep { exists $table->{$_} } qw(DBDriver DBDParams DBDInitSQL);
+is(scalar @shared, 3, 'what mod_dbd is told is known here, too');
+my %set_shared = map { $_ => delete $table->{$_} } @shared;
 is_deeply([ sort keys %$table ], [ sort @promised ],
           'the table has every promised directive and no other');
 
@@ -56,6 +60,8 @@ sub unkept {
 }
 is(join(' ', unkept($table, $writes, \%known)), '',
    'each has a function that writes a field which names it');
+is(join(' ', unkept(\%set_shared, $writes, \%known)), '',
+   'and so have those of mod_dbd');
 ok($writes->{ $table->{$_} }, "$_ has a function") for sort keys %checked_only;
 is(join(' ', unkept({ ApiKeyA => 'a', ApiKeyB => 'b', ApiKeyC => undef },
                     { a => { from => 1 }, b => { other => 1 } },
@@ -75,7 +81,7 @@ sub unmerged {
     my @calls = map { ("${_}(CREATE)", "${_}(MERGE)") }
                 map { "APIKEY_${_}_FIELDS" } qw(SERVER DIR);
     return ((grep { index($text, "    $_\n") < 0 } @calls),
-            $text =~ /^    (conf->(?!field\b)\w+ = .*)$/mg);
+            $text =~ /^    (conf->(?!(?:field|owner)\b)\w+ = .*)$/mg);
 }
 my $code = slurp('modules/config/config.c');
 is(join("\n", unmerged($code)), '',

@@ -1,0 +1,230 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Which keys each virtual host accepts.  A host has what the main server says,
+# but for the one line that stands in it; the answer to every key at every host
+# is computed from that, and asked for several times, because what one host
+# has learnt must not answer for another.
+
+use APIKey::ConfigTest;
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+
+my $ROUNDS = 2;
+my $site = APIKey::ConfigTest->new;
+my $dir = $site->{dir};
+chomp(my $second = `'$ENV{HTAPIKEY}' secret`);
+$site->file('other', "$second\n", 0600);
+
+# What is written, for each of two values.
+my %VALUES = (
+    secret   => [ map { qq(ApiKeySecretFile "$dir/$_") } 'secret', 'other' ],
+    driver   => [ 'DBDriver sqlite3', 'DBDriver pgsql' ],
+    params   => [ map { qq(DBDParams "$dir/db/$_.db") } 'keys', 'b' ],
+    keyspace => [ 'ApiKeyKeyspace default', 'ApiKeyKeyspace other' ],
+    prefix   => [ 'ApiKeyPrefix ak', 'ApiKeyPrefix bk' ],
+    cache    => [ 'ApiKeyCache shmcb', 'ApiKeyCache off' ],
+);
+my @SETTINGS = sort keys %VALUES;
+
+# A key for each database and each of the other values.
+my @keys;
+for my $params (0, 1) {
+    for my $of ([0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]) {
+        my %of = (params => $params);
+        @of{qw(secret keyspace prefix)} = @$of;
+        my $conf = $site->file('tool.conf', join "\n", 'DBDriver sqlite3', '',
+                               map { $VALUES{$_}[ $of{$_} ] }
+                                   qw(secret params prefix keyspace));
+        $site->htapikey('-f', $conf, 'init');
+        $of{tenant} = 'tenant-' . @keys;
+        chomp($of{key} = $site->htapikey('-f', $conf, qw(create -q --name n),
+                                         '--tenant', $of{tenant}));
+        remember_key($of{key});
+        push @keys, \%of;
+    }
+}
+my @user = getpwnam $site->{user};
+chown @user[2, 3], glob "$dir/db/*" unless $>;
+
+# Status and tenant.
+sub expected {
+    my ($host, $key) = @_;
+    my %has = %{ $host->{has} };
+    return '401 -' if grep { $has{$_} != $key->{$_} } qw(secret prefix);
+    return '503 -' if $has{driver} || $has{half};
+    return '401 -' if grep { $has{$_} != $key->{$_} } qw(params keyspace);
+    return "200 $key->{tenant}";
+}
+
+# Hosts have a port of their own, so that the main server answers, too.
+my $port = APIKey::ConfigTest::free_port();
+
+sub asked {
+    my ($host, $key) = @_;
+    my $got = get($host->{name} eq 'main' ? $site->port : $port, '/', "Host: $host->{name}.example",
+                  "X-API-Key: $key->{key}");
+    my ($tenant) = header_of($got, 'X-Tenant');
+    return "$got->{status} " . ($tenant // '-');
+}
+
+sub hits {
+    my $text = get($site->port, '/server-status?auto')->{body};
+    my $sum = 0;
+    $sum += $_ for $text =~ /^ApiKey\d+Hits: (\d+)/mg;
+    return $sum;
+}
+
+my $AREA = <<'EOF_CONF';
+<Location "/">
+    AuthType ApiKey
+    AuthName R
+    Require valid-user
+    Header set X-Tenant "%{APIKEY_TENANT}e"
+</Location>
+<Location "/server-status">
+    SetHandler server-status
+    AuthType None
+    Require all granted
+</Location>
+EOF_CONF
+
+sub host {
+    my ($name, @lines) = @_;
+    return join "\n    ", "<VirtualHost 127.0.0.1:$port>",
+        "ServerName $name.example",
+                          @lines, "\n</VirtualHost>\n";
+}
+
+sub matrix {
+    my ($main) = @_;
+    my @hosts = ({ name => 'main', has => { %$main } },
+                 { name => 'none', has => { %$main } });
+    for my $set (@SETTINGS) {
+        push @hosts, { name => $set,
+                       lines => [ $VALUES{$set}[ 1 - $main->{$set} ] ],
+                       has => { %$main, $set => 1 - $main->{$set} } };
+    }
+    push @hosts, { name => 'half', has => { %$main, half => 1 },
+                   lines => [ qq(ApiKeyDBDParams "$dir/db/keys.db") ] };
+    $site->start(join "\n", "Listen 127.0.0.1:$port", (map { $VALUES{$_}[ $main->{$_} ] } @SETTINGS),
+        $AREA, map { host($_->{name}, @{ $_->{lines} // [] }) }
+               grep { $_->{name} ne 'main' } @hosts);
+    return @hosts;
+}
+
+sub rounds {
+    my ($hosts, $keys, $answer) = @_;
+    for my $round (1 .. $ROUNDS) {
+        my @wrong;
+        for my $key (@$keys) {
+            for my $host (@$hosts) {
+                my $got = asked($host, $key);
+                my $want = $answer->($host, $key);
+                push @wrong, "$key->{tenant} at $host->{name}: $got, not $want"
+                    if $got ne $want;
+            }
+        }
+        is(join("\n", @wrong), '', "round $round: each host its own answers");
+    }
+}
+
+for my $value (0, 1) {
+    subtest "each host has one line of its own, main's are of kind $value" =>
+        sub {
+        my %main = map { $_ => $_ eq 'driver' ? 0 : $value } @SETTINGS;
+        my @hosts = matrix(\%main);
+        rounds(\@hosts, \@keys, \&expected);
+        for my $host (@hosts) {
+            my ($good) = grep { expected($host, $_) =~ /^200/ } @keys
+                or next;
+            my $before = hits();
+            asked($host, $good) for 1, 2;
+            is(hits() - $before, $host->{has}{cache} ? 0 : 2,
+               "$host->{name}: " . ($host->{has}{cache} ? 'no cache'
+                                                        : 'from its cache'));
+        }
+        $site->stop;
+    };
+}
+
+# A database of the lines' own, with a key.
+sub made {
+    my ($name, @lines) = @_;
+    my $conf = $site->file("$name.conf", join "\n", @lines,
+                           $VALUES{secret}[0], '');
+    $site->htapikey('-f', $conf, 'init');
+    chomp(my $key = $site->htapikey('-f', $conf, qw(create -q --name n),
+                                    '--tenant', "t-$name"));
+    remember_key($key);
+    return { tenant => "t-$name", key => $key, of => $name };
+}
+
+sub of_own {
+    my ($host, $key) = @_;
+    return ($host->{of} // $host->{name}) eq $key->{of}
+           ? "200 $key->{tenant}" : '401 -';
+}
+
+# Two of them are schemas of one database, by what mod_dbd says to it; mod_dbd
+# gives two hosts one pool unless the pools differ in something else.
+subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
+    my $server = backend('pgsql');
+    my (@made, @hosts);
+    for my $name (qw(main a b)) {
+        my ($driver, $params) = $server->fresh;
+        push @made, made($name, $driver, $params);
+        push @hosts, { name => $name, lines => [$params] };
+    }
+    my ($driver, $params) = $server->fresh;
+    for my $schema (qw(one two)) {
+        $server->sql("CREATE SCHEMA $schema");
+        push @made, made($schema, $driver,
+            $params =~ s/"$/ options='-c search_path=$schema'"/r);
+        push @hosts, { name => $schema, lines => [ $params,
+            qq(DBDInitSQL "SET search_path TO $schema"),
+            $schema eq 'two' ? 'DBDExptime 301' : () ] };
+    }
+    $site->start(join "\n", $driver, @{ $hosts[0]{lines} },
+        $VALUES{secret}[0], 'ApiKeyCache shmcb', "Listen 127.0.0.1:$port",
+        $AREA, host('none'), map { host($_->{name}, @{ $_->{lines} }) }
+                             @hosts[ 1 .. $#hosts ]);
+    rounds([ @hosts, { name => 'none', of => 'main' } ], \@made, \&of_own);
+    $site->stop;
+};
+
+# One file, included for each host: the servers differ in nothing by which
+# httpd says where they stand.
+subtest 'hosts of one file' => sub {
+    my @names = qw(a b c);
+    my @made = map { made($_, 'DBDriver sqlite3',
+                          qq(DBDParams "$dir/db/of-$_.db")) } @names;
+    chown @user[2, 3], glob "$dir/db/*" unless $>;
+    $site->file('host.conf', host('${N}', 'UseCanonicalName On',
+        "DBDParams \"$dir/db/of-\${N}.db\"", 'ApiKeyTenant "t-${N}"',
+        '<IfDefine LAX>', '<Location "/x">', 'UseCanonicalName Off',
+        '</Location>', 'ApiKeyTenant %{SERVER_NAME}', '</IfDefine>'));
+    my @main = ('DBDriver sqlite3', $VALUES{secret}[0], "Listen "
+                . "127.0.0.1:$port", $AREA);
+    my @include = map { ("Define N $_", 'Include "@DIR@/host.conf"') } @names;
+    $site->start(join "\n", @main, @include);
+    rounds([ map { { name => $_ } } @names ], \@made, \&of_own);
+    $site->stop;
+    my $said = $site->check(join "\n", @main, @include);
+    ok($said->{ok}, 'httpd -t is content') or diag($said->{text});
+    for my $at (0 .. $#names) {
+        my @lax = @include;
+        $lax[2 * $at] .= "\nDefine LAX";
+        $lax[2 * $at + 1] .= "\nUnDefine LAX";
+        like($site->check(join "\n", @main, @lax)->{text}, qr/APIKEY0003/,
+             "what only the one of '$names[$at]' has is seen as its own");
+    }
+};
+
+# What mod_dbd's directives are without it.
+for my $line ('DBDriver sqlite3', 'DBDParams /x', 'DBDInitSQL "SELECT 1"') {
+    my $said = $site->check("$line\n", without => ['dbd']);
+    ok(!$said->{ok}, "without mod_dbd: $line") or diag($said->{text});
+    like($said->{text}, qr/DBD\w+ is a directive of mod_dbd, which is not/,
+         'httpd does not start, and says what to load');
+}
+done_testing;
