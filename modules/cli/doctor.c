@@ -337,6 +337,7 @@ cli_exit_e cli_cmd_doctor(cli_t *cli)
     check_ring(&doctor);
     if (check_schema(&doctor)) {
         check_statements(&doctor);
+        doctor_identity(&doctor);
         check_secrets(&doctor);
         check_rows(&doctor);
     }

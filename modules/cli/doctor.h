@@ -25,6 +25,10 @@ void doctor_find(doctor_t *doctor, doctor_level_e level, const char *check,
                  const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/** Tells the identity of the open database, and which of it and of those in
+ * the CONFs that are further words have the same. */
+void doctor_identity(doctor_t *doctor);
+
 /** Compares mod_dbd's pool with the threads of httpd's configuration. */
 void doctor_httpd(doctor_t *doctor, const char *path);
 

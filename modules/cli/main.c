@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,11 +40,15 @@ typedef struct command_t {
 #define SET_KEY (CLI_BIT(CLI_NAME) | CLI_BIT(CLI_SCOPE)                     \
     | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV))
 
+/* As many words as the system takes. */
+#define WORDS_ANY INT_MAX
+
 static const command_t commands[] = {
     { "secret", NULL, cli_cmd_secret, 0, 0, 0, "",
       "print a fresh line for ApiKeySecretFile" },
-    { "init", NULL, cli_cmd_init, 0, 0, 0, "",
-      "make or upgrade the tables" },
+    { "init", NULL, cli_cmd_init, CLI_BIT(CLI_NEW_IDENTITY), 0, 0,
+      "[--new-identity]", "make or upgrade the tables; --new-identity: tell "
+      "a copy of a database\n      from its original" },
     { "create", NULL, cli_cmd_create, NEW_KEY | CHANGES, 0, 0,
       "--tenant T --name N [--scope S]... [--expires 90d|DATE|never] "
       "[--env E] [--prefix P] [--format F] [--keyspace K] [-q]",
@@ -86,8 +91,9 @@ static const command_t commands[] = {
     { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
       "[--digest sha256|hmac-sha256|none] FILE|-",
       "store the keys of a CSV file, all or none" },
-    { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_HTTPD), 0, 0,
-      "[--httpd CONF]", "look for what is or may go wrong" },
+    { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_HTTPD), 0, WORDS_ANY,
+      "[--httpd CONF] [CONF]...", "look for what is or may go wrong; further "
+      "CONFs: are their databases others?" },
     { "explain", NULL, cli_cmd_explain, CLI_BIT(CLI_URL) | CLI_BIT(CLI_METHOD)
       | CLI_BIT(CLI_HTTPD), 1, 1, "ID|- [--url U --method M] [--httpd CONF]",
       "say what the server would answer, and why" },
@@ -114,7 +120,8 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
     [CLI_HTTPD] = { "httpd", LONG_ONLY + CLI_HTTPD, 1 },
     [CLI_URL] = { "url", LONG_ONLY + CLI_URL, 1 },
-    [CLI_METHOD] = { "method", LONG_ONLY + CLI_METHOD, 1 }
+    [CLI_METHOD] = { "method", LONG_ONLY + CLI_METHOD, 1 },
+    [CLI_NEW_IDENTITY] = { "new-identity", LONG_ONLY + CLI_NEW_IDENTITY, 0 }
 };
 
 #define JSON (LONG_ONLY + CLI_OPTIONS)

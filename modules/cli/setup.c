@@ -20,7 +20,7 @@ cli_exit_e cli_cmd_secret(cli_t *cli)
 
 cli_exit_e cli_cmd_init(cli_t *cli)
 {
-    const char *error = NULL;
+    const char *error = NULL, *identity = NULL;
     cli_json_t json = { cli->pool, 0 };
     int from, to;
     apr_status_t status;
@@ -35,6 +35,10 @@ cli_exit_e cli_cmd_init(cli_t *cli)
         status = apikey_schema_init(cli->store, cli->actor.who, &from, &to,
                                     cli->pool, &error);
     }
+    if (status == APR_SUCCESS && cli->value[CLI_NEW_IDENTITY]) {
+        status = apikey_schema_new_identity(cli->store, cli->actor.who,
+                                            &identity, cli->pool, &error);
+    }
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
@@ -42,6 +46,9 @@ cli_exit_e cli_cmd_init(cli_t *cli)
         cli_json_open(&json, NULL, '{');
         cli_json_number(&json, "from", from);
         cli_json_number(&json, "version", to);
+        if (identity) {
+            cli_json_text(&json, "identity", identity);
+        }
         cli_json_close(&json, '}');
         cli_out("\n");
     }
@@ -51,6 +58,10 @@ cli_exit_e cli_cmd_init(cli_t *cli)
     else {
         cli_out("The tables have been %s (version %d).\n",
                 from ? "upgraded" : "made", to);
+    }
+    if (identity && !cli->json) {
+        cli_out("The database has a new identity, %s; what was cached of it "
+                "is void.\n", identity);
     }
     return CLI_DONE;
 }

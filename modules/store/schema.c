@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "json.h"
 #include "schema.h"
 #include "sql.h"
 
@@ -85,6 +86,16 @@ typedef struct step_t {
     apr_int64_t now;
 } step_t;
 
+static const char *fresh_uuid(apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, APR_UUID_FORMATTED_LENGTH + 1);
+    apr_uuid_t uuid;
+
+    apr_uuid_get(&uuid);
+    apr_uuid_format(text, &uuid);
+    return text;
+}
+
 static apr_status_t note_version(apikey_store_t *store, step_t *step,
                                  int first, apr_pool_t *pool,
                                  const char **error)
@@ -92,16 +103,12 @@ static apr_status_t note_version(apikey_store_t *store, step_t *step,
     const char *version = apikey_sql_number(pool, step->number);
     const char *update[] = { version };
     const char *insert[] = { NULL, version, NULL };
-    char text[APR_UUID_FORMATTED_LENGTH + 1];
-    apr_uuid_t uuid;
 
     if (!first) {
         return apikey_sql_query(store, APIKEY_SQL_IDENTITY_VERSION, update,
                                 pool, error);
     }
-    apr_uuid_get(&uuid);
-    apr_uuid_format(text, &uuid);
-    insert[0] = text;
+    insert[0] = fresh_uuid(pool);
     insert[2] = apikey_sql_number(pool, step->now);
     return apikey_sql_query(store, APIKEY_SQL_IDENTITY_INSERT, insert, pool,
                             error);
@@ -224,4 +231,45 @@ apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
 
     return apikey_sql_query(store, APIKEY_SQL_IDENTITY_EPOCH, args, pool,
                             error);
+}
+
+/* Who gives the database which identity. */
+typedef struct renewal_t {
+    const char *who;
+    const char *uuid;
+} renewal_t;
+
+static apr_status_t renew_identity(apikey_store_t *store, void *baton,
+                                   apr_pool_t *pool, const char **error)
+{
+    const renewal_t *renewal = baton;
+    const char *args[] = { renewal->uuid };
+    apikey_audit_t entry = { 0 };
+    apikey_identity_t was;
+    apr_status_t status = apikey_schema_identity(store, &was, pool, error);
+
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_query(store, APIKEY_SQL_IDENTITY_UUID, args, pool,
+                                  error);
+    }
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    entry.happened = apr_time_sec(apr_time_now());
+    entry.who = renewal->who;
+    entry.action = "init";
+    entry.reason = apr_pstrcat(pool, "new identity ", renewal->uuid, NULL);
+    entry.was = apr_pstrcat(pool, "{\"uuid\":",
+                            apikey_json_string(was.uuid, pool), "}", NULL);
+    return apikey_audit_write(store, &entry, pool, error);
+}
+
+apr_status_t apikey_schema_new_identity(apikey_store_t *store,
+                                        const char *who, const char **uuid,
+                                        apr_pool_t *pool, const char **error)
+{
+    renewal_t renewal = { who, fresh_uuid(pool) };
+
+    *uuid = renewal.uuid;
+    return apikey_sql_transact(store, renew_identity, &renewal, pool, error);
 }

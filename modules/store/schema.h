@@ -60,6 +60,15 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
                                     apikey_identity_t *identity,
                                     apr_pool_t *pool, const char **error);
 
+/**
+ * Gives a database that is a copy of another an identity of its own: what was
+ * learnt of it until now is void.  It stands in the audit.
+ * @param uuid out, in @a pool
+ */
+apr_status_t apikey_schema_new_identity(apikey_store_t *store,
+                                        const char *who, const char **uuid,
+                                        apr_pool_t *pool, const char **error);
+
 /** Says that the database is an older state of itself: its epoch goes up by
  * one, unless somebody has seen to that since it was @a epoch. */
 apr_status_t apikey_schema_next_epoch(apikey_store_t *store,

@@ -170,6 +170,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1",
     [APIKEY_SQL_IDENTITY_EPOCH] =
     "UPDATE apikey_identity SET epoch = epoch + 1 WHERE epoch = %n",
+    [APIKEY_SQL_IDENTITY_UUID] =
+    "UPDATE apikey_identity SET uuid = %s",
     [APIKEY_SQL_IDENTITY_KEPT] =
     "UPDATE apikey_identity SET kept_since = %n",
     [APIKEY_SQL_IDENTITY_PRUNED] =

@@ -49,7 +49,7 @@ sub new {
 
 sub run {
     my ($self) = @_;
-    for my $part (qw(no_tables init half_init versions commands bytes exact
+    for my $part (qw(no_tables init new_identity half_init versions commands bytes exact
                      pages append_only bulk counted blocked deleted crowd order
                      cut_off),
                   $self->trait('hold_audit') ? qw(half_done broken) : ()) {
@@ -128,6 +128,39 @@ sub init {
     is($self->{backend}->structure, $structure, 'make the same tables');
     is($self->count('apikey_identity'), 1, 'and one identity');
     is($self->count('apikey_audit'), $version, 'in as many steps');
+}
+
+# For a copy of a database: nothing but who it is becomes another.
+sub new_identity {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    $cli->create;
+    my $all = sub { join "\n", $self->sql("SELECT * FROM $_[0] ORDER BY 1") };
+    my %before = map { $_ => $all->("apikey$_") } '', qw(_tenant _change);
+    my @row = ('SELECT epoch, schema_version, kept_since FROM apikey_identity');
+    my $uuid = $self->sql('SELECT uuid FROM apikey_identity');
+    my ($rest) = $self->sql(@row);
+    my $done = $cli->run(qw(init --new-identity));
+    is($done->{exit}, 0, 'init --new-identity') or diag $done->{err};
+    is($done->{err}, '', 'without a word on standard error');
+    my $new = $self->sql('SELECT uuid FROM apikey_identity');
+    like($new, qr/^[0-9a-f-]{36}$/, 'the database has a UUID');
+    isnt($new, $uuid, 'which is another');
+    like($done->{out}, qr/new identity, \Q$new\E;/, 'and told');
+    is(($self->sql(@row))[0], $rest, 'the rest of the row is as it was');
+    is($all->("apikey$_"), $before{$_}, "as is apikey$_") for sort keys %before;
+    is($self->sql("SELECT action, reason, was FROM apikey_audit WHERE number ="
+                  . ' (SELECT MAX(number) FROM apikey_audit)'),
+       qq(init|new identity $new|{"uuid":"$uuid"}), 'the audit has both');
+    my $json = $cli->json(qw(init --new-identity));
+    is($json->{identity}, $self->sql('SELECT uuid FROM apikey_identity'),
+       'once more, in JSON');
+    isnt($json->{identity}, $new, 'with another');
+    $self->empty;
+    $done = $cli->run(qw(init --new-identity));
+    is($done->{exit}, 0, 'where there are no tables') or diag $done->{err};
+    is($self->count('apikey_identity'), 1, 'they are made');
 }
 
 # Every statement of the schema, in order.
