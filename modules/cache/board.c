@@ -50,6 +50,7 @@ typedef struct shared_t {
                                  * last number must not meet another's */
     apikey_word_t since;        /* when the era began; apr_time_now() */
     apikey_word_t salt;
+    apikey_word_t origin;       /* of the database and of its copies */
     apikey_word_t polled;       /* when the last good poll began */
     apikey_word_t claimed;      /* when somebody last set out to poll */
     apikey_word_t key[KEY_PLACES];
@@ -370,6 +371,16 @@ void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
         }
         word = apikey_word_get(&shared->known);
     }
+}
+
+void apikey_poll_origin(apikey_board_t *board, apr_uint64_t origin)
+{
+    apikey_word_set(&board->shared->origin, origin);
+}
+
+apr_uint64_t apikey_board_origin(const apikey_board_t *board)
+{
+    return apikey_word_get(&board->shared->origin);
 }
 
 apr_uint64_t apikey_poll_resalt(apikey_board_t *board)

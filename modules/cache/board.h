@@ -132,6 +132,13 @@ void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
                           apr_uint64_t identity, apr_uint64_t number,
                           apr_uint64_t row);
 
+/** Says which database it is, whatever state it is in: a hash of its UUID,
+ * which its copies have, too. */
+void apikey_poll_origin(apikey_board_t *board, apr_uint64_t origin);
+
+/** What apikey_poll_origin() said last; 0: nothing yet. */
+apr_uint64_t apikey_board_origin(const apikey_board_t *board);
+
 /** Another salt, for a database that cannot be told a new epoch. */
 apr_uint64_t apikey_poll_resalt(apikey_board_t *board);
 

@@ -26,8 +26,8 @@ typedef struct apikey_cache_t {
     apikey_board_t *board;              /**< of the server's database */
     struct apikey_memo_t *memo;         /**< this process' own */
     apikey_poller_t *poller;            /**< which raises it */
-    unsigned char context[APIKEY_DIGEST_LEN];   /**< SHA-256 of what else an
-                                 * answer depends on: the query */
+    unsigned char context[APIKEY_DIGEST_LEN];   /**< what else an answer
+                                 * depends on: database, query (entry.h) */
     int polled;                 /**< 0: no changes are told, TTLs alone */
     apr_time_t poll;            /**< microseconds between polls */
     apr_time_t fresh;           /**< how old a poll may be for a hit */

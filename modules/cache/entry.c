@@ -153,6 +153,38 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
     return !from.bad;
 }
 
+/* Each part ends with its NUL, so that no two lists of parts make the same. */
+apr_status_t apikey_entry_context(unsigned char *context,
+                                  const char *database, const char *query,
+                                  const char *keyspace, apr_pool_t *pool)
+{
+    apr_size_t room = strlen(database) + strlen(keyspace)
+                      + (query ? strlen(query) : 0) + 3;
+    writer_t to = { apr_palloc(pool, room), NULL, 0 };
+    const unsigned char *text = to.at;
+
+    to.end = to.at + room;
+    put_string(&to, database);
+    /* Our tables know each key's keyspace; what a query of the
+     * administrator's own does not tell has the asker's. */
+    if (query) {
+        put_string(&to, query);
+        put_string(&to, keyspace);
+    }
+    return apikey_digest_sha256(context, text, (apr_size_t)(to.at - text));
+}
+
+apr_status_t apikey_entry_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
+                             const unsigned char *context,
+                             const char *digest)
+{
+    unsigned char data[2 * APIKEY_DIGEST_LEN];
+
+    memcpy(data, context, APIKEY_DIGEST_LEN);
+    apikey_digest_bytes(data + APIKEY_DIGEST_LEN, digest);
+    return apikey_digest_sha256(id, data, sizeof(data));
+}
+
 /* HMAC(secret, purpose context digest entry). The purpose ends with a NUL, and
  * no key holds one: what is signed as a key is never a seal, nor the other way
  * round. */

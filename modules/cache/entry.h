@@ -19,6 +19,7 @@
 
 #define APIKEY_ENTRY_MAX 8192       /**< bytes; what is longer is not kept */
 #define APIKEY_SEAL_LEN APIKEY_DIGEST_LEN
+#define APIKEY_ENTRY_ID_LEN APIKEY_DIGEST_LEN
 
 typedef struct apikey_entry_t {
     apikey_stamp_t stamp;
@@ -44,12 +45,36 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
                       apr_size_t len, const char *digest, apr_pool_t *pool);
 
 /**
+ * What an answer depends on beside the key: a hash.  Servers whose answers
+ * differ have different ones, on every machine; databases are told apart by
+ * how the configuration names them, for a copy of a database is its original
+ * in all that stands in it.
+ * @param context  out, APIKEY_DIGEST_LEN bytes.  The password that may be a
+ *                 part of @a database could be guessed by it: it is not to
+ *                 be shown
+ * @param database apikey_db_t's name
+ * @param query    of the administrator's own; NULL: our tables
+ * @param keyspace what a query of one's own may be asked for; not NULL
+ */
+apr_status_t apikey_entry_context(unsigned char *context,
+                                  const char *database, const char *query,
+                                  const char *keyspace, apr_pool_t *pool);
+
+/**
+ * What an entry is kept under: a hash of context and digest, which shows
+ * neither of them.
+ */
+apr_status_t apikey_entry_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
+                             const unsigned char *context,
+                             const char *digest);
+
+/**
  * HMAC-SHA256, by a secret of the ring, over the digest and the entry: who
  * can write into the cache cannot make a tenant, nor move an entry to another
  * key.
  * @param secret   which of the ring's; the first writes, any may verify
- * @param context  APIKEY_DIGEST_LEN bytes: a hash of what else must agree on
- *                 both sides (a query of the administrator's own)
+ * @param context  apikey_entry_context()'s: what else must agree on both
+ *                 sides
  */
 apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
                                const apikey_ring_t *ring, int secret,

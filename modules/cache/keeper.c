@@ -22,9 +22,6 @@ APLOG_USE_MODULE(apikey);
 /* Nobody has the lock for longer than this, milliseconds. */
 #define HELD 200
 
-/* A key's digest, and the beginning of the context's. */
-#define ID_LEN (APIKEY_DIGEST_LEN + 8)
-
 struct apikey_keeper_t {
     const char *spec;
     const ap_socache_provider_t *provider;
@@ -119,7 +116,7 @@ apr_status_t apikey_keeper_init(apikey_keeper_t *keeper, int number,
                                 server_rec *s, apr_pool_t *pconf,
                                 const char **error)
 {
-    struct ap_socache_hints hints = { ID_LEN, 192,
+    struct ap_socache_hints hints = { APIKEY_ENTRY_ID_LEN, 192,
                                       apr_time_from_sec(60) };
     const char *name = number ? apr_psprintf(pconf, "apikey%d", number)
                               : "apikey";
@@ -155,14 +152,6 @@ void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
         keeper->unusable = 1;
         complain(s, status);
     }
-}
-
-/* Answers of one query must not be taken for another's. */
-static void make_id(unsigned char id[ID_LEN], const unsigned char *context,
-                    const char *digest)
-{
-    apikey_digest_bytes(id, digest);
-    memcpy(id + APIKEY_DIGEST_LEN, context, ID_LEN - APIKEY_DIGEST_LEN);
 }
 
 static int rests(const apikey_keeper_t *keeper)
@@ -233,12 +222,12 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
                       apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[ID_LEN];
+    unsigned char id[APIKEY_ENTRY_ID_LEN];
     unsigned int len = sizeof(bytes);
     apr_status_t status;
 
-    make_id(id, context, digest);
-    if (rests(keeper) || !lock(keeper, s)) {
+    if (apikey_entry_id(id, context, digest) != APR_SUCCESS
+        || rests(keeper) || !lock(keeper, s)) {
         return 0;
     }
     status = keeper->provider->retrieve(keeper->instance, s, id, sizeof(id),
@@ -274,15 +263,15 @@ void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
                        apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[ID_LEN];
+    unsigned char id[APIKEY_ENTRY_ID_LEN];
     const char *digest = entry->record->digest;
     apr_size_t len = apikey_entry_write(bytes, APIKEY_ENTRY_MAX, entry);
     apr_status_t status;
 
-    if (!len || rests(keeper)) {
+    if (!len || rests(keeper)
+        || apikey_entry_id(id, context, digest) != APR_SUCCESS) {
         return;
     }
-    make_id(id, context, digest);
     if (keeper->sealed) {
         if (apikey_entry_seal(bytes + len, ring, 0, context, digest, bytes,
                               len) != APR_SUCCESS) {

@@ -9,7 +9,7 @@
 #include "../store/schema.h"
 
 typedef struct reading_t {
-    const apikey_poll_task_t *task;
+    apikey_poll_task_t *task;
     apikey_poll_t poll;
     apr_uint64_t number;        /* the last that was read */
     apr_uint64_t row;           /* what it was */
@@ -137,6 +137,7 @@ static apr_status_t identify(reading_t *reading, apikey_store_t *store,
     if (status == APR_SUCCESS) {
         *epoch = who.epoch;
         reading->pruned = (apr_uint64_t)who.pruned;
+        reading->task->origin = apikey_poll_identity(who.uuid);
         *identity = apikey_poll_identity(
             apr_psprintf(pool, "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT,
                          who.uuid, who.epoch, reading->poll.salt));

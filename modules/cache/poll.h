@@ -10,12 +10,18 @@
 #include "../store/store.h"
 #include "board.h"
 
+/** What stands for a database that cannot say who it is.  Answers of two such
+ * are kept apart as all are, by what they are kept under (entry.h). */
+#define APIKEY_POLL_UNNAMED 1
+
 /** What a poll is told; copied, since it may outlive who asked for it. */
 typedef struct apikey_poll_task_t {
     apikey_board_t *board;
     const char *changes;        /**< ApiKeyChangesQuery; NULL: our tables */
     apr_uint64_t identity;      /**< with changes: what stands for the
                                  * database, which cannot say who it is */
+    apr_uint64_t origin;        /**< out: a hash of the database's UUID; 0 with
+                                 * changes */
 } apikey_poll_task_t;
 
 /**

@@ -73,10 +73,6 @@ static apikey_cache_t *cache_of(apr_pool_t *pconf,
                                 apikey_keeper_t *keeper)
 {
     apikey_cache_t *cache = apr_pcalloc(pconf, sizeof(*cache));
-    /* A query that gives no keyspace has each asker's. */
-    const char *context = conf->query
-                          ? apr_pstrcat(pconf, conf->query, "\n",
-                                        conf->keyspace, NULL) : "";
 
     cache->keeper = keeper;
     cache->polled = !conf->query || conf->changes;
@@ -86,7 +82,8 @@ static apikey_cache_t *cache_of(apr_pool_t *pconf,
     cache->ttl_negative = apr_time_from_sec(SET(conf->ttl_negative,
                                                 DEFAULT_TTL_NEGATIVE));
     cache->stale = apr_time_from_sec(SET(conf->stale, DEFAULT_STALE));
-    return apikey_digest_sha256(cache->context, context, strlen(context))
+    return apikey_entry_context(cache->context, conf->db.name, conf->query,
+                                conf->keyspace, pconf)
            == APR_SUCCESS ? cache : NULL;
 }
 
@@ -164,16 +161,8 @@ static const char *board_name(apr_pool_t *pool, const apikey_server_t *conf)
                         conf->changes ? conf->changes : "");
 }
 
-/* What stands for a database that cannot say who it is: the words that name
- * it. */
-static apr_uint64_t stand_in(apr_pool_t *pool, const apikey_server_t *conf)
-{
-    return apikey_poll_identity(apr_pstrcat(pool, conf->db.name, "\n",
-                                            conf->query, NULL));
-}
-
 static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
-                             apr_pool_t *pconf, apr_pool_t *ptemp)
+                             apr_pool_t *pconf)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
     const char *name = board_name(pconf, conf);
@@ -190,7 +179,7 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
             return status;
         }
         if (conf->query) {
-            polled->task.identity = stand_in(ptemp, conf);
+            polled->task.identity = APIKEY_POLL_UNNAMED;
         }
         if (!cache->polled) {
             apikey_poll_t poll;
@@ -246,7 +235,7 @@ static int engage_watchdogs(apr_pool_t *pconf)
 
 /* Behind lookup's: shared memory, the watchdog. */
 static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                apr_pool_t *ptemp, server_rec *s)
+                apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
 {
     server_rec *main_server = s;
     int warned = 0;
@@ -263,7 +252,7 @@ static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     }
     for (; s; s = s->next) {
         apikey_cache_t *cache = apikey_server_conf(s)->answers;
-        apr_status_t status = cache ? board_of(cache, s, pconf, ptemp)
+        apr_status_t status = cache ? board_of(cache, s, pconf)
                                     : APR_SUCCESS;
 
         if (status != APR_SUCCESS) {
@@ -329,6 +318,45 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     }
 }
 
+/* A copy of a database has its identity, and other keys as soon as one of the
+ * two is changed.  Nothing is shared between them here, but what tells people
+ * which database it is tells them apart no longer; and a copy that other
+ * machines reach by the same words shares a redis with it. */
+static void look_for_copies(const polled_t *polled, apr_uint64_t origin,
+                            apr_pool_t *pool)
+{
+    const apikey_server_t *conf = apikey_server_conf(polled->server);
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(pool, boards); index;
+         index = apr_hash_next(index)) {
+        const polled_t *other = apr_hash_this_val(index);
+
+        if (apikey_board_origin(other->task.board) == origin
+            && strcmp(apikey_server_conf(other->server)->db.name,
+                      conf->db.name)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
+                         "APIKEY0180: the database %s has the identity of the "
+                         "one %s: if one is a copy of the other, give it an "
+                         "identity of its own (htapikey init --new-identity); "
+                         "if the two are one database, write its parameters "
+                         "in the same words in both",
+                         apikey_server_name(pool, polled->server),
+                         apikey_server_name(pool, other->server));
+        }
+    }
+}
+
+/* Each child learns it from the board: the first that polls tells of it. */
+static void note_origin(const polled_t *polled, apr_uint64_t origin,
+                        apr_pool_t *pool)
+{
+    if (origin && origin != apikey_board_origin(polled->task.board)) {
+        apikey_poll_origin(polled->task.board, origin);
+        look_for_copies(polled, origin, pool);
+    }
+}
+
 static apr_status_t poll_one(polled_t *polled, apr_pool_t *pool)
 {
     const char *error = "";
@@ -338,6 +366,9 @@ static apr_status_t poll_one(polled_t *polled, apr_pool_t *pool)
                                               &task, sizeof(task), pool,
                                               &error);
 
+    if (status == APR_SUCCESS) {
+        note_origin(polled, task.origin, pool);
+    }
     if (status != APR_SUCCESS && apikey_word_swap(&polled->failing, 0, 1)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
                      "APIKEY0145: changes of keys cannot be read; the "

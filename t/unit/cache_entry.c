@@ -221,6 +221,64 @@ static void seals(void)
     ok(!seal_of(wrong, bytes, 5), "and none for what is no digest");
 }
 
+typedef struct asked_t {
+    const char *database;
+    const char *query;
+    const char *keyspace;
+    const char *digest;
+} asked_t;
+
+static const char *kept_under(asked_t of)
+{
+    unsigned char context[APIKEY_DIGEST_LEN], id[APIKEY_ENTRY_ID_LEN];
+    char *hex = apr_palloc(pool, APIKEY_DIGEST_HEX + 1);
+
+    if (apikey_entry_context(context, of.database, of.query, of.keyspace,
+                             pool) != APR_SUCCESS
+        || apikey_entry_id(id, context, of.digest) != APR_SUCCESS) {
+        return "";
+    }
+    apikey_digest_hex(hex, id);
+    return hex;
+}
+
+/* What answers depend on; each line is another answer than all before. */
+static void ids(void)
+{
+    static const asked_t list[] = {
+        { "pgsql\nhost=a\n", NULL, "k", digest },
+        { "pgsql\nhost=a\n", NULL, "k", other },
+        { "pgsql\nhost=b\n", NULL, "k", digest },
+        { "mysql\nhost=a\n", NULL, "k", digest },
+        { "pgsql\nhost=a\nSET x TO y", NULL, "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 1", "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 2", "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 1", "l", digest },
+        { "pgsql\nhost=a\n", "", "SELECT 1k", digest },
+        { "pgsql\nhost=a\nSELECT 1", "", "k", digest },
+        { "", "pgsql\nhost=a\n", "k", digest },
+    };
+    int count = sizeof(list) / sizeof(*list), i, j, same = 0;
+    asked_t keyspace = list[0];
+    const char *id = kept_under(list[0]);
+
+    for (i = 0; i < count; i++) {
+        for (j = 0; j < i; j++) {
+            same += strcmp(kept_under(list[i]), kept_under(list[j])) == 0;
+        }
+    }
+    is_int(same, 0, "other databases, queries, keyspaces and keys have other "
+           "entries");
+    /* sha256(sha256("pgsql\nhost=a\n\0") the digest's bytes), by sha256sum:
+     * every machine must find what another has kept. */
+    is_str(id, "5b3742ad67bf53175b30648bba5f2d1a"
+           "2934eb12922f2bd41f6e99d588ad2f6e",
+           "what one is kept under is the same on every machine");
+    keyspace.keyspace = "l";
+    is_str(kept_under(keyspace), id, "our tables know each key's keyspace");
+    ok(!strstr(id, "1ab3f7aa1600fac4"), "and does not show the digest");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -232,5 +290,6 @@ int main(void)
     damaged();
     too_long();
     seals();
+    ids();
     return done();
 }

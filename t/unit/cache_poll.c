@@ -71,7 +71,7 @@ static apr_status_t spy_changes(apikey_store_t *store, apr_int64_t since,
 
 static apr_status_t poll_board(apikey_board_t *on)
 {
-    apikey_poll_task_t ours = { on, NULL, 0 };
+    apikey_poll_task_t ours = { .board = on };
 
     fx.error = NULL;
     return apikey_poll(fx.store, task ? task : &ours, fx.pool, &fx.error);
@@ -387,7 +387,7 @@ static void test_own(void)
 {
     apikey_stamp_t then = begin(), now;
     apikey_poll_task_t own = { NULL, "SELECT number, value FROM apikey_change"
-                               " WHERE number > %s", 0 };
+                               " WHERE number > %s", 0, 0 };
     int was = epoch();
 
     own.board = board = new_board();
