@@ -1,16 +1,17 @@
 #!/usr/bin/perl
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# app.pl PORT: an application behind a proxy.  It answers each request with
-# what arrived, byte for byte: the request line, the headers, the body.  It
-# listens on 127.0.0.1 only and ends with TERM.
+# app.pl PORT [REACHED]: an application behind a proxy.  It answers each request
+# with what arrived, byte for byte: the request line, the headers, the body.  It
+# listens on 127.0.0.1 only and ends with TERM.  Into the file REACHED it writes
+# a line for each request, before it answers: X-Ask and the request line.
 
 use strict;
 use warnings;
 
 use IO::Socket::INET;
 
-my ($port) = @ARGV;
+my ($port, $reached) = @ARGV;
 my $listener = IO::Socket::INET->new(
     LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1)
     or die "app.pl: port $port: $@\n";
@@ -52,10 +53,19 @@ sub serve {
                     : length($got) >= $head + ($length // 0)) {
         sysread($client, $got, 65536, length $got) or return;
     }
+    note($got) if defined $reached;
     my $answer = join "\r\n", 'HTTP/1.1 200 OK', 'Content-Type: text/plain',
         'Content-Length: ' . length $got, 'Connection: close', '', $got;
     while (length $answer) {
         my $sent = syswrite $client, $answer or return;
         substr $answer, 0, $sent, '';
     }
+}
+
+sub note {
+    my ($got) = @_;
+    my ($line) = $got =~ /^([^\r\n]*)/;
+    my ($ask) = $got =~ /^X-Ask:\s*(\S+)/mi;
+    open my $out, '>>', $reached or die "$reached: $!\n";
+    syswrite $out, ($ask // '-') . " $line\n";
 }

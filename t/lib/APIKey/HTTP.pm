@@ -6,7 +6,8 @@ package APIKey::HTTP;
 #
 #   my $r = get('auth', '/x', "X-API-Key: $key");      a request, then close
 #   my $r = request('auth', 'POST', '/x', ['A: b'], $body);
-#   my $c = connection('auth');                        keep-alive
+#   my $c = connection('auth');                        keep-alive; a port or
+#                                                      ADDRESS:PORT, too
 #   $c->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 #   my $r = $c->response;                              $c->response('HEAD')
 #   my $r = raw('auth', $bytes);                       whatever comes back
@@ -27,10 +28,12 @@ my $PATIENCE = 30;
 
 sub connection {
     my ($name) = @_;
-    my $port = $name =~ /^\d+$/ ? $name : APIKey::Test::port($name);
-    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
+    my ($address, $port) = $name =~ /^(?:([\d.]+):)?(\d+)$/;
+    $address //= '127.0.0.1';
+    $port //= APIKey::Test::port($name);
+    my $socket = IO::Socket::INET->new(PeerAddr => "$address:$port",
                                        Timeout => $PATIENCE)
-        or die "127.0.0.1:$port: $@\n";
+        or die "$address:$port: $@\n";
     $socket->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
     return bless { socket => $socket, got => '', port => $port }, __PACKAGE__;
 }

@@ -25,7 +25,7 @@ use APIKey::Server;
 my @ONCE = qw(guard build);
 my @QUIET = qw(cli db);
 # Their tests start servers of their own, and wait for those most of the time.
-my @APART = qw(apps cache config faults query usage);
+my @APART = qw(apps cache config faults manual query usage);
 my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
     qw(unit fuzz after lib conf htdocs bench);
 
