@@ -79,20 +79,24 @@ AC_SUBST([moduledir])
 AC_SUBST([HTTPD])
 ])
 
-dnl APIKEY_CHECK_OPENSSL: 1.1.1 is the oldest with what we use.
+dnl APIKEY_CHECK_OPENSSL: 1.1.1 is the oldest with what we use.  LibreSSL says
+dnl that it is 2.0.0 and has no RAND_priv_bytes.
 AC_DEFUN([APIKEY_CHECK_OPENSSL], [
 AC_MSG_CHECKING([for OpenSSL 1.1.1 or later])
 apikey_libs=$LIBS
 LIBS="-lcrypto $LIBS"
 AC_LINK_IFELSE([AC_LANG_PROGRAM([[
 #include <openssl/evp.h>
-#if OPENSSL_VERSION_NUMBER < 0x10101000L
-#error too old
+#include <openssl/rand.h>
+#if OPENSSL_VERSION_NUMBER < 0x10101000L || defined(LIBRESSL_VERSION_NUMBER)
+#error another library
 #endif
-]], [[return EVP_sha256() == 0;]])], [AC_MSG_RESULT([yes])],
+]], [[unsigned char x;
+return EVP_sha256() == 0 || RAND_priv_bytes(&x, 1) != 1;]])],
+    [AC_MSG_RESULT([yes])],
     [AC_MSG_RESULT([no])
      AC_MSG_ERROR([install OpenSSL's development files (Debian: libssl-dev),
-or name them with CPPFLAGS and LDFLAGS.])])
+or name them with CPPFLAGS and LDFLAGS. LibreSSL is no substitute.])])
 LIBS=$apikey_libs
 OPENSSL_LIBS=-lcrypto
 AC_SUBST([OPENSSL_LIBS])

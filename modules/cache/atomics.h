@@ -6,14 +6,16 @@
  *
  * APR has these since 1.7 only, and httpd 2.4.41 runs on 1.6: the compiler's
  * own are used instead.  All are sequentially consistent, so that what was
- * written before a word is seen by whoever has read that word.
+ * written before a word is seen by the one that has read that word.  A word
+ * begins at a multiple of 8, which 32-bit x86 does not do by itself: only then
+ * is it read at once everywhere (build/atomics.m4).
  */
 #ifndef APIKEY_ATOMICS_H
 #define APIKEY_ATOMICS_H
 
 #include <apr.h>
 
-typedef volatile apr_uint64_t apikey_word_t;
+typedef volatile apr_uint64_t apikey_word_t __attribute__((aligned(8)));
 
 #define apikey_word_get(word) __atomic_load_n((word), __ATOMIC_SEQ_CST)
 #define apikey_word_set(word, value) \

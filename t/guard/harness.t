@@ -61,6 +61,33 @@ for my $text (sort keys %run) {
 }
 is(scalar run_of(undef), '1 0 passed, 1 failed', 'a run without a test fails');
 
+# In a folder that its owner alone may enter, tests that run htapikey as another
+# user find it all the same.  (Where we are not root there is no other.)
+my $as_nobody = <<'EOF_AS';
+my @as = $> ? () : qw(setpriv --reuid nobody --clear-groups);
+is(`@as $ENV{HTAPIKEY}`, "here\n", 'it runs');
+done_testing;
+EOF_AS
+{
+    open my $out, '>', "$tree/htapikey" or die "htapikey: $!\n";
+    print $out "#!/bin/sh\necho here\n";
+    close $out;
+    chmod 0755, "$tree/htapikey";
+}
+is((stat $tree)[2] & 0777, 0700, "the tests' folder is closed");
+is(scalar run_of($more . $as_nobody), '0 1 passed, 0 failed',
+   'a run in a closed folder');
+{
+    local $ENV{TMPDIR} = "$tree/t";
+    my (undef, $from) = run_of($more . $as_nobody);
+    my $said = do { local $/; <$from> };
+    close $from;
+    $> ? like($said, qr/^1 passed, 0 failed$/m, 'a closed TMPDIR of our own')
+       : like($said, qr{^t/TEST: nobody cannot enter \Q$tree/t\E; say TMPDIR=},
+              'a closed TMPDIR is said at once');
+}
+unlink "$tree/htapikey";
+
 # Ended in the middle, with a grandchild that would go on.
 for my $signal (qw(TERM INT HUP)) {
     my ($pid, $from) = run_of("$more system 'sleep 60; true';\n");

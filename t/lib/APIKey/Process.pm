@@ -11,8 +11,8 @@ use Exporter qw(import);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(descendants kill_descendants end_process resident
-    succeeds wait_until);
+our @EXPORT_OK = qw(descendants kill_descendants end_process may_enter
+    resident succeeds wait_until);
 
 # The pids below a process, parents before children.
 sub descendants {
@@ -97,6 +97,22 @@ sub end_process {
     kill KILL => $pid, descendants($pid);
     waitpid $pid, 0;
     return undef;
+}
+
+# Whether a user may read a folder and go there; we may, where we are not root
+# and can be nobody else.
+sub may_enter {
+    my ($folder, $user) = @_;
+    return 1 if $>;
+    my ($uid, $gid) = (getpwnam $user)[2, 3];
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        ($(, $)) = ($gid, "$gid $gid");
+        ($<, $>) = ($uid, $uid);
+        POSIX::_exit(-r $folder && chdir($folder) ? 0 : 1);
+    }
+    waitpid $pid, 0;
+    return $? == 0;
 }
 
 # Perl passes over an INT while system() waits; who typed it meant us, too.

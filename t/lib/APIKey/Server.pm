@@ -20,7 +20,7 @@ use POSIX ();
 
 use APIKey::Config;
 use APIKey::Instrument;
-use APIKey::Process qw(end_process wait_until);
+use APIKey::Process qw(end_process may_enter wait_until);
 
 sub new {
     my ($class, $suite) = @_;
@@ -45,7 +45,7 @@ sub make_stage {
     $self->{stage} = $stage;
     my @user = getpwnam $self->{user};
     die "$self->{user} cannot enter $tmp; say TMPDIR=FOLDER of one where "
-        . "everybody may.\n" unless $self->may_enter($stage, @user[2, 3]);
+        . "everybody may.\n" unless may_enter($stage, $self->{user});
     my $t = "$self->{suite}{source}/t";
     make_path("$stage/t/conf");
     $self->copy_tree("$t/htdocs", "$stage/t/htdocs");
@@ -64,19 +64,6 @@ sub make_stage {
         chown @user[2, 3], "$stage/t/$folder" unless $>;
     }
     return $stage;
-}
-
-sub may_enter {
-    my ($self, $folder, $uid, $gid) = @_;
-    return 1 if $>;
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        ($(, $)) = ($gid, "$gid $gid");
-        ($<, $>) = ($uid, $uid);
-        POSIX::_exit(-r $folder && chdir($folder) ? 0 : 1);
-    }
-    waitpid $pid, 0;
-    return $? == 0;
 }
 
 # Like cp -R, with modes that httpd's user can read whatever our umask was.

@@ -9,7 +9,10 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use File::Copy qw(copy);
 use File::Path qw(make_path);
+use File::Spec ();
+use File::Temp ();
 use List::Util qw(sum0);
 use TAP::Formatter::Console;
 use TAP::Formatter::File;
@@ -17,7 +20,7 @@ use TAP::Harness;
 use TAP::Parser::Aggregator;
 
 use APIKey::Instrument;
-use APIKey::Process qw(kill_descendants);
+use APIKey::Process qw(kill_descendants may_enter);
 use APIKey::Server;
 
 # Folders of t/ with tests that need no httpd of ours; the first two look at
@@ -65,9 +68,9 @@ sub run {
             exit 130;
         };
     }
-    $self->set_environment;
     $self->{aggregator}->start;
     my $done = eval {
+        $self->set_environment;
         $self->run_quiet;
         my @areas = $self->{'no-server'} ? ()
                   : $self->wanted_files($self->areas);
@@ -90,7 +93,7 @@ sub set_environment {
     my ($source, $build) = @{$self}{qw(source build)};
     $ENV{APIKEY_SOURCE} = $source;
     $ENV{APIKEY_BUILD}  = $build;
-    $ENV{HTAPIKEY}      = "$build/htapikey";
+    $ENV{HTAPIKEY}      = $self->place_program;
     $ENV{PERL5LIB} = join ':', "$source/t/lib",
         length($ENV{PERL5LIB} // '') ? $ENV{PERL5LIB} : ();
     # A setting of the caller's must not decide what a test sees.
@@ -99,6 +102,22 @@ sub set_environment {
     $ENV{LC_ALL} = 'C';
     umask 022;
     APIKey::Instrument::environment($source);
+}
+
+# htapikey where every user can run it: tests run it as another one, too, and a
+# checkout may lie where only root may go.
+sub place_program {
+    my ($self) = @_;
+    my $program = "$self->{build}/htapikey";
+    return $program if $> || !-e $program;
+    my $folder = $self->{bin} = File::Temp->newdir('apikey-bin-XXXXXX',
+                                                   TMPDIR => 1);
+    chmod 0755, $folder;
+    copy($program, "$folder/htapikey") && chmod 0755, "$folder/htapikey"
+        or die "$folder/htapikey: $!\n";
+    die 'nobody cannot enter ', File::Spec->tmpdir, '; say TMPDIR=FOLDER of '
+        . "one where everybody may.\n" unless may_enter($folder, 'nobody');
+    return "$folder/htapikey";
 }
 
 sub run_quiet {
