@@ -7,6 +7,38 @@ fail() {
     exit 1
 }
 
+# Runs what may take minutes, with what it prints in a file, and says each five
+# seconds that it goes on, and at what.  A signal for us ends it, too: it is a
+# process group of its own.
+watched() {
+    log=$1
+    shift
+    perl -e 'setpgrp 0, 0; exec @ARGV or die "$ARGV[0]: $!\n"' "$@" \
+        >"$log" 2>&1 </dev/null &
+    watched=$!
+    trap interrupted INT TERM HUP
+    ticks=0
+    while kill -0 $watched 2>/dev/null; do
+        sleep 0.2
+        ticks=$((ticks + 1))
+        test $((ticks % ${WATCHED_TICKS:-25})) -ne 0 ||
+            printf '  %3d s: %s\n' $((ticks / 5)) \
+                "$(tail -n 1 "$log" | cut -c1-60)"
+    done
+    watched_status=0
+    wait $watched || watched_status=$?
+    trap - INT TERM HUP
+    return $watched_status
+}
+
+interrupted() {
+    trap '' INT TERM HUP
+    kill -- -$watched 2>/dev/null || kill $watched 2>/dev/null || :
+    wait $watched || :
+    echo "$(basename "$0"): interrupted; what was built so far stays." >&2
+    exit 130
+}
+
 # Installs those of the named Debian packages that are missing.
 need_packages() {
     command -v dpkg-query >/dev/null ||
@@ -20,19 +52,24 @@ need_packages() {
     done
     test -n "$missing" || return 0
     echo "Installing$missing"
+    said=$(mktemp)
     root=
     if test "$(id -u)" -ne 0; then
         command -v sudo >/dev/null ||
             fail "missing:$missing. Install them, or become root."
         root=sudo
     fi
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
-        fail "apt-get update failed."
-    said=$($root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-        --no-install-recommends install $missing 2>&1 </dev/null) || {
-        printf '%s\n' "$said" | tail -n 20 >&2
-        fail "apt-get could not install$missing"
-    }
+    apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
+    # sudo asks for its password where it can be seen.
+    test -z "$root" || sudo -v
+    for step in update "--no-install-recommends install $missing"; do
+        watched "$said" $apt $step || {
+            tail -n 20 "$said" >&2
+            rm -f "$said"
+            fail "apt-get could not ${step%% *}; is the network there?"
+        }
+    done
+    rm -f "$said"
 }
 
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake perl apache2-bin
@@ -44,8 +81,11 @@ build_into() {
     shift
     test -e configure || ./buildconf >/dev/null || fail "./buildconf failed."
     mkdir -p "$folder"
-    test -e "$folder/Makefile" ||
-        (cd "$folder" && ../configure "$@" >configure.log 2>&1) || {
+    test -e "$folder/Makefile" || {
+        echo "Configuring"
+        watched "$folder/configure.log" sh -c \
+            'cd "$1" && shift && exec ../configure "$@"' sh "$folder" "$@"
+    } || {
         tail -n 20 "$folder/configure.log" >&2
         fail "./configure failed; see $folder/config.log."
     }

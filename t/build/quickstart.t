@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A copy of the tree in a folder that its owner alone may enter: the two
-# commands of a newcomer, then make's promises on what they have built.
+# A copy of the tree in a folder that its owner alone may enter, with a blank in
+# its name: the two commands of a newcomer, then make's promises on what they
+# have built.
 
 use strict;
 use warnings;
@@ -10,15 +11,17 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Find qw(find);
 use File::Path qw(make_path);
+use Fcntl qw(:flock);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use Test::More;
 
 use APIKey::Guard qw(files source_root);
-use APIKey::Process qw(wait_until);
+use APIKey::Process qw(descendants wait_until);
+use POSIX ();
 
 my $folder = tempdir(CLEANUP => 1);
-my $tree = "$folder/a checkout/mod_apikey" =~ s/ /_/gr;
+my $tree = "$folder/a checkout/mod_apikey";
 my $port = 30000 + $$ % 2000;
 my $started;
 
@@ -30,14 +33,25 @@ for my $file (files(qr/./)) {
 make_path("$folder/tmp", "$folder/home");
 chdir $tree or die "$tree: $!\n";
 
-# A command's output, both kinds, and its exit status; nothing of the run
-# around us (flags, folders) reaches it.
+# Nothing of the run around us (flags, folders) reaches a command.
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL LD_PRELOAD)};
+@ENV{qw(TMPDIR HOME PORT)} = ("$folder/tmp", "$folder/home", $port);
+
+# A command's output, both kinds, and its exit status.
 sub run {
     my ($command) = @_;
-    local @ENV{qw(TMPDIR HOME PORT)} = ("$folder/tmp", "$folder/home", $port);
-    delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL LD_PRELOAD)};
     my $said = `($command) 2>&1 </dev/null`;
     return ($said, $? >> 8);
+}
+
+# quickstart refuses at once: before anything is built.
+sub refused {
+    my ($what, $like, %with) = @_;
+    local $ENV{PORT} = $with{port} // $port;
+    my ($said, $status) = run('sh build/quickstart ' . ($with{argument} // ''));
+    is($status, 1, "$what is an error");
+    like($said, qr/\Aquickstart: $like.*\n\z/, '... which says what to do');
+    ok(!-e '_build' && !-e 'demo', '... and comes before anything is done');
 }
 
 # Processes that have this tree on their command line.
@@ -60,10 +74,55 @@ END {
 
 sub answers { return join ' ', $_[0] =~ /^\((\d+)\)$/mg }
 
+# ---- Before and while it builds ----
+
+refused("PORT=$_", qr/PORT=\Q$_\E is no port \(1 to 65535\)\./, port => $_)
+    for qw(80000 65536 0 080 http -1 99999999999);
+refused('a word', qr/usage: /, argument => 'start');
+my $taken = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+                                  Listen => 1, ReuseAddr => 1)
+    or die "port $port: $@\n";
+refused('a port in use', qr/port $port is in use; say PORT=\d+ build/);
+close $taken;
+my ($said, $status) = run('sh build/quickstart stop');
+is("$status $said", "0 Nothing was running.\n", 'stop says that nothing ran');
+
+($said, $status) = run('. build/common.sh; WATCHED_TICKS=2; watched '
+    . "'$folder/log' sh -c 'echo one file; sleep 1; exit 3'");
+is($status, 3, 'what takes long is waited for');
+like($said, qr/\A(?:  +\d+ s: one file\n)+\z/, 'and says what it is at');
+
+# A signal in the middle of the build.
+for my $signal (qw(TERM INT HUP)) {
+    unlink '_build/make.log';
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDOUT, '>', "$folder/said";
+        open STDERR, '>&', \*STDOUT;
+        open STDIN, '<', '/dev/null';
+        $SIG{INT} = 'DEFAULT';
+        exec 'sh', 'build/quickstart' or POSIX::_exit(127);
+    }
+    my @below;
+    ok(wait_until(120, sub {
+        return -s '_build/make.log' && (@below = descendants($pid)) > 2;
+    }), 'it builds');
+    kill $signal => $pid;
+    waitpid $pid, 0;
+    is($? >> 8, 130, "SIG$signal ends it");
+    ok(wait_until(5, sub { !grep { kill 0, $_ } @below }), '... and the build');
+    open my $in, '<', "$folder/said" or die "said: $!\n";
+    like(join('', <$in>), qr/^quickstart: interrupted; /m, '... and it says so');
+}
+
+# ---- It runs ----
+
 $started = 1;
-my ($said, $status) = run('sh build/quickstart');
+($said, $status) = run('sh build/quickstart');
 is($status, 0, 'build/quickstart succeeds') or diag($said);
 is(answers($said), '200 200 401 401 403', 'it shows what curl was answered');
+like($said, qr/\ABuilding; .*\n(?: .*\n)*Making two keys\nStarting httpd/,
+     'it says what it is at');
 like($said, qr/^the CGI: tenant=acme id=\w{12} scopes=demo:\*$/m,
      'the CGI was told the tenant');
 like($said, qr/^the application: tenant=globex id=\w{12} scopes=demo:read$/m,
@@ -79,18 +138,37 @@ is(answers($said), '200 200 401 401 403', 'the answers are the same');
 is((run($ask))[0], '(401)', 'the keys of the first run have ended');
 
 cmp_ok(scalar(running()), '>', 2, 'httpd and the application run');
+{
+    open my $lock, '>', 'demo/run/lock' or die "lock: $!\n";
+    flock $lock, LOCK_EX | LOCK_NB or die "they hold the lock: $!\n";
+    ($said, $status) = run('sh build/quickstart');
+    is($status, 1, 'two at a time are one too many');
+    like($said, qr/another build\/quickstart is at work/, 'which is said');
+}
 ($said, $status) = run('sh build/quickstart stop');
-is($status, 0, 'quickstart stop succeeds');
+is("$status $said", "0 Stopped.\n", 'quickstart stop succeeds');
 is(join(' ', running()), '', 'nothing stays running');
 
-my $taken = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
-                                  Listen => 1, ReuseAddr => 1)
-    or die "port $port: $@\n";
-($said, $status) = run('sh build/quickstart');
-is($status, 1, 'a port in use is an error');
-like($said, qr/port $port is in use; say PORT=/, 'which says what to do');
-close $taken;
-is(join(' ', running()), '', 'and starts nothing');
+# A pid of the last run that has become another's: ended, or a reader of a file.
+for my $foreign ([qw(sleep 60)], [ qw(tail -f), "$tree/demo/run/error_log" ]) {
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        exec @$foreign or POSIX::_exit(127);
+    }
+    wait_until(5, sub { running() || $foreign->[0] eq 'sleep' });
+    for my $name (qw(httpd app)) {
+        open my $out, '>', "demo/run/$name.pid" or die "$name.pid: $!\n";
+        print $out "$pid\n";
+    }
+    ($said, $status) = run('sh build/quickstart stop');
+    is("$status $said", "0 Nothing was running.\n",
+       "a stale pid file: $foreign->[0]");
+    is(waitpid($pid, POSIX::WNOHANG()), 0, "... and what has the pid lives on");
+    ok(!-e 'demo/run/httpd.pid' && !-e 'demo/run/app.pid', '... without them');
+    kill KILL => $pid;
+    waitpid $pid, 0;
+}
 
 is(join(' ', glob("$folder/tmp/* $folder/home/* $folder/home/.[a-z]*")), '',
    'nothing is written outside the checkout');
