@@ -66,7 +66,7 @@ need_packages() {
         watched "$said" $apt $step || {
             tail -n 20 "$said" >&2
             rm -f "$said"
-            fail "apt-get could not ${step%% *}; is the network there?"
+            fail "apt-get could not install$missing"
         }
     done
     rm -f "$said"

@@ -92,6 +92,25 @@ is("$status $said", "0 Nothing was running.\n", 'stop says that nothing ran');
 is($status, 3, 'what takes long is waited for');
 like($said, qr/\A(?:  +\d+ s: one file\n)+\z/, 'and says what it is at');
 
+# What is missing is installed, by an apt-get that takes its time and fails.
+make_path("$folder/bin");
+my %program = ('dpkg-query' => 'exit 1', sudo => 'test $1 = -v || exec "$@"',
+    'apt-get' => 'echo "step $*"; sleep 1; case $* in *update) ;; *) exit 100'
+               . ' ;; esac');
+for my $name (sort keys %program) {
+    open my $out, '>', "$folder/bin/$name" or die "$name: $!\n";
+    print $out "#!/bin/sh\n$program{$name}\n";
+    close $out;
+    chmod 0755, "$folder/bin/$name";
+}
+($said, $status) = run("PATH='$folder/bin:$ENV{PATH}'; . build/common.sh; "
+                       . 'WATCHED_TICKS=2; need_packages one two');
+is($status, 1, 'what cannot be installed is an error');
+like($said, qr/\AInstalling\ one\ two\n(?:\ +\d+\ s:\ step\ -q\ -y\ update\n)+
+               (?:\ +\d+\ s:\ step\ -q\ -y\ --no-install-recommends\N+\n)+
+               step\ \N+\ one\ two\n
+               \N+apt-get\ could\ not\ \N+\n\z/x, '... after it was tried');
+
 # A signal in the middle of the build.
 for my $signal (qw(TERM INT HUP)) {
     unlink '_build/make.log';

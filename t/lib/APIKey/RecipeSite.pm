@@ -19,6 +19,7 @@ package APIKey::RecipeSite;
 #   server     its ServerName
 #   guards     { 'GET /path' => [names of those who may] }; '* /path'
 #   keys       { name => [header] }; default: those of keys()
+#   below      what of a path the application does not get
 #   answers    what only the guarded answer has, where httpd serves a file
 #
 # In a text @AT@ is its address and port, @APP@ the application's port, and
@@ -191,6 +192,7 @@ sub open_edges {
             if $place->{answers} && $ask->{body} =~ $place->{answers}
                && !$place->{guards}[0]{may}{ $ask->{who} };
         my $there = $reached->{ $ask->{number} } // next;
+        $there = ($place->{below} // '') . $there;
         my ($path) = grep {
             # Without a key, other letters are looked at, too.
             my $guard = decides($place->{guards}, $ask->{method},

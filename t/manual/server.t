@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# conf/examples/quickstart/site.conf, which is a whole server: as recipes.t does
+# with all others.
+
+use APIKey::Guard qw(files slurp);
+use APIKey::RecipeSite;
+use APIKey::Test;
+
+my $site = APIKey::RecipeSite->new;
+my $dir = $site->{dir};
+my $from = 'conf/examples/quickstart';
+for my $file (files(qr{^\Q$from\E/})) {
+    $site->file('demo' . substr($file, length $from), slurp($file),
+                $file =~ /cgi-bin/ ? 0755 : 0644);
+}
+$site->file('demo/run/.keep', '');
+$site->file('demo/keys.conf', $site->database_lines);
+symlink run_info()->{module}, "$dir/demo/mod_apikey.so" or die "symlink: $!\n";
+
+my $keys = $site->keys_of("$dir/cli.conf", 'X-API-Key: ',
+                          acme => ['demo:read'], globex => ['demo:admin']);
+my $port = APIKey::ConfigTest::free_port();
+my $conf = <<"EOF_CONF";
+Define DEMO "$dir/demo"
+Define PORT $port
+Define APP_PORT $site->{app_port}
+Include "$dir/demo/site.conf"
+EOF_CONF
+my %common = (at => "127.0.0.1:$port", keys => $keys);
+my @places = (
+    { %common, what => 'the application', below => '/app', conf => $conf,
+      guards => [ { method => '*', path => '/app', may => { acme => 1 } },
+                  { method => '*', path => '/app/admin',
+                    may => { globex => 1 } } ] },
+    { %common, what => 'the CGI', conf => '', answers => qr/^the CGI: /,
+      guards => [ { method => '*', path => '/cgi/whoami',
+                    may => { acme => 1 } } ] },
+);
+$site->{places} = \@places;
+$site->run;
+for my $place (@places) {
+    $site->ask_edges($place);
+}
+my $reached = $site->reached;
+for my $place (@places) {
+    is(join("\n", $site->open_edges($place, $reached)), '',
+       "$place->{what}: nothing is open");
+    is(join("\n", $site->closed($place)), '',
+       '... and who may gets in');
+}
+is(get($port, '/')->{status}, 200, 'the page is for everybody');
+$site->stop;
+done_testing;
