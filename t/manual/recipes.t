@@ -71,9 +71,8 @@ my @RULES = (
     # As shipped it changes nothing.
     [ qr/apikey\.conf/, qr/^# mod_apikey: every directive/m,
       { after => $GUARD, guards => { '* /api' => $BOTH } } ],
-    [ qr/directives/, qr/^<Location "\/api">.*valid-user/s,
-      { guards => { '* /api' => $BOTH } } ],
-    [ qr/apikey\.conf/, qr/^<Location "\/api">.*valid-user/s,
+    [ qr/directives|apikey\.conf/,
+      qr/\A<Location "\/api">[^<]*valid-user[^<]*<\/Location>[^<]*\z/,
       { guards => { '* /api' => $BOTH } } ],
     [ qr/directives/, qr/^<Location "\/api\/admin">/,
       { before => $GUARD, guards => $SECTIONS{narrow} } ],
