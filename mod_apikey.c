@@ -8,7 +8,7 @@
  *
  *   post_read_request  modules/request/take.c     the key leaves the request
  *                      modules/respond/scrub.c    forged headers leave it
- *   header_parser      modules/respond/refuse.c   foreign credentials return
+ *   header_parser      modules/respond/refuse.c   answers vary by key
  *   check_authn        modules/auth/authn.c       whose key, and is it good
  *   check_authz        modules/auth/authz.c       may it do that
  *                      modules/usage/usage.c      counted, to be written later
@@ -149,9 +149,6 @@ static void hooks(apr_pool_t *pool)
     ap_hook_post_read_request(apikey_lock, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
                               APR_HOOK_REALLY_LAST);
-
-    ap_hook_quick_handler(apikey_lend, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_quick_handler(apikey_take_back, NULL, NULL, APR_HOOK_REALLY_LAST);
 
     ap_hook_header_parser(apikey_enter, NULL, readers, APR_HOOK_REALLY_FIRST);
 

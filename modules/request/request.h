@@ -22,18 +22,20 @@
 typedef struct apikey_taken_t {
     const char *header;         /**< its name, as configured */
     const char *value;          /**< as the client sent it */
-    int foreign;                /**< not ours; APIKEY_UNSET: not yet known */
+    const char *placeholder;    /**< with ApiKeyPassKey, what stands there
+                                 * instead; NULL: it is given back to nobody */
     int accepted;               /**< carries the key that was accepted */
 } apikey_taken_t;
 
-/** A credential found in a taken header. */
+/** A credential found where a key may stand. */
 typedef struct apikey_presented_t {
     const apikey_source_t *source;
-    apikey_taken_t *taken;
-    const char *key;            /**< points into taken->value or the pool */
+    apikey_taken_t *taken;      /**< NULL: foreign, it is in its header still */
+    const char *key;            /**< of a header's value, or in the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */
-    apikey_format_e shape;      /**< this server's, prefix too; NONE: foreign */
+    apikey_format_e shape;      /**< this server's, prefix too; NONE: no key
+                                 * of ours */
 } apikey_presented_t;
 
 /** How the lines of Require are asked. */
@@ -58,7 +60,7 @@ typedef struct apikey_decision_t {
 
 typedef struct apikey_request_t {
     apr_array_header_t *taken;      /**< apikey_taken_t *; NULL: none */
-    apr_array_header_t *presented;  /**< apikey_presented_t; NULL likewise */
+    apr_array_header_t *presented;  /**< apikey_presented_t; NULL: none */
     apr_array_header_t *decisions;  /**< apikey_decision_t *, oldest first */
     const apikey_presented_t *looked_up;    /**< whose record follows */
     apikey_record_t *record;        /**< NULL: unknown */

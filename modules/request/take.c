@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Credentials out of the request, and foreign ones back into it. */
+/* Keys out of the request; foreign credentials stay in it. */
 
 #include <apr_strings.h>
 
@@ -10,16 +10,20 @@
 #define MASK "***"
 #define TRIES 8                 /* candidates in a query or a header */
 
-static void present(apikey_request_t *state, const apikey_policy_t *policy,
-                    const apikey_source_t *source, apikey_taken_t *taken,
-                    const apikey_credential_t *credential)
+static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
+                                   const apikey_policy_t *policy,
+                                   const apikey_source_t *source,
+                                   const apikey_credential_t *credential)
 {
-    apikey_presented_t *one = &APR_ARRAY_PUSH(state->presented,
-                                              apikey_presented_t);
+    apikey_presented_t *one;
 
+    if (!state->presented) {
+        state->presented = apr_array_make(r->pool, 2,
+                                          sizeof(apikey_presented_t));
+    }
+    one = &APR_ARRAY_PUSH(state->presented, apikey_presented_t);
     memset(one, 0, sizeof(*one));
     one->source = source;
-    one->taken = taken;
     one->key = credential->token;
     one->key_len = credential->token_len;
     one->repeated = credential->repeated;
@@ -27,6 +31,7 @@ static void present(apikey_request_t *state, const apikey_policy_t *policy,
                  || (credential->password && *credential->password)
                  ? APIKEY_FORMAT_NONE
                  : apikey_key_shape(policy, one->key, one->key_len);
+    return one;
 }
 
 /* Whether a source takes its key from this Authorization value, or from a
@@ -54,8 +59,6 @@ static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
 
     if (!state->taken) {
         state->taken = apr_array_make(r->pool, 2, sizeof(apikey_taken_t *));
-        state->presented = apr_array_make(r->pool, 2,
-                                          sizeof(apikey_presented_t));
     }
     taken->header = header;
     taken->value = value;
@@ -83,36 +86,9 @@ static const char *all_of(request_rec *r, const char *header)
     return first;
 }
 
-static void take_headers(request_rec *r, apikey_request_t *state,
-                         const apikey_server_t *conf)
-{
-    int i;
-
-    for (i = 0; i < conf->from->nelts; i++) {
-        const apikey_source_t *source =
-            &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
-        apikey_credential_t credential;
-        apikey_taken_t *taken;
-        const char *value = all_of(r, source->header);
-
-        if (value && reads(source, value, &credential, r->pool)) {
-            taken = take(r, state, source->header, value);
-            taken->foreign = APIKEY_UNSET;
-            present(state, &conf->policy, source, taken, &credential);
-        }
-    }
-}
-
-static int ours_or_checked(const apikey_policy_t *policy, const char *text,
-                           apr_size_t len)
-{
-    return apikey_key_shape(policy, text, len) != APIKEY_FORMAT_NONE
-           || apikey_key_checked_by(policy->ring, text, len) >= 0;
-}
-
 /* Every word in it is looked at: a list of two keys, a key behind another
  * scheme. Where more look like keys than we care to try, it is not foreign. */
-static int holds_ours(const apikey_policy_t *policy, const char *text)
+static int word_is_ours(const apikey_policy_t *policy, const char *text)
 {
     static const char between[] = ", \t:;=\"";
     static const apikey_policy_t base62 = {
@@ -129,12 +105,48 @@ static int holds_ours(const apikey_policy_t *policy, const char *text)
             && --tries < 0) {
             return 1;
         }
-        if (ours_or_checked(policy, text, len)) {
+        if (apikey_key_shape(policy, text, len) != APIKEY_FORMAT_NONE
+            || apikey_key_checked_by(policy->ring, text, len) >= 0) {
             return 1;
         }
         text += len;
     }
     return 0;
+}
+
+static const char *prefix_of(const apikey_policy_t *policy)
+{
+    return policy->prefix ? policy->prefix : APIKEY_PREFIX_DEFAULT;
+}
+
+static int has_prefix(const apikey_policy_t *policy, const char *key)
+{
+    apr_size_t len = strlen(prefix_of(policy));
+
+    return !strncmp(key, prefix_of(policy), len) && key[len] == '_';
+}
+
+/* A key with something before or behind it that does not belong there (a
+ * zero-width space, the rest of a file) is a key in every log. */
+static int is_inside(const apikey_policy_t *policy, const char *text)
+{
+    apr_size_t len = strlen(prefix_of(policy)) + 1 + APIKEY_RANDOM_LEN
+                     + APIKEY_CHECK_LEN;
+    int tries = TRIES;
+
+    for (; (text = strstr(text, prefix_of(policy))); text++) {
+        if (has_prefix(policy, text) && strlen(text) >= len
+            && (--tries < 0
+                || apikey_key_checked_by(policy->ring, text, len) >= 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int holds_ours(const apikey_policy_t *policy, const char *text)
+{
+    return word_is_ours(policy, text) || is_inside(policy, text);
 }
 
 /* A Basic value hides its words from holds_ours(); either half may be a key
@@ -145,9 +157,64 @@ static int basic_holds_ours(const apikey_policy_t *policy, const char *value,
     apikey_credential_t basic;
 
     return apikey_credential_parse(&basic, APIKEY_SCHEME_BASIC, value, pool)
-           && (ours_or_checked(policy, basic.token, basic.token_len)
-               || ours_or_checked(policy, basic.password,
-                                  strlen(basic.password)));
+           && (holds_ours(policy, basic.token)
+               || holds_ours(policy, basic.password));
+}
+
+/* Whether a credential leaves the request: it has the shape or the prefix of
+ * this server's keys, or there is such a key in it. */
+static int is_ours(const apikey_policy_t *policy,
+                   const apikey_presented_t *one,
+                   const apikey_credential_t *credential,
+                   const char *value, apr_pool_t *pool)
+{
+    if (one->shape || (has_prefix(policy, one->key)
+                       && !(credential->password && *credential->password))) {
+        return 1;
+    }
+    if (one->source->from == APIKEY_FROM_BASIC) {
+        /* What does not decode is no other application's, and may be a key. */
+        return (!*credential->token && !*credential->password)
+               || basic_holds_ours(policy, value, pool);
+    }
+    return holds_ours(policy, value);
+}
+
+/* What stands in the place of a key that the application is to get: whether
+ * it still does tells the last fixup what others want there. */
+static const char *placeholder(const apikey_source_t *source)
+{
+    switch (source->from) {
+    case APIKEY_FROM_BEARER:
+        return "Bearer " MASK;
+    case APIKEY_FROM_BASIC:
+        return "Basic " MASK;
+    default:
+        return MASK;
+    }
+}
+
+static void take_headers(request_rec *r, apikey_request_t *state,
+                         const apikey_server_t *conf)
+{
+    int i;
+
+    for (i = 0; i < conf->from->nelts; i++) {
+        const apikey_source_t *source =
+            &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
+        const char *value = all_of(r, source->header);
+        apikey_credential_t credential;
+        apikey_presented_t *one;
+
+        if (!value || !reads(source, value, &credential, r->pool)) {
+            continue;
+        }
+        one = present(r, state, &conf->policy, source, &credential);
+        if (is_ours(&conf->policy, one, &credential, value, r->pool)) {
+            one->taken = take(r, state, source->header, value);
+            one->taken->placeholder = placeholder(source);
+        }
+    }
 }
 
 /* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
@@ -169,30 +236,6 @@ static void take_stray(request_rec *r, apikey_request_t *state,
             take(r, state, likely[i], value);
         }
     }
-}
-
-/* Asked only where somebody wants it back: an HMAC a secret is not spent on
- * the way of a key. */
-static int foreign(request_rec *r, const apikey_request_t *state,
-                   apikey_taken_t *taken)
-{
-    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
-    int i;
-
-    for (i = 0; taken->foreign == APIKEY_UNSET
-                && i < state->presented->nelts; i++) {
-        const apikey_presented_t *one =
-            &APR_ARRAY_IDX(state->presented, i, apikey_presented_t);
-
-        if (one->taken == taken) {
-            taken->foreign =
-                !one->shape
-                && !(one->source->from == APIKEY_FROM_BASIC
-                         ? basic_holds_ours(policy, taken->value, r->pool)
-                         : holds_ours(policy, taken->value));
-        }
-    }
-    return taken->foreign;
 }
 
 static void note_exposure(request_rec *r, const apikey_candidates_t *digests,
@@ -283,22 +326,45 @@ static void unset_value(apr_table_t *table, const char *value)
     }
 }
 
-/* What the last fixup put back for the application must not stay: an internal
- * redirect has the headers of the request before it, and the variables that
- * CGI made of them; so has the log. */
-static void withhold(request_rec *r, const apikey_request_t *state)
+static int passes_keys(request_rec *r, const apikey_request_t *state)
+{
+    return state && state->taken
+           && apikey_server_conf(r->server)->pass_key == 1;
+}
+
+/* Placeholders, where a key may be given back. */
+static void hold_places(request_rec *r, const apikey_request_t *state)
 {
     int i;
 
-    for (i = 0; state->taken && i < state->taken->nelts; i++) {
+    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
         const apikey_taken_t *taken =
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
 
-        if (taken->accepted
-            && apikey_server_conf(r->server)->pass_key == 1) {
-            unset_value(r->headers_in, taken->value);
-            unset_value(r->subprocess_env, taken->value);
+        if (taken->placeholder) {
+            apr_table_setn(r->headers_in, taken->header, taken->placeholder);
         }
+    }
+}
+
+void apikey_withhold(request_rec *r)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+    int i;
+
+    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
+        const apikey_taken_t *taken =
+            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
+        const char *present = apr_table_get(r->headers_in, taken->header);
+
+        if (!taken->accepted) {
+            continue;
+        }
+        if (present && !strcmp(present, taken->value)) {
+            apr_table_setn(r->headers_in, taken->header, taken->placeholder);
+        }
+        unset_value(r->headers_in, taken->value);
+        unset_value(r->subprocess_env, taken->value);
     }
 }
 
@@ -333,7 +399,7 @@ int apikey_take(request_rec *r)
     apikey_request_t *state = apikey_request_get(r);
 
     if (state) {
-        withhold(r, state);
+        apikey_withhold(r);
     }
     else if (conf->policy.ring && r->prev) {
         apikey_take_unparsed(r);
@@ -345,6 +411,7 @@ int apikey_take(request_rec *r)
         if (state->taken) {
             stay(r);
         }
+        hold_places(r, state);
         mask_query(r, state);
         mask_referer(r, state);
     }
@@ -367,72 +434,35 @@ void apikey_take_unparsed(request_rec *r)
 
 int apikey_take_from_log(request_rec *r)
 {
-    apikey_request_t *state = apikey_request_get(r);
-
-    if (!state) {
+    if (!apikey_request_get(r)) {
         apikey_take_unparsed(r);
         return DECLINED;
     }
     for (; r; r = r->next) {
-        withhold(r, state);
+        apikey_withhold(r);
     }
     return DECLINED;
-}
-
-static int show_foreign(request_rec *r, int show)
-{
-    apikey_request_t *state = r->prev || r->main ? NULL
-                                                 : apikey_request_get(r);
-    int i;
-
-    for (i = 0; state && state->taken && i < state->taken->nelts; i++) {
-        apikey_taken_t *taken =
-            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
-
-        if (!foreign(r, state, taken)) {
-            continue;
-        }
-        if (show) {
-            apr_table_setn(r->headers_in, taken->header, taken->value);
-        }
-        else {
-            apr_table_unset(r->headers_in, taken->header);
-        }
-    }
-    return DECLINED;
-}
-
-int apikey_lend(request_rec *r, int lookup APIKEY_UNUSED)
-{
-    return show_foreign(r, 1);
-}
-
-int apikey_take_back(request_rec *r, int lookup APIKEY_UNUSED)
-{
-    return show_foreign(r, 0);
 }
 
 void apikey_settle_headers(request_rec *r, int granted)
 {
-    apikey_request_t *state = apikey_request_get(r);
-    const apikey_server_t *conf = apikey_server_conf(r->server);
-    int open, i;
+    const apikey_request_t *state = apikey_request_get(r);
+    int i;
 
-    if (!state || !state->taken) {
-        return;
-    }
-    open = granted || apikey_passed(r) || !apikey_area(r);
-    for (i = 0; i < state->taken->nelts; i++) {
-        apikey_taken_t *taken =
+    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
+        const apikey_taken_t *taken =
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
         const char *present = apr_table_get(r->headers_in, taken->header);
-        int wanted = taken->accepted ? granted && conf->pass_key == 1
-                                     : open && foreign(r, state, taken);
 
-        if (wanted && !present) {
+        if (!present || !taken->placeholder
+            || (strcmp(present, taken->placeholder)
+                && strcmp(present, taken->value))) {
+            continue;
+        }
+        if (granted && taken->accepted) {
             apr_table_setn(r->headers_in, taken->header, taken->value);
         }
-        else if (!wanted && present && !strcmp(present, taken->value)) {
+        else {
             apr_table_unset(r->headers_in, taken->header);
         }
     }

@@ -2,8 +2,8 @@
 
 /**
  * @file take.h
- * @brief Credentials: taken out of the request before anybody else sees it,
- *        and given back where they are not ours.
+ * @brief Keys: taken out of the request before anybody else sees it. A foreign
+ *        credential stays where it is.
  */
 #ifndef APIKEY_TAKE_H
 #define APIKEY_TAKE_H
@@ -11,9 +11,10 @@
 #include "request.h"
 
 /**
- * post_read_request, ahead of every module: moves the credentials from the
- * headers into the request's state and masks keys in the query string.  From
- * here on no log, variable or expression can hold a key.
+ * post_read_request, ahead of every module: moves what may be a key of this
+ * server from the headers into the request's state and masks keys in the query
+ * string.  From here on no log, variable or expression can hold a key.  With
+ * ApiKeyPassKey a placeholder stands where it stood.
  */
 int apikey_take(request_rec *r);
 
@@ -29,18 +30,15 @@ void apikey_take_unparsed(request_rec *r);
 int apikey_take_from_log(request_rec *r);
 
 /**
- * quick_handler, ahead of mod_cache and, where it had no answer, behind it:
- * it must not answer a client who shows another application's credential with
- * what it keeps for everybody, and looks for the answer by Vary.
+ * What apikey_settle_headers() gave back leaves the request again: an internal
+ * redirect shares the headers of the request before it, a sub-request copies
+ * them, and both have the variables that CGI made of them.
  */
-int apikey_lend(request_rec *r, int lookup);
-int apikey_take_back(request_rec *r, int lookup);
+void apikey_withhold(request_rec *r);
 
 /**
- * What the application is to see of the taken headers, as soon as the area is
- * known, and once more in the last fixup.  The foreign ones beside an accepted
- * key, or where a request is let through without one; the accepted key itself
- * if the server passes it on; nothing else.
+ * ApiKeyPassKey, in the last fixup: the accepted key in the place of its
+ * placeholder, or nothing. What others have put there, or removed, stands.
  * @param granted whether this request is, by a key
  */
 void apikey_settle_headers(request_rec *r, int granted);

@@ -93,6 +93,7 @@ int apikey_authorized(request_rec *r)
 
     if (state) {
         state->authorized = r;
+        apikey_withhold(r);
     }
     if (decision && decision->reason == APIKEY_GRANTED) {
         remember(state, r->subprocess_env, decision->record,

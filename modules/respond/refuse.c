@@ -6,7 +6,6 @@
 #include <http_log.h>
 #include <apr_strings.h>
 
-#include "../request/take.h"
 #include "export.h"
 #include "refuse.h"
 
@@ -193,9 +192,6 @@ int apikey_enter(request_rec *r)
 {
     if (apikey_area(r)) {
         apikey_guard(r);
-    }
-    else {
-        apikey_settle_headers(r, 0);
     }
     return DECLINED;
 }

@@ -40,11 +40,8 @@ int apikey_refuse_exposed(request_rec *r);
  */
 void apikey_guard(request_rec *r);
 
-/**
- * header_parser, the first hook that knows the area: apikey_guard() in ours;
- * outside of them, foreign credentials (an application's own X-API-Key or
- * Bearer token, Basic for mod_auth_basic) stand in the request again.
- */
+/** header_parser, the first hook that knows the area: apikey_guard() in
+ * ours. */
 int apikey_enter(request_rec *r);
 
 /** note_auth_failure: another module wants a key from the client. */

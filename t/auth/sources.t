@@ -184,7 +184,19 @@ while (my ($what, $value) = each %never) {
             [ 'Authorization: ' . basic(":$value") ],
             [ 'Authorization: ' . basic("user:$value") ];
 }
+# By its prefix, or with what does not belong there.
+my $good = $key{$host};
+for my $value (substr($good, 0, -1), "$good\xe2\x80\x8b", "x$good", "${good}x",
+               'a' x 600 . $good) {
+    my $what = $value =~ s/\Q$good\E/KEY/r =~ s/a{600}/a…/r;
+    is_deeply(arrived($host, '/open', $_), {}, "open, $what: "
+              . (/^(\S+)/)[0])
+        for "X-API-Key: $value", "Authorization: Bearer $value",
+            'Authorization: ' . basic("$value:");
+}
 $host = 'auth_src_prefix';
+is_deeply(arrived($host, '/open', 'X-API-Key: acme-live_x'), {},
+          'with ApiKeyPrefix: whatever begins so');
 my $zz = unknown_key($secret, 'zz-top');
 is_deeply(arrived($host, '/open', "X-API-Key: $zz"), {},
           'with ApiKeyPrefix: another prefix, but right check characters');

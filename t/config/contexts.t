@@ -113,6 +113,7 @@ is(names(get($site->port, '/index.html', 'Host: from.example',
 is(names(get($site->port, '/index.html', 'Host: from.example',
              "X-API-Key: $key")), 'missing', 'not beside the outer one');
 $site->stop;
-is($site->leaks(values %made), '', 'no key in their logs');
+# To a server with another prefix, one of hex64 is foreign: nothing in it tells.
+is($site->leaks(@made{qw(ak zz two)}), '', 'no key in their logs');
 
 done_testing;

@@ -69,6 +69,8 @@ my $r = ask('GET', '/open/environ.cgi', "X-API-Key: $foreign-k",
             "Authorization: Bearer $foreign-a");
 like($r->{body}, qr/^KEY=$foreign-k$/m, 'SetEnvIf would read it');
 like($r->{body}, qr/^RAUTH=Bearer $foreign-a$/m, 'RewriteCond would');
+like($r->{body}, qr/^SKEY=${foreign}-kBearer $foreign-a$/m,
+     "so would the server's own, before the area is known");
 like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m, 'a CGI would');
 like($r->{body}, qr/^HTTP_AUTHORIZATION=Bearer $foreign-a$/m, 'and the bearer');
 is_deeply([ header_of($r, 'X-API-Key') ], ["$foreign-k"], 'Header echo');

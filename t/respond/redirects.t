@@ -286,7 +286,10 @@ for ([ '/header/environ.cgi', 'missing', $bearer ],
      [ '/header/sorry.txt', 'scope', $with, $theirs ],
      [ '/header/sorry.txt', 'scope', $with, $bearer ]) {
     my ($path, $code, @headers) = @$_;
-    $r = seen($path, \@headers, ["APIKEY_RESULT=$code"],
+    # A foreign credential is no key, and the application's own business.
+    my @foreign = grep { /wrong/ } @headers;
+    $r = seen($path, \@headers,
+              [ "APIKEY_RESULT=$code", map { 'HTTP_X_API_KEY=wrong' } @foreign ],
               "refused ($code); its ErrorDocument's own key tells nothing");
     is($r->{status}, $code eq 'scope' ? 403 : 401, 'with one status');
     unlike($r->{body}, qr/^WHO=/m, 'not to a fixup in the middle either');
