@@ -2,19 +2,86 @@
 
 /* Forged headers and variables, removed. */
 
+#include <http_core.h>
+#include <http_log.h>
 #include <http_request.h>
 #include <util_filter.h>
+#include <apr_strings.h>
 
 #include "scrub.h"
 
+APLOG_USE_MODULE(apikey);
+
 static ap_filter_rec_t *body_filter;
+
+/* RFC 9110, 5.1: what is no token is no header's name. */
+static int is_name(const char *name)
+{
+    return *name && !*ap_scan_http_token(name);
+}
+
+/* RFC 9110, 5.5. A back end reads another header behind a line break, and of a
+ * string of ours there is nothing behind a NUL. */
+static int is_value(const char *value)
+{
+    for (; value && *value; value++) {
+        if (*value == '\r' || *value == '\n') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_field(request_rec *r, const apr_table_entry_t *field)
+{
+    int named = is_name(field->key);
+
+    if (named && is_value(field->val)) {
+        return 1;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "APIKEY0210: %s is removed: it would be read as another "
+                  "one; look for what sets it (RequestHeader, an .htaccess, "
+                  "mod_lua)",
+                  named ? apr_psprintf(r->pool, "the request header '%s' with "
+                                       "a line break in its value",
+                                       field->key)
+                        : "a request header with a name that none can have");
+    return 0;
+}
+
+/* What is forged, and what no header can be. */
+static void remove_fields(request_rec *r, apr_table_t *table,
+                          apikey_forged_fn is_forged)
+{
+    const char *own = apikey_server_conf(r->server)->headers;
+    const apr_array_header_t *elts = apr_table_elts(table);
+    int i;
+
+    for (i = 0; i < elts->nelts; i++) {
+        const apr_table_entry_t *field =
+            &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
+
+        if (field->key
+            && (is_forged(field->key, own) || !is_field(r, field))) {
+            int before = elts->nelts;
+
+            apr_table_unset(table, field->key);
+            /* Those behind it have moved up, by as many as had its name; some
+             * of these stood before it. */
+            i -= before - elts->nelts;
+            i = i < -1 ? -1 : i;
+        }
+    }
+}
 
 void apikey_scrub_headers(request_rec *r)
 {
     const char *own = apikey_server_conf(r->server)->headers;
-    const char *value = apr_table_get(r->headers_in, "Connection");
+    const char *value;
 
-    apikey_forged_remove(r->headers_in, own, apikey_forged_header);
+    remove_fields(r, r->headers_in, apikey_forged_header);
+    value = apr_table_get(r->headers_in, "Connection");
     if (!value) {
         return;
     }
@@ -94,7 +161,7 @@ static void scrub_trailers(request_rec *r)
     const apikey_server_t *conf = apikey_server_conf(r->server);
     int i;
 
-    apikey_forged_remove(r->trailers_in, conf->headers, no_trailer);
+    remove_fields(r, r->trailers_in, no_trailer);
     for (i = 0; i < conf->from->nelts; i++) {
         apr_table_unset(r->trailers_in,
                         APR_ARRAY_IDX(conf->from, i, apikey_source_t).header);

@@ -3,7 +3,8 @@
 /**
  * @file scrub.h
  * @brief Removes what only we may say: X-Apikey-* headers and APIKEY_*
- *        variables, whoever set them.
+ *        variables, whoever set them; and headers that would become others on
+ *        their way to an application.
  */
 #ifndef APIKEY_SCRUB_H
 #define APIKEY_SCRUB_H
@@ -13,7 +14,9 @@
 /**
  * Removes every request header whose name, with '-' and '_' and case folded,
  * begins with X-Apikey- or the server's own prefix, and the Connection
- * tokens that would have a proxy remove ours (RFC 9110, 7.6.1).
+ * tokens that would have a proxy remove ours (RFC 9110, 7.6.1).  So goes what
+ * no header can be, with a message: a value with CR or LF, a name that is no
+ * token (RFC 9110, 5.1 and 5.5).
  */
 void apikey_scrub_headers(request_rec *r);
 

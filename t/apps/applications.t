@@ -181,6 +181,25 @@ each_app('', sub {
     }
 });
 
+# ---- Nor a header inside of another's value ----
+
+each_app('', sub {
+    my ($app, $front, $what) = @_;
+    for ([ guarded => told($app, $key{plain}), with($key{plain}) ],
+         [ open => {} ]) {
+        my ($area, $told, @with) = @$_;
+        my $saw = $site->ask($app, $area, [ @with,
+            'X-Copy: a%0d%0aX-Apikey-Tenant:%20%65vil' ], front => $front);
+        knows($app, $saw, $told, "$what: a line break, $area");
+        unlike($saw->{text}, qr/evil/, "$what: a line break, $area: in no way");
+        ok(!exists $saw->{headers}{'x-copied'}, 'that header is gone');
+        $saw = $site->ask($app, $area, [ @with, 'X-Copy: a%20b' ],
+                          front => $front);
+        answers($app, $saw, $what);
+        is($saw->{headers}{'x-copied'}, 'a b', 'and is there otherwise');
+    }
+});
+
 # ---- Headers of a name of one's own ----
 
 my @OWN = map { "$_: evil" } qw(Acme-Caller-Tenant ACME_CALLER_ID

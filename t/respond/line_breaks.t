@@ -1,0 +1,230 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A line break in a request header's value or name would make another header
+# of what follows it, behind all that removes forged ones. Whoever set it, the
+# last fixup removes such a header and says so.
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use APIKey::ConfigTest;
+use APIKey::Test;
+use H2;
+use Seen;
+
+my $site = APIKey::ConfigTest->new;
+my $backend = '127.0.0.1:' . port('app');
+my %made = (tenant => 'acme', name => 'site', env => 'live', scope => ['a:b']);
+my $key = $site->create(qw(--scope a:b --expires never));
+($made{id}) = $site->htapikey('list') =~ /^(\w{12})\s+acme/m;
+my $with = "X-API-Key: $key";
+
+# What a header would be that brings another one with it, to httpd's functions
+# and as it is; the client sends the first in its query.
+my $CRLF = 'a%0d%0aX-Apikey-Tenant:%20%65vil';
+my %CODED = (crlf => $CRLF, lf => $CRLF =~ s/%0d//r, cr => $CRLF =~ s/%0a//r,
+             twice => $CRLF . '%0d%0aX-Apikey-Id:%20%65vil',
+             ending => "$CRLF%0d%0a%0d%0aGET%20/%65vil",
+             last => 'a%0d%0a', first => "%0d%0aX-Apikey-Tenant:%20%65vil");
+
+# What an .htaccess or the server says; @ is coded as above.
+my %SAYS = (
+    set    => 'RequestHeader set X-Foo "expr=%{unescape:@}"',
+    add    => 'RequestHeader add X-Foo "expr=%{unescape:@}"',
+    append => 'RequestHeader append X-Sent "expr=%{unescape:@}"',
+    merge  => 'RequestHeader merge X-Sent "expr=%{unescape:@}"',
+    # Of the first, the client's own goes, too, and what stands behind moves up.
+    merged => qq(RequestHeader add X-Sent "expr=%{unescape:@}"\n)
+            . 'RequestHeader add X-Foo "expr=%{unescape:@}"',
+    empty  => 'RequestHeader setifempty X-Foo "expr=%{unescape:@}"',
+    edit   => 'RequestHeader edit X-Sent $ "expr=%{unescape:@}"',
+    'edit*' => 'RequestHeader edit* X-Sent e "expr=%{unescape:@}"',
+    host   => 'RequestHeader set Host "expr=%{unescape:@}"',
+    agent  => 'RequestHeader set User-Agent "expr=%{unescape:@}"',
+    connection => 'RequestHeader set Connection "expr=%{unescape:@}"',
+    auth   => 'RequestHeader set Authorization "expr=%{unescape:@}"',
+    ours   => 'RequestHeader set X-API-Key "expr=%{unescape:@}"',
+    name   => qq(RequestHeader set "X-Foo\rX-Apikey-Tenant" evil),
+    fold   => 'RequestHeader set " X-Apikey-Tenant" evil',
+    tab    => qq(RequestHeader set "\tX-Apikey-Tenant" evil),
+    blank  => 'RequestHeader set "Evil X-Apikey-Tenant" evil',
+    nothing => 'RequestHeader set "" evil',
+);
+my %WAY = (p => "RewriteEngine On\nRewriteRule ^app http://$backend/app [P]",
+           handler => qq(SetHandler "proxy:http://$backend/"));
+my (@cases, %folder);
+for my $says (sort keys %SAYS) {
+    # All of the values with one directive, one of them with each.
+    for my $coded (sort keys %CODED) {
+        next if $coded ne 'crlf' && $says ne 'set';
+        for my $way (sort keys %WAY) {
+            my $name = "$says-$coded-$way" =~ s/\*/s/r;
+            $folder{$name} = join "\n",
+                $SAYS{$says} =~ s/\@/$CODED{$coded}/gr, $WAY{$way}, '';
+            push @cases, $name;
+        }
+    }
+}
+$site->file("docs/$_/.htaccess", $folder{$_}) for @cases;
+$site->file('docs/hook.lua', <<'EOF_LUA');
+require "apache2"
+function fixups(r)
+    r.headers_in["X-Foo: a\r\nX-Apikey-Tenant"] = "evil"
+    r.headers_in["X-Kept"] = "kept"
+    return apache2.DECLINED
+end
+EOF_LUA
+my ($lua) = map { m{"(.*)/mod_\w+\.so"} } do {
+    open my $in, '<', run_info()->{stage} . '/conf/modules.list' or die $!;
+    grep { /mod_\w+\.so/ } <$in>;
+};
+my @EARLY = map { 'RequestHeader set X-Foo "expr=%{unescape:' . $_ . '}" early' }
+            $CRLF;
+my $PLACES = <<"EOF_PLACES";
+    ProxyPassMatch "^/\\w+(/app)\$" "http://$backend\$1"
+    Alias "/customer/" "\@DOCS\@/"
+    AliasMatch "^/(?:guarded|open)/customer/(.*)" "\@DOCS\@/\$1"
+    <Location "/guarded/">
+        AuthType ApiKey
+        Require valid-user
+    </Location>
+    <Location "/lua/">
+        LuaHookFixups "\@DOCS\@/hook.lua" fixups
+    </Location>
+    # The request line is no header, and httpd's own business: it says 403.
+    <Location "/line/">
+        SetHandler "expr=proxy:http://$backend/%{unescape:x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20%65vil%0d%0aX:}"
+    </Location>
+    RewriteEngine On
+    RewriteRule "^/rewritten/(.*)" "http://$backend/\$1" [P,NE]
+    RewriteRule "^/asked/(.*)" "http://$backend/?q=\$1" [P,NE]
+EOF_PLACES
+$site->start(<<"EOF_CONF");
+LoadModule lua_module "$lua/mod_lua.so"
+\@DATABASE\@
+<IfModule mod_http2.c>
+    LogLevel http2:info
+    Protocols h2c http/1.1
+</IfModule>
+# Of the first host, for httpd reads headers before it knows which one is meant.
+HttpProtocolOptions Unsafe
+MergeTrailers On
+LogFormat "%m %{X-Also}i %{X-F(oo)}i" merged
+CustomLog "\@DIR\@/merged_log" merged
+ProxyPreserveHost On
+LogLevel core:trace3 http:trace3
+<Directory "\@DOCS\@">
+    AllowOverride FileInfo
+    Options FollowSymLinks
+</Directory>
+<VirtualHost 127.0.0.1:*>
+    ServerName plain
+$PLACES
+    # What somebody may well write, so that the application need not unescape.
+    <LocationMatch "^/\\w+/app">
+        RequestHeader set X-Query "expr=%{unescape:%{QUERY_STRING}}"
+    </LocationMatch>
+</VirtualHost>
+<VirtualHost 127.0.0.1:*>
+    ServerName early
+    @EARLY
+$PLACES
+</VirtualHost>
+EOF_CONF
+
+# Byte for byte, what came to the application; undef: nothing did.
+my $TOKEN = qr/[!#\$%&'*+.^_`|~0-9A-Za-z-]+/;
+sub clean {
+    my ($r, $true, $what) = @_;
+    my ($head) = $r->{body} =~ /\A([A-Z]+ \S+ HTTP.*?\r\n)\r\n/s;
+    ok(defined $head, "$what: the application is asked")
+        or return diag("$r->{status} $r->{body}");
+    my ($line, @fields) = split /\r\n/, $head;
+    is(join("\n", grep { !/^$TOKEN:[^\r\n\0]*$/ } @fields), '',
+       "$what: headers and nothing else");
+    is_deeply([ sort grep { /apikey-/i } @fields ], $true,
+              "$what: the truth of the key");
+    unlike($r->{body}, qr/evil/i, "$what: in no other way either");
+    like($head, qr/^X-Sent: here\r$/m, "$what: with what the client sent")
+        if $head !~ /X-Query/ && $what !~ /append|merge|edit/;
+}
+
+sub message { return logs_of() =~ tr/\n// }
+sub logs_of {
+    return join '', grep { /APIKEY0210/ } split /^/, $site->slurp('error_log');
+}
+
+# ---- An .htaccess ----
+my @sent = ('X-Sent: here', $with);
+for my $name (@cases) {
+    my ($area, $true) = $name =~ /p$/ ? ('guarded', carried(\%made))
+                                      : ('open', []);
+    my $before = message();
+    my $r = get($site->port, "/$area/customer/$name/app", 'Host: plain', @sent);
+    clean($r, $true, $name);
+    cmp_ok(message(), '>', $before, "$name: the log says so");
+}
+
+# ---- The server's own: what it copies from the client ----
+for my $area (qw(guarded open)) {
+    my $true = $area eq 'open' ? [] : carried(\%made);
+    for my $coded (sort keys %CODED) {
+        my $r = get($site->port, "/$area/app?$CODED{$coded}", 'Host: plain',
+                    @sent);
+        clean($r, $true, "$area: the query, $coded");
+        unlike($r->{body}, qr/^X-Query/m, 'without that header');
+    }
+    like(get($site->port, "/$area/app?a%20b", 'Host: plain', @sent)->{body},
+         qr/^X-Query: a b\r$/m, 'which is there otherwise');
+    clean(get($site->port, "/$area/app", 'Host: early', @sent), $true,
+          "$area: set early");
+    next if run_info()->{mpm} eq 'prefork';
+    my $body = H2->new($site->port)->ask(
+        [ ':method' => 'GET', ':scheme' => 'http', ':authority' => 'plain',
+          ':path' => "/$area/app?$CRLF", 'x-api-key' => $key,
+          'x-sent' => 'here' ]) // '';
+    clean({ status => 'h2', body => $body }, $true, "$area: HTTP/2, the query");
+}
+
+# ---- Another module's fixup ----
+my $r = get($site->port, '/lua/app', 'Host: plain', @sent);
+clean($r, [], 'mod_lua');
+like($r->{body}, qr/^X-Kept: kept\r$/m, 'what is a header stays');
+
+# ---- A client, where httpd takes names that none can have ----
+for (["X-Foo: a\rX-Apikey-Tenant: evil", 400], [ 'X Foo: evil', 400 ],
+     ["X-F\xa0oo: evil", 200], [ 'X-F(oo): evil', 200 ]) {
+    my ($line, $status) = @$_;
+    my $what = $line =~ s/([^ -~])/sprintf '%%%02x', ord $1/ger;
+    for my $area (qw(guarded open)) {
+        $r = get($site->port, "/$area/app", 'Host: plain', @sent, $line);
+        is($r->{status}, $status, "$area: $what: httpd says $status");
+        clean($r, $area eq 'open' ? [] : carried(\%made), "$area: $what")
+            if $status == 200;
+    }
+}
+my $chunked = join "\r\n", 'POST /index.html HTTP/1.1', 'Host: plain',
+    'Transfer-Encoding: chunked', 'Connection: close', '',
+    '3', 'abc', '0', 'X-F(oo): evil', 'X-Also: here', '', '';
+connection($site->port)->send($chunked)->response;
+
+# ---- The request line ----
+for my $path ('/line/x', "/rewritten/x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20evil",
+              "/asked/x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20evil") {
+    $r = get($site->port, $path, 'Host: plain', @sent);
+    cmp_ok($r->{status}, '>=', 400, "$path: no application is asked");
+    unlike($r->{body}, qr/evil/, 'for anything');
+}
+
+# ---- What the log has of it ----
+my $log = logs_of();
+like($log, qr/APIKEY0210: .*'X-Foo'/, 'the name of the header');
+unlike($log, qr/evil|Apikey-Tenant/i, 'and neither its value nor what it hides');
+is(scalar(my @all = get($site->port, '/open/app', 'Host: plain', @sent)
+          ->{body} =~ /^X-Sent: here\r$/mg), 1, 'all is well without');
+is(logs_of(), $log, 'and nothing is said');
+
+$site->stop;
+like($site->slurp('merged_log'), qr/^POST here -$/m,
+     'nor does such a header come behind a body');
+is($site->leaks($key), '', 'no key in the logs');
+done_testing;
