@@ -13,9 +13,13 @@
 
 APLOG_USE_MODULE(apikey);
 
+/* A scheme in Authorization is for the origin, and one in Proxy-Authorization
+ * for a forward proxy alone. */
 static int allowed(request_rec *r, const apikey_presented_t *one)
 {
-    return apikey_source_allowed(apikey_dir_conf(r)->from, one->source);
+    return apikey_source_allowed(apikey_dir_conf(r)->from, one->source)
+           && (one->source->from == APIKEY_FROM_HEADER
+               || one->to_proxy == apikey_forward(r));
 }
 
 static int same_key(const apikey_presented_t *a, const apikey_presented_t *b)

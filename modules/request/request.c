@@ -49,6 +49,14 @@ int apikey_area(request_rec *r)
                     || !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE));
 }
 
+int apikey_forward(const request_rec *r)
+{
+    while (parent(r)) {
+        r = parent(r);
+    }
+    return r->proxyreq == PROXYREQ_PROXY;
+}
+
 /* The memory of a sub-request, and of configurations merged for it, serves
  * the next one: its decision must not be found under those addresses. */
 static apr_status_t forget(void *data)

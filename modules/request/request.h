@@ -34,6 +34,7 @@ typedef struct apikey_presented_t {
     const char *key;            /**< of a header's value, or in the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */
+    int to_proxy;               /**< it came in Proxy-Authorization */
     apikey_format_e shape;      /**< this server's, prefix too; NONE: no key
                                  * of ours */
 } apikey_presented_t;
@@ -89,6 +90,10 @@ apikey_request_t *apikey_request_make(request_rec *r);
 
 /** Whether @a r is in an area of AuthType ApiKey. */
 int apikey_area(request_rec *r);
+
+/** Whether the client asks a forward proxy (ProxyRequests): not known in
+ * post_read_request. */
+int apikey_forward(const request_rec *r);
 
 /** Whether one of the requests before @a r (r->prev) was refused. */
 int apikey_refused_before(request_rec *r);

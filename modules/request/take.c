@@ -9,6 +9,7 @@
 
 #define MASK "***"
 #define TRIES 8                 /* candidates in a query or a header */
+#define TO_PROXY "Proxy-Authorization"
 
 static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
                                    const apikey_policy_t *policy,
@@ -194,25 +195,41 @@ static const char *placeholder(const apikey_source_t *source)
     }
 }
 
+static void take_header(request_rec *r, apikey_request_t *state,
+                        const apikey_source_t *source, const char *header)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
+    const char *value = all_of(r, header);
+    apikey_credential_t credential;
+    apikey_presented_t *one;
+
+    if (!value || !reads(source, value, &credential, r->pool)) {
+        return;
+    }
+    one = present(r, state, policy, source, &credential);
+    one->to_proxy = header != source->header;
+    if (is_ours(policy, one, &credential, value, r->pool)) {
+        one->taken = take(r, state, header, value);
+        /* Behind a forward proxy there are strangers. */
+        one->taken->placeholder = one->to_proxy ? NULL : placeholder(source);
+    }
+}
+
+/* RFC 9110, 11.7.2: a forward proxy has a field of its own for schemes. Whether
+ * the request is for one is not known yet. */
 static void take_headers(request_rec *r, apikey_request_t *state,
                          const apikey_server_t *conf)
 {
+    int proxy = apr_table_get(r->headers_in, TO_PROXY) != NULL;
     int i;
 
     for (i = 0; i < conf->from->nelts; i++) {
         const apikey_source_t *source =
             &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
-        const char *value = all_of(r, source->header);
-        apikey_credential_t credential;
-        apikey_presented_t *one;
 
-        if (!value || !reads(source, value, &credential, r->pool)) {
-            continue;
-        }
-        one = present(r, state, &conf->policy, source, &credential);
-        if (is_ours(&conf->policy, one, &credential, value, r->pool)) {
-            one->taken = take(r, state, source->header, value);
-            one->taken->placeholder = placeholder(source);
+        take_header(r, state, source, source->header);
+        if (proxy && source->from != APIKEY_FROM_HEADER) {
+            take_header(r, state, source, TO_PROXY);
         }
     }
 }
@@ -222,7 +239,8 @@ static void take_headers(request_rec *r, apikey_request_t *state,
 static void take_stray(request_rec *r, apikey_request_t *state,
                        const apikey_policy_t *policy)
 {
-    static const char *const likely[] = { "Authorization", "X-API-Key" };
+    static const char *const likely[] = { "Authorization", "X-API-Key",
+                                          TO_PROXY };
     apikey_policy_t made = *policy;
     apr_size_t i;
 
@@ -357,7 +375,7 @@ void apikey_withhold(request_rec *r)
             APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
         const char *present = apr_table_get(r->headers_in, taken->header);
 
-        if (!taken->accepted) {
+        if (!taken->accepted || !taken->placeholder) {
             continue;
         }
         if (present && !strcmp(present, taken->value)) {
@@ -459,7 +477,7 @@ void apikey_settle_headers(request_rec *r, int granted)
                 && strcmp(present, taken->value))) {
             continue;
         }
-        if (granted && taken->accepted) {
+        if (granted && taken->accepted && r->proxyreq != PROXYREQ_PROXY) {
             apr_table_setn(r->headers_in, taken->header, taken->value);
         }
         else {

@@ -52,7 +52,7 @@ static const char *variable(request_rec *r, const apikey_reason_t *reason,
         return reason->message;
     }
     if (!strncmp(name, "status", len)) {
-        return apr_itoa(r->pool, reason->status);
+        return apr_itoa(r->pool, apikey_refuse_status(r, reason));
     }
     return request_id(r);
 }
@@ -77,6 +77,16 @@ static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
 /* Made at start-up: whoever floods us with bad keys gets one for each. All of
  * it comes from the table of reasons: nothing needs escaping. */
 static const char *problems[APIKEY_REASONS];
+static const char *proxied[APIKEY_REASONS];     /* NULL: no other */
+
+static const char *make_problem(apr_pool_t *pconf,
+                                const apikey_reason_t *reason, int status,
+                                const char *title)
+{
+    return apr_psprintf(pconf, "{\"type\":\"about:blank\",\"title\":\"%s\","
+                        "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
+                        title, status, reason->message, reason->code);
+}
 
 static void make_problems(apr_pool_t *pconf)
 {
@@ -85,10 +95,13 @@ static void make_problems(apr_pool_t *pconf)
     for (i = 0; i < APIKEY_REASONS; i++) {
         const apikey_reason_t *reason = apikey_reason(i);
 
-        problems[i] = apr_psprintf(
-            pconf, "{\"type\":\"about:blank\",\"title\":\"%s\","
-            "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
-            reason->title, reason->status, reason->message, reason->code);
+        problems[i] = make_problem(pconf, reason, reason->status,
+                                   reason->title);
+        proxied[i] = reason->status == HTTP_UNAUTHORIZED
+                         ? make_problem(pconf, reason,
+                                        HTTP_PROXY_AUTHENTICATION_REQUIRED,
+                                        "Proxy Authentication Required")
+                         : NULL;
     }
 }
 
@@ -113,7 +126,8 @@ static body_t *choose(request_rec *r, apikey_reason_e which)
         return NULL;
     }
     body->type = PROBLEM_TYPE;
-    body->text = problems[which];
+    body->text = proxied[which] && apikey_forward(r) ? proxied[which]
+                                                     : problems[which];
     return body;
 }
 
@@ -191,7 +205,8 @@ static int answers(request_rec *r, const apikey_decision_t *decision)
 {
     return decision && decision->reason != APIKEY_GRANTED
            && !decision->passed
-           && apikey_reason(decision->reason)->status == r->status;
+           && apikey_refuse_status(r, apikey_reason(decision->reason))
+                  == r->status;
 }
 
 /* The refusal that this very answer tells of: our own; a sub-request's that

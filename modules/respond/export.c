@@ -141,7 +141,10 @@ static int as_told(request_rec *r, const apikey_record_t *record)
 static void export_granted(request_rec *r, const apikey_record_t *record,
                            int area)
 {
-    export_headers(r, apikey_server_conf(r->server)->told, record);
+    /* Behind a forward proxy there are strangers. */
+    if (r->proxyreq != PROXYREQ_PROXY) {
+        export_headers(r, apikey_server_conf(r->server)->told, record);
+    }
     if (area && !r->user) {
         /* A fast redirect has brought us into this area. */
         r->user = apikey_export_user(r, record);

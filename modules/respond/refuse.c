@@ -13,9 +13,21 @@ APLOG_USE_MODULE(apikey);
 
 #define RETRY_AFTER "5"         /* seconds */
 
+/* RFC 9110, 11.6.1 and 11.7.1. */
+static const char *field(request_rec *r)
+{
+    return apikey_forward(r) ? "Proxy-Authenticate" : "WWW-Authenticate";
+}
+
 static void challenge(request_rec *r, const char *value)
 {
-    apr_table_addn(r->err_headers_out, "WWW-Authenticate", value);
+    apr_table_addn(r->err_headers_out, field(r), value);
+}
+
+int apikey_refuse_status(request_rec *r, const apikey_reason_t *reason)
+{
+    return reason->status == HTTP_UNAUTHORIZED && apikey_forward(r)
+               ? HTTP_PROXY_AUTHENTICATION_REQUIRED : reason->status;
 }
 
 static const char *realm(request_rec *r)
@@ -79,7 +91,7 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_reason_t *reason = apikey_reason(decision->reason);
 
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    apr_table_unset(r->err_headers_out, field(r));
     if (reason->error) {
         challenge_error(r, reason, decision);
     }
@@ -130,7 +142,7 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision)
     apikey_request_t *state = apikey_request_make(r);
 
     /* The chain has asked for a user before it was left alone. */
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    apr_table_unset(r->err_headers_out, field(r));
     tell_reason(r, decision);
     decision->passed = 1;
     /* The first is what the client would have been told. */
@@ -205,7 +217,7 @@ int apikey_note_failure(request_rec *r, const char *type)
     }
     decision = apikey_decision_own(r);
     if (!decision || decision->reason == APIKEY_GRANTED) {
-        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        apr_table_unset(r->err_headers_out, field(r));
         challenge_all(r);
     }
     return OK;

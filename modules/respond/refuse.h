@@ -27,6 +27,10 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision);
 /** The response headers of a refusal: challenge, Retry-After, no-store. */
 void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision);
 
+/** The status that the client gets: where a hook of a forward proxy returns
+ * 401, httpd makes 407 of it. */
+int apikey_refuse_status(request_rec *r, const apikey_reason_t *reason);
+
 /** As apikey_refuse(), of a reason that no key has yet been found for. */
 int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason);
 
