@@ -109,6 +109,12 @@ static const command_rec directives[] = {
 
     AP_INIT_TAKE1("ApiKeyEnforce", apikey_set_enforce, NULL, RSRC_CONF,
                   "On, or Log: decide and log, and let the request through"),
+
+    /* mod_authz_core's, which are read by it, too. */
+    AP_INIT_RAW_ARGS("<AuthzProviderAlias", apikey_see_alias, NULL, RSRC_CONF,
+                     "see mod_authz_core"),
+    AP_INIT_RAW_ARGS("Require", apikey_see_require, NULL, OR_AUTHCFG,
+                     "see mod_authz_core"),
     { 0 }
 };
 
@@ -116,7 +122,11 @@ static const command_rec directives[] = {
 static void hooks_of_start(apr_pool_t *pool)
 {
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(apikey_require_pre_config, NULL, NULL,
+                       APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_require_check_config, NULL, NULL,
+                         APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
     apikey_status_register(pool);
@@ -125,6 +135,21 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
+}
+
+/* Who the client is, and what it may. */
+static void hooks_of_access(apr_pool_t *pool)
+{
+    ap_hook_check_access(apikey_require_begin, NULL, NULL,
+                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(apikey_note_failure, NULL, NULL,
+                              APR_HOOK_MIDDLE);
+    ap_hook_check_authz(apikey_check_authz, NULL, NULL,
+                        APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    apikey_require_register(pool);
 }
 
 static void hooks(apr_pool_t *pool)
@@ -152,16 +177,7 @@ static void hooks(apr_pool_t *pool)
 
     ap_hook_header_parser(apikey_enter, NULL, readers, APR_HOOK_REALLY_FIRST);
 
-    ap_hook_check_access(apikey_require_begin, NULL, NULL,
-                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
-                        AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_note_auth_failure(apikey_note_failure, NULL, NULL,
-                              APR_HOOK_MIDDLE);
-    ap_hook_check_authz(apikey_check_authz, NULL, NULL,
-                        APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    apikey_require_register(pool);
+    hooks_of_access(pool);
 
     ap_hook_fixups(apikey_check_late, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(apikey_authorized, NULL, NULL, APR_HOOK_REALLY_FIRST);

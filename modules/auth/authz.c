@@ -16,20 +16,41 @@
 
 APLOG_USE_MODULE(apikey);
 
-int apikey_lock(request_rec *r)
+static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
 {
-    const ap_expr_info_t *expr = apikey_server_conf(r->server)->tenant;
-    apikey_request_t *state = apikey_request_get(r);
     const char *error = NULL;
+    const char *lock = ap_expr_str_exec(r, expr, &error);
 
-    if (!expr || !state || !state->presented || state->lock) {
-        return DECLINED;
-    }
-    state->lock = ap_expr_str_exec(r, expr, &error);
     if (error) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0107: ApiKeyTenant cannot be evaluated, so no "
                       "key is let through: %s", error);
+        return "";
+    }
+    return lock;
+}
+
+int apikey_lock(request_rec *r)
+{
+    const ap_expr_info_t *expr = apikey_server_conf(r->server)->tenant;
+    apikey_request_t *state = apikey_request_get(r);
+    apr_table_t *headers = r->headers_in;
+    const char *lock;
+
+    if (!expr || !state || !state->presented) {
+        return DECLINED;
+    }
+    if (!state->lock) {
+        state->lock = evaluate_lock(r, expr);
+        state->lock_headers = apr_table_copy(r->pool, headers);
+        return DECLINED;
+    }
+    /* A redirect has another URI, but the client's headers are those that it
+     * sent: sections have had a hand in these here. */
+    r->headers_in = state->lock_headers;
+    lock = evaluate_lock(r, expr);
+    r->headers_in = headers;
+    if (strcmp(lock, state->lock) != 0) {
         state->lock = "";
     }
     return DECLINED;
@@ -72,7 +93,8 @@ static int is_refusal(int status)
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
 }
 
-/* A good key: whether it may do this; else decision->reason says why not. */
+/* A good key: whether it may do this; else decision->reason says why not. An
+ * error of the server's grants nothing either. */
 static int check_good(request_rec *r, apikey_decision_t *decision)
 {
     int status;
@@ -82,20 +104,21 @@ static int check_good(request_rec *r, apikey_decision_t *decision)
         return HTTP_FORBIDDEN;
     }
     status = run_chain(r, decision, APIKEY_CHECKING);
-    if (is_refusal(status)) {
-        decision->reason = apikey_require_failed(r, decision);
-    }
-    else if (status == OK) {
+    if (status == OK) {
         count(r, decision->record);
+        return OK;
     }
-    return status;
+    decision->reason = is_refusal(status)
+                           ? apikey_require_failed(r, decision)
+                           : APIKEY_UNAVAILABLE;
+    return decision->failed ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
 int apikey_check_authz(request_rec *r)
 {
     int only_logs = apikey_only_logs(r->server);
     apikey_decision_t *decision;
-    int status;
+    int status = HTTP_FORBIDDEN;
 
     /* Nobody is granted anything but in an area of ours, and what is decided
      * belongs to one configuration: AuthType need not be asked for again. */
@@ -106,8 +129,8 @@ int apikey_check_authz(request_rec *r)
     }
     if (decision->reason == APIKEY_GRANTED) {
         status = check_good(r, decision);
-        if (!is_refusal(status)) {
-            return status;
+        if (status == OK) {
+            return OK;
         }
     }
     if (only_logs) {
@@ -115,11 +138,9 @@ int apikey_check_authz(request_rec *r)
         if (status == OK) {
             return apikey_pass(r, decision);
         }
-        if (!is_refusal(status)) {
-            return status;
-        }
     }
-    return apikey_refuse(r, decision);
+    return is_refusal(status) ? apikey_refuse(r, decision)
+                              : apikey_refuse_with(r, decision, status);
 }
 
 int apikey_check_late(request_rec *r)

@@ -16,7 +16,8 @@ int apikey_check_authz(request_rec *r);
 /**
  * post_read_request, behind all others: what ApiKeyTenant comes out as, while
  * only the server's configuration has had a say. Later an .htaccess could set
- * the variables and headers that the expression reads.
+ * the variables and headers that the expression reads. A local redirect for
+ * which it comes out otherwise is open to nobody.
  */
 int apikey_lock(request_rec *r);
 

@@ -12,14 +12,33 @@
 /** Registers the providers. */
 void apikey_require_register(apr_pool_t *pool);
 
-/** check_access: authorization begins; no line of ours has been asked. */
+/** pre_config: the aliases of the last start are forgotten. */
+int apikey_require_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
+                              apr_pool_t *ptemp);
+
+/** check_config: a Require in an .htaccess may name any of the aliases. */
+int apikey_require_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                                apr_pool_t *ptemp, server_rec *s);
+
+/**
+ * Readers of <AuthzProviderAlias> and of every Require beside
+ * mod_authz_core's own, in either order. Together they make an alias of ours
+ * a provider of ours before a Require names it, and note in apikey_dir_t
+ * where the answer of a Require may differ from URI to URI.
+ */
+const char *apikey_see_alias(cmd_parms *cmd, void *dir, const char *line);
+const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line);
+
+/** check_access: authorization of @a r begins; no line has been noted for it,
+ * nor for any other request that is not before it. */
 int apikey_require_begin(request_rec *r);
 
 /**
  * Why httpd's chain refused the key: the first of tenant, env, id and scope
  * for which a Require failed, whatever the order written; FORBIDDEN where
  * none of ours did. A line beside another that was met, in one RequireAny,
- * has not failed. Fills decision->wanted_scope.
+ * has not failed. Fills decision->wanted_scope and refused_by. Where an
+ * expression fails, decision->failed is set, and the reason is UNAVAILABLE.
  */
 apikey_reason_e apikey_require_failed(request_rec *r,
                                       apikey_decision_t *decision);

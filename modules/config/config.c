@@ -18,6 +18,7 @@
      : apr_pstrcat(pool, add->field, "\n", base->field, NULL))
 #define MERGE_narrow(field, unset) narrow(pool, base->field, add->field)
 #define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
+#define MERGE_either(field, unset) (base->field || add->field)
 
 int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b)
 {

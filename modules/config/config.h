@@ -66,7 +66,7 @@ typedef struct apikey_body_t {
  * one is written; "narrow" keeps of the outer's what the inner has too (no
  * .htaccess can widen); "overlay" takes both, the inner's first; "beside" is
  * "last", but what belongs to an outer ApiKeyQuery goes with it; "all" keeps
- * what both have said.
+ * what both have said; "either" is set where one of the two is.
  */
 #define APIKEY_SERVER_FIELDS(F)                                             \
     F(const char *, secret_file, NULL, last)    /* ApiKeySecretFile */      \
@@ -99,7 +99,9 @@ typedef struct apikey_body_t {
     F(apr_array_header_t *, from, NULL, narrow)     /* ApiKeyFrom */        \
     F(int, user, APIKEY_UNSET, last)                /* ApiKeyUser */        \
     F(int, errors, APIKEY_UNSET, last)              /* ApiKeyErrorFormat */ \
-    F(apr_array_header_t *, bodies, NULL, overlay)  /* ApiKeyErrorBody */
+    F(apr_array_header_t *, bodies, NULL, overlay)  /* ApiKeyErrorBody */ \
+    F(int, varies, 0, either)   /* a Require's answer may differ from URI   \
+                                 * to URI */
 
 #define APIKEY_FIELD(type, field, unset, rule) type field;
 

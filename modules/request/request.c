@@ -6,7 +6,7 @@
 
 #include "request.h"
 
-static request_rec *parent(const request_rec *r)
+request_rec *apikey_request_before(const request_rec *r)
 {
     return r->prev ? r->prev : r->main;
 }
@@ -15,7 +15,7 @@ apikey_request_t *apikey_request_get(request_rec *r)
 {
     apikey_request_t *state;
 
-    for (; r; r = parent(r)) {
+    for (; r; r = apikey_request_before(r)) {
         state = ap_get_module_config(r->request_config, &apikey_module);
         if (state) {
             return state;
@@ -29,8 +29,8 @@ apikey_request_t *apikey_request_make(request_rec *r)
     apikey_request_t *state = apikey_request_get(r);
 
     if (!state) {
-        while (parent(r)) {
-            r = parent(r);
+        while (apikey_request_before(r)) {
+            r = apikey_request_before(r);
         }
         state = apr_pcalloc(r->pool, sizeof(*state));
         state->decisions = apr_array_make(r->pool, 2,
@@ -51,8 +51,8 @@ int apikey_area(request_rec *r)
 
 int apikey_forward(const request_rec *r)
 {
-    while (parent(r)) {
-        r = parent(r);
+    while (apikey_request_before(r)) {
+        r = apikey_request_before(r);
     }
     return r->proxyreq == PROXYREQ_PROXY;
 }
@@ -65,6 +65,10 @@ static apr_status_t forget(void *data)
 
     decision->r = NULL;
     decision->per_dir_config = NULL;
+    if (decision->in_htaccess) {
+        decision->granted_by = NULL;
+        decision->refused_by = NULL;
+    }
     return APR_SUCCESS;
 }
 
@@ -137,7 +141,7 @@ apikey_decision_t *apikey_decision(request_rec *r)
         return NULL;
     }
     found = apikey_decision_own(r);
-    for (ancestor = r; ancestor; ancestor = parent(ancestor)) {
+    for (ancestor = r; ancestor; ancestor = apikey_request_before(ancestor)) {
         decision = newest(state, ancestor, NULL);
         if (!decision) {
             continue;

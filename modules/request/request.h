@@ -57,6 +57,12 @@ typedef struct apikey_decision_t {
     apikey_checking_e checking; /**< check_authz runs httpd's own chain */
     int passed;                 /**< ApiKeyEnforce Log: let through, though it
                                  * should be refused */
+    int failed;                 /**< an expression could not be evaluated */
+    /* A Require, for the log; NULL: none of ours, or of an .htaccess that a
+     * sub-request read which is over. */
+    const struct ap_directive_t *granted_by;    /**< the last one met */
+    const struct ap_directive_t *refused_by;
+    int in_htaccess;            /**< one of the two stands there */
 } apikey_decision_t;
 
 typedef struct apikey_request_t {
@@ -67,6 +73,7 @@ typedef struct apikey_request_t {
     apikey_record_t *record;        /**< NULL: unknown */
     apr_array_header_t *required;   /**< auth/require.c's; NULL: none */
     const char *lock;           /**< ApiKeyTenant's; NULL: not evaluated */
+    apr_table_t *lock_headers;  /**< as they were then */
     const request_rec *authorized;  /**< the last to pass authorization */
     const apikey_record_t *told;    /**< whose variables it was told; NULL:
                                      * nobody's */
@@ -81,6 +88,10 @@ typedef struct apikey_request_t {
     apr_array_header_t *exposures;  /**< apikey_exposure_t, not yet counted;
                                      * NULL: none */
 } apikey_request_t;
+
+/** The request that @a r was redirected from, or is a sub-request of. NULL: it
+ * is the client's own. */
+request_rec *apikey_request_before(const request_rec *r);
 
 /** The state that @a r shares with its ancestors, or NULL. */
 apikey_request_t *apikey_request_get(request_rec *r);

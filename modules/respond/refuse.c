@@ -116,8 +116,7 @@ static void tell_reason(request_rec *r, const apikey_decision_t *decision)
     apikey_export_result(r, decision->reason);
 }
 
-/* "key ID of tenant 'T'" */
-static const char *subject(request_rec *r, const apikey_record_t *record)
+const char *apikey_subject(request_rec *r, const apikey_record_t *record)
 {
     return record ? apr_pstrcat(r->pool, "key ", record->id, " of tenant '",
                                 record->tenant, "'", NULL) : "request";
@@ -131,9 +130,16 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
     apikey_refuse_headers(r, decision);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "APIKEY0101: %s refused, %s: %s",
-                  subject(r, decision->record), reason->code,
+                  apikey_subject(r, decision->record), reason->code,
                   reason->message);
     return reason->status;
+}
+
+int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
+                       int status)
+{
+    tell_reason(r, decision);
+    return status;
 }
 
 int apikey_pass(request_rec *r, apikey_decision_t *decision)
@@ -151,7 +157,7 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "APIKEY0172: %s let through by ApiKeyEnforce Log; it "
                       "would be refused, %s: %s",
-                      subject(r, decision->record), reason->code,
+                      apikey_subject(r, decision->record), reason->code,
                       reason->message);
     }
     return OK;

@@ -17,12 +17,23 @@
 int apikey_refuse(request_rec *r, const apikey_decision_t *decision);
 
 /**
+ * As apikey_refuse(), with an error of the server's in place of the reason's
+ * status, challenge and line in the log: that has been said.
+ * @return @a status
+ */
+int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
+                       int status);
+
+/**
  * Lets @a decision->r through, although it should be refused: ApiKeyEnforce
  * Log. APIKEY_RESULT says why, and a line in the log, one for all that a
  * client's request becomes; nobody is told any identity.
  * @return OK
  */
 int apikey_pass(request_rec *r, apikey_decision_t *decision);
+
+/** "key ID of tenant 'T'", or "request" without a record; in r->pool. */
+const char *apikey_subject(request_rec *r, const apikey_record_t *record);
 
 /** The response headers of a refusal: challenge, Retry-After, no-store. */
 void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision);

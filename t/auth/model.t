@@ -65,9 +65,16 @@ my %ARGUMENT = (
 my @KINDS = (map({ ($_) x 3 } grep { /^apikey/ } sort keys %ARGUMENT),
              grep { !/^apikey/ } sort keys %ARGUMENT);
 
+# Each line of keys' has an alias that may stand for it.
+my %alias;
+for my $kind (grep { /^apikey/ } sort keys %ARGUMENT) {
+    $alias{"$kind $_"} = 'alias' . keys %alias for @{ $ARGUMENT{$kind} };
+}
+
 sub leaf {
     my $kind = one_of(@KINDS);
-    return { kind => $kind, argument => one_of(@{ $ARGUMENT{$kind} }) };
+    return { kind => $kind, argument => one_of(@{ $ARGUMENT{$kind} }),
+             alias => $kind =~ /^apikey/ && chance(0.3) };
 }
 
 # What refuses alone (not, RequireNone) may stand in a RequireAll only, beside
@@ -87,9 +94,10 @@ sub tree {
 
 sub written {
     my ($node) = @_;
+    my $line = join ' ', grep { length } @$node{qw(kind argument)};
     my @lines = $node->{kind}
         ? 'Require ' . ($node->{not} ? 'not ' : '')
-          . join ' ', grep { length } @$node{qw(kind argument)}
+          . ($node->{alias} ? $alias{$line} : $line)
         : ("<Require$node->{type}>", map({ written($_) }
            @{ $node->{children} }), "</Require$node->{type}>");
     @lines = ("<Limit $node->{limit}>", @lines, '</Limit>') if $node->{limit};
@@ -278,12 +286,19 @@ sub sent {
 }
 
 $site->file("docs/area$_/index.html", "A page.\n") for 0 .. $#areas;
-$site->start(<<'EOF_CONF' . join '', map { <<"EOF_AREA" } 0 .. $#areas);
+sub alias_section {
+    my ($kind, $argument) = split / /, $_[0], 2;
+    return qq(<AuthzProviderAlias $kind $alias{$_[0]} "$argument">\n)
+         . "</AuthzProviderAlias>\n";
+}
+
+$site->start(<<'EOF_CONF' . join '', map({ alias_section($_) } sort keys %alias),
 @DATABASE@
 LogLevel emerg
 KeepAlive On
 MaxKeepAliveRequests 0
 EOF_CONF
+    map { <<"EOF_AREA" } 0 .. $#areas);
 <Location "/area$_/">
     AuthType ApiKey
     ApiKeyFrom $areas[$_]{from}

@@ -19,6 +19,7 @@ my $table = directives(slurp('mod_apikey.c'));
 my @shared = grep { exists $table->{$_} } qw(DBDriver DBDParams DBDInitSQL);
 is(scalar @shared, 3, 'what mod_dbd is told is known here, too');
 my %set_shared = map { $_ => delete $table->{$_} } @shared;
+ok(delete $table->{Require}, 'and what mod_authz_core is');
 is_deeply([ sort keys %$table ], [ sort @promised ],
           'the table has every promised directive and no other');
 

@@ -13,6 +13,8 @@ package APIKey::ConfigTest;
 #   $site->slurp('error_log'), $site->leaks($key)
 #   $site->stop;
 #
+# new(ahead => 1) loads mod_apikey ahead of all other modules.
+#
 # In a configuration, @DIR@ is the site's folder, @DOCS@ its documents and
 # @DATABASE@ the lines for its secret file and database.  All of it goes with
 # the run's own folder.
@@ -122,9 +124,10 @@ sub write_conf {
     my $modules = do { local $/; <$in> };
     my $user = $> ? '' : "User $self->{user}\n"
         . 'Group ' . getgrgid((getpwnam $self->{user})[3]);
+    my @load = ($modules, qq(LoadModule apikey_module "$run->{module}"\n));
+    @load = reverse @load if $self->{ahead};
     $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
-$modules
-LoadModule apikey_module "$run->{module}"
+@{[ join '', @load ]}
 # Each request asks the database, unless a test wants it otherwise.
 ApiKeyCache off
 ApiKeyUsageFlush off
