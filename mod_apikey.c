@@ -9,6 +9,7 @@
  *   post_read_request  modules/request/take.c     the key leaves the request
  *                      modules/respond/scrub.c    forged headers leave it
  *   header_parser      modules/respond/refuse.c   answers vary by key
+ *   post_perdir_config modules/auth/again.c       asked for each URI
  *   check_authn        modules/auth/authn.c       whose key, and is it good
  *   check_authz        modules/auth/authz.c       may it do that
  *                      modules/usage/usage.c      counted, to be written later
@@ -23,6 +24,7 @@
 #include <http_request.h>
 #include <util_filter.h>
 
+#include "modules/auth/again.h"
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
 #include "modules/auth/exposed.h"
@@ -140,6 +142,8 @@ static void hooks_of_start(apr_pool_t *pool)
 /* Who the client is, and what it may. */
 static void hooks_of_access(apr_pool_t *pool)
 {
+    ap_hook_post_perdir_config(apikey_ask_again, NULL, NULL,
+                               APR_HOOK_REALLY_LAST);
     ap_hook_check_access(apikey_require_begin, NULL, NULL,
                          APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
