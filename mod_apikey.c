@@ -16,6 +16,7 @@
  *   fixups             modules/respond/export.c   the application is told
  *   errors             modules/respond/refuse.c, error_body.c
  *   log_transaction    modules/auth/exposed.c     keys in URLs are recorded
+ *                      modules/auth/decided.c     what was decided, and why
  */
 
 #include <httpd.h>
@@ -27,6 +28,7 @@
 #include "modules/auth/again.h"
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
+#include "modules/auth/decided.h"
 #include "modules/auth/exposed.h"
 #include "modules/auth/require.h"
 #include "modules/cache/cache.h"
@@ -193,6 +195,8 @@ static void hooks(apr_pool_t *pool)
                             APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
                             APR_HOOK_FIRST);
+    ap_hook_log_transaction(apikey_log_decision, NULL, NULL,
+                            APR_HOOK_MIDDLE);
 
     apikey_scrub_register();
     apikey_filters_register(pool);

@@ -1,0 +1,110 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <http_core.h>
+#include <http_log.h>
+#include <util_cfgtree.h>
+#include <apr_strings.h>
+
+#include "../respond/refuse.h"
+#include "decided.h"
+
+APLOG_USE_MODULE(apikey);
+
+static int refuses(const apikey_decision_t *decision)
+{
+    return decision->reason != APIKEY_GRANTED;
+}
+
+/* What the client's request came to: the first refusal on its way through
+ * redirects, else the last decision; a sub-request's only where its refusal
+ * is what the client was answered. */
+static const apikey_decision_t *found(request_rec *r,
+                                      const apikey_request_t *state)
+{
+    const apikey_decision_t *decision = NULL, *other;
+    int status = r->status;
+    int i;
+
+    for (; r; r = r->next) {
+        other = apikey_decision_own(r);
+        if (other && refuses(other)) {
+            return other;
+        }
+        decision = other ? other : decision;
+        status = r->status;
+    }
+    for (i = state->decisions->nelts - 1; i >= 0; i--) {
+        other = APR_ARRAY_IDX(state->decisions, i, apikey_decision_t *);
+        if (refuses(other) && apikey_reason(other->reason)->status == status) {
+            return other;
+        }
+    }
+    return decision;
+}
+
+/* What decided; NULL: no line was asked. Ours are known; what else refuses a
+ * known key is a Require of another module's, or an .htaccess that only a
+ * sub-request has read. */
+static const char *by(request_rec *r, const apikey_decision_t *decision)
+{
+    const ap_directive_t *line = refuses(decision) ? decision->refused_by
+                                                   : decision->granted_by;
+
+    if (line) {
+        return apr_psprintf(r->pool, "Require %s (%s:%d)", line->args,
+                            line->filename, line->line_num);
+    }
+    switch (decision->reason) {
+    case APIKEY_TENANT:
+        return decision->in_htaccess ? "an .htaccess" : "ApiKeyTenant";
+    case APIKEY_ENV:
+    case APIKEY_ID:
+    case APIKEY_SCOPE:
+        return "an .htaccess";
+    case APIKEY_GRANTED:
+    case APIKEY_FORBIDDEN:
+        return "no Require apikey-...";
+    default:
+        return NULL;
+    }
+}
+
+static const char *outcome(request_rec *r, const apikey_decision_t *decision)
+{
+    const char *code = apikey_reason(decision->reason)->code;
+    const char *line = by(r, decision);
+
+    if (!refuses(decision)) {
+        return apr_pstrcat(r->pool, code, " by ", line, NULL);
+    }
+    return apr_pstrcat(r->pool, "refused, ", code, line ? ", by " : "", line,
+                       NULL);
+}
+
+int apikey_log_decision(request_rec *r)
+{
+    const apikey_request_t *state;
+    const apikey_decision_t *decision;
+    request_rec *last = r;
+
+    if (!APLOGrdebug(r)) {
+        return DECLINED;
+    }
+    while (last->next) {
+        last = last->next;
+    }
+    state = apikey_request_get(r);
+    decision = state ? found(r, state) : NULL;
+    if (!decision && !apikey_area(last)) {
+        return DECLINED;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                  "APIKEY0200: %s %s; status %d%s",
+                  decision ? apikey_subject(r, decision->record) : "request",
+                  decision ? outcome(r, decision)
+                           : "decided without asking for a key",
+                  last->status,
+                  decision && decision->passed
+                      ? ", let through by ApiKeyEnforce Log" : "");
+    return DECLINED;
+}
