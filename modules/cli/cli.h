@@ -23,8 +23,7 @@ typedef enum {
 typedef enum {
     CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
     CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
-    CLI_QUIET, CLI_DIGEST, CLI_HTTPD, CLI_URL, CLI_METHOD, CLI_NEW_IDENTITY,
-    CLI_OPTIONS
+    CLI_QUIET, CLI_DIGEST, CLI_NEW_IDENTITY, CLI_OPTIONS
 } cli_option_e;
 
 #define CLI_BIT(option) (1u << (option))
@@ -73,12 +72,25 @@ cli_exit_e cli_done(cli_t *cli, apr_status_t status, const char *error);
 cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/**
- * The record of the key that is read from standard input, or typed unseen.
- * CLI_DONE with a NULL record: there is none, or the key is refused unseen, as
- * by the server.
- */
-cli_exit_e cli_find_presented(cli_t *cli, apikey_record_t **record);
+/** A key as it is presented: one byte more than any has, so that a longer one
+ * is seen to be; then a line end and a NUL. */
+typedef struct cli_presented_t {
+    char text[APIKEY_KEY_MAX + 4];
+    apr_size_t len;
+} cli_presented_t;
+
+/** Reads a key from standard input, or unseen from the terminal; whatever the
+ * answer, the caller wipes @a given. */
+cli_exit_e cli_read_presented(cli_t *cli, cli_presented_t *given);
+
+/** What the server accepts that has the same CONF. */
+apikey_policy_t cli_policy(const cli_t *cli);
+
+/** The record of a key.  CLI_DONE with a NULL record: there is none, or the
+ * key is refused unseen, as by a server with that policy. */
+cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
+                              const apikey_policy_t *policy,
+                              apikey_record_t **record);
 
 /** A key's state in one word: active, or why not. */
 const char *cli_state(cli_t *cli, const apikey_managed_t *key);

@@ -172,7 +172,9 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyChangesQuery", 1, set_changes }
 };
 
-char *cli_next_line(char **rest, int *lines)
+/* Cuts the next logical line off: a backslash before the line's end joins it
+ * with the one that follows.  lines: how many they were. */
+static char *next_line(char **rest, int *lines)
 {
     char *line = *rest;
     char *from = line;
@@ -197,7 +199,9 @@ char *cli_next_line(char **rest, int *lines)
     return line;
 }
 
-char *cli_next_word(char **rest)
+/* Cuts the next word off.  In quotes a backslash keeps a quote or a backslash,
+ * outside of them a backslash; everywhere else it is itself. */
+static char *next_word(char **rest)
 {
     char *from = *rest + strspn(*rest, " \t\f\v\r");
     char quote = *from == '"' || *from == '\'' ? *from++ : '\0';
@@ -219,7 +223,7 @@ char *cli_next_word(char **rest)
     return word;
 }
 
-int cli_is_blank(const char *text)
+static int is_blank(const char *text)
 {
     return text[strspn(text, " \t\f\v\r")] == '\0';
 }
@@ -241,7 +245,7 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
         return "a section (<…>) may hold for some requests only, which "
                "cannot be known here; keep this file to plain directives";
     }
-    name = cli_next_word(&line);
+    name = next_word(&line);
     if (strncasecmp(name, "Include", 7) == 0) {
         return "this file is read alone, without what it includes; keep the "
                "directives that htapikey needs in one file";
@@ -254,8 +258,8 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
     if (i == sizeof(directives) / sizeof(*directives)) {
         return NULL;
     }
-    while (!cli_is_blank(line) && argc < WORDS_MAX) {
-        argv[argc++] = apr_pstrdup(pool, cli_next_word(&line));
+    while (!is_blank(line) && argc < WORDS_MAX) {
+        argv[argc++] = apr_pstrdup(pool, next_word(&line));
     }
     if (argc < 1 || argc > directives[i].max) {
         return apr_psprintf(pool, "%s wants %s", directives[i].name,
@@ -268,8 +272,9 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
                  : NULL;
 }
 
-apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
-                            apr_pool_t *pool, const char **error)
+/* As cli_conf_read(), from memory; text is changed. */
+static apr_status_t parse(cli_conf_t *conf, const char *path, char *text,
+                          apr_pool_t *pool, const char **error)
 {
     int number = 1;
     int lines;
@@ -282,9 +287,9 @@ apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
     conf->lifetime.usual = APIKEY_LIFETIME_USUAL;
     conf->retention = APIKEY_RETENTION_USUAL;
     for (; *text; number += lines) {
-        char *line = cli_next_line(&text, &lines);
+        char *line = next_line(&text, &lines);
         const char *fault = line[strspn(line, " \t\f\v\r")] == '#'
-                            || cli_is_blank(line) ? NULL
+                            || is_blank(line) ? NULL
                             : directive(conf, line, pool);
 
         if (fault) {
@@ -295,8 +300,9 @@ apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
     return APR_SUCCESS;
 }
 
-apr_status_t cli_read_text(char **content, const char *path, apr_pool_t *pool,
-                           const char **error)
+/* At most 1 MiB of text. */
+static apr_status_t read_text(char **content, const char *path,
+                              apr_pool_t *pool, const char **error)
 {
     apr_size_t len = 0;
     apr_pool_t *sub;
@@ -335,8 +341,8 @@ apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error)
 {
     char *text;
-    apr_status_t status = cli_read_text(&text, path, pool, error);
+    apr_status_t status = read_text(&text, path, pool, error);
 
-    return status == APR_SUCCESS ? cli_conf_parse(conf, path, text, pool,
-                                                  error) : status;
+    return status == APR_SUCCESS ? parse(conf, path, text, pool, error)
+                                 : status;
 }

@@ -37,24 +37,4 @@ typedef struct cli_conf_t {
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error);
 
-/** The same from memory; @a text is changed. */
-apr_status_t cli_conf_parse(cli_conf_t *conf, const char *path, char *text,
-                            apr_pool_t *pool, const char **error);
-
-/** A file of httpd's configuration, at most 1 MiB of text. */
-apr_status_t cli_read_text(char **content, const char *path, apr_pool_t *pool,
-                           const char **error);
-
-/** Cuts the next logical line off: a backslash before the line's end joins it
- * with the one that follows.
- * @param lines out: how many they were */
-char *cli_next_line(char **rest, int *lines);
-
-/** Cuts the next word off.  In quotes a backslash keeps a quote or a
- * backslash, outside of them a backslash; everywhere else it is itself. */
-char *cli_next_word(char **rest);
-
-/** Whether there is nothing but blanks. */
-int cli_is_blank(const char *text);
-
 #endif

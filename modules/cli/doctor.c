@@ -104,8 +104,7 @@ static void check_file(doctor_t *doctor)
                 "written.", file);
 }
 
-/* 0: nothing more can be asked of this database. */
-static int check_schema(doctor_t *doctor)
+static void check_schema(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
@@ -123,12 +122,13 @@ static int check_schema(doctor_t *doctor)
         doctor_find(doctor, DOCTOR_WARN, "schema", "httpd has an ApiKeyQuery "
                     "and needs no other tables, htapikey's commands do: %s",
                     error);
-        return 0;
+        return;
     }
     if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "schema", "%s", error);
-        return 0;
+        return;
     }
+    doctor->tables = 1;
     doctor_find(doctor, DOCTOR_OK, "schema", "The tables are of version %d.",
                 APIKEY_SCHEMA_VERSION);
     status = apikey_inspect_triggers(cli->store, &missing, &count, cli->pool,
@@ -144,7 +144,6 @@ static int check_schema(doctor_t *doctor)
         doctor_find(doctor, DOCTOR_OK, "triggers", "All %d are there.",
                     count);
     }
-    return 1;
 }
 
 /* As httpd does when it starts. */
@@ -323,10 +322,25 @@ static void check_rows(doctor_t *doctor)
     }
 }
 
+/* What is looked at, in this order: a further check is a line here. */
+static const struct {
+    void (*look)(doctor_t *doctor);
+    int tables;                 /* only where the tables are there */
+} checks[] = {
+    { check_ring, 0 },
+    { check_schema, 0 },
+    { check_statements, 1 },
+    { doctor_identity, 1 },
+    { check_secrets, 1 },
+    { check_rows, 1 },
+    { check_queries, 0 }
+};
+
 cli_exit_e cli_cmd_doctor(cli_t *cli)
 {
-    doctor_t doctor = { cli, { cli->pool, 0 }, { 0, 0, 0 } };
+    doctor_t doctor = { cli, { cli->pool, 0 }, { 0, 0, 0 }, 0 };
     cli_exit_e code = cli_read_conf(cli);
+    apr_size_t i;
 
     if (code != CLI_DONE) {
         return code;
@@ -334,16 +348,10 @@ cli_exit_e cli_cmd_doctor(cli_t *cli)
     if (cli->json) {
         cli_json_open(&doctor.json, NULL, '[');
     }
-    check_ring(&doctor);
-    if (check_schema(&doctor)) {
-        check_statements(&doctor);
-        doctor_identity(&doctor);
-        check_secrets(&doctor);
-        check_rows(&doctor);
-    }
-    check_queries(&doctor);
-    if (cli->value[CLI_HTTPD]) {
-        doctor_httpd(&doctor, cli->value[CLI_HTTPD]);
+    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        if (doctor.tables || !checks[i].tables) {
+            checks[i].look(&doctor);
+        }
     }
     if (cli->json) {
         cli_json_close(&doctor.json, ']');

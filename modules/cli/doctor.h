@@ -15,6 +15,7 @@ typedef struct doctor_t {
     cli_t *cli;
     cli_json_t json;
     int counts[DOCTOR_FAIL + 1];    /**< findings of each level */
+    int tables;                     /**< they are there, of this version */
 } doctor_t;
 
 /**
@@ -28,8 +29,5 @@ void doctor_find(doctor_t *doctor, doctor_level_e level, const char *check,
 /** Tells the identity of the open database, and which of it and of those in
  * the CONFs that are further words have the same. */
 void doctor_identity(doctor_t *doctor);
-
-/** Compares mod_dbd's pool with the threads of httpd's configuration. */
-void doctor_httpd(doctor_t *doctor, const char *path);
 
 #endif

@@ -1,364 +1,352 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* explain: what the server would answer to a key, and which Require decides. */
+/*
+ * explain: what a key itself is good for, and why not.  What a place of a
+ * server wants is told by the server: its configuration is not imitated here.
+ */
+
+#include <stdarg.h>
 
 #include <apr_strings.h>
 
-#include "explain.h"
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "cli.h"
 
-#define UNKNOWN "unknown"
-
-const char *const explain_names[] = {
-    "<VirtualHost", "ApiKey",
-    "Require", "<Require", "AuthType", "AuthMerging", "Satisfy", "Order",
-    "Deny", "<Limit", NULL
-};
+#define ALL_FORMATS (APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64 \
+                     | APIKEY_FORMAT_OPAQUE)
+#define ALL_DIGESTS (APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256)
 
 /* What was found out. */
 typedef struct finding_t {
-    apikey_reason_e reason;
-    const char *result;         /* the reason's code, or UNKNOWN, or "open" */
-    const char *message;
-    int only_logs;
+    cli_t *cli;
+    apikey_format_e format;     /* as it was presented, or of its row */
+    const char *signer;         /* id of the secret whose check characters are
+                                 * right; NULL: none, or not presented */
+    const apikey_managed_t *key;        /* NULL: the database has none */
+    int unseen;                 /* the server does not get as far as to it */
+    apikey_reason_e reason;             /* the first that the server meets */
+    apr_array_header_t *why;            /* const char *: each reason why not */
 } finding_t;
 
-/* A key that is known by its id has not been read: whether the server would
- * find it. NULL: yes. */
-static const char *not_found(const cli_t *cli, const apikey_managed_t *key)
-{
-    const cli_conf_t *conf = &cli->conf;
-    unsigned int format = apikey_format_from_name(key->record.format);
+static void refuse(finding_t *finding, apikey_reason_e reason,
+                   const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-    if (format && !(conf->formats & format)) {
-        return "ApiKeyFormat does not accept its format";
+static void refuse(finding_t *finding, apikey_reason_e reason,
+                   const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    APR_ARRAY_PUSH(finding->why, const char *) =
+        apr_pvsprintf(finding->cli->pool, format, args);
+    va_end(args);
+    if (finding->reason == APIKEY_GRANTED) {
+        finding->reason = reason;
     }
-    if (conf->prefix && format != APIKEY_FORMAT_OPAQUE
-        && strcmp(conf->prefix, key->prefix) != 0) {
-        return "ApiKeyPrefix does not accept its prefix";
-    }
-    if (*key->record.secret_id ? !cli_in_ring(cli->ring, key->record.secret_id)
-                               : !(conf->digests & APIKEY_DIGEST_SHA256)) {
-        return *key->record.secret_id
-               ? "the secret that signed it is not in ApiKeySecretFile"
-               : "it is stored as SHA-256, which ApiKeyDigest does not accept";
-    }
-    return NULL;
 }
 
-/* The key, by its id or as it is presented. */
-static cli_exit_e find_key(explain_t *explain, finding_t *finding)
+static void refuse_format(finding_t *finding, const char *format)
 {
-    cli_t *cli = explain->cli;
-    apikey_record_t *record;
-    apikey_managed_t *key;
-    const char *error = NULL;
-    apr_status_t status;
-    cli_exit_e code;
+    refuse(finding, APIKEY_INVALID, "ApiKeyFormat does not accept its format, "
+           "%s", format);
+}
 
-    if (strcmp(cli->words[0], "-") == 0) {
-        code = cli_find_presented(cli, &record);
-        explain->record = record;
-        return code;
+static void refuse_prefix(finding_t *finding)
+{
+    refuse(finding, APIKEY_INVALID, "ApiKeyPrefix is %s, and its prefix is "
+           "another", finding->cli->conf.prefix);
+}
+
+/* What the key that is presented looks like, whatever CONF accepts. */
+static void look_at(finding_t *finding, const cli_presented_t *given,
+                    const apikey_policy_t *all)
+{
+    int by = apikey_key_checked_by(all->ring, given->text, given->len);
+
+    finding->format = apikey_key_shape(all, given->text, given->len);
+    finding->signer = by < 0 ? NULL : apikey_ring_id(all->ring, by);
+}
+
+/* Why it is refused before any database is asked. */
+static void judge_text(finding_t *finding, const cli_presented_t *given)
+{
+    apikey_policy_t policy = cli_policy(finding->cli);
+    unsigned int accepted = policy.formats;
+
+    if (!finding->format) {
+        refuse(finding, APIKEY_INVALID, "it is no key: empty, longer than %d "
+               "bytes, or with a blank or a byte that no key has",
+               APIKEY_KEY_MAX);
+        return;
     }
-    status = apikey_manage_show(cli->store, cli->words[0], &key, cli->pool,
-                                &error);
+    policy.formats = ALL_FORMATS;
+    if (!apikey_key_shape(&policy, given->text, given->len)) {
+        refuse_prefix(finding);
+    }
+    policy.prefix = NULL;
+    policy.formats = accepted;
+    if (!apikey_key_shape(&policy, given->text, given->len)) {
+        refuse_format(finding, apikey_format_name(finding->format));
+    }
+    if (finding->format == APIKEY_FORMAT_BASE62 && !finding->signer
+        && !(accepted & APIKEY_FORMAT_OPAQUE)) {
+        refuse(finding, APIKEY_INVALID, "its check characters are right under "
+               "no secret of ApiKeySecretFile: it is mistyped, or made with "
+               "another secret");
+    }
+}
+
+static void judge_secret(finding_t *finding)
+{
+    const cli_t *cli = finding->cli;
+    const char *secret = finding->key->record.secret_id;
+
+    if (*secret && !cli_in_ring(cli->ring, secret)) {
+        refuse(finding, APIKEY_INVALID, "the secret \"%s\", which signed it, "
+               "is not in ApiKeySecretFile", secret);
+    }
+    else if (!*secret && !(cli->conf.digests & APIKEY_DIGEST_SHA256)) {
+        refuse(finding, APIKEY_INVALID, "it is stored as SHA-256, which "
+               "ApiKeyDigest does not accept");
+    }
+}
+
+/* Looks for the key as the server does, then for one that it would refuse
+ * unseen. */
+static cli_exit_e ask(finding_t *finding, const cli_presented_t *given,
+                      apikey_record_t **record)
+{
+    cli_t *cli = finding->cli;
+    const apikey_policy_t served = cli_policy(cli);
+    const apikey_policy_t all = { ALL_FORMATS, ALL_DIGESTS, NULL, 0,
+                                  cli->ring };
+    cli_exit_e code = cli_find_presented(cli, given, &served, record);
+
+    look_at(finding, given, &all);
+    if (code == CLI_DONE && !*record) {
+        judge_text(finding, given);
+        finding->unseen = 1;
+        code = cli_find_presented(cli, given, &all, record);
+    }
+    return code;
+}
+
+static cli_exit_e find_presented(finding_t *finding)
+{
+    cli_t *cli = finding->cli;
+    apikey_record_t *record = NULL;
+    apikey_managed_t *key = NULL;
+    const char *error = NULL;
+    cli_presented_t given;
+    cli_exit_e code = cli_read_presented(cli, &given);
+
+    if (code == CLI_DONE) {
+        code = ask(finding, &given, &record);
+    }
+    apikey_wipe(&given, sizeof(given));
+    if (code == CLI_DONE && record) {
+        code = cli_done(cli, apikey_manage_show(cli->store, record->id, &key,
+                                                cli->pool, &error), error);
+    }
+    finding->key = key;
+    if (code == CLI_DONE && !key) {
+        refuse(finding, APIKEY_INVALID, "the database has no such key");
+    }
+    else if (code == CLI_DONE && finding->unseen) {
+        judge_secret(finding);
+        if (!finding->why->nelts) {
+            refuse_format(finding, apikey_format_name(finding->format));
+        }
+    }
+    return code;
+}
+
+/* The key by its id: its row says what shape it has. */
+static cli_exit_e find_by_id(finding_t *finding)
+{
+    cli_t *cli = finding->cli;
+    const cli_conf_t *conf = &cli->conf;
+    apikey_managed_t *key = NULL;
+    const char *error = NULL;
+    apr_status_t status = apikey_manage_show(cli->store, cli->words[0], &key,
+                                             cli->pool, &error);
+
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
-    explain->record = &key->record;
-    finding->message = not_found(cli, key);
-    finding->reason = finding->message ? APIKEY_INVALID : APIKEY_GRANTED;
+    finding->key = key;
+    finding->format = apikey_format_from_name(key->record.format);
+    if (!(conf->formats & finding->format)) {
+        refuse_format(finding, key->record.format);
+    }
+    if (conf->prefix && finding->format != APIKEY_FORMAT_OPAQUE
+        && strcmp(conf->prefix, key->prefix) != 0) {
+        refuse_prefix(finding);
+    }
+    judge_secret(finding);
     return CLI_DONE;
 }
 
-static const char *server_word(explain_t *explain, const char *name,
-                               const char *otherwise)
+/* What its row says, in the server's order. */
+static void judge_row(finding_t *finding)
 {
-    const conf_node_t *node = explain->tree ? explain_of_server(explain, name)
-                                            : NULL;
+    const cli_t *cli = finding->cli;
+    const apikey_managed_t *key = finding->key;
+    const apikey_record_t *record = &key->record;
+    const char *fault = apikey_record_fault(record, cli->pool);
+    apr_pool_t *pool = cli->pool;
 
-    return node ? conf_arg(node, 0) : otherwise;
-}
-
-/* What the key's row says, in the server's order. */
-static void judge_key(explain_t *explain, finding_t *finding)
-{
-    const apikey_record_t *record = explain->record;
-    const char *fault = record ? apikey_record_fault(record, explain->pool)
-                               : NULL;
-
-    if (!record || finding->reason != APIKEY_GRANTED) {
-        finding->reason = APIKEY_INVALID;
+    if (fault) {
+        refuse(finding, APIKEY_UNAVAILABLE, "no header could carry it: %s",
+               fault);
     }
-    else if (fault) {
-        finding->reason = APIKEY_UNAVAILABLE;
-        finding->message = fault;
+    if (strcmp(record->keyspace, cli->conf.keyspace) != 0) {
+        refuse(finding, APIKEY_INVALID, "it is of the keyspace \"%s\", and "
+               "ApiKeyKeyspace is \"%s\"", record->keyspace,
+               cli->conf.keyspace);
     }
-    else {
-        finding->reason = apikey_verdict(
-            record, server_word(explain, "ApiKeyKeyspace",
-                                explain->cli->conf.keyspace),
-            explain->cli->actor.now);
-        if (finding->reason == APIKEY_INVALID) {
-            finding->message = "it is of another keyspace";
-        }
+    if (record->revoked) {
+        refuse(finding, APIKEY_REVOKED, "it was revoked %s%s%s",
+               cli_time(record->revoked, "", pool), *key->reason ? ": " : "",
+               key->reason);
     }
-}
-
-/* ApiKeyTenant: a word, or the server's name. */
-static void judge_tenant(explain_t *explain, finding_t *finding)
-{
-    const char *wanted = server_word(explain, "ApiKeyTenant", NULL);
-
-    if (wanted && strcmp(wanted, "%{SERVER_NAME}") == 0) {
-        wanted = server_word(explain, "ServerName", "");
+    if (record->disabled) {
+        refuse(finding, APIKEY_DISABLED, "it was disabled %s",
+               cli_time(record->disabled, "", pool));
     }
-    if (!wanted) {
-        return;
+    if (record->expires != APIKEY_NEVER
+        && record->expires <= cli->actor.now) {
+        refuse(finding, APIKEY_EXPIRED, "it expired %s",
+               cli_time(record->expires, "", pool));
     }
-    if (strstr(wanted, "%{")) {
-        conf_unknown(explain->tree, "what ApiKeyTenant %s comes to", wanted);
-        explain->doubtful = 1;
-    }
-    else if (strcmp(wanted, explain->record->tenant) != 0) {
-        finding->reason = APIKEY_TENANT;
-        finding->message = "ApiKeyTenant is of another tenant";
+    if (record->suspended) {
+        refuse(finding, APIKEY_SUSPENDED, "its tenant was suspended %s%s%s",
+               cli_time(record->suspended, "", pool),
+               *key->tenant_reason ? ": " : "", key->tenant_reason);
     }
 }
 
-/* Whether there is an area of ours at all. */
-static int is_area(explain_t *explain, finding_t *finding)
+/* What one scope of a key covers. */
+static const char *covers(const char *scope, apr_pool_t *pool)
 {
-    const conf_node_t *type = explain_of_sections(explain, "AuthType");
+    apr_size_t len = strlen(scope);
 
-    if (type && strcasecmp(conf_arg(type, 0), "ApiKey") == 0) {
-        return 1;
+    if (strcmp(scope, "*") == 0) {
+        return "*  every scope";
     }
-    finding->result = explain->doubtful ? UNKNOWN : "open";
-    finding->message = explain->doubtful
-                       ? "as far as is known here, no key is asked for there"
-                       : "no key is asked for there: it is no area of "
-                         "AuthType ApiKey";
-    return 0;
+    return len > 2 && strcmp(scope + len - 2, ":*") == 0
+           ? apr_psprintf(pool, "%s  every scope that begins with %.*s", scope,
+                          (int)len - 1, scope)
+           : scope;
 }
 
-/* Sections that are not known matter where no <Location> has the last word. */
-static void note_file(explain_t *explain)
+static void write_key(const finding_t *finding)
 {
-    int i, settled = 0;
+    const apikey_record_t *record = &finding->key->record;
+    apr_pool_t *pool = finding->cli->pool;
+    char *rest = apr_pstrdup(pool, record->scopes);
+    char *state = NULL;
+    const char *scope = apr_strtok(rest, " ", &state);
+    const char *label = "scopes";
 
-    if (!explain->file_unknown) {
-        return;
+    cli_field("key", record->id, pool);
+    cli_field("tenant", record->tenant, pool);
+    cli_field("keyspace", record->keyspace, pool);
+    cli_field("env", record->env, pool);
+    cli_field("expires", cli_time(record->expires, "never", pool), pool);
+    if (!scope) {
+        cli_field(label, "none: it opens what asks for no scope", pool);
     }
-    conf_unknown(explain->tree, "%s may lead to any file: <Directory> and "
-                 "<Files> sections are left out", explain->file_unknown);
-    for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *each = explain_section(explain, i);
-
-        settled |= conf_has(each, EXPLAIN_GUARDS);
-    }
-    explain->doubtful |= !settled
-                         || !explain_of_sections(explain, "AuthType");
-}
-
-static void judge_place(explain_t *explain, finding_t *finding)
-{
-    const conf_node_t *user = explain_of_sections(explain, "ApiKeyUser");
-    const char *as = user ? conf_arg(user, 0)
-                          : server_word(explain, "ApiKeyUser", "tenant");
-
-    note_file(explain);
-    finding->only_logs = strcasecmp(server_word(explain, "ApiKeyEnforce",
-                                                "On"), "Log") == 0;
-    if (!is_area(explain, finding) || finding->reason != APIKEY_GRANTED) {
-        return;
-    }
-    judge_tenant(explain, finding);
-    if (finding->reason == APIKEY_GRANTED) {
-        explain->user = strcasecmp(as, "id") == 0 ? explain->record->id
-                                                  : explain->record->tenant;
-        finding->reason = explain_require(explain);
-        if (explain->doubtful) {
-            finding->result = UNKNOWN;
-            finding->message = "it hangs on what is not known here";
-        }
+    for (; scope; scope = apr_strtok(NULL, " ", &state)) {
+        cli_field(label, covers(scope, pool), pool);
+        label = "";
     }
 }
 
-static const char *const words[] = { "met", "not met", "neutral", UNKNOWN };
-
-static void write_lines(explain_t *explain)
-{
-    const conf_tree_t *tree = explain->tree;
-    apr_pool_t *pool = explain->pool;
-    int i;
-
-    cli_field("server", *explain->server->where ? explain->server->where
-                                                : "the main server", pool);
-    for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *node = explain_section(explain, i);
-
-        cli_field(i ? "" : "sections",
-                  apr_pstrcat(pool, node->name, " ", node->args, ">  ",
-                              node->where, NULL), pool);
-    }
-    for (i = 0; i < explain->lines->nelts; i++) {
-        const explain_line_t *line = &APR_ARRAY_IDX(explain->lines, i,
-                                                    explain_line_t);
-
-        cli_field(i ? "" : "require",
-                  apr_psprintf(pool, "%-7s  Require %s  %s%s",
-                               words[line->met], line->node->args,
-                               line->node->where,
-                               line->decides ? "  <- decides" : ""), pool);
-    }
-    for (i = 0; i < tree->unknown->nelts; i++) {
-        cli_field(i ? "" : "not known",
-                  APR_ARRAY_IDX(tree->unknown, i, const char *), pool);
-    }
-}
-
-static void json_lines(explain_t *explain, cli_json_t *json)
-{
-    int i;
-
-    cli_json_text(json, "server", explain->server->where);
-    cli_json_open(json, "sections", '[');
-    for (i = 0; i < explain->sections->nelts; i++) {
-        const conf_node_t *node = explain_section(explain, i);
-
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "section", apr_pstrcat(json->pool, node->name, " ",
-                                                   node->args, ">", NULL));
-        cli_json_text(json, "where", node->where);
-        cli_json_close(json, '}');
-    }
-    cli_json_close(json, ']');
-    cli_json_open(json, "require", '[');
-    for (i = 0; i < explain->lines->nelts; i++) {
-        const explain_line_t *line = &APR_ARRAY_IDX(explain->lines, i,
-                                                    explain_line_t);
-
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "require", line->node->args);
-        cli_json_text(json, "where", line->node->where);
-        cli_json_text(json, "met", words[line->met]);
-        cli_json_number(json, "decides", line->decides);
-        cli_json_close(json, '}');
-    }
-    cli_json_close(json, ']');
-    cli_json_open(json, "not_known", '[');
-    for (i = 0; i < explain->tree->unknown->nelts; i++) {
-        cli_json_text(json, NULL, APR_ARRAY_IDX(explain->tree->unknown, i,
-                                                const char *));
-    }
-    cli_json_close(json, ']');
-}
-
-static void write_json(explain_t *explain, const finding_t *finding,
+static void write_text(const finding_t *finding, const char *result,
                        int status)
 {
-    cli_json_t json = { explain->pool, 0 };
-    const apikey_record_t *record = explain->record;
+    apr_pool_t *pool = finding->cli->pool;
+    int i;
+
+    cli_field("result", status ? apr_psprintf(pool, "%s (%d)", result, status)
+                               : result, pool);
+    for (i = 0; i < finding->why->nelts; i++) {
+        cli_field(i ? "" : "why not", APR_ARRAY_IDX(finding->why, i,
+                                                    const char *), pool);
+    }
+    if (finding->format) {
+        cli_field("format", apikey_format_name(finding->format), pool);
+    }
+    if (finding->signer || finding->key) {
+        cli_field("signed by", finding->signer ? finding->signer
+                  : *finding->key->record.secret_id
+                  ? finding->key->record.secret_id
+                  : "no secret (SHA-256)", pool);
+    }
+    if (finding->key) {
+        write_key(finding);
+    }
+    cli_field("server", "what a place wants besides, httpd tells: LogLevel "
+              "apikey:debug logs each decision and the Require that made it",
+              pool);
+}
+
+static void write_json(const finding_t *finding, const char *result,
+                       int status)
+{
+    cli_json_t json = { finding->cli->pool, 0 };
+    int i;
 
     cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "result", finding->result);
+    cli_json_text(&json, "result", result);
     if (status) {
         cli_json_number(&json, "status", status);
     }
-    cli_json_text(&json, "message", finding->message);
-    cli_json_text(&json, "enforce", finding->only_logs ? "log" : "on");
-    if (record) {
-        cli_json_text(&json, "id", record->id);
-        cli_json_text(&json, "tenant", record->tenant);
-        cli_json_words(&json, "scopes", record->scopes);
-        cli_json_text(&json, "env", record->env);
-        cli_json_text(&json, "keyspace", record->keyspace);
+    cli_json_open(&json, "why_not", '[');
+    for (i = 0; i < finding->why->nelts; i++) {
+        cli_json_text(&json, NULL, APR_ARRAY_IDX(finding->why, i,
+                                                 const char *));
     }
-    if (explain->tree) {
-        json_lines(explain, &json);
+    cli_json_close(&json, ']');
+    if (finding->signer) {
+        cli_json_text(&json, "signed_by", finding->signer);
+    }
+    if (finding->key) {
+        cli_key_json(finding->cli, &json, finding->key);
+    }
+    else if (finding->format) {
+        cli_json_text(&json, "format", apikey_format_name(finding->format));
     }
     cli_json_close(&json, '}');
     cli_out("\n");
 }
 
-static cli_exit_e answer(explain_t *explain, finding_t *finding)
-{
-    const apikey_reason_t *reason = apikey_reason(finding->reason);
-    apr_pool_t *pool = explain->pool;
-    int status = finding->result || finding->reason == APIKEY_GRANTED
-                 ? 0 : reason->status;
-
-    if (!finding->result) {
-        finding->result = reason->code;
-    }
-    if (!finding->message) {
-        finding->message = reason->message ? reason->message : "";
-    }
-    if (explain->cli->json) {
-        write_json(explain, finding, status);
-    }
-    else {
-        cli_field("result", status ? apr_psprintf(pool, "%s (%d)",
-                                                  finding->result, status)
-                                   : finding->result, pool);
-        cli_field("", finding->message, pool);
-        if (finding->only_logs) {
-            cli_field("", "ApiKeyEnforce Log: keys refuse nobody", pool);
-        }
-        if (explain->record) {
-            cli_field("key", apr_pstrcat(pool, explain->record->id,
-                                         " of tenant ",
-                                         explain->record->tenant, NULL),
-                      pool);
-        }
-        if (explain->tree) {
-            write_lines(explain);
-        }
-    }
-    return strcmp(finding->result, "granted") == 0 ? CLI_DONE : CLI_REFUSED;
-}
-
 cli_exit_e cli_cmd_explain(cli_t *cli)
 {
-    explain_t explain = { 0 };
-    finding_t finding = { APIKEY_GRANTED, NULL, NULL, 0 };
-    const char *error = NULL, *url = cli->value[CLI_URL];
-    const char *path = cli->value[CLI_HTTPD];
-    cli_exit_e code;
+    finding_t finding = { .cli = cli, .reason = APIKEY_GRANTED };
+    const apikey_reason_t *reason;
+    const char *result;
+    int good;
+    cli_exit_e code = cli_open(cli, 1);
 
-    explain.cli = cli;
-    explain.pool = cli->pool;
-    explain.method = cli->value[CLI_METHOD] ? cli->value[CLI_METHOD] : "GET";
-    explain.lines = apr_array_make(cli->pool, 8, sizeof(explain_line_t));
-    if (path && !url) {
-        return cli_usage(cli, "--httpd wants --url, too: which place of that "
-                         "configuration?");
-    }
-    if (url && !path) {
-        cli_say(cli->pool, "what guards %s stands in httpd's configuration: "
-                "without --httpd, this is what the key alone is good for",
-                url);
-    }
-    code = cli_open(cli, 1);
-    if (code == CLI_DONE && path
-        && conf_tree_read(&explain.tree, path, explain_names, cli->pool,
-                          &error)
-           != APR_SUCCESS) {
-        code = cli_fail(cli, APR_EINVAL, error);
-    }
-    if (code == CLI_DONE && path) {
-        code = explain_place(&explain, url);
-    }
+    finding.why = apr_array_make(cli->pool, 4, sizeof(const char *));
     if (code == CLI_DONE) {
-        code = find_key(&explain, &finding);
+        code = strcmp(cli->words[0], "-") == 0 ? find_presented(&finding)
+                                               : find_by_id(&finding);
     }
     if (code != CLI_DONE) {
         return code;
     }
-    judge_key(&explain, &finding);
-    if (path) {
-        judge_place(&explain, &finding);
+    if (finding.key) {
+        judge_row(&finding);
     }
-    return answer(&explain, &finding);
+    reason = apikey_reason(finding.reason);
+    good = finding.reason == APIKEY_GRANTED;
+    result = good ? "good" : reason->code;
+    (cli->json ? write_json : write_text)(&finding, result,
+                                          good ? 0 : reason->status);
+    return good ? CLI_DONE : CLI_REFUSED;
 }

@@ -91,12 +91,11 @@ static const command_t commands[] = {
     { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
       "[--digest sha256|hmac-sha256|none] FILE|-",
       "store the keys of a CSV file, all or none" },
-    { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_HTTPD), 0, WORDS_ANY,
-      "[--httpd CONF] [CONF]...", "look for what is or may go wrong; further "
-      "CONFs: are their databases others?" },
-    { "explain", NULL, cli_cmd_explain, CLI_BIT(CLI_URL) | CLI_BIT(CLI_METHOD)
-      | CLI_BIT(CLI_HTTPD), 1, 1, "ID|- [--url U --method M] [--httpd CONF]",
-      "say what the server would answer, and why" },
+    { "doctor", NULL, cli_cmd_doctor, 0, 0, WORDS_ANY, "[CONF]...",
+      "look for what is or may go wrong; further CONFs: are their databases "
+      "others?" },
+    { "explain", NULL, cli_cmd_explain, 0, 1, 1, "ID|-",
+      "say what the key itself is good for, and why not" },
     { NULL, NULL, NULL, 0, 0, 0, NULL, NULL }
 };
 
@@ -118,9 +117,6 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_ALL] = { "all", LONG_ONLY + CLI_ALL, 0 },
     [CLI_QUIET] = { "quiet", 'q', 0 },
     [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
-    [CLI_HTTPD] = { "httpd", LONG_ONLY + CLI_HTTPD, 1 },
-    [CLI_URL] = { "url", LONG_ONLY + CLI_URL, 1 },
-    [CLI_METHOD] = { "method", LONG_ONLY + CLI_METHOD, 1 },
     [CLI_NEW_IDENTITY] = { "new-identity", LONG_ONLY + CLI_NEW_IDENTITY, 0 }
 };
 

@@ -10,9 +10,7 @@
 #include "../core/verdict.h"
 #include "cli.h"
 
-/* One byte more than any key has, so that a longer one is seen to be; then a
- * line end and a NUL. */
-#define INPUT_SIZE (APIKEY_KEY_MAX + 4)
+#define INPUT_SIZE (sizeof(((cli_presented_t *)NULL)->text))
 
 /* A line of standard input, or what is typed unseen. */
 static apr_status_t read_line(cli_t *cli, char *line, apr_size_t *len)
@@ -42,18 +40,25 @@ static apr_status_t read_line(cli_t *cli, char *line, apr_size_t *len)
     return APR_STATUS_IS_EOF(status) ? APR_SUCCESS : status;
 }
 
-/* The record of a presented key.  APR_NOTFOUND: there is none, or the key is
- * refused unseen, as by the server. */
-static apr_status_t find_record(cli_t *cli, const char *key, apr_size_t len,
-                                apikey_record_t **record, const char **error)
+apikey_policy_t cli_policy(const cli_t *cli)
 {
     const apikey_policy_t policy = {
         cli->conf.formats, cli->conf.digests, cli->conf.prefix,
         cli->conf.prefix ? strlen(cli->conf.prefix) : 0, cli->ring
     };
+
+    return policy;
+}
+
+/* The record of a presented key.  APR_NOTFOUND: there is none, or the key is
+ * refused unseen. */
+static apr_status_t find_record(cli_t *cli, const cli_presented_t *given,
+                                const apikey_policy_t *policy,
+                                apikey_record_t **record, const char **error)
+{
     apikey_candidates_t candidates;
-    apr_status_t status = apikey_key_candidates(&candidates, &policy, key,
-                                                len);
+    apr_status_t status = apikey_key_candidates(&candidates, policy,
+                                                given->text, given->len);
     int i;
 
     if (status != APR_SUCCESS) {
@@ -122,21 +127,25 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
     return CLI_REFUSED;
 }
 
-cli_exit_e cli_find_presented(cli_t *cli, apikey_record_t **record)
+cli_exit_e cli_read_presented(cli_t *cli, cli_presented_t *given)
 {
-    char line[INPUT_SIZE] = "";
+    memset(given, 0, sizeof(*given));
+    if (read_line(cli, given->text, &given->len) == APR_SUCCESS) {
+        return CLI_DONE;
+    }
+    return cli_fail(cli, APIKEY_EREFUSED, "no key could be read from "
+                    "standard input");
+}
+
+cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
+                              const apikey_policy_t *policy,
+                              apikey_record_t **record)
+{
     const char *error = NULL;
-    apr_size_t len;
-    apr_status_t status = read_line(cli, line, &len);
+    apr_status_t status;
 
     *record = NULL;
-    if (status != APR_SUCCESS) {
-        apikey_wipe(line, sizeof(line));
-        return cli_fail(cli, APIKEY_EREFUSED, "no key could be read from "
-                        "standard input");
-    }
-    status = find_record(cli, line, len, record, &error);
-    apikey_wipe(line, sizeof(line));
+    status = find_record(cli, given, policy, record, &error);
     if (status == APR_SUCCESS || status == APR_NOTFOUND) {
         return CLI_DONE;
     }
@@ -149,6 +158,8 @@ cli_exit_e cli_find_presented(cli_t *cli, apikey_record_t **record)
 cli_exit_e cli_cmd_verify(cli_t *cli)
 {
     apikey_record_t *record;
+    apikey_policy_t policy;
+    cli_presented_t given;
     const char *fault;
     cli_exit_e code;
 
@@ -156,9 +167,15 @@ cli_exit_e cli_cmd_verify(cli_t *cli)
         return cli_usage(cli, "verify takes one --scope");
     }
     code = cli_open(cli, 1);
-    if (code == CLI_DONE) {
-        code = cli_find_presented(cli, &record);
+    if (code != CLI_DONE) {
+        return code;
     }
+    policy = cli_policy(cli);
+    code = cli_read_presented(cli, &given);
+    if (code == CLI_DONE) {
+        code = cli_find_presented(cli, &given, &policy, &record);
+    }
+    apikey_wipe(&given, sizeof(given));
     if (code != CLI_DONE) {
         return code;
     }

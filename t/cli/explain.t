@@ -1,0 +1,180 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# htapikey explain: what a key itself is good for, and every reason why not.
+# With the key on standard input it never says otherwise than verify does.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(hmac_sha256_hex sha256_hex);
+use MIME::Base64 qw(decode_base64);
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my @all;
+
+sub made {
+    my $key = $cli->create(@_);
+    push @all, $key->{key};
+    return $key;
+}
+
+# What it says of a key, in JSON; its exit status and result must agree.
+sub explained {
+    my ($word, $stdin) = @_;
+    my $done = $cli->run('--json', 'explain', $word,
+                         defined $stdin ? { stdin => "$stdin\n" } : {});
+    my $said = eval { JSON::PP->new->utf8->decode($done->{out}) }
+        // die "explain $word: $done->{exit} $done->{err}";
+    is($done->{exit}, $said->{result} eq 'good' ? 0 : 1,
+       "explain $word: $said->{result}, its exit status");
+    ok(!(grep { index($done->{out} . $done->{err}, $_) >= 0 } @all),
+       'and no key is told');
+    return $said;
+}
+
+# By its id, and by the key itself: the result, and each reason in order.
+sub finds {
+    my ($key, $result, $why, $promise) = @_;
+    for my $said (explained($key->{id}), explained('-', $key->{key})) {
+        is($said->{result}, $result, $promise);
+        is(scalar @{ $said->{why_not} }, scalar @$why, 'as many reasons')
+            or diag explain $said;
+        like($said->{why_not}[$_], $why->[$_], 'why') for 0 .. $#$why;
+        is("$said->{id} $said->{tenant}", "$key->{id} $key->{tenant}",
+           'which key');
+    }
+}
+
+my $key = made(scope => [qw(a:* b)], env => 'test');
+finds($key, 'good', [], 'a key that is good');
+my $said = explained('-', $key->{key});
+is($said->{signed_by}, 'k1', 'the secret that signed it');
+is_deeply([ @{$said}{qw(format prefix env keyspace state)} ],
+          [qw(base62 ak test default active)], 'what it is');
+is_deeply($said->{scopes}, [qw(a:* b)], 'its scopes');
+is($said->{status}, undef, 'no status: that is the server\'s to say');
+
+my $done = $cli->run('explain', $key->{id});
+like($done->{out}, qr/^result +good$/m, 'for people: the result');
+like($done->{out}, qr/^scopes +a:\*  every scope that begins with a:\n +b$/m,
+     'what its scopes cover');
+like($done->{out}, qr/^signed by +k1$/m, 'the secret');
+like($done->{out}, qr/^server .*LogLevel apikey:debug/m, 'who knows more');
+is($done->{err}, '', 'nothing on standard error');
+$done = $cli->run('explain', made(scope => '*')->{id});
+like($done->{out}, qr/^scopes +\*  every scope$/m, 'all scopes');
+$done = $cli->run('explain', made()->{id});
+like($done->{out}, qr/^scopes +none/m, 'no scope');
+
+# What CONF does not accept.
+$cli->conf('ApiKeyKeyspace other');
+finds($key, 'invalid', [qr/keyspace "default".*ApiKeyKeyspace is "other"/],
+      'of another keyspace');
+$cli->conf('ApiKeyPrefix zz');
+finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'of another prefix');
+$cli->conf('ApiKeyFormat hex64');
+finds($key, 'invalid', [qr/ApiKeyFormat .*base62/], 'of another format');
+$cli->conf('ApiKeyFormat hex64', 'ApiKeyPrefix zz', 'ApiKeyKeyspace other');
+is(scalar @{ explained($_->[0], $_->[1])->{why_not} }, 3, 'all at once')
+    for [ $key->{id} ], [ '-', $key->{key} ];
+$cli->conf;
+$cli->write(ring => 'k2 ' . 'A' x 43 . "=\n");
+$said = explained($key->{id});
+is($said->{result}, 'invalid', 'signed by a secret that is gone');
+like("@{ $said->{why_not} }", qr/secret "k1".*not in ApiKeySecretFile/, 'why');
+$said = explained('-', $key->{key});
+is($said->{result}, 'invalid', 'the same by the key');
+like("@{ $said->{why_not} }", qr/check characters .*no secret.*no such key/,
+     'which cannot be found without it');
+$cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
+is(explained('-', $key->{key})->{signed_by}, 'k1', 'the second of a ring');
+$cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
+
+# What its row says, several reasons in the server's order.
+$cli->run(qw(tenant suspend acme --reason bill));
+finds($key, 'suspended', [qr/^its tenant was suspended 20\S+Z: bill$/],
+      'a suspended tenant');
+$cli->sql("UPDATE apikey SET expires = 1000 WHERE id = '$key->{id}'");
+finds($key, 'expired', [qr/^it expired 1970-01-01T/, qr/suspended/],
+      'an expired key');
+$cli->run('disable', $key->{id});
+finds($key, 'disabled', [qr/^it was disabled 20/, qr/expired/, qr/suspended/],
+      'a disabled one');
+$cli->run('revoke', $key->{id}, '--reason', 'lost');
+finds($key, 'revoked', [ qr/^it was revoked 20\S+Z: lost$/, qr/disabled/,
+                         qr/expired/, qr/suspended/ ], 'a revoked one');
+is(explained($key->{id})->{status}, 401, 'which status that is');
+like($cli->run('explain', $key->{id})->{out}, qr/^result\ +revoked\ \(401\)\n
+     why\ not\ +it\ was\ revoked\ .*lost\n\ +it\ was\ disabled/mx,
+     'for people');
+my $broken = made(tenant => 'bob');
+$cli->sql('UPDATE apikey SET name = char(7) WHERE id = '
+          . "'$broken->{id}'");
+finds($broken, 'unavailable', [qr/its name has a control/], 'a broken row');
+
+# Keys that the database does not have, and what is no key.
+my $gone = made(tenant => 'bob');
+$cli->sql("DELETE FROM apikey WHERE id = '$gone->{id}'");
+$said = explained('-', $gone->{key});
+is_deeply([ @{$said}{qw(result signed_by format id)} ],
+          [ 'invalid', 'k1', 'base62', undef ], 'deleted');
+like("@{ $said->{why_not} }", qr/\Athe database has no such key\z/, 'why');
+my $typo = $gone->{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
+push @all, $typo;
+like(explained('-', $typo)->{why_not}[0], qr/check characters.*mistyped/,
+     'mistyped');
+like(explained('-', $_)->{why_not}[0], qr/no key: empty, longer than 512/,
+     'no key') for '', 'a b', "a\x7f", 'x' x 600;
+is($cli->run('explain', 'nobody')->{exit}, 1, 'an id that is not there');
+like($cli->run('explain', 'nobody')->{err}, qr/no key with the id/, 'says so');
+
+# Of any CONF and any key: good where verify grants, else verify's reason.
+my $secret = decode_base64($APIKey::CLI::SECRET);
+my $insert = 'INSERT INTO apikey (digest, id, tenant, name, secret_id, format)'
+           . ' VALUES ';
+my %known = (base62 => made(tenant => 'bob')->{key},
+             zz => made(tenant => 'bob', prefix => 'zz')->{key});
+$cli->conf('ApiKeyFormat hex64');
+$known{hex64} = made(tenant => 'bob')->{key};
+my $like = 'ak_' . 'x' x 49;
+$cli->sql($insert . "('" . hmac_sha256_hex('an-opaque-key-of-24-bytes',
+          $secret) . "', 'mac', 'bob', 'n', 'k1', 'opaque')",
+          $insert . "('" . sha256_hex('a-digest-of-an-old-key') . "', 'sha', "
+          . "'bob', 'n', '', 'opaque')",
+          $insert . "('" . hmac_sha256_hex($like, $secret) . "', 'like', "
+          . "'bob', 'n', 'k1', 'opaque')");
+@known{qw(opaque sha like)} = ('an-opaque-key-of-24-bytes',
+                               'a-digest-of-an-old-key', $like);
+push @all, values %known;
+my $other = 0;
+for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
+                 'hex64 opaque base62') {
+    for my $more ([], ['ApiKeyPrefix ak'], ['ApiKeyPrefix zz'],
+                  ['ApiKeyDigest hmac-sha256 sha256']) {
+        $cli->conf("ApiKeyFormat $formats", @$more);
+        for my $which (sort keys %known) {
+            my $verdict = $cli->verify($known{$which});
+            my $done = $cli->run('explain', '-',
+                                 { stdin => "$known{$which}\n" });
+            my ($result) = $done->{out} =~ /^result +(\w+)/;
+            my ($why) = $done->{out} =~ /^(why not)/m;
+            $other++, diag "$formats @$more: $which: $verdict, $done->{out}"
+                if $result ne ($verdict eq 'granted' ? 'good' : $verdict)
+                   || !!$why ne ($verdict ne 'granted');
+        }
+    }
+}
+is($other, 0, 'explain and verify agree about each key under each CONF');
+
+# What it does not pretend to know.
+for my $option (qw(--httpd --url --method)) {
+    is($cli->run('explain', $key->{id}, $option, 'x')->{exit}, 2,
+       "no $option: a configuration of httpd's is httpd's to read");
+}
+is($cli->run('doctor', '--httpd', 'x')->{exit}, 2, 'nor for doctor');
+
+done_testing;
