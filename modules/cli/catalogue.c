@@ -211,6 +211,20 @@ static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
     return APR_SUCCESS;
 }
 
+/* Whether that key's entries are for those who asked; one that is gone tells
+ * no keyspace. */
+static cli_exit_e may_tell(cli_t *cli, const char *id)
+{
+    apikey_managed_t *key;
+    const char *error = NULL;
+    apr_status_t status = id ? apikey_manage_show(cli->store, id,
+                                                  cli->actor.keyspace, &key,
+                                                  cli->pool, &error)
+                             : APR_SUCCESS;
+
+    return status == APR_NOTFOUND ? CLI_DONE : cli_done(cli, status, error);
+}
+
 cli_exit_e cli_cmd_audit(cli_t *cli)
 {
     static const char *const heads[] = {
@@ -220,7 +234,8 @@ cli_exit_e cli_cmd_audit(cli_t *cli)
     const char *error = NULL;
     cli_exit_e code = cli_open(cli, 0);
 
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE
+        || (code = may_tell(cli, cli->value[CLI_KEY])) != CLI_DONE) {
         return code;
     }
     begin(&listing, cli, heads);

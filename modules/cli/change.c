@@ -55,8 +55,8 @@ static cli_exit_e change_expiry(cli_t *cli, apr_int64_t *expires)
         return cli_usage(cli, "--expires wants a time such as 90d, a date "
                          "such as 2030-12-31, or never");
     }
-    status = apikey_manage_show(cli->store, cli->words[0], &key, cli->pool,
-                                &error);
+    status = apikey_manage_show(cli->store, cli->words[0],
+                                cli->actor.keyspace, &key, cli->pool, &error);
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
@@ -73,8 +73,9 @@ static cli_exit_e changed(cli_t *cli, apr_status_t status, const char *error)
     cli_json_t json = { cli->pool, 0 };
 
     if (status == APR_SUCCESS) {
-        status = apikey_manage_show(cli->store, cli->words[0], &key,
-                                    cli->pool, &error);
+        status = apikey_manage_show(cli->store, cli->words[0],
+                                    cli->actor.keyspace, &key, cli->pool,
+                                    &error);
     }
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);

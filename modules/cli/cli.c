@@ -94,6 +94,8 @@ cli_exit_e cli_read_conf(cli_t *cli)
                                      cli->conf_path, cli->conf.driver
                                      ? "DBDParams" : "DBDriver"));
     }
+    cli->actor.keyspace = cli->value[CLI_KEYSPACE] ? cli->value[CLI_KEYSPACE]
+                                                   : cli->conf.keyspace;
     params = cli->conf.params;
     if (strcmp(cli->conf.driver, "sqlite3") == 0
         && (strncmp(params, "file:", 5) == 0 ? params[5] : *params) != '/') {

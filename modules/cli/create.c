@@ -146,8 +146,7 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     }
     record->format = apikey_format_name(format);
     record->env = cli->value[CLI_ENV] ? cli->value[CLI_ENV] : "live";
-    record->keyspace = cli->value[CLI_KEYSPACE] ? cli->value[CLI_KEYSPACE]
-                                                : cli->conf.keyspace;
+    record->keyspace = cli->actor.keyspace;
     if (apikey_key_make(&fresh, format, key.prefix, cli->ring, cli->pool)
         != APR_SUCCESS) {
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "

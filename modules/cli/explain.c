@@ -147,8 +147,9 @@ static cli_exit_e find_presented(finding_t *finding)
     }
     apikey_wipe(&given, sizeof(given));
     if (code == CLI_DONE && record) {
-        code = cli_done(cli, apikey_manage_show(cli->store, record->id, &key,
-                                                cli->pool, &error), error);
+        code = cli_done(cli, apikey_manage_show(cli->store, record->id, NULL,
+                                                &key, cli->pool, &error),
+                        error);
     }
     finding->key = key;
     if (code == CLI_DONE && !key) {
@@ -170,8 +171,8 @@ static cli_exit_e find_by_id(finding_t *finding)
     const cli_conf_t *conf = &cli->conf;
     apikey_managed_t *key = NULL;
     const char *error = NULL;
-    apr_status_t status = apikey_manage_show(cli->store, cli->words[0], &key,
-                                             cli->pool, &error);
+    apr_status_t status = apikey_manage_show(cli->store, cli->words[0], NULL,
+                                             &key, cli->pool, &error);
 
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
@@ -202,10 +203,9 @@ static void judge_row(finding_t *finding)
         refuse(finding, APIKEY_UNAVAILABLE, "no header could carry it: %s",
                fault);
     }
-    if (strcmp(record->keyspace, cli->conf.keyspace) != 0) {
-        refuse(finding, APIKEY_INVALID, "it is of the keyspace \"%s\", and "
-               "ApiKeyKeyspace is \"%s\"", record->keyspace,
-               cli->conf.keyspace);
+    if (strcmp(record->keyspace, cli->actor.keyspace) != 0) {
+        refuse(finding, APIKEY_INVALID, "it is of the keyspace \"%s\", not of "
+               "\"%s\"", record->keyspace, cli->actor.keyspace);
     }
     if (record->revoked) {
         refuse(finding, APIKEY_REVOKED, "it was revoked %s%s%s",

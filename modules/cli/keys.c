@@ -193,8 +193,8 @@ cli_exit_e cli_cmd_show(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_manage_show(cli->store, cli->words[0], &key, cli->pool,
-                                &error);
+    status = apikey_manage_show(cli->store, cli->words[0],
+                                cli->actor.keyspace, &key, cli->pool, &error);
     if (status == APR_SUCCESS) {
         status = apikey_scope_list(cli->store, remember, &described,
                                    cli->pool, &error);

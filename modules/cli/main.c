@@ -38,7 +38,7 @@ typedef struct command_t {
 /* Beyond every option: a command that changes rows. */
 #define CHANGES (1u << 31)
 #define SET_KEY (CLI_BIT(CLI_NAME) | CLI_BIT(CLI_SCOPE)                     \
-    | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV))
+    | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV) | CLI_BIT(CLI_KEYSPACE))
 
 /* As many words as the system takes. */
 #define WORDS_ANY INT_MAX
@@ -56,18 +56,24 @@ static const command_t commands[] = {
     { "list", NULL, cli_cmd_list, CLI_BIT(CLI_TENANT) | CLI_BIT(CLI_KEYSPACE)
       | CLI_BIT(CLI_ALL), 0, 0, "[--tenant T] [--keyspace K] [--all]",
       "list the keys; --all: revoked and expired ones, too" },
-    { "show", NULL, cli_cmd_show, 0, 1, 1, "ID", "tell all about a key" },
+    { "show", NULL, cli_cmd_show, CLI_BIT(CLI_KEYSPACE), 1, 1,
+      "ID [--keyspace K]", "tell all about a key" },
     { "set", NULL, cli_cmd_set, SET_KEY | CHANGES, 1, 1,
-      "ID [--name N] [--scope S]... [--expires 90d|DATE|never] [--env E]",
+      "ID [--name N] [--scope S]... [--expires 90d|DATE|never] [--env E] "
+      "[--keyspace K]",
       "change a key; the scopes given replace all it had" },
-    { "revoke", NULL, cli_cmd_revoke, CLI_BIT(CLI_REASON) | CHANGES, 1, 1,
-      "ID [--reason R]", "end a key for good" },
-    { "disable", NULL, cli_cmd_disable, CHANGES, 1, 1, "ID",
+    { "revoke", NULL, cli_cmd_revoke, CLI_BIT(CLI_REASON)
+      | CLI_BIT(CLI_KEYSPACE) | CHANGES, 1, 1,
+      "ID [--reason R] [--keyspace K]", "end a key for good" },
+    { "disable", NULL, cli_cmd_disable, CLI_BIT(CLI_KEYSPACE) | CHANGES, 1, 1,
+      "ID [--keyspace K]",
       "stop a key for a while" },
-    { "enable", NULL, cli_cmd_enable, CHANGES, 1, 1, "ID",
+    { "enable", NULL, cli_cmd_enable, CLI_BIT(CLI_KEYSPACE) | CHANGES, 1, 1,
+      "ID [--keyspace K]",
       "let a disabled key work again" },
     { "rotate", NULL, cli_cmd_rotate, CLI_BIT(CLI_OVERLAP)
-      | CLI_BIT(CLI_QUIET) | CHANGES, 1, 1, "ID [--overlap 24h] [-q]",
+      | CLI_BIT(CLI_QUIET) | CLI_BIT(CLI_KEYSPACE) | CHANGES, 1, 1,
+      "ID [--overlap 24h] [--keyspace K] [-q]",
       "make a new key like the old one, which ends soon" },
     { "verify", NULL, cli_cmd_verify, CLI_BIT(CLI_SCOPE)
       | CLI_BIT(CLI_TENANT), 0, 0, "[--scope S] [--tenant T]",
@@ -86,15 +92,17 @@ static const command_t commands[] = {
     { "tenant", "resume", cli_cmd_tenant_resume, CLI_BIT(CLI_REASON)
       | CHANGES, 1, 1,
       "TENANT [--reason R]", "give it back" },
-    { "audit", NULL, cli_cmd_audit, CLI_BIT(CLI_KEY) | CLI_BIT(CLI_TENANT),
-      0, 0, "[--key ID] [--tenant T]", "tell who did what and when" },
+    { "audit", NULL, cli_cmd_audit, CLI_BIT(CLI_KEY) | CLI_BIT(CLI_TENANT)
+      | CLI_BIT(CLI_KEYSPACE), 0, 0, "[--key ID] [--tenant T] [--keyspace K]",
+      "tell who did what and when" },
     { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
       "[--digest sha256|hmac-sha256|none] FILE|-",
       "store the keys of a CSV file, all or none" },
     { "doctor", NULL, cli_cmd_doctor, 0, 0, WORDS_ANY, "[CONF]...",
       "look for what is or may go wrong; further CONFs: are their databases "
       "others?" },
-    { "explain", NULL, cli_cmd_explain, 0, 1, 1, "ID|-",
+    { "explain", NULL, cli_cmd_explain, CLI_BIT(CLI_KEYSPACE), 1, 1,
+      "ID|- [--keyspace K]",
       "say what the key itself is good for, and why not" },
     { NULL, NULL, NULL, 0, 0, 0, NULL, NULL }
 };

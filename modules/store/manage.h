@@ -37,6 +37,8 @@ typedef struct apikey_managed_t {
 typedef struct apikey_actor_t {
     const char *who;
     apr_int64_t now;            /**< epoch seconds */
+    const char *keyspace;       /**< only its keys are found by their ids;
+                                     NULL: those of any */
 } apikey_actor_t;
 
 /** What `set` changes; NULL leaves as it is. */
@@ -62,9 +64,13 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
                                   const apikey_actor_t *actor,
                                   apr_pool_t *pool, const char **error);
 
+/**
+ * The key of that id.
+ * @param keyspace it must be of this one, else APIKEY_EREFUSED; NULL: of any
+ */
 apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
-                                apikey_managed_t **key, apr_pool_t *pool,
-                                const char **error);
+                                const char *keyspace, apikey_managed_t **key,
+                                apr_pool_t *pool, const char **error);
 
 /**
  * Hands every key to @a each, oldest first, page by page: a key lives only

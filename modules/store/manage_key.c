@@ -203,16 +203,25 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
            ? apikey_sql_transact(store, do_create, &job, pool, error) : status;
 }
 
-/* The key, if it may still be changed. */
-static apr_status_t find_living(apikey_store_t *store, const char *id,
+/* The key that a job is about. */
+static apr_status_t find(apikey_store_t *store, const job_t *job,
+                         apikey_managed_t **key, apr_pool_t *pool,
+                         const char **error)
+{
+    return apikey_managed_find(store, job->id, job->actor->keyspace, key,
+                               pool, error);
+}
+
+/* The same, if it may still be changed. */
+static apr_status_t find_living(apikey_store_t *store, const job_t *job,
                                 apikey_managed_t **key, apr_pool_t *pool,
                                 const char **error)
 {
-    apr_status_t status = apikey_managed_find(store, id, key, pool, error);
+    apr_status_t status = find(store, job, key, pool, error);
 
     if (status == APR_SUCCESS && (*key)->record.revoked) {
         return apikey_reject(pool, error, "the key %s is revoked, and that "
-                             "is final; make a new one", id);
+                             "is final; make a new one", job->id);
     }
     return status;
 }
@@ -249,7 +258,7 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     const apikey_change_t *change = job->change;
     apikey_managed_t *key;
     const char *was = "";
-    apr_status_t status = find_living(store, job->id, &key, pool, error);
+    apr_status_t status = find_living(store, job, &key, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -296,8 +305,7 @@ static apr_status_t do_revoke(apikey_store_t *store, void *baton,
     const char *args[] = { apikey_sql_number(pool, job->actor->now),
                            job->reason, job->id };
     apikey_managed_t *key;
-    apr_status_t status = apikey_managed_find(store, job->id, &key, pool,
-                                              error);
+    apr_status_t status = find(store, job, &key, pool, error);
 
     if (status != APR_SUCCESS || key->record.revoked) {
         return status;
@@ -329,7 +337,7 @@ static apr_status_t do_disable(apikey_store_t *store, void *baton,
     const char *args[] = { job->on ? apikey_sql_number(pool, job->actor->now)
                                    : "0", job->id };
     apikey_managed_t *key;
-    apr_status_t status = find_living(store, job->id, &key, pool, error);
+    apr_status_t status = find_living(store, job, &key, pool, error);
 
     if (status != APR_SUCCESS || !key->record.disabled == !job->on) {
         return status;

@@ -37,8 +37,8 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 }
 
 apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
-                                 apikey_managed_t **key, apr_pool_t *pool,
-                                 const char **error)
+                                 const char *keyspace, apikey_managed_t **key,
+                                 apr_pool_t *pool, const char **error)
 {
     const char *args[] = { id };
     apikey_rows_t rows;
@@ -65,14 +65,23 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
         *error = apr_psprintf(pool, "there is no key with the id \"%s\"", id);
         status = APR_NOTFOUND;
     }
+    if (status == APR_SUCCESS && keyspace
+        && strcmp((*key)->record.keyspace, keyspace) != 0) {
+        status = apikey_reject(pool, error, "there is no key with the id "
+                               "\"%s\" in the keyspace \"%s\"; it is of the "
+                               "keyspace \"%s\": say --keyspace %s", id,
+                               keyspace, (*key)->record.keyspace,
+                               (*key)->record.keyspace);
+        *key = NULL;
+    }
     return status;
 }
 
 apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
-                                apikey_managed_t **key, apr_pool_t *pool,
-                                const char **error)
+                                const char *keyspace, apikey_managed_t **key,
+                                apr_pool_t *pool, const char **error)
 {
-    return apikey_managed_find(store, id, key, pool, error);
+    return apikey_managed_find(store, id, keyspace, key, pool, error);
 }
 
 typedef struct listener_t {

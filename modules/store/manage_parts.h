@@ -16,10 +16,11 @@ apr_status_t apikey_reject(apr_pool_t *pool, const char **error,
                            const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** The key, or APR_NOTFOUND with a sentence. */
+/** The key, or APR_NOTFOUND with a sentence; of another keyspace (NULL: any)
+ * APIKEY_EREFUSED. */
 apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
-                                 apikey_managed_t **key, apr_pool_t *pool,
-                                 const char **error);
+                                 const char *keyspace, apikey_managed_t **key,
+                                 apr_pool_t *pool, const char **error);
 
 /** Sets the expiry, and with it how long a key in its place lives. */
 void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires);

@@ -101,8 +101,9 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     apikey_rotation_t *rotation = job->rotation;
     apikey_managed_t *old;
     apikey_reason_e reason;
-    apr_status_t status = apikey_managed_find(store, job->id, &old, pool,
-                                              error);
+    apr_status_t status = apikey_managed_find(store, job->id,
+                                              job->actor->keyspace, &old,
+                                              pool, error);
 
     if (status != APR_SUCCESS) {
         return status;

@@ -96,8 +96,9 @@ is(join(' ', map { $_->{action} } (audited($id))[-2, -1]), 'disable enable',
 # rotate
 sub rotated {
     my ($old, @option) = @_;
-    my $new = $cli->json('rotate', $old->{id}, @option);
-    return ($new, $cli->show($old->{id}));
+    my @in = ('--keyspace', $old->{keyspace});
+    my $new = $cli->json('rotate', $old->{id}, @in, @option);
+    return ($new, $cli->json('show', $old->{id}, @in));
 }
 my $old = $cli->create(name => 'r', scope => [qw(a:b c)], env => 'test',
                        keyspace => 'ks', prefix => 'rot', expires => '30d');

@@ -72,7 +72,7 @@ like($done->{out}, qr/^scopes +none/m, 'no scope');
 
 # What CONF does not accept.
 $cli->conf('ApiKeyKeyspace other');
-finds($key, 'invalid', [qr/keyspace "default".*ApiKeyKeyspace is "other"/],
+finds($key, 'invalid', [qr/keyspace "default", not of "other"/],
       'of another keyspace');
 $cli->conf('ApiKeyPrefix zz');
 finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'of another prefix');

@@ -73,18 +73,20 @@ my %state = map { ($_->{name} => $_->{state}) }
 is_deeply(\%state, { plain => 'revoked', 'ümläut' => 'expired',
                      e => 'disabled', o => 'active' }, 'their states');
 $cli->run('tenant', 'suspend', 'bob', '--reason', 'unpaid');
-is($cli->show($id{other})->{state}, 'suspended', 'a suspended tenant');
+my @in = ('--keyspace', 'ks');
+is($cli->json('show', $id{other}, @in)->{state}, 'suspended',
+   'a suspended tenant');
 
 # Usage is shown where there is any.
 $cli->sql("INSERT INTO apikey_usage (id, last_used, use_count) VALUES "
           . "('$id{other}', 1700000000, 42)");
-my $shown = $cli->show($id{other});
+my $shown = $cli->json('show', $id{other}, @in);
 is($shown->{last_used}, '2023-11-14T22:13:20Z', 'when it was last used');
 is($shown->{use_count}, 42, 'and how often');
 
 # show, for people.
 $cli->run('scope', 'add', 'a:b', 'Read the b of a');
-my $done = $cli->run('show', $id{other});
+my $done = $cli->run('show', $id{other}, @in);
 is($done->{exit}, 0, 'show');
 my $out = $done->{out};
 like($out, qr/^id +$id{other}$/m, 'its id');
@@ -96,13 +98,13 @@ like($out, qr/^revoked +-$/m, 'not');
 like($out, qr/^last used +2023-11-14T22:13:20Z$/m, 'a time');
 like($out, qr/^suspended +20\S+Z: unpaid$/m, 'and why');
 my $digest = $cli->sql("SELECT digest FROM apikey WHERE id = '$id{other}'");
-for my $text ($out, $cli->run('--json', 'show', $id{other})->{out},
+for my $text ($out, $cli->run('--json', 'show', $id{other}, @in)->{out},
               $cli->run('--json', 'list', '--all')->{out}) {
     unlike($text, qr/$digest/, 'the digest is not shown');
     unlike($text, qr/\Q$key{other}{key}\E/, 'nor the key');
 }
 for my $id ('nobody', '', lc $id{other}, "$id{other} ", "' OR ''='") {
-    $done = $cli->run('show', $id);
+    $done = $cli->run('show', $id, @in);
     is($done->{exit}, 1, "not found: '$id'");
     is($done->{out}, '', 'nothing is shown');
     like($done->{err}, qr/\Q"$id"\E/, 'it says what');

@@ -9,7 +9,7 @@ static apikey_managed_t *show(const char *id)
     apikey_managed_t *key = NULL;
 
     fx.error = NULL;
-    need(apikey_manage_show(fx.store, id, &key, fx.pool, &fx.error)
+    need(apikey_manage_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
          == APR_SUCCESS, "show");
     return key;
 }
@@ -153,8 +153,8 @@ static void test_not_found(void)
     apikey_rotation_t rotation = { .ring = fx.ring };
     apikey_managed_t *key;
 
-    is_int(apikey_manage_show(fx.store, "nobody", &key, fx.pool, &fx.error),
-           APR_NOTFOUND, "show an unknown key");
+    is_int(apikey_manage_show(fx.store, "nobody", NULL, &key, fx.pool,
+                              &fx.error), APR_NOTFOUND, "show an unknown key");
     ok(says("nobody"), "and which: %s", said());
     is_int(apikey_manage_set(fx.store, "nobody", &change, &fx.actor, fx.pool,
                              &fx.error), APR_NOTFOUND, "set");
@@ -180,7 +180,7 @@ static void rotate_once(const char *promise, apr_int64_t left,
 {
     apikey_rotation_t rotation = { .ring = fx.ring, .overlap = overlap,
                                    .longest = longest };
-    const apikey_actor_t later = { "rotator", NOW + 10 * DAY };
+    const apikey_actor_t later = { "rotator", NOW + 10 * DAY, NULL };
     apikey_managed_t key, *shown;
     apikey_fresh_t fresh;
 
@@ -410,10 +410,11 @@ static void test_collation(void)
                 DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
     is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",
            "the database finds another id");
-    is_int(apikey_manage_show(fx.store, "case", &key, fx.pool, &fx.error),
-           APR_NOTFOUND, "the store does not");
-    is_int(apikey_manage_show(fx.store, "Case", &key, fx.pool, &fx.error),
-           APR_SUCCESS, "but the one that was meant");
+    is_int(apikey_manage_show(fx.store, "case", NULL, &key, fx.pool,
+                              &fx.error), APR_NOTFOUND, "the store does not");
+    is_int(apikey_manage_show(fx.store, "Case", NULL, &key, fx.pool,
+                              &fx.error), APR_SUCCESS,
+           "but the one that was meant");
 }
 
 int main(void)
