@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
+#include "../core/trust.h"
 #include "conf.h"
 
 #define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
@@ -340,8 +341,16 @@ static apr_status_t read_text(char **content, const char *path,
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error)
 {
+    const char *fault = apikey_trust_fault(path, APIKEY_OWNED_BY_US, pool);
     char *text;
-    apr_status_t status = read_text(&text, path, pool, error);
+    apr_status_t status;
+
+    if (fault) {
+        *error = apr_psprintf(pool, "the configuration %s is not read: %s",
+                              path, fault);
+        return APR_EINVAL;
+    }
+    status = read_text(&text, path, pool, error);
 
     return status == APR_SUCCESS ? parse(conf, path, text, pool, error)
                                  : status;

@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 
 #include "base64.h"
+#include "trust.h"
 
 #define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
 #define FILE_MAX (64 * 1024)        /* far more than 16 lines need */
@@ -242,7 +243,7 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
 {
     const apr_int32_t wanted = APR_FINFO_TYPE | APR_FINFO_PROT
                                | APR_FINFO_SIZE;
-    const char *fault = NULL;
+    const char *fault = apikey_trust_fault(path, APIKEY_OWNED_BY_ANY, pool);
     char reason[128];
     apr_file_t *file = NULL;
     apr_finfo_t info;
@@ -252,8 +253,10 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
 
     *ring = NULL;
     /* Not to wait for a writer where somebody put a FIFO. */
-    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY
-                       | APR_FOPEN_NONBLOCK, APR_FPROT_OS_DEFAULT, pool);
+    rv = fault ? APR_EINVAL
+               : apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY
+                               | APR_FOPEN_NONBLOCK, APR_FPROT_OS_DEFAULT,
+                               pool);
     if (rv == APR_SUCCESS) {
         rv = apr_file_info_get(&info, wanted, file);
     }
@@ -265,7 +268,7 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
     if (file) {
         apr_file_close(file);
     }
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && !fault) {
         fault = apr_psprintf(pool, "it cannot be read: %s; make it with "
                              "'htapikey secret' and let nobody but the "
                              "server's administrator read it",

@@ -25,7 +25,8 @@ typedef struct apikey_ring_t apikey_ring_t;
 /**
  * Reads the ring from a file.  Refused, each with a sentence that says what
  * to do: a missing file, one that others can read or write (or its group can
- * write), a line that is not "ID BASE64", a short secret, a repeated id, no
+ * write), one that others could put another in place of (trust.h), a line
+ * that is not "ID BASE64", a short secret, a repeated id, no
  * secret at all.
  * @param ring  lives in @a pool, whose cleanup wipes the secrets
  * @param error set on failure, in @a pool; names file and line, never a secret

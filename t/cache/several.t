@@ -19,7 +19,7 @@ sub pair {
     my @sites = APIKey::CacheSite->new($backend, 'own');
     $sites[0]->init;
     my $twin = bless { %{ $sites[0] } }, 'APIKey::CacheSite';
-    $twin->{dir} = File::Temp::tempdir("$twin->{run}{stage}/state/site.XXXXXX",
+    $twin->{dir} = File::Temp::tempdir("$twin->{run}{stage}/own/site.XXXXXX",
                                        CLEANUP => 0);
     chmod 0755, $twin->{dir};
     $twin->file("docs/$_/index.html", "A page.\n") for qw(api scoped .);

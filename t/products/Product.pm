@@ -30,7 +30,7 @@ sub product {
     ($name, $host, $credential) = @_;
     $owner = $$;
     start_app(run_info()->{stage} . "/state/$name.sock");
-    is_deeply([ directives(run_info()->{stage} . "/state/$name.conf") ],
+    is_deeply([ directives(run_info()->{stage} . "/own/$name.conf") ],
               [ directives(example("$name.keys.conf")) ],
               "httpd and htapikey read what stands in $name.keys.conf");
 }

@@ -121,7 +121,7 @@ page 'Include the key in the `Authorization` header of all API requests'
 };
 
 page 'Keys are validated using HMAC-SHA256 hashing' => sub {
-    open my $in, '<', run_info()->{stage} . '/state/secret' or die "$!\n";
+    open my $in, '<', run_info()->{stage} . '/own/secret' or die "$!\n";
     my ($id, $secret) = split ' ', <$in>;
     my $digest = hmac_sha256_hex($acme->{key}, decode_base64($secret));
     is(database("SELECT secret_id || ' ' || digest FROM apikey "

@@ -152,7 +152,7 @@ sub granted {
 # The secrets of a ring, in its order; default: the one of all tests.
 sub secrets {
     my ($file) = @_;
-    $file //= APIKey::Test::run_info()->{stage} . '/state/secret';
+    $file //= APIKey::Test::run_info()->{stage} . '/own/secret';
     open my $in, '<', $file or die "$file: $!\n";
     return map { /^[\w.-]+\s+(\S+)/ ? decode_base64($1) : () } <$in>;
 }

@@ -36,7 +36,7 @@ use APIKey::Process qw(end_process wait_until);
 sub new {
     my ($class, %more) = @_;
     my $run = APIKey::Test::run_info();
-    my $dir = tempdir("$run->{stage}/state/site.XXXXXX", CLEANUP => 0);
+    my $dir = tempdir("$run->{stage}/own/site.XXXXXX", CLEANUP => 0);
     my $self = bless { dir => $dir, run => $run, owner => $$,
                        db => "$dir/db/keys.db", user => $run->{user},
                        %more }, $class;

@@ -23,9 +23,9 @@ use JSON::PP ();
 our @EXPORT = qw(htapikey create_key remember_key);
 our @EXPORT_OK = qw(remembered_keys);
 
-sub state_file {
+sub file_of_run {
     my ($name) = @_;
-    return APIKey::Test::run_info()->{stage} . "/state/$name";
+    return APIKey::Test::run_info()->{stage} . "/$name";
 }
 
 sub htapikey {
@@ -39,7 +39,7 @@ sub htapikey {
         open STDIN, '<', "$file{in}";
         open STDOUT, '>', "$file{out}";
         open STDERR, '>', "$file{err}";
-        exec { $ENV{HTAPIKEY} } 'htapikey', '-f', state_file("$name.conf"),
+        exec { $ENV{HTAPIKEY} } 'htapikey', '-f', file_of_run("own/$name.conf"),
             @arguments or POSIX::_exit(127);
     }
     waitpid $pid, 0;
@@ -72,14 +72,14 @@ sub create_key {
 
 sub remember_key {
     my ($key) = @_;
-    open my $out, '>>', state_file('keys-made') or die "keys-made: $!\n";
+    open my $out, '>>', file_of_run('state/keys-made') or die "keys-made: $!\n";
     flock $out, LOCK_EX;
     print $out "$key\n";
     close $out or die "keys-made: $!\n";
 }
 
 sub remembered_keys {
-    open my $in, '<', state_file('keys-made') or return;
+    open my $in, '<', file_of_run('state/keys-made') or return;
     chomp(my @keys = <$in>);
     return @keys;
 }

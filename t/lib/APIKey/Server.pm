@@ -63,6 +63,8 @@ sub make_stage {
         make_path("$stage/t/$folder");
         chown @user[2, 3], "$stage/t/$folder" unless $>;
     }
+    # What httpd's user must not be able to replace: secrets, CONF files.
+    make_path("$stage/t/own");
     return $stage;
 }
 
@@ -119,13 +121,13 @@ sub note_run {
 }
 
 # A virtual host that includes @t_state@/NAME.db.conf has a database of its
-# own; NAME.conf beside it is what `htapikey -f` gets: the same, and what that
+# own; own/NAME.conf is what `htapikey -f` gets: the same, and what that
 # virtual host says of new keys.
 sub make_databases {
     my ($self) = @_;
     my $state = $self->{vars}{t_state};
     my $secret = $self->htapikey('secret');
-    $self->write_state('secret', $secret, 0600);
+    $self->write_file('own/secret', $secret, 0600);
     for my $file (glob "$self->{stage}/t/conf/*.conf") {
         open my $in, '<', $file or die "$file: $!\n";
         my ($name, @own);
@@ -144,17 +146,17 @@ sub make_database {
     my ($self, $name, @own) = @_;
     my $state = $self->{vars}{t_state};
     my $conf = qq(DBDriver sqlite3\nDBDParams "$state/$name.db"\n)
-             . qq(ApiKeySecretFile "$state/secret"\n);
-    $self->write_state("$name.db.conf", $conf, 0644);
-    $self->write_state("$name.conf", join('', $conf, @own), 0644);
-    $self->htapikey('-f', "$state/$name.conf", 'init');
+             . qq(ApiKeySecretFile "$self->{stage}/t/own/secret"\n);
+    $self->write_file("state/$name.db.conf", $conf, 0644);
+    $self->write_file("own/$name.conf", join('', $conf, @own), 0644);
+    $self->htapikey('-f', "$self->{stage}/t/own/$name.conf", 'init');
     my @user = getpwnam $self->{user};
     chown @user[2, 3], "$state/$name.db" unless $>;
 }
 
-sub write_state {
+sub write_file {
     my ($self, $name, $text, $mode) = @_;
-    my $file = "$self->{vars}{t_state}/$name";
+    my $file = "$self->{stage}/t/$name";
     open my $out, '>', $file or die "$file: $!\n";
     chmod $mode, $file;
     print $out $text;
