@@ -89,9 +89,21 @@ sub give_away {
     my ($self, $cli) = @_;
     chmod 0755, $cli->{folder};
     return if $>;
+    $self->keep_back($cli) if $cli->{ring};
     my @files = ($cli->{folder}, glob "$cli->{folder}/*.db*");
     chown((getpwnam 'nobody')[2, 3], @files) == @files
         or die "$cli->{folder}: $!\n";
+}
+
+# Secrets and CONF are not read from a folder of httpd's user.
+sub keep_back {
+    my ($self, $cli) = @_;
+    my $own = $cli->{own} = File::Temp->newdir('apikey-own-XXXXXX',
+                                               TMPDIR => 1);
+    $cli->{$_} = "$own/$_" for qw(ring conf);
+    $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
+    chmod 0600, $cli->{ring};
+    $cli->conf;
 }
 
 sub keyed {
