@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include <apr_file_info.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 
@@ -42,14 +41,24 @@ static void check_ring(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
+    apr_status_t status = APR_SUCCESS;
 
+    if (cli->conf.secret_file) {
+        status = apikey_ring_load(&cli->ring, cli->conf.secret_file,
+                                  cli->pool, &error);
+    }
     if (!cli->conf.secret_file) {
         doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s has no "
                     "ApiKeySecretFile, so no key can be verified; make one "
                     "with `htapikey secret`", cli->conf_path);
     }
-    else if (apikey_ring_load(&cli->ring, cli->conf.secret_file, cli->pool,
-                              &error) != APR_SUCCESS) {
+    else if (APR_STATUS_IS_EACCES(status) && geteuid() != 0) {
+        doctor_find(doctor, DOCTOR_WARN, "secrets", "The secret file %s cannot "
+                    "be read by this user, which is as it should be where "
+                    "root keeps it: httpd reads it as root. Run doctor as root "
+                    "to have it judged.", cli->conf.secret_file);
+    }
+    else if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s", error);
     }
     else {
@@ -59,62 +68,19 @@ static void check_ring(doctor_t *doctor)
     }
 }
 
-/* Beside the file SQLite makes -wal and -shm in its folder. */
-static void check_file(doctor_t *doctor)
-{
-    static const char *const beside[] = { "-wal", "-shm" };
-    const cli_conf_t *conf = &doctor->cli->conf;
-    apr_pool_t *pool = doctor->cli->pool;
-    const char *file = apikey_inspect_file(conf->driver, conf->params, pool);
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    const char *folder = slash ? apr_pstrmemdup(pool, file, slash - file + 1)
-                               : ".";
-    apr_finfo_t info, other;
-    apr_size_t i;
-
-    if (!file || apr_stat(&info, file, APR_FINFO_OWNER, pool)
-                 != APR_SUCCESS) {
-        return;
-    }
-    if (*file != '/') {
-        doctor_find(doctor, DOCTOR_WARN, "file", "The path %s in DBDParams "
-                    "does not begin with '/', so httpd may use another file "
-                    "than htapikey; write the whole path.", file);
-    }
-    if (access(file, W_OK) != 0 || access(folder, W_OK | X_OK) != 0) {
-        doctor_find(doctor, DOCTOR_FAIL, "file", "%s cannot be written by "
-                    "this user, who needs the file and its folder; httpd's "
-                    "user needs both, too.", access(file, W_OK) != 0 ? file
-                                                                     : folder);
-        return;
-    }
-    for (i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
-        const char *name = apr_pstrcat(pool, file, beside[i], NULL);
-
-        if (apr_stat(&other, name, APR_FINFO_OWNER, pool) == APR_SUCCESS
-            && other.user != info.user) {
-            doctor_find(doctor, DOCTOR_WARN, "file", "%s belongs to another "
-                        "user than %s, and one of them may be refused by it; "
-                        "change its owner, or run htapikey as httpd's user.",
-                        name, file);
-            return;
-        }
-    }
-    doctor_find(doctor, DOCTOR_OK, "file", "%s and its folder can be "
-                "written.", file);
-}
-
 static void check_schema(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
     const char *missing;
     int count;
-    apr_status_t status = apikey_store_open(&cli->store, cli->conf.driver,
-                                            cli->conf.params, cli->pool,
-                                            &error);
+    apr_status_t status;
 
-    check_file(doctor);
+    if (doctor->unread) {
+        return;
+    }
+    status = apikey_store_open(&cli->store, cli->conf.driver,
+                               cli->conf.params, cli->pool, &error);
     if (status == APR_SUCCESS) {
         status = apikey_schema_check(cli->store, cli->pool, &error);
     }
@@ -224,6 +190,11 @@ static apr_status_t count_secret(void *baton, const char *id,
                     live, keys, whose, known || !cli->ring ? ""
                     : ", which is not in use any more and need not be");
     }
+    else if (*id && !cli->ring) {
+        doctor_find(count->doctor, DOCTOR_WARN, "keys", "%" APR_INT64_T_FMT
+                    " live ones are signed by %s; whether that is in use "
+                    "cannot be judged without the secret file.", live, whose);
+    }
     else {
         doctor_find(count->doctor, DOCTOR_FAIL, "keys", "%" APR_INT64_T_FMT
                     " live ones are signed by %s and are refused: %s", live,
@@ -328,6 +299,7 @@ static const struct {
     int tables;                 /* only where the tables are there */
 } checks[] = {
     { check_ring, 0 },
+    { doctor_file, 0 },
     { check_schema, 0 },
     { check_statements, 1 },
     { doctor_identity, 1 },
@@ -338,11 +310,11 @@ static const struct {
 
 cli_exit_e cli_cmd_doctor(cli_t *cli)
 {
-    doctor_t doctor = { cli, { cli->pool, 0 }, { 0, 0, 0 }, 0 };
-    cli_exit_e code = cli_read_conf(cli);
+    doctor_t doctor = { .cli = cli, .json = { cli->pool, 0 } };
+    cli_exit_e code = doctor_find_user(&doctor);
     apr_size_t i;
 
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || (code = cli_read_conf(cli)) != CLI_DONE) {
         return code;
     }
     if (cli->json) {

@@ -98,9 +98,9 @@ static const command_t commands[] = {
     { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
       "[--digest sha256|hmac-sha256|none] FILE|-",
       "store the keys of a CSV file, all or none" },
-    { "doctor", NULL, cli_cmd_doctor, 0, 0, WORDS_ANY, "[CONF]...",
-      "look for what is or may go wrong; further CONFs: are their databases "
-      "others?" },
+    { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_USER), 0, WORDS_ANY,
+      "[--user NAME] [CONF]...", "look for what is or may go wrong; further "
+      "CONFs: are their databases others?" },
     { "explain", NULL, cli_cmd_explain, CLI_BIT(CLI_KEYSPACE), 1, 1,
       "ID|- [--keyspace K]",
       "say what the key itself is good for, and why not" },
@@ -125,7 +125,8 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_ALL] = { "all", LONG_ONLY + CLI_ALL, 0 },
     [CLI_QUIET] = { "quiet", 'q', 0 },
     [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
-    [CLI_NEW_IDENTITY] = { "new-identity", LONG_ONLY + CLI_NEW_IDENTITY, 0 }
+    [CLI_NEW_IDENTITY] = { "new-identity", LONG_ONLY + CLI_NEW_IDENTITY, 0 },
+    [CLI_USER] = { "user", LONG_ONLY + CLI_USER, 1 }
 };
 
 #define JSON (LONG_ONLY + CLI_OPTIONS)

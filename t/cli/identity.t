@@ -16,7 +16,7 @@ my $folder = $cli->{folder};
 
 # Level and sentence of each finding on identities.
 sub identities {
-    my $done = $cli->run('doctor', @_);
+    my $done = $cli->run('doctor', '--user', scalar getpwuid $>, @_);
     return ($done, map { /^(\w+) +identity +(.*)$/ ? "$1: $2" : () }
                    split /\n/, $done->{out});
 }
@@ -86,6 +86,7 @@ for my $case ([ $conf{none}, 'no database' ], [ "$folder/nothing", 'no file' ],
 }
 ok(!-e "$folder/none.db", 'no database is made');
 is(scalar(grep { $_->{check} eq 'identity' }
-          @{ $cli->json('doctor', @conf{qw(copy second)}) }), 4,
+          @{ $cli->json('doctor', '--user', scalar getpwuid $>,
+                          @conf{qw(copy second)}) }), 4,
    'the same in JSON');
 done_testing;

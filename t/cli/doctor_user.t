@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# htapikey doctor, and who may do what: as root it tries as httpd's user; as
+# another user it calls nothing wrong that this user cannot read.
+
+use strict;
+use warnings;
+
+use File::Copy qw(copy);
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+# A place of its own, so that another user can run it.
+my $cli = APIKey::CLI->new;
+my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
+my $data = "$folder/data";
+$cli->create;
+chmod 0755, $folder;
+mkdir $data or die "$data: $!\n";
+rename $db, "$data/keys.db" or die "$db: $!\n";
+$cli->{db} = $db = "$data/keys.db";
+$cli->conf;
+
+# Levels and sentences by check.
+sub doctor {
+    my $done = $cli->run('doctor', @_);
+    push @{ $done->{$2} }, "$1: $3"
+        while $done->{out} =~ /^(ok|warn|fail) +(\w+) +(\S.*)$/mg;
+    $done->{said} = sub { "@{ $done->{$_[0]} // ['nothing'] }" };
+    return $done;
+}
+
+sub says {
+    my ($promise, $exit, $check, $like, @option) = @_;
+    my $done = doctor(@option);
+    like($done->{said}->($check), $like, $promise) or diag $done->{out};
+    is($done->{exit}, $exit, 'and the exit status');
+    return $done;
+}
+
+is($cli->run('doctor', '--user', 'no-such-user')->{exit}, 2, 'an unknown user');
+is($cli->run('doctor', '--user', 'no-such-user')->{out}, '', 'and no finding');
+
+# Modes and owners: of the folder, the file, and what SQLite has beside it.
+my @nobody = (getpwnam 'nobody')[2, 3];
+
+sub lay_out {
+    my ($of_folder, $of_file) = @_;
+    unlink "$db-wal", "$db-shm";
+    my %of = ($data => [ 0755, @{ $of_folder // [ 0, 0 ] } ],
+              $db   => [ 0640, @{ $of_file // $of_folder // [ 0, 0 ] } ]);
+    for my $path (keys %of) {
+        my ($mode, @ids) = @{ $of{$path} };
+        chown @ids, $path or die "$path: $!\n";
+        chmod $mode, $path;
+    }
+}
+
+# A program that runs htapikey with other rights.
+sub by {
+    my (@how) = @_;
+    my $real = "$folder/htapikey";
+    copy(APIKey::CLI::program(), $real) or die "$real: $!\n" if !-e $real;
+    my $script = $cli->{script} = "$folder/by" . ++$cli->{scripts};
+    $cli->write(script => "#!/bin/sh\nexec setpriv @how '$real' \"\$@\"\n");
+    chmod 0755, $real, $script;
+    return $script;
+}
+
+sub as_root {
+    my @as = ('--user', 'nobody');
+    lay_out();
+    says('a file of root\'s', 1,
+         file => qr/^fail: \Q$db\E cannot be written by nobody/, @as);
+    chmod 0666, $db;
+    says('a folder of root\'s', 1,
+         file => qr{^fail: \Q$data\E/ cannot be written by nobody}, @as);
+    chmod 0660, $db;
+    chmod 0777, $data;
+    for my $gid (0, 12345) {
+        chown 0, $gid, $db;
+        local $ENV{HTAPIKEY} = by('--groups=12345');
+        says("root's group $gid does not help", 1,
+             file => qr/^fail: \Q$db\E cannot/, @as);
+    }
+    lay_out(\@nobody);
+    says('its own', 0, file => qr/^ok: .* can be written by nobody\.$/, @as);
+    for my $beside ("$db-wal", "$db-shm") {
+        lay_out(\@nobody);
+        open my $out, '>', $beside or die "$beside: $!\n";
+        chmod 0644, $beside;
+        says("$beside of root's", 1, file => qr/^fail: \Q$beside\E cannot/, @as);
+    }
+    lay_out(\@nobody);
+    chmod 0700, $folder;
+    says('a folder above it that it may not enter', 1,
+         file => qr/^fail: \Q$db\E cannot be written by nobody/, @as);
+    chmod 0755, $folder;
+    doctor(@as);
+    is(join(' ', map { (stat)[4] } $data, glob "$data/*"),
+       join(' ', ($nobody[0]) x @{ [ $data, glob "$data/*" ] }),
+       'nothing of root\'s is left behind');
+    says('root itself', 0, file => qr/^ok: .* by root\.$/, '--user', 'root');
+    without_user();
+    says('a secret that root alone may read', 0, secrets => qr/^ok: /, @as);
+}
+
+# Without --user: the usual name of the system's.
+sub without_user {
+    my ($usual) = grep { defined getpwnam $_ }
+                  qw(www-data apache wwwrun www http);
+    lay_out();
+    says('no --user', $usual ? 1 : 0, file => $usual
+         ? qr/^fail: .*cannot be written by $usual.*or name it with --user\.$/
+         : qr/^warn: Which user .*--user/);
+    lay_out(\@nobody);
+    says('no --user, and the owner can write', 0, file => $usual
+         ? qr/^warn: .* by $usual .*nobody can.*--user nobody; else .*$usual\.$/
+         : qr/^warn: Which user/);
+}
+
+# Not as root: nothing is wrong that cannot be read, nor that others own.
+sub as_another {
+    my ($who, $own) = @_;
+    my @own = $own ? ('--user', $who) : ();
+    my $done = says("as $who: a secret that it may not read", 0, secrets =>
+        qr/^warn: .*cannot be read by this user.*as root/, @own);
+    like($done->{said}->('keys'), qr/^warn: 1 live .*"k1"; .*cannot be judged/,
+         'no key is judged');
+    unlike($done->{out}, qr/revoke|fail/, 'nor is one to be revoked');
+    like($done->{said}->('file'), $own ? qr/^ok: .*by $who/
+         : qr/^warn: .*only root can try/, 'of the file it says what it knows');
+}
+
+# A file that it may not read either.
+sub as_stranger {
+    my ($who) = @_;
+    my $done = says("as $who: a database that it may not read", 0, file =>
+        qr/^warn: .*only root can try.*judges nothing/);
+    ok(!grep({ $done->{$_} } qw(schema triggers keys rows)),
+       'and nothing of it is judged');
+    unlike($done->{out}, qr/fail/, 'nor called wrong');
+}
+
+if ($> == 0) {
+    as_root();
+    local $ENV{HTAPIKEY} = by("--reuid=$nobody[0]", "--regid=$nobody[1]",
+                              '--clear-groups');
+    lay_out(\@nobody);
+    as_another('nobody', 1);
+    as_another('nobody', 0);
+    lay_out();
+    says('httpd\'s user itself, and a file of root\'s', 1, file =>
+         qr/^fail: \Q$db\E cannot be written by nobody/, '--user', 'nobody');
+    as_stranger('nobody');
+    lay_out(\@nobody);
+    chmod 0600, $folder;
+}
+else {
+    my $who = getpwuid $>;
+    chmod 0, $ring;
+    as_another($who, 1);
+    chmod 0400, $db;
+    says('one\'s own file that is read-only', 1, file =>
+         qr/^fail: \Q$db\E cannot be written by $who/, '--user', $who);
+    is(join(' ', glob "$data/*"), $db, 'and nothing is left beside it');
+    chmod 0600, $db;
+    chmod 0500, $data;
+    says('its folder', 1, file => qr{^fail: \Q$data\E/ cannot}, '--user', $who);
+    chmod 0700, $data;
+    chmod 0, $db;
+    as_stranger($who);
+}
+
+done_testing;
