@@ -72,8 +72,6 @@ static void check_schema(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
-    const char *missing;
-    int count;
     apr_status_t status;
 
     if (doctor->unread) {
@@ -97,18 +95,38 @@ static void check_schema(doctor_t *doctor)
     doctor->tables = 1;
     doctor_find(doctor, DOCTOR_OK, "schema", "The tables are of version %d.",
                 APIKEY_SCHEMA_VERSION);
-    status = apikey_inspect_triggers(cli->store, &missing, &count, cli->pool,
-                                     &error);
-    if (status != APR_SUCCESS || *missing) {
-        doctor_find(doctor, DOCTOR_FAIL, "triggers", "%s%s",
-                    status != APR_SUCCESS ? error : "These are missing, so "
-                    "changes pass unnoticed or the audit can be changed; "
-                    "take them from the schema's files: ",
-                    status != APR_SUCCESS ? "" : missing);
+}
+
+/* Names of triggers, by what is wrong with them. */
+static int tell_fault(void *baton, const char *fault, const char *names)
+{
+    int ours = strcmp(fault, "not the schema's") != 0;
+
+    doctor_find(baton, ours ? DOCTOR_FAIL : DOCTOR_WARN, "triggers",
+                ours ? "These are %s: %s; so changes pass unnoticed or the "
+                "audit can be changed: take them from the schema's files."
+                : "These are %s: %s; they may keep changes from being "
+                "recorded.", fault, names);
+    return 1;
+}
+
+static void check_triggers(doctor_t *doctor)
+{
+    cli_t *cli = doctor->cli;
+    const char *error = NULL;
+    apr_table_t *faults;
+    int count;
+
+    if (apikey_inspect_triggers(cli->store, &faults, &count, cli->pool,
+                                &error) != APR_SUCCESS) {
+        doctor_find(doctor, DOCTOR_FAIL, "triggers", "%s", error);
+    }
+    else if (apr_is_empty_table(faults)) {
+        doctor_find(doctor, DOCTOR_OK, "triggers", "All %d are there, at work "
+                    "and as the schema has them.", count);
     }
     else {
-        doctor_find(doctor, DOCTOR_OK, "triggers", "All %d are there.",
-                    count);
+        apr_table_do(tell_fault, doctor, faults, NULL);
     }
 }
 
@@ -301,6 +319,7 @@ static const struct {
     { check_ring, 0 },
     { doctor_file, 0 },
     { check_schema, 0 },
+    { check_triggers, 1 },
     { check_statements, 1 },
     { doctor_identity, 1 },
     { check_secrets, 1 },

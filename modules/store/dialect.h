@@ -119,8 +119,16 @@ typedef struct apikey_dialect_t {
                                              apr_pool_t *store_pool,
                                              apr_pool_t *pool,
                                              const char **error);
-    /** Selects all triggers that are at work, as "name table". */
+    /** Selects all triggers: "name table"; what keeps it from working, a
+     * sentence fragment, or ""; its shape, of which blanks and quotes do not
+     * count. */
     const char *triggers;
+    /** The shape that a CREATE TRIGGER of the schema's makes; NULL: that is
+     * its text. */
+    const char *(*trigger_shape)(const char *sql, apr_pool_t *pool);
+    /** Selects the same of functions: name, fault, body.  NULL: triggers call
+     * none. */
+    const char *functions;
     /** What `htapikey doctor` asks; ends with a NULL check; may be NULL. */
     const apikey_probe_t *probes;
     /** Selects for a connection of mod_dbd's, which others use, too; ends with

@@ -103,6 +103,21 @@ static int is_deadlock(int error, const char *message)
            || (message && strstr(message, "Deadlock found"));
 }
 
+/* "AFTER INSERT body": CREATE TRIGGER name AFTER INSERT ON table FOR EACH ROW
+ * body. */
+static const char *trigger_shape(const char *sql, apr_pool_t *pool)
+{
+    const char *name = strstr(sql, " TRIGGER ") + strlen(" TRIGGER ");
+    const char *when = name + strcspn(name, " ") + 1;
+    const char *on = strstr(when, " ON ");
+    const char *each = strstr(when, "FOR EACH ROW");
+
+    return on && each ? apr_pstrcat(pool, apr_pstrmemdup(pool, when,
+                                                         on - when), " ",
+                                    each + strlen("FOR EACH ROW"), NULL)
+                      : sql;
+}
+
 static const apikey_probe_t probes[] = {
     { "engine", "SELECT COUNT(*) FROM information_schema.tables"
       " WHERE table_schema = DATABASE() AND table_name LIKE 'apikey%'"
@@ -149,8 +164,11 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .used_again = " ON DUPLICATE KEY UPDATE"
                   " use_count = apikey_usage.use_count + v.uses,"
                   " last_used = GREATEST(apikey_usage.last_used, v.latest)",
-    .triggers = "SELECT CONCAT(trigger_name, ' ', event_object_table)"
+    .triggers = "SELECT CONCAT(trigger_name, ' ', event_object_table), '',"
+                " CONCAT(action_timing, ' ', event_manipulation, ' ',"
+                " CAST(action_statement AS CHAR(4000)))"
                 " FROM information_schema.triggers"
                 " WHERE trigger_schema = DATABASE()",
+    .trigger_shape = trigger_shape,
     .probes = probes
 };

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "dialect.h"
 
 /* A default for text of another encoding would garble names; a lock that
@@ -71,6 +73,106 @@ static int is_deadlock(int error, const char *message)
                        || strstr(message, " 40P01"));
 }
 
+/* tgtype's bits, as pg_trigger.h of PostgreSQL has them. */
+static const struct { const char *word; int bit; } trigger_types[] = {
+    { " BEFORE ", 2 }, { " INSERT ", 4 }, { " DELETE ", 8 },
+    { " UPDATE ", 16 }, { " TRUNCATE ", 32 }
+};
+#define FOR_EACH_ROW 1
+
+/* A condition is given back with other blanks, parentheses and casts. */
+static const char triggers[] =
+    "SELECT t.tgname || ' ' || c.relname,"
+    " CASE WHEN t.tgenabled = 'D' THEN 'switched off (ALTER TABLE ... ENABLE"
+    " TRIGGER)' WHEN t.tgenabled = 'R' THEN 'at work in replication alone"
+    " (ALTER TABLE ... ENABLE TRIGGER)' WHEN p.pronamespace <> c.relnamespace"
+    " THEN 'calling a function of another schema' ELSE '' END,"
+    " t.tgtype || CASE WHEN t.tgdeferrable AND t.tginitdeferred"
+    " THEN ' deferred ' ELSE ' immediate ' END || p.proname || ' '"
+    " || array_to_string(t.tgattr::smallint[], ' ')"
+    " || replace(replace(replace(replace(COALESCE("
+    "substring(pg_get_triggerdef(t.oid) from ' WHEN (.*) EXECUTE '), ''),"
+    " '::text', ''), ' ', ''), '(', ''), ')', '')"
+    " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+    " JOIN pg_proc p ON p.oid = t.tgfoid"
+    " WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid)";
+
+static const char functions[] =
+    "SELECT p.proname, CASE WHEN p.prosecdef AND l.lanname = 'plpgsql'"
+    " AND p.proconfig = ARRAY['search_path=' || quote_ident(n.nspname)"
+    " || ', pg_temp'] THEN '' ELSE 'without the rights of their owner, or with"
+    " another search_path' END, CAST(p.prosrc AS VARCHAR(4000))"
+    " FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
+    " JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.oid ="
+    " (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('apikey'))";
+
+/* The word after @a before; @a end: what it ends with. */
+static const char *after(const char *sql, const char *before,
+                         const char *end, apr_pool_t *pool)
+{
+    const char *at = strstr(sql, before);
+
+    at = at ? at + strlen(before) : "";
+    return apr_pstrmemdup(pool, at, strcspn(at, end));
+}
+
+/* The same of CREATE TRIGGER: WHEN (...) stands on a line of its own. */
+static const char *trigger_shape(const char *sql, apr_pool_t *pool)
+{
+    char *text = apr_pstrdup(pool, sql);
+    const char *when = after(sql, "WHEN (", "\n", pool);
+    char *condition = apr_pstrdup(pool, when), *to = condition;
+    const char *events;
+    int type = strstr(sql, "FOR EACH ROW") ? FOR_EACH_ROW : 0;
+    apr_size_t i;
+
+    for (i = 0; text[i]; i++) {
+        text[i] = text[i] == '\n' ? ' ' : text[i];
+    }
+    events = apr_pstrmemdup(pool, text, strstr(text, " ON ") + 1 - text);
+    for (i = 0; i < sizeof(trigger_types) / sizeof(*trigger_types); i++) {
+        type |= strstr(events, trigger_types[i].word)
+                ? trigger_types[i].bit : 0;
+    }
+    for (; *when; when++) {
+        if (!strchr(" ()", *when)) {
+            *to++ = *when;
+        }
+    }
+    *to = '\0';
+    return apr_psprintf(pool, "%d %s %s %s", type,
+                        strstr(sql, "INITIALLY DEFERRED") ? "deferred"
+                                                          : "immediate",
+                        after(sql, "EXECUTE FUNCTION ", "(", pool),
+                        condition);
+}
+
+static const apikey_probe_t probes[] = {
+    { "role", "SELECT current_setting('session_replication_role')", "origin",
+      1, "Triggers are at work for this user.",
+      "is session_replication_role, so that no trigger is at work and changes "
+      "are not noticed; take it from the settings of the database and of the "
+      "user" },
+    { "numbers", "SELECT pg_get_expr(d.adbin, d.adrelid) || ' ' || s.seqcache"
+      " FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid"
+      " AND a.attnum = d.adnum, pg_sequence s"
+      " WHERE d.adrelid = to_regclass('apikey_change')"
+      " AND a.attname = 'number'"
+      " AND s.seqrelid = to_regclass('apikey_change_numbers')",
+      "apikey_change_number() 1", 1,
+      "Changes get their numbers in the order of their commits.",
+      "is where apikey_change.number comes from, and the sequence's CACHE: "
+      "numbers may commit out of order and changes be missed; take both from "
+      "the schema's files" },
+    { "rules", "SELECT COUNT(*) FROM pg_class WHERE relname LIKE 'apikey%'"
+      " AND relkind = 'r' AND (relhasrules OR relrowsecurity)"
+      " AND pg_table_is_visible(oid)", "0", 1,
+      "No rule or row security stands before the tables.",
+      "tables have rules or row security, which may keep changes from being "
+      "recorded; drop them" },
+    { NULL, NULL, NULL, 0, NULL, NULL }
+};
+
 const apikey_dialect_t apikey_dialect_pgsql = {
     .driver = "pgsql",
     .random = 1,
@@ -89,7 +191,8 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .hold = " FOR UPDATE OF k",
     .used_again = APIKEY_USED_AGAIN,
-    .triggers = "SELECT t.tgname || ' ' || c.relname FROM pg_trigger t"
-                " JOIN pg_class c ON c.oid = t.tgrelid"
-                " WHERE t.tgenabled <> 'D' AND pg_table_is_visible(c.oid)"
+    .triggers = triggers,
+    .trigger_shape = trigger_shape,
+    .functions = functions,
+    .probes = probes
 };

@@ -159,7 +159,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .bulk_over = bulk_over,
-    .triggers = "SELECT name || ' ' || tbl_name FROM sqlite_master"
+    .triggers = "SELECT name || ' ' || tbl_name, '', sql FROM sqlite_master"
                 " WHERE type = 'trigger'",
     .probes = probes
 };

@@ -10,6 +10,8 @@
 #ifndef APIKEY_INSPECT_H
 #define APIKEY_INSPECT_H
 
+#include <apr_tables.h>
+
 #include "store.h"
 
 /** Whether every statement of the store can be prepared; an error names the
@@ -18,12 +20,14 @@ apr_status_t apikey_inspect_statements(apikey_store_t *store,
                                        apr_pool_t *pool, const char **error);
 
 /**
- * Which triggers of the schema the database does not have.
- * @param missing "NAME on TABLE, ..."; "": none
- * @param count   how many there should be
+ * Compares the triggers, and the functions that they call, with the schema's:
+ * whether each is there, at work, and does the same.
+ * @param faults "NAME on TABLE, ..." or "NAME()" by what is wrong with them, a
+ *               sentence fragment; empty: nothing
+ * @param count  how many triggers there should be
  */
 apr_status_t apikey_inspect_triggers(apikey_store_t *store,
-                                     const char **missing, int *count,
+                                     apr_table_t **faults, int *count,
                                      apr_pool_t *pool, const char **error);
 
 /** The keys of one secret.

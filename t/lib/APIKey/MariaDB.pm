@@ -44,6 +44,29 @@ my %TRAIT = (
         "INSERT INTO apikey_audit (number, happened, who, action) VALUES (1,"
         . " 1, 'me', 'x') ON DUPLICATE KEY UPDATE who = 'me'",
     ],
+    silenced      => [
+        [[ 'a body that does nothing', 'fail triggers',
+          qr/not as the schema has it: apikey_after_update on apikey;/,
+          'DROP TRIGGER apikey_after_update', 'CREATE TRIGGER'
+          . ' apikey_after_update AFTER UPDATE ON apikey FOR EACH ROW BEGIN END'
+        ]],
+        [[ 'of another table', 'fail triggers',
+          qr/missing: apikey_tenant_after_delete on apikey_tenant;/,
+          'DROP TRIGGER apikey_tenant_after_delete', 'CREATE TRIGGER'
+          . ' apikey_tenant_after_delete AFTER DELETE ON apikey_scope FOR EACH'
+          . ' ROW BEGIN END' ]],
+        [[ 'at another time', 'fail triggers',
+          qr/not as .*: apikey_tenant_after_insert on apikey_tenant;/,
+          'DROP TRIGGER apikey_tenant_after_insert', 'CREATE TRIGGER'
+          . ' apikey_tenant_after_insert BEFORE INSERT ON apikey_tenant FOR'
+          . ' EACH ROW BEGIN IF @apikey_bulk IS NULL THEN INSERT INTO'
+          . " apikey_change (kind, value, changed) VALUES ('tenant',"
+          . ' NEW.tenant, UNIX_TIMESTAMP()); END IF; END' ]],
+        [[ 'one that changes what is recorded', 'warn triggers',
+          qr/not the schema's: quiet on apikey_change;/,
+          'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
+          . " SET NEW.value = ''" ]],
+    ],
     counted       => [
         [ "REPLACE INTO apikey (digest, id, tenant, name) VALUES ('%c', 'one',"
           . " 'T', 'n')", 'digest %a', 'digest %c' ],
@@ -186,6 +209,25 @@ sub connections { return scalar(() = $_[0]->others('')) }
 sub idle_limit {
     my ($self, $seconds) = @_;
     $self->sql('SET GLOBAL wait_timeout = ' . ($seconds || 'DEFAULT'));
+}
+
+sub dump_command {
+    my ($self) = @_;
+    return (qw(mariadb-dump --no-defaults -uroot -S), $self->{socket},
+            $self->{database});
+}
+
+sub emptied {
+    my ($self) = @_;
+    return map {
+        my ($name, @head) = split /\|/;
+        ("DROP TRIGGER $name", "CREATE TRIGGER $name @head[0, 1] ON $head[2]"
+                               . ' FOR EACH ROW '
+                               . ($head[2] ne 'apikey_change' ? 'BEGIN END'
+                                  : 'SET NEW.number = 1'));
+    } $self->sql('SELECT trigger_name, action_timing, event_manipulation,'
+                 . ' event_object_table FROM information_schema.triggers WHERE'
+                 . ' trigger_schema = DATABASE()');
 }
 
 # How the tables and triggers look, to compare two databases.

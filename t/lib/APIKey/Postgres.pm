@@ -30,6 +30,91 @@ use File::Temp ();
 use APIKey::Process qw(descendants succeeds);
 use APIKey::Session;
 
+# A trigger of ours once more, in other words.
+sub anew {
+    my ($promise, $on, $words, $function) = @_;
+    my ($name, $table) = split / on /, $on;
+    return [ $promise, 'fail triggers',
+             qr/not as the schema has it: [^;]*\b\Q$on\E\b/,
+             "DROP TRIGGER $name ON $table", 'CREATE '
+             . $words =~ s/\bON\b/ON $table/r =~ s/TRIGGER/TRIGGER $name/r
+             . " EXECUTE FUNCTION $function()" ];
+}
+
+my $EMPTY = 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path'
+          . ' = public, pg_temp AS $$ BEGIN RETURN NULL; END $$';
+
+# Each trigger and function by itself.
+sub altered {
+    return [
+        [ 'a body that does nothing', 'fail triggers',
+          qr/not as the schema has it: [^;]*\bapikey_note_key\(\)/,
+          "CREATE OR REPLACE FUNCTION apikey_note_key() $EMPTY" ],
+        [ 'switched off', 'fail triggers', qr/off .*: apikey_note on apikey;/,
+          'ALTER TABLE apikey DISABLE TRIGGER apikey_note' ],
+        [ 'in replication alone', 'fail triggers',
+          qr/replication alone .*: apikey_note on apikey_tenant;/,
+          'ALTER TABLE apikey_tenant ENABLE REPLICA TRIGGER apikey_note' ],
+        anew('not deferred', 'apikey_bulk_note on apikey_bulk',
+             'TRIGGER AFTER INSERT ON FOR EACH ROW', 'apikey_write_all'),
+        anew('a condition that never holds', 'apikey_note_bulk on apikey',
+             'TRIGGER AFTER INSERT OR UPDATE OR DELETE ON WHEN (false)',
+             'apikey_note_all'),
+        anew('of another event', 'apikey_note_truncate on apikey',
+             'TRIGGER AFTER DELETE ON', 'apikey_note_all'),
+        anew('of one column', 'apikey_audit_keep on apikey_audit', 'TRIGGER'
+             . ' BEFORE UPDATE OF who OR DELETE ON FOR EACH ROW',
+             'apikey_audit_keep'),
+        anew('another function', 'apikey_note_truncate on apikey_tenant',
+             'TRIGGER AFTER TRUNCATE ON', 'apikey_audit_keep'),
+        [ 'a function with the caller\'s rights', 'fail triggers',
+          qr/rights of their owner.*: .*\bapikey_write_all\(\)/,
+          'ALTER FUNCTION apikey_write_all() SECURITY INVOKER' ],
+        [ 'a function that finds another\'s tables', 'fail triggers',
+          qr/another search_path: .*\bapikey_note_all\(\)/,
+          'ALTER FUNCTION apikey_note_all() RESET search_path' ],
+        [ 'always, replication included', 'ok schema', qr/version/,
+          'ALTER TABLE apikey_audit ENABLE ALWAYS TRIGGER'
+          . ' apikey_audit_keep_all' ],
+    ];
+}
+
+sub silenced {
+    my $each = 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW';
+    my $when = "WHEN (current_setting('apikey.bulk', true) IS DISTINCT FROM"
+             . " '1')";
+    my $sequence = 'apikey_change_numbers';
+    return [ altered(), [
+        anew('not of each row', 'apikey_note on apikey_tenant', 'TRIGGER AFTER'
+             . " INSERT OR UPDATE OR DELETE ON $when", 'apikey_note_tenant'),
+        [ "another schema's function", 'fail triggers',
+          qr/of another schema: apikey_note on apikey;/, 'CREATE SCHEMA other',
+          "CREATE FUNCTION other.apikey_note_key() $EMPTY",
+          'DROP TRIGGER apikey_note ON apikey', 'CREATE CONSTRAINT TRIGGER'
+          . " apikey_note AFTER INSERT OR UPDATE OR DELETE ON apikey $each"
+          . " $when EXECUTE FUNCTION other.apikey_note_key()" ],
+        [ 'one that drops what is recorded', 'warn triggers',
+          qr/not the schema's: quiet on apikey_change;/,
+          'CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS'
+          . ' $$ BEGIN RETURN NULL; END $$',
+          'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
+          . ' EXECUTE FUNCTION quiet()' ],
+        [ 'no trigger in a session', 'fail role', qr/"replica" is session/,
+          "DO \$\$ BEGIN EXECUTE format('ALTER DATABASE %I SET"
+          . " session_replication_role = replica', current_database());"
+          . ' END $$' ],
+        [ 'numbers without the lock', 'fail numbers', qr/"nextval\(.* 1" is/,
+          'ALTER TABLE apikey_change ALTER number SET DEFAULT'
+          . " nextval('$sequence')" ],
+        [ 'a rule', 'fail rules', qr/"1" tables have rules/,
+          'CREATE RULE quiet AS ON INSERT TO apikey_change DO INSTEAD'
+          . ' NOTHING' ],
+    ], [
+        [ 'numbers in stock', 'fail numbers', qr/"apikey_.* 10" is where/,
+          "ALTER SEQUENCE $sequence CACHE 10" ],
+    ] ];
+}
+
 # What a session does so that whoever writes into the audit waits, in the
 # middle of his transaction; and what lets them go.
 my %TRAIT = (
@@ -43,6 +128,7 @@ my %TRAIT = (
     blocked       => qr/held by backend (\d+) of PostgreSQL \(user postgres/,
     hold_audit    => 'BEGIN; LOCK TABLE apikey_audit IN EXCLUSIVE MODE',
     release_audit => 'COMMIT',
+    silenced      => silenced(),
     counted       => [
         [ "INSERT INTO apikey (digest, id, tenant, name) VALUES ('%c', 'one',"
           . " 'T', 'n') ON CONFLICT (id) DO UPDATE SET name = 'm'",
@@ -209,15 +295,28 @@ sub idle_limit {
                . " '${seconds}s'");
 }
 
+sub dump_command {
+    my ($self, @option) = @_;
+    return (program('pg_dump'), @option, qw(-U postgres -h), $self->{folder},
+            $self->{database});
+}
+
+sub emptied {
+    my ($self) = @_;
+    return map { "CREATE OR REPLACE FUNCTION $_() RETURNS "
+                 . (/number/ ? 'BIGINT' : 'trigger') . ' LANGUAGE plpgsql'
+                 . ' SECURITY DEFINER SET search_path = public, pg_temp AS'
+                 . ' $$ BEGIN RETURN NULL; END $$' }
+           $self->sql("SELECT proname FROM pg_proc WHERE proname LIKE"
+                      . " 'apikey%'");
+}
+
 # How the tables and triggers look, to compare two databases.
 sub structure {
     my ($self) = @_;
-    my $name = $self->{database};
-    my @command = (program('pg_dump'), qw(-s -U postgres -h),
-                   $self->{folder}, $name);
-    open my $in, '-|', @command or die "pg_dump: $!\n";
+    open my $in, '-|', $self->dump_command('-s') or die "pg_dump: $!\n";
     my $text = join '', grep { !/restrict/ } readline($in);
-    close $in or croak "pg_dump: $name";
+    close $in or croak "pg_dump: $self->{database}";
     return $text;
 }
 

@@ -24,6 +24,29 @@ my %TRAIT = (
         'REPLACE INTO apikey_audit SELECT number, 0, who, action, id, tenant,'
         . ' reason, was FROM apikey_audit LIMIT 1',
     ],
+    silenced    => [
+        [[ 'a body that does nothing', 'fail triggers',
+          qr/not as the schema has it: apikey_after_update on apikey;/,
+          'DROP TRIGGER apikey_after_update',
+          'CREATE TRIGGER apikey_after_update AFTER UPDATE ON apikey WHEN'
+          . ' (SELECT bulk FROM apikey_identity) IS NOT 1 BEGIN SELECT 1;'
+          . ' END' ]],
+        [[ 'a condition that never holds', 'fail triggers',
+          qr/not as .*: apikey_audit_before_delete on apikey_audit;/,
+          'DROP TRIGGER apikey_audit_before_delete',
+          'CREATE TRIGGER apikey_audit_before_delete BEFORE DELETE ON'
+          . " apikey_audit WHEN 0 BEGIN SELECT RAISE(ABORT, 'apikey_audit is"
+          . " append-only'); END" ]],
+        [[ 'of another table', 'fail triggers',
+          qr/missing: apikey_tenant_after_delete on apikey_tenant;/,
+          'DROP TRIGGER apikey_tenant_after_delete',
+          'CREATE TRIGGER apikey_tenant_after_delete AFTER DELETE ON'
+          . ' apikey_scope BEGIN SELECT 1; END' ]],
+        [[ 'one that drops what is recorded', 'warn triggers',
+          qr/not the schema's: quiet on apikey_change;/,
+          'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change BEGIN SELECT'
+          . ' RAISE(IGNORE); END' ]],
+    ],
     counted     => [
         [ "INSERT OR REPLACE INTO apikey (digest, id, tenant, name) VALUES "
           . "('%c', 'one', 'T', 'n')", 'digest %a', 'digest %c' ],
@@ -71,6 +94,17 @@ sub sql {
 sub session {
     my ($self) = @_;
     return APIKey::Session->new(end => ';', $self->client);
+}
+
+sub dump_command { return ('sqlite3', $_[0]{file}, '.dump') }
+
+sub emptied {
+    my ($self) = @_;
+    return map {
+        my ($head) = /^(CREATE TRIGGER \S+ .*? ON \w+)/s;
+        ('DROP TRIGGER ' . (split ' ', $head)[2], "$head BEGIN SELECT 1; END");
+    } $self->sql("SELECT replace(sql, char(10), ' ') FROM sqlite_master WHERE"
+                 . " type = 'trigger'");
 }
 
 sub structure {

@@ -23,6 +23,7 @@ package APIKey::StoreTest;
 #     blocked          qr// of the error that names who holds a lock
 #     hold_audit, release_audit   SQL for a session: who writes into the audit
 #                      waits, until it is released; undef: there is no such
+#     silenced         see APIKey::StoreTriggers, which wants more of it
 #     counted          further [SQL, changes that it leaves]; %a and %c are
 #                      digests, of the row 'one' and of no row
 
@@ -39,8 +40,9 @@ use Time::HiRes qw(sleep);
 
 use APIKey::CLI;
 use APIKey::StoreChanges qw(digest insert);
+use APIKey::StoreTriggers;
 
-our @ISA = qw(APIKey::StoreChanges);
+our @ISA = qw(APIKey::StoreChanges APIKey::StoreTriggers);
 
 sub new {
     my ($class, $backend) = @_;
@@ -51,7 +53,7 @@ sub run {
     my ($self) = @_;
     for my $part (qw(no_tables init new_identity half_init versions commands bytes exact
                      pages append_only bulk counted blocked deleted crowd order
-                     cut_off),
+                     cut_off triggers),
                   $self->trait('hold_audit') ? qw(half_done broken) : ()) {
         subtest "$part: " . $self->trait('name') => sub { $self->$part };
     }

@@ -1,0 +1,221 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * Whether the database's triggers are those of the schema's files, at work and
+ * with the same bodies.
+ */
+
+#include <apr_hash.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "inspect.h"
+#include "schema.h"
+#include "sql.h"
+
+#define BETWEEN " \t\n("
+
+/* What should be there. */
+typedef struct wanted_t {
+    apr_pool_t *pool;
+    const apikey_dialect_t *dialect;
+    apr_hash_t *triggers;       /* shapes, by "name table" */
+    apr_hash_t *functions;      /* bodies, by name */
+} wanted_t;
+
+/* The word behind @a word and those of @a ignored, from where strtok stands. */
+static const char *word_behind(const char *word, const char *ignored,
+                               char **state)
+{
+    const char *at;
+
+    do {
+        at = apr_strtok(NULL, BETWEEN, state);
+    } while (at && strcasecmp(at, word) != 0);
+    do {
+        at = at ? apr_strtok(NULL, BETWEEN, state) : NULL;
+    } while (at && strstr(ignored, at));
+    return at;
+}
+
+/* Blanks and quotes of names, as databases and their dumps change them. */
+static const char *plain(const char *sql, apr_pool_t *pool)
+{
+    char *text = apr_pstrdup(pool, sql);
+    const char *from;
+    char *to = text;
+    int quoted = 0;
+
+    for (from = sql; *from; from++) {
+        quoted ^= *from == '\'';
+        if (!quoted && apr_isspace(*from)) {
+            if (to > text && to[-1] != ' ') {
+                *to++ = ' ';
+            }
+        }
+        else if (quoted || (*from != '"' && *from != '`')) {
+            *to++ = *from;
+        }
+    }
+    while (to > text && (to[-1] == ' ' || to[-1] == ';')) {
+        to--;
+    }
+    *to = '\0';
+    return text;
+}
+
+/* What DROP TRIGGER takes away. */
+static void forget(wanted_t *wanted, const char *name)
+{
+    const char *begin = apr_pstrcat(wanted->pool, name, " ", NULL);
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(wanted->pool, wanted->triggers); at;
+         at = apr_hash_next(at)) {
+        const char *key = apr_hash_this_key(at);
+
+        if (strncmp(key, begin, strlen(begin)) == 0) {
+            apr_hash_set(wanted->triggers, key, APR_HASH_KEY_STRING, NULL);
+        }
+    }
+}
+
+/* The body between $$ and $$. */
+static const char *function_body(const char *sql, apr_pool_t *pool)
+{
+    const char *from = strstr(sql, "$$");
+    const char *to = from ? strstr(from + 2, "$$") : NULL;
+
+    return to ? apr_pstrmemdup(pool, from + 2, to - from - 2) : "";
+}
+
+/* Adds what "CREATE ... TRIGGER name ... ON table" and "CREATE FUNCTION name"
+ * make, and takes out what DROP TRIGGER takes. */
+static void note(wanted_t *wanted, const char *sql)
+{
+    apr_pool_t *pool = wanted->pool;
+    char *rest = apr_pstrdup(pool, sql);
+    char *state = NULL;
+    const char *first = apr_strtok(rest, BETWEEN, &state);
+    const char *head = apr_pstrmemdup(pool, sql, strcspn(sql, "\n("));
+    int made = first && strcasecmp(first, "CREATE") == 0;
+    const char *name, *table;
+
+    if (made && strstr(head, " FUNCTION ")) {
+        name = word_behind("FUNCTION", "", &state);
+        apr_hash_set(wanted->functions, name, APR_HASH_KEY_STRING,
+                     plain(function_body(sql, pool), pool));
+        return;
+    }
+    if (!strstr(head, " TRIGGER ")
+        || (!made && (!first || strcasecmp(first, "DROP") != 0))
+        || !(name = word_behind("TRIGGER", "IF NOT EXISTS", &state))) {
+        return;
+    }
+    if (!made) {
+        forget(wanted, name);
+        return;
+    }
+    table = word_behind("ON", "", &state);
+    apr_hash_set(wanted->triggers,
+                 apr_pstrcat(pool, name, " ", table ? table : "", NULL),
+                 APR_HASH_KEY_STRING,
+                 plain(wanted->dialect->trigger_shape
+                       ? wanted->dialect->trigger_shape(sql, pool) : sql,
+                       pool));
+}
+
+static wanted_t wanted_of(const apikey_dialect_t *dialect, apr_pool_t *pool)
+{
+    wanted_t wanted = { pool, dialect, apr_hash_make(pool),
+                        apr_hash_make(pool) };
+    const apikey_schema_part_t *part;
+
+    for (part = apikey_schema_parts; part->driver; part++) {
+        if (strcmp(part->driver, dialect->driver) == 0) {
+            note(&wanted, part->sql);
+        }
+    }
+    return wanted;
+}
+
+/* Tables in which nothing but the schema's triggers has any business. */
+static int is_record(const char *key)
+{
+    static const char *const tables[] = {
+        " apikey_change", " apikey_audit", " apikey_counter", " apikey_bulk"
+    };
+    const char *table = strchr(key, ' ');
+    apr_size_t i;
+
+    for (i = 0; table && i < sizeof(tables) / sizeof(*tables); i++) {
+        if (strcmp(table, tables[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* "name table" for people. */
+static const char *told(const char *key, apr_pool_t *pool)
+{
+    const char *table = strchr(key, ' ');
+
+    return table ? apr_pstrcat(pool, apr_pstrmemdup(pool, key, table - key),
+                               " on", table, NULL)
+                 : apr_pstrcat(pool, key, "()", NULL);
+}
+
+/* Compares what a select finds (name, state, shape) with what should be there;
+ * notes names by what is wrong with them. */
+static apr_status_t compare(apikey_store_t *store, const char *sql,
+                            apr_hash_t *wanted, apr_table_t *faults,
+                            apr_pool_t *pool, const char **error)
+{
+    apr_hash_index_t *at;
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select_plain(&rows, store, sql, pool,
+                                                  error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&rows)) {
+        const char *name = apikey_rows_copy(&rows, pool);
+        const char *state = apikey_rows_copy(&rows, pool);
+        const char *shape = plain(apikey_rows_copy(&rows, pool), pool);
+        const char *want = apr_hash_get(wanted, name, APR_HASH_KEY_STRING);
+
+        apr_hash_set(wanted, name, APR_HASH_KEY_STRING, NULL);
+        if (!want && !is_record(name)) {
+            continue;
+        }
+        if (!want || *state || strcmp(want, shape) != 0) {
+            apr_table_mergen(faults, !want ? "not the schema's" : *state
+                             ? state : "not as the schema has it",
+                             told(name, pool));
+        }
+    }
+    for (at = apr_hash_first(pool, wanted); at; at = apr_hash_next(at)) {
+        apr_table_mergen(faults, "missing", told(apr_hash_this_key(at),
+                                                 pool));
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+apr_status_t apikey_inspect_triggers(apikey_store_t *store,
+                                     apr_table_t **faults, int *count,
+                                     apr_pool_t *pool, const char **error)
+{
+    wanted_t wanted = wanted_of(store->dialect, pool);
+    apr_status_t status;
+
+    *faults = apr_table_make(pool, 4);
+    *count = apr_hash_count(wanted.triggers);
+    status = compare(store, store->dialect->triggers, wanted.triggers,
+                     *faults, pool, error);
+    return status == APR_SUCCESS && store->dialect->functions
+           ? compare(store, store->dialect->functions, wanted.functions,
+                     *faults, pool, error)
+           : status;
+}
