@@ -133,8 +133,10 @@ my @RULES = (
              guards => $SECTIONS{$name} } ] } sort keys %SCOPES),
     [ qr/examples\/README/, qr/^Define INTROW_BIND/m,
       { host => 1, example => 'introw', guards => $SECTIONS{introw} } ],
-    # Told by tests of their own: t/manual/server.t and the end of this file.
+    # Told by tests of their own: t/manual/server.t, t/respond/forward_proxy.t
+    # and t/manual/claims.t.
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
+    [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
 );
 

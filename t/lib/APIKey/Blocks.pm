@@ -9,8 +9,8 @@ package APIKey::Blocks;
 # In a *.md: an indented or fenced block, and in a shell's block what stands
 # between <<'END' and END.  In a *.conf: the file itself, and in its comments
 # each block that is indented by four or begins without a blank ("#ApiKey…").
-# Only those in which a line begins with a section or with the name of a
-# directive, as httpd spells it.  What says how a directive is written
+# Only those whose first line, comments aside, begins with a section or with the
+# name of a directive, as httpd spells it.  What says how a directive is written
 # ("Syntax: …") and the text of a message in messages.md are none.
 
 use strict;
@@ -42,9 +42,10 @@ sub is_configuration {
     return 0 if $text =~ /^[A-Z][\w ]*: /;
     # A line that goes on is one line.
     my $joined = $text =~ s/\\\n\s*/ /gr;
-    return scalar grep { /^\s*<\/?[A-Z]\w+[ >]/
-                         || /^\s*(\w+)\s+\S/ && $directives->{$1} }
-           split /\n/, $joined;
+    my ($first) = grep { /^\s*[^\s#]/ } split /\n/, $joined;
+    return defined $first
+           && ($first =~ /^\s*<\/?[A-Z]\w+[ >]/
+               || $first =~ /^\s*(\w+)\s+\S/ && $directives->{$1});
 }
 
 # Lines of one kind that follow each other.  An empty line ends a block only if
