@@ -35,6 +35,7 @@
 #include "modules/cache/status.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
+#include "modules/config/order.h"
 #include "modules/lookup/database.h"
 #include "modules/lookup/trial.h"
 #include "modules/request/take.h"
@@ -131,6 +132,7 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_require_check_config, NULL, NULL,
                          APR_HOOK_MIDDLE);
+    ap_hook_check_config(apikey_check_order, NULL, NULL, APR_HOOK_LAST);
     ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
     apikey_status_register(pool);
@@ -145,54 +147,41 @@ static void hooks_of_start(apr_pool_t *pool)
 static void hooks_of_access(apr_pool_t *pool)
 {
     ap_hook_post_perdir_config(apikey_ask_again, NULL, NULL,
-                               APR_HOOK_REALLY_LAST);
+                               APIKEY_HOOK_LAST);
     ap_hook_check_access(apikey_require_begin, NULL, NULL,
-                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+                         APIKEY_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(apikey_note_failure, NULL, NULL,
                               APR_HOOK_MIDDLE);
     ap_hook_check_authz(apikey_check_authz, NULL, NULL,
-                        APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+                        APIKEY_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     apikey_require_register(pool);
 }
 
 static void hooks(apr_pool_t *pool)
 {
-    /* They read headers into logs and variables at post_read_request, as
-     * early as httpd lets them. */
-    static const char *const readers[] = {
-        "mod_log_forensic.c", "mod_setenvif.c", "mod_headers.c", NULL
-    };
-    /* They write headers and variables in fixups, as late as that. */
-    static const char *const writers[] = {
-        "mod_dir.c", "mod_env.c", "mod_headers.c", "mod_lua.c",
-        "mod_rewrite.c", "mod_setenvif.c", NULL
-    };
-
     hooks_of_start(pool);
 
-    ap_hook_post_read_request(apikey_take, NULL, readers,
-                              APR_HOOK_REALLY_FIRST);
-    ap_hook_post_read_request(apikey_scrub, NULL, readers,
-                              APR_HOOK_REALLY_FIRST);
-    ap_hook_post_read_request(apikey_lock, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_post_read_request(apikey_take, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_post_read_request(apikey_scrub, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_post_read_request(apikey_lock, NULL, NULL, APIKEY_HOOK_LAST);
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
-                              APR_HOOK_REALLY_LAST);
+                              APIKEY_HOOK_LAST);
 
-    ap_hook_header_parser(apikey_enter, NULL, readers, APR_HOOK_REALLY_FIRST);
+    ap_hook_header_parser(apikey_enter, NULL, NULL, APIKEY_HOOK_FIRST);
 
     hooks_of_access(pool);
 
-    ap_hook_fixups(apikey_check_late, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(apikey_authorized, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(apikey_export, writers, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_fixups(apikey_check_late, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_fixups(apikey_authorized, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_fixups(apikey_export, NULL, NULL, APIKEY_HOOK_LAST);
 
     ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
-                            APR_HOOK_REALLY_FIRST);
+                            APIKEY_HOOK_FIRST);
     ap_hook_log_transaction(apikey_export_to_log, NULL, NULL,
-                            APR_HOOK_REALLY_FIRST);
+                            APIKEY_HOOK_FIRST);
     ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
                             APR_HOOK_FIRST);
     ap_hook_log_transaction(apikey_log_decision, NULL, NULL,
@@ -203,9 +192,9 @@ static void hooks(apr_pool_t *pool)
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
-                                APR_HOOK_REALLY_FIRST);
+                                APIKEY_HOOK_FIRST);
     ap_hook_insert_error_filter(apikey_export_to_error, NULL, NULL,
-                                APR_HOOK_REALLY_FIRST);
+                                APIKEY_HOOK_FIRST);
     ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
                                 APR_HOOK_MIDDLE);
 }

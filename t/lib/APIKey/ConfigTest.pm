@@ -13,7 +13,8 @@ package APIKey::ConfigTest;
 #   $site->slurp('error_log'), $site->leaks($key)
 #   $site->stop;
 #
-# new(ahead => 1) loads mod_apikey ahead of all other modules.
+# new(ahead => 1) loads mod_apikey ahead of all other modules;
+# new(above => $lines) has these lines, LoadModule of others, above ours.
 #
 # In a configuration, @DIR@ is the site's folder, @DOCS@ its documents and
 # @DATABASE@ the lines for its secret file and database.  All of it goes with
@@ -124,7 +125,8 @@ sub write_conf {
     my $modules = do { local $/; <$in> };
     my $user = $> ? '' : "User $self->{user}\n"
         . 'Group ' . getgrgid((getpwnam $self->{user})[3]);
-    my @load = ($modules, qq(LoadModule apikey_module "$run->{module}"\n));
+    my @load = ($modules, ($self->{above} // '')
+                . qq(LoadModule apikey_module "$run->{module}"\n));
     @load = reverse @load if $self->{ahead};
     $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
 @{[ join '', @load ]}

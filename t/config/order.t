@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The order of the hooks: whatever module is loaded ahead of ours or after it,
+# none sees a key and none has the last word on whose key it was.  Those that
+# we cannot precede are named when httpd starts.
+
+use APIKey::Test;
+use APIKey::ConfigTest;
+use APIKey::Process qw(wait_until);
+
+chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+
+sub load { return qq(LoadModule $_[0]_module "$folder/mod_$_[0].so"\n) }
+
+my $area = <<'EOF';
+@DATABASE@
+<Location /api>
+    AuthType ApiKey
+    AuthName R
+    Require valid-user
+</Location>
+Alias /api "@DOCS@"
+Header always set X-Told "expr=[%{HTTP:X-Apikey-Tenant}]"
+EOF
+
+# Every part of the audit log, the most verbose debug log, and rules that write
+# what they saw into httpd's own.
+my $security = <<'EOF';
+SecRuleEngine On
+SecRequestBodyAccess On
+SecAuditEngine On
+SecAuditLogType Serial
+SecAuditLogParts ABCDEFGHIJKZ
+SecAuditLog "@DIR@/audit_log"
+SecDebugLog "@DIR@/sec_log"
+SecDebugLogLevel 9
+SecRule REQUEST_HEADERS:X-API-Key "." \
+    "id:1,phase:1,pass,log,logdata:'%{MATCHED_VAR}'"
+SecRule REQUEST_HEADERS "." \
+    "id:2,phase:1,pass,log,logdata:'%{MATCHED_VAR}'"
+SecRule REQUEST_LINE "." \
+    "id:3,phase:1,pass,log,logdata:'%{MATCHED_VAR}'"
+EOF
+
+my $perl = <<'EOF';
+PerlRequire "@DIR@/Seen.pm"
+PerlPostReadRequestHandler Seen::early
+PerlFixupHandler Seen::late
+PerlLogHandler Seen::end
+EOF
+
+# The log is opened while httpd starts, as root if need be.
+my $seen = <<'EOF';
+package Seen;
+use strict;
+use Apache2::RequestRec ();
+use Apache2::RequestUtil ();
+use APR::Table ();
+use Apache2::Const -compile => qw(DECLINED);
+open my $log, '>>', '@DIR@/perl_log' or die "perl_log: $!";
+sub note {
+    my ($where, $r) = @_;
+    syswrite $log, join '', "$where ", $r->the_request, "\n",
+        map { "  $_: " . $r->headers_in->get($_) . "\n" }
+        sort keys %{ $r->headers_in };
+    return Apache2::Const::DECLINED;
+}
+sub early { return note('early', @_) }
+sub late {
+    my ($r) = @_;
+    $r->headers_in->set('X-Apikey-Tenant', 'forged');
+    $r->subprocess_env->set('APIKEY_TENANT', 'forged');
+    return note('late', $r);
+}
+sub end { return note('end', @_) }
+1;
+EOF
+
+sub ask {
+    my ($site, $target, @headers) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . $site->port)
+        or die "httpd: $!\n";
+    print $socket join "\r\n", "GET $target HTTP/1.1", 'Host: 127.0.0.1',
+        'Connection: close', 'X-Mark: marked', @headers, '', '';
+    local $/;
+    return scalar(<$socket>) // '';
+}
+
+sub ordered {
+    my ($how, $above, $below) = @_;
+    my $site = APIKey::ConfigTest->new(above => $above);
+    $site->file('Seen.pm', $site->fill($seen) =~ s/^DocumentRoot.*\n//r);
+    my $key = $site->create;
+    $site->start("${below}LogLevel trace8 core:trace4\n"
+                 . "$area$security$perl");
+    my $told = ask($site, '/api/index.html', "X-API-Key: $key");
+    like($told, qr{^HTTP/1\.1 200 }, "$how: the key is accepted");
+    like($told, qr/^X-Told: \[acme\]\r$/m, 'ours is the last fixup');
+    like(ask($site, '/index.html'), qr/^X-Told: \[\]\r$/m,
+         'where there is no key, too');
+    ask($site, '/api/index.html', "Authorization: Bearer $key");
+    ask($site, '/index.html', "X-API-Key: $key", "Referer: http://h/?k=$key");
+    ask($site, "/api/index.html?key=$key");
+    ask($site, '/there/is/none', "X-API-Key: $key, $key");
+    ask($site, '/index.html', "X-API-Key: $key", 'no colon');
+    ask($site, '/end');
+    ok(wait_until(10, sub { $site->slurp('audit_log') =~ m{GET /end }
+                            && $site->slurp('perl_log') =~ m{end GET /end } }),
+       'both modules were there');
+    $site->stop;
+    my @logs = qw(error_log access_log audit_log sec_log perl_log said);
+    like($site->slurp($_), qr/marked/, "$_ has a request's headers")
+        for qw(audit_log sec_log perl_log error_log);
+    my $pattern = APIKey::Logs::key_pattern($key);
+    is(join('', grep { /$pattern/ } map { split /^/, $site->slurp($_) } @logs),
+       '', 'and none of the key');
+    unlike(join('', map { $site->slurp($_) } @logs), qr/APIKEY022[01]/,
+           'none runs ahead of ours or after it');
+}
+
+my $others = load('security2') . load('perl');
+ordered('above', $others, '');
+ordered('below', '', $others);
+
+# ---- What we cannot precede ----
+my $early = qq(LoadModule early_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
+LoadModule insisting_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
+);
+my $site = APIKey::ConfigTest->new;
+my @named = (
+    qr/APIKEY0220: mod_early\.c runs ahead of .*post_read_request/,
+    qr/APIKEY0220: mod_insisting\.c runs ahead of .*post_read_request/,
+    qr/APIKEY0220: mod_early\.c runs ahead of .*auth_checker/,
+    qr/APIKEY0220: mod_early\.c runs ahead of .*insert_error_filter/,
+    qr/APIKEY0220: mod_early\.c runs ahead of .*log_transaction/,
+    qr/APIKEY0221: mod_early\.c runs after .*fixups/,
+);
+my $said = $site->check("$early$area");
+ok($said->{ok}, 'httpd -t accepts a module that runs ahead of ours');
+like($said->{text}, $_, "and names it: $_") for @named;
+is(scalar(() = $said->{text} =~ /APIKEY022[01]/g), scalar @named,
+   'each once, and no other');
+unlike($site->check($early)->{text}, qr/APIKEY022/,
+       'a server without keys says nothing');
+unlike($site->check($area)->{text}, qr/APIKEY022[01]/,
+       'nor does one without such a module');
+
+# It is true, what is said.
+my $key = $site->create;
+$site->start("$early$area");
+my $answer = ask($site, '/api/index.html', "X-API-Key: $key");
+like($answer, qr/^X-Early: saw a key\r$/m, 'such a module does see keys');
+like($answer, qr/^X-Told: \[forged\]\r$/m, 'and may tell of a tenant');
+$site->stop;
+my $start = join '', grep { /APIKEY022/ } map { split /^/, $site->slurp($_) }
+            qw(error_log said);
+like($start, $_, 'httpd says so when it starts') for $named[0], $named[-1];
+is(scalar(() = $start =~ /APIKEY0221/g), 1, 'once');
+
+# ---- What is written before any module is asked ----
+sub levels {
+    my ($conf) = @_;
+    my $text = $site->check("$conf\n$area")->{text};
+    return [ sort $text =~ /APIKEY0222: LogLevel (\S+)/g ];
+}
+my $http2 = APIKey::Test::run_info()->{mpm} eq 'prefork' ? load('http2') : '';
+is_deeply(levels('LogLevel info'), [], 'LogLevel info writes no key');
+is_deeply(levels('LogLevel core:trace4'), [], 'nor does trace4 of core');
+is_deeply(levels('LogLevel core:trace5'), ['core:trace5'],
+          'its trace5 does, and is named');
+is_deeply(levels("LogLevel info\n<VirtualHost *>\nServerName x\n"
+                 . "LogLevel core:trace6\n</VirtualHost>"), ['core:trace5'],
+          'in a virtual host, too');
+is_deeply(levels("${http2}LogLevel http2:trace1"), ['http2:trace1'],
+          "trace1 of mod_http2 likewise");
+is_deeply(levels(load('dumpio') . 'LogLevel dumpio:trace7'),
+          ['dumpio:trace7'], 'and trace7 of mod_dumpio');
+
+done_testing;
