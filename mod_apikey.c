@@ -7,6 +7,7 @@
  * which function runs at which point of a request. A request's way:
  *
  *   post_read_request  modules/request/take.c     the key leaves the request
+ *                      modules/request/mask.c     and its URL
  *                      modules/respond/scrub.c    forged headers leave it
  *   header_parser      modules/respond/refuse.c   answers vary by key
  *   post_perdir_config modules/auth/again.c       asked for each URI
@@ -168,20 +169,20 @@ static void hooks(apr_pool_t *pool)
     ap_hook_post_read_request(apikey_scrub, NULL, NULL, APIKEY_HOOK_FIRST);
     ap_hook_post_read_request(apikey_lock, NULL, NULL, APIKEY_HOOK_LAST);
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
-                              APIKEY_HOOK_LAST);
+                              APIKEY_HOOK_LAST + 1);
 
     ap_hook_header_parser(apikey_enter, NULL, NULL, APIKEY_HOOK_FIRST);
 
     hooks_of_access(pool);
 
     ap_hook_fixups(apikey_check_late, NULL, NULL, APIKEY_HOOK_FIRST);
-    ap_hook_fixups(apikey_authorized, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_fixups(apikey_authorized, NULL, NULL, APIKEY_HOOK_FIRST + 1);
     ap_hook_fixups(apikey_export, NULL, NULL, APIKEY_HOOK_LAST);
 
     ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
                             APIKEY_HOOK_FIRST);
     ap_hook_log_transaction(apikey_export_to_log, NULL, NULL,
-                            APIKEY_HOOK_FIRST);
+                            APIKEY_HOOK_FIRST + 1);
     ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
                             APR_HOOK_FIRST);
     ap_hook_log_transaction(apikey_log_decision, NULL, NULL,
@@ -194,7 +195,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
                                 APIKEY_HOOK_FIRST);
     ap_hook_insert_error_filter(apikey_export_to_error, NULL, NULL,
-                                APIKEY_HOOK_FIRST);
+                                APIKEY_HOOK_FIRST + 1);
     ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
                                 APR_HOOK_MIDDLE);
 }

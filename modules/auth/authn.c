@@ -89,14 +89,15 @@ static int refuse(request_rec *r, apikey_reason_e reason,
     return OK;
 }
 
-/* A key in the query string has been refused already, wherever it was sent,
+/* A key in the request line has been refused already, wherever it was sent,
  * unless the server only logs: then it is an ErrorDocument that comes by. In
- * Referer it refuses nobody but here: of an open page a browser sends that
- * header with each picture. */
+ * the path it refuses nobody, in Referer nobody but here: of an open page a
+ * browser sends that header with each picture. */
 static int exposed(request_rec *r, const apikey_request_t *state)
 {
     return state->exposed & APIKEY_IN_REFERER
-           || (state->exposed && apikey_only_logs(r->server));
+           || (state->exposed & APIKEY_EXPOSED_FOR_ALL
+               && apikey_only_logs(r->server));
 }
 
 int apikey_check_authn(request_rec *r)

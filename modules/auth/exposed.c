@@ -28,6 +28,11 @@ int apikey_record_exposed(request_rec *r)
                           "APIKEY0170: the Referer of this request carried a "
                           "key; it is masked, and the key should be replaced");
         }
+        if (exposure->places & APIKEY_IN_PATH) {
+            ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                          "APIKEY0223: the path of this request carried a "
+                          "key; it is masked, and the key should be replaced");
+        }
     }
     state->exposures = NULL;
     return DECLINED;

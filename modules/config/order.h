@@ -14,7 +14,9 @@
 
 #include "config.h"
 
-/** Ahead of every other module's: mod_perl's own "first" is -20. */
+/** Ahead of every other module's: mod_perl's own "first" is -20.  Where one of
+ * ours needs another of ours, it adds one: among equal numbers, no order is
+ * promised. */
 #define APIKEY_HOOK_FIRST (APR_HOOK_REALLY_FIRST - 100)
 
 /** After every other module's. */

@@ -6,13 +6,18 @@
 
 #include <string.h>
 
-#define DELIMITERS "=&;?# "
 #define LEVELS 3    /* as it stands, and decoded up to twice: a URL in the
                      * query of a URL in a query */
 
-/* No key with a prefix is longer or shorter than this. */
+/* No key with a tail of fixed length is longer or shorter than this. */
 #define RUN_MAX (APIKEY_PREFIX_MAX + 1 + APIKEY_DIGEST_HEX)
 #define RUN_MIN (1 + 1 + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN)
+
+/** By character: which apikey_divide_e it divides by. */
+static const unsigned char divides[256] = {
+    ['\0'] = 3, [' '] = 3, ['#'] = 3, ['&'] = 3, [';'] = 3, ['='] = 3,
+    ['?'] = 3, ['/'] = 2, [':'] = 2, ['@'] = 2
+};
 
 /** The raw text of one value. */
 typedef struct reader_t {
@@ -61,22 +66,34 @@ static int next_byte(const reader_t *reader, apr_size_t *at, int level)
 /** A search through one text. */
 typedef struct search_t {
     const apikey_policy_t *policy;
+    int words;                      /**< opaque ones are looked for */
     int *tries;
     apikey_candidates_t *digests;   /**< NULL: not wanted */
 } search_t;
 
+/** What a key that is masked in any case is looked up by. */
+static void tell_digests(const search_t *search, const char *key,
+                         apr_size_t len)
+{
+    if (search->digests && search->policy->ring && *search->tries > 0) {
+        --*search->tries;
+        apikey_key_candidates(search->digests, search->policy, key, len);
+    }
+}
+
+/** Whether it is a base62 or hex64 key of ours. */
 static int is_ours(const search_t *search, const char *run, apr_size_t len)
 {
     const apikey_policy_t *policy = search->policy;
     const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
                                      NULL, 0, policy->ring };
 
+    if (len < RUN_MIN || len > RUN_MAX) {
+        return 0;
+    }
     if (policy->prefix
         && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
-        /* Whatever comes of it, this is masked. */
-        if (search->digests && policy->ring) {
-            apikey_key_candidates(search->digests, policy, run, len);
-        }
+        tell_digests(search, run, len);
         return 1;
     }
     if (*search->tries <= 0 || !policy->ring
@@ -91,49 +108,126 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
                == APR_SUCCESS && search->digests->count > 0;
 }
 
+/** Whether it begins as our opaque keys do. */
+static int has_prefix(const search_t *search, const char *word,
+                      apr_size_t len)
+{
+    const apikey_policy_t *policy = search->policy;
+
+    return len > policy->prefix_len && word[policy->prefix_len] == '_'
+           && memcmp(word, policy->prefix, policy->prefix_len) == 0;
+}
+
+static int is_opaque(const search_t *search, const char *word, apr_size_t len)
+{
+    if (len < APIKEY_WORD_MIN || len > APIKEY_KEY_MAX
+        || apikey_key_shape(search->policy, word, len)
+               == APIKEY_FORMAT_NONE) {
+        return 0;
+    }
+    tell_digests(search, word, len);
+    return 1;
+}
+
 static int in_a_key(int c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
            || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
 }
 
+static int in_a_word(int c)
+{
+    return in_a_key(c) || c == '.' || c == '~' || c == '+' || c == '/'
+           || c == '=';
+}
+
+/** Characters in a row; those beyond the array are counted, not kept. */
+typedef struct row_t {
+    apr_size_t len;
+    char text[APIKEY_KEY_MAX];
+} row_t;
+
+static void add(row_t *row, int c)
+{
+    if (row->len < sizeof(row->text)) {
+        row->text[row->len] = (char)c;
+    }
+    row->len++;
+}
+
+/** What has been read of a value since something else stood in it. */
+typedef struct state_t {
+    row_t run;                      /**< of characters of a key */
+    row_t word;                     /**< of an opaque one */
+    int opens;                      /**< the word has our prefix */
+} state_t;
+
+/** A byte of the value, -1 at its end; non-zero if a key ends before it. */
+static int feed(state_t *state, const search_t *search, int c, int decided)
+{
+    int found;
+
+    if (in_a_key(c)) {
+        /* A word may begin wherever a run does. */
+        if (state->run.len == 0 && !state->opens) {
+            state->word.len = 0;
+        }
+        add(&state->run, c);
+        if (search->words) {
+            add(&state->word, c);
+            state->opens |= state->word.len == search->policy->prefix_len + 1
+                            && has_prefix(search, state->word.text,
+                                          state->word.len);
+        }
+        return 0;
+    }
+    found = is_ours(search, state->run.text, state->run.len);
+    state->run.len = 0;
+    if (state->opens && in_a_word(c)) {
+        add(&state->word, c);
+        return found;
+    }
+    if (state->opens && decided && !found) {
+        found = is_opaque(search, state->word.text, state->word.len);
+    }
+    state->word.len = 0;
+    state->opens = 0;
+    return found;
+}
+
 /**
- * Whether one of the value's unbroken runs of key characters is a key of ours.
+ * Whether one of the value's words is a key of ours.
  * @param escapes out: there may be something more to decode
  */
 static int value_exposes(const reader_t *reader, apr_size_t at, int level,
                          const search_t *search, int *escapes)
 {
-    char run[RUN_MAX];
-    apr_size_t len = 0;
-    int found = 0, c;
+    state_t state;
+    int found, c;
 
+    state.run.len = state.word.len = 0;
+    state.opens = 0;
     *escapes = 0;
     do {
         c = next_byte(reader, &at, level);
-        if (in_a_key(c)) {
-            if (len < RUN_MAX) {
-                run[len] = (char)c;
-            }
-            len++;
-            continue;
-        }
-        found = len >= RUN_MIN && len <= RUN_MAX
-                && is_ours(search, run, len);
+        /* Where an escape ends a word, the next level sees more of it. */
+        found = feed(&state, search, c, c != '%' || level == LEVELS - 1);
         *escapes |= c == '%';
-        len = 0;
     } while (c >= 0 && !found);
-    apikey_wipe(run, sizeof(run));
+    apikey_wipe(&state, sizeof(state));
     return found;
 }
 
 int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
                        const apikey_policy_t *policy,
+                       apikey_divide_e divide,
                        const char *text, apr_size_t len,
                        apr_size_t from, int *tries,
                        apikey_candidates_t *digests)
 {
-    search_t search = { policy, tries, digests };
+    int words = policy->prefix && (policy->formats & APIKEY_FORMAT_OPAQUE);
+    apr_size_t least = words ? APIKEY_WORD_MIN : RUN_MIN;
+    search_t search = { policy, words, tries, digests };
 
     if (digests) {
         digests->count = 0;
@@ -142,12 +236,12 @@ int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
         reader_t reader = { text, from };
         int level, escapes;
 
-        /* strchr() finds the final NUL, too: a NUL ends a value. */
-        while (reader.end < len && !strchr(DELIMITERS, text[reader.end])) {
+        while (reader.end < len
+               && !(divides[(unsigned char)text[reader.end]] & divide)) {
             reader.end++;
         }
         /* Decoding makes nothing longer. */
-        escapes = reader.end - from >= RUN_MIN;
+        escapes = reader.end - from >= least;
         for (level = 0; level < LEVELS && escapes; level++) {
             if (value_exposes(&reader, from, level, &search, &escapes)) {
                 *start = from;

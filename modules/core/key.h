@@ -28,6 +28,9 @@
 #define APIKEY_CHECK_LEN 6
 #define APIKEY_ID_LEN 12            /**< base62 characters of a key id */
 #define APIKEY_HINT_TAIL 4          /**< last characters shown in a hint */
+#define APIKEY_WORD_MIN 16          /**< characters, prefix included, of a word
+                                     * that may be an opaque key: import takes
+                                     * none that is shorter */
 
 /** Shapes; flags, so that a server can accept several. */
 typedef enum {
@@ -66,8 +69,20 @@ typedef struct apikey_candidates_t {
 /** Where a key stood that must not stand there; flags. */
 typedef enum {
     APIKEY_IN_QUERY = 1,
-    APIKEY_IN_REFERER = 2
+    APIKEY_IN_REFERER = 2,
+    APIKEY_IN_PATH = 4,
+    APIKEY_IN_LINE = 8              /**< elsewhere in a request line: its
+                                     * method, the user or host of its URI */
 } apikey_place_e;
+
+/** Where it refuses a request, whatever that is for. */
+#define APIKEY_EXPOSED_FOR_ALL (APIKEY_IN_QUERY | APIKEY_IN_LINE)
+
+/** What divides the values of a text; each contains the one before. */
+typedef enum {
+    APIKEY_DIVIDE_QUERY = 1,        /**< "=&;?#", a blank, NUL */
+    APIKEY_DIVIDE_URL = 2           /**< and "/:@" */
+} apikey_divide_e;
 
 /** A key that somebody has exposed. */
 typedef struct apikey_exposure_t {
@@ -151,23 +166,29 @@ char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool);
 apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
 
 /**
- * Finds the next key of this server in text that may be logged (a query
- * string, a Referer): a value with right check characters whatever its
- * prefix, or a hex64 one if the policy accepts hex64 with a prefix.  Looks
- * through percent-encoding, up to two layers of it (a URL in the query of a
- * URL in a query), in a time linear in @a len.  The key may stand anywhere in
- * a value, between characters that no prefix has.
+ * Finds the next key of this server in text that may be logged (a request
+ * line, a Referer): a word with right check characters whatever its prefix;
+ * one of hex64's form, if the policy accepts hex64 and has a prefix; if it
+ * accepts opaque and has a prefix, every word that begins with prefix and '_'
+ * and has APIKEY_WORD_MIN to APIKEY_KEY_MAX characters.  An opaque word is made
+ * of letters, digits and "-._~+/=" (token68 of RFC 9110, 11.2), the others of
+ * letters, digits, '_' and '-'.  Looks through percent-encoding, up to two
+ * layers of it (a URL in the query of a URL in a query), in a time linear in
+ * @a len.  The word may stand anywhere in a value, between other characters.
  * @param start,end out: the bytes of the raw text to mask: the whole value
- *        between '=', '&', ';', '?', '#', a blank, a NUL and the ends
+ *        between dividers and the ends
  * @param from  where to begin; go on at @a end
  * @param tries how many candidates may still be tried (each costs an HMAC a
- *        secret); counted down; hex64 costs nothing and does not count
+ *        secret); counted down.  hex64 and opaque words are found whatever is
+ *        left, and count if their digests are told
  * @param digests out: what the key may be stored under, the digests that a
- *        look-up would try; NULL: not wanted, and not computed
+ *        look-up would try; count 0 where no try was left; NULL: not wanted,
+ *        and not computed
  * @return non-zero if one was found
  */
 int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
                        const apikey_policy_t *policy,
+                       apikey_divide_e divide,
                        const char *text, apr_size_t len,
                        apr_size_t from, int *tries,
                        apikey_candidates_t *digests);

@@ -10,8 +10,12 @@
 
 #include "request.h"
 
-/** post_read_request: the query string, wherever the request has it. */
-void apikey_mask_query(request_rec *r, apikey_request_t *state);
+/**
+ * post_read_request: the request line, and what httpd has made of it.  A key
+ * in its path stays in r->uri and r->unparsed_uri, by which httpd finds the
+ * application and asks it, until apikey_mask_logged().
+ */
+void apikey_mask_line(request_rec *r, apikey_request_t *state);
 
 /** @a value is that of all of the request's Referer; NULL: it has none. */
 void apikey_mask_referer(request_rec *r, apikey_request_t *state,
@@ -19,6 +23,11 @@ void apikey_mask_referer(request_rec *r, apikey_request_t *state,
 
 /** httpd could not parse the client's request; @a r is that, or comes from
  * it: an ErrorDocument, which has the same request line. */
-void apikey_mask_unparsed(request_rec *r);
+void apikey_mask_unparsed(request_rec *r, apikey_request_t *state);
+
+/** log_transaction, ahead of every log: a key in the path leaves @a r and
+ * the requests that it was redirected to, and the headers, variables and notes
+ * that were made of it. */
+void apikey_mask_logged(request_rec *r, const apikey_request_t *state);
 
 #endif

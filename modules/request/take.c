@@ -345,7 +345,7 @@ int apikey_take(request_rec *r)
             stay(r);
         }
         hold_places(r, state);
-        apikey_mask_query(r, state);
+        apikey_mask_line(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
     return DECLINED;
@@ -360,17 +360,20 @@ void apikey_take_unparsed(request_rec *r)
         state = apikey_request_make(r);
         take_headers(r, state, conf);
         take_stray(r, state, &conf->policy);
-        apikey_mask_unparsed(r);
+        apikey_mask_unparsed(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
 }
 
 int apikey_take_from_log(request_rec *r)
 {
-    if (!apikey_request_get(r)) {
+    const apikey_request_t *state = apikey_request_get(r);
+
+    if (!state) {
         apikey_take_unparsed(r);
         return DECLINED;
     }
+    apikey_mask_logged(r, state);
     for (; r; r = r->next) {
         apikey_withhold(r);
     }

@@ -12,9 +12,10 @@
 
 /**
  * post_read_request, ahead of every module: moves what may be a key of this
- * server from the headers into the request's state and masks keys in the query
- * string.  From here on no log, variable or expression can hold a key.  With
- * ApiKeyPassKey a placeholder stands where it stood.
+ * server from the headers into the request's state and masks keys in the
+ * request line and the Referer (mask.h).  From here on no log, variable or
+ * expression can hold a key, but for one in the path.  With ApiKeyPassKey a
+ * placeholder stands where it stood.
  */
 int apikey_take(request_rec *r);
 
@@ -26,7 +27,8 @@ int apikey_take(request_rec *r);
 void apikey_take_unparsed(request_rec *r);
 
 /** log_transaction, ahead of every log: as apikey_take_unparsed(); and a key
- * that was passed on to the application leaves the request again. */
+ * that the application was to have, passed on or in the path, leaves the
+ * request again. */
 int apikey_take_from_log(request_rec *r);
 
 /**

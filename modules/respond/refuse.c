@@ -173,7 +173,7 @@ int apikey_refuse_exposed(request_rec *r)
     const apikey_request_t *state = apikey_request_get(r);
 
     /* An ErrorDocument of this very refusal must be let through. */
-    if (!state || !(state->exposed & APIKEY_IN_QUERY) || r->prev) {
+    if (!state || !(state->exposed & APIKEY_EXPOSED_FOR_ALL) || r->prev) {
         return DECLINED;
     }
     if (apikey_only_logs(r->server)) {

@@ -189,14 +189,31 @@ static apr_status_t find_all(apikey_store_t *store, void *baton,
     return status;
 }
 
+/** "in a query string and in a path" */
+static const char *places_named(unsigned int places, apr_pool_t *pool)
+{
+    static const struct { apikey_place_e place; const char *name; } names[] = {
+        { APIKEY_IN_QUERY, "in a query string" },
+        { APIKEY_IN_REFERER, "in a Referer" },
+        { APIKEY_IN_PATH, "in a path" },
+        { APIKEY_IN_LINE, "in a request line" }
+    };
+    const char *all = "";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (places & names[i].place) {
+            all = apr_pstrcat(pool, all, *all ? " and " : "", names[i].name,
+                              NULL);
+        }
+    }
+    return all;
+}
+
 static apr_status_t write_exposed(apikey_store_t *store,
                                   const exposed_t *found, apr_pool_t *pool,
                                   const char **error)
 {
-    static const char *const places[] = {
-        "", "in a query string", "in a Referer",
-        "in a query string and in a Referer"
-    };
     const apikey_exposure_t *exposure = found->exposure;
     const char *when = apikey_sql_number(pool, exposure->when);
     const char *args[] = { when, found->id };
@@ -217,7 +234,7 @@ static apr_status_t write_exposed(apikey_store_t *store,
     entry.action = "exposed";
     entry.id = found->id;
     entry.tenant = found->tenant;
-    entry.reason = places[exposure->places & 3];
+    entry.reason = places_named(exposure->places, pool);
     return apikey_audit_write(store, &entry, pool, error);
 }
 

@@ -1,15 +1,18 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Keys in query strings and other text that is logged. */
+/* Keys in request lines and other text that is logged. */
 
 #include "../../modules/core/key.h"
 #include "fuzz.h"
 
 #define TRIES 8
 
+static apikey_divide_e divide;
+
 static int divides(char c)
 {
-    return !c || strchr("=&;?# ", c) != NULL;
+    return !c || strchr(divide == APIKEY_DIVIDE_URL ? "=&;?# /:@" : "=&;?# ",
+                        c) != NULL;
 }
 
 static void check_bounds(const char *text, size_t len, size_t from,
@@ -32,7 +35,7 @@ static int mask(const apikey_policy_t *policy, char *text, size_t len,
     apr_size_t from = 0, start, end;
     int count = 0, left = tries;
 
-    while (apikey_key_exposed(&start, &end, policy, text, len, from,
+    while (apikey_key_exposed(&start, &end, policy, divide, text, len, from,
                               &left, NULL)) {
         check_bounds(text, len, from, start, end);
         must(left >= 0 && left <= tries);
@@ -60,15 +63,42 @@ static int stands_plainly(const char *text, size_t len)
     return 0;
 }
 
+/** Whether a value begins with "ak_" and is of nothing but letters. */
+static int word_stands_plainly(const char *text, size_t len)
+{
+    size_t i, end;
+
+    for (i = 0; i < len; i = end + 1) {
+        int plain = 1;
+
+        for (end = i; end < len && !divides(text[end]); end++) {
+            plain &= end - i < 3 ? text[end] == "ak_"[end - i]
+                                 : text[end] >= 'a' && text[end] <= 'z';
+        }
+        if (plain && end - i >= APIKEY_WORD_MIN && end - i <= APIKEY_KEY_MAX) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_plain(const apikey_policy_t *policy, const char *text,
+                    size_t len)
+{
+    return stands_plainly(text, len)
+           || ((policy->formats & APIKEY_FORMAT_OPAQUE)
+               && word_stands_plainly(text, len));
+}
+
 static void check(const apikey_policy_t *policy, const uint8_t *data,
                   size_t size)
 {
     char *text = fuzz_copy(data, size, 0);
-    int plain = stands_plainly(text, size);
+    int plain = is_plain(policy, text, size);
     int count = mask(policy, text, size, (int)size);
 
     must(!plain || count > 0);
-    must(!stands_plainly(text, size));
+    must(!is_plain(policy, text, size));
     must(mask(policy, text, size, (int)size) == 0);
     if (size) {
         memcpy(text, data, size);
@@ -82,10 +112,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
                                NULL, 0, fuzz_ring() };
 
-    check(&policy, data, size);
-    policy.formats |= APIKEY_FORMAT_HEX64;
-    policy.prefix = "ak";
-    policy.prefix_len = 2;
-    check(&policy, data, size);
+    for (divide = APIKEY_DIVIDE_QUERY; divide <= APIKEY_DIVIDE_URL; divide++) {
+        policy.formats = APIKEY_FORMAT_BASE62;
+        policy.prefix = NULL;
+        policy.prefix_len = 0;
+        check(&policy, data, size);
+        policy.formats |= APIKEY_FORMAT_HEX64;
+        policy.prefix = "ak";
+        policy.prefix_len = 2;
+        check(&policy, data, size);
+        policy.formats |= APIKEY_FORMAT_OPAQUE;
+        check(&policy, data, size);
+    }
     return 0;
 }

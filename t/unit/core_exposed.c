@@ -22,12 +22,12 @@ static apr_pool_t *pool;
 static apikey_policy_t policy;
 
 /** The text with each exposed value masked by one '*', as a log would. */
-static char *masked(const char *text, int tries)
+static char *masked_by(apikey_divide_e divide, const char *text, int tries)
 {
     apr_size_t len = strlen(text), from = 0, start, end;
     char *out = "";
 
-    while (apikey_key_exposed(&start, &end, &policy, text, len, from,
+    while (apikey_key_exposed(&start, &end, &policy, divide, text, len, from,
                               &tries, NULL)) {
         out = apr_pstrcat(pool, out,
                           apr_pstrmemdup(pool, text + from, start - from),
@@ -35,6 +35,11 @@ static char *masked(const char *text, int tries)
         from = end;
     }
     return apr_pstrcat(pool, out, text + from, NULL);
+}
+
+static char *masked(const char *text, int tries)
+{
+    return masked_by(APIKEY_DIVIDE_QUERY, text, tries);
 }
 
 static const struct { const char *promise, *text, *want; } cases[] = {
@@ -106,6 +111,83 @@ static void test_hex64(void)
     policy.prefix_len = 0;
 }
 
+static void set_prefix(unsigned int formats, const char *prefix)
+{
+    policy.formats = formats;
+    policy.prefix = prefix;
+    policy.prefix_len = prefix ? strlen(prefix) : 0;
+}
+
+/* Imported keys: whatever begins with the prefix is one. */
+static const struct { const char *promise, *text, *want; } words[] = {
+    { "a word with the prefix", "k=sk_live_51HqLyjWDarjtT1", "k=*" },
+    { "the shortest", "a&sk_live_12345678&b", "a&*&b" },
+    { "one character less", "k=sk_live_1234567", "k=sk_live_1234567" },
+    { "the prefix alone", "k=sk_live_&b=sk_live", "k=sk_live_&b=sk_live" },
+    { "in the middle of a value", "q='sk_live_12345678'+x&b", "q=*&b" },
+    { "behind a blank", "q=Bearer%20sk_live_12345678", "q=*" },
+    { "within another word", "k=xsk_live_12345678", "k=xsk_live_12345678" },
+    { "behind a dot", "k=v1.sk_live_12345678", "k=*" },
+    { "other characters of such keys", "k=sk_live_1.2~3+4/5-6", "k=*" },
+    { "encoded", "k=sk_live_1%2E2%7E3%2b4%2F5%3D", "k=*" },
+    { "its prefix encoded", "k=%73k%5flive_12345678", "k=*" },
+    { "encoded twice", "k=sk_live_1%252E2345678", "k=*" },
+    { "in a URL in a query", "n=%2Fq%3Fk%3Dsk_live_12345678%26b", "n=*" },
+    { "cut by a quote", "k=sk_live_12345%2212", "k=sk_live_12345%2212" },
+    { "another word beside it", "k=sk_test_12345678", "k=sk_test_12345678" },
+    { "upper case", "k=SK_LIVE_12345678", "k=SK_LIVE_12345678" },
+    { "base62's form, any check", "k=sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV"
+      "WXYZabcdefg0UJlm7", "k=*" },
+    { "a right check, any prefix", "k=" KEY, "k=*" }
+};
+
+static void test_opaque(void)
+{
+    char *longest = apr_pcalloc(pool, APIKEY_KEY_MAX + 2);
+    apr_size_t i;
+
+    set_prefix(APIKEY_FORMAT_OPAQUE, "sk_live");
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        is_str(masked(words[i].text, 8), words[i].want, "opaque: %s",
+               words[i].promise);
+    }
+    is_str(masked("k=sk_live_12345678", 0), "k=*", "it costs no try");
+    memset(longest, 'x', APIKEY_KEY_MAX);
+    memcpy(longest, "sk_live_", 8);
+    is_str(masked(longest, 8), "*", "the longest that may be a key");
+    longest[APIKEY_KEY_MAX] = 'x';
+    is_str(masked(longest, 8), longest, "longer is none");
+    is_str(masked(apr_pstrcat(pool, longest, ".", KEY, NULL), 8), "*",
+           "a base62 key behind it is found all the same");
+    set_prefix(APIKEY_FORMAT_OPAQUE, NULL);
+    is_str(masked("k=sk_live_12345678", 8), "k=sk_live_12345678",
+           "without an agreed prefix, it may be anybody's");
+    set_prefix(APIKEY_FORMAT_BASE62, "sk_live");
+    is_str(masked("k=sk_live_12345678", 8), "k=sk_live_12345678",
+           "opaque not accepted: it stays");
+    set_prefix(APIKEY_FORMAT_BASE62, NULL);
+}
+
+static const struct { const char *promise, *text, *want; } urls[] = {
+    { "a part of a path", "GET /a/" KEY "/x HTTP/1.1",
+      "GET /a/*/x HTTP/1.1" },
+    { "an encoded part", "/a/%61k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+      "0UJlm6;x/y", "/a/*;x/y" },
+    { "a user", "http://" KEY "@host/p", "http://*@host/p" },
+    { "a password", "http://user:" KEY "@host/p", "http://user:*@host/p" },
+    { "a host and a port", "http://" KEY ":80", "http://*:80" }
+};
+
+static void test_urls(void)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        is_str(masked_by(APIKEY_DIVIDE_URL, urls[i].text, 8), urls[i].want,
+               "of a URL alone: %s", urls[i].promise);
+    }
+}
+
 static void test_tries(void)
 {
     apr_size_t start = 7, end = 7, len = strlen("k=" WRONG);
@@ -115,34 +197,41 @@ static void test_tries(void)
            "the third candidate is tried with three tries");
     is_str(masked(WRONG "&" WRONG "&" KEY, 2), WRONG "&" WRONG "&" KEY,
            "but not with two");
-    ok(!apikey_key_exposed(&start, &end, &policy, "k=" WRONG, len, 0,
-                           &tries, NULL), "no key is found");
+    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
+                           "k=" WRONG, len, 0, &tries, NULL),
+       "no key is found");
     is_int(tries, 7, "and one try was counted");
     is_int(start + end, 14, "and the bounds are as they were");
-    ok(!apikey_key_exposed(&start, &end, &policy, "a=b&c=ak_1", 10, 0,
-                           &tries, NULL), "no key in what has not its form");
+    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
+                           "a=b&c=ak_1", 10, 0, &tries, NULL),
+       "no key in what has not its form");
     is_int(tries, 7, "costs no try");
-    ok(!apikey_key_exposed(&start, &end, &policy, KEY, strlen(KEY),
-                           strlen(KEY), &tries, NULL),
+    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, KEY,
+                           strlen(KEY), strlen(KEY), &tries, NULL),
        "nothing behind the end");
 }
 
 /* What a key that was found would be looked up by. */
-static const char *digests_of(const char *text)
+static const char *digests_within(const char *text, int tries)
 {
     apikey_candidates_t digests;
     apr_size_t start, end;
     const char *all = "";
-    int tries = 8, i;
+    int i;
 
-    if (!apikey_key_exposed(&start, &end, &policy, text, strlen(text), 0,
-                            &tries, &digests)) {
+    if (!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
+                            strlen(text), 0, &tries, &digests)) {
         return "none";
     }
     for (i = 0; i < digests.count; i++) {
         all = apr_pstrcat(pool, all, i ? " " : "", digests.at[i].hex, NULL);
     }
     return all;
+}
+
+static const char *digests_of(const char *text)
+{
+    return digests_within(text, 8);
 }
 
 static void test_digests(void)
@@ -165,6 +254,14 @@ static void test_digests(void)
            apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
            "and both are told");
     is_str(digests_of("k=" KEY), DIGEST, "beside base62, as ever");
+    is_str(digests_within("k=acme_" HEX, 0), "",
+           "none without a try: each digest costs");
+    set_prefix(APIKEY_FORMAT_OPAQUE, "sk_live");
+    apikey_key_candidates(&want, &policy, "sk_live_a.b/c+d~56",
+                          strlen("sk_live_a.b/c+d~56"));
+    is_str(digests_of("x=y&k=%22sk_live_a%2Eb%2Fc%252Bd~56%22"),
+           apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
+           "an opaque one as it was decoded, without what is around it");
     policy = before;
 }
 
@@ -199,7 +296,8 @@ static clock_t time_of(const char *pattern, apr_size_t len)
         clock_t took = clock();
         int tries = 8;
 
-        apikey_key_exposed(&start, &end, &policy, text, len, 0, &tries, NULL);
+        apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
+                           len, 0, &tries, NULL);
         took = clock() - took;
         best = run == 0 || took < best ? took : best;
     }
@@ -210,8 +308,11 @@ static void test_linear(void)
 {
     static const char *patterns[] = { "%", "%25", "%2525", "%252525", "%2",
                                       "%%2", "a", "_", "=", "a_", "ak_0=",
+                                      "sk_live_.", "a.", ".", "sk_live_%2",
                                       WRONG "&" };
     apr_size_t i;
+
+    set_prefix(APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_OPAQUE, "sk_live");
 
     for (i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
         clock_t small = time_of(patterns[i], 16 * 1024);
@@ -240,6 +341,8 @@ int main(void)
                cases[i].promise);
     }
     test_hex64();
+    test_opaque();
+    test_urls();
     test_tries();
     test_prefixes();
     test_digests();

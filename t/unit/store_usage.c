@@ -185,9 +185,11 @@ static void test_exposed(void)
     is_str(exposed("new"), "5000", "but not an older time");
     is_str(audit(), told, "and the audit is not filled");
     some[0].when = 5000 + 3600;
+    some[0].places = APIKEY_IN_PATH | APIKEY_IN_LINE;
     is_int(write_exposed(some, 1), APR_SUCCESS, "an hour later");
     is_str(audit(), "K1 k1  new k1 ; in a Referer in a query string in a query"
-           " string and in a Referer in a query string", "it is told again");
+           " string and in a Referer in a path and in a request line",
+           "it is told again, with each place");
     is_int(write_exposed(some, 0), APR_SUCCESS, "none at all");
     run("DELETE FROM apikey WHERE id = 'new'");
     run("DELETE FROM apikey_usage WHERE id = 'new'");

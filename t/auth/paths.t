@@ -1,0 +1,256 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A key in the path, in the user part of a URI and anywhere else in a request
+# line: no log has it, it is recorded, and what the path's answer is is the
+# application's business.
+
+use APIKey::Test;
+use APIKey::Auth;
+use APIKey::Process qw(wait_until);
+
+my $host = 'auth_paths';
+my $unsafe = 'auth_paths_unsafe';
+my $good = create_key($host, tenant => 'good');
+my @good = ("X-API-Key: $good->{key}");
+
+sub encoded { return join '', map { sprintf '%%%02x', ord } split //, $_[0] }
+
+sub logged {
+    my ($mark, $pattern) = @_;
+    return wait_for_log($mark, 'paths', $pattern);
+}
+
+# The line that a test waits for has this at the end of its query or path.
+my $count = 0;
+sub mark { return sprintf 'end%d.%d', $$, ++$count }
+
+# Looked at when all have been asked: they are written each second.
+my @recorded;
+sub recorded {
+    my ($at, $made, $where, $promise) = @_;
+    push @recorded, [ $at, $made->{id}, $where, $promise ];
+}
+
+sub check_recorded {
+    my %reason;
+    my $all = sub {
+        for my $at (map { $_->[0] } @recorded) {
+            $reason{"$at $_->[0]"} = $_->[1] for map { [ split /\|/ ] }
+                sql($at, 'SELECT id, reason FROM apikey_audit WHERE action ='
+                         . " 'exposed' AND who = 'mod_apikey'");
+        }
+        return !grep { !$reason{"$_->[0] $_->[1]"} } @recorded;
+    };
+    wait_until(10, $all);
+    like($reason{"$_->[0] $_->[1]"} // '', qr/^$_->[2]$/, "recorded: $_->[3]")
+        for @recorded;
+}
+
+# ---- The path: the answer is the application's ----
+# What is asked, with KEY for the key; the status; what the log has of it.
+my @paths = (
+    [ '/open/KEY', 404, '/open/***' ],
+    [ '/open/KEY/x.html', 404, '/open/***/x.html' ],
+    [ '/KEY', 404, '/***' ],
+    [ '//KEY', 404, '//***', '/***' ],
+    [ '/open/./KEY', 404, '/open/./***', '/open/***' ],
+    [ '/open/x;k=KEY;y', 404, '/open/x;k=***;y' ],
+    [ '/open/KEY@x:y', 404, '/open/***@x:y' ],
+    [ '/open/env.cgi/KEY/y', 200, '/open/env.cgi/***/y' ],
+    [ '/app/KEY', 200, '/app/***' ],
+    [ '/raw/KEY', 200, '/raw/***' ],
+    [ '/api/KEY', 401, '/api/***' ],
+    [ '/moved/KEY', 302, '/moved/***' ],
+    [ '/hooks/KEY', 200, '/hooks/***', '/open/env.cgi' ],
+    [ '/gone/KEY', 410, '/gone/***' ],
+);
+for my $at (@paths) {
+    my ($path, $status, $line, $uri) = @$at;
+    $uri //= $line;
+    for my $how (0 .. 2) {
+        my $made = $how ? $good : create_key($host, tenant => 'path');
+        my $key = $how == 2 ? encoded(encoded($made->{key}))
+                : $how ? encoded($made->{key}) : $made->{key};
+        my $mark = mark_logs();
+        my $end = mark();
+        my $r = get($host, ($path =~ s/KEY/$key/r) . "?$end",
+                    $path =~ /api/ ? () : @good);
+        my $name = "$path, encoded $how times";
+        is($r->{status}, $status, "$name: the application's status");
+        is((header_of($r, 'X-View'))[0], "GET $line?$end HTTP/1.1",
+           'an expression sees the line masked');
+        my $first = "first: r=GET $line?$end HTTP/1.1 m=GET U=$uri ";
+        ok(logged($mark, qr{^\Q$first\E}m), 'the log likewise')
+            or diag(logs_since($mark, 'paths'));
+        # An application that is told of its path is told the true one.
+        my ($true) = $r->{body} =~ /^PATH_INFO=(.*)$/m;
+        $true //= ($r->{body} =~ m{^GET (\S+)})[0] // '';
+        $true =~ s/%([0-9a-f]{2})/chr hex $1/gie for 1 .. $how;
+        ok(index($true, $made->{key}) > -1,
+           'the application is told its own path')
+            if $path =~ m{^/(?:open/env|app|raw)};
+        is(($r->{body} =~ /^REQUEST_URI=(.*)$/m)[0], "$line?$end",
+           'but for REQUEST_URI') if $path =~ m{^/open/env};
+        if ($path =~ /moved/) {
+            like((header_of($r, 'Location'))[0], qr/$made->{key}|%/,
+                 'a redirect tells the client where to go');
+        }
+        recorded($host, $made, 'in a path', $name) if !$how;
+    }
+}
+is(get($host, "/api/$good->{key}", @good)->{status}, 404,
+   'a good key in its header is accepted beside one in the path');
+for my $method (qw(HEAD POST PUT OPTIONS TRACE)) {
+    my $made = create_key($host, tenant => 'method');
+    my $mark = mark_logs();
+    my $end = mark();
+    my $r = request($host, $method, "/open/env.cgi/$made->{key}?$end");
+    isnt($r->{status}, 400, "$method: not refused");
+    unlike($r->{body}, qr/^TRACE.*\Q$made->{key}/m, 'its echo is masked');
+    ok(logged($mark, qr{r=$method /open/env\.cgi/\*\*\*\?$end }),
+       'and its line');
+}
+ok(wait_for_log({}, 'error', qr/APIKEY0223: .*should be replaced/),
+   'the error log says so');
+my $shown = create_key($host, tenant => 'shown');
+ok(wait_until(5, sub {
+    get($host, "/open/$shown->{key}");
+    return get($host, '/server-status')->{body} =~ m{GET /open/\*\*\* HTTP};
+}), 'mod_status shows it masked');
+
+# At most eight candidates: one behind eight false ones is not looked for.
+sub false_ones {
+    return join '', map { sprintf '/ak_%02d%s', $_, 'z' x 47 } 1 .. $_[0];
+}
+chomp(my $loud = tell($host, qw(create -q --tenant loud --name loud)));
+my $many = mark_logs();
+get($host, '/open' . false_ones(7) . "/$loud?seven");
+ok(logged($many, qr{z/\*\*\*\?seven }), 'a key behind seven is found');
+is(get($host, '/open' . false_ones(8) . "/$shown->{id}?k=$shown->{key}")
+   ->{status}, 400, 'one in the query is looked for first');
+
+# ---- Elsewhere in the line: refused, by us or by httpd itself ----
+# Line, status, what the log has; with `Unsafe`, status 400 is ours.
+my @lines = (
+    [ 'GET http://KEY@h/open/x HTTP/1.1', 'GET http://***@h/open/x HTTP/1.1' ],
+    [ 'GET http://u:KEY@h/open/x?q HTTP/1.1',
+      'GET http://u:XXXXXXXX@h/open/x?q HTTP/1.1' ],
+    [ 'GET http://KEY:p@h/open/x HTTP/1.1',
+      'GET http://***:XXXXXXXX@h/open/x HTTP/1.1' ],
+    [ 'GET http://ENCODED@h/ HTTP/1.1', 'GET http://***@h/ HTTP/1.1' ],
+    [ 'GET http://KEY/open HTTP/1.1', 'GET http://***/open HTTP/1.1' ],
+    [ 'KEY /open/index.html HTTP/1.1', '*** /open/index.html HTTP/1.1' ],
+    [ 'GET /open/x?k=KEY', 'GET /open/x?k=***' ],
+    [ 'GET /open/KEY', 'GET /open/***', 'path' ],
+    [ 'GET /open/x?k=KEY HTTP/1.1 x', 'GET /open/x?k=*** HTTP/1.1' ],
+    [ 'GET /open/x#KEY HTTP/1.1', 'GET /open/x#*** HTTP/1.1', 'path' ],
+    [ 'GET /open/x KEY', 'GET /open/x ***' ],
+    [ 'GET /open/KEY HTTP/9.x', 'GET /open/*** HTTP/9.x', 'path' ],
+    [ 'GET KEY HTTP/1.1', 'GET *** HTTP/1.1' ],
+    [ 'CONNECT KEY@h:443 HTTP/1.1', 'CONNECT ***@h:443 HTTP/1.1' ],
+    [ 'CONNECT KEY:443 HTTP/1.1', 'CONNECT ***:443 HTTP/1.1' ],
+    [ 'GET  /open/x?k=KEY HTTP/1.1', 'GET /open/x?k=*** HTTP/1.1' ],
+    [ 'KEY', '***' ],
+    [ "G\x01ET /open/KEY HTTP/1.1", 'G\x01ET /open/*** HTTP/1.1', 'path' ],
+);
+for my $at ($host, $unsafe) {
+    for my $row (@lines) {
+        my ($line, $masked, $path) = @$row;
+        my $made = create_key($at, tenant => 'line');
+        my $mark = mark_logs();
+        my $sent = $line =~ s/KEY/$made->{key}/r
+                         =~ s/ENCODED/encoded($made->{key})/er;
+        my $answer = raw($at, "$sent\r\nHost: h\r\nConnection: close\r\n\r\n");
+        my ($status) = $answer =~ m{^HTTP/1\.\d (\d+)};
+        $status //= 0;
+        cmp_ok($status, '>=', 400, "$at: $line: refused") if !$path && $status;
+        ok(logged($mark, qr/^first: r=\Q$masked\E m=/m), 'its log line')
+            or diag(logs_since($mark, 'paths'));
+        unlike(logs_since($mark, 'paths'), qr/\Q$made->{key}/, 'all of it');
+        recorded($at, $made, $path ? 'in a path'
+                 : 'in a (?:query string|request line)', "$at: $line");
+    }
+}
+for my $line ("GET http://KEY\@h/open/x HTTP/1.1", 'KEY / HTTP/1.1',
+              'GET http://u:KEY@h/open/index.html HTTP/1.1') {
+    my $made = create_key($unsafe, tenant => 'ours');
+    like(raw($unsafe, ($line =~ s/KEY/$made->{key}/r)
+             . "\r\nHost: h\r\nConnection: close\r\n\r\n"),
+         qr/^HTTP\/1\.1 400 .*"code":\s*"exposed"/s,
+         "$line: refused as exposed");
+    recorded($unsafe, $made, 'in a request line', $line);
+}
+
+# Too long to be read: what is logged may be cut within a key.
+for my $before (8100, 8192 - 4 - 30) {
+    my $made = create_key($host, tenant => 'long');
+    my $mark = mark_logs();
+    like(raw($host, 'GET /' . 'x' x $before . "/$made->{key}/y"
+             . 'z' x 9000 . " HTTP/1.1\r\nHost: h\r\n\r\n"), qr/ 414 /,
+         'a line that is too long');
+    ok(logged($mark, qr{^r=GET /x+/(?:\*{3}/)?\*{3} .* s=414$}m),
+       'is logged without its end');
+    my $begin = substr $made->{key}, 0, 20;
+    unlike(logs_since($mark, 'paths'), qr/$begin/, 'nor a part of the key');
+}
+
+# ---- HTTP/2 ----
+my @version = run_info()->{mpm} eq 'prefork' ? '--http1.1'
+                                             : '--http2-prior-knowledge';
+my $h2 = create_key($host, tenant => 'h2');
+my $h2_mark = mark_logs();
+my $url = 'http://127.0.0.1:' . port($host) . "/open/$h2->{key}?h2";
+my $said = `curl -sS -o /dev/null -w '%{http_code}' @version '$url'`;
+is($said, 404, "a path over HTTP/2: the application's status");
+ok(logged($h2_mark, qr{r=GET /open/\*\*\*\?h2 HTTP/}), 'its log line');
+recorded($host, $h2, 'in a path', 'HTTP/2');
+
+# ---- Imported keys are known by their prefix ----
+my @imported = (
+    [ auth_paths_opaque => 'sk_live_51HqLyjWDarjtT1zdp7dcXY2' ],
+    [ auth_paths_opaque => 'sk_live_a.b~c-d_e' ],
+    [ auth_paths_opaque => 'sk_live_12345678' ],
+    [ auth_paths_hex => 'sk_live_' . join '', map { sprintf '%02x', $_ * 7 }
+                                     1 .. 32 ],
+);
+my ($ring) = secrets();
+my $number = 0;
+for my $one (@imported) {
+    my ($at, $key) = @$one;
+    my $id = sprintf 'imported%04d', ++$number;
+    sql($at, row_of(Digest::SHA::hmac_sha256_hex($key, $ring), id => $id));
+    remember_key($key);
+    my $made = { key => $key, id => $id };
+    my $header = "X-API-Key: $key";
+    is(get($at, '/api/env.cgi', $header)->{status}, 200, "$key is accepted");
+    my $mark = mark_logs();
+    is(get($at, "/api/env.cgi?k=$key", $header)->{status}, 400,
+       'refused in a query');
+    ok(logged($mark, qr{r=GET /api/env\.cgi\?k=\*\*\* HTTP}), 'and masked');
+    recorded($at, $made, 'in a .*', $key);
+    $mark = mark_logs();
+    is(get($at, "/api/env.cgi/@{[ encoded($key) ]}", $header)->{status}, 200,
+       'not refused in a path');
+    ok(logged($mark, qr{r=GET /api/env\.cgi/\*\*\* HTTP}), 'but masked');
+    is(get($at, '/api/env.cgi', $header, "Referer: http://h/?k=$key")
+       ->{status}, 400, 'refused in Referer where a key is asked for');
+    $mark = mark_logs();
+    like(raw($at, "GET http://$key\@h/x HTTP/1.1\r\nHost: h\r\n\r\n"),
+         qr/^HTTP\/1\.1 400 /, 'the user of a URI');
+    ok(logged($mark, qr{r=GET http://\*\*\*\@h/x HTTP}), 'is masked');
+}
+for my $word ('sk_live_', 'sk_live_1234567', 'sk_test_12345678901',
+              'xsk_live_87654321') {
+    my $mark = mark_logs();
+    is(get('auth_paths_opaque', "/open/env.cgi?k=$word")->{status}, 200,
+       "$word is no key");
+    ok(logged($mark, qr{r=GET /open/env\.cgi\?k=$word HTTP}),
+       'and stays as it is');
+}
+my $foreign = mark_logs();
+is(get($host, '/open/env.cgi?k=sk_live_51HqLyjWDarjtT1zdp7dcXY')->{status},
+   200, 'nor is one where no such keys are accepted');
+
+check_recorded();
+
+done_testing;
