@@ -82,6 +82,9 @@ for my $at (@paths) {
         my $first = "first: r=GET $line?$end HTTP/1.1 m=GET U=$uri ";
         ok(logged($mark, qr{^\Q$first\E}m), 'the log likewise')
             or diag(logs_since($mark, 'paths'));
+        my $plain = $how == 2 ? encoded($made->{key}) : $made->{key};
+        unlike(logs_since($mark, 'paths'), qr/\Q$plain/i,
+               'all that it says of the request');
         # An application that is told of its path is told the true one.
         my ($true) = $r->{body} =~ /^PATH_INFO=(.*)$/m;
         $true //= ($r->{body} =~ m{^GET (\S+)})[0] // '';
