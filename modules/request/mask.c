@@ -6,7 +6,6 @@
 
 #include "mask.h"
 
-#define MASK "***"
 #define TRIES 8                 /* candidates in a text */
 
 /* One text that is searched. */
@@ -61,7 +60,7 @@ static char *mask(search_t *search, const char *text, apr_size_t from,
         }
         masked = apr_pstrcat(pool, masked ? masked : "",
                              apr_pstrmemdup(pool, text + from, start - from),
-                             MASK, NULL);
+                             APIKEY_MASK, NULL);
         from = stop;
     }
     return masked ? apr_pstrcat(pool, masked,
@@ -220,7 +219,7 @@ static char *without_end(request_rec *r, const char *line)
     while (end > 0 && !strchr(dividers, line[end - 1])) {
         end--;
     }
-    return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, line, end), MASK,
+    return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, line, end), APIKEY_MASK,
                        NULL);
 }
 

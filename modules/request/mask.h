@@ -10,6 +10,9 @@
 
 #include "request.h"
 
+/** What stands in the place of a key. */
+#define APIKEY_MASK "***"
+
 /**
  * post_read_request: the request line, and what httpd has made of it.  A key
  * in its path stays in r->uri and r->unparsed_uri, by which httpd finds the

@@ -8,7 +8,6 @@
 #include "mask.h"
 #include "take.h"
 
-#define MASK "***"
 #define TRIES 8                 /* candidates in a header */
 #define TO_PROXY "Proxy-Authorization"
 
@@ -188,11 +187,11 @@ static const char *placeholder(const apikey_source_t *source)
 {
     switch (source->from) {
     case APIKEY_FROM_BEARER:
-        return "Bearer " MASK;
+        return "Bearer " APIKEY_MASK;
     case APIKEY_FROM_BASIC:
-        return "Basic " MASK;
+        return "Basic " APIKEY_MASK;
     default:
-        return MASK;
+        return APIKEY_MASK;
     }
 }
 
