@@ -34,6 +34,7 @@
 #include "modules/auth/require.h"
 #include "modules/cache/cache.h"
 #include "modules/cache/status.h"
+#include "modules/config/check_tenant.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
 #include "modules/config/order.h"
@@ -130,6 +131,8 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(apikey_require_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
+    ap_hook_expr_lookup(apikey_expr_lookup, NULL, NULL,
+                        APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_require_check_config, NULL, NULL,
                          APR_HOOK_MIDDLE);

@@ -11,6 +11,7 @@
 #include <mod_dbd.h>
 
 #include "check.h"
+#include "check_tenant.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -196,42 +197,6 @@ static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *pool)
     return seen;
 }
 
-/* The client chooses its Host: a tenant made from it is the client's choice
- * as well, unless httpd uses the name that the administrator gave. */
-static int check_tenant(server_rec *s, const apikey_server_t *conf,
-                        int renamed)
-{
-    static const char *const clients[] = {
-        "HTTP_HOST", "HTTP:Host", "{req:Host", "req('Host", "req(\"Host",
-        "http('Host", "http(\"Host", NULL
-    };
-    const core_dir_config *core =
-        ap_get_core_module_config(s->lookup_defaults);
-    int i;
-
-    if (!conf->tenant_text) {
-        return OK;
-    }
-    for (i = 0; clients[i]; i++) {
-        if (ap_strcasestr(conf->tenant_text, clients[i])) {
-            REFUSE(s, "APIKEY0002: ApiKeyTenant '%s': the Host header is the "
-                   "client's choice, and so would the tenant be; use "
-                   "%%{SERVER_NAME} with UseCanonicalName On",
-                   conf->tenant_text);
-            return !OK;
-        }
-    }
-    if (ap_strcasestr(conf->tenant_text, "SERVER_NAME")
-        && (core->use_canonical_name != USE_CANONICAL_NAME_ON || renamed)) {
-        REFUSE(s, "APIKEY0003: ApiKeyTenant '%s': without UseCanonicalName On "
-               "in this server and in all its sections, %%{SERVER_NAME} is "
-               "the client's Host header; write that line",
-               conf->tenant_text);
-        return !OK;
-    }
-    return OK;
-}
-
 /* The names for Vary; and none of them may be one that we remove. */
 static int check_sources(apr_pool_t *pconf, server_rec *s,
                          apikey_server_t *conf)
@@ -364,13 +329,14 @@ static void warn_of_quick(server_rec *s, const seen_t *seen,
  * What stands outside of virtual hosts may be meant for them: it is enough
  * if one server has both. */
 static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
-                       int any_secret)
+                       int any_secret, apr_pool_t *ptemp)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
     int own = seen->guarded && (seen != main || !s->next);
 
     warn_of_quick(s, seen, main);
-    if (check_tenant(s, conf, seen->renamed || main->renamed) != OK) {
+    if (apikey_check_tenant(s, conf, seen->renamed || main->renamed, ptemp)
+        != OK) {
         return !OK;
     }
     if ((own && !conf->policy.ring)
@@ -446,7 +412,7 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
 
         if (check_needs(one->server, one,
                         &APR_ARRAY_IDX(seen, 0, seen_t),
-                        any_secret) != OK) {
+                        any_secret, ptemp) != OK) {
             return !OK;
         }
     }

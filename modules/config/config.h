@@ -73,6 +73,7 @@ typedef struct apikey_body_t {
     F(const char *, keyspace, NULL, last)       /* ApiKeyKeyspace */        \
     F(const char *, tenant_text, NULL, last)    /* ApiKeyTenant, as is */   \
     F(ap_expr_info_t *, tenant, NULL, last)     /* ApiKeyTenant, parsed */  \
+    F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */\
     F(const char *, prefix, NULL, last)         /* ApiKeyPrefix */          \
     F(int, formats, APIKEY_UNSET, last)         /* ApiKeyFormat */          \
     F(int, digests, APIKEY_UNSET, last)         /* ApiKeyDigest */          \

@@ -13,6 +13,7 @@
 #include "../core/lifetime.h"
 #include "../core/text.h"
 #include "check.h"
+#include "check_tenant.h"
 #include "directives.h"
 
 APLOG_USE_MODULE(apikey);
@@ -59,14 +60,11 @@ const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     apikey_server_t *conf = server_conf(cmd);
     const char *error = NULL;
 
-    conf->tenant = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT,
-                                     &error, NULL);
-    if (error) {
-        return apr_psprintf(cmd->pool, "ApiKeyTenant: cannot read the "
-                            "expression '%s': %s", text, error);
-    }
     conf->tenant_text = text;
-    return NULL;
+    conf->tenant = apikey_tenant_parse(cmd, text, &conf->tenant_reads,
+                                       &error);
+    return error ? apr_psprintf(cmd->pool, "ApiKeyTenant: cannot read the "
+                                "expression '%s': %s", text, error) : NULL;
 }
 
 /* Loading a driver is for the one thread that starts httpd. */

@@ -1,0 +1,417 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* ApiKeyTenant says whose keys a server lets through.  A tenant that the
+ * client chooses is no lock, so what the expression reads is judged when httpd
+ * starts, and what cannot be known then is refused. */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <util_cfgtree.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "check_tenant.h"
+
+APLOG_USE_MODULE(apikey);
+
+#define REFUSE(s, ...) \
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, __VA_ARGS__)
+
+typedef enum {
+    FINE,                       /* nothing that a client can choose alone */
+    CHOICE,                     /* the client's choice */
+    NAMED,                      /* the Host header without UseCanonicalName */
+    HEADER,                     /* of the name beside it, or its argument */
+    VARIABLE,                   /* the same of an environment variable */
+    FUNCTION_OF_SSL             /* its argument is one of all these */
+} what_e;
+
+typedef struct {
+    const char *name;
+    what_e what;
+    const char *beside;
+} known_t;
+
+/* httpd's variables.  The path is the client's choice, too, and allowed: what
+ * the client gets is at that path and nowhere else.  A reverse look-up is
+ * answered by the client's own name server, identd by the client. */
+static const known_t variables[] = {
+    { "HTTP_HOST", HEADER, "Host" },
+    { "HTTP_USER_AGENT", HEADER, "User-Agent" },
+    { "HTTP_PROXY_CONNECTION", HEADER, "Proxy-Connection" },
+    { "HTTP_REFERER", HEADER, "Referer" },
+    { "HTTP_COOKIE", HEADER, "Cookie" },
+    { "HTTP_FORWARDED", HEADER, "Forwarded" },
+    { "HTTP_ACCEPT", HEADER, "Accept" },
+    { "SERVER_NAME", NAMED, NULL }, { "SERVER_PORT", NAMED, NULL },
+    { "DOCUMENT_URI", VARIABLE, "DOCUMENT_URI" },
+    { "THE_REQUEST", CHOICE, NULL }, { "QUERY_STRING", CHOICE, NULL },
+    { "REQUEST_METHOD", CHOICE, NULL }, { "REMOTE_HOST", CHOICE, NULL },
+    { "REMOTE_IDENT", CHOICE, NULL }, { "REMOTE_PORT", CHOICE, NULL },
+    { "SSL_TLS_SNI", CHOICE, NULL },
+    { "HTTPS", FINE, NULL }, { "IPV6", FINE, NULL }, { "HTTP2", FINE, NULL },
+    { "CONN_LOG_ID", FINE, NULL }, { "CONN_REMOTE_ADDR", FINE, NULL },
+    { "REQUEST_SCHEME", FINE, NULL }, { "REQUEST_URI", FINE, NULL },
+    { "REQUEST_FILENAME", FINE, NULL }, { "REMOTE_USER", FINE, NULL },
+    { "SERVER_ADMIN", FINE, NULL }, { "SERVER_PROTOCOL", FINE, NULL },
+    { "SCRIPT_FILENAME", FINE, NULL }, { "PATH_INFO", FINE, NULL },
+    { "IS_SUBREQ", FINE, NULL }, { "DOCUMENT_ROOT", FINE, NULL },
+    { "AUTH_TYPE", FINE, NULL }, { "CONTENT_TYPE", FINE, NULL },
+    { "HANDLER", FINE, NULL }, { "REQUEST_LOG_ID", FINE, NULL },
+    { "SCRIPT_USER", FINE, NULL }, { "SCRIPT_GROUP", FINE, NULL },
+    { "LAST_MODIFIED", FINE, NULL }, { "CONTEXT_PREFIX", FINE, NULL },
+    { "CONTEXT_DOCUMENT_ROOT", FINE, NULL },
+    { "REQUEST_STATUS", FINE, NULL }, { "REMOTE_ADDR", FINE, NULL },
+    { "TIME_YEAR", FINE, NULL }, { "TIME_MON", FINE, NULL },
+    { "TIME_DAY", FINE, NULL }, { "TIME_HOUR", FINE, NULL },
+    { "TIME_MIN", FINE, NULL }, { "TIME_SEC", FINE, NULL },
+    { "TIME_WDAY", FINE, NULL }, { "TIME", FINE, NULL },
+    { "SERVER_SOFTWARE", FINE, NULL }, { "API_VERSION", FINE, NULL },
+    { NULL, FINE, NULL }
+};
+
+/* Functions: what they make of other words is those words' business, which
+ * are looked up by themselves. */
+static const known_t functions[] = {
+    { "req", HEADER, NULL }, { "http", HEADER, NULL },
+    { "req_novary", HEADER, NULL },
+    { "env", VARIABLE, NULL }, { "reqenv", VARIABLE, NULL },
+    { "note", VARIABLE, NULL },
+    { "SSL", FUNCTION_OF_SSL, NULL },
+    { "osenv", FINE, NULL }, { "tolower", FINE, NULL },
+    { "toupper", FINE, NULL }, { "escape", FINE, NULL },
+    { "unescape", FINE, NULL }, { "base64", FINE, NULL },
+    { "unbase64", FINE, NULL }, { "sha1", FINE, NULL },
+    { "md5", FINE, NULL }, { "ldap", FINE, NULL }, { "file", FINE, NULL },
+    { "filesize", FINE, NULL },
+    { NULL, FINE, NULL }
+};
+
+/* Filled by the hook while it is not NULL: in the one thread that starts
+ * httpd. */
+static apikey_reads_t *recording;
+
+static const known_t *find(const known_t *known, const char *name)
+{
+    for (; known->name; known++) {
+        if (!ap_cstr_casecmp(known->name, name)) {
+            return known;
+        }
+    }
+    return NULL;
+}
+
+static void read_header(apikey_reads_t *reads, const char *name)
+{
+    char *plain = apr_pstrdup(reads->pool, name);
+
+    apr_collapse_spaces(plain, plain);
+    if (!ap_cstr_casecmp(plain, "Host")) {
+        reads->choice = "the Host header";
+    }
+    APR_ARRAY_PUSH(reads->headers, const char *) = plain;
+}
+
+static void read_variable(apikey_reads_t *reads, const char *name);
+
+/* mod_ssl's function takes the names of httpd's own variables, too. */
+static void read_ssl(apikey_reads_t *reads, const char *arg)
+{
+    if (!ap_cstr_casecmpn(arg, "HTTP:", 5)) {
+        read_header(reads, arg + 5);
+    }
+    else if (!ap_cstr_casecmpn(arg, "ENV:", 4)) {
+        APR_ARRAY_PUSH(reads->variables, const char *) =
+            apr_pstrdup(reads->pool, arg + 4);
+    }
+    else {
+        read_variable(reads, arg);
+    }
+}
+
+static void note(apikey_reads_t *reads, const known_t *known, const char *arg)
+{
+    switch (known->what) {
+    case CHOICE:
+        reads->choice = apr_pstrcat(reads->pool, "%{", known->name, "}", NULL);
+        break;
+    case NAMED:
+        reads->named = 1;
+        break;
+    case HEADER:
+        read_header(reads, known->beside ? known->beside : arg);
+        break;
+    case VARIABLE:
+        APR_ARRAY_PUSH(reads->variables, const char *) =
+            apr_pstrdup(reads->pool, known->beside ? known->beside : arg);
+        break;
+    case FUNCTION_OF_SSL:
+        read_ssl(reads, arg);
+        break;
+    default:
+        break;
+    }
+}
+
+static void read_variable(apikey_reads_t *reads, const char *name)
+{
+    const known_t *known = find(variables, name);
+
+    if (known) {
+        note(reads, known, NULL);
+    }
+    else if (ap_cstr_casecmpn(name, "SSL_", 4)) {
+        reads->unknown = apr_pstrcat(reads->pool, "%{", name, "}", NULL);
+    }
+}
+
+static void read_function(apikey_reads_t *reads, const char *name,
+                          const char *arg)
+{
+    const known_t *known = find(functions, name);
+
+    if (!known || (known->what != FINE && !arg)) {
+        reads->unknown = apr_pstrcat(reads->pool, "%{", name, ":",
+                                     arg ? arg : "...", "}", NULL);
+    }
+    else {
+        note(reads, known, arg);
+    }
+}
+
+int apikey_expr_lookup(ap_expr_lookup_parms *parms)
+{
+    if (recording) {
+        if (parms->type == AP_EXPR_FUNC_VAR) {
+            read_variable(recording, parms->name);
+        }
+        else if (parms->type == AP_EXPR_FUNC_STRING) {
+            read_function(recording, parms->name, parms->arg);
+        }
+        else if ((parms->type == AP_EXPR_FUNC_OP_UNARY
+                  && !strcmp(parms->name, "R"))
+                 || (parms->type == AP_EXPR_FUNC_OP_BINARY
+                     && !ap_cstr_casecmp(parms->name, "ipmatch"))) {
+            recording->address = 1;
+        }
+    }
+    return DECLINED;
+}
+
+static apikey_reads_t *begin(apr_pool_t *pool)
+{
+    apikey_reads_t *reads = apr_pcalloc(pool, sizeof(*reads));
+
+    reads->pool = pool;
+    reads->headers = apr_array_make(pool, 1, sizeof(const char *));
+    reads->variables = apr_array_make(pool, 1, sizeof(const char *));
+    recording = reads;
+    return reads;
+}
+
+ap_expr_info_t *apikey_tenant_parse(cmd_parms *cmd, const char *text,
+                                    apikey_reads_t **reads,
+                                    const char **error)
+{
+    ap_expr_info_t *parsed;
+
+    *reads = begin(cmd->pool);
+    parsed = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, error,
+                               NULL);
+    recording = NULL;
+    return parsed;
+}
+
+/* The lines of a server, as they stand in httpd's tree; NULL: none. */
+static const ap_directive_t *lines_of(const server_rec *s)
+{
+    const ap_directive_t *node = ap_conftree;
+
+    if (!s->is_virtual) {
+        return node;
+    }
+    for (; node; node = node->next) {
+        if (!ap_cstr_casecmp(node->directive, "<VirtualHost")
+            && s->defn_name
+            && s->defn_line_number == (unsigned int)node->line_num
+            && !strcmp(s->defn_name, node->filename)) {
+            return node->first_child;
+        }
+    }
+    return NULL;
+}
+
+/* Whether one of the lines is RequestHeader set NAME VALUE early, with a
+ * constant: then the header is the server's word, whatever the client sent. */
+static int sets_early(const ap_directive_t *line, const char *name,
+                      apr_pool_t *pool)
+{
+    for (; line; line = line->next) {
+        const char *args = line->args;
+        const char *value;
+
+        if (ap_cstr_casecmp(line->directive, "RequestHeader")
+            || ap_cstr_casecmp(ap_getword_conf(pool, &args), "set")
+            || ap_cstr_casecmp(ap_getword_conf(pool, &args), name)) {
+            continue;
+        }
+        value = ap_getword_conf(pool, &args);
+        if (!strchr(value, '%') && strncmp(value, "expr=", 5) != 0
+            && !ap_cstr_casecmp(ap_getword_conf(pool, &args), "early")
+            && !*args) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether `NAME=VALUE` of the line sets the variable to something that its
+ * regular expression has found. */
+static int takes(const char *args, const char *name, apr_pool_t *pool)
+{
+    while (*args) {
+        const char *set = ap_getword_conf(pool, &args);
+        const char *value = strchr(set, '=');
+
+        if (value && (apr_size_t)(value - set) == strlen(name)
+            && !ap_cstr_casecmpn(set, name, strlen(name))
+            && strchr(value, '$')) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What SetEnvIf can look at without asking the client; anything else is a
+ * header, or was made from one by another such line. */
+static int is_own(const char *attribute)
+{
+    static const char *const own[] = {
+        "Remote_Addr", "Server_Addr", "Request_Protocol", "Request_URI", NULL
+    };
+    int i;
+
+    for (i = 0; own[i]; i++) {
+        if (!ap_cstr_casecmp(attribute, own[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What a SetEnvIfExpr is: the word of those whose address it compares, else
+ * of what it reads. */
+static const char *from_expr(const char *text, apikey_reads_t *reads,
+                             apr_pool_t *pool)
+{
+    ap_expr_info_t *info = apr_pcalloc(pool, sizeof(*info));
+    apikey_reads_t *inner = begin(pool);
+    const char *error = ap_expr_parse(pool, pool, info, text, NULL);
+
+    recording = NULL;
+    reads->named |= inner->named;
+    return error || inner->address ? NULL
+           : inner->choice ? inner->choice
+           : inner->unknown ? inner->unknown
+           : inner->headers->nelts > 0
+             ? APR_ARRAY_IDX(inner->headers, 0, const char *) : NULL;
+}
+
+/* What the client chose of the variable that this line sets; NULL: nothing. */
+static const char *from_client(const ap_directive_t *line, const char *name,
+                               apikey_reads_t *reads, apr_pool_t *pool)
+{
+    int plain = !ap_cstr_casecmpn(line->directive, "SetEnvIf", 8);
+    int is_expr = !ap_cstr_casecmp(line->directive, "SetEnvIfExpr");
+    const char *args = line->args;
+    const char *first;
+
+    if (!plain && ap_cstr_casecmpn(line->directive, "BrowserMatch", 12)) {
+        return NULL;
+    }
+    first = ap_getword_conf(pool, &args);
+    if (!plain) {
+        return takes(args, name, pool) ? "User-Agent" : NULL;
+    }
+    if (!is_expr) {
+        ap_getword_conf(pool, &args);
+    }
+    return !takes(args, name, pool) ? NULL
+           : is_expr ? from_expr(first, reads, pool)
+           : is_own(first) ? NULL : first;
+}
+
+/* The client's choice among the headers and variables; NULL: none. */
+static const char *choice_of(server_rec *s, apikey_reads_t *reads,
+                             apr_pool_t *pool)
+{
+    const ap_directive_t *own = lines_of(s), *line;
+    int i, outer;
+
+    if (reads->choice) {
+        return reads->choice;
+    }
+    for (i = 0; i < reads->headers->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(reads->headers, i, const char *);
+
+        if (!sets_early(own, name, pool)
+            && !sets_early(ap_conftree, name, pool)) {
+            return apr_pstrcat(pool, "the ", name, " header", NULL);
+        }
+    }
+    for (i = 0; i < reads->variables->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(reads->variables, i, const char *);
+
+        for (outer = 0; outer <= (own != ap_conftree); outer++) {
+            for (line = outer ? ap_conftree : own; line; line = line->next) {
+                const char *from = from_client(line, name, reads, pool);
+
+                if (from) {
+                    return apr_psprintf(pool, "the variable %s, which %s:%d "
+                                        "takes from %s,", name, line->filename,
+                                        line->line_num, from);
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+int apikey_check_tenant(server_rec *s, const apikey_server_t *conf,
+                        int renamed, apr_pool_t *ptemp)
+{
+    const core_dir_config *core =
+        ap_get_core_module_config(s->lookup_defaults);
+    apikey_reads_t reads;
+    const char *choice;
+
+    if (!conf->tenant_reads) {
+        return OK;
+    }
+    reads = *conf->tenant_reads;
+    choice = choice_of(s, &reads, ptemp);
+    if (choice) {
+        REFUSE(s, "APIKEY0002: ApiKeyTenant '%s': %s is the client's choice, "
+               "and so would the tenant be; use %%{SERVER_NAME} with "
+               "UseCanonicalName On", conf->tenant_text, choice);
+        return !OK;
+    }
+    if (reads.unknown) {
+        REFUSE(s, "APIKEY0190: ApiKeyTenant '%s': what %s reads cannot be "
+               "known before a request comes; write the name that it reads, "
+               "such as %%{env:CUSTOMER}, and say with SetEnvIf what that is",
+               conf->tenant_text, reads.unknown);
+        return !OK;
+    }
+    if (reads.named
+        && (core->use_canonical_name != USE_CANONICAL_NAME_ON || renamed)) {
+        REFUSE(s, "APIKEY0003: ApiKeyTenant '%s': without UseCanonicalName On "
+               "in this server and in all its sections, %%{SERVER_NAME} is "
+               "the client's Host header; write that line",
+               conf->tenant_text);
+        return !OK;
+    }
+    return OK;
+}
