@@ -34,6 +34,7 @@
 #include "modules/auth/require.h"
 #include "modules/cache/cache.h"
 #include "modules/cache/status.h"
+#include "modules/config/check_names.h"
 #include "modules/config/check_tenant.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
@@ -125,12 +126,25 @@ static const command_rec directives[] = {
     { 0 }
 };
 
+/* AuthType and Require were meant for us and are spelt otherwise. */
+static void hooks_of_names(void)
+{
+    /* It answers 500 to an AuthType that no module has taken. */
+    static const char *const last[] = { "mod_authn_core.c", NULL };
+
+    ap_hook_pre_config(apikey_check_names, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_check_authn(apikey_misspelt_type, NULL, last, APR_HOOK_LAST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_error_log(apikey_misspelt_require, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
 /* httpd starts, and its child processes do. */
 static void hooks_of_start(apr_pool_t *pool)
 {
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(apikey_require_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
+    hooks_of_names();
     ap_hook_expr_lookup(apikey_expr_lookup, NULL, NULL,
                         APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -5,12 +5,10 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <util_cfgtree.h>
-#include <apr_dbd.h>
-#include <apr_optional.h>
 #include <apr_strings.h>
-#include <mod_dbd.h>
 
 #include "check.h"
+#include "check_database.h"
 #include "check_tenant.h"
 
 APLOG_USE_MODULE(apikey);
@@ -327,9 +325,9 @@ static void warn_of_quick(server_rec *s, const seen_t *seen,
 
 /* A server with a guarded place of its own needs secrets and a database.
  * What stands outside of virtual hosts may be meant for them: it is enough
- * if one server has both. */
+ * if one of all has both. */
 static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
-                       int any_secret, apr_pool_t *ptemp)
+                       int any_secret, int any_database, apr_pool_t *ptemp)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
     int own = seen->guarded && (seen != main || !s->next);
@@ -346,28 +344,10 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                "0600 and name it with ApiKeySecretFile in this server");
         return !OK;
     }
-    if (own && !conf->db_driver != !conf->db_params) {
-        REFUSE(s, "APIKEY0009: ApiKeyDBDriver and ApiKeyDBDParams go "
-               "together: this server has only the one, so write the other");
-        return !OK;
-    }
-    if (!conf->policy.ring || conf->db_driver || conf->db_params) {
-        return OK;
-    }
-    if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
-        REFUSE(s, "APIKEY0007: keys are looked up through mod_dbd, which is "
-               "not loaded: add 'LoadModule dbd_module' (and the DBDriver "
-               "and DBDParams of the database), or name the database with "
-               "ApiKeyDBDriver and ApiKeyDBDParams");
-        return !OK;
-    }
-    if (own && !conf->dbd_driver) {
-        REFUSE(s, "APIKEY0008: no database is named for this server: add "
-               "DBDriver and DBDParams, such as 'DBDriver sqlite3' and "
-               "'DBDParams /var/lib/apikey/keys.db'");
-        return !OK;
-    }
-    return OK;
+    return apikey_check_database(s, conf, own ? APIKEY_NEEDS
+                                 : seen->guarded || main->guarded
+                                   ? APIKEY_NEEDS_PERHAPS
+                                   : APIKEY_NEEDS_NONE, any_database);
 }
 
 /* Somebody may have forgotten it there. */
@@ -396,7 +376,8 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
 {
     apr_array_header_t *seen = see_servers(main_server, pconf);
     apr_hash_t *rings = apr_hash_make(pconf);
-    int any_secret = 0, i;
+    const seen_t *main = &APR_ARRAY_IDX(seen, 0, seen_t);
+    int any_secret = 0, any_database = 0, i;
     server_rec *s;
 
     for (s = main_server; s; s = s->next) {
@@ -406,13 +387,13 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
             return !OK;
         }
         any_secret |= conf->policy.ring != NULL;
+        any_database |= conf->policy.ring && apikey_has_database(conf);
     }
     for (i = 0; i < seen->nelts; i++) {
-        seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
+        const seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
 
-        if (check_needs(one->server, one,
-                        &APR_ARRAY_IDX(seen, 0, seen_t),
-                        any_secret, ptemp) != OK) {
+        if (check_needs(one->server, one, main, any_secret, any_database,
+                        ptemp) != OK) {
             return !OK;
         }
     }

@@ -138,6 +138,23 @@ refused('a virtual host that is guarded and has no secrets',
 refused('a virtual host that is guarded and has no database',
         said(host("$dbd$ring$guard") . host("$ring$guard")),
         qr/APIKEY0008: no database/);
+my $no_database = qr/APIKEY0008: no database is named for this server/;
+refused('guarded outside, and no server has a database',
+        said("$ring$guard" . host('ServerName b')), $no_database);
+refused('guarded outside, secrets in a virtual host, no database',
+        said($guard . host($ring) . host('ServerName b')), $no_database);
+my $half = said("${ring}ApiKeyDBDriver sqlite3\n$guard" . host('ServerName b'));
+refused('guarded outside, half of a database', $half, qr/APIKEY0009/);
+refused('guarded outside, no mod_dbd', said("$ring$guard" . host('ServerName b'),
+        without => [qw(dbd authn_dbd)]), qr/APIKEY0007/);
+my $one = said("$ring$guard" . host("${dbd}ApiKeyKeyspace a")
+               . host("ServerName b\nApiKeyKeyspace b"));
+accepted('guarded outside, one of two virtual hosts has a database', $one);
+is(scalar(() = $one->{text} =~ /$no_database/g), 1, 'the other is warned of');
+my $each = said("${ring}ApiKeyDBDriver sqlite3\n$guard" . join '', map {
+    host("ApiKeyDBDParams \"$site->{db}\"") =~ s/:1/:$_/r } 1, 2);
+accepted('a driver outside, parameters in each virtual host', $each);
+unlike($each->{text}, qr/APIKEY/, 'and no word about it');
 refused('guarded outside, and nobody has secrets',
         said("$dbd$guard" . host('ServerName b')), $no_secret);
 refused('a bad ring in the second virtual host',
