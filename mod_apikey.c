@@ -151,7 +151,7 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_require_check_config, NULL, NULL,
                          APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_order, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_check_config(apikey_try_queries, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_check_config(apikey_try_databases, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
     apikey_status_register(pool);
     apikey_cache_hooks();

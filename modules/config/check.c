@@ -329,7 +329,7 @@ static void warn_of_quick(server_rec *s, const seen_t *seen,
 static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                        int any_secret, int any_database, apr_pool_t *ptemp)
 {
-    const apikey_server_t *conf = apikey_server_conf(s);
+    apikey_server_t *conf = apikey_server_own(s, s->process->pconf);
     int own = seen->guarded && (seen != main || !s->next);
 
     warn_of_quick(s, seen, main);
@@ -344,10 +344,10 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
                "0600 and name it with ApiKeySecretFile in this server");
         return !OK;
     }
-    return apikey_check_database(s, conf, own ? APIKEY_NEEDS
-                                 : seen->guarded || main->guarded
-                                   ? APIKEY_NEEDS_PERHAPS
-                                   : APIKEY_NEEDS_NONE, any_database);
+    conf->needs = own ? APIKEY_NEEDS
+                : seen->guarded || main->guarded ? APIKEY_NEEDS_PERHAPS
+                : APIKEY_NEEDS_NONE;
+    return apikey_check_database(s, conf, any_database);
 }
 
 /* Somebody may have forgotten it there. */

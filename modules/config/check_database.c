@@ -16,7 +16,9 @@ int apikey_has_database(const apikey_server_t *conf)
     if (conf->db_driver || conf->db_params) {
         return conf->db_driver && conf->db_params;
     }
-    return conf->dbd_driver && APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) != NULL;
+    return conf->dbd_driver
+           && (conf->dbd_params || strcmp(conf->dbd_driver, "sqlite3") != 0)
+           && APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) != NULL;
 }
 
 /* What is missing, and what to write. */
@@ -38,16 +40,16 @@ static const char *missing(const apikey_server_t *conf)
 }
 
 int apikey_check_database(server_rec *s, const apikey_server_t *conf,
-                          apikey_needs_e needs, int any)
+                          int any)
 {
-    int refused = needs == APIKEY_NEEDS
-                  || (!any && (needs == APIKEY_NEEDS_PERHAPS
+    int refused = conf->needs == APIKEY_NEEDS
+                  || (!any && (conf->needs == APIKEY_NEEDS_PERHAPS
                                || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)));
 
     if (!conf->policy.ring || apikey_has_database(conf)) {
         return OK;
     }
-    if (refused || (needs == APIKEY_NEEDS_PERHAPS && s->is_virtual)) {
+    if (refused || (conf->needs == APIKEY_NEEDS_PERHAPS && s->is_virtual)) {
         ap_log_error(APLOG_MARK, (refused ? APLOG_ERR : APLOG_WARNING)
                      | APLOG_STARTUP, 0, s, "%s", missing(conf));
     }

@@ -9,15 +9,9 @@
 
 #include "config.h"
 
-/** How far a server is known to need a database. */
-typedef enum {
-    APIKEY_NEEDS_NONE,          /**< no AuthType ApiKey holds for it */
-    APIKEY_NEEDS_PERHAPS,       /**< one outside of all virtual hosts does */
-    APIKEY_NEEDS                /**< one of its own does */
-} apikey_needs_e;
-
 /** Whether the directives of ApiKeyDBD… or those of mod_dbd, which must be
- * loaded then, name a database for @a conf. */
+ * loaded then, name a database for @a conf.  SQLite has none without
+ * DBDParams; other databases know where to look. */
 int apikey_has_database(const apikey_server_t *conf);
 
 /**
@@ -28,6 +22,6 @@ int apikey_has_database(const apikey_server_t *conf);
  *         message as a warning
  */
 int apikey_check_database(server_rec *s, const apikey_server_t *conf,
-                          apikey_needs_e needs, int any);
+                          int any);
 
 #endif

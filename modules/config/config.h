@@ -61,6 +61,13 @@ typedef struct apikey_body_t {
     const char *text;           /**< with %{…}, checked at start-up */
 } apikey_body_t;
 
+/** How far a server is known to need a database. */
+typedef enum {
+    APIKEY_NEEDS_NONE,          /**< no AuthType ApiKey holds for it */
+    APIKEY_NEEDS_PERHAPS,       /**< one outside of all virtual hosts does */
+    APIKEY_NEEDS                /**< one of its own does */
+} apikey_needs_e;
+
 /*
  * F(type, field, unset, rule): "last" takes the inner section's value where
  * one is written; "narrow" keeps of the outer's what the inner has too (no
@@ -131,6 +138,7 @@ typedef struct apikey_server_t {
     const char *told[APIKEY_TOLD_COUNT];    /**< ApiKeyHeaders', by
                                              * apikey_told_e; NULL: Off */
     apikey_db_t db;
+    apikey_needs_e needs;       /**< a database */
     struct apikey_database_t *database; /**< modules/lookup's */
     struct apikey_cache_t *answers;     /**< modules/cache's; NULL: none */
     struct apikey_usage_t *usage;       /**< modules/usage's; NULL: none */

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Queries of the administrator's own are tried out in a process of their own,
- * one a database, which is killed when it does not answer in time.
+/* Databases that are a file, and queries of the administrator's own, are tried
+ * out in a process of their own, one a database, which is killed when it does
+ * not answer in time.
  *
  * A thread that hangs in the database could not be ended, and would be left
  * in the process that all children are forked from, with its locks; and what
@@ -23,7 +24,10 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
+#include "../config/check_database.h"
+#include "../store/database_file.h"
 #include "../store/query.h"
+#include "../store/schema.h"
 #include "trial.h"
 
 APLOG_USE_MODULE(apikey);
@@ -40,11 +44,19 @@ typedef struct item_t {
 } item_t;
 
 typedef struct trial_t {
+    server_rec *server;         /* the first that has it */
+    const char *directive;      /* what names its parameters */
     const char *driver;
     const char *params;
+    const char *file;           /* of SQLite's; NULL: none */
+    int is_file;                /* it is SQLite's */
+    int ours;                   /* a server wants the shipped tables in it */
+    int needed;                 /* AuthType ApiKey leads to it */
     apr_array_header_t *items;
     apr_hash_t *seen;           /* directive and text of these */
 } trial_t;
+
+#define AT_DATABASE (-1)       /* it is not about a query */
 
 /* What the process says, in its answer's first byte. */
 typedef enum { GOOD = 'g', WRONG = 'w', AWAY = 'a', SILENT = 's' } answer_e;
@@ -65,28 +77,67 @@ static void add(trial_t *trial, server_rec *s, const char *directive,
     }
 }
 
-static void collect(apr_array_header_t *trials, apr_hash_t *known,
-                    server_rec *s, apr_pool_t *pool)
+static trial_t *trial_of(apr_array_header_t *trials, apr_hash_t *known,
+                         server_rec *s, const apikey_db_t *db,
+                         apr_pool_t *pool)
 {
-    const apikey_server_t *conf = apikey_server_conf(s);
-    const apikey_db_t *db = &conf->db;
-    trial_t *trial;
+    trial_t *trial = apr_hash_get(known, db->name, APR_HASH_KEY_STRING);
 
-    if (!conf->query || !conf->policy.ring || !*db->driver || !*db->params) {
-        return;
-    }
-    trial = apr_hash_get(known, db->name, APR_HASH_KEY_STRING);
     if (!trial) {
         trial = apr_pcalloc(pool, sizeof(*trial));
+        trial->server = s;
+        trial->directive = apikey_server_conf(s)->db_driver
+                           ? "ApiKeyDBDParams" : "DBDParams";
         trial->driver = db->driver;
         trial->params = db->params;
+        trial->is_file = apikey_database_is_file(&trial->file, db->driver,
+                                                 db->params, pool);
         trial->items = apr_array_make(pool, 2, sizeof(item_t));
         trial->seen = apr_hash_make(pool);
         apr_hash_set(known, db->name, APR_HASH_KEY_STRING, trial);
         APR_ARRAY_PUSH(trials, trial_t *) = trial;
     }
-    add(trial, s, "ApiKeyQuery", conf->query, pool);
-    add(trial, s, "ApiKeyChangesQuery", conf->changes, pool);
+    return trial;
+}
+
+static void collect(apr_array_header_t *trials, apr_hash_t *known,
+                    server_rec *s, apr_pool_t *pool)
+{
+    const apikey_server_t *conf = apikey_server_conf(s);
+    trial_t *trial;
+
+    if (!conf->policy.ring || !apikey_has_database(conf)) {
+        return;
+    }
+    trial = trial_of(trials, known, s, &conf->db, pool);
+    trial->needed |= conf->needs != APIKEY_NEEDS_NONE;
+    trial->ours |= !conf->query;
+    if (conf->query) {
+        add(trial, s, "ApiKeyQuery", conf->query, pool);
+        add(trial, s, "ApiKeyChangesQuery", conf->changes, pool);
+    }
+}
+
+/* In the process: a SQLite database that is there and has our tables.  A lock
+ * goes, and so does a full disk. */
+static answer_e try_file(const trial_t *trial, apikey_store_t **store,
+                         apr_pool_t *pool, const char **error)
+{
+    apr_status_t status;
+
+    *error = apikey_database_file_fault(trial->file, trial->params,
+                                        trial->ours, pool);
+    if (*error) {
+        return WRONG;
+    }
+    status = apikey_store_open(store, trial->driver, trial->params, pool,
+                               error);
+    if (status == APR_SUCCESS && trial->ours) {
+        status = apikey_schema_check(*store, pool, error);
+    }
+    return status == APR_SUCCESS || status == APIKEY_ELOCKED ? GOOD
+         : strstr(*error, "disk is full") || strstr(*error, "disk I/O")
+           ? AWAY : WRONG;
 }
 
 /* In the process: the answer, and in at the query that it is about. */
@@ -94,13 +145,22 @@ static answer_e try_out(const trial_t *trial, int *at, apr_pool_t *pool,
                         const char **error)
 {
     apikey_store_t *store;
-    apr_status_t status;
+    apr_status_t status = APR_SUCCESS;
+    answer_e answer;
 
-    *at = 0;
+    *at = AT_DATABASE;
     apr_dbd_init(pool);
-    status = apikey_store_open(&store, trial->driver, trial->params, pool,
-                               error);
-    for (; status == APR_SUCCESS && *at < trial->items->nelts; ++*at) {
+    if (trial->is_file) {
+        answer = try_file(trial, &store, pool, error);
+        if (answer != GOOD) {
+            return answer;
+        }
+    }
+    else {
+        status = apikey_store_open(&store, trial->driver, trial->params,
+                                   pool, error);
+    }
+    for (*at = 0; status == APR_SUCCESS && *at < trial->items->nelts; ++*at) {
         const item_t *item = &APR_ARRAY_IDX(trial->items, *at, item_t);
 
         status = strcmp(item->directive, "ApiKeyQuery") == 0
@@ -123,25 +183,28 @@ static int become_user(server_rec *s, apr_pool_t *pool)
                && (geteuid() != 0 || ap_unixd_config.user_id == 0));
 }
 
-/* What the process does; it ends without any cleanup, since all that it has
- * is its parent's as well. */
+/* What the process does; it closes its connection, and ends without any other
+ * cleanup, since all else that it has is its parent's as well. */
 static void child(const trial_t *trial, apr_file_t *out, server_rec *s,
                   apr_pool_t *pool)
 {
     const char *error = "httpd's user cannot be taken on";
     answer_e answer = AWAY;
     const char *line;
-    int at = 0;
+    apr_pool_t *own;
+    int at = AT_DATABASE;
 
     /* Should our parent die first. */
     signal(SIGALRM, SIG_DFL);
     alarm(DEADLINE_SECONDS + 1);
+    apr_pool_create(&own, pool);
     if (become_user(s, pool)) {
-        answer = try_out(trial, &at, pool, &error);
+        answer = try_out(trial, &at, own, &error);
     }
     line = apr_psprintf(pool, "%c%d %s", answer, at,
                         answer == GOOD ? "" : error);
     apr_file_write_full(out, line, strlen(line), NULL);
+    apr_pool_destroy(own);
     _exit(0);
 }
 
@@ -244,48 +307,77 @@ static void warn_again(server_rec *s)
     }
 }
 
-/* OK, unless a query is wrong. */
+/* A database that cannot be used.  A server that nothing leads to is only
+ * warned of; and a restart goes on, for other sites are there. */
+static int refuse_database(const trial_t *trial, const char *error,
+                           server_rec *s, apr_pool_t *pool)
+{
+    const char *text =
+        apr_psprintf(pool, "APIKEY0193: the database %s (%s) cannot be used: "
+                     "%s", apikey_server_name(pool, trial->server),
+                     trial->directive, error);
+
+    if (!trial->needed) {
+        warn_twice(s, text);
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, "%s", text);
+    return ap_state_query(AP_SQ_CONFIG_GEN) > 1 ? OK : !OK;
+}
+
+/* OK, unless a database or a query is wrong. */
 static int judge(const trial_t *trial, server_rec *s, int *silent,
                  apr_pool_t *pool)
 {
     const char *error = "other databases have taken too long";
+    const char *what = "the database", *whose;
     answer_e answer = SILENT;
-    const item_t *item;
-    int at = 0;
+    int at = AT_DATABASE;
 
     if (*silent < SILENT_MAX) {
         answer = ask(trial, &at, &error, s, pool);
         *silent += answer == SILENT;
     }
-    if (answer == GOOD || at < 0 || at >= trial->items->nelts) {
-        at = 0;
+    if (answer == GOOD) {
+        return OK;
     }
-    item = &APR_ARRAY_IDX(trial->items, at, item_t);
+    if (answer == WRONG && at == AT_DATABASE && trial->is_file) {
+        return refuse_database(trial, error, s, pool);
+    }
+    whose = apikey_server_name(pool, trial->server);
+    if (trial->items->nelts > 0) {
+        const item_t *item =
+            &APR_ARRAY_IDX(trial->items, at > 0 ? at : 0, item_t);
+
+        what = item->directive;
+        whose = apikey_server_name(pool, item->server);
+    }
     if (answer == WRONG) {
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,
                      "APIKEY0121: %s %s cannot be used: %s; correct it, or "
-                     "the tables that it reads", item->directive,
-                     apikey_server_name(pool, item->server), error);
+                     "the tables that it reads", what, whose, error);
         return !OK;
     }
-    if (answer != GOOD) {
-        warn_twice(s, apr_psprintf(pool, "APIKEY0122: %s %s could not be "
-                                   "tried out: %s; keys are refused until "
-                                   "the database answers, and the query is "
-                                   "tried then", item->directive,
-                                   apikey_server_name(pool, item->server),
-                                   error));
-    }
+    warn_twice(s, apr_psprintf(pool, "APIKEY0122: %s %s could not be tried "
+                               "out: %s; keys are refused until the database "
+                               "answers, and it is tried then", what, whose,
+                               error));
     return OK;
 }
 
-int apikey_try_queries(apr_pool_t *pconf APIKEY_UNUSED,
+/* Whether there is anything to try. */
+static int is_tried(const trial_t *trial)
+{
+    return trial->is_file || trial->items->nelts > 0;
+}
+
+int apikey_try_databases(apr_pool_t *pconf APIKEY_UNUSED,
                        apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
                        server_rec *main_server)
 {
     apr_array_header_t *trials = apr_array_make(ptemp, 2, sizeof(trial_t *));
     apr_hash_t *known = apr_hash_make(ptemp);
-    int silent = 0, i;
+    int silent = 0, any = 0, i;
     server_rec *s;
 
     for (s = main_server; s; s = s->next) {
@@ -300,6 +392,7 @@ int apikey_try_queries(apr_pool_t *pconf APIKEY_UNUSED,
             return !OK;
         }
         collect(trials, known, s, ptemp);
+        any |= conf->needs != APIKEY_NEEDS_NONE;
     }
     if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP) {
         return OK;
@@ -309,8 +402,12 @@ int apikey_try_queries(apr_pool_t *pconf APIKEY_UNUSED,
         return OK;
     }
     for (i = 0; i < trials->nelts; i++) {
-        if (judge(APR_ARRAY_IDX(trials, i, trial_t *), main_server, &silent,
-                  ptemp) != OK) {
+        trial_t *trial = APR_ARRAY_IDX(trials, i, trial_t *);
+
+        /* AuthType ApiKey stands in an .htaccess, then. */
+        trial->needed |= !any;
+        if (is_tried(trial) && judge(trial, main_server, &silent, ptemp)
+                               != OK) {
             return !OK;
         }
     }

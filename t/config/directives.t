@@ -212,10 +212,10 @@ require_refused("apikey-$_->[0] $_->[1]", qr/Require apikey-$_->[0]: '/,
     [ 'scope', '"%{nofunction:x}"', qr/nofunction|does not exist|error/i ];
 require_refused("apikey-$_", qr/Require apikey-$_: name at least one/)
     for qw(scope tenant env id);
-require_refused('apikey-scopes x', qr/Unknown Authz provider: apikey-scopes/);
+require_refused('apikey-scopes x', qr/APIKEY0192: .*apikey-scopes/);
 
 # ---- ApiKeyDBDriver, DBDParams, Retention ----
-accepted("ApiKeyDBDriver sqlite3\nApiKeyDBDParams /x");
+accepted("ApiKeyDBDriver sqlite3\nApiKeyDBDParams \"$site->{db}\"");
 refused($_, qr/APIKEY0009: ApiKeyDBDriver and ApiKeyDBDParams go together/,
         qr/write the other/)
     for 'ApiKeyDBDriver sqlite3', 'ApiKeyDBDParams /x';

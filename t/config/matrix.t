@@ -18,7 +18,7 @@ my %MATRIX = (
     ApiKeyCache => [ S => 'off' ], ApiKeyUsageFlush => [ S => '10' ],
     ApiKeyEnforce => [ S => 'On' ], ApiKeyCacheTTL => [ S => '60 5' ],
     ApiKeyRevocationPoll => [ S => '500' ], ApiKeyStaleLimit => [ S => '60' ],
-    ApiKeyDBDriver => [ S => 'sqlite3' ], ApiKeyDBDParams => [ S => '/x' ],
+    ApiKeyDBDriver => [ S => 'sqlite3' ], ApiKeyDBDParams => [ S => '"@DIR@/db/keys.db"' ],
     ApiKeyRetention => [ S => '90' ],
     ApiKeyQuery =>
         [ S => '"SELECT id, tenant FROM apikey WHERE digest = %s"' ],

@@ -118,8 +118,6 @@ refused('no DBDriver', said("$ring$guard"), qr/APIKEY0008: no database/,
 refused('a driver that is not there',
         said("DBDriver nosuch\nDBDParams x\n$ring$guard"),
         qr/nosuch|DBD/);
-accepted('a database file that is not there (yet)',
-         said("DBDriver sqlite3\nDBDParams \"\@DIR\@/none.db\"\n$ring$guard"));
 
 # ---- Virtual hosts ----
 sub host { return "<VirtualHost 127.0.0.1:1>\n@_\n</VirtualHost>\n" }

@@ -9,7 +9,7 @@ package APIKey::Check;
 #   is($done->{exit}, 1);  like($done->{out}, qr/APIKEY0001/);
 #
 # The modules of the run are loaded, but for those of `without`; server name,
-# folders and a Listen stand before the text.
+# folders, a Listen and, for root, the run's user stand before the text.
 
 use strict;
 use warnings;
@@ -33,7 +33,9 @@ sub check_config {
     print $conf @modules, qq(ServerRoot "$stage"\nServerName 127.0.0.1\n),
         "Listen 127.0.0.1:$run->{ports}{default}\n",
         qq(DefaultRuntimeDir "$stage/state"\nPidFile "$stage/state/t.pid"\n),
-        qq(TypesConfig /dev/null\nErrorLog "$stage/logs/check_log"\n), $text;
+        qq(TypesConfig /dev/null\nErrorLog "$stage/logs/check_log"\n),
+        $> ? '' : "User $run->{user}\nGroup "
+            . getgrgid((getpwnam $run->{user})[3]) . "\n", $text;
     close $conf or die "$conf: $!\n";
     open my $out, '-|', sub_command($run, "$conf") or die "httpd: $!\n";
     local $/;
