@@ -39,6 +39,7 @@
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
 #include "modules/config/order.h"
+#include "modules/lookup/check_pool.h"
 #include "modules/lookup/database.h"
 #include "modules/lookup/trial.h"
 #include "modules/request/take.h"
@@ -63,6 +64,10 @@ static const command_rec directives[] = {
                   "mod_dbd's: which database keys are looked up in"),
     AP_INIT_TAKE1("DBDInitSQL", apikey_set_dbd_init, NULL, RSRC_CONF,
                   "mod_dbd's: which database keys are looked up in"),
+    AP_INIT_TAKE1("DBDMax", apikey_set_dbd_max, NULL, RSRC_CONF,
+                  "mod_dbd's: whether there are enough connections"),
+    AP_INIT_FLAG("DBDPersist", apikey_set_dbd_persist, NULL, RSRC_CONF,
+                 "mod_dbd's: whether its connections are kept"),
     AP_INIT_TAKE1("ApiKeyQuery", apikey_set_query, NULL, RSRC_CONF,
                   "the look-up in a table of one's own; %s is the digest"),
     AP_INIT_TAKE1("ApiKeyChangesQuery", apikey_set_changes_query, NULL,
@@ -152,6 +157,7 @@ static void hooks_of_start(apr_pool_t *pool)
                          APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_order, NULL, NULL, APR_HOOK_LAST);
     ap_hook_check_config(apikey_try_databases, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_check_config(apikey_check_pools, NULL, NULL, APR_HOOK_LAST);
     apikey_database_hooks();
     apikey_status_register(pool);
     apikey_cache_hooks();

@@ -92,6 +92,8 @@ typedef enum {
     F(const char *, dbd_driver, NULL, last)     /* DBDriver */              \
     F(const char *, dbd_params, NULL, last)     /* DBDParams; never "" */   \
     F(const char *, dbd_init, NULL, all)        /* DBDInitSQL, a line each */\
+    F(int, dbd_max, APIKEY_UNSET, last)         /* DBDMax */                \
+    F(int, dbd_persist, APIKEY_UNSET, last)     /* DBDPersist */            \
     F(const char *, query, NULL, last)          /* ApiKeyQuery */           \
     F(const char *, changes, NULL, beside)      /* ApiKeyChangesQuery */    \
     F(const char *, cache, NULL, last)          /* ApiKeyCache; "": off */  \

@@ -130,6 +130,23 @@ const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return without_dbd(cmd);
 }
 
+/* That it is a number, and large enough for mod_dbd, is mod_dbd's to say. */
+const char *apikey_set_dbd_max(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                               const char *number)
+{
+    int max = atoi(number);
+
+    apikey_server_own(cmd->server, cmd->pool)->dbd_max = max > 0 ? max : 0;
+    return without_dbd(cmd);
+}
+
+const char *apikey_set_dbd_persist(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                   int on)
+{
+    apikey_server_own(cmd->server, cmd->pool)->dbd_persist = on;
+    return without_dbd(cmd);
+}
+
 /* What the database thinks of it is asked later (lookup/trial.c). */
 static const char *query_fault(cmd_parms *cmd, const char *sql)
 {

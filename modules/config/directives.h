@@ -22,6 +22,8 @@ const char *apikey_set_db_params(cmd_parms *cmd, void *dir,
                                  const char *params);
 const char *apikey_set_dbd_driver(cmd_parms *cmd, void *dir,
                                   const char *name);
+const char *apikey_set_dbd_max(cmd_parms *cmd, void *dir, const char *number);
+const char *apikey_set_dbd_persist(cmd_parms *cmd, void *dir, int on);
 const char *apikey_set_dbd_params(cmd_parms *cmd, void *dir,
                                   const char *params);
 const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir, const char *sql);

@@ -317,8 +317,8 @@ sub refused_start {
          'and says why');
 }
 
-# A disk that is read-only is meant so: it can be read.
-sub read_only_disk {
+# A site whose database has a small disk of its own: the folder.
+sub on_a_disk {
     my ($way) = @_;
     $backend = backend('sqlite3');
     my $folder = $backend->{temp}->dirname;
@@ -327,6 +327,13 @@ sub read_only_disk {
     $site = APIKey::DatabaseSite->new($backend, $way);
     $site->init;
     $file = $backend->{file};
+    return $folder;
+}
+
+# A disk that is read-only is meant so: it can be read.
+sub read_only_disk {
+    my ($way) = @_;
+    my $folder = on_a_disk($way);
     my ($key) = made();
     $backend->sql('PRAGMA journal_mode = DELETE');
     system(qw(mount -o), 'remount,ro', $folder) == 0 or die "remount failed\n";
@@ -340,13 +347,7 @@ sub read_only_disk {
 # httpd's own start on a full disk.
 sub full_disk {
     my ($way) = @_;
-    $backend = backend('sqlite3');
-    my $folder = $backend->{temp}->dirname;
-    system(qw(mount -t tmpfs -o), 'size=3m,mode=755', 'tmpfs', $folder) == 0
-        or die "mount failed\n";
-    $site = APIKey::DatabaseSite->new($backend, $way);
-    $site->init;
-    $file = $backend->{file};
+    my $folder = on_a_disk($way);
     start();
     cannot_write('a full disk', 0);
     my ($key) = made();

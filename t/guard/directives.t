@@ -16,8 +16,9 @@ my @promised = map { "ApiKey$_" } qw(
     Retention From User Headers PassKey ErrorFormat ErrorBody Enforce);
 my $table = directives(slurp('mod_apikey.c'));
 # mod_dbd's, which its own manual explains.
-my @shared = grep { exists $table->{$_} } qw(DBDriver DBDParams DBDInitSQL);
-is(scalar @shared, 3, 'what mod_dbd is told is known here, too');
+my @shared = grep { exists $table->{$_} }
+             qw(DBDriver DBDParams DBDInitSQL DBDMax DBDPersist);
+is(scalar @shared, 5, 'what mod_dbd is told is known here, too');
 my %set_shared = map { $_ => delete $table->{$_} } @shared;
 ok(delete $table->{Require}, 'and what mod_authz_core is');
 is_deeply([ sort keys %$table ], [ sort @promised ],
