@@ -153,9 +153,8 @@ is(reason($bare, $gone), 'invalid', 'init: the key of before is unknown');
 is(reason($bare, fresh($bare, tenant => 'new')), 'granted',
    'a new one works, without a restart');
 
-# ---- No file at all when httpd starts ----
+# ---- The file is removed while httpd runs ----
 my $site = APIKey::ConfigTest->new;
-unlink glob "$site->{db}*";
 $site->start(<<'EOF');
 @DATABASE@
 <Location />
@@ -164,6 +163,7 @@ $site->start(<<'EOF');
     Require valid-user
 </Location>
 EOF
+unlink glob "$site->{db}*";
 my $key_there = unknown_key(secrets("$site->{dir}/secret"));
 my $port = $site->port;
 is(reason($port, { key => $key_there }), 'unavailable', 'no file: 503');

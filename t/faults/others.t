@@ -143,7 +143,7 @@ sub start {
 sub ours_missing {
     my $unknown = $site->unknown;
     $backend->sql(@TABLES);
-    start(hosts());
+    $site->without_tables(sub { start(hosts()) });
     is(wrong(passwords(qw(shared apart theirs)),
              map { [ $_, '/api/', $unknown, 503 ] }
                  qw(shared apart pooled alone)), '',

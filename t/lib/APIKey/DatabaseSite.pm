@@ -7,6 +7,7 @@ package APIKey::DatabaseSite;
 #   my $site = APIKey::DatabaseSite->new($backend, 'own');   no tables yet
 #   $site->init;
 #   $site->run(@lines);             httpd; /api needs a key, /scoped a:b, too
+#   $site->without_tables(sub { $site->run });
 #   $site->status($key), $site->status($key, '/scoped/')
 #   my @answers = $site->load(16, 3, $key);      16 clients, for 3 seconds
 #
@@ -94,6 +95,19 @@ sub run {
     $database =~ s/^DBD/ApiKeyDBD/mg if $self->{way} eq 'own';
     $self->{before} = length $self->slurp('error_log');
     return $self->start(join "\n", $database, $CONF, @lines);
+}
+
+# Starts httpd, and there are no tables: where SQLite has none httpd would not
+# start, so they go when it has.
+sub without_tables {
+    my ($self, $start) = @_;
+    my $backend = $self->{backend};
+    $self->init if $backend->{file};
+    $start->();
+    return if !$backend->{file};
+    my @tables = $backend->sql("SELECT name FROM sqlite_master WHERE type = "
+                               . "'table' AND name LIKE 'apikey%'");
+    $backend->sql(map { "DROP TABLE $_" } @tables);
 }
 
 # A key that these secrets could have made and did not.
