@@ -144,7 +144,9 @@ sub ours_missing {
     my $unknown = $site->unknown;
     $backend->sql(@TABLES);
     $site->without_tables(sub { start(hosts()) });
-    is(wrong(passwords(qw(shared apart theirs)),
+    # The driver sqlite3 does not prepare again what was made for the tables
+    # of before; ours we do ourselves.
+    is(wrong($database eq 'sqlite3' ? () : passwords(qw(shared apart theirs)),
              map { [ $_, '/api/', $unknown, 503 ] }
                  qw(shared apart pooled alone)), '',
        'none of our tables: the others are served');
@@ -153,8 +155,6 @@ sub ours_missing {
     my $key = $site->create;
     my @ours = keys_of($key, $unknown, qw(shared apart pooled alone));
     ok(wait_until(5, sub { wrong(@ours) eq '' }), 'they come');
-    # The driver sqlite3 does not prepare again what was made for the tables
-    # of before; ours we do ourselves.
     if ($backend->{file}) {
         $site->stop;
         start(hosts());
