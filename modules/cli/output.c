@@ -45,15 +45,6 @@ void cli_say(apr_pool_t *pool, const char *format, ...)
     fprintf(stderr, "htapikey: %s\n", cli_clean(text, pool));
 }
 
-/* Neither control characters nor those that turn the direction of writing. */
-static int is_shown(int code)
-{
-    return code >= 0x20 && (code < 0x7F || code >= 0xA0)
-           && !(code >= 0x202A && code <= 0x202E)
-           && !(code >= 0x2066 && code <= 0x2069)
-           && code != 0x2028 && code != 0x2029;
-}
-
 const char *cli_clean(const char *text, apr_pool_t *pool)
 {
     char *clean = apr_palloc(pool, strlen(text) * 4 + 1);
@@ -63,7 +54,7 @@ const char *cli_clean(const char *text, apr_pool_t *pool)
 
     for (; *text; text += len) {
         len = apikey_utf8_read(text, &code);
-        if (is_shown(code)) {
+        if (code >= 0 && !apikey_is_hidden(code)) {
             memcpy(out, text, len);
             out += len;
         }

@@ -32,6 +32,11 @@ typedef struct apikey_record_t {
     apr_int64_t use_count;
     apr_table_t *meta;          /**< further columns of a query, by the names
                                  * behind APIKEY_META_; may be NULL */
+    const char *withheld;       /**< names of a query's columns that are not in
+                                 * meta, since they give the key or its digest
+                                 * away; NULL: none */
+    const char *fault;          /**< what of the row could not be read, as
+                                 * apikey_record_fault() says it; or NULL */
 } apikey_record_t;
 
 #endif

@@ -7,43 +7,91 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#define TIME_MAX APR_INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
-
-/**
- * The length of the UTF-8 sequence at @a text and its code point; 0 if it is
- * none (Unicode, table 3-7: no overlong form, no surrogate, no more than
- * U+10FFFF).  A final NUL ends every sequence, so nothing is read behind it.
- */
-static int utf8_next(const unsigned char *text, apr_uint32_t *point)
+apr_size_t apikey_utf8_read(const char *text, int *code)
 {
-    static const apr_uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    int len, i;
+    static const int lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *byte = (const unsigned char *)text;
+    apr_size_t len = byte[0] < 0x80 ? 1 : byte[0] < 0xC0 ? 0
+                   : byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3
+                   : byte[0] < 0xF8 ? 4 : 0;
+    apr_size_t i;
 
-    if (*text < 0x80) {
-        *point = *text;
+    *code = -1;
+    if (len == 0) {
         return 1;
     }
-    len = *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : 2;
-    if (*text < 0xc0 || *text > 0xf7) {
-        return 0;
+    if (len == 1) {
+        *code = byte[0];
+        return byte[0] != 0;
     }
-    *point = *text & (0x7fu >> len);
+    *code = byte[0] & (0x7F >> len);
     for (i = 1; i < len; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
+        if ((byte[i] & 0xC0) != 0x80) {
+            *code = -1;
+            return i;
         }
-        *point = *point << 6 | (text[i] & 0x3fu);
+        *code = *code << 6 | (byte[i] & 0x3F);
     }
-    if (*point < least[len] || *point > 0x10ffff
-        || (*point >= 0xd800 && *point <= 0xdfff)) {
-        return 0;
+    if (*code < lowest[len] || *code > 0x10FFFF
+        || (*code >= 0xD800 && *code <= 0xDFFF)) {
+        *code = -1;
     }
     return len;
 }
 
+/* A range of Unicode's code points, both ends included. */
+typedef struct range_t {
+    int from, to;
+} range_t;
+
+/* In order: the categories Cf, Zl and Zp, Zs without U+0020, what the property
+ * Default_Ignorable_Code_Point adds to them, and U+2800, a blank that is
+ * counted among the symbols (Unicode 15.1). */
+static const range_t hidden[] = {
+    { 0x00A0, 0x00A0 }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },
+    { 0x0600, 0x0605 }, { 0x061C, 0x061C }, { 0x06DD, 0x06DD },
+    { 0x070F, 0x070F }, { 0x0890, 0x0891 }, { 0x08E2, 0x08E2 },
+    { 0x115F, 0x1160 }, { 0x1680, 0x1680 }, { 0x17B4, 0x17B5 },
+    { 0x180B, 0x180F }, { 0x2000, 0x200F }, { 0x2028, 0x202F },
+    { 0x205F, 0x206F }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 },
+    { 0x3164, 0x3164 }, { 0xFE00, 0xFE0F }, { 0xFEFF, 0xFEFF },
+    { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB }, { 0x110BD, 0x110BD },
+    { 0x110CD, 0x110CD }, { 0x13430, 0x1343F }, { 0x1BCA0, 0x1BCA3 },
+    { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF }
+};
+
+/* Marks that are written over the character before them: the blocks that have
+ * nothing else. */
+static const range_t combining[] = {
+    { 0x0300, 0x036F }, { 0x1AB0, 0x1AFF }, { 0x1DC0, 0x1DFF },
+    { 0x20D0, 0x20FF }, { 0xFE20, 0xFE2F }
+};
+
+#define IS_ONE_OF(list, code) is_one_of(list, sizeof(list) / sizeof(*list), \
+                                        code)
+static int is_one_of(const range_t *list, apr_size_t count, int code)
+{
+    apr_size_t i = 0;
+
+    while (i < count && code > list[i].to) {
+        i++;
+    }
+    return i < count && code >= list[i].from;
+}
+
+static int is_control(int code)
+{
+    return (code >= 0 && code < 0x20) || (code >= 0x7F && code < 0xA0);
+}
+
+int apikey_is_hidden(int code)
+{
+    return is_control(code) || (code >= 0xA0 && IS_ONE_OF(hidden, code));
+}
+
 const char *apikey_text_fault(const char *text)
 {
-    const unsigned char *c = (const unsigned char *)text;
+    const char *c = text;
     apr_size_t len = strlen(text);
 
     if (len == 0) {
@@ -53,8 +101,7 @@ const char *apikey_text_fault(const char *text)
         return "is longer than 255 bytes";
     }
     while (*c) {
-        apr_uint32_t point;
-        int step;
+        int code;
 
         while (*c >= 0x20 && *c < 0x7f) {
             c++;
@@ -62,19 +109,40 @@ const char *apikey_text_fault(const char *text)
         if (!*c) {
             break;
         }
-        step = utf8_next(c, &point);
-        if (step == 0) {
+        c += apikey_utf8_read(c, &code);
+        if (code < 0) {
             return "is not UTF-8";
         }
-        if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) {
+        if (is_control(code)) {
             return "has a control character";
         }
-        c += step;
     }
     if (text[0] == ' ' || text[len - 1] == ' ') {
         return "begins or ends with a blank";
     }
     return NULL;
+}
+
+const char *apikey_name_fault(const char *name)
+{
+    const char *fault = apikey_text_fault(name);
+    const char *c;
+    int code;
+
+    for (c = name; !fault && *c;) {
+        apr_size_t len = apikey_utf8_read(c, &code);
+
+        if (apikey_is_hidden(code)) {
+            fault = "has a character that is not seen, or looks like a "
+                    "blank";
+        }
+        else if (c == name && IS_ONE_OF(combining, code)) {
+            fault = "begins with a mark that belongs to the character before "
+                    "it";
+        }
+        c += len;
+    }
+    return fault;
 }
 
 const char *apikey_word_fault(const char *word)
@@ -115,12 +183,12 @@ apr_status_t apikey_duration_parse(apr_int64_t *seconds, const char *text)
 
     for (; *c >= '0' && *c <= '9'; c++) {
         count = count * 10 + (*c - '0');
-        if (count > TIME_MAX) {
+        if (count > APIKEY_TIME_MAX) {
             return APR_EINVAL;
         }
     }
     unit = c > text ? unit_seconds(*c) : 0;
-    if (unit == 0 || c[1] || count > TIME_MAX / unit) {
+    if (unit == 0 || c[1] || count > APIKEY_TIME_MAX / unit) {
         return APR_EINVAL;
     }
     *seconds = count * unit;
@@ -191,7 +259,7 @@ apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
         return APR_SUCCESS;
     }
     if (apikey_duration_parse(&when, text) == APR_SUCCESS) {
-        if (now > TIME_MAX - when) {
+        if (now > APIKEY_TIME_MAX - when) {
             return APR_EINVAL;
         }
         when += now;
@@ -208,11 +276,18 @@ apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
     return APR_SUCCESS;
 }
 
+const char *apikey_time_fault(apr_int64_t epoch)
+{
+    return epoch > APIKEY_TIME_MAX
+           ? "lies after the year 9999; it should be seconds since 1970, not "
+             "milliseconds" : NULL;
+}
+
 char *apikey_time_format(apr_int64_t epoch, apr_pool_t *pool)
 {
     apr_time_exp_t when;
 
-    if (epoch < 0 || epoch > TIME_MAX
+    if (epoch < 0 || epoch > APIKEY_TIME_MAX
         || apr_time_exp_gmt(&when, apr_time_from_sec(epoch)) != APR_SUCCESS) {
         return apr_psprintf(pool, "%" APR_INT64_T_FMT, epoch);
     }

@@ -14,6 +14,15 @@
 #define APIKEY_TEXT_MAX 255     /**< bytes of a tenant or a name */
 #define APIKEY_WORD_MAX 64      /**< characters of an env or a keyspace */
 #define APIKEY_NEVER 0          /**< an expiry that does not come */
+#define APIKEY_TIME_MAX APR_INT64_C(253402300799)   /**< the end of 9999 */
+
+/**
+ * Reads one character of UTF-8 (Unicode, table 3-7: no overlong form, no
+ * surrogate, nothing above U+10FFFF).
+ * @param code the character, or -1: these bytes are none
+ * @return how many bytes were read; at least 1 unless at the end
+ */
+apr_size_t apikey_utf8_read(const char *text, int *code);
 
 /**
  * NULL if @a text (a tenant, a name, an id) can stand in a header and in
@@ -23,6 +32,18 @@
  * is made, and again when one is read: people type into databases.
  */
 const char *apikey_text_fault(const char *text);
+
+/**
+ * The same for a name that is to be made (a tenant's, a key's): moreover none
+ * of apikey_is_hidden()'s characters, and no combining mark at its beginning,
+ * so that two names are not shown alike for these.  What is in the database
+ * already is judged by apikey_text_fault() alone.
+ */
+const char *apikey_name_fault(const char *name);
+
+/** Whether a character shows nothing, or a blank that is not U+0020, or turns
+ * the direction of writing; control characters, too. */
+int apikey_is_hidden(int code);
 
 /** NULL if @a word (an env, a keyspace) is 1 to APIKEY_WORD_MAX characters of
  * [0-9A-Za-z._-]; else what is wrong, a static sentence fragment. */
@@ -52,6 +73,11 @@ apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
  * no ';' at its end; else what is wrong, a static sentence fragment.
  */
 const char *apikey_query_fault(const char *sql);
+
+/** NULL if @a epoch can be meant as a time; else what is wrong, a static
+ * sentence fragment.  The only judgement on times that are too large, wherever
+ * they come from. */
+const char *apikey_time_fault(apr_int64_t epoch);
 
 /** Epoch seconds as RFC 3339 in UTC; a number outside the years 1970 to 9999
  * (somebody stored milliseconds) as the number it is. */

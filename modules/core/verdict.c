@@ -108,6 +108,26 @@ static int meta_fault(void *data, const char *column, const char *value)
     return !found->fault;
 }
 
+/* Of the times that a verdict asks for. */
+static const char *times_fault(const apikey_record_t *record,
+                               const char **column)
+{
+    const struct { const char *column; apr_int64_t value; } times[] = {
+        { "expires", record->expires },
+        { "revoked", record->revoked },
+        { "disabled", record->disabled },
+        { "suspended", record->suspended }
+    };
+    const char *fault = NULL;
+    apr_size_t i;
+
+    for (i = 0; !fault && i < sizeof(times) / sizeof(*times); i++) {
+        *column = times[i].column;
+        fault = apikey_time_fault(times[i].value);
+    }
+    return fault;
+}
+
 const char *apikey_record_fault(const apikey_record_t *record,
                                 apr_pool_t *pool)
 {
@@ -121,6 +141,9 @@ const char *apikey_record_fault(const apikey_record_t *record,
     fault_t found = { NULL, NULL };
     apr_size_t i;
 
+    if (record->fault) {
+        return apr_pstrdup(pool, record->fault);
+    }
     for (i = 0; !found.fault && i < sizeof(columns) / sizeof(*columns); i++) {
         if (columns[i].needed || *columns[i].value) {
             found.column = columns[i].column;
@@ -130,6 +153,9 @@ const char *apikey_record_fault(const apikey_record_t *record,
     if (!found.fault) {
         found.column = "scopes";
         found.fault = scopes_fault(record->scopes);
+    }
+    if (!found.fault) {
+        found.fault = times_fault(record, &found.column);
     }
     if (!found.fault && record->meta) {
         apr_table_do(meta_fault, &found, record->meta, NULL);

@@ -55,10 +55,11 @@ apikey_reason_e apikey_verdict(const apikey_record_t *record,
                                const char *keyspace, apr_int64_t now);
 
 /**
- * NULL if everything that would be exported can be carried by a header; else
- * a sentence fragment naming the column and what is wrong with it ("its name
- * is not UTF-8"), in @a pool.  Only id and tenant may not be empty.  A record
- * with a fault is never granted: fail closed.
+ * NULL if the row could be read, everything that would be exported can be
+ * carried by a header, and no time is too large to be meant; else a sentence
+ * fragment naming the column and what is wrong with it ("its name is not
+ * UTF-8"), in @a pool.  Only id and tenant may not be empty.  A record with a
+ * fault is never granted: fail closed.
  */
 const char *apikey_record_fault(const apikey_record_t *record,
                                 apr_pool_t *pool);

@@ -2,41 +2,11 @@
 
 #include <apr_strings.h>
 
+#include "../core/text.h"
 #include "json.h"
 
-apr_size_t apikey_utf8_read(const char *text, int *code)
-{
-    static const int lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    const unsigned char *byte = (const unsigned char *)text;
-    apr_size_t len = byte[0] < 0x80 ? 1 : byte[0] < 0xC0 ? 0
-                   : byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3
-                   : byte[0] < 0xF8 ? 4 : 0;
-    apr_size_t i;
-
-    *code = -1;
-    if (len == 0) {
-        return 1;
-    }
-    if (len == 1) {
-        *code = byte[0];
-        return byte[0] != 0;
-    }
-    *code = byte[0] & (0x7F >> len);
-    for (i = 1; i < len; i++) {
-        if ((byte[i] & 0xC0) != 0x80) {
-            *code = -1;
-            return i;
-        }
-        *code = *code << 6 | (byte[i] & 0x3F);
-    }
-    if (*code < lowest[len] || *code > 0x10FFFF
-        || (*code >= 0xD800 && *code <= 0xDFFF)) {
-        *code = -1;
-    }
-    return len;
-}
-
-/* Appends at most six bytes; returns where it ended. */
+/* Appends at most six bytes for each byte of text; returns where it ended.
+ * What is not seen is written so that it is (RFC 8259, 7). */
 static char *put(char *out, const char *text, apr_size_t len, int code)
 {
     static const char named[] = "\b\t\n\f\r\"\\";
@@ -51,8 +21,12 @@ static char *put(char *out, const char *text, apr_size_t len, int code)
         memcpy(out, "\\ufffd", 6);
         out += 6;
     }
-    else if (code < 0x20 || (code >= 0x7F && code < 0xA0)) {
+    else if (apikey_is_hidden(code) && code < 0x10000) {
         out += apr_snprintf(out, 7, "\\u%04x", code);
+    }
+    else if (apikey_is_hidden(code)) {
+        out += apr_snprintf(out, 13, "\\u%04x\\u%04x",
+                            0xD7C0 + (code >> 10), 0xDC00 + (code & 0x3FF));
     }
     else {
         memcpy(out, text, len);

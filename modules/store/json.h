@@ -12,15 +12,9 @@
 
 #include <apr_pools.h>
 
-/**
- * Reads one character of UTF-8.
- * @param code the character, or -1: these bytes are none
- * @return how many bytes were read; at least 1 unless at the end
- */
-apr_size_t apikey_utf8_read(const char *text, int *code);
-
 /** A JSON string with its quotes.  Bytes that are no UTF-8 become U+FFFD:
- * people type into databases, and JSON must stay JSON. */
+ * people type into databases, and JSON must stay JSON.  What is not seen
+ * (apikey_is_hidden()) is escaped. */
 char *apikey_json_string(const char *text, apr_pool_t *pool);
 
 #endif

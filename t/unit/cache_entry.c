@@ -60,8 +60,9 @@ static void same(const apikey_record_t *got, const apikey_record_t *want,
 static void complete(void)
 {
     /* The digest, and what no look-up gives: secret_id, format, hint, creator;
-     * created, last_used, use_count. */
-    apr_size_t size = 5 * sizeof(const char *) + 3 * sizeof(apr_int64_t)
+     * created, last_used, use_count; a fault, which is never kept; withheld,
+     * which was told when the record was found. */
+    apr_size_t size = 7 * sizeof(const char *) + 3 * sizeof(apr_int64_t)
                       + sizeof(apr_table_t *);
 
 #define SIZE_STRING(field) size += sizeof(const char *);

@@ -64,6 +64,77 @@ static const struct {
     { "FF", "\xff\xff\xff\xff", NOT_UTF8 }
 };
 
+#define HIDDEN "has a character that is not seen, or looks like a blank"
+#define MARK "begins with a mark that belongs to the character before it"
+
+/* Of each kind the first and the last, and what stands just outside. */
+static const struct {
+    const char *promise;
+    const char *name;
+    const char *fault;
+} given[] = {
+    { "a plain name", "Production API", NULL },
+    { "two blanks within", "a  b", NULL },
+    { "umlauts, composed", "M\xc3\xbcller", NULL },
+    { "umlauts, with a combining mark within", "Mu\xcc\x88ller", NULL },
+    { "a Japanese name", "\xe6\x97\xa5\xe6\x9c\xac", NULL },
+    { "an emoji", "key \xf0\x9f\x94\x91", NULL },
+    { "U+00A1, behind the no-break space", "\xc2\xa1", NULL },
+    { "U+2010, a hyphen", "a\xe2\x80\x90" "b", NULL },
+    { "U+2030, per mille", "\xe2\x80\xb0", NULL },
+    { "U+FFFD", "\xef\xbf\xbd", NULL },
+    { "nothing", "", EMPTY },
+    { "LF", "a\n", CONTROL },
+    { "Latin-1", "M\xfcller", NOT_UTF8 },
+    { "a no-break space", "a\xc2\xa0" "b", HIDDEN },
+    { "a soft hyphen", "a\xc2\xad" "b", HIDDEN },
+    { "U+034F, a joiner", "a\xcd\x8f" "b", HIDDEN },
+    { "U+061C, Arabic letter mark", "a\xd8\x9c", HIDDEN },
+    { "U+115F, a Hangul filler", "\xe1\x85\x9f", HIDDEN },
+    { "U+1680, Ogham space", "a\xe1\x9a\x80" "b", HIDDEN },
+    { "U+180E", "a\xe1\xa0\x8e", HIDDEN },
+    { "U+2000, en quad", "a\xe2\x80\x80" "b", HIDDEN },
+    { "U+200B, zero-width space", "a\xe2\x80\x8b", HIDDEN },
+    { "U+200C, non-joiner", "a\xe2\x80\x8c" "b", HIDDEN },
+    { "U+200F, right-to-left mark", "a\xe2\x80\x8f", HIDDEN },
+    { "U+2028, line separator", "a\xe2\x80\xa8" "b", HIDDEN },
+    { "U+202E, right-to-left override", "a\xe2\x80\xae" "b", HIDDEN },
+    { "U+202F, narrow no-break space", "a\xe2\x80\xaf" "b", HIDDEN },
+    { "U+2060, word joiner", "a\xe2\x81\xa0" "b", HIDDEN },
+    { "U+2066, an isolate", "a\xe2\x81\xa6" "b", HIDDEN },
+    { "U+2800, braille blank", "a\xe2\xa0\x80" "b", HIDDEN },
+    { "U+3000, ideographic space", "a\xe3\x80\x80" "b", HIDDEN },
+    { "U+3164, Hangul filler", "\xe3\x85\xa4", HIDDEN },
+    { "U+FE0F, a variation selector", "a\xef\xb8\x8f", HIDDEN },
+    { "U+FEFF", "\xef\xbb\xbf" "a", HIDDEN },
+    { "U+FFA0, halfwidth filler", "\xef\xbe\xa0", HIDDEN },
+    { "U+FFF9", "a\xef\xbf\xb9", HIDDEN },
+    { "U+1D173", "a\xf0\x9d\x85\xb3", HIDDEN },
+    { "U+E0041, a tag", "a\xf3\xa0\x81\x81", HIDDEN },
+    { "U+E0100, a variation selector", "a\xf3\xa0\x84\x80", HIDDEN },
+    { "U+0301 at the beginning", "\xcc\x81" "acme", MARK },
+    { "U+20D0 at the beginning", "\xe2\x83\x90" "acme", MARK }
+};
+
+static void test_names(apr_pool_t *pool)
+{
+    char *text = apr_pcalloc(pool, 300);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(given) / sizeof(*given); i++) {
+        is_str(apikey_name_fault(given[i].name), given[i].fault,
+               "a name of %s %s", given[i].promise,
+               given[i].fault ? given[i].fault : "is good");
+        if (given[i].fault && (strcmp(given[i].fault, HIDDEN) == 0
+                               || strcmp(given[i].fault, MARK) == 0)) {
+            is_str(apikey_text_fault(given[i].name), NULL,
+                   "one that is stored already can be carried");
+        }
+    }
+    memset(text, 'n', 256);
+    ok(apikey_name_fault(text) != NULL, "256 characters are refused");
+}
+
 static void test_texts(apr_pool_t *pool)
 {
     char *text = apr_pcalloc(pool, 1001);
@@ -247,6 +318,7 @@ int main(void)
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
     test_texts(pool);
+    test_names(pool);
     test_words(pool);
     test_durations();
     test_expiries();

@@ -70,7 +70,7 @@ static apikey_record_t a_record(void)
     apikey_record_t record = {
         "0123456789ab", "default", "acme", "Production", "live",
         "partners:read partners:write", "", "", "base62", "", "",
-        NOW - 100, NOW + 100, 0, 0, 0, 0, 0, NULL
+        NOW - 100, NOW + 100, 0, 0, 0, 0, 0, NULL, NULL, NULL
     };
 
     return record;
@@ -189,6 +189,43 @@ static void test_faults(apr_pool_t *pool)
        "a scope of 129 characters");
 }
 
+/* A number of milliseconds would end a key in fifty thousand years. */
+static void test_times_fault(apr_pool_t *pool)
+{
+    static const char *const names[] = { "expires", "revoked", "disabled",
+                                         "suspended" };
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        apikey_record_t record = a_record();
+        apr_int64_t *time = i == 0 ? &record.expires : i == 1
+                            ? &record.revoked : i == 2 ? &record.disabled
+                            : &record.suspended;
+        const char *fault;
+
+        *time = APIKEY_TIME_MAX;
+        is_str(apikey_record_fault(&record, pool), NULL,
+               "%s at the end of the year 9999 is no fault", names[i]);
+        *time = NOW * 1000;
+        fault = apikey_record_fault(&record, pool);
+        ok(fault && strstr(fault, names[i]) && strstr(fault, "milliseconds"),
+           "%s in milliseconds is: %s", names[i], fault ? fault : "none");
+        *time = APIKEY_TIME_MAX + 1;
+        ok(apikey_record_fault(&record, pool) != NULL,
+           "%s in the year 10000 is", names[i]);
+    }
+}
+
+static void test_unread(apr_pool_t *pool)
+{
+    apikey_record_t record = a_record();
+
+    record.fault = "its expires is not a whole number";
+    is_str(apikey_record_fault(&record, pool),
+           "its expires is not a whole number",
+           "what could not be read is the record's fault");
+}
+
 static void test_meta(apr_pool_t *pool)
 {
     apikey_record_t record = a_record();
@@ -218,6 +255,8 @@ int main(void)
     test_order();
     test_times();
     test_faults(pool);
+    test_times_fault(pool);
+    test_unread(pool);
     test_meta(pool);
     return done();
 }

@@ -1,0 +1,104 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* core/giveaway.h */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "../../modules/core/giveaway.h"
+#include "tap.h"
+
+/* CONTRACT's own vector. */
+#define RING "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+#define KEY "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
+#define DIGEST "1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8687cea546a7834" \
+               "4ab6"
+#define BASE64 "GrP3qhYA+sQnPJgofMp1kjyrx/L9guhofOpUang0SrY"
+#define BASE64URL "GrP3qhYA-sQnPJgofMp1kjyrx_L9guhofOpUang0SrY"
+#define OTHER "1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8687cea546a7834" \
+              "4ab7"
+
+static const struct { const char *promise, *text; int shows; } texts[] = {
+    { "the digest", DIGEST, 1 },
+    { "in capitals", "1AB3F7AA1600FAC4273C98287CCA75923CABC7F2FD82E8687CEA546A"
+                     "78344AB6", 1 },
+    { "as PostgreSQL writes bytea", "\\x" DIGEST, 1 },
+    { "as 0x", "0x" DIGEST, 1 },
+    { "behind the name of the scheme", "hmac-sha256:" DIGEST, 1 },
+    { "within JSON", "{\"digest\": \"" DIGEST "\", \"v\": 1}", 1 },
+    { "in base64", BASE64 "=", 1 },
+    { "without padding", BASE64, 1 },
+    { "in base64url", BASE64URL, 1 },
+    { "in base64url behind a name", "sha256-" BASE64URL "=", 1 },
+    { "another digest", OTHER, 0 },
+    { "63 of its characters", "1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8"
+                              "687cea546a78344ab", 0 },
+    { "the empty text", "", 0 },
+    { "a word", "gold", 0 }
+};
+
+static void test_digest(void)
+{
+    unsigned char raw[APIKEY_DIGEST_LEN];
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        ok(apikey_shows_digest(texts[i].text, strlen(texts[i].text), DIGEST)
+           == texts[i].shows, "%s %s", texts[i].promise,
+           texts[i].shows ? "gives it away" : "does not");
+    }
+    apikey_digest_bytes(raw, DIGEST);
+    ok(apikey_shows_digest((char *)raw, sizeof(raw), DIGEST),
+       "its bytes, one of them a NUL, do");
+    raw[31]++;
+    ok(!apikey_shows_digest((char *)raw, sizeof(raw), DIGEST),
+       "other bytes do not");
+}
+
+static void test_key(apr_pool_t *pool)
+{
+    static const char opaque[] = "legacy-key-of-a-shop-0123456789";
+    apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL,
+                               0, NULL };
+    apikey_candidates_t candidates;
+    apikey_ring_t *ring;
+    const char *error;
+
+    ok(apikey_ring_parse(&ring, RING, strlen(RING), pool, &error)
+       == APR_SUCCESS, "the ring");
+    policy.ring = ring;
+    ok(apikey_shows_key(KEY, DIGEST, &policy), "the key is one");
+    ok(apikey_shows_key("Bearer " KEY, DIGEST, &policy),
+       "a text that has it is one");
+    ok(apikey_shows_key(KEY, OTHER, &policy),
+       "and so is any other key of this server");
+    ok(!apikey_shows_key("ak_...Jlm6", DIGEST, &policy), "its hint is none");
+    ok(!apikey_shows_key("gold", DIGEST, &policy), "nor is a word");
+    ok(!apikey_shows_key("", DIGEST, &policy), "nor nothing");
+    policy.formats |= APIKEY_FORMAT_OPAQUE;
+    policy.digests |= APIKEY_DIGEST_SHA256;
+    ok(apikey_key_candidates(&candidates, &policy, opaque, strlen(opaque))
+       == APR_SUCCESS && candidates.count == 2, "its digests");
+    ok(apikey_shows_key(opaque, candidates.at[0].hex, &policy),
+       "an opaque key is known by its HMAC");
+    ok(apikey_shows_key(opaque, candidates.at[1].hex, &policy),
+       "and by its SHA-256");
+    ok(!apikey_shows_key("another-key-of-the-shop-01234567",
+                         candidates.at[1].hex, &policy),
+       "another opaque text is not taken for one");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    test_digest();
+    test_key(pool);
+    return done();
+}
