@@ -167,8 +167,8 @@ static apikey_reason_e ask_database(const question_t *q,
 
     if (fault) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r,
-                      "APIKEY0102: a key in the database cannot be used: %s; "
-                      "correct its row", fault);
+                      "APIKEY0102: the key %s in the database cannot be "
+                      "used: %s; correct its row", (*record)->id, fault);
         *record = NULL;
         *q->faulty = 1;
         return APIKEY_UNAVAILABLE;

@@ -122,7 +122,9 @@ static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
     const char *cells[] = {
         tenant->tenant, apr_psprintf(pool, "%" APR_INT64_T_FMT, tenant->keys),
         cli_time(tenant->created, "-", pool),
-        cli_time(tenant->suspended, "-", pool), tenant->reason
+        cli_time(tenant->suspended, "-", pool),
+        tenant->fault ? apr_pstrcat(pool, "faulty: ", tenant->fault, NULL)
+                      : tenant->reason
     };
 
     if (listing->table) {
@@ -135,6 +137,9 @@ static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
         cli_json_time(json, "created", tenant->created);
         cli_json_time(json, "suspended", tenant->suspended);
         cli_json_text(json, "reason", tenant->reason);
+        if (tenant->fault) {
+            cli_json_text(json, "fault", tenant->fault);
+        }
         cli_json_close(json, '}');
     }
     return APR_SUCCESS;
@@ -207,6 +212,9 @@ static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
     cli_json_text(json, "tenant", entry->tenant);
     cli_json_text(json, "reason", entry->reason);
     cli_json_text(json, "was", entry->was);
+    if (entry->fault) {
+        cli_json_text(json, "fault", entry->fault);
+    }
     cli_json_close(json, '}');
     return APR_SUCCESS;
 }

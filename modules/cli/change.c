@@ -87,7 +87,8 @@ static cli_exit_e changed(cli_t *cli, apr_status_t status, const char *error)
         cli_out("\n");
     }
     else {
-        cli_out("The key %s (%s, %s) is %s.\n", key->record.id,
+        cli_out("The key %s (%s, %s) is %s.\n",
+                cli_clean(key->record.id, cli->pool),
                 cli_clean(key->record.tenant, cli->pool),
                 cli_clean(key->record.name, cli->pool), cli_state(cli, key));
     }

@@ -147,19 +147,50 @@ void cli_prune(cli_t *cli)
 
 const char *cli_state(cli_t *cli, const apikey_managed_t *key)
 {
-    apikey_reason_e reason = apikey_verdict(&key->record, NULL,
-                                            cli->actor.now);
+    const apikey_record_t *record = &key->record;
+    apikey_reason_e reason = apikey_verdict(record, NULL, cli->actor.now);
 
-    if (reason == APIKEY_GRANTED) {
-        return apikey_record_fault(&key->record, cli->pool) ? "broken"
-                                                            : "active";
+    if (apikey_record_fault(record, cli->pool)
+        && (!record->revoked || apikey_managed_raw(key, "revoked"))) {
+        return "faulty";
     }
-    return apikey_reason(reason)->code;
+    return reason == APIKEY_GRANTED ? "active" : apikey_reason(reason)->code;
+}
+
+const char *cli_key_time(const apikey_managed_t *key, const char *column,
+                         apr_int64_t epoch, const char *none,
+                         apr_pool_t *pool)
+{
+    const char *raw = apikey_managed_raw(key, column);
+
+    return raw ? raw : cli_time(epoch, none, pool);
+}
+
+const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool)
+{
+    const char *fault = apikey_record_fault(&key->record, pool);
+
+    return fault ? fault : key->odd;
+}
+
+/* A time, or what stands in its place. */
+static void json_time(cli_json_t *json, const apikey_managed_t *key,
+                      const char *column, apr_int64_t epoch)
+{
+    const char *raw = apikey_managed_raw(key, column);
+
+    if (raw) {
+        cli_json_text(json, column, raw);
+    }
+    else {
+        cli_json_time(json, column, epoch);
+    }
 }
 
 void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
 {
     const apikey_record_t *record = &key->record;
+    const char *fault = cli_key_fault(key, cli->pool);
 
     cli_json_text(json, "id", record->id);
     cli_json_text(json, "tenant", record->tenant);
@@ -172,16 +203,19 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     cli_json_text(json, "prefix", key->prefix);
     cli_json_text(json, "secret", record->secret_id);
     cli_json_text(json, "creator", record->creator);
-    cli_json_time(json, "created", record->created);
-    cli_json_time(json, "expires", record->expires);
-    cli_json_time(json, "last_used", record->last_used);
+    json_time(json, key, "created", record->created);
+    json_time(json, key, "expires", record->expires);
+    json_time(json, key, "last_used", record->last_used);
     cli_json_number(json, "use_count", record->use_count);
-    cli_json_time(json, "revoked", record->revoked);
+    json_time(json, key, "revoked", record->revoked);
     cli_json_text(json, "reason", key->reason);
-    cli_json_time(json, "disabled", record->disabled);
-    cli_json_time(json, "suspended", record->suspended);
-    cli_json_time(json, "exposed", key->exposed);
+    json_time(json, key, "disabled", record->disabled);
+    json_time(json, key, "suspended", record->suspended);
+    json_time(json, key, "exposed", key->exposed);
     cli_json_text(json, "state", cli_state(cli, key));
+    if (fault) {
+        cli_json_text(json, "fault", fault);
+    }
 }
 
 int cli_in_ring(const apikey_ring_t *ring, const char *id)

@@ -23,7 +23,7 @@ typedef enum {
 typedef enum {
     CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
     CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
-    CLI_QUIET, CLI_DIGEST, CLI_NEW_IDENTITY, CLI_USER, CLI_OPTIONS
+    CLI_QUIET, CLI_DIGEST, CLI_WEAK, CLI_NEW_IDENTITY, CLI_USER, CLI_OPTIONS
 } cli_option_e;
 
 #define CLI_BIT(option) (1u << (option))
@@ -92,8 +92,18 @@ cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
                               const apikey_policy_t *policy,
                               apikey_record_t **record);
 
-/** A key's state in one word: active, or why not. */
+/** A key's state in one word: active, or why not; a row that a server refuses
+ * for what stands in it is "faulty", unless it is revoked. */
 const char *cli_state(cli_t *cli, const apikey_managed_t *key);
+
+/** A time of a key, what stands in its place where that is none, or @a none. */
+const char *cli_key_time(const apikey_managed_t *key, const char *column,
+                         apr_int64_t epoch, const char *none,
+                         apr_pool_t *pool);
+
+/** What is wrong with a key's row, as apikey_record_fault() says it, or what no
+ * server asks for; or NULL. */
+const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool);
 
 /** Whether a ring (NULL: none) has the secret of that id. */
 int cli_in_ring(const apikey_ring_t *ring, const char *id);
@@ -107,6 +117,10 @@ cli_exit_e cli_scopes(cli_t *cli, const char **scopes);
 
 /** Whether @a word is in @a list, whose words one blank separates. */
 int cli_has_word(const char *list, const char *word);
+
+/** Says on standard error which rows of keys and tenants are faulty, and why:
+ * after an upgrade, whose new rules do not touch what is there. */
+void cli_tell_rows(cli_t *cli);
 
 /** Lets what ApiKeyRetention does not keep go, at most once a day; after a
  * command has changed something.  Where that fails it is said, no more. */

@@ -6,7 +6,6 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "../core/verdict.h"
 #include "../store/inspect.h"
 #include "../store/query.h"
 #include "../store/schema.h"
@@ -245,72 +244,6 @@ static void check_secrets(doctor_t *doctor)
     }
 }
 
-/* Rows that are refused for what somebody typed into them. */
-typedef struct faults_t {
-    apr_int64_t keys;
-    apr_hash_t *counts;         /* of fault_t, by their sentence */
-    apr_pool_t *pool, *row;
-    const cli_t *cli;
-} faults_t;
-
-typedef struct fault_t {
-    apr_int64_t keys;
-    const char *id;             /* one of them */
-} fault_t;
-
-static apr_status_t look_at(void *baton, const apikey_managed_t *key)
-{
-    faults_t *faults = baton;
-    const char *text;
-    fault_t *fault;
-
-    apr_pool_clear(faults->row);
-    faults->keys++;
-    if (apikey_verdict(&key->record, NULL, faults->cli->actor.now)
-            != APIKEY_GRANTED
-        || !(text = apikey_record_fault(&key->record, faults->row))) {
-        return APR_SUCCESS;
-    }
-    fault = apr_hash_get(faults->counts, text, APR_HASH_KEY_STRING);
-    if (!fault) {
-        fault = apr_pcalloc(faults->pool, sizeof(*fault));
-        fault->id = apr_pstrdup(faults->pool, key->record.id);
-        apr_hash_set(faults->counts, apr_pstrdup(faults->pool, text),
-                     APR_HASH_KEY_STRING, fault);
-    }
-    fault->keys++;
-    return APR_SUCCESS;
-}
-
-static void check_rows(doctor_t *doctor)
-{
-    cli_t *cli = doctor->cli;
-    faults_t faults = { 0, apr_hash_make(cli->pool), cli->pool, NULL, cli };
-    apr_hash_index_t *at;
-    const char *error = NULL;
-
-    apr_pool_create(&faults.row, cli->pool);
-    if (apikey_manage_list(cli->store, NULL, NULL, look_at, &faults,
-                           cli->pool, &error) != APR_SUCCESS) {
-        doctor_find(doctor, DOCTOR_FAIL, "rows", "%s", error);
-        return;
-    }
-    for (at = apr_hash_first(cli->pool, faults.counts); at;
-         at = apr_hash_next(at)) {
-        const fault_t *fault = apr_hash_this_val(at);
-
-        doctor_find(doctor, DOCTOR_FAIL, "rows", "%" APR_INT64_T_FMT " keys "
-                    "are never granted, for example the one with the id %s: "
-                    "%s.", fault->keys, fault->id,
-                    (const char *)apr_hash_this_key(at));
-    }
-    if (apr_hash_count(faults.counts) == 0) {
-        doctor_find(doctor, DOCTOR_OK, "rows", "None of %" APR_INT64_T_FMT
-                    " keys is refused for what stands in its row.",
-                    faults.keys);
-    }
-}
-
 /* What is looked at, in this order: a further check is a line here. */
 static const struct {
     void (*look)(doctor_t *doctor);
@@ -323,7 +256,7 @@ static const struct {
     { check_statements, 1 },
     { doctor_identity, 1 },
     { check_secrets, 1 },
-    { check_rows, 1 },
+    { doctor_rows, 1 },
     { check_queries, 0 }
 };
 

@@ -48,4 +48,8 @@ void doctor_file(doctor_t *doctor);
  * the CONFs that are further words have the same. */
 void doctor_identity(doctor_t *doctor);
 
+/** Names rows that are refused, or odd, for what somebody typed into them, and
+ * counts keys that can be guessed. */
+void doctor_rows(doctor_t *doctor);
+
 #endif

@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/strength.h"
 #include "../core/text.h"
 #include "../store/csv.h"
 #include "../store/import.h"
@@ -153,6 +154,33 @@ static const char *check_conf(const reading_t *reading)
     return NULL;
 }
 
+/* How far a key can be guessed; one that can be is refused without --weak.
+ * What comes before the server's own prefix is nobody's secret. */
+static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
+                                   const char *text, apr_pool_t *pool,
+                                   const char **error)
+{
+    apr_size_t known = reading->policy.prefix_len;
+    apr_size_t len = strlen(text);
+
+    if (known > 0 && len > known + 1
+        && strncmp(text, reading->policy.prefix, known) == 0
+        && text[known] == '_') {
+        text += known + 1;
+        len -= known + 1;
+    }
+    key->bits = apikey_key_bits(text, len);
+    if (key->bits >= APIKEY_KEY_MIN_BITS || reading->cli->value[CLI_WEAK]) {
+        return APR_SUCCESS;
+    }
+    *error = apr_psprintf(pool, "the key can be guessed: its %d characters "
+                          "hold %d bits at most, and a key should have %d "
+                          "characters and hold %d bits; replace it, or import "
+                          "it all the same with --weak", (int)len, key->bits,
+                          APIKEY_KEY_MIN_LEN, APIKEY_KEY_MIN_BITS);
+    return APIKEY_EREFUSED;
+}
+
 /* What the server will look for when this key is presented. */
 static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
                              apr_pool_t *pool, const char **error)
@@ -182,6 +210,12 @@ static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
     if (shape == APIKEY_FORMAT_BASE62
         && apikey_key_checked_by(reading->cli->ring, text, len) < 0) {
         shape = APIKEY_FORMAT_OPAQUE;
+    }
+    if (shape != APIKEY_FORMAT_BASE62
+        && judge_strength(reading, key, shape == APIKEY_FORMAT_HEX64
+                          ? text + len - APIKEY_DIGEST_HEX : text, pool, error)
+           != APR_SUCCESS) {
+        return APIKEY_EREFUSED;
     }
     key->record.format = apikey_format_name(shape);
     if (*format && strcmp(format, key->record.format) != 0) {

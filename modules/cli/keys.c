@@ -20,20 +20,21 @@ static apr_status_t list_key(void *baton, const apikey_managed_t *key)
     cli_t *cli = listing->cli;
     const apikey_record_t *record = &key->record;
     apr_pool_t *pool = listing->row_pool;
-    apikey_reason_e reason = apikey_verdict(record, NULL, cli->actor.now);
+    const char *state = cli_state(cli, key);
 
     apr_pool_clear(pool);
-    if (!cli->value[CLI_ALL] && (reason == APIKEY_REVOKED
-                                 || reason == APIKEY_EXPIRED)) {
+    if (!cli->value[CLI_ALL] && (strcmp(state, "revoked") == 0
+                                 || strcmp(state, "expired") == 0)) {
         return APR_SUCCESS;
     }
     if (listing->table) {
         const char *cells[] = {
             record->id, record->tenant, record->name, record->hint,
             *record->scopes ? record->scopes : "-",
-            cli_time(record->created, "-", pool),
-            cli_time(record->expires, "never", pool),
-            cli_time(record->last_used, "-", pool), cli_state(cli, key)
+            cli_key_time(key, "created", record->created, "-", pool),
+            cli_key_time(key, "expires", record->expires, "never", pool),
+            cli_key_time(key, "last_used", record->last_used, "-", pool),
+            state
         };
 
         cli_table_row(listing->table, cells);
@@ -140,10 +141,10 @@ static void show_scopes(cli_t *cli, const char *scopes,
     }
 }
 
-static const char *with_reason(cli_t *cli, apr_int64_t when,
+static const char *with_reason(cli_t *cli, const char *when,
                                const char *reason)
 {
-    return apr_pstrcat(cli->pool, cli_time(when, "-", cli->pool),
+    return apr_pstrcat(cli->pool, when,
                        *reason ? ": " : "", reason, NULL);
 }
 
@@ -151,34 +152,41 @@ static void show_fields(cli_t *cli, const apikey_managed_t *key,
                         const apr_table_t *descriptions)
 {
     const apikey_record_t *record = &key->record;
-    const char *fault = apikey_record_fault(record, cli->pool);
+    const char *fault = cli_key_fault(key, cli->pool);
     apr_pool_t *pool = cli->pool;
 
+#define TIME(column, none) \
+    cli_key_time(key, #column, record->column, none, pool)
     cli_field("id", record->id, pool);
     cli_field("tenant", record->tenant, pool);
     cli_field("name", record->name, pool);
-    cli_field("state", fault ? apr_pstrcat(pool, cli_state(cli, key),
-                                           "; never granted: ", fault, NULL)
-                             : cli_state(cli, key), pool);
+    cli_field("state", cli_state(cli, key), pool);
+    if (fault) {
+        cli_field("fault", apr_pstrcat(pool, fault, apikey_record_fault(record,
+                                       pool) ? "; never granted"
+                                       : "; no server asks for it", NULL),
+                  pool);
+    }
     cli_field("hint", record->hint, pool);
     cli_field("format", record->format, pool);
     cli_field("env", record->env, pool);
     cli_field("keyspace", record->keyspace, pool);
     show_scopes(cli, record->scopes, descriptions);
     cli_field("secret", *record->secret_id ? record->secret_id : "-", pool);
-    cli_field("created", apr_pstrcat(pool, cli_time(record->created, "-",
-                                                    pool),
-                                     " by ", record->creator, NULL), pool);
-    cli_field("expires", cli_time(record->expires, "never", pool), pool);
-    cli_field("last used", cli_time(record->last_used, "-", pool), pool);
+    cli_field("created", apr_pstrcat(pool, TIME(created, "-"), " by ",
+                                     record->creator, NULL), pool);
+    cli_field("expires", TIME(expires, "never"), pool);
+    cli_field("last used", TIME(last_used, "-"), pool);
     cli_field("use count", apr_psprintf(pool, "%" APR_INT64_T_FMT,
                                         record->use_count), pool);
-    cli_field("revoked", with_reason(cli, record->revoked, key->reason),
+    cli_field("revoked", with_reason(cli, TIME(revoked, "-"), key->reason),
               pool);
-    cli_field("disabled", cli_time(record->disabled, "-", pool), pool);
-    cli_field("suspended", with_reason(cli, record->suspended,
+    cli_field("disabled", TIME(disabled, "-"), pool);
+    cli_field("suspended", with_reason(cli, TIME(suspended, "-"),
                                        key->tenant_reason), pool);
-    cli_field("exposed", cli_time(key->exposed, "-", pool), pool);
+    cli_field("exposed", cli_key_time(key, "exposed", key->exposed, "-", pool),
+              pool);
+#undef TIME
 }
 
 cli_exit_e cli_cmd_show(cli_t *cli)

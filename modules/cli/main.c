@@ -95,9 +95,10 @@ static const command_t commands[] = {
     { "audit", NULL, cli_cmd_audit, CLI_BIT(CLI_KEY) | CLI_BIT(CLI_TENANT)
       | CLI_BIT(CLI_KEYSPACE), 0, 0, "[--key ID] [--tenant T] [--keyspace K]",
       "tell who did what and when" },
-    { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CHANGES, 1, 1,
-      "[--digest sha256|hmac-sha256|none] FILE|-",
-      "store the keys of a CSV file, all or none" },
+    { "import", NULL, cli_cmd_import, CLI_BIT(CLI_DIGEST) | CLI_BIT(CLI_WEAK)
+      | CHANGES, 1, 1, "[--digest sha256|hmac-sha256|none] [--weak] FILE|-",
+      "store the keys of a CSV file, all or none; --weak: those that can be "
+      "guessed, too" },
     { "doctor", NULL, cli_cmd_doctor, CLI_BIT(CLI_USER), 0, WORDS_ANY,
       "[--user NAME] [CONF]...", "look for what is or may go wrong; further "
       "CONFs: are their databases others?" },
@@ -125,6 +126,7 @@ static const struct { const char *name; int code; int has_arg; } options[] = {
     [CLI_ALL] = { "all", LONG_ONLY + CLI_ALL, 0 },
     [CLI_QUIET] = { "quiet", 'q', 0 },
     [CLI_DIGEST] = { "digest", LONG_ONLY + CLI_DIGEST, 1 },
+    [CLI_WEAK] = { "weak", LONG_ONLY + CLI_WEAK, 0 },
     [CLI_NEW_IDENTITY] = { "new-identity", LONG_ONLY + CLI_NEW_IDENTITY, 0 },
     [CLI_USER] = { "user", LONG_ONLY + CLI_USER, 1 }
 };

@@ -42,6 +42,9 @@ cli_exit_e cli_cmd_init(cli_t *cli)
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
+    if (from > 0 && from < to) {
+        cli_tell_rows(cli);
+    }
     if (cli->json) {
         cli_json_open(&json, NULL, '{');
         cli_json_number(&json, "from", from);

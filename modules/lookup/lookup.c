@@ -5,6 +5,8 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <apr_atomic.h>
+#include <apr_hash.h>
 
 #include "../config/config.h"
 #include "../store/query.h"
@@ -25,7 +27,8 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
 {
     look_t *task = data;
     const apikey_server_t *conf = apikey_server_conf(task->s);
-    const apikey_query_t query = { conf->query, conf->keyspace };
+    const apikey_query_t query = { conf->query, conf->keyspace,
+                                   &conf->policy };
     apr_status_t status = APR_NOTFOUND;
     int i;
 
@@ -41,6 +44,26 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
     return status;
 }
 
+/* Of each query at most once a minute in each process, not for each key. */
+static void tell_withheld(request_rec *r, const char *columns)
+{
+    static volatile apr_uint32_t told[16];
+    apr_ssize_t len = APR_HASH_KEY_STRING;
+    unsigned int hash = apr_hashfunc_default(apikey_server_conf(r->server)
+                                             ->query, &len);
+    volatile apr_uint32_t *slot = &told[hash % 16];
+    apr_uint32_t now = hash
+                       + (apr_uint32_t)(apr_time_sec(r->request_time) / 60);
+    apr_uint32_t before = apr_atomic_read32(slot);
+
+    if (before != now && apr_atomic_cas32(slot, now, before) == before) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "APIKEY0230: ApiKeyQuery gives these columns, which hold "
+                      "a key or its digest and are not handed on: %s; leave "
+                      "them out of the query", columns);
+    }
+}
+
 apikey_reason_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,
                               apikey_record_t **record, apr_pool_t *pool)
@@ -54,6 +77,9 @@ apikey_reason_e apikey_lookup(request_rec *r,
     *record = rv == APR_SUCCESS ? task.record : NULL;
     if (rv == APR_NOTFOUND) {
         return APIKEY_INVALID;
+    }
+    if (*record && (*record)->withheld) {
+        tell_withheld(r, (*record)->withheld);
     }
     if (rv == APIKEY_ESCHEMA) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,

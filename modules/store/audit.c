@@ -42,18 +42,22 @@ static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 
     entry->number = apikey_rows_number(rows);
     entry->happened = apikey_rows_number(rows);
+    entry->fault = apikey_rows_fault(rows, pool);
     entry->who = apikey_rows_copy(rows, pool);
     entry->action = apikey_rows_copy(rows, pool);
     entry->id = apikey_rows_copy(rows, pool);
     entry->tenant = apikey_rows_copy(rows, pool);
     entry->reason = apikey_rows_copy(rows, pool);
     entry->was = apikey_rows_copy(rows, pool);
+    /* A text with a NUL is shown so that it is seen. */
+    apikey_rows_fault(rows, pool);
 }
 
-static void behind_entry(const void *item, const char **args,
-                         apr_pool_t *pool)
+static int behind_entry(const void *item, const char **args,
+                        apr_pool_t *pool)
 {
-    args[0] = apikey_sql_number(pool, ((const apikey_audit_t *)item)->number);
+    return apikey_page_arg(args, apikey_sql_number(pool,
+                           ((const apikey_audit_t *)item)->number), pool);
 }
 
 apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,

@@ -19,6 +19,7 @@ typedef struct apikey_audit_t {
     const char *tenant;
     const char *reason;
     const char *was;            /**< JSON: what the action replaced, or "" */
+    const char *fault;          /**< out: happened could not be read; or NULL */
 } apikey_audit_t;
 
 /** Writes an entry in the running transaction, beside what it tells of. */

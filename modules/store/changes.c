@@ -42,13 +42,22 @@ static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
                  : APIKEY_CHANGED_ALL;
     change->value = apikey_rows_copy(rows, pool);
     change->changed = apikey_rows_number(rows);
+    /* A tenant with a NUL in it: a reader that asks for no more would stop
+     * here for ever. */
+    if (apikey_rows_fault(rows, pool)) {
+        change->kind = APIKEY_CHANGED_ALL;
+        change->value = "";
+    }
 }
 
-static void behind_change(const void *item, const char **args,
-                          apr_pool_t *pool)
+static int behind_change(const void *item, const char **args,
+                         apr_pool_t *pool)
 {
-    args[0] = args[1] = apikey_sql_number(pool,
-                                          ((const change_t *)item)->number);
+    int other = apikey_page_arg(args, apikey_sql_number(pool,
+                                ((const change_t *)item)->number), pool);
+
+    args[1] = args[0];
+    return other;
 }
 
 apr_status_t apikey_store_changes_last(apikey_store_t *store,
@@ -104,6 +113,8 @@ static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
         *digest = apr_tolower(*digest);
     }
     change->kind = APIKEY_CHANGED_DIGEST;
+    /* What is bad about it makes it no digest. */
+    apikey_rows_fault(rows, pool);
     if (!apikey_digest_is_hex(change->value, strlen(change->value))) {
         change->kind = APIKEY_CHANGED_ALL;
         change->value = "";

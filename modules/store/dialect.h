@@ -7,7 +7,7 @@
  * A dialect is a structure of SQL strings and traits, found by the name of
  * its APR DBD driver; for odbc, by asking the database.  The statements
  * themselves stand in statements.c: their parameters are all text, a number is
- * written %n there and cast as the dialect says, a column between %[ and %] is
+ * written %n there and cast as the dialect says, a text between %[ and %] is
  * read as its bytes, and %h holds the rows, %u is used_again.
  */
 #ifndef APIKEY_DIALECT_H
@@ -49,7 +49,8 @@ typedef struct apikey_dialect_t {
     const char *number;
     /** Whether a key k lies behind another in the order of created and id, so
      * that the place is found in the index however many were made in one
-     * second.  Holds two or three %s: created, id and created. */
+     * second.  Holds two or three %s: created, id and created.  On SQLite a row
+     * may have any text for created, which comes behind all numbers. */
     const char *behind_key;
     /** Selects one number: how many tables are called apikey_identity.  It
      * must work on every database that answers at all. */
@@ -91,7 +92,8 @@ typedef struct apikey_dialect_t {
      * params. */
     const char *(*params)(const char *params, apr_pool_t *pool);
     /** What stands around a column so that its text is read as the bytes that
-     * are stored, whatever the connection makes of text; NULL: nothing. */
+     * are stored, whatever the connection makes of text, and, where the driver
+     * tells no length, a NUL as a byte that is refused; NULL: nothing. */
     const char *text_open, *text_close;
     /** Selects that name who holds the lock that we did not get, in their
      * first column; the first that gives a row is believed, one that fails
@@ -110,8 +112,15 @@ typedef struct apikey_dialect_t {
     /** Whether the driver's error says no more than that no row was there to
      * be changed.  May be NULL. */
     int (*is_nothing)(int error, const char *message);
+    /** Selects one number: how many columns a table has with a name; holds two
+     * %s, table and column.  NULL: a step of the schema that adds one is undone
+     * where it is not done whole, so there is no need to ask. */
+    const char *has_column;
     /** Whether a long column comes in pieces, read until there is none. */
     int pieces;
+    /** Whether the driver tells how long a column is, so that a text with a NUL
+     * in it is found out when it is read.  PostgreSQL has no such text. */
+    int lengths;
     /** Finds out what database a connection leads to; all the rest is that
      * dialect's, which lives in @a store_pool.  NULL: it is known. */
     const struct apikey_dialect_t *(*behind)(const apr_dbd_driver_t *driver,

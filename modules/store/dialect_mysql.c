@@ -153,10 +153,14 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
     .is_deadlock = is_deadlock,
+    .has_column = "SELECT COUNT(*) FROM information_schema.columns"
+                  " WHERE table_schema = DATABASE() AND table_name = '%s'"
+                  " AND column_name = '%s'",
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .bulk_over = bulk_over,
     .params = params,
+    .lengths = 1,
     .text_open = "CONVERT(",
     .text_close = " USING binary)",
     .blockers = blockers,

@@ -44,6 +44,23 @@ static const char *const on_open_sqlite3[] = {
     NULL
 };
 
+/* ODBC's driver tells no length: a NUL, which would end the text, is made a
+ * control character, or has one before it. */
+static void show_nuls(apikey_dialect_t *dialect,
+                      const apikey_dialect_t *database)
+{
+    dialect->lengths = 0;
+    if (database == &apikey_dialect_mysql) {
+        dialect->text_open = "REPLACE(CONVERT(";
+        dialect->text_close = " USING binary), CHAR(0), CHAR(1))";
+    }
+    else if (database == &apikey_dialect_sqlite3) {
+        dialect->text_open = "(SELECT CASE WHEN instr(v, char(0)) > 0"
+                             " THEN char(1) ELSE '' END || v FROM (SELECT ";
+        dialect->text_close = " AS v))";
+    }
+}
+
 static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
                                        apr_pool_t *pool)
 {
@@ -57,6 +74,7 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
     dialect->params = NULL;
     dialect->file = NULL;
     dialect->columns_of = NULL;
+    show_nuls(dialect, database);
     /* apr_dbd's own transactions leave a connection that failed to commit
      * without autocommit: what follows would be lost. */
     if (!dialect->begin) {

@@ -135,7 +135,10 @@ static const char *trigger_shape(const char *sql, apr_pool_t *pool)
                 ? trigger_types[i].bit : 0;
     }
     for (; *when; when++) {
-        if (!strchr(" ()", *when)) {
+        if (strncmp(when, "::text", 6) == 0) {
+            when += 5;
+        }
+        else if (!strchr(" ()", *when)) {
             *to++ = *when;
         }
     }

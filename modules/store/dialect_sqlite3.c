@@ -139,7 +139,8 @@ static int is_passing(int error)
 const apikey_dialect_t apikey_dialect_sqlite3 = {
     .driver = "sqlite3",
     .number = "CAST(%s AS INTEGER)",
-    .behind_key = "(k.created, k.id) > (CAST(%s AS INTEGER), %s)",
+    .behind_key = "(k.created, k.id) > (%s, %s)",
+    .lengths = 1,
     .probe = "SELECT COUNT(*) FROM sqlite_master"
              " WHERE name = 'apikey_identity'",
     .on_open = on_open,

@@ -68,23 +68,10 @@ static apr_status_t need_tenant(apikey_store_t *store, job_t *job,
                                 const char *tenant, apr_pool_t *pool,
                                 const char **error)
 {
-    const char *args[] = { tenant, apikey_sql_number(pool, job->actor->now) };
-    apikey_rows_t rows;
-    int found = 0;
-    apr_status_t status;
+    apr_status_t status = APR_SUCCESS;
 
-    if (is_seen(job->tenants, tenant)) {
-        return APR_SUCCESS;
-    }
-    status = apikey_sql_select(&rows, store, APIKEY_SQL_TENANT_SHOW, args,
-                               pool, error);
-    if (status == APR_SUCCESS) {
-        found = apikey_rows_next(&rows);
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    if (status == APR_SUCCESS && !found) {
-        status = apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args,
-                                  pool, error);
+    if (!is_seen(job->tenants, tenant)) {
+        status = apikey_tenant_need(store, tenant, job->actor, pool, error);
     }
     if (status == APR_SUCCESS) {
         remember(job->tenants, tenant);
@@ -99,6 +86,7 @@ static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
     const apikey_record_t *record = &key->record;
     const struct { const char *what, *fault; } checks[] = {
         { "the id ", apikey_word_fault(record->id) },
+        { "the name ", apikey_name_fault(record->name) },
         { "the digest ", apikey_digest_is_hex(record->digest,
                                               strlen(record->digest))
                          ? NULL : "is not 64 hex characters" },
@@ -109,7 +97,7 @@ static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
                        : *record->hint ? apikey_text_fault(record->hint)
                        : NULL },
         { "the creator ", *record->creator
-                          ? apikey_text_fault(record->creator) : NULL }
+                          ? apikey_name_fault(record->creator) : NULL }
     };
     apr_size_t i;
 
@@ -132,7 +120,8 @@ static apr_status_t store_key(apikey_store_t *store, job_t *job,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
         apikey_sql_number(pool, record->created),
-        apikey_sql_number(pool, record->expires)
+        apikey_sql_number(pool, record->expires),
+        apikey_sql_number(pool, key->bits)
     };
     apr_status_t status = check(key, pool, error);
 

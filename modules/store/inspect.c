@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 
+#include "../core/strength.h"
 #include "inspect.h"
 #include "sql.h"
 
@@ -33,6 +34,28 @@ apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
     }
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS ? said : status;
+}
+
+apr_status_t apikey_inspect_strengths(apikey_store_t *store, apr_int64_t now,
+                                      apikey_strengths_t *strengths,
+                                      apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { apikey_sql_number(pool, APIKEY_KEY_MIN_BITS),
+                           apikey_sql_number(pool, now) };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_WEAK,
+                                            args, pool, error);
+
+    memset(strengths, 0, sizeof(*strengths));
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (apikey_rows_next(&rows)) {
+        strengths->keys = apikey_rows_number(&rows);
+        strengths->weak = apikey_rows_number(&rows);
+        strengths->unknown = apikey_rows_number(&rows);
+    }
+    return apikey_rows_end(&rows, pool, error);
 }
 
 apr_status_t apikey_inspect_settings(apikey_store_t *store,

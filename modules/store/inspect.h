@@ -41,6 +41,18 @@ apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
                                     apikey_secret_fn each, void *baton,
                                     apr_pool_t *pool, const char **error);
 
+/** Keys that are neither revoked nor expired. */
+typedef struct apikey_strengths_t {
+    apr_int64_t keys;
+    apr_int64_t weak;           /**< fewer than APIKEY_KEY_MIN_BITS bits */
+    apr_int64_t unknown;        /**< opaque ones that came as a digest, or were
+                                     not imported by this program */
+} apikey_strengths_t;
+
+apr_status_t apikey_inspect_strengths(apikey_store_t *store, apr_int64_t now,
+                                      apikey_strengths_t *strengths,
+                                      apr_pool_t *pool, const char **error);
+
 /**
  * What this kind of database should be asked besides.
  * @param check what was looked at

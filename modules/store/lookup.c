@@ -23,6 +23,7 @@ static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
     record->disabled = apikey_rows_number(rows);
     record->suspended = apikey_rows_number(rows);
     record->secret_id = record->format = record->hint = record->creator = "";
+    record->fault = apikey_rows_fault(rows, pool);
     return record;
 }
 

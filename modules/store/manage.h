@@ -31,7 +31,17 @@ typedef struct apikey_managed_t {
     apr_int64_t exposed;        /**< when it was last seen in a URL */
     apr_int64_t lifetime;       /**< seconds that a key in its place lives; 0:
                                      as long as this one; -1: for ever */
+    int bits;                   /**< of an imported key: apikey_key_bits(); 0:
+                                     not known */
+    const char *odd;            /**< what could not be read of the columns that
+                                     a verdict does not need; or NULL */
+    apr_table_t *raw;           /**< by the names of columns, the text of each
+                                     that could not be read; NULL: all could */
 } apikey_managed_t;
+
+/** The text of a column of @a key that could not be read; NULL: it could. */
+const char *apikey_managed_raw(const apikey_managed_t *key,
+                               const char *column);
 
 /** Who does it, and when; every change takes one. */
 typedef struct apikey_actor_t {
@@ -66,7 +76,8 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
 
 /**
  * The key of that id.
- * @param keyspace it must be of this one, else APIKEY_EREFUSED; NULL: of any
+ * @param keyspace it must be of this one, or its own be none that a server can
+ *        have, else APIKEY_EREFUSED; NULL: of any
  */
 apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
                                 const char *keyspace, apikey_managed_t **key,
@@ -82,13 +93,16 @@ apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
                                 void *baton, apr_pool_t *pool,
                                 const char **error);
 
-/** Changes a key that is not revoked. */
+/** Changes a key that is not revoked.  A change writes name, env, scopes and
+ * expires all: of these, what cannot be read, and a text that is wrong, must be
+ * among what is changed, or it is refused.  Other faults of the row stay. */
 apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
                                const apikey_change_t *change,
                                const apikey_actor_t *actor,
                                apr_pool_t *pool, const char **error);
 
-/** Revokes for good; what is revoked already stays as it is.
+/** Revokes for good, whatever else is in the row; what is revoked already
+ * stays as it is.
  * @param reason may be "" */
 apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
                                   const char *reason,
@@ -124,6 +138,7 @@ typedef struct apikey_tenant_t {
     apr_int64_t suspended;
     const char *reason;
     apr_int64_t keys;           /**< how many, dead ones included */
+    const char *fault;          /**< what of its row could not be read; NULL */
 } apikey_tenant_t;
 
 typedef apr_status_t (*apikey_tenant_fn)(void *baton,

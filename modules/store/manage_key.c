@@ -109,17 +109,17 @@ apr_status_t apikey_managed_audit(apikey_store_t *store,
 {
     const apikey_audit_t entry = {
         0, actor->now, actor->who, action, key->record.id,
-        key->record.tenant, reason, was
+        key->record.tenant, reason, was, NULL
     };
 
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-/* A tenant comes into being with its first key. */
-static apr_status_t need_tenant(apikey_store_t *store, const char *tenant,
+apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
                                 const apikey_actor_t *actor,
                                 apr_pool_t *pool, const char **error)
 {
+    const char *fault = apikey_name_fault(tenant);
     const char *args[] = { tenant, apikey_sql_number(pool, actor->now) };
     apikey_rows_t rows;
     int found = 0;
@@ -130,6 +130,9 @@ static apr_status_t need_tenant(apikey_store_t *store, const char *tenant,
     if (status == APR_SUCCESS) {
         found = apikey_rows_next(&rows);
         status = apikey_rows_end(&rows, pool, error);
+    }
+    if (status == APR_SUCCESS && !found && fault) {
+        return apikey_reject(pool, error, "the tenant %s", fault);
     }
     return status == APR_SUCCESS && !found
            ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
@@ -152,8 +155,8 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->lifetime)
     };
-    apr_status_t status = need_tenant(store, record->tenant, actor, pool,
-                                      error);
+    apr_status_t status = apikey_tenant_need(store, record->tenant, actor,
+                                             pool, error);
 
     if (status == APR_SUCCESS) {
         status = apikey_sql_query(store, APIKEY_SQL_KEY_INSERT, args, pool,
@@ -195,8 +198,12 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
                                   apr_pool_t *pool, const char **error)
 {
     job_t job = { .key = key, .actor = actor };
+    const char *fault = apikey_name_fault(key->record.name);
     apr_status_t status;
 
+    if (fault) {
+        return apikey_reject(pool, error, "the name %s", fault);
+    }
     apikey_managed_fill(key, fresh, actor);
     status = apikey_managed_check(key, pool, error);
     return status == APR_SUCCESS
@@ -240,6 +247,44 @@ apr_status_t apikey_managed_update(apikey_store_t *store,
     return apikey_sql_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
 }
 
+/* The values that a change writes, new ones or not: what cannot be read would
+ * be lost.  What else is wrong with the row stays as it is. */
+static apr_status_t check_change(const apikey_managed_t *key,
+                                 const apikey_change_t *change,
+                                 apr_pool_t *pool, const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const struct { const char *column, *fault; int set; } checks[] = {
+        { "name", change->name ? apikey_name_fault(change->name)
+                               : apikey_text_fault(record->name),
+          change->name != NULL },
+        { "env", apikey_word_fault(change->env ? change->env : record->env),
+          change->env != NULL },
+        { "scopes", scopes_fault(change->scopes ? change->scopes
+                                                : record->scopes, pool),
+          change->scopes != NULL },
+        { "expires", change->expires ? apikey_time_fault(*change->expires)
+                                     : NULL, change->expires != NULL }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        const char *raw = apikey_managed_raw(key, checks[i].column);
+
+        if (!checks[i].set && (raw || checks[i].fault)) {
+            return apikey_reject(pool, error, "the key's %s is not as it "
+                                 "should be and would be written again: set "
+                                 "it, too (%s)", checks[i].column,
+                                 raw ? record->fault : checks[i].fault);
+        }
+        if (checks[i].fault) {
+            return apikey_reject(pool, error, "the %s: %s", checks[i].column,
+                                 checks[i].fault);
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /* Puts the new value in place; what it replaced goes into was. */
 static void replace(const char **value, const char *wanted, const char *name,
                     const char **was, apr_pool_t *pool)
@@ -258,24 +303,30 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     const apikey_change_t *change = job->change;
     apikey_managed_t *key;
     const char *was = "";
+    const char *raw;
     apr_status_t status = find_living(store, job, &key, pool, error);
 
+    if (status == APR_SUCCESS) {
+        status = check_change(key, change, pool, error);
+    }
     if (status != APR_SUCCESS) {
         return status;
     }
+    raw = apikey_managed_raw(key, "expires");
     replace(&key->record.name, change->name, "name", &was, pool);
     replace(&key->record.env, change->env, "env", &was, pool);
     replace(&key->record.scopes, change->scopes, "scopes", &was, pool);
-    if (change->expires && *change->expires != key->record.expires) {
-        was = apr_psprintf(pool, "%s%s\"expires\":%" APR_INT64_T_FMT, was,
-                           *was ? "," : "", key->record.expires);
+    if (change->expires && (raw || *change->expires != key->record.expires)) {
+        was = apr_pstrcat(pool, was, *was ? "," : "", "\"expires\":",
+                          raw ? apikey_json_string(raw, pool)
+                          : apikey_sql_number(pool, key->record.expires),
+                          NULL);
         apikey_managed_expire(key, *change->expires);
     }
     if (!*was) {
         return APR_SUCCESS;
     }
-    status = apikey_managed_check(key, pool, error);
-    if (status == APR_SUCCESS && change->scopes) {
+    if (change->scopes) {
         status = apikey_scope_known(store, change->scopes, pool, error);
     }
     if (status == APR_SUCCESS) {
@@ -307,7 +358,8 @@ static apr_status_t do_revoke(apikey_store_t *store, void *baton,
     apikey_managed_t *key;
     apr_status_t status = find(store, job, &key, pool, error);
 
-    if (status != APR_SUCCESS || key->record.revoked) {
+    if (status != APR_SUCCESS
+        || (key->record.revoked && !apikey_managed_raw(key, "revoked"))) {
         return status;
     }
     status = apikey_sql_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
@@ -339,7 +391,8 @@ static apr_status_t do_disable(apikey_store_t *store, void *baton,
     apikey_managed_t *key;
     apr_status_t status = find_living(store, job, &key, pool, error);
 
-    if (status != APR_SUCCESS || !key->record.disabled == !job->on) {
+    if (status != APR_SUCCESS || (!key->record.disabled == !job->on
+                                  && !apikey_managed_raw(key, "disabled"))) {
         return status;
     }
     status = apikey_sql_query(store, APIKEY_SQL_KEY_DISABLE, args, pool,

@@ -2,38 +2,115 @@
 
 #include <apr_strings.h>
 
+#include "../core/text.h"
 #include "manage_parts.h"
+
+const char *apikey_managed_raw(const apikey_managed_t *key,
+                               const char *column)
+{
+    return key->raw ? apr_table_get(key->raw, column) : NULL;
+}
+
+/* A row while it is read. */
+typedef struct reading_t {
+    apikey_rows_t *rows;
+    apikey_managed_t *key;
+    apr_pool_t *pool;
+} reading_t;
+
+/* Keeps what is bad about the column read last; where of the two it goes says
+ * whether a verdict asks for that column. */
+static int keep_bad(reading_t *from, const char *column, const char **fault)
+{
+    const char *bad = apikey_rows_fault(from->rows, from->pool);
+    apikey_managed_t *key = from->key;
+
+    if (bad) {
+        if (!key->raw) {
+            key->raw = apr_table_make(from->pool, 2);
+        }
+        apr_table_add(key->raw, column, from->rows->text);
+        if (!*fault) {
+            *fault = bad;
+        }
+    }
+    return bad != NULL;
+}
+
+/* What a verdict asks for. */
+static const char *text(reading_t *from, const char *column)
+{
+    const char *value = apikey_rows_copy(from->rows, from->pool);
+
+    keep_bad(from, column, &from->key->record.fault);
+    return value;
+}
+
+static apr_int64_t number(reading_t *from, const char *column)
+{
+    apr_int64_t value = apikey_rows_number(from->rows);
+
+    keep_bad(from, column, &from->key->record.fault);
+    return value;
+}
+
+/* What it does not; 0 where it cannot be read. */
+static const char *other_text(reading_t *from, const char *column)
+{
+    const char *value = apikey_rows_copy(from->rows, from->pool);
+
+    keep_bad(from, column, &from->key->odd);
+    return value;
+}
+
+static apr_int64_t other_number(reading_t *from, const char *column)
+{
+    apr_int64_t value = apikey_rows_number(from->rows);
+
+    return keep_bad(from, column, &from->key->odd) ? 0 : value;
+}
 
 /* In the order of KEY_COLUMNS in statements.c. */
 static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
     apikey_managed_t *key = item;
     apikey_record_t *record = &key->record;
+    reading_t from = { rows, key, pool };
 
     memset(key, 0, sizeof(*key));
     record->digest = "";
-    record->id = apikey_rows_copy(rows, pool);
-    record->keyspace = apikey_rows_copy(rows, pool);
-    record->tenant = apikey_rows_copy(rows, pool);
-    record->name = apikey_rows_copy(rows, pool);
-    record->env = apikey_rows_copy(rows, pool);
-    record->scopes = apikey_rows_copy(rows, pool);
-    record->secret_id = apikey_rows_copy(rows, pool);
-    record->format = apikey_rows_copy(rows, pool);
-    key->prefix = apikey_rows_copy(rows, pool);
-    record->hint = apikey_rows_copy(rows, pool);
-    record->creator = apikey_rows_copy(rows, pool);
-    record->created = apikey_rows_number(rows);
-    record->expires = apikey_rows_number(rows);
-    record->revoked = apikey_rows_number(rows);
-    record->disabled = apikey_rows_number(rows);
-    key->lifetime = apikey_rows_number(rows);
-    key->reason = apikey_rows_copy(rows, pool);
-    record->suspended = apikey_rows_number(rows);
-    key->tenant_reason = apikey_rows_copy(rows, pool);
-    record->last_used = apikey_rows_number(rows);
-    record->use_count = apikey_rows_number(rows);
-    key->exposed = apikey_rows_number(rows);
+    record->id = text(&from, "id");
+    record->keyspace = text(&from, "keyspace");
+    record->tenant = text(&from, "tenant");
+    record->name = text(&from, "name");
+    record->env = text(&from, "env");
+    record->scopes = text(&from, "scopes");
+    record->secret_id = other_text(&from, "secret");
+    record->format = other_text(&from, "format");
+    key->prefix = other_text(&from, "prefix");
+    record->hint = other_text(&from, "hint");
+    record->creator = other_text(&from, "creator");
+    record->created = other_number(&from, "created");
+    record->expires = number(&from, "expires");
+    record->revoked = number(&from, "revoked");
+    record->disabled = number(&from, "disabled");
+    key->lifetime = other_number(&from, "lifetime");
+    key->bits = (int)other_number(&from, "bits");
+    key->reason = other_text(&from, "reason");
+    record->suspended = number(&from, "suspended");
+    key->tenant_reason = other_text(&from, "tenant_reason");
+    record->last_used = other_number(&from, "last_used");
+    record->use_count = other_number(&from, "use_count");
+    key->exposed = other_number(&from, "exposed");
+}
+
+/* A keyspace that is none is no server's: its key opens nothing, and it can be
+ * named by no option. */
+static int is_elsewhere(const apikey_managed_t *key, const char *keyspace)
+{
+    return keyspace && strcmp(key->record.keyspace, keyspace) != 0
+           && !apikey_managed_raw(key, "keyspace")
+           && !apikey_text_fault(key->record.keyspace);
 }
 
 apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
@@ -65,8 +142,7 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
         *error = apr_psprintf(pool, "there is no key with the id \"%s\"", id);
         status = APR_NOTFOUND;
     }
-    if (status == APR_SUCCESS && keyspace
-        && strcmp((*key)->record.keyspace, keyspace) != 0) {
+    if (status == APR_SUCCESS && is_elsewhere(*key, keyspace)) {
         status = apikey_reject(pool, error, "there is no key with the id "
                                "\"%s\" in the keyspace \"%s\"; it is of the "
                                "keyspace \"%s\": say --keyspace %s", id,
@@ -100,19 +176,22 @@ static apr_status_t give_key(void *baton, const void *item)
 }
 
 /* args: created, id, created. */
-static void behind_key(const void *item, const char **args, apr_pool_t *pool)
+static int behind_key(const void *item, const char **args, apr_pool_t *pool)
 {
     const apikey_managed_t *key = item;
+    const char *raw = apikey_managed_raw(key, "created");
+    int other = apikey_page_arg(&args[1], key->record.id, pool);
 
-    args[0] = args[2] = apikey_sql_number(pool, key->record.created);
-    args[1] = apr_pstrdup(pool, key->record.id);
+    args[0] = args[2] = raw ? apr_pstrdup(pool, raw)
+                            : apikey_sql_number(pool, key->record.created);
+    return other;
 }
 
 /* The same behind the tenant. */
-static void behind_tenant_key(const void *item, const char **args,
-                              apr_pool_t *pool)
+static int behind_tenant_key(const void *item, const char **args,
+                             apr_pool_t *pool)
 {
-    behind_key(item, args + 1, pool);
+    return behind_key(item, args + 1, pool);
 }
 
 apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,

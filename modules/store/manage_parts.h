@@ -22,6 +22,12 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
                                  const char *keyspace, apikey_managed_t **key,
                                  apr_pool_t *pool, const char **error);
 
+/** Makes sure that a tenant has a row, in the running transaction: it comes
+ * into being with its first key, unless its name looks like another's. */
+apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
+                                const apikey_actor_t *actor,
+                                apr_pool_t *pool, const char **error);
+
 /** Sets the expiry, and with it how long a key in its place lives. */
 void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires);
 

@@ -101,12 +101,19 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     apikey_rotation_t *rotation = job->rotation;
     apikey_managed_t *old;
     apikey_reason_e reason;
+    const char *fault;
     apr_status_t status = apikey_managed_find(store, job->id,
                                               job->actor->keyspace, &old,
                                               pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
+    }
+    fault = apikey_record_fault(&old->record, pool);
+    if (fault && !old->record.revoked) {
+        return apikey_reject(pool, error, "the key %s is faulty and cannot be "
+                             "rotated: %s; correct that first", job->id,
+                             fault);
     }
     reason = apikey_verdict(&old->record, NULL, job->actor->now);
     if (reason != APIKEY_GRANTED && reason != APIKEY_SUSPENDED) {

@@ -31,12 +31,14 @@ static void read_scope(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 
     entry->name = apikey_rows_copy(rows, pool);
     entry->description = apikey_rows_copy(rows, pool);
+    /* A text with a NUL is shown so that it is seen. */
+    apikey_rows_fault(rows, pool);
 }
 
-static void behind_scope(const void *item, const char **args,
-                         apr_pool_t *pool)
+static int behind_scope(const void *item, const char **args,
+                        apr_pool_t *pool)
 {
-    args[0] = apr_pstrdup(pool, ((const entry_t *)item)->name);
+    return apikey_page_arg(args, ((const entry_t *)item)->name, pool);
 }
 
 apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
@@ -138,7 +140,7 @@ static apr_status_t note(apikey_store_t *store, const job_t *job,
     const apikey_audit_t entry = {
         0, job->actor->now, job->actor->who, action, "", "", job->name,
         was ? apr_psprintf(pool, "{\"description\":%s}",
-                           apikey_json_string(was, pool)) : ""
+                           apikey_json_string(was, pool)) : "", NULL
     };
 
     return apikey_audit_write(store, &entry, pool, error);

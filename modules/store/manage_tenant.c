@@ -25,12 +25,14 @@ static void read_tenant(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     tenant->suspended = apikey_rows_number(rows);
     tenant->reason = apikey_rows_copy(rows, pool);
     tenant->keys = apikey_rows_number(rows);
+    tenant->fault = apikey_rows_fault(rows, pool);
 }
 
-static void behind_tenant(const void *item, const char **args,
-                          apr_pool_t *pool)
+static int behind_tenant(const void *item, const char **args,
+                         apr_pool_t *pool)
 {
-    args[0] = apr_pstrdup(pool, ((const apikey_tenant_t *)item)->tenant);
+    return apikey_page_arg(args, ((const apikey_tenant_t *)item)->tenant,
+                           pool);
 }
 
 apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
@@ -53,7 +55,8 @@ typedef struct job_t {
     const apikey_actor_t *actor;
 } job_t;
 
-/* Whether a select by the tenant's name finds it, to the byte. */
+/* Whether a select by the tenant's name finds it, to the byte.  Where it cannot
+ * be read since when it is suspended, that is -1. */
 static apr_status_t find(apikey_store_t *store, apikey_sql_e which,
                          const char *tenant, int *found,
                          apr_int64_t *suspended, apr_pool_t *pool,
@@ -72,6 +75,7 @@ static apr_status_t find(apikey_store_t *store, apikey_sql_e which,
         *found = strcmp(apikey_rows_text(&rows), tenant) == 0;
         if (*found && suspended) {
             *suspended = apikey_rows_number(&rows);
+            *suspended = apikey_rows_fault(&rows, pool) ? -1 : *suspended;
         }
     }
     return apikey_rows_end(&rows, pool, error);
@@ -116,12 +120,13 @@ static apr_status_t suspend(apikey_store_t *store, void *baton,
     };
     const apikey_audit_t entry = {
         0, job->actor->now, job->actor->who, job->on ? "suspend" : "resume",
-        "", job->tenant, job->reason, ""
+        "", job->tenant, job->reason, "", NULL
     };
     apr_int64_t suspended;
     apr_status_t status = need_row(store, job, &suspended, pool, error);
 
-    if (status != APR_SUCCESS || !suspended == !job->on) {
+    if (status != APR_SUCCESS
+        || (suspended != -1 && !suspended == !job->on)) {
         return status;
     }
     status = apikey_sql_query(store, APIKEY_SQL_TENANT_SUSPEND, args, pool,

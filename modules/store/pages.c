@@ -24,6 +24,14 @@ static apr_status_t read_page(apikey_store_t *store,
     return apikey_rows_end(&rows, pool, error);
 }
 
+int apikey_page_arg(const char **arg, const char *value, apr_pool_t *pool)
+{
+    int other = strcmp(*arg, value) != 0;
+
+    *arg = apr_pstrdup(pool, value);
+    return other;
+}
+
 apr_status_t apikey_sql_pages(apikey_store_t *store,
                               const apikey_pages_t *pages, apr_pool_t *pool,
                               const char **error)
@@ -47,9 +55,12 @@ apr_status_t apikey_sql_pages(apikey_store_t *store,
             status = pages->give(pages->baton,
                                  page->elts + i * pages->size);
         }
-        if (page->nelts > 0) {
-            pages->next(page->elts + (page->nelts - 1) * pages->size,
-                        pages->args, pool);
+        if (status == APR_SUCCESS && page->nelts == APIKEY_PAGE
+            && !pages->next(page->elts + (page->nelts - 1) * pages->size,
+                            pages->args, pool)) {
+            *error = "more rows than a page holds cannot be told apart for "
+                     "what stands in them; correct them";
+            status = APIKEY_EANSWER;
         }
     } while (status == APR_SUCCESS && page->nelts == APIKEY_PAGE);
     apr_pool_destroy(sub);

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "../core/digest.h"
+#include "../core/giveaway.h"
 #include "../core/text.h"
 #include "query.h"
 #include "sql.h"
@@ -12,8 +13,6 @@
  * query that decodes it. */
 #define NO_DIGEST \
     "0000000000000000000000000000000000000000000000000000000000000000"
-
-#define TIME_MAX APR_INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
 
 typedef enum {
     ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, EXPIRES, REVOKED, DISABLED,
@@ -139,23 +138,12 @@ static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
     return !rows->fault;
 }
 
-static void unusable(apikey_rows_t *rows, const column_t *column,
-                     const char *what)
-{
-    if (!rows->fault) {
-        rows->fault = apr_psprintf(rows->pool, "the column %s of a row %s",
-                                   column->name, what);
-        rows->unusable = 1;
-    }
-}
-
 /*
  * A number of seconds, perhaps with a fraction, as EXTRACT(EPOCH FROM ...)
  * gives it.  What is not zero never becomes zero, which means "not" (and a
  * key that expires a fraction too early is no harm).
  */
-static apr_int64_t read_time(apikey_rows_t *rows, const column_t *column,
-                             const char *text)
+static apr_int64_t read_time(apikey_rows_t *rows, const char *text)
 {
     char *rest = NULL;
     apr_int64_t number;
@@ -168,20 +156,15 @@ static apr_int64_t read_time(apikey_rows_t *rows, const column_t *column,
         rest += 1 + strspn(rest + 1, "0123456789");
     }
     if (*rest || rest == text || apr_isspace(*text) || errno != 0) {
-        unusable(rows, column, "is no number of seconds since 1970; convert "
-                 "it in the query");
+        apikey_rows_bad(rows, "is no number of seconds since 1970; convert it "
+                        "in the query");
         return 1;
-    }
-    if (number > TIME_MAX) {
-        unusable(rows, column, "lies behind the year 9999; it should be "
-                 "seconds since 1970, not milliseconds");
     }
     return number == 0 && fraction ? 1 : number;
 }
 
 /* A time, or a truth as PostgreSQL (t, f) and others write it. */
-static apr_int64_t read_flag(apikey_rows_t *rows, const column_t *column,
-                             const char *text)
+static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
 {
     if (strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0) {
         return 1;
@@ -189,12 +172,43 @@ static apr_int64_t read_flag(apikey_rows_t *rows, const column_t *column,
     if (strcasecmp(text, "f") == 0 || strcasecmp(text, "false") == 0) {
         return 0;
     }
-    return read_time(rows, column, text);
+    return read_time(rows, text);
+}
+
+/* A column that gives the key away, or what it is stored under, is nothing for
+ * an application, under whatever name. */
+static int gives_away(const apikey_rows_t *rows, const apikey_query_t *query,
+                      const char *text, const char *digest)
+{
+    return rows->bytes ? apikey_shows_digest(rows->bytes, rows->len, digest)
+         : apikey_shows_digest(text, strlen(text), digest)
+           || (query->policy && apikey_shows_key(text, digest,
+                                                 query->policy));
+}
+
+/* A further column. */
+static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
+                      const column_t *column, const apikey_query_t *query,
+                      const char *text, apr_pool_t *pool)
+{
+    if (!*text) {
+        return;
+    }
+    if (gives_away(rows, query, text, record->digest)) {
+        apikey_rows_fault(rows, rows->pool);
+        record->withheld = apr_pstrcat(pool, record->withheld
+                                             ? record->withheld : "",
+                                       record->withheld ? ", " : "",
+                                       column->name, NULL);
+        return;
+    }
+    apr_table_setn(record->meta, apr_pstrdup(pool, column->meta), text);
 }
 
 /* NULL reads as "": one driver gives no other. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
-                        const column_t *column, apr_pool_t *pool)
+                        const column_t *column, const apikey_query_t *query,
+                        apr_pool_t *pool)
 {
     const char *text = apikey_rows_copy(rows, pool);
 
@@ -218,31 +232,61 @@ static void read_column(apikey_record_t *record, apikey_rows_t *rows,
         record->keyspace = text;
         break;
     case EXPIRES:
-        record->expires = *text ? read_time(rows, column, text)
+        record->expires = *text ? read_time(rows, text)
                                 : APIKEY_NEVER;
         break;
     case REVOKED:
-        record->revoked = *text ? read_flag(rows, column, text) : 0;
+        record->revoked = *text ? read_flag(rows, text) : 0;
         break;
     case DISABLED:
-        record->disabled = *text ? read_flag(rows, column, text) : 0;
+        record->disabled = *text ? read_flag(rows, text) : 0;
         break;
     case SUSPENDED:
-        record->suspended = *text ? read_flag(rows, column, text) : 0;
+        record->suspended = *text ? read_flag(rows, text) : 0;
         break;
     default:
-        /* A digest is nothing for the application, under whatever name. */
-        if (*text && strcasecmp(text, record->digest) != 0) {
-            apr_table_setn(record->meta, apr_pstrdup(pool, column->meta),
-                           text);
+        read_meta(record, rows, column, query, text, pool);
+    }
+}
+
+/* A key in a column that is told and logged is worse than none. */
+static const char *told_key(const apikey_record_t *record,
+                            const apikey_query_t *query, apr_pool_t *pool)
+{
+    const struct { const char *name, *text; } told[] = {
+        { names[ID], record->id }, { names[TENANT], record->tenant },
+        { names[NAME], record->name }, { names[SCOPES], record->scopes },
+        { names[ENV], record->env }, { names[KEYSPACE], record->keyspace }
+    };
+    apr_size_t i;
+
+    for (i = 0; query->policy && i < sizeof(told) / sizeof(*told); i++) {
+        if (apikey_shows_key(told[i].text, record->digest, query->policy)) {
+            return apr_pstrcat(pool, "its ", told[i].name, " is a key, or "
+                               "has one in it; name another column so in "
+                               "ApiKeyQuery", NULL);
         }
+    }
+    return NULL;
+}
+
+/* The id is told where the row is refused: it must not be the key. */
+static void judge(apikey_record_t *record, apikey_rows_t *rows,
+                  const apikey_query_t *query, apr_pool_t *pool)
+{
+    const char *fault = told_key(record, query, pool);
+
+    record->fault = apikey_rows_fault(rows, pool);
+    if (fault) {
+        record->fault = fault;
+        record->id = "(not told)";
     }
 }
 
 static apikey_record_t *read_row(apikey_rows_t *rows,
                                  const columns_t *columns,
-                                 const char *keyspace, const char *digest,
-                                 apr_pool_t *pool)
+                                 const apikey_query_t *query,
+                                 const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
     int i;
@@ -250,12 +294,13 @@ static apikey_record_t *read_row(apikey_rows_t *rows,
     record->id = record->tenant = record->name = record->scopes = "";
     record->env = record->secret_id = record->format = "";
     record->hint = record->creator = "";
-    record->keyspace = apr_pstrdup(pool, keyspace);
+    record->keyspace = apr_pstrdup(pool, query->keyspace);
     record->digest = apr_pstrdup(pool, digest);
     record->meta = apr_table_make(pool, 4);
     for (i = 0; i < columns->count; i++) {
-        read_column(record, rows, &columns->list[i], pool);
+        read_column(record, rows, &columns->list[i], query, pool);
     }
+    judge(record, rows, query, pool);
     return record;
 }
 
@@ -420,8 +465,7 @@ apr_status_t apikey_query_lookup(apikey_store_t *store,
                 rows.unusable = 1;
             }
             else if (!*record && read_columns(&columns, &rows, 0)) {
-                *record = read_row(&rows, &columns, query->keyspace, digest,
-                                   pool);
+                *record = read_row(&rows, &columns, query, digest, pool);
             }
         }
         status = apikey_rows_end(&rows, pool, error);

@@ -9,17 +9,21 @@
  * and order: id and tenant must be there; without the others a key has no
  * name, no env and no scopes, never expires, is neither revoked nor disabled
  * nor suspended, and belongs to the asker's keyspace.  Every further column
- * goes into the record's meta.  What cannot be understood is never taken for
- * "not": the answer is APIKEY_EANSWER then, and the sentence names the column.
+ * goes into the record's meta, unless it gives the key or its digest away
+ * (core/giveaway.h): then its name is in the record's withheld.  What cannot be
+ * understood is never taken for "not": it is the record's fault.
  */
 #ifndef APIKEY_QUERY_H
 #define APIKEY_QUERY_H
 
+#include "../core/key.h"
 #include "store.h"
 
 typedef struct apikey_query_t {
     const char *sql;
     const char *keyspace;       /**< where no column says one; not NULL */
+    const apikey_policy_t *policy;      /**< by which a key in a column is
+                                         * known for one; NULL: it is not */
 } apikey_query_t;
 
 /**
@@ -27,7 +31,8 @@ typedef struct apikey_query_t {
  * connection's first look-up with a select tries its columns out.
  * @param record in @a pool; meta has upper-case names that can stand in a
  *        variable's, none of them twice, and no empty value
- * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_EANSWER or APIKEY_EDATABASE
+ * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_EANSWER (the select must be
+ *         corrected, or gives several rows) or APIKEY_EDATABASE
  */
 apr_status_t apikey_query_lookup(apikey_store_t *store,
                                  const apikey_query_t *query,

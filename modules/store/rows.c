@@ -38,27 +38,101 @@ int apikey_rows_next(apikey_rows_t *rows)
 /* What a driver gives where it could not give a column. */
 static const char *const no_text = (const char *)-1;
 
+void apikey_rows_bad(apikey_rows_t *rows, const char *what)
+{
+    const char *name;
+
+    if (!rows->bad_column) {
+        name = apr_dbd_get_name(rows->store->driver, rows->results,
+                                rows->column - 1);
+        rows->bad_column = apr_pstrdup(rows->pool, name ? name : "");
+        rows->bad_what = what;
+    }
+}
+
+/* With "\\x00" for each NUL. */
+static const char *spelt_out(apr_pool_t *pool, const char *bytes,
+                             apr_size_t len)
+{
+    char *text = apr_palloc(pool, len * 4 + 1);
+    char *to = text;
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (bytes[i]) {
+            *to++ = bytes[i];
+        }
+        else {
+            memcpy(to, "\\x00", 4);
+            to += 4;
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
+/*
+ * APR DBD hands out a C string, which ends at a NUL that the column goes on
+ * behind.  Where a driver knows the length, a bucket tells it.
+ */
+static const char *whole(apikey_rows_t *rows, const char *text)
+{
+    apikey_store_t *store = rows->store;
+    const char *bytes;
+    apr_bucket *bucket;
+    apr_size_t len;
+
+    if (!store->brigade) {
+        store->brigade = apr_brigade_create(store->pool,
+                                            apr_bucket_alloc_create(
+                                                store->pool));
+    }
+    if (apr_dbd_datum_get(store->driver, rows->row, rows->column,
+                          APR_DBD_TYPE_BLOB, store->brigade) != APR_SUCCESS
+        || APR_BRIGADE_EMPTY(store->brigade)) {
+        return text;
+    }
+    bucket = APR_BRIGADE_FIRST(store->brigade);
+    if (bucket->length != strlen(text)
+        && apr_bucket_read(bucket, &bytes, &len, APR_BLOCK_READ)
+           == APR_SUCCESS) {
+        rows->bytes = bytes;
+        rows->len = len;
+        text = spelt_out(rows->pool, bytes, len);
+    }
+    apr_brigade_cleanup(store->brigade);
+    return text;
+}
+
 const char *apikey_rows_text(apikey_rows_t *rows)
 {
+    const apikey_dialect_t *dialect = rows->store->dialect;
     const apr_dbd_driver_t *driver = rows->store->driver;
     const char *text = apr_dbd_get_entry(driver, rows->row, rows->column);
     const char *more = text;
 
+    rows->bytes = NULL;
     /* Until NULL: what did not fit at once. */
-    while (rows->store->dialect->pieces && more && more != no_text) {
+    while (dialect->pieces && more && more != no_text) {
         more = apr_dbd_get_entry(driver, rows->row, rows->column);
         if (more) {
             text = more == no_text ? more
                                    : apr_pstrcat(rows->pool, text, more, NULL);
         }
     }
+    if (text && dialect->lengths && text != no_text) {
+        text = whole(rows, text);
+    }
     rows->column++;
+    if (rows->bytes) {
+        apikey_rows_bad(rows, "has a NUL byte");
+    }
     if (text == no_text) {
         rows->fault = "the database driver could not give a column";
         rows->unusable = 0;
-        return "";
+        text = NULL;
     }
-    return text ? text : "";
+    return rows->text = text ? text : "";
 }
 
 const char *apikey_rows_copy(apikey_rows_t *rows, apr_pool_t *pool)
@@ -83,15 +157,22 @@ apr_int64_t apikey_rows_number(apikey_rows_t *rows)
         errno = 0;
         number = apr_strtoi64(text, &rest, 10);
         if (*rest || rest == text || errno != 0) {
-            rows->fault = apr_psprintf(rows->pool, "column %s of a row is not "
-                "a whole number (epoch seconds, 0 for not); correct the row",
-                apr_dbd_get_name(rows->store->driver, rows->results,
-                                 rows->column - 1));
-            rows->unusable = 1;
-            number = 0;
+            apikey_rows_bad(rows, "is not a whole number (epoch seconds, 0 "
+                            "for not)");
+            number = 1;
         }
     }
     return number;
+}
+
+const char *apikey_rows_fault(apikey_rows_t *rows, apr_pool_t *pool)
+{
+    const char *fault = rows->bad_column
+                        ? apr_pstrcat(pool, "its ", rows->bad_column, " ",
+                                      rows->bad_what, NULL) : NULL;
+
+    rows->bad_column = NULL;
+    return fault;
 }
 
 apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
@@ -105,6 +186,11 @@ apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
     if (rows->fault) {
         *error = apr_pstrdup(pool, rows->fault);
         status = rows->unusable ? APIKEY_EANSWER : APIKEY_EDATABASE;
+    }
+    else if (rows->bad_column) {
+        *error = apr_psprintf(pool, "column %s of a row %s; correct the row",
+                              rows->bad_column, rows->bad_what);
+        status = APIKEY_EANSWER;
     }
     apr_pool_destroy(rows->pool);
     return status;

@@ -114,6 +114,37 @@ static apr_status_t note_version(apikey_store_t *store, step_t *step,
                             error);
 }
 
+/* Runs a statement; "ALTER TABLE t ADD COLUMN c ..." only where there is no
+ * such column, if the database cannot undo what a killed init has left. */
+static apr_status_t run_part(apikey_store_t *store, const char *sql,
+                             apr_pool_t *pool, const char **error)
+{
+    static const char alter[] = "ALTER TABLE ", add[] = " ADD COLUMN ";
+    const char *column = strstr(sql, add);
+    apr_int64_t count = 0;
+    apikey_rows_t rows;
+    apr_status_t status = APR_SUCCESS;
+
+    if (store->dialect->has_column && column
+        && strncmp(sql, alter, sizeof(alter) - 1) == 0) {
+        const char *table = apr_pstrmemdup(pool, sql + sizeof(alter) - 1,
+                                           column - sql - sizeof(alter) + 1);
+
+        column += sizeof(add) - 1;
+        column = apr_pstrmemdup(pool, column, strcspn(column, " "));
+        status = apikey_sql_select_plain(&rows, store,
+                                         apr_psprintf(pool,
+                                             store->dialect->has_column,
+                                             table, column), pool, error);
+        if (status == APR_SUCCESS) {
+            count = apikey_rows_next(&rows) ? apikey_rows_number(&rows) : 0;
+            status = apikey_rows_end(&rows, pool, error);
+        }
+    }
+    return status == APR_SUCCESS && count == 0
+           ? apikey_sql_run(store, sql, pool, error) : status;
+}
+
 static apr_status_t apply(apikey_store_t *store, void *baton,
                           apr_pool_t *pool, const char **error)
 {
@@ -130,7 +161,7 @@ static apr_status_t apply(apikey_store_t *store, void *baton,
     for (part = apikey_schema_parts; part->driver; part++) {
         if (part->number == step->number
             && strcmp(part->driver, store->dialect->driver) == 0) {
-            status = apikey_sql_run(store, part->sql, pool, error);
+            status = run_part(store, part->sql, pool, error);
             if (status != APR_SUCCESS) {
                 return status;
             }

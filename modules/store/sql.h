@@ -11,6 +11,7 @@
 #ifndef APIKEY_SQL_H
 #define APIKEY_SQL_H
 
+#include <apr_buckets.h>
 #include <apr_file_info.h>
 #include <apr_hash.h>
 
@@ -39,6 +40,7 @@ struct apikey_store_t {
     apr_hash_t *own;            /**< apikey_prepared_t by text; may be NULL */
     int duplicate;              /**< the last error was a key there already */
     int deadlock;               /**< it was one, and the other went on */
+    apr_bucket_brigade *brigade;        /**< for the length of a column */
     int affected;               /**< rows that the last query changed */
     int unsure;                 /**< whether the last transaction that failed
                                  * was committed, nobody can tell */
@@ -83,8 +85,14 @@ typedef struct apikey_rows_t {
     apr_dbd_results_t *results;
     apr_dbd_row_t *row;
     int column;                 /**< the next to be read */
+    const char *text;           /**< the one read last, as it was handed out */
+    const char *bytes;          /**< its bytes where one of them is a NUL */
+    apr_size_t len;             /**< how many */
     const char *fault;          /**< what could not be read, in pool */
     int unusable;               /**< it was read, but is not what it should */
+    const char *bad_column;     /**< the first of this row that is not; NULL:
+                                     none */
+    const char *bad_what;       /**< what is wrong with it */
 } apikey_rows_t;
 
 /**
@@ -109,15 +117,29 @@ apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
 /** Goes to the next row; 0: there is none. */
 int apikey_rows_next(apikey_rows_t *rows);
 
-/** The row's next column, "" for NULL; lives until apikey_rows_end(). */
+/** The row's next column, "" for NULL; lives until apikey_rows_end().  One
+ * with a NUL in it is bad; its NULs are handed out as "\x00", four characters,
+ * so that it is never taken for what stands before the first. */
 const char *apikey_rows_text(apikey_rows_t *rows);
 
 /** The same, copied. */
 const char *apikey_rows_copy(apikey_rows_t *rows, apr_pool_t *pool);
 
-/** The row's next column as a number, 0 for NULL; what is no number becomes
- * the error of apikey_rows_end(), APIKEY_EANSWER. */
+/** The row's next column as a number, 0 for NULL.  What is no number is bad,
+ * and 1: neither "not" nor "never". */
 apr_int64_t apikey_rows_number(apikey_rows_t *rows);
+
+/** Notes that the column read last is bad, where none of its row was before.
+ * @param what static, goes on behind the column's name */
+void apikey_rows_bad(apikey_rows_t *rows, const char *what);
+
+/**
+ * What is bad about the row, as a sentence fragment in @a pool ("its expires is
+ * not a whole number"), or NULL; asked for once a row, when it has been read.
+ * Where it is not asked for, the first bad row is the error of
+ * apikey_rows_end(), APIKEY_EANSWER: nothing is handed on by mistake.
+ */
+const char *apikey_rows_fault(apikey_rows_t *rows, apr_pool_t *pool);
 
 /** Reads what is left, frees the result, and says whether all was well. */
 apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
@@ -171,11 +193,15 @@ typedef struct apikey_pages_t {
     const char **args;          /**< of the first page, changed by next */
     apr_size_t size;            /**< of an item */
     void (*read)(apikey_rows_t *rows, void *item, apr_pool_t *pool);
-    /** Sets args to what comes behind item. */
-    void (*next)(const void *item, const char **args, apr_pool_t *pool);
+    /** Sets args to what comes behind item; 0: they were so before, and the
+     * list would never end.  apikey_page_arg() does one of them. */
+    int (*next)(const void *item, const char **args, apr_pool_t *pool);
     apr_status_t (*give)(void *baton, const void *item);
     void *baton;
 } apikey_pages_t;
+
+/** Sets an argument, copied into @a pool; whether it was another one. */
+int apikey_page_arg(const char **arg, const char *value, apr_pool_t *pool);
 
 /**
  * Reads a page whole, frees its result, hands its items to give(), goes on.

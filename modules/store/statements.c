@@ -15,12 +15,16 @@
 #error "USED() is not APIKEY_USED_AT_ONCE times"
 #endif
 
+/* Scopes are read as they are: of an expression SQLite's ODBC driver gives 255
+ * characters.  A NUL in scopes, which our tables refuse, cuts them there. */
+#define TEXT(column) " %[k." #column "%] AS " #column ","
 /* In the order in which read_key() of manage_list.c reads them. */
 #define KEY_COLUMNS                                                         \
-    "SELECT k.id, k.keyspace, k.tenant, k.name, k.env, k.scopes,"           \
-    " k.secret_id, k.format, k.prefix, k.hint, k.creator, k.created,"       \
-    " k.expires, k.revoked, k.disabled, k.lifetime, k.reason, t.suspended," \
-    " t.reason, u.last_used, u.use_count, u.exposed"                        \
+    "SELECT" TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name) TEXT(env)      \
+    " k.scopes," TEXT(secret_id) TEXT(format) TEXT(prefix) TEXT(hint)       \
+    TEXT(creator) " k.created, k.expires, k.revoked, k.disabled,"           \
+    " k.lifetime, k.bits," TEXT(reason) " t.suspended,"                     \
+    " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed"   \
     " FROM apikey k"                                                        \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
@@ -29,8 +33,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     /* The hot path: what a verdict or an application needs, in one row; a
      * column takes SQLite's driver a thousand instructions. */
     [APIKEY_SQL_LOOKUP] =
-    "SELECT k.digest, k.id, k.keyspace, %[k.tenant%], %[k.name%], k.env,"
-    " k.scopes, k.expires, k.revoked, k.disabled, t.suspended"
+    "SELECT k.digest," TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name)
+    TEXT(env) " k.scopes, k.expires, k.revoked, k.disabled, t.suspended"
     " FROM apikey k LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
     " WHERE k.digest = %s",
 
@@ -52,8 +56,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " %n, %n)",
     [APIKEY_SQL_KEY_IMPORT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, created, expires)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n)",
+    " secret_id, format, prefix, hint, creator, created, expires, bits)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_TAKEN] =
     "SELECT id FROM apikey WHERE digest = %s OR id = %s",
     /* What counts as live here, apikey_verdict() says of a record. */
@@ -61,6 +65,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
     " (expires = 0 OR expires > %n) THEN 1 ELSE 0 END)"
     " FROM apikey GROUP BY secret_id ORDER BY secret_id",
+    /* Keys that open something, and what is known of how far they can be
+     * guessed; the number that counts as few comes first. */
+    [APIKEY_SQL_KEY_WEAK] =
+    "SELECT COUNT(*), SUM(CASE WHEN bits > 0 AND bits < %n THEN 1 ELSE 0 END),"
+    " SUM(CASE WHEN bits = 0 AND format = 'opaque' THEN 1 ELSE 0 END)"
+    " FROM apikey WHERE revoked = 0 AND (expires = 0 OR expires > %n)",
     [APIKEY_SQL_KEY_SET] =
     "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n,"
     " lifetime = %n WHERE id = %s",
@@ -152,7 +162,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " WHERE v.uses > 0%u",
 
     [APIKEY_SQL_EXPOSED_FIND] =
-    "SELECT k.id, %[k.tenant%], u.id, u.exposed FROM apikey k"
+    "SELECT" TEXT(id) TEXT(tenant) " u.id, u.exposed FROM apikey k"
     " LEFT JOIN apikey_usage u ON u.id = k.id WHERE k.digest = %s",
     [APIKEY_SQL_EXPOSED_SET] =
     "UPDATE apikey_usage SET exposed = %n WHERE id = %s",

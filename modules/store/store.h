@@ -61,7 +61,7 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
  * statement at the first call on a connection; after an error tries once more
  * on a fresh one.
  * @param digest lower-case hex
- * @param record lives in @a pool
+ * @param record lives in @a pool; what of its row cannot be read is its fault
  * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA, APIKEY_EANSWER or
  *         APIKEY_EDATABASE
  */

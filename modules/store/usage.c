@@ -157,6 +157,7 @@ static apr_status_t find_exposed(apikey_store_t *store, exposed_t *found,
         found->has_row = *apikey_rows_text(&rows) != '\0';
         /* What somebody has typed there must not hold up the batch. */
         found->before = apr_atoi64(apikey_rows_text(&rows));
+        apikey_rows_fault(&rows, pool);
     }
     return apikey_rows_end(&rows, pool, error);
 }

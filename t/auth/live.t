@@ -107,13 +107,19 @@ like(reason($host, $lone), qr/^(?:granted|invalid)$/,
 my $victim = fresh($host, tenant => 'victim', name => 'victim');
 my %row = (tenant => 'victim', name => 'victim', env => 'live',
            scopes => 'a:b', keyspace => 'default', id => $victim->{id});
+my %time = (expires => 0, disabled => 0);
 my $intact = fresh($host, tenant => 'intact');
+sql($host, 'DROP TRIGGER apikey_text_update');
 for my $case (
     (map { [ $_, "'a' || char(10) || 'X-Evil: 1'" ] } qw(tenant name env)),
     [ 'tenant', "'a' || char(13) || char(10) || 'b'" ],
     [ 'tenant', "char(1)" ], [ 'tenant', "'a' || char(127)" ],
     [ 'tenant', "'a' || char(133)" ], [ 'tenant', "CAST(x'61ff' AS TEXT)" ],
     [ 'tenant', "''" ], [ 'tenant', "' acme'" ],
+    (map { [ $_, "'victim' || char(0) || 'x'" ] } keys %row),
+    [ 'tenant', "x'76696374696d00'" ],
+    [ 'expires', "'2030-01-01'" ], [ 'expires', '1893456000000' ],
+    [ 'disabled', "'no'" ], [ 'expires', "'0' || char(0)" ],
     [ 'scopes', "'a:b' || char(9) || 'c'" ],
     [ 'scopes', "'a:b' || char(10) || 'c'" ],
     [ 'scopes', "'a:b \"'" ],
@@ -126,11 +132,12 @@ for my $case (
     sql($host, "UPDATE apikey SET $column = $value WHERE digest = '$digest'");
     is(reason($host, $victim), 'unavailable', "$column = $value: fails closed");
     like(logs_since($mark, 'error'),
-         qr/APIKEY0102: .* its $column (?:has|is|begins)/,
+         qr/APIKEY0102: the key .*: its $column (?:has|is|begins|lies)/,
          "the log names the column $column");
     is(reason($host, $intact), 'granted', 'another key is not harmed');
-    sql($host, "UPDATE apikey SET $column = '$row{$column}'
-                WHERE digest = '$digest'");
+    sql($host, "UPDATE apikey SET $column = '"
+               . ($row{$column} // $time{$column})
+               . "' WHERE digest = '$digest'");
     is(reason($host, $victim), 'granted', 'corrected, it works again');
 }
 

@@ -45,14 +45,14 @@ my $done = doctor();
 is($done->{exit}, 0, 'nothing is wrong') or diag $done->{out};
 is($done->{err}, '', 'and nothing is on standard error');
 is(join(' ', @{ $done->{levels}{ok} }), 'secrets file schema triggers '
-   . 'statements journal integrity import identity keys rows',
+   . 'statements journal integrity import identity keys rows strength',
    'all is looked at');
 is(join(' ', sort keys %{ $done->{levels} }), 'ok', 'no more than that');
 like($done->{ok}{keys}, qr/^1 live ones of 1 .*"k1"/, 'the keys are counted');
 my $json = $cli->json('doctor', @me);
 is(join(' ', map { "$_->{level}:$_->{check}" } @$json),
    join(' ', map { "ok:$_" } @{ $done->{levels}{ok} }), 'the same in JSON');
-is($json->[-1]{finding}, $done->{ok}{rows}, 'with its sentence');
+is($json->[-1]{finding}, $done->{ok}{strength}, 'with its sentence');
 
 # Queries of one's own, where CONF has them.
 my $query = 'ApiKeyQuery "SELECT id, tenant FROM apikey WHERE digest = %s"';
@@ -117,20 +117,40 @@ $cli->sql("UPDATE apikey SET secret_id = 'k1'");
 for my $n (1 .. 5) {
     $cli->create(tenant => "t$n");
 }
-$cli->sql("UPDATE apikey SET name = 'a' || char(10) WHERE tenant IN ('t1', "
-          . "'t2')", "UPDATE apikey SET scopes = 'a\"b' WHERE tenant = 't3'",
-          "UPDATE apikey SET name = char(7), expires = 1 WHERE tenant = 't4'");
+$cli->old_rows("UPDATE apikey SET name = 'a' || char(10) WHERE tenant IN ("
+    . "'t1', 't2')", "UPDATE apikey SET scopes = 'a\"b' WHERE tenant = 't3'",
+    "UPDATE apikey SET name = char(7), revoked = 1 WHERE tenant = 't4'");
 $done = doctor();
 is($done->{exit}, 1, 'rows that are never granted');
-my @found = sort $done->{out} =~ /^fail  rows +(\d keys .* id \w+: .*)\.$/mg;
+my @found = sort $done->{out} =~ /^fail  rows +(\d keys .*: .*)\.$/mg;
 is(scalar @found, 2, 'one finding for each kind') or diag $done->{out};
 like($found[0], qr/^1 keys .*its scopes /, 'with their number');
 like($found[1], qr/^2 keys .*its name has a control/, 'and what is wrong');
-my ($id) = $found[1] =~ /id (\w+):/;
-like($cli->sql("SELECT tenant FROM apikey WHERE id = '$id'"), qr/^t[12]$/,
-     'and the id of one');
-$cli->sql("UPDATE apikey SET expires = 'soon' WHERE tenant = 't5'");
-finds('fail', 'rows', qr/expires.*not a whole number/, 'a time in words');
+my ($ids) = $found[1] =~ /id (\w+, \w+)\)/;
+is(join(', ', sort split /, /, $ids), join(', ', $cli->sql(
+   "SELECT id FROM apikey WHERE tenant IN ('t1', 't2') ORDER BY id")),
+   'and the id of each, but not of a revoked one');
+my ($odd) = $cli->sql("SELECT id FROM apikey WHERE tenant = 't5'",
+                      "UPDATE apikey SET revoked = 1 WHERE tenant <> 't5'");
+for my $fault ([ "expires = 'soon'", qr/its expires is not a whole number/ ],
+               [ 'expires = 1893456000000', qr/its expires .*milliseconds/ ],
+               [ 'disabled = 1893456000000', qr/its disabled .*millisec/ ],
+               [ "revoked = 'no'", qr/its revoked is not a whole number/ ],
+               [ "tenant = 't5' || char(0)", qr/its tenant has a NUL byte/ ],
+               [ "scopes = 'a' || char(0) || ' b'", qr/its scopes has a NUL/ ],
+              ) {
+    $cli->old_rows("UPDATE apikey SET $fault->[0] WHERE id = '$odd'");
+    finds('fail', 'rows', qr/1 keys are never granted \(id $odd\): $fault->[1]/,
+          "named: $fault->[0]");
+    $cli->sql("UPDATE apikey SET expires = 0, disabled = 0, revoked = 0, "
+              . "tenant = 't5', scopes = '' WHERE id = '$odd'");
+}
+$cli->sql("UPDATE apikey SET created = 'long ago' WHERE id = '$odd'");
+finds('warn', 'rows', qr/1 rows have what is not used \(id $odd\): its created/,
+      'what no server asks for is a warning');
+$cli->old_rows('UPDATE apikey_tenant SET suspended = 0',
+               "INSERT INTO apikey_tenant (tenant) VALUES (char(9))");
+finds('warn', 'rows', qr/id \\x09\): of a tenant: has a control/, 'a tenant');
 $cli->sql('DELETE FROM apikey');
 
 # The database.

@@ -112,7 +112,7 @@ like($cli->run('explain', $key->{id})->{out}, qr/^result\ +revoked\ \(401\)\n
      why\ not\ +it\ was\ revoked\ .*lost\n\ +it\ was\ disabled/mx,
      'for people');
 my $broken = made(tenant => 'bob');
-$cli->sql('UPDATE apikey SET name = char(7) WHERE id = '
+$cli->old_rows('UPDATE apikey SET name = char(7) WHERE id = '
           . "'$broken->{id}'");
 finds($broken, 'unavailable', [qr/its name has a control/], 'a broken row');
 

@@ -84,7 +84,7 @@ is(scalar(my @entries = $text =~ / test  +id\d+ /g), $rows,
    'each entry of the audit');
 $text = watch('audit --json', '--json', 'audit');
 my @numbers = $text =~ /"number":(\d+)/g;
-is(scalar(@numbers), $rows + 3, 'in JSON with those of init');
+is(scalar(@numbers), $rows + 4, 'in JSON with those of init');
 is(scalar(grep { $numbers[$_] <= $numbers[$_ - 1] } 1 .. $#numbers), 0,
    'in order');
 $text = $cli->run('audit', '--key', 'id00000042')->{out};

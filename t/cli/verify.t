@@ -84,12 +84,23 @@ $cli->run(qw(tenant resume acme));
 
 # A row that no header could carry is never granted.
 my $broken = $cli->create(tenant => 'bob');
-$cli->sql("UPDATE apikey SET tenant = 'b' || char(10) || 'c' WHERE id = "
-          . "'$broken->{id}'");
+$cli->old_rows("UPDATE apikey SET tenant = 'b' || char(10) || 'c' WHERE id = "
+               . "'$broken->{id}'");
 my $done = $cli->run('verify', { stdin => $broken->{key} });
 is($done->{out}, "unavailable\n", 'a row that no header could carry');
 is($done->{exit}, 1, 'is not granted');
 like($done->{err}, qr/$broken->{id}.*tenant.*control/, 'and why');
+for my $fault ([ "tenant = 'bob' || char(0) || 'x'", qr/tenant has a NUL/ ],
+               [ "expires = '2030-01-01'", qr/expires is not a whole number/ ],
+               [ 'expires = 1893456000000', qr/expires lies after.*millisec/ ],
+               [ "revoked = 'no'", qr/revoked is not a whole number/ ]) {
+    my $row = $cli->create(tenant => 'bob');
+    $cli->old_rows("UPDATE apikey SET $fault->[0] WHERE id = '$row->{id}'");
+    $done = $cli->run('verify', { stdin => $row->{key} });
+    is("$done->{out}$done->{exit}", "unavailable\n1", $fault->[0]);
+    like($done->{err}, qr/$row->{id} can never be granted: its $fault->[1]/,
+         'it says which row, and why');
+}
 
 # Other secrets of the ring, and imported digests.
 my $other = 'eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=';

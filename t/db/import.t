@@ -33,7 +33,7 @@ sub imports {
     like($done->{err}, qr/line 20002: .*earlier line.*no key was imported/,
          'is named by its line');
     is(state_of($backend), '0 0 0 0', 'and nothing is kept');
-    $cli->write(csv => "key,tenant,name\na,t,n\nb,t\n");
+    $cli->write(csv => "key,tenant,name\n$keys[0],t,n\nb,t\n");
     like($cli->run('import', $cli->{csv})->{err}, qr/line 3: it has 2 fields/,
          'nor with a bad line');
     is(state_of($backend), '0 0 0 0', 'nothing');
@@ -43,7 +43,7 @@ sub imports {
     is(state_of($backend), '20000 900 1 1', 'are there, with one change');
     is($cli->verify($keys[$_], '--scope', 'c:d'), 'granted', "key $_")
         for 0, 19_999;
-    $cli->write(csv => "key,tenant,name\nnew,t,n\n$keys[7],t,n\n");
+    $cli->write(csv => "key,tenant,name\nnew-$keys[0],t,n\n$keys[7],t,n\n");
     like($cli->run('import', $cli->{csv})->{err},
          qr/line 3: the key is in the database already, with the id \w{12};/,
          'what is there already is told');

@@ -32,6 +32,9 @@ my %OTHER = (
     hex    => 'SELECT key_sha256 AS hash, number AS id, plan AS b_1,'
             . " customer AS tenant $FROM",
     empty  => "SELECT number AS id, NULL AS tenant $FROM",
+    plain  => 'SELECT number AS id, customer AS tenant, label AS b_1,'
+            . " upper(key_sha256) AS hash, plan $FROM",
+    told   => "SELECT label AS id, customer AS tenant $FROM",
 );
 
 # What an application would see.
@@ -91,16 +94,16 @@ sub worked_example {
 sub queries {
     my ($site, $key) = @_;
     my %want = (
-        date   => [ '503 unavailable', qr/the column expires of a row is no/ ],
-        millis => [ '503 unavailable', qr/expires of a row lies behind/ ],
-        yes    => [ '503 unavailable', qr/the column revoked of a row is no/ ],
+        date   => [ '503 unavailable', qr/APIKEY0102: the key 1 .*its expires is no n/ ],
+        millis => [ '503 unavailable', qr/APIKEY0102: .*its expires lies after the/ ],
+        yes    => [ '503 unavailable', qr/APIKEY0102: .*its revoked is no number/ ],
         twice  => [ '503 unavailable', qr/more than one row/ ],
         empty  => [ '503 unavailable', qr/APIKEY0102: .*its tenant is empty/ ],
         true   => [ '403 suspended' ], others => [ '401 invalid' ],
         false  => [ '200 gold 1 ' ], ours => [ '200 acme 1 ' ],
         hex    => [ qr/^200 acme 1 .* \(null\) gold$/ ],
     );
-    for my $host (sort keys %OTHER) {
+    for my $host (sort keys %want) {
         my ($status, $message) = @{ $want{$host} };
         # More often than what makes the breaker believe in an outage.
         my @got = map { seen($site, $key, $host) } 1 .. 5;
@@ -110,6 +113,20 @@ sub queries {
         like($site->errors, $message, 'the log says what and why')
             if $message;
     }
+}
+
+# A table that has the keys themselves, as some do.
+sub plain_keys {
+    my ($site, $key) = @_;
+    $site->{backend}->sql("UPDATE api_client SET label = '$key' WHERE "
+                          . 'number = 1');
+    is(seen($site, $key, 'plain'), '200 acme 1  [] default (null) gold (null)'
+       . ' (null)', 'neither key nor digest is handed on, the rest is');
+    like($site->errors, qr/APIKEY0230: .*: b_1, hash; leave/i,
+         'the log names the columns');
+    is(seen($site, $key, 'told'), '503 unavailable', 'a key as its id');
+    like($site->errors, qr/APIKEY0102: .*its id is a key, or has one in it/,
+         'is refused, and the log says why');
 }
 
 # One query's statement never answers another's question.
@@ -130,6 +147,7 @@ sub all_of {
     my $key = worked_example($site, $table);
     queries($site, $key);
     apart($site, $key);
+    plain_keys($site, $key);
     $site->stop;
     unlike($site->errors, qr/exit signal|APIKEY0106|APIKEY012[12]/,
            'nothing failed');

@@ -405,7 +405,7 @@ static void test_collation(void)
          && raw("CREATE VIEW apikey AS SELECT id COLLATE NOCASE AS id, "
                 "digest, keyspace, tenant, name, env, scopes, secret_id, "
                 "format, prefix, hint, creator, created, expires, revoked, "
-                "disabled, lifetime, reason FROM keep") == 0
+                "disabled, lifetime, bits, reason FROM keep") == 0
          && raw("INSERT INTO keep (digest, id, tenant, name) VALUES ('"
                 DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
     is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",

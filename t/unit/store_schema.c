@@ -127,6 +127,13 @@ static void test_upgrade(void)
          && raw("DROP TRIGGER apikey_audit_before_update") == 0
          && raw("DROP TRIGGER apikey_audit_before_delete") == 0
          && raw("DROP TRIGGER apikey_bulk_over") == 0
+         && raw("DROP TRIGGER apikey_text_insert") == 0
+         && raw("DROP TRIGGER apikey_text_update") == 0
+         && raw("DROP TRIGGER apikey_tenant_text_insert") == 0
+         && raw("DROP TRIGGER apikey_tenant_text_update") == 0
+         && raw("DROP TRIGGER apikey_scope_text_insert") == 0
+         && raw("DROP TRIGGER apikey_scope_text_update") == 0
+         && raw("ALTER TABLE apikey DROP COLUMN bits") == 0
          && raw("ALTER TABLE apikey_identity DROP COLUMN bulk") == 0
          && raw("ALTER TABLE apikey_identity DROP COLUMN pruned") == 0,
          "what was in its way");

@@ -1,0 +1,181 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Rows with something in them that is not what a column should have.  SQLite
+# takes anything; each is shown as faulty with its id, can be ended and mended,
+# and is no obstacle to any other.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my $good = $cli->create(name => 'good');
+
+# A key whose row has been changed past the schema's rules.
+sub faulty {
+    my ($set) = @_;
+    my $key = $cli->create(name => 'bad');
+    $cli->old_rows("UPDATE apikey SET $set WHERE id = '$key->{id}'");
+    return $key;
+}
+
+sub stored {
+    my ($id, $column) = @_;
+    return $cli->sql("SELECT $column FROM apikey WHERE id = '$id'");
+}
+
+# What a verdict asks for: [SET, the fault, what `set` mends it, or none].
+my @faults = (
+    [ "expires = '2030-01-01'", qr/^its expires is not a whole number/,
+      [ '--expires', '30d' ] ],
+    [ 'expires = 1893456000000', qr/^its expires lies .*milliseconds/,
+      [ '--expires', '30d' ] ],
+    [ "expires = x'00ff'", qr/^its expires has a NUL byte/,
+      [ '--expires', '30d' ] ],
+    [ "expires = '0' || char(0)", qr/^its expires has a NUL byte/,
+      [ '--expires', '30d' ] ],
+    [ 'expires = 1.5', qr/^its expires is not a whole number/,
+      [ '--expires', 'never' ] ],
+    [ "disabled = 'no'", qr/^its disabled is not a whole number/ ],
+    [ "name = 'a' || char(0) || 'b'", qr/^its name has a NUL byte/,
+      [ '--name', 'mended' ] ],
+    [ "name = 'a' || char(27)", qr/^its name has a control/,
+      [ '--name', 'mended' ] ],
+    [ "env = 'li' || char(0) || 've'", qr/^its env has a NUL byte/,
+      [ '--env', 'live' ] ],
+    [ "env = x'ff'", qr/^its env is not UTF-8/, [ '--env', 'live' ] ],
+    [ "scopes = 'a:b' || char(0) || ' c'", qr/^its scopes has a NUL byte/,
+      [ '--scope', 'a:b' ] ],
+    [ "scopes = printf('%.300c', 's')", qr/^its scopes is longer than 128/,
+      [ '--scope', 'a:b' ] ],
+    [ "tenant = 'acme' || char(0) || 'x'", qr/^its tenant has a NUL byte/ ],
+    [ "keyspace = char(9)", qr/^its keyspace has a control/ ],
+);
+
+my (%listed, %want);
+for my $case (@faults) {
+    my ($set, $fault, $mends) = @$case;
+    my $key = faulty($set);
+    my $id = $key->{id};
+    $want{$id} = $fault;
+    my $shown = $cli->show($id);
+    is($shown->{state}, 'faulty', "$set: show says that it is faulty");
+    like($shown->{fault}, $fault, 'and why');
+    like($cli->run('show', $id)->{out}, qr/^state +faulty\nfault +its /m,
+         'to people, too');
+    is($cli->verify($key->{key}), 'unavailable', 'it is not granted');
+    my $done = $cli->run('rotate', $id);
+    is($done->{exit}, 1, 'nor rotated');
+    like($done->{err}, qr/\Q$id\E is faulty.*: its /, 'which is said');
+    next if !$mends;
+    $done = $cli->run('set', $id, @$mends);
+    is($done->{exit}, 0, "set @$mends mends it") or diag $done->{err};
+    is($cli->verify($key->{key}), 'granted', 'and it is granted');
+    my ($entry) = grep { $_->{action} eq 'set' }
+                  @{ $cli->json('audit', '--key', $id) };
+    ok(JSON::PP->new->decode($entry->{was}), 'the audit has what it was');
+    $cli->old_rows("UPDATE apikey SET $set WHERE id = '$id'");
+}
+
+# All of them together.
+my $list = $cli->json('list');
+is(scalar @$list, 1 + @faults, 'list has all rows, faulty or not');
+for my $row (@$list) {
+    my $fault = $want{ $row->{id} };
+    is($row->{state}, $fault ? 'faulty' : 'active', "list: $row->{id}");
+    like($row->{fault} // '', $fault // qr/^$/, 'with its fault');
+}
+my $text = $cli->run('list')->{out};
+is(scalar(() = $text =~ /^\w{12} .* faulty$/mg), scalar @faults,
+   'the table says so, too');
+my ($word) = grep { stored($_, 'expires') eq '2030-01-01' } keys %want;
+like($text, qr/^$word .*2030-01-01.* faulty$/m, 'and shows what stands there');
+is((grep { $_->{id} eq $word } @$list)[0]{expires}, '2030-01-01',
+   'JSON gives it as it is, and not null');
+my ($cut) = grep { stored($_, "instr(tenant, char(0))") > 0 } keys %want;
+is($cli->show($cut)->{tenant}, 'acme\x00x',
+   'a tenant with a NUL is never shown as what stands before it');
+
+# Each can be ended, and each again be enabled.
+for my $id (sort keys %want) {
+    for my $command ([qw(disable)], [qw(enable)],
+                     [ 'revoke', '--reason', 'faulty' ]) {
+        my ($name, @option) = @$command;
+        my $done = $cli->run($name, $id, @option);
+        is($done->{exit}, 0, "$name $id") or diag $done->{err};
+        is(stored($id, 'typeof(disabled)'), 'integer', 'is done')
+            if $name ne 'revoke';
+    }
+    is($cli->show($id)->{state}, 'revoked', 'revoked');
+}
+is($cli->run('set', $good->{id}, '--name', 'other')->{exit}, 0,
+   'another key is set');
+is($cli->run('rotate', $good->{id}, '--overlap', '1h')->{exit}, 0,
+   'and rotated');
+is($cli->verify($good->{key}), 'granted', 'and granted');
+
+# What says that a key is revoked and cannot be read is no "no".
+my $key = faulty("revoked = 'no'");
+is($cli->run('enable', $key->{id})->{exit}, 1, "revoked = 'no' is final");
+is($cli->run('revoke', $key->{id})->{exit}, 0, 'revoke mends it');
+is(stored($key->{id}, 'typeof(revoked)'), 'integer', 'for good');
+is($cli->verify($key->{key}), 'revoked', 'and it is told so');
+
+# A change loses nothing that it cannot read.
+$key = faulty("expires = '2030-01-01', env = 'a' || char(0)");
+for my $try ([ '--name', 'x' ], [ '--expires', '1d' ], [ '--env', 'live' ]) {
+    my $done = $cli->run('set', $key->{id}, @$try);
+    is($done->{exit}, 1, "set @$try alone is refused");
+    like($done->{err}, qr/the key's (?:env|expires) is not .*set it, too/,
+         'it says what to set, too');
+}
+is(stored($key->{id}, 'expires'), '2030-01-01', 'all is as it was');
+is($cli->run('set', $key->{id}, '--expires', '1d', '--env', 'live')->{exit}, 0,
+   'both together');
+is($cli->verify($key->{key}), 'granted', 'mend it');
+
+# What no server asks for is told, and harms nobody.
+$key = faulty("created = 'long ago', lifetime = 'x', bits = 'many'");
+my $shown = $cli->show($key->{id});
+is("$shown->{state} $shown->{created}", 'active long ago', 'created in words');
+like($shown->{fault}, qr/^its created is not a whole number/, 'is told');
+is($cli->verify($key->{key}), 'granted', 'and granted');
+is($cli->run('rotate', $key->{id})->{exit}, 0, 'and rotated');
+
+# Tenants and the audit.
+$cli->old_rows("INSERT INTO apikey_tenant (tenant, suspended, created) VALUES "
+               . "('odd', 'yes', 'once'), ('a' || char(0) || 'b', 0, 0)",
+               "INSERT INTO apikey_audit (happened, who, action) VALUES "
+               . "('once', 'me' || char(0), 'x')");
+my $tenants = $cli->json(qw(tenant list));
+my ($odd) = grep { $_->{tenant} eq 'odd' } @$tenants;
+like($odd->{fault}, qr/^its created is not/, 'tenant list names what is odd');
+is(scalar(grep { $_->{tenant} eq 'a\x00b' } @$tenants), 1, 'and shows a NUL');
+$key = $cli->create(tenant => 'odd');
+is($cli->verify($key->{key}), 'unavailable', 'a tenant suspended in words');
+is($cli->run(qw(tenant resume odd))->{exit}, 0, 'is resumed');
+is($cli->verify($key->{key}), 'granted', 'by that');
+my ($entry) = grep { $_->{action} eq 'x' } @{ $cli->json('audit') };
+is("$entry->{who}; $entry->{fault}", 'me\x00; its happened is not a whole '
+   . 'number (epoch seconds, 0 for not)', 'the audit is readable');
+
+# More than a page of rows that sort as no numbers do; each once.
+$cli->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    . "WHERE i < 600) INSERT INTO apikey (digest, id, tenant, name, created) "
+    . "SELECT printf('%064x', i), printf('w%04d', i), 'many', 'n', "
+    . "CASE WHEN i > 50 THEN 'day ' || i % 3 ELSE i END FROM n");
+my @ids = map { $_->{id} } @{ $cli->json('list', '--tenant', 'many') };
+is(scalar(@ids) . ' ' . keys %{{ map { $_ => 1 } @ids }}, '600 600',
+   'a list goes on behind times in words');
+$cli->old_rows("UPDATE apikey SET created = x'01', id = 'same' || char(0) || id "
+               . "WHERE tenant = 'many'");
+my $done = $cli->run('list', '--tenant', 'many');
+is($done->{exit}, 3, 'rows that cannot be told apart end a list');
+like($done->{err}, qr/cannot be told apart/, 'and do not repeat it for ever');
+
+done_testing;

@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+package APIKey::StoreRows;
+
+# The part of APIKey::StoreTest that is about what people type into rows: what
+# the schema refuses, what an upgrade finds, what a faulty row does.
+
+use strict;
+use utf8;
+use warnings;
+
+use Test::More;
+
+use APIKey::StoreChanges qw(digest insert);
+
+our @ISA = qw(APIKey::StoreChanges);
+
+# Every text of the tables, and how one of its rows is found.
+my %texts = (
+    apikey        => [ "id = 'one'", qw(id keyspace tenant name env scopes
+                       secret_id format prefix hint creator reason) ],
+    apikey_tenant => [ "tenant = 'T'", qw(tenant reason) ],
+    apikey_scope  => [ "name = 's'", qw(name description) ],
+);
+
+# A text with a character in it, as SQL; NUL only where there is such a text.
+sub odd_texts {
+    my ($self) = @_;
+    my $folder = $self->trait('folder');
+    return map { sprintf $folder eq 'mysql' ? "CONCAT('a', CHAR(%d), 'b')"
+                 : $folder eq 'pgsql' ? "'a' || CHR(%d) || 'b'"
+                 : "'a' || char(%d) || 'b'", $_ }
+        $folder eq 'pgsql' ? () : 0, 1, 10, 31, 127;
+}
+
+sub fails {
+    my ($self, $sql) = @_;
+    open my $err, '>&', \*STDERR or die "stderr: $!\n";
+    open STDERR, '>', '/dev/null';
+    my $done = eval { $self->sql($sql); 1 };
+    open STDERR, '>&', $err or die "stderr: $!\n";
+    return !$done;
+}
+
+# No text with a control byte is let in, by INSERT or UPDATE, in any column.
+sub refused_texts {
+    my ($self) = @_;
+    $self->fresh;
+    $self->sql(insert('one', 'T', 1),
+               "INSERT INTO apikey_tenant (tenant) VALUES ('T')",
+               "INSERT INTO apikey_scope (name) VALUES ('s')");
+    my @odd = $self->odd_texts;
+    for my $table (sort keys %texts) {
+        my ($where, @columns) = @{ $texts{$table} };
+        my @let = grep { !$self->fails($_) } map { my $column = $_;
+            map { "UPDATE $table SET $column = $_ WHERE $where" } @odd }
+            @columns;
+        is(join('; ', @let), '', "UPDATE of $table refuses control bytes");
+    }
+    my $n = 1;
+    my @let = grep { !$self->fails($_) } map { ++$n;
+        ("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+         . digest($n) . "', 'n$n', $_, 'n')",
+         "INSERT INTO apikey_tenant (tenant) VALUES ($_)",
+         "INSERT INTO apikey_scope (name) VALUES ($_)") } @odd;
+    is(join('; ', @let), '', 'and so does INSERT');
+    is($self->sql("SELECT COUNT(*) FROM apikey WHERE tenant = 'T'"), 1,
+       'nothing has changed');
+    $self->sql("UPDATE apikey SET name = 'Söhne 日本 ~' WHERE id = 'one'");
+    is($self->cli->show('one')->{name}, 'Söhne 日本 ~', 'other text is let in');
+}
+
+# Tables of the version before, with rows that the rules of this one refuse: the
+# upgrade is done, says which they are, and leaves them to be ended and mended.
+sub upgrade {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    my ($odd) = $self->odd_texts;
+    my @old = grep { $_->{number} < 4 } $self->schema;
+    $self->empty;
+    $self->sql((map { $_->{sql} } @old),
+        "INSERT INTO apikey_identity (@{[ $self->identity_columns ]}uuid, epoch,"
+        . " schema_version, created) VALUES (@{[ $self->identity_values ]}"
+        . "'7f7f7f7f-0000-4000-8000-000000000000', 1, 3, 1)",
+        insert('good', 'T', 1), insert('bad', 'T', 2), insert('late', 'T', 3),
+        "UPDATE apikey SET name = $odd WHERE id = 'bad'",
+        "UPDATE apikey SET expires = 1893456000000 WHERE id = 'late'");
+    my $done = $cli->run('init');
+    is($done->{exit}, 0, 'the upgrade is done') or diag $done->{err};
+    like($done->{out}, qr/upgraded \(version 4\)/, 'to this version');
+    like($done->{err}, qr/never granted \(id bad\): its name has a /,
+         'it says which row has a control character');
+    like($done->{err}, qr/\(id late\): its expires lies after the year 9999/,
+         'and which ends in fifty thousand years');
+    unlike($done->{err}, qr/good/, 'and no other');
+    is(join(' ', map { "$_->{id}:$_->{state}" } @{ $cli->json('list') }),
+       'bad:faulty good:active late:faulty', 'list says so, too');
+    my $doctor = $cli->run('doctor');
+    like($doctor->{out}, qr/^fail +rows .*\(id bad\)/m, 'and doctor');
+    for my $command ([qw(set late --expires 30d)], [qw(disable bad)],
+                     [qw(enable bad)], [qw(set bad --env test)],
+                     [qw(set bad --name mended --env live)],
+                     [qw(rotate late)], [qw(rotate bad)], [qw(revoke bad)]) {
+        my $done = $cli->run(@$command);
+        is($done->{exit}, "@$command" eq 'set bad --env test' ? 1 : 0,
+           "@$command") or diag $done->{err};
+    }
+    is($cli->run(qw(set good --name other))->{exit}, 0, 'the good one is set');
+    $self->refuses_now($odd);
+}
+
+sub refuses_now {
+    my ($self, $odd) = @_;
+    ok($self->fails("UPDATE apikey SET name = $odd WHERE id = 'good'"),
+       'from now on there is no other');
+}
+
+# row_number has no default in SQLite's tables.
+sub identity_columns {
+    return $_[0]->trait('folder') eq 'sqlite3' ? 'row_number, ' : '';
+}
+
+sub identity_values {
+    return $_[0]->trait('folder') eq 'sqlite3' ? '1, ' : '';
+}
+
+# A time in milliseconds: never granted, on any database.
+sub milliseconds {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    for my $column (qw(expires disabled)) {
+        my $key = $cli->create;
+        $self->sql("UPDATE apikey SET $column = 1893456000000 WHERE id = "
+                   . "'$key->{id}'");
+        is($cli->verify($key->{key}), 'unavailable', "$column: not granted");
+        my $shown = $cli->show($key->{id});
+        is($shown->{state}, 'faulty', 'it is faulty');
+        like($shown->{fault}, qr/its $column lies .*milliseconds/, 'and why');
+        is($cli->run('revoke', $key->{id})->{exit}, 0, 'it is revoked');
+        is($cli->verify($key->{key}), 'unavailable',
+           'revoked, it is still not taken for right');
+    }
+}
+
+1;
