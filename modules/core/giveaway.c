@@ -70,6 +70,6 @@ int apikey_shows_key(const char *text, const char *digest,
             return 1;
         }
     }
-    return apikey_key_exposed(&start, &end, policy, text, len, 0, &tries,
-                              NULL);
+    return apikey_key_exposed(&start, &end, policy, APIKEY_DIVIDE_URL, text,
+                              len, 0, &tries, NULL);
 }
