@@ -179,6 +179,7 @@ Listen 127.0.0.1:$other_port
 <VirtualHost 127.0.0.1:$other_port>
     \@DATABASE\@
     ApiKeyTenant "%{req:X-Tenant}"
+    RequestHeader set X-Tenant acme early
     RequestHeader unset X-Tenant
     <Location "/lock">
         AuthType ApiKey
@@ -308,7 +309,7 @@ is(whose(ask('acme', 'GET', '/nested/own.txt')), '403 env',
 sub lock_of {
     my ($port, $path, $tenant) = @_;
     return whose(get($port, $path, "X-API-Key: $key{$tenant}",
-                     "X-Tenant: $tenant"));
+                     'X-Tenant: globex'));
 }
 is(lock_of($port, '/lock/first', '/lock/first'), '200 first',
    'a lock that is the URI');
@@ -317,7 +318,9 @@ is(lock_of($port, '/lock/first?second', '/lock/first'), '403 tenant',
 is(lock_of($port, '/lock/first?second', 'acme'), '403 tenant',
    'nor for another tenant');
 is(lock_of($other_port, '/lock/first', 'acme'), '200 second',
-   'a lock that is a header is that which the client sent');
+   'a lock that is a header is what the server made of it at first');
+is(lock_of($other_port, '/lock/first', 'globex'), '403 tenant',
+   'and not what the client sent');
 
 # ---- Fast redirects and lists ----
 is(whose(ask('acme', 'GET', '/orgs/acme/folder/')), '403 tenant',
