@@ -22,7 +22,7 @@ use Test::More ();
 use APIKey::Process qw(wait_until);
 
 our @EXPORT = qw(mark_logs logs_since wait_for_log key_nowhere_in_logs);
-our @EXPORT_OK = qw(log_files key_pattern);
+our @EXPORT_OK = qw(log_files key_pattern key_words);
 
 sub log_files { return glob APIKey::Test::run_info()->{stage} . '/logs/*_log' }
 
@@ -46,7 +46,7 @@ sub wait_for_log {
 
 # What must not be found of a key: itself, it without its prefix, half of
 # that, and it as Basic credentials carry it.
-sub key_pattern {
+sub key_words {
     my (@keys) = @_;
     my %words;
     for my $key (@keys) {
@@ -59,10 +59,13 @@ sub key_pattern {
         # The last four characters of base64 depend on what follows the key.
         $words{ substr encode_base64($key, ''), 0, -4 } = 1;
     }
-    # Half of 'AAAA…' is no secret, and stands in other words.  perl makes one
-    # automaton of words that are not long, and tries others one by one.
-    my $any = join '|', map { quotemeta } sort keys %{ { map {
-        substr($_, 0, 64) => 1 } grep { distinct($_) > 5 } keys %words } };
+    # Half of 'AAAA…' is no secret, and stands in other words.
+    return sort keys %{ { map { substr($_, 0, 64) => 1 }
+                          grep { distinct($_) > 5 } keys %words } };
+}
+
+sub key_pattern {
+    my $any = join '|', map { quotemeta } key_words(@_);
     return qr/($any)/;
 }
 
