@@ -53,6 +53,7 @@ typedef struct shared_t {
     apikey_word_t origin;       /* of the database and of its copies */
     apikey_word_t polled;       /* when the last good poll began */
     apikey_word_t claimed;      /* when somebody last set out to poll */
+    apikey_word_t wanted;       /* when a request last wanted an answer */
     apikey_word_t key[KEY_PLACES];
     apikey_word_t tenant[TENANT_PLACES];
     apikey_word_t asked[ASKED_PLACES];
@@ -85,6 +86,7 @@ apr_status_t apikey_board_make(apikey_board_t **out, apr_pool_t *pool)
     if (status == APR_SUCCESS) {
         /* Anonymous memory is zero, and not there until it is used. */
         board->shared = apr_shm_baseaddr_get(board->memory);
+        apikey_board_want(board);
         *out = board;
     }
     return status;
@@ -168,6 +170,24 @@ int apikey_board_holds(const apikey_board_t *board,
 apr_time_t apikey_board_since(const apikey_board_t *board)
 {
     return (apr_time_t)apikey_word_get(&board->shared->since);
+}
+
+/* Each second is enough: all processes write the same line of the cache. */
+void apikey_board_want(apikey_board_t *board)
+{
+    apikey_word_t *wanted = &board->shared->wanted;
+    apr_uint64_t now = (apr_uint64_t)apikey_board_clock();
+
+    if (now - apikey_word_get(wanted) > APR_USEC_PER_SEC) {
+        apikey_word_set(wanted, now);
+    }
+}
+
+int apikey_board_wanted(const apikey_board_t *board, apr_time_t period)
+{
+    apr_time_t at = (apr_time_t)apikey_word_get(&board->shared->wanted);
+
+    return apikey_board_clock() - at <= period + APR_USEC_PER_SEC;
 }
 
 apr_time_t apikey_board_age(const apikey_board_t *board)

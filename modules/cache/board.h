@@ -74,6 +74,14 @@ apr_time_t apikey_board_since(const apikey_board_t *board);
  * APR_INT64_MAX: there was none. */
 apr_time_t apikey_board_age(const apikey_board_t *board);
 
+/** Notes that a request has asked for an answer; see apikey_board_wanted(). */
+void apikey_board_want(apikey_board_t *board);
+
+/** Whether a request has asked for an answer within @a period, a second more
+ * or less, or the memory was made so lately. Where none has, whatever was kept
+ * is too old, and nothing needs to look for changes. */
+int apikey_board_wanted(const apikey_board_t *board, apr_time_t period);
+
 /* ---- Keys that were not found ----
  * A fixed place each, chosen by the digest: however many unknown keys are
  * tried, they displace each other and nothing else. */

@@ -279,7 +279,11 @@ apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
                      &faulty };
     apr_status_t rv;
 
-    *record = q.cache ? recall_at_once(&q) : NULL;
+    *record = NULL;
+    if (q.cache) {
+        apikey_board_want(q.cache->board);
+        *record = recall_at_once(&q);
+    }
     if (*record) {
         return APIKEY_GRANTED;
     }

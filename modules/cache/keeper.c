@@ -11,6 +11,7 @@
 
 #include "atomics.h"
 #include "../config/config.h"
+#include "../lookup/database.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -18,6 +19,11 @@ APLOG_USE_MODULE(apikey);
 
 /* How long a provider that failed is left alone, microseconds. */
 #define REST apr_time_from_sec(1)
+
+/* For an answer of a provider that another process gives, which has no
+ * deadline of its own: a look-up in the database costs less than to wait. */
+#define DEADLINE apr_time_from_msec(250)
+#define CONNECTIONS 8           /* of those at once */
 
 /* Nobody has the lock for longer than this, milliseconds. */
 #define HELD 200
@@ -28,6 +34,8 @@ struct apikey_keeper_t {
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex;  /* NULL: the provider needs none */
     int sealed;                 /* lies outside of this machine's memory */
+    int remote;                 /* another process answers */
+    apikey_queue_t *queue;      /* of this process, where it is remote */
     apikey_word_t rests;        /* until when; this process' */
     apikey_word_t unusable;     /* by this process */
 };
@@ -60,6 +68,7 @@ apr_status_t apikey_keeper_make(apikey_keeper_t **out, const char *spec,
     }
     /* What other processes of this machine, or other machines, may write. */
     keeper->sealed = strcmp(name, "shmcb") != 0;
+    keeper->remote = keeper->sealed && strcmp(name, "dbm") != 0;
     *error = keeper->provider->create(&keeper->instance,
                                       colon ? colon + 1 : NULL, ptemp, pconf);
     if (*error) {
@@ -139,6 +148,46 @@ static void complain(server_rec *s, apr_status_t status)
                  "child process; see the directive Mutex");
 }
 
+/* A call of the provider, on whichever thread. */
+typedef struct call_t {
+    const apikey_keeper_t *keeper;
+    server_rec *server;
+    unsigned char id[APIKEY_ENTRY_ID_LEN];
+    int store;                  /* or else retrieve */
+    apr_time_t expires;
+    unsigned int len;
+    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
+} call_t;
+
+/* apikey_task_fn, too: without a database. */
+static apr_status_t call(apikey_store_t *none APIKEY_UNUSED, void *task,
+                         apr_pool_t *pool, const char **error APIKEY_UNUSED)
+{
+    call_t *what = task;
+    const apikey_keeper_t *keeper = what->keeper;
+
+    if (what->store) {
+        return keeper->provider->store(keeper->instance, what->server,
+                                       what->id, sizeof(what->id),
+                                       what->expires, what->bytes, what->len,
+                                       pool);
+    }
+    what->len = sizeof(what->bytes);
+    return keeper->provider->retrieve(keeper->instance, what->server,
+                                      what->id, sizeof(what->id),
+                                      what->bytes, &what->len, pool);
+}
+
+/* apikey_connected_fn: the provider has connections of its own. */
+static apr_status_t connected(void *baton APIKEY_UNUSED,
+                              void *who APIKEY_UNUSED,
+                              void **held APIKEY_UNUSED, apikey_task_fn work,
+                              void *task, apr_pool_t *pool,
+                              const char **error)
+{
+    return work(NULL, task, pool, error);
+}
+
 void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
                          server_rec *s)
 {
@@ -151,6 +200,14 @@ void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
     if (status != APR_SUCCESS) {
         keeper->unusable = 1;
         complain(s, status);
+    }
+    if (keeper->remote
+        && (!apikey_database_crew()
+            || apikey_queue_make(&keeper->queue, apikey_database_crew(),
+                                 CONNECTIONS, DEADLINE, connected, NULL, NULL,
+                                 NULL) != APR_SUCCESS)) {
+        /* Never on a request's thread. */
+        keeper->unusable = 1;
     }
 }
 
@@ -215,43 +272,62 @@ static void unlock(apikey_keeper_t *keeper)
     }
 }
 
+/* A provider of this machine's memory answers at once; another is asked on a
+ * thread that may hang. */
+static apr_status_t call_provider(apikey_keeper_t *keeper, server_rec *s,
+                                  call_t *what, apr_pool_t *pool)
+{
+    const char *error;
+    apr_status_t status = APR_EGENERAL;
+
+    what->keeper = keeper;
+    what->server = s;
+    if (keeper->queue) {
+        status = apikey_queue_ask(keeper->queue, s, call, what, sizeof(*what),
+                                  pool, &error);
+    }
+    else if (lock(keeper, s)) {
+        status = call(NULL, what, pool, &error);
+        unlock(keeper);
+    }
+    else {
+        return status;
+    }
+    note(keeper, s, status);
+    return status;
+}
+
 int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
                       const apikey_ring_t *ring,
                       const unsigned char *context, const char *digest,
                       apikey_entry_t *entry,
                       apr_pool_t *pool)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[APIKEY_ENTRY_ID_LEN];
-    unsigned int len = sizeof(bytes);
-    apr_status_t status;
+    call_t what;
+    unsigned int len;
 
-    if (apikey_entry_id(id, context, digest) != APR_SUCCESS
-        || rests(keeper) || !lock(keeper, s)) {
+    what.store = 0;
+    if (rests(keeper)
+        || apikey_entry_id(what.id, context, digest) != APR_SUCCESS
+        || call_provider(keeper, s, &what, pool) != APR_SUCCESS) {
         return 0;
     }
-    status = keeper->provider->retrieve(keeper->instance, s, id, sizeof(id),
-                                        bytes, &len, pool);
-    unlock(keeper);
-    note(keeper, s, status);
-    if (status != APR_SUCCESS) {
-        return 0;
-    }
+    len = what.len;
     if (keeper->sealed) {
         if (len < APIKEY_SEAL_LEN) {
             return 0;
         }
         len -= APIKEY_SEAL_LEN;
-        if (!is_sealed(ring, context, digest, bytes, len)) {
+        if (!is_sealed(ring, context, digest, what.bytes, len)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                          "APIKEY0142: an entry in the cache (ApiKeyCache %s) "
                          "was not written by a server with these secrets, "
-                         "and is passed over; who else writes there?",
+                         "and is ignored; who else writes there?",
                          keeper->spec);
             return 0;
         }
     }
-    return apikey_entry_read(entry, apr_pmemdup(pool, bytes, len), len,
+    return apikey_entry_read(entry, apr_pmemdup(pool, what.bytes, len), len,
                              apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX),
                              pool);
 }
@@ -262,30 +338,25 @@ void apikey_keeper_put(apikey_keeper_t *keeper, server_rec *s,
                        const apikey_entry_t *entry, apr_time_t expires,
                        apr_pool_t *pool)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
-    unsigned char id[APIKEY_ENTRY_ID_LEN];
+    call_t what;
     const char *digest = entry->record->digest;
-    apr_size_t len = apikey_entry_write(bytes, APIKEY_ENTRY_MAX, entry);
-    apr_status_t status;
+    apr_size_t len = apikey_entry_write(what.bytes, APIKEY_ENTRY_MAX, entry);
 
     if (!len || rests(keeper)
-        || apikey_entry_id(id, context, digest) != APR_SUCCESS) {
+        || apikey_entry_id(what.id, context, digest) != APR_SUCCESS) {
         return;
     }
     if (keeper->sealed) {
-        if (apikey_entry_seal(bytes + len, ring, 0, context, digest, bytes,
-                              len) != APR_SUCCESS) {
+        if (apikey_entry_seal(what.bytes + len, ring, 0, context, digest,
+                              what.bytes, len) != APR_SUCCESS) {
             return;
         }
         len += APIKEY_SEAL_LEN;
     }
-    if (lock(keeper, s)) {
-        status = keeper->provider->store(keeper->instance, s, id, sizeof(id),
-                                         expires, bytes, (unsigned int)len,
-                                         pool);
-        unlock(keeper);
-        note(keeper, s, status);
-    }
+    what.store = 1;
+    what.len = (unsigned int)len;
+    what.expires = expires;
+    call_provider(keeper, s, &what, pool);
 }
 
 const char *apikey_keeper_spec(const apikey_keeper_t *keeper)

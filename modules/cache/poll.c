@@ -8,6 +8,10 @@
 #include "../store/changes.h"
 #include "../store/schema.h"
 
+/* More changes than this in one poll void everything: they would void most of
+ * it anyway, and a poll must not take for as long as they are many. */
+#define MANY 8192
+
 typedef struct reading_t {
     apikey_poll_task_t *task;
     apikey_poll_t poll;
@@ -16,6 +20,8 @@ typedef struct reading_t {
     int begun;                  /* one was read */
     apr_uint64_t pruned;        /* changes up to this are gone for their age */
     int lost;                   /* what was the last is not there, or other */
+    int noted;                  /* changes */
+    int many;                   /* there are more of them than are read */
     int excessive;              /* a number is beyond all */
     apr_pool_t *pool;
 } reading_t;
@@ -88,7 +94,8 @@ static apr_status_t note(void *baton, apr_int64_t number,
                      kind == APIKEY_CHANGED_TENANT ? value : NULL);
     reading->number = (apr_uint64_t)number;
     reading->row = row;
-    return APR_SUCCESS;
+    reading->many = ++reading->noted >= MANY && !reading->task->changes;
+    return reading->many ? APR_EOF : APR_SUCCESS;
 }
 
 /* Behind the last change, whatever it is. */
@@ -164,6 +171,20 @@ static apr_status_t restored(reading_t *reading, apikey_store_t *store,
            ? begin_era(reading, store, identity, error) : status;
 }
 
+/* Up to the last change, without reading those before it. */
+static apr_status_t void_all(reading_t *reading, apikey_store_t *store,
+                             const char **error)
+{
+    apr_status_t status = apikey_store_changes_last(store, find_last, reading,
+                                                    reading->pool, error);
+
+    if (status == APR_SUCCESS) {
+        apikey_poll_note(reading->task->board, &reading->poll,
+                         reading->number, NULL, NULL);
+    }
+    return status;
+}
+
 /* What is new in a database that is the one it was. */
 static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
                           apr_int64_t epoch, const char **error)
@@ -181,6 +202,9 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
     else {
         status = apikey_store_changes(store, since ? since - 1 : 0, note,
                                       reading, reading->pool, error);
+        if (reading->many) {
+            status = void_all(reading, store, error);
+        }
         if (reading->lost
             || (status == APR_SUCCESS && since && !reading->begun)) {
             return restored(reading, store, epoch, error);
@@ -196,7 +220,7 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
 apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
                          const char **error)
 {
-    reading_t reading = { baton, { 0 }, 0, 0, 0, 0, 0, 0, pool };
+    reading_t reading = { baton, { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, pool };
     apr_uint64_t identity = reading.task->identity;
     apr_int64_t epoch = 0;
     apr_status_t status = APR_SUCCESS;

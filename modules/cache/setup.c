@@ -31,6 +31,9 @@ APLOG_USE_MODULE(apikey);
  * promised. */
 #define SLACK apr_time_from_msec(450)
 
+/* For a poll that nothing waits for. */
+#define PATIENCE apr_time_from_msec(1500)
+
 #define SET(value, otherwise) ((value) == APIKEY_UNSET ? (otherwise) : (value))
 
 /* A database, or a query of one, that is polled. */
@@ -38,7 +41,9 @@ struct apikey_poller_t {
     server_rec *server;         /* one that uses it */
     apikey_poll_task_t task;
     apr_time_t interval;        /* the shortest that one of them wants */
+    apr_time_t ttl;             /* the longest that one of them has */
     apikey_word_t failing;      /* the last poll of this process did */
+    apikey_word_t polling;      /* one of this process is under way */
 };
 typedef apikey_poller_t polled_t;
 
@@ -194,6 +199,9 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
     if (cache->poll < polled->interval) {
         polled->interval = cache->poll;
     }
+    if (cache->ttl > polled->ttl) {
+        polled->ttl = cache->ttl;
+    }
     cache->board = polled->task.board;
     cache->memo = memo;
     cache->poller = polled;
@@ -201,37 +209,6 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
 }
 
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool);
-
-/* A thread for each database, whatever the number of its queries: one that
- * does not answer must not keep another waiting. */
-static int engage_watchdogs(apr_pool_t *pconf)
-{
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    apr_hash_index_t *index;
-
-    for (index = apr_hash_first(pconf, boards); index;
-         index = apr_hash_next(index)) {
-        ap_watchdog_t *watchdog;
-        const char *name;
-        polled_t *polled;
-        void *value;
-
-        apr_hash_this(index, NULL, NULL, &value);
-        polled = value;
-        name = apr_psprintf(pconf, "apikey poll %pp",
-                            apikey_server_conf(polled->server)->database);
-        if (polled->interval
-            && (get_watchdog(&watchdog, name, 0, 0, pconf) != APR_SUCCESS
-                || watch(watchdog, AP_WD_TM_SLICE, polled, on_watch)
-                       != APR_SUCCESS)) {
-            return 0;
-        }
-    }
-    return 1;
-}
 
 /* Behind lookup's: shared memory, the watchdog. */
 static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
@@ -268,7 +245,7 @@ static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                          "not before");
         }
     }
-    if (!engage_watchdogs(pconf)) {
+    if (apikey_database_watch(on_watch, boards, pconf) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, main_server,
                      "APIKEY0013: mod_watchdog gives no thread to look for "
                      "changes");
@@ -357,18 +334,8 @@ static void note_origin(const polled_t *polled, apr_uint64_t origin,
     }
 }
 
-static apr_status_t poll_one(polled_t *polled, apr_pool_t *pool)
+static void report(polled_t *polled, apr_status_t status, const char *error)
 {
-    const char *error = "";
-    /* A copy of ours: what is copied back must not touch what others read. */
-    apikey_poll_task_t task = polled->task;
-    apr_status_t status = apikey_database_run(polled->server, apikey_poll,
-                                              &task, sizeof(task), pool,
-                                              &error);
-
-    if (status == APR_SUCCESS) {
-        note_origin(polled, task.origin, pool);
-    }
     if (status != APR_SUCCESS && apikey_word_swap(&polled->failing, 0, 1)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
                      "APIKEY0145: changes of keys cannot be read; the "
@@ -381,22 +348,85 @@ static apr_status_t poll_one(polled_t *polled, apr_pool_t *pool)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
                      "APIKEY0146: changes of keys are read again");
     }
-    return status;
+}
+
+static int claim(polled_t *polled)
+{
+    return apikey_board_claim(polled->task.board,
+                              polled->interval - AP_WD_TM_SLICE / 2);
 }
 
 apr_status_t apikey_cache_poll(apikey_poller_t *polled, apr_pool_t *pool)
 {
-    return apikey_board_claim(polled->task.board,
-                              polled->interval - AP_WD_TM_SLICE / 2)
-           ? poll_one(polled, pool) : APR_EBUSY;
+    const char *error = "";
+    /* A copy of ours: what is copied back must not touch what others read. */
+    apikey_poll_task_t task = polled->task;
+    apr_status_t status;
+
+    if (!claim(polled)) {
+        return APR_EBUSY;
+    }
+    status = apikey_database_run(polled->server, apikey_poll, &task,
+                                 sizeof(task), pool, &error);
+    if (status == APR_SUCCESS) {
+        note_origin(polled, task.origin, pool);
+    }
+    report(polled, status, error);
+    return status;
+}
+
+/* apikey_told_fn */
+static void end_poll(void *baton, void *task, apr_status_t status,
+                     const char *error)
+{
+    polled_t *polled = baton;
+    apr_pool_t *pool;
+
+    if (status == APR_SUCCESS
+        && apr_pool_create(&pool, NULL) == APR_SUCCESS) {
+        note_origin(polled, ((apikey_poll_task_t *)task)->origin, pool);
+        apr_pool_destroy(pool);
+    }
+    report(polled, status, error ? error : "");
+    apikey_word_set(&polled->polling, 0);
+}
+
+static void begin_poll(polled_t *polled)
+{
+    apikey_post_t post = { NULL, apikey_poll, &polled->task,
+                           sizeof(polled->task), end_poll, polled, PATIENCE };
+    apr_status_t status;
+
+    if (!apikey_word_swap(&polled->polling, 0, 1)) {
+        return;
+    }
+    status = claim(polled) ? apikey_database_post(polled->server, &post)
+                           : APR_EBUSY;
+    if (status == APR_SUCCESS) {
+        return;
+    }
+    apikey_word_set(&polled->polling, 0);
+    if (!APR_STATUS_IS_EBUSY(status)) {
+        report(polled, status, "the database has not answered of late");
+    }
 }
 
 /* Each child's watchdog comes by each 100 ms; the first that finds a poll due
- * does it. A child that is killed in the middle is missed for 100 ms. */
+ * does it. A child that is killed in the middle is missed for 100 ms. Where no
+ * request has wanted an answer throughout ApiKeyCacheTTL, all that was kept has
+ * expired, and the next request looks for changes itself. */
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
 {
-    if (state == AP_WATCHDOG_STATE_RUNNING) {
-        apikey_cache_poll(data, pool);
+    apr_hash_index_t *at;
+
+    for (at = apr_hash_first(pool, data); at
+         && state == AP_WATCHDOG_STATE_RUNNING; at = apr_hash_next(at)) {
+        polled_t *polled = apr_hash_this_val(at);
+
+        if (polled->interval
+            && apikey_board_wanted(polled->task.board, polled->ttl)) {
+            begin_poll(polled);
+        }
     }
     return APR_SUCCESS;
 }

@@ -2,13 +2,17 @@
 
 /* Work with a connection.
  *
- * A database may hang: it is asked by a crew of threads (workers.h), which
- * have connections of their own or borrow mod_dbd's.  A SQLite file in which
- * no writer can hold up a reader answers at once: it is read on the request's
- * own thread, as soon as the crew has found that out. */
+ * A database may hang: it is asked by threads of a crew (workers.h), which the
+ * databases of a child process share; each has a queue of its own, with
+ * connections of its own or borrowed from mod_dbd.  A SQLite file in which no
+ * writer can hold up a reader answers at once: it is read on the request's own
+ * thread, as soon as a connection has found that out. */
+
+#include <unistd.h>
 
 #include <httpd.h>
 #include <http_config.h>
+#include <http_core.h>
 #include <http_log.h>
 #include <apr_atomic.h>
 #include <apr_dbd.h>
@@ -16,10 +20,11 @@
 #include <apr_optional.h>
 #include <apr_optional_hooks.h>
 #include <apr_strings.h>
-#include <apr_thread_mutex.h>
 #include <mod_dbd.h>
+#include <mod_watchdog.h>
 
 #include "../config/config.h"
+#include "../core/mutex.h"
 #include "database.h"
 #include "workers.h"
 
@@ -29,24 +34,26 @@ APLOG_USE_MODULE(apikey);
 #define STORE_LABEL "mod_apikey store"
 #define TRYING apr_time_from_msec(1000)     /* one connection after another */
 
-/* A connection of our own that nobody uses at present. */
-typedef struct idle_t {
-    struct idle_t *next;
+#define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
+#define THREADS 32              /* of a child process, that do not hang */
+#define PATIENCE apr_time_from_msec(200)    /* for the lock, at the end */
+
+/* A connection of our own. */
+typedef struct connection_t {
     apr_pool_t *pool;           /* what it lives in */
     apikey_store_t *store;
-} idle_t;
+} connection_t;
 
 struct apikey_database_t {
     const char *driver;
     const char *params;
     int own;                    /* not through mod_dbd's pool */
-    apikey_crew_t *crew;        /* NULL: none could be made */
+    apikey_queue_t *queue;      /* NULL: none could be made */
     volatile apr_uint32_t at_once;      /* no writer can hold up a reader */
-    apr_thread_mutex_t *mutex;  /* guards what follows */
-    idle_t *idle;
-    int closed;                 /* this child process ends */
 };
 
+static apikey_crew_t *crew;     /* of this child process; NULL: none */
+static server_rec *main_server; /* for messages of this child process */
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
 static apr_hash_t *databases;   /* filled at start-up, then read only */
@@ -93,8 +100,35 @@ static apikey_database_t *database_of(apr_pool_t *pconf,
     return database;
 }
 
+/* AP_WATCHDOG's callback: what hangs is given up, idle connections close. */
+static apr_status_t on_watch(int state, void *data APIKEY_UNUSED,
+                             apr_pool_t *pool APIKEY_UNUSED)
+{
+    if (state == AP_WATCHDOG_STATE_RUNNING && crew) {
+        apikey_crew_tick(crew);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_database_watch(apikey_watch_fn watch, void *baton,
+                                   apr_pool_t *pconf)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+    apr_status_t status = APR_ENOTIMPL;
+
+    if (get_watchdog && add) {
+        status = get_watchdog(&watchdog, "apikey", 0, 0, pconf);
+    }
+    return status == APR_SUCCESS
+           ? add(watchdog, AP_WD_TM_SLICE, baton, watch) : status;
+}
+
 int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                       apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
+                         apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
 {
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
@@ -105,6 +139,11 @@ int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         if (conf->policy.ring) {
             conf->database = database_of(pconf, &conf->db);
         }
+    }
+    /* Without mod_watchdog, the askers' own deadlines are what there is. */
+    if (apr_hash_count(databases)
+        && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        apikey_database_watch(on_watch, NULL, pconf);
     }
     return OK;
 }
@@ -193,21 +232,21 @@ static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
                            apikey_task_fn work, void *task,
                            apr_pool_t *pool, const char **error)
 {
-    apr_time_t began = apr_time_now();
-    apr_interval_time_t took = 0;
+    apr_time_t began = apikey_clock();
+    apr_interval_time_t took;
     apr_status_t status;
     int again;
 
     do {
         status = borrow_once(baton, who, work, task, &again, pool, error);
-        took = apr_time_now() - began;
-    } while (again && took >= 0 && took < TRYING);
+        took = apikey_clock() - began;
+    } while (again && took < TRYING && !apikey_crew_is_ending(crew));
     return status;
 }
 
 /* A connection of our own. Its pool is nobody's child: the threads that make
  * such connections share no pool. */
-static apr_status_t connect_own(idle_t **connection,
+static apr_status_t connect_own(connection_t **connection,
                                 const apikey_database_t *database,
                                 apr_pool_t *pool, const char **error)
 {
@@ -225,10 +264,9 @@ static apr_status_t connect_own(idle_t **connection,
         apr_pool_destroy(own);
         return status;
     }
-    *connection = apr_palloc(own, sizeof(idle_t));
+    *connection = apr_palloc(own, sizeof(**connection));
     (*connection)->pool = own;
     (*connection)->store = store;
-    (*connection)->next = NULL;
     return APR_SUCCESS;
 }
 
@@ -238,7 +276,7 @@ static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
                             apr_pool_t *pool, const char **error)
 {
     apikey_database_t *database = baton;
-    idle_t *connection = *held;
+    connection_t *connection = *held;
     apr_status_t status = APR_SUCCESS;
 
     if (!connection) {
@@ -260,104 +298,59 @@ static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
 /* apikey_leave_fn */
 static void close_own(void *held)
 {
-    apr_pool_destroy(((idle_t *)held)->pool);
+    apr_pool_destroy(((connection_t *)held)->pool);
 }
 
-/* On the caller's own thread, with a connection that was idle. */
-static apr_status_t run_here(apikey_database_t *database, server_rec *s,
-                             apikey_task_fn work, void *task,
-                             apr_pool_t *pool, const char **error)
+/* apikey_hung_fn. The pools of this process are destroyed next, mod_dbd's with
+ * them, and its list of connections asserts that none is in use: where a
+ * thread hangs in one, the process would crash. All that it had to write is
+ * written; other modules' cleanups are lost in either case. */
+static void end_process(void *baton APIKEY_UNUSED, int threads)
 {
-    idle_t *connection;
-    void *held;
-    apr_status_t status;
-
-    apr_thread_mutex_lock(database->mutex);
-    held = connection = database->idle;
-    if (connection) {
-        database->idle = connection->next;
-    }
-    apr_thread_mutex_unlock(database->mutex);
-    status = use_own(database, s, &held, work, task, pool, error);
-    connection = held;
-    if (connection) {
-        int closed;
-
-        apr_thread_mutex_lock(database->mutex);
-        closed = database->closed;
-        if (!closed) {
-            connection->next = database->idle;
-            database->idle = connection;
-        }
-        apr_thread_mutex_unlock(database->mutex);
-        if (closed) {
-            close_own(connection);
-        }
-    }
-    return status;
-}
-
-/* mod_watchdog's thread may be with the database yet. And prefork's children
- * end in a signal's handler, which may have come while this very thread holds
- * the mutex: then what is idle ends with the process. */
-static apr_status_t close_idle(void *data)
-{
-    apikey_database_t *database = data;
-    idle_t *connection, *next;
-
-    if (apr_thread_mutex_trylock(database->mutex) != APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    connection = database->idle;
-    database->idle = NULL;
-    database->closed = 1;
-    apr_thread_mutex_unlock(database->mutex);
-    for (; connection; connection = next) {
-        next = connection->next;
-        close_own(connection);
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t enter_child(apikey_database_t *database,
-                                apr_pool_t *pchild)
-{
-    apr_pool_t *own;
-    apr_status_t status = apr_pool_create(&own, NULL);
-
-    /* Never destroyed: the watchdog's thread outlives pchild. */
-    if (status == APR_SUCCESS) {
-        status = apr_thread_mutex_create(&database->mutex,
-                                         APR_THREAD_MUTEX_DEFAULT, own);
-    }
-    if (status == APR_SUCCESS) {
-        apr_pool_cleanup_register(pchild, database, close_idle,
-                                  apr_pool_cleanup_null);
-        status = apikey_crew_make(&database->crew, APIKEY_STORES,
-                                  database->own ? use_own : borrow,
-                                  database->own ? close_own : NULL, database,
-                                  pchild);
-    }
-    return status;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                 "APIKEY0260: this process ends at once, because %d look-ups "
+                 "still wait for a database that does not answer, with "
+                 "connections of mod_dbd; with ApiKeyDBDriver and "
+                 "ApiKeyDBDParams it would end in order", threads);
+    _exit(0);
 }
 
 void apikey_database_child(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *index;
+    apr_status_t status = APR_SUCCESS;
 
-    for (index = apr_hash_first(pchild, databases); index;
-         index = apr_hash_next(index)) {
-        void *database;
-        apr_status_t status;
-
-        apr_hash_this(index, NULL, NULL, &database);
-        status = enter_child(database, pchild);
-        if (status != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
-                         "APIKEY0109: no threads for look-ups can be made; "
-                         "is memory or a limit on threads in the way?");
-        }
+    main_server = s;
+    crew = NULL;
+    if (apr_hash_count(databases)) {
+        status = apikey_crew_make(&crew, THREADS, pchild);
     }
+    for (index = apr_hash_first(pchild, databases);
+         index && status == APR_SUCCESS; index = apr_hash_next(index)) {
+        apikey_database_t *database = apr_hash_this_val(index);
+
+        status = apikey_queue_make(&database->queue, crew, APIKEY_STORES,
+                                   DEADLINE,
+                                   database->own ? use_own : borrow,
+                                   database->own ? close_own : NULL,
+                                   database->own ? NULL : end_process,
+                                   database);
+    }
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
+                     "APIKEY0109: no threads for look-ups can be made; is "
+                     "memory or a limit on threads in the way?");
+    }
+}
+
+apikey_crew_t *apikey_database_crew(void)
+{
+    return crew;
+}
+
+int apikey_database_is_usable(void)
+{
+    return !crew || apikey_crew_is_usable(crew, PATIENCE);
 }
 
 apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
@@ -366,30 +359,30 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
 {
     apikey_database_t *database = apikey_server_conf(s)->database;
 
-    if (!database->crew) {
+    if (!database->queue) {
         *error = "there are no threads for look-ups; a message of this child "
                  "process, when it began, says why";
         return APIKEY_EDATABASE;
     }
     return apr_atomic_read32(&database->at_once)
-           ? run_here(database, s, work, task, pool, error)
-           : apikey_crew_ask(database->crew, s, work, task, size, pool,
-                             error);
+           ? apikey_queue_ask_here(database->queue, s, work, task, pool,
+                                   error)
+           : apikey_queue_ask(database->queue, s, work, task, size, pool,
+                              error);
 }
 
-apr_status_t apikey_database_post(server_rec *s, apikey_task_fn work,
-                                  apikey_told_fn told, void *task)
+apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)
 {
     apikey_database_t *database = apikey_server_conf(s)->database;
 
-    return database->crew ? apikey_crew_post(database->crew, s, work, told,
-                                             task)
-                          : APIKEY_EDATABASE;
+    post->who = s;
+    return database->queue ? apikey_queue_post(database->queue, post)
+                           : APIKEY_EDATABASE;
 }
 
 int apikey_database_is_silent(server_rec *s)
 {
     const apikey_database_t *database = apikey_server_conf(s)->database;
 
-    return database->crew && apikey_crew_is_silent(database->crew);
+    return database->queue && apikey_queue_is_silent(database->queue);
 }

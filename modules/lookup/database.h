@@ -40,11 +40,30 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
 /**
  * Has a task done on another thread, and does not wait: what takes its time,
  * or may wait for a lock.
- * @param task not copied: it must live until @a told is called
- * @return anything but APR_SUCCESS: nobody does it, and told is not called
+ * @param post see workers.h; who is filled in
+ * @return anything but APR_SUCCESS: it is not done, and told is not called
  */
-apr_status_t apikey_database_post(server_rec *s, apikey_task_fn work,
-                                  apikey_told_fn told, void *task);
+apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post);
+
+/** The threads of this child process, for others that must be asked without
+ * waiting for them; NULL: there are none (also before child_init). */
+apikey_crew_t *apikey_database_crew(void);
+
+/** mod_watchdog's callback; see mod_watchdog.h. */
+typedef apr_status_t (*apikey_watch_fn)(int state, void *baton,
+                                        apr_pool_t *pool);
+
+/**
+ * Has @a watch called each 100 ms in each child process, on the one thread
+ * that all of this module's callbacks share: it must not wait.  post_config.
+ * @return APR_ENOTIMPL: mod_watchdog is not loaded
+ */
+apr_status_t apikey_database_watch(apikey_watch_fn watch, void *baton,
+                                   apr_pool_t *pconf);
+
+/** Whether a cleanup of this child process may call the functions above:
+ * prefork's may have interrupted one of them. */
+int apikey_database_is_usable(void);
 
 /** Whether this process has given up waiting for the database of @a s, for
  * the time being (workers.h: the breaker). */

@@ -9,12 +9,10 @@
 #include <http_log.h>
 #include <ap_mpm.h>
 #include <apr_hash.h>
-#include <apr_optional.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
 #include <mod_watchdog.h>
 
 #include "../config/config.h"
+#include "../core/mutex.h"
 #include "../lookup/database.h"
 #include "batch.h"
 
@@ -29,6 +27,7 @@ APLOG_USE_MODULE(apikey);
  * the SIGKILL after 9 s ends any. */
 #define PATIENCE apr_time_from_msec(2900)
 #define PATIENCE_THREADED apr_time_from_sec(6)
+#define PATIENCE_LOCK apr_time_from_msec(200)
 #define SLOTS 16                /* processes do not write all at once */
 #define SILENT "the database has not answered of late"
 
@@ -36,8 +35,8 @@ struct apikey_usage_t {
     server_rec *server;         /* one that uses the database */
     apr_time_t interval;
     /* In each child process: */
-    apr_thread_mutex_t *mutex;  /* guards what follows */
-    apr_thread_cond_t *ended;   /* signalled when a part was written, or not */
+    apikey_mutex_t *lock;        /* guards what follows */
+    apikey_cond_t *ended;       /* signalled when a part was written, or not */
     apikey_batch_t *counting;
     apikey_batch_t *writing;    /* part by part; NULL: there is none */
     const apikey_use_t *list;   /* its uses, in the order of the ids */
@@ -86,12 +85,7 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool);
 int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                       apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
 {
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_watchdog =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *watch =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     server_rec *each;
-    ap_watchdog_t *watchdog;
 
     usages = apr_hash_make(pconf);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
@@ -101,11 +95,7 @@ int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         join(pconf, each);
     }
     if (apr_hash_count(usages)
-        && (!get_watchdog || !watch
-            || get_watchdog(&watchdog, "apikey usage", 0, 0, pconf)
-                   != APR_SUCCESS
-            || watch(watchdog, AP_WD_TM_SLICE, usages, on_watch)
-                   != APR_SUCCESS)) {
+        && apikey_database_watch(on_watch, usages, pconf) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
                      "APIKEY0150: uses of keys are not counted, for there is "
                      "no mod_watchdog to write them: add 'LoadModule "
@@ -124,37 +114,37 @@ void apikey_usage_count(server_rec *s, const char *id, apr_time_t when)
 {
     usage_t *usage = apikey_server_conf(s)->usage;
 
-    if (!usage || !usage->mutex) {
+    if (!usage || !usage->lock) {
         return;
     }
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     if (!apikey_batch_add(usage->counting, id, 1, apr_time_sec(when), MOST)) {
         usage->dropped++;
     }
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
 }
 
 void apikey_usage_expose(server_rec *s, const apikey_exposure_t *exposure)
 {
     usage_t *usage = apikey_server_conf(s)->usage;
 
-    if (!usage || !usage->mutex) {
+    if (!usage || !usage->lock) {
         return;
     }
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     if (!apikey_batch_expose(usage->counting, exposure, MOST_EXPOSED)) {
         usage->unnoted++;
     }
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
 }
 
 static apr_uint64_t waiting(usage_t *usage)
 {
     apr_uint64_t total;
 
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     total = usage->counting->total + usage->left;
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     return total;
 }
 
@@ -164,7 +154,7 @@ apr_uint64_t apikey_usage_waiting(server_rec *s)
     usage_t *usage = usages ? apr_hash_get(usages, &conf->database,
                                            sizeof(conf->database)) : NULL;
 
-    return usage && usage->mutex ? waiting(usage) : 0;
+    return usage && usage->lock ? waiting(usage) : 0;
 }
 
 /* ---- Batches ---- */
@@ -269,24 +259,28 @@ static void end_batch(usage_t *usage, int written)
     usage->left = 0;
 }
 
-static void settle(void *task, apr_status_t status, const char *error);
+static void settle(void *baton, void *task, apr_status_t status,
+                   const char *error);
 
 static apr_status_t write_next(usage_t *usage)
 {
-    return apikey_database_post(usage->server, write_part, settle, usage);
+    apikey_post_t post = { NULL, write_part, usage, 0, settle, usage, 0 };
+
+    return apikey_database_post(usage->server, &post);
 }
 
 /* apikey_told_fn: a part of the batch is written, or the rest is counted on.
  * What the database may have or may not have is neither: too few is a smaller
  * fault than too many. */
-static void settle(void *task, apr_status_t status, const char *error)
+static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
+                   const char *error)
 {
-    usage_t *usage = task;
+    usage_t *usage = baton;
     int written = status == APR_SUCCESS || status == APIKEY_EUNSURE;
     apr_uint64_t uses, dropped, unnoted;
     int was_failing, more;
 
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     uses = uses_of_part(usage);
     if (written) {
         usage->settled = part_end(usage);
@@ -301,14 +295,14 @@ static void settle(void *task, apr_status_t status, const char *error)
     dropped = usage->dropped;
     unnoted = usage->unnoted;
     usage->dropped = usage->unnoted = 0;
-    apr_thread_cond_broadcast(usage->ended);
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_cond_broadcast(usage->ended);
+    apikey_mutex_unlock(usage->lock);
     report(usage, status, was_failing, uses, error ? error : "");
     report_lost(usage->server, dropped, unnoted);
     if (more) {
         status = write_next(usage);
         if (status != APR_SUCCESS) {
-            settle(usage, status, SILENT);
+            settle(usage, NULL, status, SILENT);
         }
     }
 }
@@ -323,7 +317,7 @@ static void hand_over(usage_t *usage)
     if (!fresh) {
         return;
     }
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     begun = !usage->writing && (usage->counting->total
                                 || apikey_batch_exposed(usage->counting));
     if (begun) {
@@ -332,7 +326,7 @@ static void hand_over(usage_t *usage)
         usage->settled = usage->count = 0;
         usage->left = usage->writing->total;
     }
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     if (!begun) {
         apikey_batch_free(fresh);
         return;
@@ -341,7 +335,7 @@ static void hand_over(usage_t *usage)
                                     usage->writing->pool);
     status = write_next(usage);
     if (status != APR_SUCCESS) {
-        settle(usage, status, SILENT);
+        settle(usage, NULL, status, SILENT);
     }
 }
 
@@ -349,25 +343,24 @@ static int is_full(usage_t *usage)
 {
     int full;
 
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     full = !usage->failing && apikey_batch_keys(usage->counting) >= FULL;
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     return full;
 }
 
-/* In each child. It never waits: others count on the watchdog, too. */
+/* In each child. */
 static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = apikey_clock();
     apr_hash_index_t *at;
 
     for (at = apr_hash_first(pool, data); at
          && state == AP_WATCHDOG_STATE_RUNNING; at = apr_hash_next(at)) {
         usage_t *usage = apr_hash_this_val(at);
 
-        /* A clock set back must not stop it. */
-        if (usage->mutex && (now - usage->handed >= usage->interval
-                             || now < usage->handed || is_full(usage))) {
+        if (usage->lock && (now - usage->handed >= usage->interval
+                            || is_full(usage))) {
             usage->handed = now;
             hand_over(usage);
         }
@@ -382,43 +375,34 @@ static int await(usage_t *usage, apr_time_t end)
 {
     int over;
 
-    apr_thread_mutex_lock(usage->mutex);
-    while (usage->writing) {
-        apr_time_t left = end - apr_time_now();
-
-        if (left <= 0 || left > PATIENCE_THREADED
-            || apr_thread_cond_timedwait(usage->ended, usage->mutex, left)
-                   == APR_TIMEUP) {
-            break;
-        }
+    apikey_mutex_lock(usage->lock);
+    while (usage->writing
+           && apikey_cond_wait(usage->ended, usage->lock, end)) {
     }
     over = !usage->writing;
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     return over;
 }
 
-/* prefork ends a child in a signal handler: what the interrupted thread
- * holds, it will never let go of. */
-static int is_usable(usage_t *usage, apr_time_t end)
+/* prefork ends a child in a signal handler, which may have interrupted the
+ * thread that holds a lock. */
+static int is_usable(usage_t *usage)
 {
-    while (usage->mutex && apr_time_now() < end) {
-        if (apr_thread_mutex_trylock(usage->mutex) == APR_SUCCESS) {
-            apr_thread_mutex_unlock(usage->mutex);
-            return 1;
-        }
-        apr_sleep(apr_time_from_msec(5));
+    if (!usage->lock || !apikey_mutex_lock_within(usage->lock, PATIENCE_LOCK)) {
+        return 0;
     }
-    return 0;
+    apikey_mutex_unlock(usage->lock);
+    return apikey_database_is_usable();
 }
 
 static int is_empty(usage_t *usage)
 {
     int empty;
 
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     empty = !usage->writing && !usage->counting->total
             && !apikey_batch_exposed(usage->counting);
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     return empty;
 }
 
@@ -427,10 +411,10 @@ static void report_rest(usage_t *usage)
 {
     apr_uint64_t lost, unsure;
 
-    apr_thread_mutex_lock(usage->mutex);
+    apikey_mutex_lock(usage->lock);
     unsure = usage->writing ? uses_of_part(usage) : 0;
     lost = usage->counting->total + usage->left - unsure;
-    apr_thread_mutex_unlock(usage->mutex);
+    apikey_mutex_unlock(usage->lock);
     if (lost || unsure) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, usage->server,
                      "APIKEY0155: this process ends, and the database has not "
@@ -459,7 +443,7 @@ static void write_rest(usage_t *usage, apr_time_t end)
 static apr_status_t end_child(void *data)
 {
     apr_hash_index_t *at;
-    apr_time_t end = apr_time_now();
+    apr_time_t end = apikey_clock();
     int threaded = 0;
 
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
@@ -468,7 +452,7 @@ static apr_status_t end_child(void *data)
     for (at = apr_hash_first(data, usages); at; at = apr_hash_next(at)) {
         usage_t *usage = apr_hash_this_val(at);
 
-        if (is_usable(usage, end)) {
+        if (is_usable(usage)) {
             write_rest(usage, end);
         }
     }
@@ -477,25 +461,24 @@ static apr_status_t end_child(void *data)
 
 static apr_status_t begin(usage_t *usage)
 {
-    apr_time_t now = apr_time_now();
     apr_pool_t *own;
-    apr_thread_mutex_t *mutex;
     /* Never destroyed: a thread that hangs in the database still has it. */
     apr_status_t status = apr_pool_create(&own, NULL);
+    apikey_mutex_t *lock;
 
-    if (status == APR_SUCCESS) {
-        status = apr_thread_cond_create(&usage->ended, own);
+    if (status != APR_SUCCESS) {
+        return status;
     }
-    if (status == APR_SUCCESS) {
-        status = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT,
-                                         own);
-    }
+    lock = apikey_mutex_make(own);
+    usage->ended = apikey_cond_make(own);
     usage->counting = apikey_batch_make();
-    usage->handed = now - usage->interval / SLOTS * (getpid() % SLOTS);
-    if (status == APR_SUCCESS && usage->counting) {
-        usage->mutex = mutex;
+    usage->handed = apikey_clock() - usage->interval / SLOTS
+                                     * (getpid() % SLOTS);
+    if (!lock || !usage->ended || !usage->counting) {
+        return APR_ENOMEM;
     }
-    return status;
+    usage->lock = lock;
+    return APR_SUCCESS;
 }
 
 void apikey_usage_child(apr_pool_t *pchild, server_rec *s)

@@ -117,6 +117,10 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond,
     struct timespec now, soon;
     int status;
 
+    /* No system time is that early: it is the monotonic clock's. */
+    if (end->tv_sec < 1000000000) {
+        return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, end);
+    }
     do {
         clock_gettime(CLOCK_REALTIME, &now);
         if (now.tv_sec > end->tv_sec
@@ -141,13 +145,13 @@ apr_status_t apr_global_mutex_lock(apr_global_mutex_t *mutex)
 }
 
 /* The one of that number. */
-apr_status_t apr_thread_cond_create(apr_thread_cond_t **cond,
-                                    apr_pool_t *pool)
+int pthread_cond_init(pthread_cond_t *restrict cond,
+                      const pthread_condattr_t *restrict attr)
 {
-    NEXT(apr_thread_cond_create)
+    NEXT(pthread_cond_init)
 
     return fault[COND_FAILS] && is_ours(__builtin_return_address(0))
-           && ++conds == fault[COND_FAILS] ? APR_ENOMEM : next(cond, pool);
+           && ++conds == fault[COND_FAILS] ? ENOMEM : next(cond, attr);
 }
 
 /* What mod_watchdog offers, where it is loaded. */

@@ -12,6 +12,8 @@
 #include "cache/board.c"
 #include "tap.h"
 
+#define MINUTE apr_time_from_sec(60)
+
 #define PATIENCE apr_time_from_sec(2)
 
 static apr_pool_t *pool;
@@ -79,6 +81,11 @@ static void answers(void)
 
     ok(!apikey_board_stamp(board, &none), "nothing is known: no stamp");
     ok(!holds(board, none, key_a, "T"), "and nothing holds");
+    ok(apikey_board_wanted(board, MINUTE), "a new board is wanted at first");
+    board->shared->wanted -= 2 * MINUTE;
+    ok(!apikey_board_wanted(board, MINUTE), "but not for ever");
+    apikey_board_want(board);
+    ok(apikey_board_wanted(board, MINUTE), "until a request wants it again");
     ok(apikey_board_age(board) == APR_INT64_MAX, "no poll has been");
     ok(apikey_board_since(board) == 0, "and no era");
 

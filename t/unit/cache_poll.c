@@ -181,6 +181,25 @@ static void test_news(void)
     ok(!holds(then, DIGEST_A), "and the first counts");
 }
 
+/* One statement that changes a million keys. */
+static void test_many(void)
+{
+    apikey_stamp_t then = begin(), now;
+
+    add(11, 200000, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(noted <= MANY + 1, "of very many changes not all are read: %d", noted);
+    is_int(apikey_board_number(board), 200000, "but the last is known");
+    ok(!holds(then, DIGEST_A) && !holds(then, DIGEST_B), "and all is void");
+    ok(apikey_board_stamp(board, &now) && holds(now, DIGEST_B),
+       "what is looked up then holds");
+    noted = 0;
+    add(200001, 200001, "digest", DIGEST_B, 100);
+    poll_once();
+    is_int(noted, 1, "the next change is read again");
+    ok(!holds(now, DIGEST_B) && holds(now, DIGEST_A), "for itself");
+}
+
 static void away(void)
 {
     sql("ALTER TABLE apikey_change RENAME TO away");
@@ -418,6 +437,7 @@ int main(void)
 {
     fixture_make();
     test_news();
+    test_many();
     test_errors();
     test_lost();
     test_unwritable();

@@ -29,9 +29,9 @@ subtest 'without mod_watchdog' => sub {
     $faults->set(no_watchdog => 0);
 };
 
-# Its third is that of the uses, behind those of the database's crew.
+# Its fourth is that of the uses, after those of the threads for look-ups.
 subtest 'a child without memory' => sub {
-    $faults->set(cond_fails => 3);
+    $faults->set(cond_fails => 4);
     $site->run('ApiKeyUsageFlush 1');
     ok(tells(qr/memory: APIKEY0156/), 'it is told');
     is($site->status($one->{key}), 200, 'a key');

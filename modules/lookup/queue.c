@@ -1,0 +1,338 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What is asked of one database: its jobs, connections and breaker; see
+ * workers.h. */
+
+#include <apr_strings.h>
+
+#include "workers_parts.h"
+
+#define TRIP 3                              /* deadlines in a row that open */
+#define PROBE apr_time_from_msec(500)       /* how often one may try, then */
+#define AT_ONCE apr_time_from_msec(500)     /* an error that trips nothing */
+
+/* ---- The crew's lock is held ---- */
+
+void apikey_queue_count(apikey_queue_t *queue)
+{
+    int room = queue->connections - queue->running;
+    int runnable = queue->waiting < room ? queue->waiting : room;
+
+    queue->crew->runnable += runnable - queue->runnable;
+    queue->runnable = runnable;
+}
+
+/* A look-up ended. An error at once (no server listens, or it is starting) is
+ * an answer, too: the next one asks again, so that the first one after the
+ * server is back is served. An error after a long silence says that something
+ * has changed: the next one tries now. */
+void apikey_queue_note_end(apikey_queue_t *queue, apr_status_t status,
+                     apr_time_t began)
+{
+    if (status != APIKEY_EDATABASE || apikey_clock() - began < AT_ONCE) {
+        queue->silent = 0;
+    }
+    queue->probed = 0;
+}
+
+void apikey_queue_note_silence(apikey_queue_t *queue)
+{
+    if (queue->silent < TRIP) {
+        queue->silent++;
+    }
+}
+
+static int breaker_lets(apikey_queue_t *queue)
+{
+    apr_time_t now = apikey_clock();
+
+    if (queue->silent < TRIP) {
+        return 1;
+    }
+    if (now - queue->probed < PROBE) {
+        return 0;
+    }
+    queue->probed = now;
+    return 1;
+}
+
+void apikey_job_unlink(apikey_job_t **first, apikey_job_t *job)
+{
+    while (*first != job) {
+        first = &(*first)->next;
+    }
+    *first = job->next;
+    job->next = NULL;
+}
+
+static void add_job(apikey_job_t *job)
+{
+    apikey_queue_t *queue = job->queue;
+
+    job->since = apikey_clock();
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->waiting++;
+    apikey_queue_count(queue);
+    apikey_crew_call(queue->crew, queue->crew->runnable);
+}
+
+void apikey_queue_remove(apikey_job_t *job)
+{
+    apikey_queue_t *queue = job->queue;
+    apikey_job_t **at;
+
+    apikey_job_unlink(&queue->first, job);
+    for (at = &queue->first; *at; at = &(*at)->next) {
+    }
+    queue->last = at;
+    queue->waiting--;
+    apikey_queue_count(queue);
+}
+
+void *apikey_queue_begin_use(apikey_queue_t *queue)
+{
+    queue->running++;
+    apikey_queue_count(queue);
+    return queue->idle_count ? queue->idle[--queue->idle_count] : NULL;
+}
+
+/* Gives what is to be closed by the caller, without the lock; or NULL. */
+void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost)
+{
+    int kept = held && !lost && !apikey_crew_is_ending(queue->crew);
+
+    if (lost) {
+        queue->lost--;
+    }
+    else {
+        queue->running--;
+    }
+    if (kept) {
+        queue->idle[queue->idle_count] = held;
+        queue->used[queue->idle_count++] = apikey_clock();
+    }
+    apikey_queue_count(queue);
+    if (queue->here) {
+        apikey_cond_signal(queue->freed);
+    }
+    return kept ? NULL : held;
+}
+
+void *apikey_queue_oldest(apikey_queue_t *queue)
+{
+    void *held = queue->idle[0];
+    apr_size_t rest = (apr_size_t)--queue->idle_count;
+
+    memmove(queue->idle, queue->idle + 1, rest * sizeof(*queue->idle));
+    memmove(queue->used, queue->used + 1, rest * sizeof(*queue->used));
+    return held;
+}
+
+/* Without the lock for a while. */
+void apikey_queue_close(apikey_queue_t *queue, void *held)
+{
+    if (held) {
+        apikey_mutex_unlock(queue->crew->lock);
+        queue->leave(held);
+        apikey_mutex_lock(queue->crew->lock);
+    }
+}
+
+/* ---- Any thread ---- */
+
+apr_status_t apikey_queue_make(apikey_queue_t **out, apikey_crew_t *crew,
+                               int connections,
+                               apr_interval_time_t deadline,
+                               apikey_connected_fn connected,
+                               apikey_leave_fn leave, apikey_hung_fn hung,
+                               void *baton)
+{
+    apikey_queue_t *queue = apr_pcalloc(crew->pool, sizeof(*queue));
+    apr_size_t count = (apr_size_t)connections;
+
+    *out = NULL;
+    queue->crew = crew;
+    queue->connections = connections;
+    queue->deadline = deadline;
+    queue->connected = connected;
+    queue->leave = leave;
+    queue->hung = hung;
+    queue->baton = baton;
+    queue->last = &queue->first;
+    queue->idle = apr_pcalloc(crew->pool, count * sizeof(*queue->idle));
+    queue->used = apr_pcalloc(crew->pool, count * sizeof(*queue->used));
+    queue->freed = apikey_cond_make(crew->pool);
+    if (!queue->freed) {
+        return APR_ENOMEM;
+    }
+    apikey_mutex_lock(crew->lock);
+    queue->next = crew->turn ? crew->turn->next : queue;
+    if (crew->turn) {
+        crew->turn->next = queue;
+    }
+    else {
+        crew->turn = queue;
+    }
+    apikey_mutex_unlock(crew->lock);
+    *out = queue;
+    return APR_SUCCESS;
+}
+
+static apikey_job_t *make_job(apikey_queue_t *queue, void *who,
+                              apikey_task_fn work, const void *task,
+                              apr_size_t size)
+{
+    apr_pool_t *pool;
+    apikey_job_t *job;
+
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    job = apr_pcalloc(pool, sizeof(*job));
+    job->pool = pool;
+    job->queue = queue;
+    job->who = who;
+    job->work = work;
+    job->task = apr_pmemdup(pool, task, size);
+    job->status = APR_TIMEUP;
+    return job;
+}
+
+/* The job is done, or is not the caller's any more. */
+static int await_job(apikey_job_t *job)
+{
+    apikey_queue_t *queue = job->queue;
+    apr_time_t end = apikey_clock() + queue->deadline;
+
+    while (!job->done && apikey_cond_wait(job->answered, queue->crew->lock,
+                                          end)) {
+    }
+    if (job->done) {
+        return 1;
+    }
+    apikey_queue_note_silence(queue);
+    if (job->taken) {
+        job->abandoned = 1;
+        apikey_job_give_up(job);
+        return 0;
+    }
+    apikey_queue_remove(job);
+    return 1;
+}
+
+static apr_status_t destroy_job(void *data)
+{
+    apr_pool_destroy(((apikey_job_t *)data)->pool);
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
+                              apikey_task_fn work, void *task,
+                              apr_size_t size, apr_pool_t *pool,
+                              const char **error)
+{
+    apikey_job_t *job = make_job(queue, who, work, task, size);
+    int ours = 1;
+
+    if (job) {
+        job->answered = apikey_cond_make(job->pool);
+    }
+    if (!job || !job->answered) {
+        *error = "there is no memory for a look-up";
+        return APR_ENOMEM;
+    }
+    *error = "the database has not answered, and is asked twice a second "
+             "whether it is back";
+    apikey_mutex_lock(queue->crew->lock);
+    if (!apikey_crew_is_ending(queue->crew) && breaker_lets(queue)) {
+        add_job(job);
+        *error = apr_psprintf(pool, "the database has not answered within "
+                              "%.1f seconds", (double)queue->deadline
+                                              / APR_USEC_PER_SEC);
+        ours = await_job(job);
+    }
+    apikey_mutex_unlock(queue->crew->lock);
+    /* What was abandoned is the thread's, and may be gone already. */
+    if (!ours) {
+        return APR_TIMEUP;
+    }
+    /* What the task made and the error live in the job's pool. */
+    apr_pool_cleanup_register(pool, job, destroy_job, apr_pool_cleanup_null);
+    memcpy(task, job->task, size);
+    if (job->error) {
+        *error = job->error;
+    }
+    return job->status;
+}
+
+apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
+                                   apikey_task_fn work, void *task,
+                                   apr_pool_t *pool, const char **error)
+{
+    apikey_crew_t *crew = queue->crew;
+    apr_time_t end = apikey_clock() + queue->deadline;
+    apr_status_t status = APR_TIMEUP;
+    void *held;
+
+    *error = "all connections to the database are in use";
+    apikey_mutex_lock(crew->lock);
+    queue->here++;
+    while (queue->running >= queue->connections
+           && apikey_cond_wait(queue->freed, crew->lock, end)) {
+    }
+    queue->here--;
+    if (queue->running < queue->connections && !apikey_crew_is_ending(crew)) {
+        held = apikey_queue_begin_use(queue);
+        apikey_mutex_unlock(crew->lock);
+        status = queue->connected(queue->baton, who, &held, work, task, pool,
+                                  error);
+        apikey_mutex_lock(crew->lock);
+        apikey_queue_close(queue, apikey_queue_end_use(queue, held, 0));
+        if (crew->runnable) {
+            apikey_crew_call(crew, crew->runnable);
+        }
+    }
+    apikey_mutex_unlock(crew->lock);
+    return status;
+}
+
+apr_status_t apikey_queue_post(apikey_queue_t *queue,
+                               const apikey_post_t *post)
+{
+    apikey_job_t *job = make_job(queue, post->who, post->work, post->task,
+                          post->size);
+    int queued;
+
+    if (!job) {
+        return APR_ENOMEM;
+    }
+    if (!post->size) {
+        job->task = post->task;
+    }
+    job->told = post->told;
+    job->baton = post->baton;
+    job->patience = post->patience;
+    job->posted = job->abandoned = 1;
+    apikey_mutex_lock(queue->crew->lock);
+    queued = !apikey_crew_is_ending(queue->crew) && breaker_lets(queue);
+    if (queued) {
+        add_job(job);
+    }
+    apikey_mutex_unlock(queue->crew->lock);
+    if (!queued) {
+        apr_pool_destroy(job->pool);
+    }
+    return queued ? APR_SUCCESS : APR_TIMEUP;
+}
+
+int apikey_queue_is_silent(apikey_queue_t *queue)
+{
+    int silent;
+
+    apikey_mutex_lock(queue->crew->lock);
+    silent = queue->silent >= TRIP;
+    apikey_mutex_unlock(queue->crew->lock);
+    return silent;
+}
+

@@ -1,0 +1,118 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file workers_parts.h
+ * @brief What workers.c (threads) and queue.c (askers) share; theirs alone.
+ *
+ * All functions are called with the crew's lock held.
+ */
+#ifndef APIKEY_WORKERS_PARTS_H
+#define APIKEY_WORKERS_PARTS_H
+
+#include "../core/mutex.h"
+#include "workers.h"
+
+/* A question. It may outlive its asker, so it has a pool of its own, which
+ * goes with the last of the two that know it. */
+typedef struct apikey_job_t {
+    struct apikey_job_t *next;      /* in the queue's list, or in crew->busy */
+    apikey_queue_t *queue;
+    apr_pool_t *pool;
+    void *who;
+    apikey_task_fn work;
+    void *task;
+    apikey_told_fn told;            /* of a post, until it has been called */
+    void *baton;
+    apr_interval_time_t patience;
+    const char *error;
+    apr_status_t status;
+    apr_time_t since;               /* when it was queued, then begun */
+    int posted;
+    int taken;                      /* a thread has it: in crew->busy */
+    int done;
+    int abandoned;                  /* the thread destroys it */
+    int lost;                       /* its thread has been given up */
+    int replaced;                   /* and its connection */
+    apikey_cond_t *answered;
+} apikey_job_t;
+
+struct apikey_queue_t {
+    apikey_queue_t *next;           /* of the crew, in a ring */
+    apikey_crew_t *crew;
+    apikey_connected_fn connected;
+    apikey_leave_fn leave;
+    apikey_hung_fn hung;
+    void *baton;
+    int connections;
+    apr_interval_time_t deadline;
+    /* Guarded by the crew's lock: */
+    apikey_job_t *first, **last;
+    int waiting;                    /* jobs in the list */
+    int running;                    /* jobs under way, given up ones aside */
+    int runnable;                   /* of those in the list, now */
+    int lost;                       /* connections that are given up */
+    apr_time_t lost_at;
+    int silent;                     /* deadlines in a row */
+    apr_time_t probed;              /* when the breaker last let one through */
+    int here;                       /* callers that wait for a connection */
+    apikey_cond_t *freed;
+    void **idle;                    /* connections, the longest unused first */
+    apr_time_t *used;               /* when they last were */
+    int idle_count;
+};
+
+struct apikey_crew_t {
+    apr_pool_t *pool;               /* never destroyed */
+    volatile apr_uint32_t ending;
+    apikey_mutex_t *lock;            /* guards all that follows */
+    apikey_cond_t *work;
+    apikey_cond_t *gone;
+    apikey_queue_t *turn;           /* the queue to be looked at next */
+    apikey_job_t *busy;
+    int runnable;
+    int threads, threads_max;
+    int idle;                       /* of threads: they wait for work */
+    int starting;                   /* of threads: they do not run yet */
+    int lost;                       /* threads that are given up, beside them */
+};
+
+/** Counts anew how many of its jobs could be done at once. */
+void apikey_queue_count(apikey_queue_t *queue);
+
+/** Takes a job that was not begun out of its queue. */
+void apikey_queue_remove(apikey_job_t *job);
+
+/** A job has ended; the breaker. */
+void apikey_queue_note_end(apikey_queue_t *queue, apr_status_t status,
+                           apr_time_t began);
+
+/** A job has passed its deadline; the breaker. */
+void apikey_queue_note_silence(apikey_queue_t *queue);
+
+/** A connection to use, or NULL for a new one. */
+void *apikey_queue_begin_use(apikey_queue_t *queue);
+
+/**
+ * The connection was used.
+ * @param lost it had been given up
+ * @return what is to be closed (apikey_queue_close()), or NULL
+ */
+void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost);
+
+/** Takes out the connection that was not used for longest. */
+void *apikey_queue_oldest(apikey_queue_t *queue);
+
+/** Closes a connection (NULL: none), without the lock for as long. */
+void apikey_queue_close(apikey_queue_t *queue, void *held);
+
+void apikey_job_unlink(apikey_job_t **first, apikey_job_t *job);
+
+/** The thread that does this job hangs: another takes its place, with another
+ * connection unless too many of the queue's are given up already. */
+void apikey_job_give_up(apikey_job_t *job);
+
+/** Wakes a thread, or starts one if fewer than @a wanted are idle and there may
+ * be more. */
+void apikey_crew_call(apikey_crew_t *crew, int wanted);
+
+#endif
