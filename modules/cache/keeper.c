@@ -11,6 +11,7 @@
 
 #include "atomics.h"
 #include "../config/config.h"
+#include "../core/mutex.h"
 #include "../lookup/database.h"
 
 APLOG_USE_MODULE(apikey);
@@ -279,9 +280,11 @@ static apr_status_t call_provider(apikey_keeper_t *keeper, server_rec *s,
 {
     const char *error;
     apr_status_t status = APR_EGENERAL;
+    sigset_t signals;
 
     what->keeper = keeper;
     what->server = s;
+    apikey_signals_hold(&signals);
     if (keeper->queue) {
         status = apikey_queue_ask(keeper->queue, s, call, what, sizeof(*what),
                                   pool, &error);
@@ -290,10 +293,10 @@ static apr_status_t call_provider(apikey_keeper_t *keeper, server_rec *s,
         status = call(NULL, what, pool, &error);
         unlock(keeper);
     }
-    else {
-        return status;
+    apikey_signals_release(&signals);
+    if (!apikey_word_get(&keeper->unusable)) {
+        note(keeper, s, status);
     }
-    note(keeper, s, status);
     return status;
 }
 

@@ -406,7 +406,7 @@ static void begin_poll(polled_t *polled)
         return;
     }
     apikey_word_set(&polled->polling, 0);
-    if (!APR_STATUS_IS_EBUSY(status)) {
+    if (!APR_STATUS_IS_EBUSY(status) && !apikey_database_is_ending()) {
         report(polled, status, "the database has not answered of late");
     }
 }
@@ -420,7 +420,8 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
     apr_hash_index_t *at;
 
     for (at = apr_hash_first(pool, data); at
-         && state == AP_WATCHDOG_STATE_RUNNING; at = apr_hash_next(at)) {
+         && state == AP_WATCHDOG_STATE_RUNNING && !apikey_database_is_ending();
+         at = apr_hash_next(at)) {
         polled_t *polled = apr_hash_this_val(at);
 
         if (polled->interval

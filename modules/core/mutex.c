@@ -13,6 +13,8 @@
 
 #define TRY_EACH apr_time_from_msec(1)
 
+static int handled;             /* set once, before there are threads */
+
 struct apikey_mutex_t { pthread_mutex_t mutex; };
 struct apikey_cond_t { pthread_cond_t cond; };
 
@@ -56,6 +58,30 @@ void apikey_mutex_lock(apikey_mutex_t *lock)
 void apikey_mutex_unlock(apikey_mutex_t *lock)
 {
     pthread_mutex_unlock(&lock->mutex);
+}
+
+void apikey_signals_are_handled(int on_threads_of_requests)
+{
+    handled = on_threads_of_requests;
+}
+
+void apikey_signals_hold(sigset_t *before)
+{
+    sigset_t held;
+
+    if (handled) {
+        sigemptyset(&held);
+        sigaddset(&held, SIGTERM);
+        sigaddset(&held, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &held, before);
+    }
+}
+
+void apikey_signals_release(const sigset_t *before)
+{
+    if (handled) {
+        pthread_sigmask(SIG_SETMASK, before, NULL);
+    }
 }
 
 int apikey_mutex_lock_within(apikey_mutex_t *lock,

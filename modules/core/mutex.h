@@ -14,6 +14,8 @@
 #ifndef APIKEY_MUTEX_H
 #define APIKEY_MUTEX_H
 
+#include <signal.h>
+
 #include <apr_pools.h>
 #include <apr_time.h>
 
@@ -32,9 +34,26 @@ void apikey_mutex_lock(apikey_mutex_t *lock);
 void apikey_mutex_unlock(apikey_mutex_t *lock);
 
 /**
+ * Once in each process: whether its end (SIGTERM, SIGHUP) is a signal handler
+ * on the thread that also serves requests, as prefork's is.  Without this call
+ * it is not.
+ */
+void apikey_signals_are_handled(int on_threads_of_requests);
+
+/**
+ * What a thread of requests calls around all that takes a lock, of ours or of
+ * APR's, or must not be left half done: where a handler would end the process
+ * on this thread, it does so when apikey_signals_release() is called.  The
+ * handler then finds no lock taken by the thread that it has interrupted, and
+ * no queue half changed.  May be nested.
+ * @param before out, for the release
+ */
+void apikey_signals_hold(sigset_t *before);
+void apikey_signals_release(const sigset_t *before);
+
+/**
  * Takes the lock within @a patience, or gives up.  What a pool cleanup reaches
- * must use this: prefork ends a child in a signal handler, which may have
- * interrupted the very thread that holds the lock.
+ * must use this, for it must not wait for a thread that does not go on.
  * @return 0: it was not to be had
  */
 int apikey_mutex_lock_within(apikey_mutex_t *lock,

@@ -8,12 +8,14 @@
  * writer can hold up a reader answers at once: it is read on the request's own
  * thread, as soon as a connection has found that out. */
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <httpd.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <ap_mpm.h>
 #include <apr_atomic.h>
 #include <apr_dbd.h>
 #include <apr_hash.h>
@@ -315,6 +317,37 @@ static void end_process(void *baton APIKEY_UNUSED, int threads)
     _exit(0);
 }
 
+/* The last of a process, ahead of what the libraries have registered: a thread
+ * that was left behind would find them taken down. */
+#ifdef __GLIBC__
+static void leave_threads(int code, void *data APIKEY_UNUSED)
+{
+    if (crew && apikey_crew_has_threads(crew)) {
+        _exit(code);
+    }
+}
+#else
+static void leave_threads(void)
+{
+    if (crew && apikey_crew_has_threads(crew)) {
+        _exit(0);
+    }
+}
+#endif
+
+static void prepare_end(void)
+{
+    int threaded = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    apikey_signals_are_handled(!threaded);
+#ifdef __GLIBC__
+    on_exit(leave_threads, NULL);
+#else
+    atexit(leave_threads);
+#endif
+}
+
 void apikey_database_child(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *index;
@@ -323,6 +356,7 @@ void apikey_database_child(apr_pool_t *pchild, server_rec *s)
     main_server = s;
     crew = NULL;
     if (apr_hash_count(databases)) {
+        prepare_end();
         status = apikey_crew_make(&crew, THREADS, pchild);
     }
     for (index = apr_hash_first(pchild, databases);
@@ -348,6 +382,11 @@ apikey_crew_t *apikey_database_crew(void)
     return crew;
 }
 
+int apikey_database_is_ending(void)
+{
+    return crew && apikey_crew_is_ending(crew);
+}
+
 int apikey_database_is_usable(void)
 {
     return !crew || apikey_crew_is_usable(crew, PATIENCE);
@@ -358,17 +397,22 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                                  apr_pool_t *pool, const char **error)
 {
     apikey_database_t *database = apikey_server_conf(s)->database;
+    apr_status_t status;
+    sigset_t signals;
 
     if (!database->queue) {
         *error = "there are no threads for look-ups; a message of this child "
                  "process, when it began, says why";
         return APIKEY_EDATABASE;
     }
-    return apr_atomic_read32(&database->at_once)
-           ? apikey_queue_ask_here(database->queue, s, work, task, pool,
-                                   error)
-           : apikey_queue_ask(database->queue, s, work, task, size, pool,
-                              error);
+    apikey_signals_hold(&signals);
+    status = apr_atomic_read32(&database->at_once)
+             ? apikey_queue_ask_here(database->queue, s, work, task, pool,
+                                     error)
+             : apikey_queue_ask(database->queue, s, work, task, size, pool,
+                                error);
+    apikey_signals_release(&signals);
+    return status;
 }
 
 apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)

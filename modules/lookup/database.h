@@ -61,6 +61,10 @@ typedef apr_status_t (*apikey_watch_fn)(int state, void *baton,
 apr_status_t apikey_database_watch(apikey_watch_fn watch, void *baton,
                                    apr_pool_t *pconf);
 
+/** Whether this process has begun to end: nothing is asked any more. The
+ * thread of mod_watchdog goes on for a moment. */
+int apikey_database_is_ending(void);
+
 /** Whether a cleanup of this child process may call the functions above:
  * prefork's may have interrupted one of them. */
 int apikey_database_is_usable(void);

@@ -223,7 +223,11 @@ static int await_job(apikey_job_t *job)
 
 static apr_status_t destroy_job(void *data)
 {
+    sigset_t signals;
+
+    apikey_signals_hold(&signals);
     apr_pool_destroy(((apikey_job_t *)data)->pool);
+    apikey_signals_release(&signals);
     return APR_SUCCESS;
 }
 
@@ -328,11 +332,14 @@ apr_status_t apikey_queue_post(apikey_queue_t *queue,
 
 int apikey_queue_is_silent(apikey_queue_t *queue)
 {
+    sigset_t signals;
     int silent;
 
+    apikey_signals_hold(&signals);
     apikey_mutex_lock(queue->crew->lock);
     silent = queue->silent >= TRIP;
     apikey_mutex_unlock(queue->crew->lock);
+    apikey_signals_release(&signals);
     return silent;
 }
 

@@ -8,7 +8,6 @@
  * Unless "any" is said, functions are called with the lock held. */
 
 #include <apr_atomic.h>
-#include <apr_thread_proc.h>
 
 #include "workers_parts.h"
 
@@ -24,35 +23,60 @@
 #define LOST 8
 #define LOST_EACH apr_time_from_sec(10)
 #define LOST_MOST 64
+#define LOST_ALL 256            /* of a crew: threads cost memory */
 
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data);
 
 void apikey_crew_call(apikey_crew_t *crew, int wanted)
 {
-    apr_threadattr_t *attr;
-    apr_thread_t *thread;
+    apikey_thread_t *self;
     apr_pool_t *pool;
 
     if (crew->idle) {
         apikey_cond_signal(crew->work);
     }
     if (wanted <= crew->idle + crew->starting
-        || crew->threads >= crew->threads_max) {
+        || crew->threads >= crew->threads_max || apikey_crew_is_ending(crew)) {
         return;
     }
     /* Of its own, for a thread that hangs must keep it. */
     if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return;
     }
-    if (apr_threadattr_create(&attr, pool) != APR_SUCCESS
-        || apr_threadattr_detach_set(attr, 1) != APR_SUCCESS
-        || apr_thread_create(&thread, attr, run_thread, crew, pool)
-               != APR_SUCCESS) {
+    self = apr_palloc(pool, sizeof(*self));
+    self->crew = crew;
+    self->pool = pool;
+    if (apr_thread_create(&self->thread, NULL, run_thread, self, pool)
+            != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return;
     }
+    apr_atomic_inc32(&crew->alive);
     crew->threads++;
     crew->starting++;
+}
+
+/* Any, without the lock: waits for the little that the thread still does. */
+static void join(apikey_thread_t *over)
+{
+    apikey_crew_t *crew;
+    apr_status_t status;
+
+    if (over) {
+        crew = over->crew;
+        apr_thread_join(&status, over->thread);
+        apr_pool_destroy(over->pool);
+        apr_atomic_dec32(&crew->alive);
+    }
+}
+
+/* Where the process has begun to end without this thread, it must touch nothing
+ * any more: what it would call may be gone. */
+static void stay_away(apikey_crew_t *crew)
+{
+    while (crew->left) {
+        apikey_cond_wait(crew->work, crew->lock, 0);
+    }
 }
 
 /* The queues take turns, so that none waits for another's long list. */
@@ -91,15 +115,15 @@ static apikey_queue_t *unused(const apikey_crew_t *crew)
     return NULL;
 }
 
-/* The thread is replaced in any case, so that other queues have theirs; the
- * connection only within the bound. */
+/* The thread is replaced so that other queues have theirs, the connection so
+ * that this one has; both within their bounds. */
 void apikey_job_give_up(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_crew_t *crew = queue->crew;
     apr_time_t now = apikey_clock();
 
-    if (!job->lost) {
+    if (!job->lost && crew->lost < LOST_ALL) {
         job->lost = 1;
         crew->lost++;
         crew->threads--;
@@ -136,12 +160,14 @@ static int do_job(apikey_job_t *job)
     job->status = queue->connected(queue->baton, job->who, &held, job->work,
                                    job->task, job->pool, &job->error);
     apikey_mutex_lock(crew->lock);
+    stay_away(crew);
     told = job->told;
     job->told = NULL;
     if (told) {
         apikey_mutex_unlock(crew->lock);
         told(job->baton, job->task, job->status, job->error);
         apikey_mutex_lock(crew->lock);
+        stay_away(crew);
     }
     apikey_job_unlink(&crew->busy, job);
     lost = job->lost;
@@ -160,10 +186,13 @@ static int do_job(apikey_job_t *job)
 
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
 {
-    apikey_crew_t *crew = data;
+    apikey_thread_t *self = data, *before;
+    apikey_crew_t *crew = self->crew;
     int lost = 0, in_time = 1;
 
     (void)thread;
+    /* Signals are for the thread that started the process. */
+    apr_setup_signal_thread();
     apikey_mutex_lock(crew->lock);
     crew->starting--;
     while (!lost && !apikey_crew_is_ending(crew)) {
@@ -193,8 +222,13 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
     else {
         crew->threads--;
     }
+    stay_away(crew);
+    /* Each joins the one before it; the crew, at its end, the last. */
+    before = crew->over;
+    crew->over = self;
     apikey_cond_signal(crew->gone);
     apikey_mutex_unlock(crew->lock);
+    join(before);
     return NULL;
 }
 
@@ -295,6 +329,7 @@ static apr_status_t dismiss(void *data)
 {
     apikey_crew_t *crew = data;
     apr_time_t end = apikey_clock() + PATIENCE;
+    apikey_thread_t *last;
 
     apr_atomic_set32(&crew->ending, 1);
     if (!apikey_mutex_lock_within(crew->lock, PATIENCE_LOCK)) {
@@ -305,9 +340,13 @@ static apr_status_t dismiss(void *data)
     while (crew->threads + crew->lost > 0
            && apikey_cond_wait(crew->gone, crew->lock, end)) {
     }
+    crew->left = crew->threads + crew->lost > 0;
     close_idle(crew);
     tell_hung(crew);
+    last = crew->over;
+    crew->over = NULL;
     apikey_mutex_unlock(crew->lock);
+    join(last);
     return APR_SUCCESS;
 }
 
@@ -341,6 +380,11 @@ apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
 int apikey_crew_is_ending(const apikey_crew_t *crew)
 {
     return apr_atomic_read32((volatile apr_uint32_t *)&crew->ending) != 0;
+}
+
+int apikey_crew_has_threads(const apikey_crew_t *crew)
+{
+    return apr_atomic_read32((volatile apr_uint32_t *)&crew->alive) != 0;
 }
 
 int apikey_crew_is_usable(apikey_crew_t *crew, apr_interval_time_t patience)

@@ -144,6 +144,9 @@ int apikey_queue_is_silent(apikey_queue_t *queue);
 /** Whether the process has begun to end: nothing more is begun. */
 int apikey_crew_is_ending(const apikey_crew_t *crew);
 
+/** Whether one of its threads may still run; it needs no lock. */
+int apikey_crew_has_threads(const apikey_crew_t *crew);
+
 /** Whether the lock of the crew can be had: what a cleanup asks first (see
  * apikey_mutex_lock_within()). */
 int apikey_crew_is_usable(apikey_crew_t *crew, apr_interval_time_t patience);

@@ -9,6 +9,8 @@
 #ifndef APIKEY_WORKERS_PARTS_H
 #define APIKEY_WORKERS_PARTS_H
 
+#include <apr_thread_proc.h>
+
 #include "../core/mutex.h"
 #include "workers.h"
 
@@ -61,9 +63,17 @@ struct apikey_queue_t {
     int idle_count;
 };
 
+/* A thread that has ended but for its return, and is to be joined. */
+typedef struct apikey_thread_t {
+    apikey_crew_t *crew;
+    apr_pool_t *pool;               /* what it lives in, itself included */
+    apr_thread_t *thread;
+} apikey_thread_t;
+
 struct apikey_crew_t {
     apr_pool_t *pool;               /* never destroyed */
     volatile apr_uint32_t ending;
+    volatile apr_uint32_t alive;    /* threads that are not joined */
     apikey_mutex_t *lock;            /* guards all that follows */
     apikey_cond_t *work;
     apikey_cond_t *gone;
@@ -74,6 +84,9 @@ struct apikey_crew_t {
     int idle;                       /* of threads: they wait for work */
     int starting;                   /* of threads: they do not run yet */
     int lost;                       /* threads that are given up, beside them */
+    apikey_thread_t *over;          /* the last that has ended; NULL: none */
+    int left;                       /* the process ends without those that
+                                     * hang: they do nothing any more */
 };
 
 /** Counts anew how many of its jobs could be done at once. */

@@ -113,38 +113,47 @@ int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
 void apikey_usage_count(server_rec *s, const char *id, apr_time_t when)
 {
     usage_t *usage = apikey_server_conf(s)->usage;
+    sigset_t signals;
 
     if (!usage || !usage->lock) {
         return;
     }
+    apikey_signals_hold(&signals);
     apikey_mutex_lock(usage->lock);
     if (!apikey_batch_add(usage->counting, id, 1, apr_time_sec(when), MOST)) {
         usage->dropped++;
     }
     apikey_mutex_unlock(usage->lock);
+    apikey_signals_release(&signals);
 }
 
 void apikey_usage_expose(server_rec *s, const apikey_exposure_t *exposure)
 {
     usage_t *usage = apikey_server_conf(s)->usage;
+    sigset_t signals;
 
     if (!usage || !usage->lock) {
         return;
     }
+    apikey_signals_hold(&signals);
     apikey_mutex_lock(usage->lock);
     if (!apikey_batch_expose(usage->counting, exposure, MOST_EXPOSED)) {
         usage->unnoted++;
     }
     apikey_mutex_unlock(usage->lock);
+    apikey_signals_release(&signals);
 }
 
 static apr_uint64_t waiting(usage_t *usage)
 {
     apr_uint64_t total;
+    sigset_t signals;
 
+    apikey_signals_hold(&signals);
     apikey_mutex_lock(usage->lock);
     total = usage->counting->total + usage->left;
     apikey_mutex_unlock(usage->lock);
+    apikey_signals_release(&signals);
     return total;
 }
 
@@ -310,9 +319,10 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
 /* Has what was counted written, unless a batch is being written already. */
 static void hand_over(usage_t *usage)
 {
-    apikey_batch_t *fresh = apikey_batch_make();
+    apikey_batch_t *fresh = apikey_batch_make(), *batch;
+    const apikey_use_t *list;
     apr_status_t status;
-    int begun;
+    int begun, count;
 
     if (!fresh) {
         return;
@@ -326,13 +336,17 @@ static void hand_over(usage_t *usage)
         usage->settled = usage->count = 0;
         usage->left = usage->writing->total;
     }
+    batch = usage->writing;
     apikey_mutex_unlock(usage->lock);
     if (!begun) {
         apikey_batch_free(fresh);
         return;
     }
-    usage->list = apikey_batch_list(usage->writing, &usage->count,
-                                    usage->writing->pool);
+    list = apikey_batch_list(batch, &count, batch->pool);
+    apikey_mutex_lock(usage->lock);
+    usage->list = list;
+    usage->count = count;
+    apikey_mutex_unlock(usage->lock);
     status = write_next(usage);
     if (status != APR_SUCCESS) {
         settle(usage, NULL, status, SILENT);
@@ -356,7 +370,8 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
     apr_hash_index_t *at;
 
     for (at = apr_hash_first(pool, data); at
-         && state == AP_WATCHDOG_STATE_RUNNING; at = apr_hash_next(at)) {
+         && state == AP_WATCHDOG_STATE_RUNNING && !apikey_database_is_ending();
+         at = apr_hash_next(at)) {
         usage_t *usage = apr_hash_this_val(at);
 
         if (usage->lock && (now - usage->handed >= usage->interval
