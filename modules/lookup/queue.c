@@ -9,6 +9,7 @@
 
 #define TRIP 3                              /* deadlines in a row that open */
 #define PROBE apr_time_from_msec(500)       /* how often one may try, then */
+#define SUSPECT 0                           /* not to be used any more */
 #define AT_ONCE apr_time_from_msec(500)     /* an error that trips nothing */
 
 /* ---- The crew's lock is held ---- */
@@ -90,17 +91,34 @@ void apikey_queue_remove(apikey_job_t *job)
     apikey_queue_count(queue);
 }
 
+/* The last is the one that was used last. */
 void *apikey_queue_begin_use(apikey_queue_t *queue)
 {
+    int last = queue->idle_count - 1;
+
     queue->running++;
     apikey_queue_count(queue);
-    return queue->idle_count ? queue->idle[--queue->idle_count] : NULL;
+    if (last < 0 || queue->used[last] == SUSPECT) {
+        return NULL;
+    }
+    queue->idle_count = last;
+    return queue->idle[last];
+}
+
+void apikey_queue_suspect(apikey_queue_t *queue)
+{
+    int i;
+
+    for (i = 0; i < queue->idle_count; i++) {
+        queue->used[i] = SUSPECT;
+    }
 }
 
 /* Gives what is to be closed by the caller, without the lock; or NULL. */
 void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost)
 {
-    int kept = held && !lost && !apikey_crew_is_ending(queue->crew);
+    int kept = held && !lost && queue->idle_count < queue->connections
+               && !apikey_crew_is_ending(queue->crew);
 
     if (lost) {
         queue->lost--;

@@ -132,6 +132,7 @@ void apikey_job_give_up(apikey_job_t *job)
         && (queue->lost < LOST || (queue->lost < LOST_MOST
                                    && now - queue->lost_at >= LOST_EACH))) {
         job->replaced = 1;
+        apikey_queue_suspect(queue);
         queue->lost++;
         queue->lost_at = now;
         queue->running--;

@@ -59,7 +59,7 @@ struct apikey_queue_t {
     int here;                       /* callers that wait for a connection */
     apikey_cond_t *freed;
     void **idle;                    /* connections, the longest unused first */
-    apr_time_t *used;               /* when they last were */
+    apr_time_t *used;               /* when they last were; 0: long ago */
     int idle_count;
 };
 
@@ -104,6 +104,10 @@ void apikey_queue_note_silence(apikey_queue_t *queue);
 
 /** A connection to use, or NULL for a new one. */
 void *apikey_queue_begin_use(apikey_queue_t *queue);
+
+/** One connection is silent: those that are idle may be so, too, and are closed
+ * instead of used. */
+void apikey_queue_suspect(apikey_queue_t *queue);
 
 /**
  * The connection was used.

@@ -12,23 +12,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <apr_dbd.h>
 #include <apr_global_mutex.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
 #include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
 #include <apr_time.h>
 
 /* In the order of APIKey::Faults. */
 enum {
-    CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, NO_WATCHDOG, MORE_KEYS, COUNT
+    CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, NO_WATCHDOG, MORE_KEYS,
+    LOOKUP_WAITS, SIGNAL_IN_LOCK, COUNT
 };
 
 static volatile int64_t nothing[COUNT];
@@ -152,6 +157,50 @@ int pthread_cond_init(pthread_cond_t *restrict cond,
 
     return fault[COND_FAILS] && is_ours(__builtin_return_address(0))
            && ++conds == fault[COND_FAILS] ? ENOMEM : next(cond, attr);
+}
+
+/* A database that says nothing for as long. */
+int apr_dbd_prepare(const apr_dbd_driver_t *driver, apr_pool_t *pool,
+                    apr_dbd_t *handle, const char *query, const char *label,
+                    apr_dbd_prepared_t **statement)
+{
+    NEXT(apr_dbd_prepare)
+
+    while (fault[LOOKUP_WAITS] && is_ours(__builtin_return_address(0))) {
+        apr_sleep(apr_time_from_msec(10));
+    }
+    return next(driver, pool, handle, query, label, statement);
+}
+
+/* httpd tells its child to end while the thread that takes signals, and
+ * requests with prefork, has just taken a lock. */
+static void signal_here(void *caller)
+{
+    static volatile int sent;
+
+    if (fault[SIGNAL_IN_LOCK] && !sent && is_ours(caller)
+        && syscall(SYS_gettid) == getpid()) {
+        sent = 1;
+        kill(getpid(), SIGTERM);
+    }
+}
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    NEXT(pthread_mutex_lock)
+    int status = next(mutex);
+
+    signal_here(__builtin_return_address(0));
+    return status;
+}
+
+apr_status_t apr_thread_mutex_lock(apr_thread_mutex_t *mutex)
+{
+    NEXT(apr_thread_mutex_lock)
+    apr_status_t status = next(mutex);
+
+    signal_here(__builtin_return_address(0));
+    return status;
 }
 
 /* What mod_watchdog offers, where it is loaded. */

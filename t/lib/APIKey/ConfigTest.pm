@@ -13,6 +13,7 @@ package APIKey::ConfigTest;
 #   $site->slurp('error_log'), $site->leaks($key)
 #   $site->stop;
 #
+# new(mpm => 'prefork') has that MPM instead of the run's.
 # new(ahead => 1) loads mod_apikey ahead of all other modules;
 # new(above => $lines) has these lines, LoadModule of others, above ours.
 #
@@ -117,12 +118,20 @@ sub check {
     return { ok => $done->{exit} == 0, text => $done->{out} };
 }
 
+# A line of LoadModule, for the MPM that a test wants.
+sub other_mpm {
+    my ($mpm, $line) = @_;
+    return $line if !$mpm;
+    return '' if $mpm eq 'prefork' && $line =~ /http2_module/;
+    return $line =~ s/mpm_(?:event|worker|prefork)/mpm_$mpm/gr;
+}
+
 sub write_conf {
     my ($self, $conf) = @_;
     my ($run, $dir) = @{$self}{qw(run dir)};
     open my $in, '<', "$run->{stage}/conf/modules.list"
         or die "modules.list: $!\n";
-    my $modules = do { local $/; <$in> };
+    my $modules = join '', map { other_mpm($self->{mpm}, $_) } <$in>;
     my $user = $> ? '' : "User $self->{user}\n"
         . 'Group ' . getgrgid((getpwnam $self->{user})[3]);
     my @load = ($modules, ($self->{above} // '')

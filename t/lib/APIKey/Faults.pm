@@ -10,12 +10,15 @@ package APIKey::Faults;
 #   $faults->set(child_waits => 300e3);         when it begins and when it ends
 #   $faults->set(no_watchdog => 1);             mod_watchdog is not loaded
 #   $faults->set(more_keys => 50000);           in each batch of uses
+#   $faults->set(lookup_waits => 1);            for the database, until 0
+#   $faults->set(signal_in_lock => 1);          each child gets SIGTERM there
 
 use strict;
 use warnings;
 
 my %AT = (clock => 0, lock_fails => 1, cond_fails => 2, child_waits => 3,
-          no_watchdog => 4, more_keys => 5);
+          no_watchdog => 4, more_keys => 5, lookup_waits => 6,
+          signal_in_lock => 7);
 
 sub new {
     my ($class, $site) = @_;
