@@ -25,6 +25,7 @@
 #include <apr_thread_proc.h>
 
 #include "../config/check_database.h"
+#include "../core/mutex.h"
 #include "../store/database_file.h"
 #include "../store/query.h"
 #include "../store/schema.h"
@@ -212,8 +213,8 @@ static void child(const trial_t *trial, apr_file_t *out, server_rec *s,
 static answer_e listen_to(apr_file_t *in, int *at, const char **error,
                           apr_pool_t *pool)
 {
-    apr_time_t end = apr_time_now() + apr_time_from_sec(DEADLINE_SECONDS);
-    apr_time_t left = end - apr_time_now();
+    apr_time_t end = apikey_clock() + apr_time_from_sec(DEADLINE_SECONDS);
+    apr_time_t left = end - apikey_clock();
     char buffer[4096];
     apr_size_t have = 0, len;
     apr_status_t status = APR_SUCCESS;
@@ -224,7 +225,7 @@ static answer_e listen_to(apr_file_t *in, int *at, const char **error,
         apr_file_pipe_timeout_set(in, left);
         status = apr_file_read(in, buffer + have, &len);
         have += status == APR_SUCCESS ? len : 0;
-        left = end - apr_time_now();
+        left = end - apikey_clock();
     }
     buffer[have] = '\0';
     if (have == 0 && APR_STATUS_IS_EOF(status)) {

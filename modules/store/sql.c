@@ -3,6 +3,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/mutex.h"
 #include "schema.h"
 #include "sql.h"
 
@@ -101,13 +102,12 @@ static int revive(apikey_store_t *store)
  */
 static int renew(apikey_store_t *store, apikey_prepared_t *set)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = apikey_clock();
 
     if (!revive(store) || !set->pool) {
         return 1;
     }
-    if (!set->proven && now >= set->at
-        && now - set->at < apr_time_from_sec(1)) {
+    if (!set->proven && now - set->at < apr_time_from_sec(1)) {
         return 0;
     }
     apikey_sql_forget(set);
@@ -122,7 +122,7 @@ static int prepare(apikey_store_t *store, apikey_prepared_t *set, int which)
 
     if (!set->pool) {
         apr_pool_create(&set->pool, store->pool);
-        set->at = apr_time_now();
+        set->at = apikey_clock();
     }
     code = apr_dbd_prepare(store->driver, set->pool, store->handle,
                            set->own ? set->own

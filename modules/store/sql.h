@@ -23,7 +23,7 @@ typedef struct apikey_prepared_t {
     const char *own;            /**< the text of the only one, which is the
                                  * first; NULL: those of statements.h */
     apr_pool_t *pool;           /**< what they live in; NULL: there is none */
-    apr_time_t at;              /**< when the first was made */
+    apr_time_t at;              /**< apikey_clock() when the first was made */
     int proven;                 /**< one of them has worked */
     int checked;                /**< own: so have its columns (query.c) */
     apr_dbd_prepared_t *list[APIKEY_SQL_COUNT];
