@@ -147,14 +147,7 @@ void cli_prune(cli_t *cli)
 
 const char *cli_state(cli_t *cli, const apikey_managed_t *key)
 {
-    const apikey_record_t *record = &key->record;
-    apikey_reason_e reason = apikey_verdict(record, NULL, cli->actor.now);
-
-    if (apikey_record_fault(record, cli->pool)
-        && (!record->revoked || apikey_managed_raw(key, "revoked"))) {
-        return "faulty";
-    }
-    return reason == APIKEY_GRANTED ? "active" : apikey_reason(reason)->code;
+    return apikey_managed_state(key, cli->actor.now, cli->pool);
 }
 
 const char *cli_key_time(const apikey_managed_t *key, const char *column,
@@ -212,6 +205,8 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     json_time(json, key, "disabled", record->disabled);
     json_time(json, key, "suspended", record->suspended);
     json_time(json, key, "exposed", key->exposed);
+    cli_json_text(json, "root", key->root);
+    cli_json_text(json, "rotated_from", key->rotated_from);
     cli_json_text(json, "state", cli_state(cli, key));
     if (fault) {
         cli_json_text(json, "fault", fault);

@@ -16,12 +16,13 @@
 
 typedef enum {
     KEY, DIGEST, SECRET, ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, FORMAT,
-    PREFIX, HINT, CREATOR, CREATED, EXPIRES, COLUMNS
+    PREFIX, HINT, CREATOR, CREATED, EXPIRES, ROOT, ROTATED_FROM, COLUMNS
 } column_e;
 
 static const char *const names[COLUMNS] = {
     "key", "digest", "secret", "id", "tenant", "name", "scopes", "env",
-    "keyspace", "format", "prefix", "hint", "creator", "created", "expires"
+    "keyspace", "format", "prefix", "hint", "creator", "created", "expires",
+    "root", "rotated_from"
 };
 
 typedef struct reading_t {
@@ -371,6 +372,8 @@ static apr_status_t take_row(reading_t *reading, apikey_managed_t *key,
                                                  : cli->conf.keyspace;
     record->creator = *field(reading, CREATOR) ? field(reading, CREATOR)
                                                : cli->actor.who;
+    key->root = *field(reading, ROOT) ? field(reading, ROOT) : record->id;
+    key->rotated_from = field(reading, ROTATED_FROM);
     status = reading->digest ? take_digest(reading, key, pool, error)
                              : take_key(reading, key, pool, error);
     return status == APR_SUCCESS ? take_times(reading, record, pool, error)

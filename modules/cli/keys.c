@@ -176,6 +176,9 @@ static void show_fields(cli_t *cli, const apikey_managed_t *key,
     cli_field("created", apr_pstrcat(pool, TIME(created, "-"), " by ",
                                      record->creator, NULL), pool);
     cli_field("expires", TIME(expires, "never"), pool);
+    cli_field("replaces", *key->rotated_from ? key->rotated_from : "-",
+              pool);
+    cli_field("root", key->root, pool);
     cli_field("last used", TIME(last_used, "-"), pool);
     cli_field("use count", apr_psprintf(pool, "%" APR_INT64_T_FMT,
                                         record->use_count), pool);

@@ -96,6 +96,14 @@ static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
                        ? "is longer than 64 characters"
                        : *record->hint ? apikey_text_fault(record->hint)
                        : NULL },
+        { "the root ", apikey_word_fault(key->root) },
+        { "rotated_from ", *key->rotated_from
+                           ? apikey_word_fault(key->rotated_from) : NULL },
+        { "rotated_from ", *key->rotated_from
+                           && (strcmp(key->root, record->id) == 0
+                               || strcmp(key->rotated_from, record->id) == 0)
+                           ? "is another key's id, and goes with a root, the "
+                             "id of the first of the line" : NULL },
         { "the creator ", *record->creator
                           ? apikey_name_fault(record->creator) : NULL }
     };
@@ -119,6 +127,7 @@ static apr_status_t store_key(apikey_store_t *store, job_t *job,
         record->digest, record->id, record->keyspace, record->tenant,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
+        key->root, key->rotated_from,
         apikey_sql_number(pool, record->created),
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->bits)

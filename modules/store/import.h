@@ -13,7 +13,7 @@ typedef struct apikey_import_t {
     /**
      * Gives the next key: digest, secret_id ("" for SHA-256), id, tenant,
      * name, env, keyspace, scopes, format, hint, creator, created, expires,
-     * prefix and bits; none is NULL.
+     * prefix, bits, root and rotated_from; none is NULL.
      * @param pool lives until the next call
      * @return APR_EOF behind the last; what else is not APR_SUCCESS ends the
      *         import and is handed on

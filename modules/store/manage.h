@@ -27,6 +27,10 @@ typedef struct apikey_managed_t {
     apikey_record_t record;
     const char *prefix;
     const char *reason;         /**< of the revocation */
+    const char *root;           /**< id of the first key of its line, which may
+                                     be its own */
+    const char *rotated_from;   /**< id of the one in whose place it was made;
+                                     "": none */
     const char *tenant_reason;  /**< of the tenant's suspension */
     apr_int64_t exposed;        /**< when it was last seen in a URL */
     apr_int64_t lifetime;       /**< seconds that a key in its place lives; 0:
@@ -42,6 +46,11 @@ typedef struct apikey_managed_t {
 /** The text of a column of @a key that could not be read; NULL: it could. */
 const char *apikey_managed_raw(const apikey_managed_t *key,
                                const char *column);
+
+/** What a key is good for at @a now: "active", "faulty", or the reason why a
+ * server refuses it. */
+const char *apikey_managed_state(const apikey_managed_t *key,
+                                 apr_int64_t now, apr_pool_t *pool);
 
 /** Who does it, and when; every change takes one. */
 typedef struct apikey_actor_t {
@@ -125,7 +134,9 @@ typedef struct apikey_rotation_t {
 
 /**
  * A new key like the old one; the old one ends at the smaller of its own
- * expiry and now + overlap.  A key that opens nothing any more is refused.
+ * expiry and now + overlap.  A key that opens nothing any more is refused, and
+ * so is one in whose place there is another already, unless that is revoked:
+ * of several processes that rotate a key at once, one does.
  */
 apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
                                   apikey_rotation_t *rotation,

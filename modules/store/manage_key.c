@@ -53,6 +53,8 @@ void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
     record->revoked = record->disabled = 0;
     record->last_used = record->use_count = 0;
     key->reason = "";
+    key->root = record->id;
+    key->rotated_from = "";
     key->exposed = 0;
 }
 
@@ -151,6 +153,7 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
         record->digest, record->id, record->keyspace, record->tenant,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
+        key->root, key->rotated_from,
         apikey_sql_number(pool, record->created),
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->lifetime)

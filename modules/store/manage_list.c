@@ -3,12 +3,26 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
+#include "../core/verdict.h"
 #include "manage_parts.h"
 
 const char *apikey_managed_raw(const apikey_managed_t *key,
                                const char *column)
 {
     return key->raw ? apr_table_get(key->raw, column) : NULL;
+}
+
+const char *apikey_managed_state(const apikey_managed_t *key,
+                                 apr_int64_t now, apr_pool_t *pool)
+{
+    const apikey_record_t *record = &key->record;
+    apikey_reason_e reason = apikey_verdict(record, NULL, now);
+
+    if (apikey_record_fault(record, pool)
+        && (!record->revoked || apikey_managed_raw(key, "revoked"))) {
+        return "faulty";
+    }
+    return reason == APIKEY_GRANTED ? "active" : apikey_reason(reason)->code;
 }
 
 /* A row while it is read. */
@@ -97,6 +111,11 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     key->lifetime = other_number(&from, "lifetime");
     key->bits = (int)other_number(&from, "bits");
     key->reason = other_text(&from, "reason");
+    key->root = other_text(&from, "root");
+    key->rotated_from = other_text(&from, "rotated_from");
+    if (!*key->root) {
+        key->root = record->id;
+    }
     record->suspended = number(&from, "suspended");
     key->tenant_reason = other_text(&from, "tenant_reason");
     record->last_used = other_number(&from, "last_used");

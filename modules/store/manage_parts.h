@@ -61,6 +61,14 @@ apr_status_t apikey_managed_audit(apikey_store_t *store,
                                   const char *was, apr_pool_t *pool,
                                   const char **error);
 
+/** What the audit says of a key made by rotation: the id of the one before,
+ * and the root of both. */
+#define APIKEY_IN_PLACE_OF "in place of %s (root %s)"
+
+/** The id of the one before, from that text, or from its beginning, which was
+ * all of it before version 5; NULL: it is another text. */
+const char *apikey_rotated_source(const char *reason, apr_pool_t *pool);
+
 /** Refuses a reason that could not be shown; "" is none. */
 apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
                                  const char **error);

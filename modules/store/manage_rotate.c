@@ -12,6 +12,20 @@ typedef struct job_t {
     const apikey_actor_t *actor;
 } job_t;
 
+const char *apikey_rotated_source(const char *reason, apr_pool_t *pool)
+{
+    static const char begin[] = "in place of ";
+    const char *source = reason + sizeof(begin) - 1;
+    const char *end;
+
+    if (strncmp(reason, begin, sizeof(begin) - 1) != 0 || !*source) {
+        return NULL;
+    }
+    end = strstr(source, " (root ");
+    return end ? apr_pstrmemdup(pool, source, (apr_size_t)(end - source))
+               : apr_pstrdup(pool, source);
+}
+
 static void forget_key(apikey_rotation_t *rotation)
 {
     if (rotation->fresh.key) {
@@ -94,6 +108,39 @@ static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
            : status;
 }
 
+/* Refuses a key that another has taken the place of.  The old key's row is
+ * locked, so none can come between this and the new key.  A revoked one, which
+ * may be one that could not be shown, is in nobody's way. */
+static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
+                                    apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { job->id };
+    const char *id = NULL;
+    apikey_managed_t *other;
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_KEY_SUCCESSOR, args,
+                                            pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    if (apikey_rows_next(&rows)) {
+        id = apikey_rows_copy(&rows, pool);
+    }
+    status = apikey_rows_end(&rows, pool, error);
+    if (status != APR_SUCCESS || !id) {
+        return status;
+    }
+    status = apikey_managed_find(store, id, NULL, &other, pool, error);
+    return status == APR_SUCCESS
+           ? apikey_reject(pool, error, "the key %s has been rotated already: "
+                           "%s, which is %s, is in its place; rotate that one, "
+                           "or revoke it first if nobody has it", job->id, id,
+                           apikey_managed_state(other, job->actor->now, pool))
+           : status;
+}
+
 static apr_status_t rotate(apikey_store_t *store, void *baton,
                            apr_pool_t *pool, const char **error)
 {
@@ -115,6 +162,10 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
                              "rotated: %s; correct that first", job->id,
                              fault);
     }
+    status = check_successor(store, job, pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
     reason = apikey_verdict(&old->record, NULL, job->actor->now);
     if (reason != APIKEY_GRANTED && reason != APIKEY_SUSPENDED) {
         return apikey_reject(pool, error, "the key %s is %s and cannot be "
@@ -129,14 +180,17 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     rotation->key.record.expires = new_expiry(old, rotation,
                                               job->actor->now);
     apikey_managed_fill(&rotation->key, &rotation->fresh, job->actor);
+    rotation->key.root = old->root;
+    rotation->key.rotated_from = old->record.id;
     status = apikey_managed_check(&rotation->key, pool, error);
     if (status == APR_SUCCESS) {
         status = shorten(store, old, job, pool, error);
     }
     return status == APR_SUCCESS
            ? apikey_managed_insert(store, &rotation->key, job->actor,
-                                   apr_pstrcat(pool, "in place of ", job->id,
-                                               NULL), pool, error)
+                                   apr_psprintf(pool, APIKEY_IN_PLACE_OF,
+                                                job->id, old->root), pool,
+                                   error)
            : status;
 }
 

@@ -215,7 +215,8 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
         status = apikey_sql_transact_plain(store, apply, &step, pool, error);
         *to += status == APR_SUCCESS;
     }
-    return status;
+    return status == APR_SUCCESS ? apikey_schema_lines(store, pool, error)
+                                 : status;
 }
 
 apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,

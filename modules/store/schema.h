@@ -12,7 +12,7 @@
 #include "store.h"
 
 /** The number of the last file in conf/schema/DRIVER; a test compares. */
-#define APIKEY_SCHEMA_VERSION 4
+#define APIKEY_SCHEMA_VERSION 5
 
 /** One statement of a schema file. */
 typedef struct apikey_schema_part_t {
@@ -45,12 +45,19 @@ apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
 
 /**
  * Makes the tables or upgrades them, each file in one transaction; safe to
- * repeat and safe beside another.
+ * repeat and safe beside another.  Then the keys that were rotated before the
+ * tables had columns for it get their line, as the audit tells it.
  * @param from,to the version before and after
  */
 apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
                                 int *from, int *to, apr_pool_t *pool,
                                 const char **error);
+
+/** Writes into each key's row what it was rotated from and the root of its
+ * line, where only the audit knows it; a key a statement, so that no lock is
+ * held for long. */
+apr_status_t apikey_schema_lines(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error);
 
 /** Whether the database has this program's tables; see APIKEY_ESCHEMA. */
 apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,

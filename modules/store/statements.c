@@ -23,7 +23,8 @@
     "SELECT" TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name) TEXT(env)      \
     " k.scopes," TEXT(secret_id) TEXT(format) TEXT(prefix) TEXT(hint)       \
     TEXT(creator) " k.created, k.expires, k.revoked, k.disabled,"           \
-    " k.lifetime, k.bits," TEXT(reason) " t.suspended,"                     \
+    " k.lifetime, k.bits," TEXT(reason) TEXT(root) TEXT(rotated_from)       \
+    " t.suspended,"                                                         \
     " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed"   \
     " FROM apikey k"                                                        \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
@@ -51,15 +52,20 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     KEY_COLUMNS " WHERE k.tenant = %s AND %b ORDER BY k.created, k.id" PAGE,
     [APIKEY_SQL_KEY_INSERT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, created, expires,"
-    " lifetime) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n,"
-    " %n, %n)",
+    " secret_id, format, prefix, hint, creator, root, rotated_from, created,"
+    " expires, lifetime) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+    " %s, %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_IMPORT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, created, expires, bits)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
+    " secret_id, format, prefix, hint, creator, root, rotated_from, created,"
+    " expires, bits) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+    " %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_TAKEN] =
     "SELECT id FROM apikey WHERE digest = %s OR id = %s",
+    /* "<> ''" as the index has it, so that this is found there. */
+    [APIKEY_SQL_KEY_SUCCESSOR] =
+    "SELECT id FROM apikey WHERE rotated_from = %s AND rotated_from <> ''"
+    " AND id <> rotated_from AND revoked = 0 ORDER BY created, id",
     /* What counts as live here, apikey_verdict() says of a record. */
     [APIKEY_SQL_KEY_SECRETS] =
     "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
@@ -122,6 +128,15 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " FROM apikey_audit WHERE number > %n"
     " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
     " ORDER BY number" PAGE,
+
+    /* What `rotate` wrote of a new key, APIKEY_IN_PLACE_OF. */
+    [APIKEY_SQL_LINE_AUDIT] =
+    "SELECT a.number, a.id, a.reason, k.rotated_from FROM apikey_audit a"
+    " LEFT JOIN apikey k ON k.id = a.id WHERE a.number > %n"
+    " AND a.action = 'create' AND SUBSTR(a.reason, 1, 12) = 'in place of '"
+    " ORDER BY a.number" PAGE,
+    [APIKEY_SQL_LINE_SET] =
+    "UPDATE apikey SET root = %s, rotated_from = %s WHERE id = %s",
 
     [APIKEY_SQL_AUDIT_OLD] =
     "SELECT MAX(number) FROM (SELECT number, happened FROM apikey_audit"

@@ -80,6 +80,23 @@ for my $name (glob "$cli->{folder}/keys.db*") {
         for $opaque, $hex, $ours;
 }
 
+# The line that keys were of: what was counted by it goes on.
+empty();
+is(import("key,tenant,name,id,root,rotated_from\n$opaque,T,N,b-2,a-1,a-1\n"
+          . "${opaque}x,T,N,a-1,,\n${opaque}y,T,N,c-1,c-1,\n")->{exit}, 0,
+   'keys with their line');
+is(join(' ', $cli->sql('SELECT id, root, rotated_from FROM apikey ORDER BY id')),
+   'a-1|a-1| b-2|a-1|a-1 c-1|c-1|', 'keep it');
+like($cli->run(qw(rotate a-1))->{err}, qr/already: b-2, which is active/,
+     'and are not rotated again');
+for my $bad ([ 'b-2,,a-1' ], [ 'b-2,b-2,a-1' ], [ 'b-2,a-1,b-2' ],
+             [ 'b-2,a 1,a-1' ], [ 'b-2,a-1,a 1' ]) {
+    empty();
+    $done = import("key,tenant,name,id,root,rotated_from\n$opaque,T,N,$bad->[0]\n");
+    is("$done->{exit} " . rows(), '1 0', "no line: $bad->[0]");
+    like($done->{err}, qr/line 2: .*ro(?:ot|tated_from) /, 'it says so');
+}
+
 # The lifetime that `create` would give, and what ApiKeyLifetime allows.
 empty();
 $cli->conf('ApiKeyFormat opaque', 'ApiKeyLifetime 30d min=10d max=365d',

@@ -36,6 +36,8 @@ static apr_status_t next(void *baton, apikey_managed_t *key,
     key->record.creator = "tester";
     key->record.created = NOW;
     key->prefix = "";
+    key->root = key->record.id;
+    key->rotated_from = "";
     if (source->given == source->bad_at) {
         source->spoil(key);
     }
@@ -136,6 +138,28 @@ static void spoil_scope(apikey_managed_t *key)
     key->record.scopes = "c:d";
 }
 
+static void spoil_root(apikey_managed_t *key)
+{
+    key->root = "a b";
+}
+
+static void spoil_source(apikey_managed_t *key)
+{
+    key->root = "first";
+    key->rotated_from = "a b";
+}
+
+static void spoil_line(apikey_managed_t *key)
+{
+    key->rotated_from = "first";
+}
+
+static void spoil_self(apikey_managed_t *key)
+{
+    key->root = "first";
+    key->rotated_from = key->record.id;
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -148,7 +172,10 @@ static void test_refused(void)
         { spoil_form, "the digest is not 64 hex characters" },
         { spoil_word, "the id " }, { spoil_tenant, "the tenant " },
         { spoil_hint, "the hint " }, { spoil_prefix, "the prefix " },
-        { spoil_creator, "the creator " },
+        { spoil_creator, "the creator " }, { spoil_root, "the root " },
+        { spoil_source, "rotated_from has " },
+        { spoil_line, "rotated_from is another key's id" },
+        { spoil_self, "rotated_from is another key's id" },
         { spoil_scope, "\"c:d\" is not in the catalogue" }
     };
     const char *before;

@@ -214,23 +214,92 @@ static void test_rotate(void)
     rotate_once("no overlap", 30 * DAY, 0, 0, 0, 40 * DAY);
 }
 
-/* The old key's life is short now; what it was given counts. */
+static apr_status_t rotate(const char *id, apikey_rotation_t *rotation)
+{
+    return apikey_manage_rotate(fx.store, id, rotation, &fx.actor, fx.pool,
+                                &fx.error);
+}
+
+/* A key that has a successor is not rotated, whatever the successor is good
+ * for, until that is revoked. */
 static void test_rotate_again(apr_int64_t given)
+{
+    static const struct { const char *set, *state; } states[] = {
+        { "disabled = 0", "active" },
+        { "disabled = 1", "disabled" },
+        { "disabled = 0, expires = 1", "expired" }
+    };
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    const char *second;
+    apr_size_t i;
+
+    need(create(&key, &fresh, "acme", "", given ? NOW + given : 0)
+         == APR_SUCCESS, "create");
+    need(rotate(fresh.id, &rotation) == APR_SUCCESS, "once");
+    second = apr_pstrdup(fx.pool, rotation.fresh.id);
+    for (i = 0; i < sizeof(states) / sizeof(*states); i++) {
+        need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s "
+                              "WHERE id = '%s'", states[i].set, second)) == 0,
+             states[i].set);
+        is_int(rotate(fresh.id, &rotation), APIKEY_EREFUSED,
+               "its successor is %s", states[i].state);
+        ok(says(fresh.id) && says(apr_psprintf(fx.pool, "%s, which is %s,",
+                                               second, states[i].state)),
+           "it says: %s", said());
+        ok(!rotation.fresh.key, "and no key is left in memory");
+    }
+    need(apikey_manage_revoke(fx.store, second, "", &fx.actor, fx.pool,
+                              &fx.error) == APR_SUCCESS, "revoked");
+    /* The old key's life is short now; what it was given counts. */
+    is_int(rotate(fresh.id, &rotation), APR_SUCCESS,
+           "once that is revoked, the old key is rotated again");
+    is_int(rotation.key.record.expires, given ? NOW + given : 0,
+           "into one that lives as long as it was to");
+    is_int(show(fresh.id)->record.expires, NOW + DAY, "and ends as before");
+}
+
+/* What a rotation makes is of the line of what it was made from. */
+static void test_rotate_line(void)
 {
     apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
     apikey_managed_t key;
     apikey_fresh_t fresh;
+    const char *from;
+    int i;
 
-    need(create(&key, &fresh, "acme", "", given ? NOW + given : 0)
-         == APR_SUCCESS, "create");
-    need(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
-                              fx.pool, &fx.error) == APR_SUCCESS, "once");
-    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
-                                fx.pool, &fx.error), APR_SUCCESS,
-           "the old key is rotated again");
-    is_int(rotation.key.record.expires, given ? NOW + given : 0,
-           "into one that lives as long as it was to");
-    is_int(show(fresh.id)->record.expires, NOW + DAY, "and ends as before");
+    need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "create");
+    is_str(show(fresh.id)->root, fresh.id, "a new key is the root of its line");
+    is_str(show(fresh.id)->rotated_from, "", "and comes from none");
+    is_str(raw_text(apr_psprintf(fx.pool, "SELECT root FROM apikey WHERE id = "
+                                 "'%s'", fresh.id)), fresh.id,
+           "as the row has it");
+    for (from = fresh.id, i = 0; i < 3; i++) {
+        is_int(rotate(from, &rotation), APR_SUCCESS, "rotation %d", i + 1);
+        is_str(rotation.key.root, fresh.id, "the root stays");
+        is_str(show(rotation.fresh.id)->root, fresh.id, "in the row, too");
+        is_str(rotation.key.rotated_from, from, "it comes from the one before");
+        is_str(show(rotation.fresh.id)->rotated_from, from, "in the row, too");
+        is_str(raw_text(apr_psprintf(fx.pool, "SELECT reason FROM apikey_audit "
+                                     "WHERE id = '%s'", rotation.fresh.id)),
+               apr_psprintf(fx.pool, "in place of %s (root %s)", from,
+                            fresh.id), "the audit says both");
+        from = apr_pstrdup(fx.pool, rotation.fresh.id);
+    }
+    is_str(show(fresh.id)->root, fresh.id, "the first one's row stays");
+    need(raw("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+             DIGEST_B "', 'hand', 'acme', 'n')") == 0, "a row by hand");
+    is_str(show("hand")->root, "hand", "a row by hand is a root, too");
+    need(rotate("hand", &rotation) == APR_SUCCESS, "rotated");
+    is_str(show(rotation.fresh.id)->root, "hand", "and its line begins there");
+    need(raw("UPDATE apikey SET rotated_from = 'hand' WHERE id = 'hand'") == 0
+         && apikey_manage_revoke(fx.store, rotation.fresh.id, "", &fx.actor,
+                                 fx.pool, &fx.error) == APR_SUCCESS,
+         "a row that names itself");
+    is_int(rotate("hand", &rotation), APR_SUCCESS,
+           "is not in its own way");
+    need(raw("DELETE FROM apikey WHERE digest = '" DIGEST_B "'") == 0, "away");
 }
 
 static void test_rotate_shape(void)
@@ -259,10 +328,16 @@ static void test_rotate_refused(void)
         { "expired", "disabled = 0, expires = 1" },
         { "imported", "expires = 0, format = 'opaque'" }
     };
-    const char *before = raw_text("SELECT COUNT(*) FROM apikey");
     apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    const char *before;
     apr_size_t i;
 
+    need(raw("UPDATE apikey SET disabled = 1 WHERE id = 'hex'") == 0, "dead");
+    is_int(rotate("hex", &rotation), APIKEY_EREFUSED, "a dead one that has a "
+           "successor");
+    ok(says("rotated already"), "is told with that: %s", said());
+    need(raw("DELETE FROM apikey WHERE rotated_from = 'hex'") == 0, "away");
+    before = raw_text("SELECT COUNT(*) FROM apikey");
     for (i = 0; i < sizeof(dead) / sizeof(*dead); i++) {
         need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s WHERE id = "
                               "'hex'", dead[i].set)) == 0, dead[i].set);
@@ -405,7 +480,8 @@ static void test_collation(void)
          && raw("CREATE VIEW apikey AS SELECT id COLLATE NOCASE AS id, "
                 "digest, keyspace, tenant, name, env, scopes, secret_id, "
                 "format, prefix, hint, creator, created, expires, revoked, "
-                "disabled, lifetime, bits, reason FROM keep") == 0
+                "disabled, lifetime, bits, reason, root, rotated_from FROM "
+                "keep") == 0
          && raw("INSERT INTO keep (digest, id, tenant, name) VALUES ('"
                 DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
     is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",
@@ -427,6 +503,7 @@ int main(void)
     test_rotate();
     test_rotate_again(30 * DAY);
     test_rotate_again(0);
+    test_rotate_line();
     test_rotate_shape();
     test_rotate_refused();
     test_list();

@@ -133,6 +133,9 @@ static void test_upgrade(void)
          && raw("DROP TRIGGER apikey_tenant_text_update") == 0
          && raw("DROP TRIGGER apikey_scope_text_insert") == 0
          && raw("DROP TRIGGER apikey_scope_text_update") == 0
+         && raw("DROP INDEX apikey_rotated_from") == 0
+         && raw("ALTER TABLE apikey DROP COLUMN root") == 0
+         && raw("ALTER TABLE apikey DROP COLUMN rotated_from") == 0
          && raw("ALTER TABLE apikey DROP COLUMN bits") == 0
          && raw("ALTER TABLE apikey_identity DROP COLUMN bulk") == 0
          && raw("ALTER TABLE apikey_identity DROP COLUMN pruned") == 0,

@@ -17,7 +17,8 @@ our @ISA = qw(APIKey::StoreChanges);
 # Every text of the tables, and how one of its rows is found.
 my %texts = (
     apikey        => [ "id = 'one'", qw(id keyspace tenant name env scopes
-                       secret_id format prefix hint creator reason) ],
+                       secret_id format prefix hint creator reason root
+                       rotated_from) ],
     apikey_tenant => [ "tenant = 'T'", qw(tenant reason) ],
     apikey_scope  => [ "name = 's'", qw(name description) ],
 );
@@ -75,18 +76,13 @@ sub upgrade {
     my ($self) = @_;
     my $cli = $self->cli;
     my ($odd) = $self->odd_texts;
-    my @old = grep { $_->{number} < 4 } $self->schema;
-    $self->empty;
-    $self->sql((map { $_->{sql} } @old),
-        "INSERT INTO apikey_identity (@{[ $self->identity_columns ]}uuid, epoch,"
-        . " schema_version, created) VALUES (@{[ $self->identity_values ]}"
-        . "'7f7f7f7f-0000-4000-8000-000000000000', 1, 3, 1)",
+    $self->old_tables(3,
         insert('good', 'T', 1), insert('bad', 'T', 2), insert('late', 'T', 3),
         "UPDATE apikey SET name = $odd WHERE id = 'bad'",
         "UPDATE apikey SET expires = 1893456000000 WHERE id = 'late'");
     my $done = $cli->run('init');
     is($done->{exit}, 0, 'the upgrade is done') or diag $done->{err};
-    like($done->{out}, qr/upgraded \(version 4\)/, 'to this version');
+    like($done->{out}, qr/upgraded \(version 5\)/, 'to this version');
     like($done->{err}, qr/never granted \(id bad\): its name has a /,
          'it says which row has a control character');
     like($done->{err}, qr/\(id late\): its expires lies after the year 9999/,
@@ -106,6 +102,80 @@ sub upgrade {
     }
     is($cli->run(qw(set good --name other))->{exit}, 0, 'the good one is set');
     $self->refuses_now($odd);
+}
+
+# An empty database with the tables of a version, and what stands in them.
+sub old_tables {
+    my ($self, $version, @rows) = @_;
+    $self->empty;
+    $self->sql((map { $_->{sql} } grep { $_->{number} <= $version }
+                $self->schema),
+        "INSERT INTO apikey_identity (@{[ $self->identity_columns ]}uuid, epoch,"
+        . " schema_version, created) VALUES (@{[ $self->identity_values ]}"
+        . "'7f7f7f7f-0000-4000-8000-000000000000', 1, $version, 1)", @rows);
+}
+
+# What the audit of version 4 says of a key that was made in place of another.
+sub old_entry {
+    my ($id, $reason, $action) = @_;
+    return 'INSERT INTO apikey_audit (happened, who, action, id, reason) VALUES'
+        . " (1, 'me', '@{[ $action // 'create' ]}', '$id', '$reason')";
+}
+
+sub line_of {
+    my ($self, @ids) = @_;
+    my %line = map { my ($id, $line) = split /\|/, $_, 2; ($id, $line) }
+               $self->sql('SELECT id, root, rotated_from FROM apikey');
+    return join ' ', map { "$_:$line{$_}" } @ids;
+}
+
+# Keys that were rotated before there were columns for it get their line from
+# the audit, as far as it tells; nothing is known of the others.
+sub lines {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    my @ids = qw(first second third gone fifth twin other);
+    my %made = (second => 'first', third => 'second', gone => 'third',
+                fifth => 'gone', twin => 'first');
+    my @many = map { "n$_" } 0 .. 300;
+    my $n = 0;
+    $self->old_tables(4, (map { insert($_, 'T', ++$n) } @ids, @many),
+        (map { old_entry($_, $made{$_} ? "in place of $made{$_}" : '') } @ids),
+        (map { old_entry("n$_", 'in place of n' . ($_ - 1)) } 1 .. 300),
+        old_entry('other', 'in place of first', 'revoke'),
+        old_entry('other', 'in place of'),
+        "DELETE FROM apikey WHERE id = 'gone'");
+    my $done = $cli->run('init');
+    is($done->{exit}, 0, 'the upgrade is done') or diag $done->{err};
+    my $want = 'first:| second:first|first third:first|second '
+        . 'fifth:first|gone twin:first|first other:| n0:| n1:n0|n0 '
+        . 'n300:n0|n299';
+    my @look = (grep({ $_ ne 'gone' } @ids), qw(n0 n1 n300));
+    is($self->line_of(@look), $want, 'as the audit tells');
+    is(join(' ', map { "$_->{root}:$_->{rotated_from}" }
+            map { $cli->show($_) } qw(first third)), 'first: first:second',
+       'where nothing is known the key is the first of its line');
+    my $last = $self->last_change;
+    $cli->run('init');
+    is(scalar(my @none = $self->changes($last)), 0, 'once more: no change');
+    $self->sql("UPDATE apikey SET root = '', rotated_from = '' WHERE id = "
+               . "'third'");
+    $cli->run('init');
+    is($self->line_of(@look), $want,
+       'an upgrade that was cut off is completed');
+    $self->goes_on;
+}
+
+# A line goes on after the upgrade.
+sub goes_on {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    my $new = $cli->json('rotate', 'fifth');
+    is("$new->{root} $new->{rotated_from}", 'first fifth', 'a line goes on');
+    like($cli->run('rotate', 'first')->{err}, qr/already: (second|twin), /,
+         'a key that was rotated then is not rotated again');
+    $cli->run('init');
+    is($self->line_of($new->{id}), "$new->{id}:first|fifth", 'and stays so');
 }
 
 sub refuses_now {

@@ -1,0 +1,39 @@
+-- Licensed under the Apache License, Version 2.0; see LICENSE.
+--
+-- The line of a key: those that were made by rotating one another.  What is
+-- counted by key goes on through a rotation if it is counted by root.
+
+-- The id of the first of its line; '' is its own id.
+ALTER TABLE apikey ADD COLUMN root VARCHAR(64) NOT NULL DEFAULT ''
+--;
+-- The id of the key in whose place it was made; '' for the first.  The index
+-- in the same statement: init asks whether the column is there.
+ALTER TABLE apikey ADD COLUMN rotated_from VARCHAR(64) NOT NULL DEFAULT '',
+    ADD INDEX apikey_rotated_from (rotated_from)
+--;
+-- Triggers and no CHECK, which would copy the table.
+DROP TRIGGER IF EXISTS apikey_line_insert
+--;
+CREATE TRIGGER apikey_line_insert BEFORE INSERT ON apikey
+FOR EACH ROW
+BEGIN
+    DECLARE texts LONGTEXT CHARACTER SET utf8mb4 DEFAULT CONCAT(NEW.root,
+        NEW.rotated_from);
+    IF LOCATE(CHAR(0), texts) > 0 OR texts REGEXP '[[:cntrl:]]' THEN
+        SIGNAL SQLSTATE '45000'
+            SET MESSAGE_TEXT = 'a text of apikey has a control character';
+    END IF;
+END
+--;
+DROP TRIGGER IF EXISTS apikey_line_update
+--;
+CREATE TRIGGER apikey_line_update BEFORE UPDATE ON apikey
+FOR EACH ROW
+BEGIN
+    DECLARE texts LONGTEXT CHARACTER SET utf8mb4 DEFAULT CONCAT(NEW.root,
+        NEW.rotated_from);
+    IF LOCATE(CHAR(0), texts) > 0 OR texts REGEXP '[[:cntrl:]]' THEN
+        SIGNAL SQLSTATE '45000'
+            SET MESSAGE_TEXT = 'a text of apikey has a control character';
+    END IF;
+END

@@ -1,0 +1,15 @@
+-- Licensed under the Apache License, Version 2.0; see LICENSE.
+--
+-- The line of a key: those that were made by rotating one another.  What is
+-- counted by key goes on through a rotation if it is counted by root.  The
+-- triggers of 004 look at each text of a row, so at these, too.
+
+-- The id of the first of its line; '' is its own id.
+ALTER TABLE apikey ADD COLUMN root VARCHAR(64) COLLATE "C" NOT NULL DEFAULT ''
+--;
+-- The id of the key in whose place it was made; '' for the first.
+ALTER TABLE apikey ADD COLUMN rotated_from VARCHAR(64) COLLATE "C" NOT NULL
+    DEFAULT ''
+--;
+CREATE INDEX apikey_rotated_from ON apikey (rotated_from)
+    WHERE rotated_from <> ''

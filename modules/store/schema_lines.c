@@ -1,0 +1,80 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "manage_parts.h"
+#include "schema.h"
+
+/* The entry of the audit that says which key a new one took the place of. */
+typedef struct entry_t {
+    const char *number;
+    const char *id;             /* of the new key */
+    const char *source;         /* of the one before */
+    const char *known;          /* the same, as the new key's row has it */
+} entry_t;
+
+typedef struct job_t {
+    apikey_store_t *store;
+    apr_hash_t *roots;          /* by the ids of keys that were made so */
+    apr_pool_t *pool;
+    const char **error;
+} job_t;
+
+static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+{
+    entry_t *entry = item;
+    const char *reason;
+
+    entry->number = apikey_rows_copy(rows, pool);
+    entry->id = apikey_rows_copy(rows, pool);
+    reason = apikey_rows_copy(rows, pool);
+    entry->source = apikey_rotated_source(reason, pool);
+    entry->known = apikey_rows_copy(rows, pool);
+    /* A text that cannot be read names no key. */
+    if (apikey_rows_fault(rows, pool)) {
+        entry->source = NULL;
+    }
+}
+
+/* Oldest first: the root of the key before is known by now. */
+static apr_status_t write_line(void *baton, const void *item)
+{
+    const job_t *job = baton;
+    const entry_t *entry = item;
+    const char *root;
+    const char *args[3];
+
+    if (!entry->source) {
+        return APR_SUCCESS;
+    }
+    root = apr_hash_get(job->roots, entry->source, APR_HASH_KEY_STRING);
+    root = apr_pstrdup(job->pool, root ? root : entry->source);
+    apr_hash_set(job->roots, apr_pstrdup(job->pool, entry->id),
+                 APR_HASH_KEY_STRING, root);
+    if (*entry->known) {
+        return APR_SUCCESS;
+    }
+    args[0] = root;
+    args[1] = entry->source;
+    args[2] = entry->id;
+    return apikey_sql_query(job->store, APIKEY_SQL_LINE_SET, args, job->pool,
+                            job->error);
+}
+
+static int behind_entry(const void *item, const char **args,
+                        apr_pool_t *pool)
+{
+    return apikey_page_arg(args, ((const entry_t *)item)->number, pool);
+}
+
+apr_status_t apikey_schema_lines(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error)
+{
+    job_t job = { store, apr_hash_make(pool), pool, error };
+    const char *args[] = { "0" };
+    apikey_pages_t pages = { APIKEY_SQL_LINE_AUDIT, args, sizeof(entry_t),
+                             read_entry, behind_entry, write_line, &job };
+
+    return apikey_sql_pages(store, &pages, pool, error);
+}
