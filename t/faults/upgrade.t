@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The tables are upgraded while httpd serves: it asks the same of both versions,
+# so each request is answered and each use counted, before, during and after.
+# What differs is htapikey's, which says what to do.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::UsageSite;
+
+# From the tables of this version to those of the one before.
+my %BACK = (
+    sqlite3 => [ 'DROP INDEX apikey_rotated_from',
+                 'ALTER TABLE apikey DROP COLUMN rotated_from',
+                 'ALTER TABLE apikey DROP COLUMN root' ],
+    pgsql   => [ 'ALTER TABLE apikey DROP COLUMN rotated_from,'
+                 . ' DROP COLUMN root' ],
+    mysql   => [ 'DROP TRIGGER apikey_line_insert',
+                 'DROP TRIGGER apikey_line_update',
+                 'ALTER TABLE apikey DROP COLUMN rotated_from,'
+                 . ' DROP COLUMN root' ],
+);
+
+sub upgraded {
+    my ($backend) = @_;
+    my $site = APIKey::UsageSite->new($backend, 'own');
+    $site->init;
+    my $key = $site->made;
+    my $structure = $backend->structure;
+    # One flush, when httpd ends.
+    $site->run('ApiKeyCache off', 'ApiKeyUsageFlush 3600', 'LogLevel warn');
+    is($site->status($key->{key}), 200, 'this version');
+    $site->sql(@{ $BACK{ $backend->trait('folder') } },
+               'UPDATE apikey_identity SET schema_version = 4');
+    isnt($backend->structure, $structure, 'the tables are of the one before');
+    is($site->status($key->{key}), 200, 'httpd goes on');
+    my $file = "$site->{dir}/upgraded";
+    my @clients = map { $site->client(30, $key->{key}, until => $file) } 1 .. 3;
+    $site->htapikey('init');
+    $site->file('upgraded', '');
+    my @answers = map { $site->collect($_) } @clients;
+    is(join(' ', grep { $_ ne '200' } map { $_->[0] } @answers), '',
+       'no request is refused meanwhile');
+    is($backend->structure, $structure, 'and they are of this version');
+    is($site->status($key->{key}), 200, 'httpd goes on');
+    unlike($site->errors, qr/APIKEY01/, 'without a complaint');
+    $site->stop;
+    is($site->total, @answers + 3, 'each use counts');
+}
+
+# Through ODBC the same databases are upgraded.
+for my $name (qw(sqlite3 pgsql mysql)) {
+    my $backend = backend($name);
+    subtest $name => sub { upgraded($backend) };
+}
+
+done_testing;
