@@ -19,12 +19,16 @@
 #define STRIPES 64              /* of counters: one a process, nearly */
 #define ROWS 16                 /* numbers whose change is remembered */
 
-/* A number of this board: the era, then the database's number. */
-#define NUMBER_BITS 52
+/* A number of this board: the era, then how far the database's number is from
+ * the one that the era began with. */
+#define NUMBER_BITS 34
 #define NUMBER_MASK (((apr_uint64_t)1 << NUMBER_BITS) - 1)
+#define ERA_MAX (((apr_uint64_t)1 << (64 - NUMBER_BITS)) - 1)
 #define ERA_OF(word) ((word) >> NUMBER_BITS)
 #define IN_ERA(era, number) \
     ((apr_uint64_t)(era) << NUMBER_BITS | ((number) & NUMBER_MASK))
+/* No answer of any era is above it. */
+#define NOTHING_HOLDS IN_ERA(ERA_MAX, NUMBER_MASK)
 
 /* A digest that is not in the database.  Even: to be read; odd: somebody
  * writes. Who is killed in the middle leaves the place odd, and unused. */
@@ -35,6 +39,15 @@ typedef struct absent_t {
     apikey_word_t until;        /* apikey_board_clock() */
 } absent_t;
 
+/* The database of an era.  Two pollers may write at once and leave some words
+ * of each: then the seal is neither's, and nothing is known. */
+typedef struct era_t {
+    apikey_word_t identity;
+    apikey_word_t epoch;        /* the identity is of this one */
+    apikey_word_t base;         /* the number that the era began with */
+    apikey_word_t seal;
+} era_t;
+
 /* A line of the processor's cache, or two, for each process. */
 typedef struct stripe_t {
     apikey_word_t counter[APIKEY_COUNTER_COUNT];
@@ -44,7 +57,7 @@ typedef struct stripe_t {
 typedef struct shared_t {
     apikey_word_t known;        /* the last change seen, in its era */
     apikey_word_t floor;        /* the last change of everything */
-    apikey_word_t identity[ERAS];       /* by era */
+    era_t era[ERAS];            /* by era */
     apikey_word_t row[ROWS];    /* what a change was, by its number: two
                                  * words cannot be read at once, and the
                                  * last number must not meet another's */
@@ -52,6 +65,10 @@ typedef struct shared_t {
     apikey_word_t salt;
     apikey_word_t origin;       /* of the database and of its copies */
     apikey_word_t polled;       /* when the last good poll began */
+    apikey_word_t older;        /* since when polls find an older state */
+    apikey_word_t older_polls;  /* how many have */
+    apikey_word_t older_tried;  /* when it was last tried what it is */
+    apikey_word_t told[APIKEY_NOTICE_COUNT];    /* when each was last told */
     apikey_word_t claimed;      /* when somebody last set out to poll */
     apikey_word_t wanted;       /* when a request last wanted an answer */
     apikey_word_t key[KEY_PLACES];
@@ -129,23 +146,62 @@ static apikey_word_t *tenant_place(shared_t *shared, const char *tenant)
 
 /* ---- Answers ---- */
 
-/* The era that is known, and its identity; 0: nothing is known. */
-static apr_uint64_t known(const shared_t *shared, apr_uint64_t *identity)
+static apr_uint64_t seal_of(apr_uint64_t identity, apr_uint64_t epoch,
+                            apr_uint64_t base)
 {
-    apr_uint64_t word = apikey_word_get(&shared->known);
+    return (identity ^ base * 0x9e3779b97f4a7c15ULL
+            ^ epoch * 0xc2b2ae3d27d4eb4fULL) | 1;
+}
 
-    *identity = apikey_word_get(&shared->identity[ERA_OF(word) % ERAS]);
-    /* The identity belongs to the era only if that has not ended. */
-    return *identity && ERA_OF(apikey_word_get(&shared->known))
-                        == ERA_OF(word) ? word : 0;
+/* What is known of a database. */
+typedef struct known_t {
+    apr_uint64_t word;          /* era and number; 0: nothing is known */
+    apr_uint64_t identity;
+    apr_uint64_t epoch;
+    apr_uint64_t base;
+} known_t;
+
+static known_t known(const shared_t *shared)
+{
+    known_t now = { apikey_word_get(&shared->known), 0, 0, 0 };
+    const era_t *era = &shared->era[ERA_OF(now.word) % ERAS];
+
+    now.identity = apikey_word_get(&era->identity);
+    now.epoch = apikey_word_get(&era->epoch);
+    now.base = apikey_word_get(&era->base);
+    /* These belong to the era only if that has not ended. */
+    if (!now.identity
+        || apikey_word_get(&era->seal) != seal_of(now.identity, now.epoch,
+                                                  now.base)
+        || ERA_OF(apikey_word_get(&shared->known)) != ERA_OF(now.word)) {
+        now.word = now.identity = now.epoch = now.base = 0;
+    }
+    return now;
+}
+
+static apr_uint64_t number_of(const known_t *now)
+{
+    return now->base + (now->word & NUMBER_MASK);
+}
+
+/* An answer's number as a number of this board; 0, which is below all: it is
+ * of another database, of before the era, or is not known yet: another
+ * machine's, which is ahead, so what changed before it may be news to this
+ * one. */
+static apr_uint64_t stamped(const known_t *now, const apikey_stamp_t *stamp)
+{
+    return now->word && now->identity == stamp->identity
+           && stamp->number >= now->base && stamp->number <= number_of(now)
+           ? IN_ERA(ERA_OF(now->word), stamp->number - now->base) : 0;
 }
 
 int apikey_board_stamp(const apikey_board_t *board, apikey_stamp_t *stamp)
 {
-    apr_uint64_t word = known(board->shared, &stamp->identity);
+    known_t now = known(board->shared);
 
-    stamp->number = word & NUMBER_MASK;
-    return word != 0;
+    stamp->identity = now.identity;
+    stamp->number = number_of(&now);
+    return now.word != 0;
 }
 
 int apikey_board_holds(const apikey_board_t *board,
@@ -153,18 +209,13 @@ int apikey_board_holds(const apikey_board_t *board,
                        const char *tenant)
 {
     shared_t *shared = board->shared;
-    apr_uint64_t identity;
-    apr_uint64_t word = known(shared, &identity);
-    apr_uint64_t stamped = IN_ERA(ERA_OF(word), stamp->number);
+    known_t now = known(shared);
+    apr_uint64_t word = stamped(&now, stamp);
 
-    /* A number that is not known yet is another machine's, which is ahead:
-     * what changed before it may be news to this one. */
-    return word && identity == stamp->identity
-           && stamp->number <= (word & NUMBER_MASK)
-           && stamped >= apikey_word_get(&shared->floor)
-           && stamped >= apikey_word_get(key_place(shared, digest))
+    return word && word >= apikey_word_get(&shared->floor)
+           && word >= apikey_word_get(key_place(shared, digest))
            && (!tenant
-               || stamped >= apikey_word_get(tenant_place(shared, tenant)));
+               || word >= apikey_word_get(tenant_place(shared, tenant)));
 }
 
 apr_time_t apikey_board_since(const apikey_board_t *board)
@@ -209,15 +260,15 @@ void apikey_board_absent(apikey_board_t *board, const char *digest,
 {
     absent_t *place = absent_place(board->shared, digest);
     apr_uint64_t turn = apikey_word_get(&place->turn);
-    apr_uint64_t identity;
-    apr_uint64_t word = known(board->shared, &identity);
+    known_t now = known(board->shared);
+    apr_uint64_t word = stamped(&now, stamp);
 
-    if (!word || identity != stamp->identity || turn % 2
+    if (!word || turn % 2
         || !apikey_word_swap(&place->turn, turn, turn + 1)) {
         return;
     }
     apikey_word_set(&place->tag, tag_of(digest));
-    apikey_word_set(&place->stamp, IN_ERA(ERA_OF(word), stamp->number));
+    apikey_word_set(&place->stamp, word);
     apikey_word_set(&place->until, apikey_board_clock() + ttl);
     apikey_word_set(&place->turn, turn + 2);
 }
@@ -228,8 +279,7 @@ int apikey_board_is_absent(const apikey_board_t *board, const char *digest)
     absent_t *place = absent_place(shared, digest);
     apr_uint64_t turn = apikey_word_get(&place->turn);
     apr_uint64_t stamp = apikey_word_get(&place->stamp);
-    apr_uint64_t identity;
-    apr_uint64_t word = known(shared, &identity);
+    apr_uint64_t word = known(shared).word;
 
     return word && turn && turn % 2 == 0
            && apikey_word_get(&place->tag) == tag_of(digest)
@@ -314,17 +364,29 @@ int apikey_board_claim(apikey_board_t *board, apr_time_t interval)
 void apikey_poll_begin(const apikey_board_t *board, apikey_poll_t *poll)
 {
     shared_t *shared = board->shared;
-    apr_uint64_t word = known(shared, &poll->identity);
+    known_t now = known(shared);
 
     poll->begun = apikey_board_clock();
-    poll->era = ERA_OF(word);
-    poll->number = word & NUMBER_MASK;
+    poll->era = ERA_OF(apikey_word_get(&shared->known));
+    poll->base = now.base;
+    poll->identity = ERA_OF(now.word) == poll->era ? now.identity : 0;
+    poll->epoch = (apr_int64_t)now.epoch;
+    poll->number = number_of(&now);
     poll->row = apikey_word_get(&shared->row[poll->number % ROWS]);
     poll->salt = apikey_word_get(&shared->salt);
-    /* Somebody was killed while he began a new era: it must be begun. */
+    poll->older = (apr_time_t)apikey_word_get(&shared->older);
+    /* A process was killed while it began a new era: it must be begun. */
     if (ERA_OF(apikey_word_get(&shared->floor)) > poll->era) {
         poll->identity = 0;
     }
+}
+
+/* The greatest one stands for all that are beyond: a new era comes next. */
+static apr_uint64_t in_era(const apikey_poll_t *poll, apr_uint64_t number)
+{
+    apr_uint64_t far = number > poll->base ? number - poll->base : 0;
+
+    return IN_ERA(poll->era, far < NUMBER_MASK ? far : NUMBER_MASK);
 }
 
 void apikey_poll_note(apikey_board_t *board, const apikey_poll_t *poll,
@@ -335,25 +397,39 @@ void apikey_poll_note(apikey_board_t *board, const apikey_poll_t *poll,
 
     apikey_word_raise(digest ? key_place(shared, digest)
                       : tenant ? tenant_place(shared, tenant)
-                      : &shared->floor, IN_ERA(poll->era, number));
+                      : &shared->floor, in_era(poll, number));
     apikey_board_count(board, APIKEY_COUNT_CHANGES, 1);
+}
+
+/* A poll has found the database in the last state that is known, or a newer
+ * one. */
+static void polled(shared_t *shared, const apikey_poll_t *poll)
+{
+    apikey_word_raise(&shared->polled, poll->begun);
+    apikey_word_set(&shared->older, 0);
 }
 
 void apikey_poll_done(apikey_board_t *board, const apikey_poll_t *poll,
                       apr_uint64_t number, apr_uint64_t row)
 {
     shared_t *shared = board->shared;
-    apr_uint64_t last = IN_ERA(poll->era, number);
+    apr_uint64_t last = in_era(poll, number);
     apr_uint64_t word = apikey_word_get(&shared->known);
 
     /* A poller that others have overtaken has nothing to tell. */
     if (ERA_OF(word) != poll->era || last < word) {
         return;
     }
+    /* Numbers have gone so far that there will soon be no room for more. */
+    if (number - poll->base > NUMBER_MASK / 2) {
+        apikey_poll_replaced(board, poll, poll->identity, poll->epoch, number,
+                             row);
+        return;
+    }
     apikey_word_set(&shared->row[number % ROWS], row);
     apikey_word_raise(&shared->known, last);
     if (ERA_OF(apikey_word_get(&shared->known)) == poll->era) {
-        apikey_word_raise(&shared->polled, poll->begun);
+        polled(shared, poll);
     }
     /* The clock was set back; what is kept from now on is of this era. */
     if ((apr_time_t)apikey_word_get(&shared->since) > apr_time_now()) {
@@ -361,12 +437,18 @@ void apikey_poll_done(apikey_board_t *board, const apikey_poll_t *poll,
     }
 }
 
-/* Two pollers could be here at once, one of them late, and leave the identity
- * of the one with the number of the other. The next poll then finds that the
- * identity is not the database's, and begins another era. */
+static void write_era(era_t *era, apr_uint64_t identity, apr_uint64_t epoch,
+                      apr_uint64_t base)
+{
+    apikey_word_set(&era->identity, identity);
+    apikey_word_set(&era->epoch, epoch);
+    apikey_word_set(&era->base, base);
+    apikey_word_set(&era->seal, seal_of(identity, epoch, base));
+}
+
 void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
-                          apr_uint64_t identity, apr_uint64_t number,
-                          apr_uint64_t row)
+                          apr_uint64_t identity, apr_int64_t epoch,
+                          apr_uint64_t number, apr_uint64_t row)
 {
     shared_t *shared = board->shared;
     apr_uint64_t word = apikey_word_get(&shared->known);
@@ -377,20 +459,72 @@ void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
         return;
     }
     apikey_word_set(&shared->since, apr_time_now());
-    /* The floor is ahead where somebody was killed between the two. */
+    /* The floor is ahead where a process was killed between the two. */
     era = (era > poll->era ? era : poll->era) + 1;
-    next = IN_ERA(era, number);
-    apikey_word_set(&shared->identity[era % ERAS], identity);
+    if (era > ERA_MAX) {
+        apikey_word_raise(&shared->floor, NOTHING_HOLDS);
+        return;
+    }
+    next = IN_ERA(era, 0);
+    write_era(&shared->era[era % ERAS], identity, (apr_uint64_t)epoch,
+              number);
     /* First nothing holds, then the new does. */
     apikey_word_raise(&shared->floor, next);
     apikey_word_set(&shared->row[number % ROWS], row);
     while (ERA_OF(word) == poll->era) {
         if (apikey_word_swap(&shared->known, word, next)) {
-            apikey_word_raise(&shared->polled, poll->begun);
+            polled(shared, poll);
             return;
         }
         word = apikey_word_get(&shared->known);
     }
+}
+
+int apikey_board_used_up(const apikey_board_t *board)
+{
+    return apikey_word_get(&board->shared->floor) == NOTHING_HOLDS;
+}
+
+int apikey_poll_older(apikey_board_t *board, apr_time_t grace, int polls,
+                      apr_time_t again)
+{
+    shared_t *shared = board->shared;
+    apr_uint64_t now = (apr_uint64_t)apikey_board_clock();
+    apr_uint64_t tried = apikey_word_get(&shared->older_tried);
+    apr_uint64_t since = apikey_word_get(&shared->older);
+
+    if (!since) {
+        apikey_word_set(&shared->older_polls, 0);
+        apikey_word_swap(&shared->older, 0, now);
+        since = now;
+    }
+    apikey_word_add(&shared->older_polls, 1);
+    return now - since >= (apr_uint64_t)grace
+           && apikey_word_get(&shared->older_polls) >= (apr_uint64_t)polls
+           && (tried < since || now - tried >= (apr_uint64_t)again)
+           && apikey_word_swap(&shared->older_tried, tried, now);
+}
+
+int apikey_board_tell(apikey_board_t *board, apikey_notice_e notice,
+                      apr_time_t again)
+{
+    apikey_word_t *told = &board->shared->told[notice];
+    apr_uint64_t was = apikey_word_get(told);
+    apr_uint64_t now = (apr_uint64_t)apikey_board_clock();
+
+    return (!was || now - was >= (apr_uint64_t)again)
+           && apikey_word_swap(told, was, now);
+}
+
+int apikey_board_tell_end(apikey_board_t *board)
+{
+    apikey_word_t *told = board->shared->told;
+    apr_uint64_t was = apikey_word_get(&told[APIKEY_NOTICE_CAUGHT_UP]);
+
+    return (was < apikey_word_get(&told[APIKEY_NOTICE_OLDER])
+            || was < apikey_word_get(&told[APIKEY_NOTICE_STUCK]))
+           && apikey_word_swap(&told[APIKEY_NOTICE_CAUGHT_UP], was,
+                               (apr_uint64_t)apikey_board_clock());
 }
 
 void apikey_poll_origin(apikey_board_t *board, apr_uint64_t origin)
@@ -435,5 +569,7 @@ apr_uint64_t apikey_board_counted(const apikey_board_t *board,
 
 apr_uint64_t apikey_board_number(const apikey_board_t *board)
 {
-    return apikey_word_get(&board->shared->known) & NUMBER_MASK;
+    known_t now = known(board->shared);
+
+    return number_of(&now);
 }

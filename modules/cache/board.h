@@ -18,7 +18,10 @@
  * A database that was restored or replaced begins a new era.  The era stands
  * in the upper bits of every number kept here, so that all of an older era is
  * smaller than anything of a newer one; a poller that has slept through the
- * switch can raise nothing.
+ * switch can raise nothing.  There are 2^30 eras; with one a second they last
+ * for 34 years.  Below the era stands how far a number is from the first of
+ * its era; where that comes to 2^33, a new era is begun, which costs as many
+ * look-ups as there are keys in use.
  *
  * The memory is made before the children are forked, and all of them share
  * it without a lock; a process killed at any instruction leaves it usable.
@@ -117,10 +120,14 @@ int apikey_board_claim(apikey_board_t *board, apr_time_t interval);
 typedef struct apikey_poll_t {
     apr_time_t begun;           /**< apikey_board_clock() */
     apr_uint64_t era;           /**< the board's, as it begins */
+    apr_uint64_t base;          /**< the first number of that era */
     apr_uint64_t identity;      /**< known so far; 0: none */
+    apr_int64_t epoch;          /**< of the database that is known so far */
     apr_uint64_t number;        /**< the last change known so far */
     apr_uint64_t row;           /**< what that change was; the caller's */
     apr_uint64_t salt;          /**< goes into the identity; 0 at first */
+    apr_time_t older;           /**< since when polls find an older state than
+                                 * what is known; 0: the last did not */
 } apikey_poll_t;
 
 void apikey_poll_begin(const apikey_board_t *board, apikey_poll_t *poll);
@@ -134,11 +141,45 @@ void apikey_poll_note(apikey_board_t *board, const apikey_poll_t *poll,
 void apikey_poll_done(apikey_board_t *board, const apikey_poll_t *poll,
                       apr_uint64_t number, apr_uint64_t row);
 
-/** It is another database than it was, or an older state of it: every answer
- * so far is void.  @a number is the last change that is in it. */
+/** It is another database than it was, or has another history: every answer so
+ * far is void.  @a epoch is what @a identity was made of, @a number the last
+ * change that is in it. */
 void apikey_poll_replaced(apikey_board_t *board, const apikey_poll_t *poll,
-                          apr_uint64_t identity, apr_uint64_t number,
-                          apr_uint64_t row);
+                          apr_uint64_t identity, apr_int64_t epoch,
+                          apr_uint64_t number, apr_uint64_t row);
+
+/** Whether no era is left: nothing holds any more until the board is made
+ * anew. */
+int apikey_board_used_up(const apikey_board_t *board);
+
+/**
+ * A poll has found nothing but an older state of the database that is known.
+ * Nothing becomes void, and nothing becomes younger.
+ * @return 1: for @a grace and @a polls of them there has been no other, so it
+ *         may be restored: the caller shall find out, and is the only one to
+ *         do so within @a again
+ */
+int apikey_poll_older(apikey_board_t *board, apr_time_t grace, int polls,
+                      apr_time_t again);
+
+/** What an operator is told of a database, by one process for all. */
+typedef enum {
+    APIKEY_NOTICE_OLDER,
+    APIKEY_NOTICE_CAUGHT_UP,
+    APIKEY_NOTICE_STUCK,
+    APIKEY_NOTICE_REPLACED,
+    APIKEY_NOTICE_SALTED,
+    APIKEY_NOTICE_USED_UP,
+    APIKEY_NOTICE_COUNT
+} apikey_notice_e;
+
+/** Whether the caller shall tell it: at most one does each @a again. */
+int apikey_board_tell(apikey_board_t *board, apikey_notice_e notice,
+                      apr_time_t again);
+
+/** Whether the caller shall tell that APIKEY_NOTICE_OLDER or _STUCK, one of
+ * which has been told, is over. */
+int apikey_board_tell_end(apikey_board_t *board);
 
 /** Says which database it is, whatever state it is in: a hash of its UUID,
  * which its copies have, too. */

@@ -12,6 +12,7 @@
 #include "cache.h"
 #include "keeper.h"
 #include "memo.h"
+#include "state.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -22,6 +23,11 @@ APLOG_USE_MODULE(apikey);
  * answer, or a 503, within two seconds. */
 #define WAIT apr_time_from_msec(400)
 #define NAP apr_time_from_msec(1)
+/* An answer of an older state than the one known may come from one of several
+ * servers that a pool leads to: it is asked for again, so often at most and
+ * for so long. */
+#define TRIES 4
+#define TRYING apr_time_from_msec(400)
 
 typedef struct question_t {
     request_rec *r;
@@ -158,10 +164,11 @@ static void keep(const question_t *q, const apikey_entry_t *entry)
 
 /* A record that no header could carry is never handed on, nor kept. */
 static apikey_reason_e ask_database(const question_t *q,
-                                    apikey_record_t **record)
+                                    apikey_record_t **record,
+                                    apikey_state_t *state)
 {
     apikey_reason_e reason = apikey_lookup(q->r, q->candidates, record,
-                                           q->pool);
+                                           state, q->pool);
     const char *fault = reason == APIKEY_GRANTED
                         ? apikey_record_fault(*record, q->pool) : NULL;
 
@@ -176,23 +183,73 @@ static apikey_reason_e ask_database(const question_t *q,
     return reason;
 }
 
+/* Whether what an older state of the database says is as true as it was: no
+ * change that is known since speaks against it. */
+static int is_still_true(const question_t *q, const apikey_stamp_t *stamp,
+                         const apikey_record_t *record)
+{
+    int i;
+
+    if (record) {
+        return apikey_board_holds(q->cache->board, stamp, record->digest,
+                                  record->tenant);
+    }
+    for (i = 0; i < q->candidates->count; i++) {
+        if (!apikey_board_holds(q->cache->board, stamp,
+                                q->candidates->at[i].hex, NULL)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Stamp and time are of before the look-up: a change that races with it is
- * newer. */
+ * newer.  What an older state says against what is known is never believed: a
+ * key that was revoked since stands there as good. */
+static apikey_reason_e ask_known(const question_t *q, apikey_entry_t *entry,
+                                 int *again)
+{
+    apikey_board_t *board = q->cache->board;
+    apikey_state_t state;
+    apikey_state_e is;
+    apikey_poll_t known;
+    apikey_reason_e reason;
+
+    apikey_poll_begin(board, &known);
+    entry->written = apr_time_now();
+    reason = ask_database(q, &entry->record, &state);
+    count(q, APIKEY_COUNT_LOOKUPS);
+    *again = 0;
+    if (reason == APIKEY_UNAVAILABLE) {
+        count(q, APIKEY_COUNT_ERRORS);
+        return reason;
+    }
+    is = apikey_state_compare(&known, &state, &entry->stamp);
+    if (is == APIKEY_STATE_OLDER
+        && !is_still_true(q, &entry->stamp, entry->record)) {
+        apikey_cache_tell_older(q->r->server, board, known.number);
+        entry->record = NULL;
+        *again = 1;
+        return APIKEY_UNAVAILABLE;
+    }
+    if (is != APIKEY_STATE_OTHER && entry->stamp.identity) {
+        keep(q, entry);
+    }
+    return reason;
+}
+
 static apikey_reason_e ask_and_keep(const question_t *q,
                                     apikey_record_t **record)
 {
-    apikey_entry_t entry = { { 0, 0 }, apr_time_now(), NULL };
-    int known = apikey_board_stamp(q->cache->board, &entry.stamp);
-    apikey_reason_e reason = ask_database(q, record);
+    apr_time_t end = apikey_board_clock() + TRYING;
+    apikey_entry_t entry = { { 0, 0 }, 0, NULL };
+    apikey_reason_e reason;
+    int tries = 0, again;
 
-    count(q, APIKEY_COUNT_LOOKUPS);
-    if (reason == APIKEY_UNAVAILABLE) {
-        count(q, APIKEY_COUNT_ERRORS);
-    }
-    else if (known) {
-        entry.record = *record;
-        keep(q, &entry);
-    }
+    do {
+        reason = ask_known(q, &entry, &again);
+    } while (again && ++tries < TRIES && apikey_board_clock() < end);
+    *record = entry.record;
     return reason;
 }
 
@@ -275,6 +332,7 @@ apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_candidates_t candidates;
     int faulty = 0;
+    apikey_state_t state;
     question_t q = { r, conf->answers, key, key_len, &candidates, pool,
                      &faulty };
     apr_status_t rv;
@@ -301,5 +359,6 @@ apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
         }
         return APIKEY_INVALID;
     }
-    return q.cache ? find_cached(&q, record) : ask_database(&q, record);
+    return q.cache ? find_cached(&q, record)
+                   : ask_database(&q, record, &state);
 }

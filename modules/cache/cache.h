@@ -45,6 +45,11 @@ void apikey_cache_hooks(void);
  */
 apr_status_t apikey_cache_poll(apikey_poller_t *poller, apr_pool_t *pool);
 
+/** Says, now and then, that a database has answered with an older state of
+ * itself than the one known, whose last change is @a known. */
+void apikey_cache_tell_older(server_rec *s, apikey_board_t *board,
+                             apr_uint64_t known);
+
 /** Each database that answers are kept of, and one server that uses it. */
 typedef void (*apikey_board_fn)(void *baton, server_rec *s,
                                 apikey_board_t *board);

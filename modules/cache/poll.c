@@ -4,13 +4,17 @@
 
 #include <apr_strings.h>
 
-#include "../core/digest.h"
 #include "../store/changes.h"
 #include "../store/schema.h"
 
 /* More changes than this in one poll void everything: they would void most of
  * it anyway, and a poll must not take for as long as they are many. */
 #define MANY 8192
+
+/* An older state may be a replica's that lags, or the database's own. */
+#define GRACE apr_time_from_sec(5)
+#define GRACE_POLLS 3
+#define TRY_AGAIN apr_time_from_sec(30)
 
 typedef struct reading_t {
     apikey_poll_task_t *task;
@@ -23,23 +27,10 @@ typedef struct reading_t {
     int noted;                  /* changes */
     int many;                   /* there are more of them than are read */
     int excessive;              /* a number is beyond all */
+    const char *uuid;           /* of the database; NULL with changes */
+    apr_int64_t epoch;
     apr_pool_t *pool;
 } reading_t;
-
-apr_uint64_t apikey_poll_identity(const char *words)
-{
-    unsigned char digest[APIKEY_DIGEST_LEN];
-    apr_uint64_t identity = 0;
-    int i;
-
-    if (apikey_digest_sha256(digest, words, strlen(words)) != APR_SUCCESS) {
-        return 1;
-    }
-    for (i = 0; i < 8; i++) {
-        identity = identity << 8 | digest[i];
-    }
-    return identity ? identity : 1;
-}
 
 /* What a change was, for the next poll to know it again.  The time is part of
  * it: where one key is changed over and over, each history is of its digest. */
@@ -50,7 +41,17 @@ static apr_uint64_t row_of(apikey_changed_e kind, const char *value,
 
     apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT " %d %s", changed,
                  kind, value ? value : "");
-    return apikey_poll_identity(text);
+    return apikey_state_words(text);
+}
+
+/* The change is the last of the poll before.  What was deleted for its age
+ * then stands in a replica that has not done so yet. */
+static int is_known(const reading_t *reading, apr_uint64_t number,
+                    apr_uint64_t row)
+{
+    return number == reading->poll.number
+           && (row == reading->poll.row
+               || row_of(APIKEY_CHANGED_ALL, "", 0) == reading->poll.row);
 }
 
 /* The first change that is read stands where the last of the poll before was.
@@ -79,8 +80,7 @@ static apr_status_t note(void *baton, apr_int64_t number,
         return APIKEY_EANSWER;
     }
     reading->begun = 1;
-    if (first && (apr_uint64_t)number == reading->poll.number
-        && row == reading->poll.row) {
+    if (first && is_known(reading, (apr_uint64_t)number, row)) {
         return APR_SUCCESS;
     }
     if (first && !reading->task->changes
@@ -117,10 +117,13 @@ static apr_status_t find_last(void *baton, apr_int64_t number,
 static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
                               apr_uint64_t identity, const char **error)
 {
-    const apikey_poll_task_t *task = reading->task;
+    apikey_poll_task_t *task = reading->task;
     apr_status_t status;
 
     reading->number = 0;
+    if (reading->poll.identity && task->found != APIKEY_POLL_SALTED) {
+        task->found = APIKEY_POLL_REPLACED;
+    }
     status = task->changes
              ? apikey_store_changes_own(store, task->changes, 0, find_last,
                                         reading, reading->pool, error)
@@ -128,47 +131,90 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
                                          reading->pool, error);
     if (status == APR_SUCCESS) {
         apikey_poll_replaced(task->board, &reading->poll, identity,
-                             reading->number, reading->row);
+                             reading->epoch, reading->number, reading->row);
     }
     return status;
 }
 
 static apr_status_t identify(reading_t *reading, apikey_store_t *store,
-                             apr_int64_t *epoch, apr_uint64_t *identity,
-                             const char **error)
+                             apr_uint64_t *identity, const char **error)
 {
-    apr_pool_t *pool = reading->pool;
     apikey_identity_t who;
-    apr_status_t status = apikey_schema_identity(store, &who, pool, error);
+    apr_status_t status = apikey_schema_identity(store, &who, reading->pool,
+                                                 error);
 
     if (status == APR_SUCCESS) {
-        *epoch = who.epoch;
+        reading->uuid = who.uuid;
+        reading->epoch = who.epoch;
         reading->pruned = (apr_uint64_t)who.pruned;
-        reading->task->origin = apikey_poll_identity(who.uuid);
-        *identity = apikey_poll_identity(
-            apr_psprintf(pool, "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT,
-                         who.uuid, who.epoch, reading->poll.salt));
+        reading->task->origin = apikey_state_words(who.uuid);
+        *identity = apikey_state_identity(who.uuid, who.epoch,
+                                          reading->poll.salt);
     }
     return status;
 }
 
-/* An older state of the same database: the numbers of the future that it has
- * lost will be given once more. A new epoch tells every server; where it
- * cannot be written, this one helps itself with an identity of its own. */
-static apr_status_t restored(reading_t *reading, apikey_store_t *store,
-                             apr_int64_t epoch, const char **error)
+/* Writes an epoch above all that are known, and reads what has become of it. */
+static apr_status_t next_epoch(reading_t *reading, apikey_store_t *store,
+                               apr_uint64_t without, apr_int64_t *next,
+                               apr_uint64_t *identity, const char **error)
 {
-    const char *unwritten = NULL;
-    apr_uint64_t identity;
-    apr_status_t status;
+    apikey_poll_task_t *task = reading->task;
+    const char *unwritten = "";
+    apr_int64_t epoch = reading->epoch;
 
-    if (apikey_schema_next_epoch(store, epoch, reading->pool, &unwritten)
-            != APR_SUCCESS) {
-        reading->poll.salt = apikey_poll_resalt(reading->task->board);
+    *next = 1 + (epoch > reading->poll.epoch ? epoch : reading->poll.epoch);
+    if (apikey_schema_next_epoch(store, epoch, *next, (apr_int64_t)without,
+                                 reading->pool, &unwritten) != APR_SUCCESS) {
+        apr_cpystrn(task->why, unwritten, sizeof(task->why));
     }
-    status = identify(reading, store, &epoch, &identity, error);
+    return identify(reading, store, identity, error);
+}
+
+/* Another history of the same database: its numbers are given once more. A new
+ * epoch tells every server; where it cannot be written, this one helps itself
+ * with an identity of its own. */
+static apr_status_t restored(reading_t *reading, apikey_store_t *store,
+                             const char **error)
+{
+    apr_uint64_t identity;
+    apr_int64_t next;
+    apr_status_t status = next_epoch(reading, store, 0, &next, &identity,
+                                     error);
+
+    if (status == APR_SUCCESS && *reading->task->why) {
+        reading->task->found = APIKEY_POLL_SALTED;
+        reading->poll.salt = apikey_poll_resalt(reading->task->board);
+        identity = apikey_state_identity(reading->uuid, reading->epoch,
+                                         reading->poll.salt);
+    }
     return status == APR_SUCCESS
            ? begin_era(reading, store, identity, error) : status;
+}
+
+/* A replica that lags looks so, and a database that was restored from a
+ * backup. Where a pool hands what is written to the primary, the epoch that is
+ * read afterwards may still be the replica's. */
+static apr_status_t older(reading_t *reading, apikey_store_t *store,
+                          const char **error)
+{
+    apikey_poll_task_t *task = reading->task;
+    apr_uint64_t without = reading->epoch < reading->poll.epoch
+                           ? 0 : reading->poll.number;
+    apr_uint64_t identity;
+    apr_int64_t next;
+    apr_status_t status;
+
+    task->found = APIKEY_POLL_OLDER;
+    if (!apikey_poll_older(task->board, GRACE, GRACE_POLLS, TRY_AGAIN)) {
+        return APR_SUCCESS;
+    }
+    status = next_epoch(reading, store, without, &next, &identity, error);
+    if (status == APR_SUCCESS && reading->epoch >= next) {
+        return begin_era(reading, store, identity, error);
+    }
+    task->found = APIKEY_POLL_STUCK;
+    return status;
 }
 
 /* Up to the last change, without reading those before it. */
@@ -187,9 +233,9 @@ static apr_status_t void_all(reading_t *reading, apikey_store_t *store,
 
 /* What is new in a database that is the one it was. */
 static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
-                          apr_int64_t epoch, const char **error)
+                          const char **error)
 {
-    const apikey_poll_task_t *task = reading->task;
+    apikey_poll_task_t *task = reading->task;
     apr_int64_t since = (apr_int64_t)reading->poll.number;
     apr_status_t status;
 
@@ -205,12 +251,17 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
         if (reading->many) {
             status = void_all(reading, store, error);
         }
-        if (reading->lost
-            || (status == APR_SUCCESS && since && !reading->begun)) {
-            return restored(reading, store, epoch, error);
+        if (reading->lost) {
+            return restored(reading, store, error);
+        }
+        if (status == APR_SUCCESS && since && !reading->begun) {
+            return older(reading, store, error);
         }
     }
     if (status == APR_SUCCESS) {
+        if (reading->poll.older) {
+            task->found = APIKEY_POLL_CAUGHT_UP;
+        }
         apikey_poll_done(task->board, &reading->poll, reading->number,
                          reading->row);
     }
@@ -220,19 +271,25 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
 apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
                          const char **error)
 {
-    reading_t reading = { baton, { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, pool };
+    reading_t reading = { .task = baton, .pool = pool };
     apr_uint64_t identity = reading.task->identity;
-    apr_int64_t epoch = 0;
     apr_status_t status = APR_SUCCESS;
 
     apikey_poll_begin(reading.task->board, &reading.poll);
+    reading.task->found = APIKEY_POLL_AS_EVER;
+    reading.task->known = reading.poll.number;
+    *reading.task->why = '\0';
     if (!reading.task->changes) {
-        status = identify(&reading, store, &epoch, &identity, error);
+        status = identify(&reading, store, &identity, error);
     }
     if (status == APR_SUCCESS) {
-        status = identity != reading.poll.identity
-                 ? begin_era(&reading, store, identity, error)
-                 : go_on(&reading, store, epoch, error);
+        status = identity == reading.poll.identity
+                 ? go_on(&reading, store, error)
+                 : reading.uuid && apikey_state_precedes(&reading.poll,
+                                                         reading.uuid,
+                                                         reading.epoch)
+                 ? older(&reading, store, error)
+                 : begin_era(&reading, store, identity, error);
     }
     if (reading.excessive) {
         *error = "a change has a number above 4503599627370495; give smaller "

@@ -31,6 +31,10 @@ APLOG_USE_MODULE(apikey);
  * promised. */
 #define SLACK apr_time_from_msec(450)
 
+/* What may happen with each poll is told no more often. */
+#define SELDOM apr_time_from_sec(600)
+#define NOW_AND_THEN apr_time_from_sec(60)
+
 /* For a poll that nothing waits for. */
 #define PATIENCE apr_time_from_msec(1500)
 
@@ -191,7 +195,7 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
 
             apikey_poll_begin(polled->task.board, &poll);
             apikey_poll_replaced(polled->task.board, &poll,
-                                 polled->task.identity, 0, 0);
+                                 polled->task.identity, 0, 0, 0);
             polled->interval = 0;
         }
         apr_hash_set(boards, name, APR_HASH_KEY_STRING, polled);
@@ -350,6 +354,90 @@ static void report(polled_t *polled, apr_status_t status, const char *error)
     }
 }
 
+void apikey_cache_tell_older(server_rec *s, apikey_board_t *board,
+                             apr_uint64_t known)
+{
+    if (apikey_board_tell(board, APIKEY_NOTICE_OLDER, SELDOM)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "APIKEY0290: the database has answered with an older "
+                     "state than one that was seen, without the change %"
+                     APR_UINT64_T_FMT ": a replica that lags, or a database "
+                     "that was restored; what is known is not taken back, and "
+                     "until it is there, keys that were changed since get 503, "
+                     "and the database is asked for the others", known);
+    }
+}
+
+static void tell_stuck(const polled_t *polled, const apikey_poll_task_t *task)
+{
+    if (apikey_board_tell(task->board, APIKEY_NOTICE_STUCK, SELDOM)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
+                     "APIKEY0292: for more than 5 seconds the database has "
+                     "shown nothing but an older state than one that was seen, "
+                     "and has taken no new epoch, so it counts as a replica "
+                     "that lags: see to its replication; if it was restored "
+                     "from a backup, or has taken the place of a primary that "
+                     "had more, run `htapikey init --new-identity` on it: %s",
+                     *task->why ? task->why : "nothing was changed");
+    }
+}
+
+static void tell_replaced(const polled_t *polled,
+                          const apikey_poll_task_t *task)
+{
+    if (task->found == APIKEY_POLL_SALTED
+        && apikey_board_tell(task->board, APIKEY_NOTICE_SALTED, SELDOM)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
+                     "APIKEY0294: the database has another history than it "
+                     "had (it was restored), and takes no new epoch from this "
+                     "server, which helps itself; others that read it find "
+                     "out by themselves: %s", task->why);
+    }
+    if (apikey_board_tell(task->board, APIKEY_NOTICE_REPLACED,
+                          NOW_AND_THEN)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
+                     "APIKEY0293: the database is another than it was (other "
+                     "identity or epoch, or another history: it was restored, "
+                     "replaced or upgraded), so every answer that was kept of "
+                     "it is void; where this comes again and again, two "
+                     "databases answer in turn");
+    }
+    if (apikey_board_used_up(task->board)
+        && apikey_board_tell(task->board, APIKEY_NOTICE_USED_UP,
+                             NOW_AND_THEN)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, polled->server,
+                     "APIKEY0295: the database has become another one so often "
+                     "that nothing can be kept of it any more: see to it that "
+                     "one database answers, then restart httpd (gracefully)");
+    }
+}
+
+/* What a good poll has found, beside changes. */
+static void tell_found(const polled_t *polled, const apikey_poll_task_t *task)
+{
+    switch (task->found) {
+    case APIKEY_POLL_STUCK:
+        tell_stuck(polled, task);
+        break;
+    case APIKEY_POLL_OLDER:
+        apikey_cache_tell_older(polled->server, task->board, task->known);
+        break;
+    case APIKEY_POLL_CAUGHT_UP:
+        if (apikey_board_tell_end(task->board)) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
+                         "APIKEY0291: the database has the last change that "
+                         "was known again");
+        }
+        break;
+    case APIKEY_POLL_REPLACED:
+    case APIKEY_POLL_SALTED:
+        tell_replaced(polled, task);
+        break;
+    default:
+        break;
+    }
+}
+
 static int claim(polled_t *polled)
 {
     return apikey_board_claim(polled->task.board,
@@ -370,6 +458,7 @@ apr_status_t apikey_cache_poll(apikey_poller_t *polled, apr_pool_t *pool)
                                  sizeof(task), pool, &error);
     if (status == APR_SUCCESS) {
         note_origin(polled, task.origin, pool);
+        tell_found(polled, &task);
     }
     report(polled, status, error);
     return status;
@@ -385,6 +474,7 @@ static void end_poll(void *baton, void *task, apr_status_t status,
     if (status == APR_SUCCESS
         && apr_pool_create(&pool, NULL) == APR_SUCCESS) {
         note_origin(polled, ((apikey_poll_task_t *)task)->origin, pool);
+        tell_found(polled, task);
         apr_pool_destroy(pool);
     }
     report(polled, status, error ? error : "");

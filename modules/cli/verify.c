@@ -68,7 +68,7 @@ static apr_status_t find_record(cli_t *cli, const cli_presented_t *given,
     status = APR_NOTFOUND;
     for (i = 0; i < candidates.count && status == APR_NOTFOUND; i++) {
         status = apikey_store_lookup(cli->store, candidates.at[i].hex, record,
-                                     cli->pool, error);
+                                     NULL, cli->pool, error);
     }
     return status;
 }

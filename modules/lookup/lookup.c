@@ -19,7 +19,19 @@ typedef struct look_t {
     const server_rec *s;
     apikey_candidates_t candidates;
     apikey_record_t *record;
+    apikey_state_t state;
 } look_t;
+
+/* Each digest is asked for by itself, and may be by another server: the answer
+ * is of the oldest state among theirs. */
+static void note_state(apikey_state_t *oldest, const apikey_state_t *state)
+{
+    if (!oldest->uuid || state->epoch < oldest->epoch
+        || (state->epoch == oldest->epoch
+            && state->number < oldest->number)) {
+        *oldest = *state;
+    }
+}
 
 /* apikey_task_fn: tries the digests in their order. */
 static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
@@ -34,12 +46,16 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
 
     for (i = 0; status == APR_NOTFOUND && i < task->candidates.count; i++) {
         const char *digest = task->candidates.at[i].hex;
+        apikey_state_t state = { NULL, 0, 0 };
 
         status = query.sql
                  ? apikey_query_lookup(store, &query, digest, &task->record,
                                        pool, error)
-                 : apikey_store_lookup(store, digest, &task->record, pool,
-                                       error);
+                 : apikey_store_lookup(store, digest, &task->record,
+                                       &state, pool, error);
+        if (state.uuid) {
+            note_state(&task->state, &state);
+        }
     }
     return status;
 }
@@ -66,15 +82,17 @@ static void tell_withheld(request_rec *r, const char *columns)
 
 apikey_reason_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,
-                              apikey_record_t **record, apr_pool_t *pool)
+                              apikey_record_t **record,
+                              apikey_state_t *state, apr_pool_t *pool)
 {
-    look_t task = { r->server, *candidates, NULL };
+    look_t task = { r->server, *candidates, NULL, { NULL, 0, 0 } };
     const char *error = "";
     apr_status_t rv;
 
     rv = apikey_database_run(r->server, look, &task, sizeof(task), pool,
                              &error);
     *record = rv == APR_SUCCESS ? task.record : NULL;
+    *state = task.state;
     if (rv == APR_NOTFOUND) {
         return APIKEY_INVALID;
     }

@@ -12,16 +12,20 @@
 #include "../core/key.h"
 #include "../core/record.h"
 #include "../core/verdict.h"
+#include "../store/store.h"
 
 /**
  * The record of a key.
  * @param candidates what it may be stored under; at least one
  * @param record out, in @a pool; NULL unless GRANTED
+ * @param state  out, in @a pool: what of the database said it; its uuid is NULL
+ *               where that cannot be known (an ApiKeyQuery)
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)
  */
 apikey_reason_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,
-                              apikey_record_t **record, apr_pool_t *pool);
+                              apikey_record_t **record,
+                              apikey_state_t *state, apr_pool_t *pool);
 
 #endif

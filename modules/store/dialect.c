@@ -35,3 +35,16 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
                           driver ? driver : "", known);
     return NULL;
 }
+
+int apikey_dialect_read_only(const apikey_dialect_t *dialect,
+                             const char *message)
+{
+    const char *const *words = dialect->read_only;
+
+    for (; words && *words && message; words++) {
+        if (strstr(message, *words)) {
+            return 1;
+        }
+    }
+    return 0;
+}

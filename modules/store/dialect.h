@@ -80,6 +80,9 @@ typedef struct apikey_dialect_t {
     /** Whether it means that two transactions waited for each other, and this
      * one had to give way.  May be NULL. */
     int (*is_deadlock)(int error, const char *message);
+    /** Words of a message that this user must not write there, or nothing can
+     * write; ends with NULL. */
+    const char *const *read_only;
     /** Commands that begin and end an import inside of its transaction:
      * between them no row of apikey or apikey_tenant leaves a change, and the
      * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
@@ -163,5 +166,10 @@ extern const apikey_dialect_t apikey_dialect_mysql;
 const apikey_dialect_t *apikey_dialect_find(const char *driver,
                                             apr_pool_t *pool,
                                             const char **error);
+
+/** Whether a database's message has words of read_only in it.
+ * @param message may be NULL */
+int apikey_dialect_read_only(const apikey_dialect_t *dialect,
+                             const char *message);
 
 #endif

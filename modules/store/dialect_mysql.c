@@ -91,6 +91,11 @@ static int is_locked(int error, const char *message)
            || (message && strstr(message, "Lock wait timeout exceeded"));
 }
 
+static const char *const read_only[] = {
+    "--read-only", "read_only", "READ ONLY transaction", "read-only mode",
+    "command denied to user", NULL
+};
+
 static int is_duplicate(int error, const char *message)
 {
     return error == DUPLICATE_ENTRY
@@ -152,6 +157,7 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .on_init = on_init,
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
+    .read_only = read_only,
     .is_deadlock = is_deadlock,
     .has_column = "SELECT COUNT(*) FROM information_schema.columns"
                   " WHERE table_schema = DATABASE() AND table_name = '%s'"

@@ -59,6 +59,11 @@ static int is_locked(int error, const char *message)
                        || strstr(message, " 55P03"));
 }
 
+static const char *const read_only[] = {
+    "in a read-only transaction", " 25006", "permission denied for",
+    " 42501", NULL
+};
+
 static int is_duplicate(int error, const char *message)
 {
     (void)error;
@@ -187,6 +192,7 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .on_init = on_init,
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
+    .read_only = read_only,
     .is_deadlock = is_deadlock,
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,

@@ -75,6 +75,8 @@ static int is_duplicate(int error, const char *message)
     return message && strstr(message, "UNIQUE constraint failed");
 }
 
+static const char *const read_only[] = { "readonly database", NULL };
+
 static const apikey_advice_t advice[] = {
     { "readonly database",
       "its user must be allowed to write to the file and to its folder, where "
@@ -153,6 +155,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .is_locked = is_locked,
     .is_passing = is_passing,
     .is_duplicate = is_duplicate,
+    .read_only = read_only,
     .no_server = 1,
     .used_again = APIKEY_USED_AGAIN,
     .on_adopt = on_open,

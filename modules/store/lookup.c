@@ -3,9 +3,19 @@
 #include <apr_strings.h>
 
 #include "../core/digest.h"
+#include "schema.h"
 #include "sql.h"
 
-/* The row's columns behind the digest, in the order of APIKEY_SQL_LOOKUP. */
+/* The columns of APIKEY_SQL_LOOKUP before the digest. */
+static void read_state(apikey_rows_t *rows, apikey_state_t *state,
+                       apr_pool_t *pool)
+{
+    state->uuid = apikey_rows_copy(rows, pool);
+    state->epoch = apikey_rows_number(rows);
+    state->number = apikey_rows_number(rows);
+}
+
+/* Its columns after the digest, in their order. */
 static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
                                     apr_pool_t *pool)
 {
@@ -35,10 +45,13 @@ static int is_digest(const char *text, const char *digest)
 }
 
 apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
-                                 apikey_record_t **record, apr_pool_t *pool,
+                                 apikey_record_t **record,
+                                 apikey_state_t *state, apr_pool_t *pool,
                                  const char **error)
 {
     const char *args[] = { digest };
+    apikey_state_t read = { NULL, 0, 0 };
+    apikey_identity_t none;
     apikey_rows_t rows;
     apr_status_t status;
 
@@ -50,6 +63,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
                                error);
     if (status == APR_SUCCESS) {
         while (!*record && apikey_rows_next(&rows)) {
+            read_state(&rows, &read, pool);
             if (is_digest(apikey_rows_text(&rows), digest)) {
                 *record = read_record(&rows, digest, pool);
             }
@@ -59,6 +73,15 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
     if (status != APR_SUCCESS) {
         *record = NULL;
         return status == APIKEY_ELOCKED ? APIKEY_EDATABASE : status;
+    }
+    if (!read.uuid) {
+        /* There was no row at all. */
+        status = apikey_schema_identity(store, &none, pool, error);
+        return status == APR_SUCCESS || status == APR_NOTFOUND
+               ? APIKEY_EANSWER : APIKEY_EDATABASE;
+    }
+    if (state) {
+        *state = read;
     }
     return *record ? APR_SUCCESS : APR_NOTFOUND;
 }

@@ -256,10 +256,14 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
 }
 
 apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
-                                      apr_int64_t epoch, apr_pool_t *pool,
+                                      apr_int64_t epoch, apr_int64_t next,
+                                      apr_int64_t without, apr_pool_t *pool,
                                       const char **error)
 {
-    const char *args[] = { apikey_sql_number(pool, epoch) };
+    const char *number = apikey_sql_number(pool, without ? without
+                                                         : APR_INT64_MAX);
+    const char *args[] = { apikey_sql_number(pool, next),
+                           apikey_sql_number(pool, epoch), number, number };
 
     return apikey_sql_query(store, APIKEY_SQL_IDENTITY_EPOCH, args, pool,
                             error);

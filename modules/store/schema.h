@@ -76,10 +76,17 @@ apr_status_t apikey_schema_new_identity(apikey_store_t *store,
                                         const char *who, const char **uuid,
                                         apr_pool_t *pool, const char **error);
 
-/** Says that the database is an older state of itself: its epoch goes up by
- * one, unless somebody has seen to that since it was @a epoch. */
+/**
+ * Says that the database has another history than it had: its epoch becomes
+ * @a next, unless another has seen to that since it was @a epoch.  Whether it
+ * did is to be read (apikey_schema_identity()).
+ * @param without only where no change with this number or a greater one is in
+ *                the database that is written to, which need not be the one
+ *                that was read; 0: whatever is in it
+ */
 apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
-                                      apr_int64_t epoch, apr_pool_t *pool,
+                                      apr_int64_t epoch, apr_int64_t next,
+                                      apr_int64_t without, apr_pool_t *pool,
                                       const char **error);
 
 #endif

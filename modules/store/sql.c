@@ -56,6 +56,7 @@ static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                        && store->dialect->is_duplicate(code, message);
     store->deadlock = store->dialect->is_deadlock
                       && store->dialect->is_deadlock(code, message);
+    store->read_only = apikey_dialect_read_only(store->dialect, message);
     if (store->dialect->is_locked(code, message)) {
         *error = "another process holds a lock on the database, and five "
                  "seconds were not enough; end what holds it (an open "

@@ -40,6 +40,7 @@ struct apikey_store_t {
     apr_hash_t *own;            /**< apikey_prepared_t by text; may be NULL */
     int duplicate;              /**< the last error was a key there already */
     int deadlock;               /**< it was one, and the other went on */
+    int read_only;              /**< nothing can be written there */
     apr_bucket_brigade *brigade;        /**< for the length of a column */
     int affected;               /**< rows that the last query changed */
     int unsure;                 /**< whether the last transaction that failed

@@ -32,12 +32,16 @@
 
 static const char *const statements[APIKEY_SQL_COUNT] = {
     /* The hot path: what a verdict or an application needs, in one row; a
-     * column takes SQLite's driver a thousand instructions. */
+     * column takes SQLite's driver a thousand instructions. Which state of the
+     * database it is of is read in the same statement, for the next one may be
+     * answered by another server; that row is there without the key's, too. */
     [APIKEY_SQL_LOOKUP] =
-    "SELECT k.digest," TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name)
-    TEXT(env) " k.scopes, k.expires, k.revoked, k.disabled, t.suspended"
-    " FROM apikey k LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
-    " WHERE k.digest = %s",
+    "SELECT i.uuid, i.epoch, COALESCE((SELECT MAX(number)"
+    " FROM apikey_change), i.pruned), k.digest," TEXT(id) TEXT(keyspace)
+    TEXT(tenant) TEXT(name) TEXT(env)
+    " k.scopes, k.expires, k.revoked, k.disabled, t.suspended"
+    " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"
+    " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant",
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
@@ -194,7 +198,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_IDENTITY_VERSION] =
     "UPDATE apikey_identity SET schema_version = %n, epoch = epoch + 1",
     [APIKEY_SQL_IDENTITY_EPOCH] =
-    "UPDATE apikey_identity SET epoch = epoch + 1 WHERE epoch = %n",
+    "UPDATE apikey_identity SET epoch = %n WHERE epoch = %n AND pruned < %n"
+    " AND NOT EXISTS (SELECT 1 FROM apikey_change WHERE number >= %n)",
     [APIKEY_SQL_IDENTITY_UUID] =
     "UPDATE apikey_identity SET uuid = %s",
     [APIKEY_SQL_IDENTITY_KEPT] =

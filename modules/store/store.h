@@ -35,6 +35,9 @@ typedef struct apikey_store_t apikey_store_t;
 /** The connection was lost while the database was asked to commit: whether it
  * has done so, nobody can tell. */
 #define APIKEY_EUNSURE (APR_OS_START_USERERR + 4211)
+/** The database answered, and lets this user write nothing there: it is a
+ * replica, or the user has not the right. */
+#define APIKEY_EREADONLY (APR_OS_START_USERERR + 4212)
 
 /**
  * Opens a connection of our own; closed by @a pool's cleanup.
@@ -55,6 +58,14 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
                                 apr_dbd_t *handle, apr_pool_t *pool,
                                 const char **error);
 
+/** The state of the database that an answer was read from: in one statement
+ * with the answer, so that it is of no other server and no other moment. */
+typedef struct apikey_state_t {
+    const char *uuid;           /**< of the database; NULL: not known */
+    apr_int64_t epoch;
+    apr_int64_t number;         /**< of the last change that is in it */
+} apikey_state_t;
+
 /**
  * Looks a digest up: what a verdict and an application need of a key, its
  * tenant's state included, and nothing else of the record.  Prepares its
@@ -62,11 +73,14 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
  * on a fresh one.
  * @param digest lower-case hex
  * @param record lives in @a pool; what of its row cannot be read is its fault
+ * @param state  out, in @a pool, where the digest is not found, too; may be
+ *               NULL
  * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_ESCHEMA, APIKEY_EANSWER or
  *         APIKEY_EDATABASE
  */
 apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
-                                 apikey_record_t **record, apr_pool_t *pool,
+                                 apikey_record_t **record,
+                                 apikey_state_t *state, apr_pool_t *pool,
                                  const char **error);
 
 /**

@@ -90,6 +90,7 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
             apr_sleep(apr_time_now() % apr_time_from_msec(4 * tries));
         }
         store->duplicate = store->deadlock = store->unsure = 0;
+        store->read_only = 0;
         status = look ? look(store, baton, pool, error) : APR_SUCCESS;
         if (status == APR_SUCCESS) {
             status = apikey_sql_transact(store, work, baton, pool, error);
@@ -100,7 +101,9 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
         /* The connection stays open for long. */
         apikey_store_tidy(store);
     }
-    return status != APR_SUCCESS && store->unsure ? APIKEY_EUNSURE : status;
+    return status == APR_SUCCESS ? status
+           : store->unsure ? APIKEY_EUNSURE
+           : store->read_only ? APIKEY_EREADONLY : status;
 }
 
 apr_status_t apikey_store_usage(apikey_store_t *store,

@@ -31,7 +31,7 @@ typedef struct apikey_use_t {
  * @param uses  in the order of the ids (strcmp); no id twice
  * @param count at most APIKEY_USED_AT_ONCE
  * @return APR_SUCCESS: all are written. APIKEY_EUNSURE: they are, or are not.
- *         Anything else: none of them is
+ *         Anything else: none of them is; APIKEY_EREADONLY: nor will be
  */
 apr_status_t apikey_store_usage(apikey_store_t *store,
                                 const apikey_use_t *uses, int count,

@@ -29,6 +29,7 @@ APLOG_USE_MODULE(apikey);
 #define PATIENCE_THREADED apr_time_from_sec(6)
 #define PATIENCE_LOCK apr_time_from_msec(200)
 #define SLOTS 16                /* processes do not write all at once */
+#define NOWHERE 2               /* of failing: nothing can be written there */
 #define SILENT "the database has not answered of late"
 
 struct apikey_usage_t {
@@ -45,7 +46,7 @@ struct apikey_usage_t {
     apr_uint64_t left;          /* uses of those that are not */
     apr_uint64_t dropped;       /* uses that found no place, not yet said */
     apr_uint64_t unnoted;       /* exposures, likewise */
-    int failing;                /* the last batch was not written */
+    int failing;                /* the last batch was not written; NOWHERE */
     apr_time_t handed;          /* the watchdog's own: when the last was */
 };
 typedef struct apikey_usage_t usage_t;
@@ -231,7 +232,17 @@ static void report(const usage_t *usage, apr_status_t status, int was_failing,
 {
     server_rec *s = usage->server;
 
-    if (status == APIKEY_EUNSURE) {
+    if (status == APIKEY_EREADONLY) {
+        if (was_failing != NOWHERE) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                         "APIKEY0296: uses of keys are written nowhere, and "
+                         "not kept either, for the database is read-only to "
+                         "this server (a replica, or a user without the right "
+                         "to write); `ApiKeyUsageFlush off` if it is meant to "
+                         "be: %s", error);
+        }
+    }
+    else if (status == APIKEY_EUNSURE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "APIKEY0153: the connection was lost while %"
                      APR_UINT64_T_FMT " uses of keys were committed; they are "
@@ -295,12 +306,15 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
         usage->settled = part_end(usage);
         usage->left -= uses;
     }
+    if (status == APIKEY_EREADONLY) {
+        usage->settled = usage->count;
+    }
     more = written && usage->settled < usage->count;
     if (!more) {
-        end_batch(usage, written);
+        end_batch(usage, written || status == APIKEY_EREADONLY);
     }
     was_failing = usage->failing;
-    usage->failing = !written;
+    usage->failing = status == APIKEY_EREADONLY ? NOWHERE : !written;
     dropped = usage->dropped;
     unnoted = usage->unnoted;
     usage->dropped = usage->unnoted = 0;

@@ -10,68 +10,9 @@
 #include <apr_thread_proc.h>
 
 #include "cache/board.c"
-#include "tap.h"
+#include "board_fixture.h"
 
 #define MINUTE apr_time_from_sec(60)
-
-#define PATIENCE apr_time_from_sec(2)
-
-static apr_pool_t *pool;
-
-static const char key_a[] = "aaaaaaaaaaaaaaaa1111111111111111"
-                            "11111111111111111111111111111111";
-static const char key_b[] = "bbbbbbbbbbbbbbbb1111111111111111"
-                            "11111111111111111111111111111111";
-
-static const char key_c[] = "ccccccccaaaaaaaa1111111111111111"
-                            "11111111111111111111111111111111";
-
-static apikey_board_t *make(void)
-{
-    apikey_board_t *board;
-
-    if (apikey_board_make(&board, pool) != APR_SUCCESS) {
-        printf("Bail out! no shared memory\n");
-        exit(1);
-    }
-    apikey_board_child(board);
-    return board;
-}
-
-/* A poll that finds a database of this identity and number. */
-static void find(apikey_board_t *board, apr_uint64_t identity,
-                 apr_uint64_t number)
-{
-    apikey_poll_t poll;
-
-    apikey_poll_begin(board, &poll);
-    apikey_poll_replaced(board, &poll, identity, number, number);
-}
-
-/* A poll that finds one change. */
-static void change(apikey_board_t *board, apr_uint64_t number,
-                   const char *digest, const char *tenant)
-{
-    apikey_poll_t poll;
-
-    apikey_poll_begin(board, &poll);
-    apikey_poll_note(board, &poll, number, digest, tenant);
-    apikey_poll_done(board, &poll, number, number);
-}
-
-static apikey_stamp_t stamp(apikey_board_t *board)
-{
-    apikey_stamp_t stamp = { 0, 0 };
-
-    apikey_board_stamp(board, &stamp);
-    return stamp;
-}
-
-static int holds(apikey_board_t *board, apikey_stamp_t stamp,
-                 const char *digest, const char *tenant)
-{
-    return apikey_board_holds(board, &stamp, digest, tenant);
-}
 
 static void answers(void)
 {
@@ -197,7 +138,7 @@ static void sleepers(void)
        "a poller that slept through a switch voids nothing");
     apikey_poll_done(board, &slow, 99, 99);
     is_int(apikey_board_number(board), 3, "and raises nothing");
-    apikey_poll_replaced(board, &slow, 77, 99, 99);
+    apikey_poll_replaced(board, &slow, 77, 1, 99, 99);
     is_int(apikey_board_number(board), 3, "nor begins an era");
     ok(holds(board, now, key_a, "T"), "the new database's answers hold");
 
@@ -232,14 +173,14 @@ static void killed(void)
     find(board, 77, 10);
     before = stamp(board);
     /* The first half of apikey_poll_replaced(). */
-    apikey_word_set(&board->shared->identity[2], 88);
+    apikey_word_set(&board->shared->era[2].identity, 88);
     ok(holds(board, before, key_a, "T"), "killed before an era: all holds");
-    apikey_word_raise(&board->shared->floor, IN_ERA(2, 30));
+    apikey_word_raise(&board->shared->floor, IN_ERA(2, 0));
     ok(!holds(board, before, key_a, "T"),
        "killed as an era began: nothing holds");
     apikey_poll_begin(board, &poll);
     ok(poll.identity == 0, "the next poll finds that out");
-    apikey_poll_replaced(board, &poll, 88, 3, 0);
+    apikey_poll_replaced(board, &poll, 88, 1, 3, 0);
     ok(!holds(board, before, key_a, "T"), "begins the era");
     after = stamp(board);
     ok(after.identity == 88 && holds(board, after, key_a, "T"),

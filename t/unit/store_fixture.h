@@ -153,7 +153,7 @@ HELPER apikey_record_t *lookup(const char *digest, apr_status_t *status)
     apikey_record_t *record = NULL;
 
     fx.error = NULL;
-    *status = apikey_store_lookup(fx.store, digest, &record, fx.pool,
+    *status = apikey_store_lookup(fx.store, digest, &record, NULL, fx.pool,
                                   &fx.error);
     return record;
 }

@@ -198,7 +198,7 @@ static void test_no_database(void)
                        "it is only long enough to look at.", file) >= 0
          && fclose(file) == 0, "a file");
     need(open_store(fx.path, &store) == APR_SUCCESS || store == NULL, "open");
-    is_int(store ? apikey_store_lookup(store, DIGEST_A, &record, fx.pool,
+    is_int(store ? apikey_store_lookup(store, DIGEST_A, &record, NULL, fx.pool,
                                        &fx.error) : APIKEY_EDATABASE,
            APIKEY_EDATABASE, "a file that is no database is no schema matter");
     ok(says("not a database"), "it says: %s", said());

@@ -1,0 +1,86 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * A database with changes, and a board that is told of them.  For a program
+ * that has included cache/board.c, cache/state.c and cache/poll.c.
+ */
+#ifndef APIKEY_POLL_FIXTURE_H
+#define APIKEY_POLL_FIXTURE_H
+
+#include "store_fixture.h"
+
+#define ALL_BUT(text) "DELETE FROM apikey_change WHERE NOT (" text ")"
+#define EPOCH "SELECT epoch FROM apikey_identity"
+
+static apikey_board_t *board;
+static apikey_poll_task_t *task;        /* NULL: of our own tables */
+static apikey_poll_found_e found;       /* by the last poll */
+static char why[256];
+
+HELPER apr_status_t poll_board(apikey_board_t *on)
+{
+    apikey_poll_task_t ours = { .board = on };
+    apikey_poll_task_t *with = task ? task : &ours;
+    apr_status_t status;
+
+    fx.error = NULL;
+    status = apikey_poll(fx.store, with, fx.pool, &fx.error);
+    found = with->found;
+    apr_cpystrn(why, with->why, sizeof(why));
+    return status;
+}
+
+HELPER void poll_once(void)
+{
+    need(poll_board(board) == APR_SUCCESS, "a poll");
+}
+
+HELPER void sql(const char *text)
+{
+    need(raw(text) == 0, text);
+}
+
+/* Changes of digest, tenant or whatever kind; at is when. */
+HELPER void add(int from, int to, const char *kind, const char *value, int at)
+{
+    sql(apr_psprintf(fx.pool, "WITH RECURSIVE n (i) AS (SELECT %d UNION ALL "
+                     "SELECT i + 1 FROM n WHERE i < %d) INSERT INTO "
+                     "apikey_change (number, kind, value, changed) SELECT i, "
+                     "'%s', '%s', %d FROM n", from, to, kind, value, at));
+}
+
+HELPER apikey_board_t *new_board(void)
+{
+    apikey_board_t *made;
+
+    need(apikey_board_make(&made, fx.pool) == APR_SUCCESS, "a board");
+    apikey_board_child(made);
+    return made;
+}
+
+/* Ten changes, and a board that knows them; an answer of then. */
+HELPER apikey_stamp_t ten_changes(void)
+{
+    apikey_stamp_t now;
+
+    task = NULL;
+    sql("DELETE FROM apikey_change");
+    sql("UPDATE apikey_identity SET pruned = 0");
+    add(1, 10, "digest", DIGEST_B, 100);
+    board = new_board();
+    poll_once();
+    need(apikey_board_stamp(board, &now) && now.number == 10, "a stamp");
+    return now;
+}
+
+HELPER int holds(apikey_stamp_t stamp, const char *digest)
+{
+    return apikey_board_holds(board, &stamp, digest, "T");
+}
+
+HELPER int epoch(void)
+{
+    return atoi(raw_text(EPOCH));
+}
+
+#endif
