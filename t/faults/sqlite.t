@@ -248,7 +248,8 @@ sub damaged {
 }
 
 sub start {
-    $site->run;
+    my (@lines) = @_;
+    $site->run(@lines);
     $site->{read} = 0;
 }
 
@@ -337,10 +338,15 @@ sub read_only_disk {
     my ($key) = made();
     $backend->sql('PRAGMA journal_mode = DELETE');
     system(qw(mount -o), 'remount,ro', $folder) == 0 or die "remount failed\n";
-    start();
+    start('ApiKeyUsageFlush 1');
     is(said($key), '200', 'a read-only disk');
     unlike($site->errors, qr/APIKEY0193/, 'and no word about it');
+    my $told = sub { scalar(() = $site->errors =~ /APIKEY0296: .*readonly/g) };
+    ok(wait_until(20, $told), 'uses are written nowhere');
+    is(said($key), '200', 'look-ups go on');
     $site->stop;
+    cmp_ok($told->(), '<=', 24, 'which each process says once');
+    unlike($site->errors, qr/APIKEY01[45]/, 'and nothing else is wrong');
     system('umount', '-l', $folder);
 }
 
