@@ -1,6 +1,6 @@
 dnl Licensed under the Apache License, Version 2.0; see LICENSE.
 dnl
-dnl Processes share words of 8 bytes (modules/cache/atomics.h).  Where the
+dnl Processes share words of 8 bytes (modules/core/atomics.h).  Where the
 dnl processor has no instruction for that, the compiler calls libatomic, whose
 dnl locks are each process's own: what one writes, another reads by halves.
 

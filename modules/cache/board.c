@@ -9,7 +9,7 @@
 #include <apr_hash.h>
 #include <apr_shm.h>
 
-#include "atomics.h"
+#include "../core/atomics.h"
 
 #define KEY_PLACES 16384        /* of 8 bytes */
 #define TENANT_PLACES 4096      /* of 8 bytes */

@@ -9,7 +9,7 @@
 #include <apr_strings.h>
 #include <util_mutex.h>
 
-#include "atomics.h"
+#include "../core/atomics.h"
 #include "../config/config.h"
 #include "../core/mutex.h"
 #include "../lookup/database.h"

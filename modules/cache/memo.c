@@ -7,7 +7,7 @@
 #include <apr_general.h>
 #include <apr_siphash.h>
 
-#include "atomics.h"
+#include "../core/atomics.h"
 
 #define PLACES 1024             /* of 512 bytes, so half a MiB a process */
 #define WORDS 59                /* the digest and the entry */

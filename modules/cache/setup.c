@@ -12,7 +12,7 @@
 #include <mod_watchdog.h>
 
 #include "../lookup/database.h"
-#include "atomics.h"
+#include "../core/atomics.h"
 #include "cache.h"
 #include "keeper.h"
 #include "memo.h"
