@@ -38,6 +38,7 @@
 #include "modules/config/check_tenant.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
+#include "modules/config/log.h"
 #include "modules/config/order.h"
 #include "modules/lookup/check_pool.h"
 #include "modules/lookup/database.h"
@@ -161,6 +162,7 @@ static void hooks_of_start(apr_pool_t *pool)
     apikey_database_hooks();
     apikey_status_register(pool);
     apikey_cache_hooks();
+    ap_hook_post_config(apikey_log_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);

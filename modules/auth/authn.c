@@ -7,6 +7,7 @@
 #include <http_log.h>
 
 #include "../cache/cache.h"
+#include "../config/log.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
@@ -100,6 +101,18 @@ static int exposed(request_rec *r, const apikey_request_t *state)
                && apikey_only_logs(r->server));
 }
 
+static void tell_no_secrets(request_rec *r)
+{
+    apikey_event_t event = { APIKEY_LOG_NO_SECRETS, r->server, r, r->server,
+                             NULL, NULL, NULL };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0103: AuthType ApiKey in a server without "
+                      "secrets: add ApiKeySecretFile to it");
+    }
+}
+
 int apikey_check_authn(request_rec *r)
 {
     apikey_request_t *state;
@@ -114,9 +127,7 @@ int apikey_check_authn(request_rec *r)
     apikey_guard(r);
     state = apikey_request_make(r);
     if (!apikey_server_conf(r->server)->policy.ring) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0103: AuthType ApiKey in a server without "
-                      "secrets: add ApiKeySecretFile to it");
+        tell_no_secrets(r);
         return refuse(r, APIKEY_UNAVAILABLE, NULL);
     }
     if (exposed(r, state)) {

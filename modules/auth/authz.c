@@ -8,6 +8,7 @@
 #include <http_log.h>
 #include <http_request.h>
 
+#include "../config/log.h"
 #include "../respond/refuse.h"
 #include "../usage/usage.h"
 #include "authn.h"
@@ -20,14 +21,18 @@ static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
 {
     const char *error = NULL;
     const char *lock = ap_expr_str_exec(r, expr, &error);
+    apikey_event_t event = { APIKEY_LOG_TENANT, r->server, r, r->server, NULL,
+                             NULL, NULL };
 
-    if (error) {
+    if (!error) {
+        return lock;
+    }
+    if (apikey_log_now(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0107: ApiKeyTenant cannot be evaluated, so no "
                       "key is let through: %s", error);
-        return "";
     }
-    return lock;
+    return "";
 }
 
 int apikey_lock(request_rec *r)

@@ -17,6 +17,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "../config/log.h"
 #include "../core/scope.h"
 #include "../core/text.h"
 #include "require.h"
@@ -178,6 +179,24 @@ static void refused_by(apikey_decision_t *decision, const require_t *require)
     decision->in_htaccess |= require->in_htaccess;
 }
 
+/* Of each line of the configuration, and of an .htaccess. */
+static void tell_failed(request_rec *r, const ap_directive_t *line,
+                        const char *error)
+{
+    const char *where = apr_psprintf(r->pool, "'Require' (%s:%d)",
+                                     line->filename, line->line_num);
+    apikey_event_t event = { APIKEY_LOG_REQUIRE, r->server, r, NULL, where,
+                             where, NULL };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0108: an expression cannot be evaluated in "
+                      "'Require %s' (%s:%d), so the request is refused with "
+                      "500: %s", line->args, line->filename, line->line_num,
+                      error);
+    }
+}
+
 /* What an argument comes out as; empty matches nothing. NULL: it failed. */
 static const char *value_of(request_rec *r, const require_t *require,
                             const wanted_t *wanted)
@@ -189,12 +208,7 @@ static const char *value_of(request_rec *r, const require_t *require,
     }
     value = ap_expr_str_exec(r, wanted->expr, &error);
     if (error) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0108: an expression cannot be evaluated in "
-                      "'Require %s' (%s:%d), so the request is refused with "
-                      "500: %s", require->directive->args,
-                      require->directive->filename,
-                      require->directive->line_num, error);
+        tell_failed(r, require->directive, error);
         return NULL;
     }
     return value;

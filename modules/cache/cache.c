@@ -6,7 +6,9 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <apr_strings.h>
 
+#include "../config/log.h"
 #include "../core/key.h"
 #include "../lookup/lookup.h"
 #include "cache.h"
@@ -98,6 +100,18 @@ static apikey_record_t *recall(const question_t *q, apr_time_t ttl)
 }
 
 /* Every digest that the key could be stored under is known not to be. */
+static void tell_no_digest(request_rec *r, apr_status_t status)
+{
+    apikey_event_t event = { APIKEY_LOG_NO_DIGEST, r->server, r, NULL, NULL,
+                             NULL, NULL };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r,
+                      "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "
+                      "policy or a lack of memory in the way?");
+    }
+}
+
 static int all_absent(const question_t *q)
 {
     int i;
@@ -162,6 +176,25 @@ static void keep(const question_t *q, const apikey_entry_t *entry)
     }
 }
 
+/* Of each fault of each row. */
+static void tell_faulty(const question_t *q, const apikey_record_t *record,
+                        const char *fault)
+{
+    server_rec *s = q->r->server;
+    apikey_event_t event = { APIKEY_LOG_FAULTY, s, q->r,
+                             apikey_server_conf(s)->database,
+                             apr_pstrcat(q->pool, record->digest, fault,
+                                         NULL),
+                             apr_pstrcat(q->pool, "key ", record->id, NULL),
+                             fault };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r,
+                      "APIKEY0102: the key %s in the database cannot be "
+                      "used: %s; correct its row", record->id, fault);
+    }
+}
+
 /* A record that no header could carry is never handed on, nor kept. */
 static apikey_reason_e ask_database(const question_t *q,
                                     apikey_record_t **record,
@@ -173,9 +206,7 @@ static apikey_reason_e ask_database(const question_t *q,
                         ? apikey_record_fault(*record, q->pool) : NULL;
 
     if (fault) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r,
-                      "APIKEY0102: the key %s in the database cannot be "
-                      "used: %s; correct its row", (*record)->id, fault);
+        tell_faulty(q, *record, fault);
         *record = NULL;
         *q->faulty = 1;
         return APIKEY_UNAVAILABLE;
@@ -348,9 +379,7 @@ apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
     rv = apikey_shape_candidates(&candidates, &conf->policy, shape, key,
                                  key_len);
     if (rv != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
-                      "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "
-                      "policy or a lack of memory in the way?");
+        tell_no_digest(r, rv);
         return APIKEY_UNAVAILABLE;
     }
     if (!candidates.count) {

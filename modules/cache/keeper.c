@@ -11,6 +11,7 @@
 
 #include "../core/atomics.h"
 #include "../config/config.h"
+#include "../config/log.h"
 #include "../core/mutex.h"
 #include "../lookup/database.h"
 
@@ -220,18 +221,41 @@ static int rests(const apikey_keeper_t *keeper)
            || (until && apikey_board_clock() < until);
 }
 
+static int is_said(const apikey_keeper_t *keeper, server_rec *s,
+                   apikey_log_e kind)
+{
+    apikey_event_t event = { kind, s, NULL, keeper, NULL, NULL, NULL };
+
+    return apikey_log_now(&event);
+}
+
 /* A provider on the network that fails would hold up every request. */
 static void note(apikey_keeper_t *keeper, server_rec *s, apr_status_t status)
 {
-    if (status == APR_SUCCESS || APR_STATUS_IS_NOTFOUND(status)
-        || APR_STATUS_IS_ENOSPC(status) || !keeper->sealed) {
+    apikey_told_t told;
+
+    /* APR says NOTFOUND of what is not there and of a server that is dead. */
+    if (!keeper->sealed || APR_STATUS_IS_NOTFOUND(status)
+        || APR_STATUS_IS_ENOSPC(status)) {
+        return;
+    }
+    if (status == APR_SUCCESS) {
+        if (apikey_log_over(APIKEY_LOG_CACHE, keeper, NULL, &told)) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         "APIKEY0312: the cache (ApiKeyCache %s) works again; "
+                         "for %" APR_UINT64_T_FMT " seconds it did not, and %"
+                         APR_UINT64_T_FMT " questions were put to it in vain",
+                         keeper->spec, told.seconds, told.total);
+        }
         return;
     }
     apikey_word_set(&keeper->rests, apikey_board_clock() + REST);
-    ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
-                 "APIKEY0141: the cache (ApiKeyCache %s) does not work and is "
-                 "left alone for a second; meanwhile the database answers",
-                 keeper->spec);
+    if (is_said(keeper, s, APIKEY_LOG_CACHE)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
+                     "APIKEY0141: the cache (ApiKeyCache %s) does not work and "
+                     "is left alone for a second; meanwhile the database "
+                     "answers", keeper->spec);
+    }
 }
 
 /* Whether this is the seal of one of the ring: while a new secret is brought
@@ -300,6 +324,17 @@ static apr_status_t call_provider(apikey_keeper_t *keeper, server_rec *s,
     return status;
 }
 
+static void tell_foreign(const apikey_keeper_t *keeper, server_rec *s)
+{
+    if (is_said(keeper, s, APIKEY_LOG_SEAL)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "APIKEY0142: an entry in the cache (ApiKeyCache %s) "
+                     "was not written by a server with these secrets, "
+                     "and is ignored; who else writes there?",
+                     keeper->spec);
+    }
+}
+
 int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
                       const apikey_ring_t *ring,
                       const unsigned char *context, const char *digest,
@@ -322,11 +357,7 @@ int apikey_keeper_get(apikey_keeper_t *keeper, server_rec *s,
         }
         len -= APIKEY_SEAL_LEN;
         if (!is_sealed(ring, context, digest, what.bytes, len)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                         "APIKEY0142: an entry in the cache (ApiKeyCache %s) "
-                         "was not written by a server with these secrets, "
-                         "and is ignored; who else writes there?",
-                         keeper->spec);
+            tell_foreign(keeper, s);
             return 0;
         }
     }

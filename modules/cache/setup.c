@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <mod_watchdog.h>
 
+#include "../config/log.h"
 #include "../lookup/database.h"
 #include "../core/atomics.h"
 #include "cache.h"
@@ -46,7 +47,6 @@ struct apikey_poller_t {
     apikey_poll_task_t task;
     apr_time_t interval;        /* the shortest that one of them wants */
     apr_time_t ttl;             /* the longest that one of them has */
-    apikey_word_t failing;      /* the last poll of this process did */
     apikey_word_t polling;      /* one of this process is under way */
 };
 typedef apikey_poller_t polled_t;
@@ -299,6 +299,26 @@ static void enter_child(apr_pool_t *pchild, server_rec *s)
     }
 }
 
+/* Of each two. */
+static void tell_copy(const polled_t *polled, const polled_t *other,
+                      apr_pool_t *pool)
+{
+    apikey_event_t event = { APIKEY_LOG_COPY, polled->server, NULL, polled,
+                             apikey_server_name(pool, other->server), NULL,
+                             NULL };
+
+    if (apikey_log_now(&event)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
+                     "APIKEY0180: the database %s has the identity of the "
+                     "one %s: if one is a copy of the other, give it an "
+                     "identity of its own (htapikey init --new-identity); "
+                     "if the two are one database, write its parameters "
+                     "in the same words in both",
+                     apikey_server_name(pool, polled->server),
+                     apikey_server_name(pool, other->server));
+    }
+}
+
 /* A copy of a database has its identity, and other keys as soon as one of the
  * two is changed.  Nothing is shared between them here, but what tells people
  * which database it is tells them apart no longer; and a copy that other
@@ -316,14 +336,7 @@ static void look_for_copies(const polled_t *polled, apr_uint64_t origin,
         if (apikey_board_origin(other->task.board) == origin
             && strcmp(apikey_server_conf(other->server)->db.name,
                       conf->db.name)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
-                         "APIKEY0180: the database %s has the identity of the "
-                         "one %s: if one is a copy of the other, give it an "
-                         "identity of its own (htapikey init --new-identity); "
-                         "if the two are one database, write its parameters "
-                         "in the same words in both",
-                         apikey_server_name(pool, polled->server),
-                         apikey_server_name(pool, other->server));
+            tell_copy(polled, other, pool);
         }
     }
 }
@@ -340,7 +353,11 @@ static void note_origin(const polled_t *polled, apr_uint64_t origin,
 
 static void report(polled_t *polled, apr_status_t status, const char *error)
 {
-    if (status != APR_SUCCESS && apikey_word_swap(&polled->failing, 0, 1)) {
+    apikey_event_t event = { APIKEY_LOG_CHANGES, polled->server, NULL,
+                             polled->task.board, NULL, NULL, error };
+    apikey_told_t told;
+
+    if (status != APR_SUCCESS && apikey_log_now(&event)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
                      "APIKEY0145: changes of keys cannot be read; the "
                      "database is asked for each request, and while it does "
@@ -348,7 +365,8 @@ static void report(polled_t *polled, apr_status_t status, const char *error)
                      "%s", error);
     }
     else if (status == APR_SUCCESS
-             && apikey_word_swap(&polled->failing, 1, 0)) {
+             && apikey_log_over(APIKEY_LOG_CHANGES, polled->task.board, NULL,
+                                &told)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
                      "APIKEY0146: changes of keys are read again");
     }

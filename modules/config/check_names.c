@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 
 #include "check_names.h"
+#include "log.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -251,11 +252,20 @@ int apikey_check_names(apr_pool_t *pconf APIKEY_UNUSED,
     return look.found ? !OK : OK;
 }
 
+/* Of each name in each server. */
+static int is_said(const request_rec *r, apikey_log_e kind, const char *name)
+{
+    apikey_event_t event = { kind, r->server, r, r->server, name, NULL, NULL };
+
+    return apikey_log_now(&event);
+}
+
 int apikey_misspelt_type(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    if (type && is_nearly_our_type(type)) {
+    if (type && is_nearly_our_type(type)
+        && is_said(r, APIKEY_LOG_TYPE, type)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s",
                       text_of_type("a section or an .htaccess", type,
                                    r->pool));
@@ -275,7 +285,7 @@ void apikey_misspelt_require(const ap_errorlog_info *info, const char *line)
     name += sizeof(UNKNOWN) - 1;
     name = apr_pstrmemdup(info->r->pool, name, strcspn(name, ", \t\r\n"));
     right = nearly_our_require(name, info->r->pool);
-    if (right) {
+    if (right && is_said(info->r, APIKEY_LOG_NO_REQUIRE, name)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, info->r, "%s",
                       text_of_require("an .htaccess", name, right,
                                       info->r->pool));

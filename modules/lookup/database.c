@@ -26,6 +26,7 @@
 #include <mod_watchdog.h>
 
 #include "../config/config.h"
+#include "../config/log.h"
 #include "../core/mutex.h"
 #include "database.h"
 #include "workers.h"
@@ -102,12 +103,16 @@ static apikey_database_t *database_of(apr_pool_t *pconf,
     return database;
 }
 
-/* AP_WATCHDOG's callback: what hangs is given up, idle connections close. */
+/* AP_WATCHDOG's callback: what hangs is given up, idle connections close; what
+ * requests have left to be said is said. */
 static apr_status_t on_watch(int state, void *data APIKEY_UNUSED,
                              apr_pool_t *pool APIKEY_UNUSED)
 {
     if (state == AP_WATCHDOG_STATE_RUNNING && crew) {
         apikey_crew_tick(crew);
+    }
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        apikey_log_tick();
     }
     return APR_SUCCESS;
 }

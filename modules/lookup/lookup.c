@@ -5,10 +5,8 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
-#include <apr_atomic.h>
-#include <apr_hash.h>
-
 #include "../config/config.h"
+#include "../config/log.h"
 #include "../store/query.h"
 #include "database.h"
 #include "lookup.h"
@@ -60,23 +58,76 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
     return status;
 }
 
-/* Of each query at most once a minute in each process, not for each key. */
+/* Of each query of each database, not of each key. */
+static int is_said(request_rec *r, apikey_log_e kind, const char *error)
+{
+    const apikey_server_t *conf = apikey_server_conf(r->server);
+    apikey_event_t event = { kind, r->server, r, conf->database, conf->query,
+                             NULL, error };
+
+    return apikey_log_now(&event);
+}
+
 static void tell_withheld(request_rec *r, const char *columns)
 {
-    static volatile apr_uint32_t told[16];
-    apr_ssize_t len = APR_HASH_KEY_STRING;
-    unsigned int hash = apr_hashfunc_default(apikey_server_conf(r->server)
-                                             ->query, &len);
-    volatile apr_uint32_t *slot = &told[hash % 16];
-    apr_uint32_t now = hash
-                       + (apr_uint32_t)(apr_time_sec(r->request_time) / 60);
-    apr_uint32_t before = apr_atomic_read32(slot);
-
-    if (before != now && apr_atomic_cas32(slot, now, before) == before) {
+    if (is_said(r, APIKEY_LOG_WITHHELD, NULL)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "APIKEY0230: ApiKeyQuery gives these columns, which hold "
                       "a key or its digest and are not handed on: %s; leave "
                       "them out of the query", columns);
+    }
+}
+
+/* Why the database has given no answer. */
+static void tell_failed(request_rec *r, apr_status_t status,
+                        const char *error)
+{
+    if (status == APIKEY_ESCHEMA) {
+        if (is_said(r, APIKEY_LOG_NO_TABLES, error)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          "APIKEY0105: the database has no tables for keys "
+                          "(or those of another version): run `htapikey "
+                          "init`: %s", error);
+        }
+    }
+    else if (is_said(r, APIKEY_LOG_AWAY, error)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0106: the database does not answer: %s", error);
+    }
+}
+
+/* Of each fault: it may be of a row or of the query. */
+static void tell_unusable(request_rec *r, const char *error)
+{
+    apikey_event_t event = { APIKEY_LOG_ANSWER, r->server, r,
+                             apikey_server_conf(r->server)->database,
+                             error, NULL, error };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "APIKEY0120: the database's answer cannot be used: %s",
+                      error);
+    }
+}
+
+/* The database has answered; whether it has the key is all the same. */
+static void tell_over(server_rec *s)
+{
+    static const apikey_log_e kinds[] = { APIKEY_LOG_AWAY,
+                                          APIKEY_LOG_NO_TABLES };
+    const apikey_server_t *conf = apikey_server_conf(s);
+    unsigned int i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        apikey_told_t told;
+
+        if (apikey_log_over(kinds[i], conf->database, conf->query, &told)) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                         "APIKEY0310: the database answers again; for %"
+                         APR_UINT64_T_FMT " seconds it did not, and %"
+                         APR_UINT64_T_FMT " requests have asked it in vain",
+                         told.seconds, told.total);
+        }
     }
 }
 
@@ -93,26 +144,20 @@ apikey_reason_e apikey_lookup(request_rec *r,
                              &error);
     *record = rv == APR_SUCCESS ? task.record : NULL;
     *state = task.state;
+    if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
+        tell_over(r->server);
+    }
     if (rv == APR_NOTFOUND) {
         return APIKEY_INVALID;
     }
     if (*record && (*record)->withheld) {
         tell_withheld(r, (*record)->withheld);
     }
-    if (rv == APIKEY_ESCHEMA) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0105: the database has no tables for keys (or "
-                      "those of another version): run `htapikey init`: %s",
-                      error);
-    }
-    else if (rv == APIKEY_EANSWER) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0120: the database's answer cannot be used: %s",
-                      error);
+    if (rv == APIKEY_EANSWER) {
+        tell_unusable(r, error);
     }
     else if (rv != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "APIKEY0106: the database does not answer: %s", error);
+        tell_failed(r, rv, error);
     }
     return rv == APR_SUCCESS ? APIKEY_GRANTED : APIKEY_UNAVAILABLE;
 }

@@ -8,6 +8,7 @@
 #include <util_filter.h>
 #include <apr_strings.h>
 
+#include "../config/log.h"
 #include "scrub.h"
 
 APLOG_USE_MODULE(apikey);
@@ -32,6 +33,26 @@ static int is_value(const char *value)
     return 1;
 }
 
+/* Of each header of each server. A client may be who has named it, so that the
+ * minute's line does not. */
+static void tell_removed(request_rec *r, const char *name)
+{
+    apikey_event_t event = { APIKEY_LOG_HEADER, r->server, r, r->server, name,
+                             NULL, NULL };
+
+    if (apikey_log_now(&event)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "APIKEY0210: %s is removed: it would be read as another "
+                      "one; look for what sets it (RequestHeader, an "
+                      ".htaccess, mod_lua)",
+                      name ? apr_psprintf(r->pool, "the request header '%s' "
+                                          "with a line break in its value",
+                                          name)
+                           : "a request header with a name that none can "
+                             "have");
+    }
+}
+
 static int is_field(request_rec *r, const apr_table_entry_t *field)
 {
     int named = is_name(field->key);
@@ -39,14 +60,7 @@ static int is_field(request_rec *r, const apr_table_entry_t *field)
     if (named && is_value(field->val)) {
         return 1;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "APIKEY0210: %s is removed: it would be read as another "
-                  "one; look for what sets it (RequestHeader, an .htaccess, "
-                  "mod_lua)",
-                  named ? apr_psprintf(r->pool, "the request header '%s' with "
-                                       "a line break in its value",
-                                       field->key)
-                        : "a request header with a name that none can have");
+    tell_removed(r, named ? field->key : NULL);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <mod_watchdog.h>
 
 #include "../config/config.h"
+#include "../config/log.h"
 #include "../core/mutex.h"
 #include "../lookup/database.h"
 #include "batch.h"
@@ -209,16 +210,27 @@ static apr_status_t write_part(apikey_store_t *store, void *task,
                               pool, error);
 }
 
-static void report_lost(server_rec *s, apr_uint64_t dropped,
+static int is_said(const usage_t *usage, apikey_log_e kind,
+                   apr_uint64_t amount, const char *error)
+{
+    apikey_event_t event = { kind, usage->server, NULL, usage, NULL, NULL,
+                             error };
+
+    return apikey_log_some(&event, amount);
+}
+
+static void report_lost(const usage_t *usage, apr_uint64_t dropped,
                         apr_uint64_t unnoted)
 {
-    if (dropped) {
+    server_rec *s = usage->server;
+
+    if (dropped && is_said(usage, APIKEY_LOG_USES_LOST, dropped, NULL)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "APIKEY0154: %" APR_UINT64_T_FMT " uses of keys are "
                      "lost: those of %d keys are in memory, waiting to be "
                      "written, and there is no place for more", dropped, MOST);
     }
-    if (unnoted) {
+    if (unnoted && is_said(usage, APIKEY_LOG_EXPOSED_LOST, unnoted, NULL)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "APIKEY0171: %" APR_UINT64_T_FMT " times a key stood in "
                      "a URL and is not recorded: %d others are in memory, "
@@ -227,13 +239,14 @@ static void report_lost(server_rec *s, apr_uint64_t dropped,
     }
 }
 
-static void report(const usage_t *usage, apr_status_t status, int was_failing,
-                   apr_uint64_t uses, const char *error)
+static void report(const usage_t *usage, apr_status_t status,
+                   int was_nowhere, apr_uint64_t uses, const char *error)
 {
     server_rec *s = usage->server;
+    apikey_told_t told;
 
     if (status == APIKEY_EREADONLY) {
-        if (was_failing != NOWHERE) {
+        if (!was_nowhere && is_said(usage, APIKEY_LOG_USES_NOWHERE, 1, NULL)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                          "APIKEY0296: uses of keys are written nowhere, and "
                          "not kept either, for the database is read-only to "
@@ -249,13 +262,16 @@ static void report(const usage_t *usage, apr_status_t status, int was_failing,
                      "not written again, for they might count twice: %s",
                      uses, error);
     }
-    else if (status != APR_SUCCESS && !was_failing) {
+    else if (status != APR_SUCCESS) {
+        if (!is_said(usage, APIKEY_LOG_USES, 1, error)) {
+            return;
+        }
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "APIKEY0151: uses of keys cannot be written; they are "
                      "kept in memory, and it is tried again and again: %s",
                      error);
     }
-    else if (status == APR_SUCCESS && was_failing) {
+    else if (apikey_log_over(APIKEY_LOG_USES, usage, NULL, &told)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "APIKEY0152: uses of keys are written again");
     }
@@ -298,7 +314,7 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
     usage_t *usage = baton;
     int written = status == APR_SUCCESS || status == APIKEY_EUNSURE;
     apr_uint64_t uses, dropped, unnoted;
-    int was_failing, more;
+    int was_nowhere, more;
 
     apikey_mutex_lock(usage->lock);
     uses = uses_of_part(usage);
@@ -313,15 +329,15 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
     if (!more) {
         end_batch(usage, written || status == APIKEY_EREADONLY);
     }
-    was_failing = usage->failing;
+    was_nowhere = usage->failing == NOWHERE;
     usage->failing = status == APIKEY_EREADONLY ? NOWHERE : !written;
     dropped = usage->dropped;
     unnoted = usage->unnoted;
     usage->dropped = usage->unnoted = 0;
     apikey_cond_broadcast(usage->ended);
     apikey_mutex_unlock(usage->lock);
-    report(usage, status, was_failing, uses, error ? error : "");
-    report_lost(usage->server, dropped, unnoted);
+    report(usage, status, was_nowhere, uses, error ? error : "");
+    report_lost(usage, dropped, unnoted);
     if (more) {
         status = write_next(usage);
         if (status != APR_SUCCESS) {

@@ -104,9 +104,9 @@ like(reason($host, $lone), qr/^(?:granted|invalid)$/,
      'a key whose tenant has no row is no fault of the server');
 
 # What a header could not carry is never granted; others are not harmed.
-my $victim = fresh($host, tenant => 'victim', name => 'victim');
+my @victims;
 my %row = (tenant => 'victim', name => 'victim', env => 'live',
-           scopes => 'a:b', keyspace => 'default', id => $victim->{id});
+           scopes => 'a:b', keyspace => 'default', id => 1);
 my %time = (expires => 0, disabled => 0);
 my $intact = fresh($host, tenant => 'intact');
 sql($host, 'DROP TRIGGER apikey_text_update');
@@ -127,6 +127,10 @@ for my $case (
     [ 'name', "CAST(x'61c328' AS TEXT)" ],
 ) {
     my ($column, $value) = @$case;
+    # A key of its own: what is wrong with one is said once a minute.
+    my $victim = fresh($host, tenant => 'victim', name => 'victim');
+    push @victims, $victim;
+    $row{id} = $victim->{id};
     my $mark = mark_logs();
     my $digest = key_digest(secrets(), $victim->{key});
     sql($host, "UPDATE apikey SET $column = $value WHERE digest = '$digest'");
@@ -148,12 +152,10 @@ is(reason($bare, $gone), 'granted', 'before: a table and a key');
 sql($bare, map { "DROP TABLE $_" } sql($bare,
     "SELECT name FROM sqlite_master WHERE name LIKE 'apikey%'
      AND type = 'table'"));
-for my $round (1, 2) {
-    my $mark = mark_logs();
-    is(reason($bare, $gone), 'unavailable', 'no tables: 503');
-    like(logs_since($mark, 'error'), qr/APIKEY0105: .*htapikey init/,
-         'the log names htapikey init');
-}
+my $mark = mark_logs();
+is(reason($bare, $gone), 'unavailable', 'no tables: 503') for 1 .. 3;
+is(scalar(() = logs_since($mark, 'error') =~ /APIKEY0105: .*htapikey init/g),
+   1, 'the log names htapikey init, once');
 is(reason($host, $intact), 'granted', 'another virtual host is not harmed');
 tell($bare, 'init');
 is(reason($bare, $gone), 'invalid', 'init: the key of before is unknown');
@@ -205,6 +207,6 @@ is(reason($file, $kept), 'invalid', 'another database: its keys count');
 is(reason($file, fresh($file, tenant => 'b')), 'granted', 'these do');
 
 
-key_nowhere_in_logs($_) for $key, $other, $victim, $new, $kept;
+key_nowhere_in_logs($_) for $key, $other, @victims, $new, $kept;
 
 done_testing;

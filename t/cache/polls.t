@@ -60,12 +60,16 @@ sub changes_end {
     ok(wait_until(10, sub { five() =~ /: 0 5/ }), 'changes cannot be read');
     ok(wait_until(10, sub {
         $site->errors =~ /APIKEY0145: .*no such table: seen/ }), 'it is told');
+    ok(wait_until(10, sub { five() =~ /: 0 5/ }), 'and still so');
+    is(scalar(() = $site->errors =~ /APIKEY0145/g), 1,
+       'once, by however many processes');
 }
 
 sub changes_begin {
     $backend->sql($VIEW);
     ok(wait_until(10, sub { five() =~ /: 5 0/ }), 'they are read again');
     ok(wait_until(10, sub { $site->errors =~ /APIKEY0146/ }), 'it is told');
+    is(scalar(() = $site->errors =~ /APIKEY0146/g), 1, 'once');
 }
 
 # Each child ends before its watchdog has come by.

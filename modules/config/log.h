@@ -1,0 +1,117 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file log.h
+ * @brief Which of the messages that requests cause are said.
+ *
+ * A request, a look for changes or a batch of uses that cannot be served says
+ * why; many of them would say it as often.  Each such message of level warning
+ * or above asks here first.  It is said once in full; then, once a minute, a
+ * line with its number says how often it has happened since, and one that it
+ * is over, for all processes of the server together (core/limit.h).  What has
+ * nothing to do with each other (databases, rows, lines of the configuration)
+ * is limited each for itself.  t/guard/limited.t sees that none is forgotten.
+ *
+ * Not limited are levels info and below, which tell of each request what came
+ * of it where LogLevel asks for that, and what a process says once in its
+ * life.
+ */
+#ifndef APIKEY_LOG_H
+#define APIKEY_LOG_H
+
+#include <httpd.h>
+
+#include "../core/limit.h"
+
+/*
+ * L(name, number, level, ends, unit, text): the message APIKEY0NUMBER; what
+ * ends it, see limit.h; what is counted of it; and what it says, without
+ * anything that a request has brought.
+ */
+#define APIKEY_LIMITED(L)                                                   \
+    L(FAULTY, 102, ERR, QUIET, "requests",                                  \
+      "a key in the database cannot be used")                               \
+    L(NO_SECRETS, 103, ERR, QUIET, "requests",                              \
+      "AuthType ApiKey in a server without secrets")                        \
+    L(NO_DIGEST, 104, ERR, QUIET, "requests",                               \
+      "OpenSSL cannot make a digest")                                       \
+    L(NO_TABLES, 105, ERR, SUCCESS, "requests",                             \
+      "the database has no tables for keys (or those of another version)")  \
+    L(AWAY, 106, ERR, SUCCESS, "requests", "the database does not answer")  \
+    L(TENANT, 107, ERR, QUIET, "requests",                                  \
+      "ApiKeyTenant cannot be evaluated")                                   \
+    L(REQUIRE, 108, ERR, QUIET, "requests",                                 \
+      "an expression cannot be evaluated")                                  \
+    L(ANSWER, 120, ERR, QUIET, "requests",                                  \
+      "the database's answer cannot be used")                               \
+    L(CACHE, 141, WARNING, SUCCESS, "questions",                            \
+      "the cache does not work")                                            \
+    L(SEAL, 142, WARNING, QUIET, "entries",                                 \
+      "an entry in the cache was not written by a server with these "       \
+      "secrets")                                                            \
+    L(CHANGES, 145, ERR, SUCCESS, "times", "changes of keys cannot be read") \
+    L(USES, 151, ERR, SUCCESS, "times", "uses of keys cannot be written")   \
+    L(USES_NOWHERE, 296, WARNING, QUIET, "times",                           \
+      "uses of keys are written nowhere")                                   \
+    L(USES_LOST, 154, ERR, QUIET, "uses", "uses of keys are lost")          \
+    L(EXPOSED_LOST, 171, WARNING, QUIET, "times",                           \
+      "a key stood in a URL and is not recorded")                           \
+    L(COPY, 180, WARNING, QUIET, "times",                                   \
+      "two databases have one identity")                                    \
+    L(TYPE, 191, ERR, QUIET, "requests",                                    \
+      "an AuthType that is no type of mod_apikey's")                        \
+    L(NO_REQUIRE, 192, ERR, QUIET, "requests",                              \
+      "a Require that there is not, in an .htaccess")                       \
+    L(HEADER, 210, WARNING, QUIET, "times",                                 \
+      "a request header is removed")                                        \
+    L(WITHHELD, 230, WARNING, QUIET, "requests",                            \
+      "ApiKeyQuery gives columns that are not handed on")
+
+#define APIKEY_LOG_NAME(name, number, level, ends, unit, text) \
+    APIKEY_LOG_##name,
+typedef enum {
+    APIKEY_LIMITED(APIKEY_LOG_NAME)
+    APIKEY_LOG_COUNT
+} apikey_log_e;
+
+/** Something that a message is to be said of.  Strings are the caller's. */
+typedef struct apikey_event_t {
+    apikey_log_e kind;
+    server_rec *server;         /**< whose log the minute's lines are in */
+    const request_rec *r;       /**< NULL: none; whose LogLevel counts */
+    const void *owner;          /**< what it is about: an address that is the
+                                 * same in all processes, or NULL, */
+    const char *what;           /**< and this; NULL: nothing more */
+    const char *label;          /**< what the minute's line says of the two:
+                                 * nothing secret; NULL: nothing */
+    const char *detail;         /**< what was wrong this time, for the minute's
+                                 * line; NULL: nothing */
+} apikey_event_t;
+
+/** post_config, before all that logs: the memory that processes share.
+ * Without it, each process limits its own. */
+int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *s);
+
+/**
+ * Whether to say it now, in full; else it is counted, and the minute's line is
+ * written here.  Any thread; nothing waits.
+ */
+int apikey_log_now(const apikey_event_t *event);
+
+/** The same of what has happened @a amount times. */
+int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount);
+
+/**
+ * What ends by success is over: kind, owner and what.  Costs one relaxed read
+ * where nothing of the kind has begun.
+ * @param told total and seconds, with 1
+ * @return 1: say it
+ */
+int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
+                    apikey_told_t *told);
+
+/** Each watchdog's, often: says what is left to be said. */
+void apikey_log_tick(void);
+
+#endif

@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What many requests would say is said once, by all processes together, and
+# again when it is over; each fault for itself.  t/unit/core_limit.c has the
+# minutes.
+
+use APIKey::Test;
+use APIKey::Auth qw(key_digest secrets);
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::ConfigTest;
+use APIKey::Process qw(wait_until);
+
+my $MANY = 50;
+
+# How often a message stands in a log, but for the minute's lines.
+sub full {
+    my ($log, $number) = @_;
+    return scalar grep { !/since the last of these/ }
+                  $log =~ /(APIKEY$number: .*)/g;
+}
+
+# ---- An outage ----
+subtest 'a database that is away' => sub {
+    my $backend = backend('pgsql');
+    my $site = APIKey::CacheSite->new($backend, 'own');
+    $site->init;
+    my $key = $site->create;
+    $site->run('ApiKeyCache off', 'ApiKeyUsageFlush off');
+    is($site->status($key), 200, 'a key');
+    for my $round (1, 2) {
+        my $served = length $site->slurp('children_log');
+        $backend->signal($backend->trait('stop'));
+        my @answers = map { $_->[0] } $site->load(10, 0, $key, count => $MANY);
+        is(join(' ', grep { $_ ne 503 } @answers), '', 'all are refused');
+        my %children = map { $_ => 1 } substr($site->slurp('children_log'),
+                                              $served) =~ /^(\d+) 503/mg;
+        cmp_ok(scalar keys %children, '>', 1, 'by several processes');
+        is(full($site->errors, '0106'), $round, 'one line says it')
+            or diag($site->errors);
+        unlike($site->errors, qr/APIKEY0310.*APIKEY0106.*APIKEY0310/s,
+               'it is not said that it is over')
+            if $round == 1;
+        is(full($site->errors, '0310'), $round - 1, 'nor that it is over');
+        $backend->start;
+        my $vain = @answers;
+        ok(wait_until(20, sub {
+            my $status = $site->status($key);
+            $vain++ if $status eq 503;
+            return $status eq 200;
+        }), 'it is back');
+        is($site->status($key), 200, 'a key') for 1 .. 10;
+        is(full($site->errors, '0310'), $round, 'one line says that');
+        my ($told) = (reverse $site->errors =~ /APIKEY0310: .* and (\d+) req/g);
+        is($told, $vain, 'and how many requests had no answer');
+    }
+    $site->stop;
+    is($site->leaks($key), '', 'no key in the log');
+};
+
+# ---- All the others ----
+my $site = APIKey::ConfigTest->new;
+my $fails = '%{tolower:' x 25 . '%{SERVER_NAME}' . '}' x 25;
+my %HOST = (
+    main   => '',
+    tenant => qq(UseCanonicalName On\nApiKeyTenant "$fails"),
+    twice  => 'ApiKeyQuery "SELECT id, tenant FROM apikey, (SELECT 1 AS x '
+            . 'UNION ALL SELECT 2) y WHERE digest = %s"',
+    hash   => 'ApiKeyQuery "SELECT id, tenant, digest AS hash FROM apikey '
+            . 'WHERE digest = %s"',
+);
+my %HTACCESS = (
+    type    => "AuthType ApiKeys\nRequire valid-user",
+    missing => "Require apikey-scopes a:b",
+    broken  => qq(Require valid-user\n)
+             . 'RequestHeader set X-Foo "expr=%{unescape:a%0ab}"',
+    more    => qq(Require valid-user\n)
+             . 'RequestHeader set X-Bar "expr=%{unescape:a%0ab}"',
+);
+$site->file("docs/$_/.htaccess", "AuthName R\n$HTACCESS{$_}\n"),
+    $site->file("docs/$_/index.html", "A page.\n") for sort keys %HTACCESS;
+
+sub conf {
+    return join "\n", '<LocationMatch "^/(?!type)">', 'AuthType ApiKey',
+        'AuthName R', 'Require valid-user', '</LocationMatch>',
+        '<Location /one>', qq(Require apikey-tenant "$fails"), '</Location>',
+        '<Location /two>', qq(Require apikey-tenant "$fails"), '</Location>',
+        (map { ("<VirtualHost *>", "ServerName $_.example", '@DATABASE@',
+                $HOST{$_}, '<Directory "@DOCS@">', 'AllowOverride All',
+                '</Directory>', '</VirtualHost>') } sort keys %HOST),
+        '<VirtualHost *>', 'ServerName none.example', '</VirtualHost>';
+}
+
+# A key whose row a header could not carry.
+sub faulty {
+    my $key = $site->create(qw(--scope a:b));
+    my $digest = key_digest((secrets("$site->{dir}/secret"))[0], $key);
+    system('sqlite3', $site->{db}, "UPDATE apikey SET tenant = '' WHERE "
+           . "digest = '$digest'") == 0 or die "sqlite3\n";
+    return $key;
+}
+
+my $good = $site->create(qw(--scope a:b));
+my @faulty = (faulty(), faulty());
+# What is asked, in turns, what is answered, the message, how often it is said.
+my @CASES = (
+    [ '0102', 503, 2, [ 'main', '/', $faulty[0] ],
+      [ 'main', '/', $faulty[1] ] ],
+    [ '0103', 503, 1, [ 'none', '/', 'no-key-of-ours' ] ],
+    [ '0107', 403, 1, [ 'tenant', '/', $good ] ],
+    [ '0108', 500, 2, [ 'main', '/one', $good ], [ 'main', '/two', $good ] ],
+    [ '0120', 503, 1, [ 'twice', '/', $good ] ],
+    [ '0191', 500, 1, [ 'main', '/type/', $good ] ],
+    [ '0192', 500, 1, [ 'main', '/missing/', $good ] ],
+    [ '0210', 200, 2, [ 'main', '/broken/', $good ],
+      [ 'main', '/more/', $good ] ],
+    [ '0230', 200, 1, [ 'hash', '/', $good ] ],
+);
+$site->start(conf());
+for my $case (@CASES) {
+    my ($number, $status, $lines, @asked) = @$case;
+    my @got = map { my ($host, $path, $key) = @$_;
+                    get($site->port, $path, "Host: $host.example",
+                        "X-API-Key: $key")->{status} } (@asked) x $MANY;
+    is(join(' ', grep { $_ ne $status } @got), '', "APIKEY$number: $status");
+    is(full($site->slurp('error_log'), $number), $lines,
+       @got . " requests, $lines of that message") or diag(
+        grep { !/:(?:trace\d|debug)\]/ } split /^/, $site->slurp('error_log'));
+}
+$site->stop;
+is($site->leaks($good, @faulty), '', 'no key in the log');
+
+# ---- LogLevel ----
+# What is not written uses no line up.
+$site->start(join "\n", 'LogLevel trace1', conf(), '<Location /quiet>',
+             'LogLevel crit', '</Location>');
+my $before = length $site->slurp('error_log');
+for my $path ('/quiet', '/') {
+    is(get($site->port, $path, 'Host: main.example',
+           "X-API-Key: $faulty[0]")->{status}, 503, "$path: 503");
+    is(full(substr($site->slurp('error_log'), $before), '0102'),
+       $path eq '/' ? 1 : 0, $path eq '/' ? 'but said elsewhere'
+                                          : 'not said where it is not wanted');
+}
+$site->stop;
+
+done_testing;

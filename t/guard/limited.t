@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What a request, a look for changes or a batch says at level warning or above
+# is limited (modules/config/log.h; modules/cache/board.h for what is found out
+# about a database), or it is listed here with the reason why a client cannot
+# make it come again and again.
+
+use strict;
+use warnings;
+
+use Test::More;
+use APIKey::Guard qw(files slurp);
+
+my %EXEMPT = (
+    '0109' => 'once, when a child process begins',
+    '0144' => 'once in a process, which goes without its lock for good',
+    '0153' => 'a batch lost: a number of its own each, and as often as there '
+            . 'are batches',
+    '0155' => 'once, when a child process ends',
+    '0156' => 'once, when a child process begins',
+    '0260' => 'once, when a child process ends',
+);
+
+# Number and level of what is limited: log.h.
+my %limited = map { /\(\w+, (\d+), (\w+),/ ? (sprintf('%04d', $1) => $2) : () }
+              slurp('modules/config/log.h') =~ /^    L(\(\w+, \d+, \w+,)/mg;
+
+# Complaints about the messages of a source.
+sub unlimited {
+    my ($file, $text) = @_;
+    my @wrong;
+    while ($text =~ /^(\w[^\n;]*\([^;{}]*\))\n\{\n(.*?)^\}/msg) {
+        my ($head, $body) = ($1, $2);
+        my $asked = '';
+        while ($body =~ /(\bap_log_[rcp]?error\(|\bapikey_log_(?:now|some)\(
+                          |\bis_said\(|\bapikey_board_tell\()(.*?;)/xsg) {
+            my ($call, $rest) = ($1, $2);
+            $asked = $call, pos($body) = $+[1], next if $call !~ /ap_log/;
+            next if $rest =~ /APLOG_STARTUP/
+                 || $rest =~ /^APLOG_MARK,\s*APLOG_(?:NOTICE|INFO|DEBUG|TRACE)/;
+            my ($level) = $rest =~ /^APLOG_MARK,\s*APLOG_(\w+)/;
+            my ($number) = $rest =~ /APIKEY(\d{4})/;
+            next if $number && $EXEMPT{$number};
+            push @wrong, "$file: APIKEY" . ($number // '') . " is not limited"
+                if !$asked || $asked !~ /board/ && $number
+                   && ($limited{$number} // '') ne ($level // '-');
+        }
+    }
+    return @wrong;
+}
+
+my @files = grep { !m{^modules/(?:core|store|cli)/|^modules/config/log\.c} }
+            files(qr{^(?:modules/.*|mod_apikey)\.c$});
+cmp_ok(scalar keys %limited, '>', 15, 'there is a list');
+is(join("\n", map { unlimited($_, slurp($_)) } @files), '',
+   'what is said again and again is limited');
+my $all = join '', map { slurp($_) } @files;
+is(join(' ', grep { $all !~ /APIKEY$_/ } sort keys %limited, keys %EXEMPT), '',
+   'the lists have no number that is not there');
+
+sub planted {
+    my ($level, $number, $before) = @_;
+    return unlimited('x.c', "static void x(request_rec *r)\n{\n    $before\n"
+        . "    ap_log_rerror(APLOG_MARK, $level, 0, r,\n"
+        . "                  \"APIKEY$number: x\");\n}\n");
+}
+for ([ 'APLOG_ERR', '0106', '' ], [ 'APLOG_WARNING', '0999', '' ],
+     [ 'APLOG_ERR', '0999', 'if (apikey_log_now(&event))' ],
+     [ 'APLOG_WARNING', '0106', 'if (apikey_log_now(&event))' ]) {
+    is(scalar(my @wrong = planted(@$_)), 1, "seen: @$_");
+}
+for ([ 'APLOG_INFO', '0999', '' ], [ 'APLOG_ERR | APLOG_STARTUP', '0999', '' ],
+     [ 'APLOG_ERR', '0106', 'if (apikey_log_now(&event))' ],
+     [ 'APLOG_ERR', '0155', '' ]) {
+    is(scalar(my @wrong = planted(@$_)), 0, "allowed: @$_");
+}
+
+done_testing;
