@@ -9,6 +9,7 @@ use APIKey::Auth qw(key_digest secrets);
 use APIKey::Backends qw(backend);
 use APIKey::CacheSite;
 use APIKey::ConfigTest;
+use APIKey::Faults;
 use APIKey::Process qw(wait_until);
 
 my $MANY = 50;
@@ -56,6 +57,35 @@ subtest 'a database that is away' => sub {
     }
     $site->stop;
     is($site->leaks($key), '', 'no key in the log');
+};
+
+# ---- Batches ----
+subtest 'uses that cannot be written' => sub {
+    my $backend = backend('sqlite3');
+    my $site = APIKey::CacheSite->new($backend, 'own');
+    $site->init;
+    my $key = $site->create;
+    $site->run('ApiKeyUsageFlush 1', 'LogLevel warn');
+    my $uses = sub {
+        return $backend->sql('SELECT COALESCE(SUM(use_count), 0) FROM '
+                             . 'apikey_usage');
+    };
+    my $some = sub {
+        my @answers = map { $_->[0] } $site->load(10, 0, $key, count => 10);
+        is(join(' ', grep { $_ ne 200 } @answers), '', 'requests are served');
+    };
+    $some->();
+    ok(wait_until(20, sub { $uses->() == 100 }), 'their uses are written');
+    $backend->sql('ALTER TABLE apikey_usage RENAME TO elsewhere');
+    $some->() for 1 .. 3;
+    ok(wait_until(20, sub { $site->errors =~ /APIKEY0151/ }), 'it is told');
+    # Each process tries again.
+    sleep 2;
+    $backend->sql('ALTER TABLE elsewhere RENAME TO apikey_usage');
+    ok(wait_until(20, sub { $uses->() == 400 }), 'all are written then');
+    ok(wait_until(20, sub { $site->errors =~ /APIKEY0152/ }), 'it is over');
+    $site->stop;
+    is(full($site->errors, $_), 1, "APIKEY$_: one line") for qw(0151 0152);
 };
 
 # ---- All the others ----
@@ -129,6 +159,32 @@ for my $case (@CASES) {
 }
 $site->stop;
 is($site->leaks($good, @faulty), '', 'no key in the log');
+
+# ---- Without shared memory, and without a digest ----
+my $faults = APIKey::Faults->new($site);
+$faults->set(no_shm => 1);
+my $from = length $site->slurp('error_log');
+my $told = sub { full(substr($site->slurp('error_log'), $from), $_[0]) };
+$site->start(conf());
+$faults->set(no_digest => 1);
+is(join(' ', map { get($site->port, '/', 'Host: main.example',
+                       "X-API-Key: $good")->{status} } 1 .. $MANY),
+   join(' ', (503) x $MANY), 'no digest: 503');
+# With prefork each child process is asked, or not.
+my $most = run_info()->{mpm} eq 'prefork' ? 8 : 1;
+ok($told->('0104') >= 1 && $told->('0104') <= $most,
+   'without shared memory, each process says it once')
+    or diag($told->('0104'));
+$site->stop;
+$faults->set(no_shm => 0);
+$faults->set(no_digest => 0);
+$from = length $site->slurp('error_log');
+$site->start(conf());
+$faults->set(no_digest => 1);
+get($site->port, '/', 'Host: main.example', "X-API-Key: $good") for 1 .. $MANY;
+is($told->('0104'), 1, 'with it, all of them do');
+$site->stop;
+$faults->set(no_digest => 0);
 
 # ---- LogLevel ----
 # What is not written uses no line up.

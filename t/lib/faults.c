@@ -26,6 +26,7 @@
 #include <apr_global_mutex.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
+#include <apr_shm.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_time.h>
@@ -33,7 +34,7 @@
 /* In the order of APIKey::Faults. */
 enum {
     CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, NO_WATCHDOG, MORE_KEYS,
-    LOOKUP_WAITS, SIGNAL_IN_LOCK, COUNT
+    LOOKUP_WAITS, SIGNAL_IN_LOCK, NO_DIGEST, NO_SHM, COUNT
 };
 
 static volatile int64_t nothing[COUNT];
@@ -210,6 +211,26 @@ apr_opt_fn_t *apr_dynamic_fn_retrieve(const char *name)
 
     return fault[NO_WATCHDOG] && is_ours(__builtin_return_address(0))
            && strncmp(name, "ap_watchdog_", 12) == 0 ? NULL : next(name);
+}
+
+/* OpenSSL's. */
+int EVP_MD_CTX_copy_ex(void *to, const void *from);
+
+int EVP_MD_CTX_copy_ex(void *to, const void *from)
+{
+    NEXT(EVP_MD_CTX_copy_ex)
+
+    return fault[NO_DIGEST] && is_ours(__builtin_return_address(0))
+           ? 0 : next(to, from);
+}
+
+apr_status_t apr_shm_create(apr_shm_t **shared, apr_size_t size,
+                            const char *file, apr_pool_t *pool)
+{
+    NEXT(apr_shm_create)
+
+    return fault[NO_SHM] && is_ours(__builtin_return_address(0))
+           ? APR_ENOSPC : next(shared, size, file, pool);
 }
 
 /* As if so many more had been counted. */

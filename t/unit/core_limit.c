@@ -256,9 +256,9 @@ static void half_made(void)
 
 static int counts[THREADS][3];
 
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+static void hit_many(int *count)
 {
-    int *count = data, i;
+    int i;
 
     for (i = 0; i < ROUNDS; i++) {
         apikey_cause_t cause = cause_of(i % 2 ? AWAY : FAULTY, &one, NULL);
@@ -268,6 +268,11 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
         count[0] += what == FULL;
         count[1] += what != FULL && what != COUNTED;
     }
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+{
+    hit_many(data);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
