@@ -9,7 +9,8 @@
 #include "atomics.h"
 
 #define OTHERS APIKEY_LIMIT_PLACES      /* for causes without a place */
-#define TRIES 3
+#define TRIES 100
+#define WORDS (APIKEY_LIMIT_LABEL / sizeof(apr_uint64_t))
 
 /* The state of a place is one word, so that one of all processes decides what
  * is said: who has exchanged it.
@@ -30,15 +31,16 @@
 #define TURNS_OF(state) ((state) >> 40 & 63)
 #define TOLD_MASK (TURN - 1)
 #define TOLD_OF(state) ((state) & TOLD_MASK)
+#define LEAVING ((apr_uint64_t)1)       /* of no cause: about to be free */
 
 typedef struct place_t {
-    apikey_word_t state;        /* 0: free, or being made */
+    apikey_word_t state;        /* 0: free, or not yet furnished */
     apikey_word_t count;        /* what was not told */
     apikey_word_t total;        /* since it began */
     apikey_word_t begun;
     apikey_word_t last;         /* when it last happened */
-    const void *owner;          /* these two are written before the state */
-    char label[APIKEY_LIMIT_LABEL];
+    apikey_word_t owner;        /* these two are written before the state */
+    apikey_word_t label[WORDS];
 } place_t;
 
 /* A kind. */
@@ -103,16 +105,24 @@ apr_uint64_t apikey_limit_hash(const void *owner, const char *what)
 
 /* ---- Places ---- */
 
-/* The place is ours: the hash stands there, and the state is 0. */
-static void furnish(place_t *place, const apikey_cause_t *cause)
+/* The hash stands there, and the state is 0: each that finds it so writes the
+ * same, and one of them is the first.  So nothing is waited for, and none is
+ * missed where the first was killed. */
+static void furnish(place_t *place, apikey_word_t *hash,
+                    const apikey_cause_t *cause)
 {
-    apikey_word_set(&place->count, 0);
-    apikey_word_set(&place->total, 0);
-    apikey_word_set(&place->last, 0);
-    place->owner = cause->owner;
-    apr_cpystrn(place->label, cause->label ? cause->label : "",
-                sizeof(place->label));
-    apikey_word_set(&place->state, CHECK(cause->hash));
+    apr_uint64_t label[WORDS] = { 0 };
+    apr_size_t i;
+
+    apr_cpystrn((char *)label, cause->label ? cause->label : "",
+                sizeof(label));
+    for (i = 0; i < WORDS; i++) {
+        apikey_word_set(&place->label[i], label[i]);
+    }
+    apikey_word_set(&place->owner, (apr_uintptr_t)cause->owner);
+    if (apikey_word_get(hash) == cause->hash) {
+        apikey_word_swap(&place->state, 0, CHECK(cause->hash));
+    }
 }
 
 /* The place that has this hash, or else the first that is free, from where the
@@ -135,8 +145,7 @@ static int seek(const row_t *row, apr_uint64_t hash)
     return free;
 }
 
-/* The place of a cause, which is given one where it has none.  One that is
- * being made this very moment, or whose maker was killed, is not waited for. */
+/* The place of a cause, which is given one where it has none. */
 static place_t *place_of(apikey_limit_t *limit, const apikey_cause_t *cause)
 {
     row_t *row = &limit->row[cause->kind];
@@ -149,25 +158,34 @@ static place_t *place_of(apikey_limit_t *limit, const apikey_cause_t *cause)
         if (at == OTHERS) {
             break;
         }
-        if (!apikey_word_get(&row->hash[at])) {
+        if (apikey_word_get(&row->hash[at]) != cause->hash) {
             apikey_word_add(&limit->used, 1);
-            if (apikey_word_swap(&row->hash[at], 0, cause->hash)) {
-                furnish(place, cause);
-                return place;
+            if (!apikey_word_swap(&row->hash[at], 0, cause->hash)) {
+                less(&limit->used);
+                continue;
             }
-            less(&limit->used);
         }
-        else if (CHECK_OF(apikey_word_get(&place->state))
-                 == CHECK_OF(CHECK(cause->hash))) {
+        if (!apikey_word_get(&place->state)) {
+            furnish(place, &row->hash[at], cause);
+        }
+        if (CHECK_OF(apikey_word_get(&place->state))
+            == CHECK_OF(CHECK(cause->hash))) {
             return place;
         }
     }
     return &row->place[OTHERS];
 }
 
+/* The state is LEAVING, and the process that made it so is alone. */
 static void leave(apikey_limit_t *limit, row_t *row, int at)
 {
+    place_t *place = &row->place[at];
+
+    apikey_word_set(&place->count, 0);
+    apikey_word_set(&place->total, 0);
+    apikey_word_set(&place->last, 0);
     apikey_word_set(&row->hash[at], 0);
+    apikey_word_set(&place->state, 0);
     less(&limit->used);
 }
 
@@ -356,7 +374,7 @@ static void sweep_quiet(apikey_limit_t *limit, row_t *row, int at,
     apr_uint64_t last = apikey_word_get(&place->last);
 
     if (!apikey_word_swap(&place->state, state,
-                          at == OTHERS ? CHECK(0) : 0)) {
+                          at == OTHERS ? CHECK(0) : LEAVING)) {
         return;
     }
     if (state & OPEN) {
@@ -369,6 +387,16 @@ static void sweep_quiet(apikey_limit_t *limit, row_t *row, int at,
     }
 }
 
+static void read_label(place_t *place, apr_uint64_t label[WORDS])
+{
+    apr_size_t i;
+
+    for (i = 0; i < WORDS; i++) {
+        label[i] = apikey_word_get(&place->label[i]);
+    }
+    ((char *)label)[APIKEY_LIMIT_LABEL - 1] = '\0';
+}
+
 static void sweep_place(apikey_limit_t *limit, int kind, int at,
                         apr_uint64_t now, apikey_limit_fn tell, void *baton)
 {
@@ -376,16 +404,16 @@ static void sweep_place(apikey_limit_t *limit, int kind, int at,
     place_t *place = &row->place[at];
     apr_uint64_t state = apikey_word_get(&place->state);
     apikey_told_t told = { { kind, 0, NULL, "" }, 0, 0, 0 };
-    char label[APIKEY_LIMIT_LABEL];
+    apr_uint64_t label[WORDS];
 
-    /* Never told of, or being made. */
-    if (!TOLD_OF(state)) {
+    if (state == LEAVING || !TOLD_OF(state)) {
         return;
     }
     if (at != OTHERS) {
-        told.cause.owner = place->owner;
-        apr_cpystrn(label, place->label, sizeof(label));
-        told.cause.label = label;
+        read_label(place, label);
+        told.cause.owner = (void *)(apr_uintptr_t)apikey_word_get(
+                                                      &place->owner);
+        told.cause.label = (char *)label;
     }
     if (apikey_word_get(&place->count)) {
         if (is_late(state, now)) {

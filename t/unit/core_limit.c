@@ -3,6 +3,7 @@
 /* How often a message is said: in full, once a minute, and when it is over;
  * each cause for itself, by however many threads and processes. */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
+#include "core/atomics.h"
 #include "core/limit.h"
 #include "tap.h"
 
@@ -244,26 +246,37 @@ static void half_made(void)
     }
     is_int(found, 1, "(the hash stands once)");
     memcpy(memory, before, size);
+    /* It had said that there are places to look at. */
+    hit(AWAY, &two, NULL, BEGIN);
     is_int(hit(FAULTY, &one, "key a", BEGIN), FULL,
            "a cause whose process was killed is said");
     is_int(hit(FAULTY, &one, "key a", BEGIN), COUNTED, "and limited");
+    is_int(sweep(BEGIN + 61), 1, "a minute later it is told of");
+    is_str(label, "key a", "by its name: it has the place");
 }
 
 /* ---- At the same time ---- */
 
 #define THREADS 8
 #define ROUNDS 20000
+#define FIRSTS 200
 
 static int counts[THREADS][3];
+
+static apikey_limit_e hit_one(int kind, const char *what)
+{
+    apikey_cause_t cause = cause_of(kind, &one, what);
+    apikey_told_t told;
+
+    return apikey_limit_hit(limit, &cause, 1, BEGIN, &told);
+}
 
 static void hit_many(int *count)
 {
     int i;
 
     for (i = 0; i < ROUNDS; i++) {
-        apikey_cause_t cause = cause_of(i % 2 ? AWAY : FAULTY, &one, NULL);
-        apikey_told_t told;
-        apikey_limit_e what = apikey_limit_hit(limit, &cause, 1, BEGIN, &told);
+        apikey_limit_e what = hit_one(i % 2 ? AWAY : FAULTY, NULL);
 
         count[0] += what == FULL;
         count[1] += what != FULL && what != COUNTED;
@@ -273,8 +286,54 @@ static void hit_many(int *count)
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     hit_many(data);
-    apr_thread_exit(thread, APR_SUCCESS);
+    (void)thread;
     return NULL;
+}
+
+/* All of them are the first, again and again. */
+static apikey_word_t round_of, arrived;
+
+static void hit_first(int *count)
+{
+    int i;
+
+    for (i = 1; i <= FIRSTS; i++) {
+        char what[16];
+
+        apr_snprintf(what, sizeof(what), "%d", i);
+        apikey_word_add(&arrived, 1);
+        while (apikey_word_get(&round_of) < (apr_uint64_t)i) {
+            if (apikey_word_get(&arrived) == (apr_uint64_t)(i * THREADS)) {
+                apikey_word_swap(&round_of, i - 1, i);
+            }
+            sched_yield();
+        }
+        count[2] += hit_one(FAULTY, what) == FULL;
+    }
+}
+
+static void *APR_THREAD_FUNC run_first(apr_thread_t *thread, void *data)
+{
+    hit_first(data);
+    (void)thread;
+    return NULL;
+}
+
+static void firsts(void)
+{
+    apr_thread_t *thread[THREADS];
+    int full = 0, i;
+    apr_status_t status;
+
+    fresh();
+    for (i = 0; i < THREADS; i++) {
+        apr_thread_create(&thread[i], NULL, run_first, counts[i], pool);
+    }
+    for (i = 0; i < THREADS; i++) {
+        apr_thread_join(&status, thread[i]);
+        full += counts[i][2];
+    }
+    is_int(full, FIRSTS, "200 causes that 8 threads meet first: a line each");
 }
 
 static void threads(void)
@@ -340,6 +399,7 @@ int main(void)
     amounts();
     half_made();
     threads();
+    firsts();
     processes();
     return done();
 }
