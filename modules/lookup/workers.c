@@ -23,7 +23,9 @@
 #define LOST 8
 #define LOST_EACH apr_time_from_sec(10)
 #define LOST_MOST 64
+#ifndef LOST_ALL
 #define LOST_ALL 256            /* of a crew: threads cost memory */
+#endif
 
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data);
 

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /* The crew that asks a database: who waits, who is told at once, who may try.
- * Takes some three seconds. */
+ * Takes some five seconds. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +10,8 @@
 
 static long long idle = 10000000;
 #define IDLE idle
+static int lost_all = 256;
+#define LOST_ALL lost_all
 
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
@@ -30,7 +32,7 @@ static struct {
     apikey_queue_t *queue;
     int asked, held, let_go;
     int fine_from;              /* look-ups that are answered all the same */
-    int closed;                 /* connections */
+    int opened, closed;         /* connections */
     apr_status_t status;
 } db;
 
@@ -73,6 +75,11 @@ static apr_status_t connected(void *baton, void *who, void **mine,
                               apr_pool_t *pool, const char **error)
 {
     (void)baton, (void)who;
+    if (!*mine) {
+        apr_thread_mutex_lock(db.mutex);
+        db.opened++;
+        apr_thread_mutex_unlock(db.mutex);
+    }
     *mine = &db;
     return work(NULL, task, pool, error);
 }
@@ -108,6 +115,16 @@ static int closed(void)
 
     apr_thread_mutex_lock(db.mutex);
     number = db.closed;
+    apr_thread_mutex_unlock(db.mutex);
+    return number;
+}
+
+static int opened(void)
+{
+    int number;
+
+    apr_thread_mutex_lock(db.mutex);
+    number = db.opened;
     apr_thread_mutex_unlock(db.mutex);
     return number;
 }
@@ -213,7 +230,7 @@ static void fresh(int connections)
     need(apikey_crew_make(&db.crew, 16, db.pool) == APR_SUCCESS, "a crew");
     db.queue = queue_of(connections);
     set(0, 0, APR_SUCCESS);
-    db.asked = db.closed = db.fine_from = 0;
+    db.asked = db.opened = db.closed = db.fine_from = 0;
 }
 
 static void test_errors(void)
@@ -320,12 +337,70 @@ static void test_replaced(void)
     settle_lost(0, 0, 0);
 }
 
+/* One of three connections that were used is silent. */
+static void test_suspect(void)
+{
+    apr_thread_t *threads[3];
+    apr_status_t answers[3];
+    int i;
+
+    fresh(3);
+    set(1, 0, APR_SUCCESS);
+    start(3, threads, answers);
+    settle(0, 3);
+    set(0, 0, APR_SUCCESS);
+    is_int(finish(3, threads, answers, APR_SUCCESS), 3, "three connections");
+    is_int(opened(), 3, "were made");
+    set(1, 0, APR_SUCCESS);
+    db.queue->deadline = 50000;
+    is_int(ask(), APR_TIMEUP, "one says nothing");
+    settle_lost(0, 0, 1);
+    db.queue->deadline = DEADLINE;
+    fine_from(asked() + 1);
+    is_int(ask(), APR_SUCCESS, "the next look-up has its answer");
+    is_int(opened(), 4, "over a new connection, not over an idle one");
+    for (i = 0; i < 1000 && closed() < 2; i++) {
+        apr_sleep(10000);
+        apikey_crew_tick(db.crew);
+    }
+    is_int(closed(), 2, "the idle ones are closed");
+    is_int(ask(), APR_SUCCESS, "another look-up");
+    is_int(opened(), 4, "uses the new one");
+    set(0, 0, APR_SUCCESS);
+    settle_lost(0, 0, 0);
+}
+
 static apr_status_t ask_boldly(void)
 {
     apikey_mutex_lock(db.crew->lock);
     db.queue->silent = 0;
     apikey_mutex_unlock(db.crew->lock);
     return ask();
+}
+
+/* All queues together: what is given up is bounded. */
+static void test_bound_of_all(void)
+{
+    apikey_queue_t *first;
+    int i;
+
+    fresh(1);
+    lost_all = 1;
+    set(1, 0, APR_SUCCESS);
+    first = db.queue;
+    for (i = 0; i < 2; i++) {
+        db.queue->deadline = 50000;
+        while (asked() <= i) {
+            ask_boldly();
+        }
+        db.queue = queue_of(1);
+    }
+    db.queue = first;
+    is_int(db.crew->lost, 1, "two hang, one thread is replaced");
+    is_int(db.crew->threads, 1, "the other is one of the crew's");
+    lost_all = 256;
+    set(0, 0, APR_SUCCESS);
+    settle_lost(0, 0, 0);
 }
 
 static void test_bound(void)
@@ -533,6 +608,35 @@ static void test_patience(void)
     ok(posted == NULL, "and the late answer is thrown away");
 }
 
+/* A thread that hangs when the process ends does nothing any more. */
+static void test_left(void)
+{
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, db.pool);
+    need(apikey_crew_make(&db.crew, 2, pool) == APR_SUCCESS, "a crew");
+    db.queue = queue_of(2);
+    set(0, 0, APR_SUCCESS);
+    fine_from(0);
+    is_int(ask(), APR_SUCCESS, "a look-up");
+    apr_pool_destroy(pool);
+    is_int(apikey_crew_has_threads(db.crew), 0, "its thread ends, wholly");
+
+    apr_pool_create(&pool, db.pool);
+    need(apikey_crew_make(&db.crew, 2, pool) == APR_SUCCESS, "a crew");
+    db.queue = queue_of(2);
+    told.times = 0;
+    set(1, 0, APR_SUCCESS);
+    is_int(post(0), APR_SUCCESS, "a post");
+    settle(0, 1);
+    apr_pool_destroy(pool);
+    is_int(apikey_crew_has_threads(db.crew), 1, "its thread is left behind");
+    set(0, 0, APR_SUCCESS);
+    apr_sleep(100000);
+    is_int(told.times, 0, "and tells nothing when it comes back");
+    is_int(db.queue->running, 1, "nor counts itself as one that is free");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -545,6 +649,8 @@ int main(void)
     test_silence();
     test_late_error();
     test_replaced();
+    test_suspect();
+    test_bound_of_all();
     test_bound();
     test_shared();
     test_idle();
@@ -552,6 +658,7 @@ int main(void)
     test_end();
     test_post();
     test_patience();
+    test_left();
     apr_pool_destroy(db.pool);
     return done();
 }
