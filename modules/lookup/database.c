@@ -199,11 +199,17 @@ static void note(apikey_database_t *database, apikey_store_t *store,
     }
 }
 
-/* With a connection of mod_dbd's, held for this alone. `again`: it was a dead
- * one, or there was none because a dead one was thrown out. */
+/* Whether to ask mod_dbd for a connection once more, and why. */
+typedef enum {
+    ENOUGH,
+    HEALED,                     /* it had died, and is connected anew */
+    DEAD                        /* it has died, or was thrown out for that */
+} again_e;
+
+/* With a connection of mod_dbd's, held for this alone. */
 static apr_status_t borrow_once(const apikey_database_t *database,
                                 server_rec *server, apikey_task_fn work,
-                                void *task, int *again, apr_pool_t *pool,
+                                void *task, again_e *again, apr_pool_t *pool,
                                 const char **error)
 {
     apr_uint32_t ended = apr_atomic_read32(&dbd_ended);
@@ -212,7 +218,7 @@ static apr_status_t borrow_once(const apikey_database_t *database,
     apr_status_t status;
 
     if (!dbd) {
-        *again = apr_atomic_read32(&dbd_ended) != ended;
+        *again = apr_atomic_read32(&dbd_ended) != ended ? DEAD : ENOUGH;
         *error = "mod_dbd gave no connection (its own message says why)";
         return APIKEY_EDATABASE;
     }
@@ -220,12 +226,13 @@ static apr_status_t borrow_once(const apikey_database_t *database,
     if (status == APR_SUCCESS) {
         status = work(store, task, pool, error);
     }
-    *again = 0;
+    *again = ENOUGH;
     if (status == APIKEY_EDATABASE) {
         apr_status_t alive = apr_dbd_check_conn(dbd->driver, pool,
                                                 dbd->handle);
 
-        *again = alive != APR_SUCCESS && !APR_STATUS_IS_ENOTIMPL(alive);
+        *again = alive == APR_SUCCESS || APR_STATUS_IS_ENOTIMPL(alive)
+                 ? HEALED : DEAD;
     }
     dbd_close(server, dbd);
     return status;
@@ -234,7 +241,8 @@ static apr_status_t borrow_once(const apikey_database_t *database,
 /* apikey_connected_fn: through mod_dbd, which throws a dead connection out when
  * it is asked for one, and answers that it has none. As many as have died since
  * the last time can stand in the way; they end before our patience, or mod_dbd
- * fails to connect, and that is the answer. */
+ * fails to connect, and that is the answer.  What fails on a connection that
+ * works, or works again, is tried once more. */
 static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
                            apikey_task_fn work, void *task,
                            apr_pool_t *pool, const char **error)
@@ -242,12 +250,15 @@ static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
     apr_time_t began = apikey_clock();
     apr_interval_time_t took;
     apr_status_t status;
-    int again;
+    again_e again;
+    int healed = 0;
 
     do {
         status = borrow_once(baton, who, work, task, &again, pool, error);
         took = apikey_clock() - began;
-    } while (again && took < TRYING && !apikey_crew_is_ending(crew));
+        healed += again == HEALED;
+    } while (again != ENOUGH && healed < 2 && took < TRYING
+             && !apikey_crew_is_ending(crew));
     return status;
 }
 
