@@ -27,8 +27,9 @@ APLOG_USE_MODULE(apikey);
 #define DEADLINE apr_time_from_msec(250)
 #define CONNECTIONS 8           /* of those at once */
 
-/* Nobody has the lock for longer than this, milliseconds. */
-#define HELD 200
+/* The lock is held for microseconds, but by a process that was stopped, or died
+ * where the system does not give its locks back. */
+#define NAP apr_time_from_msec(1)
 
 struct apikey_keeper_t {
     const char *spec;
@@ -38,8 +39,9 @@ struct apikey_keeper_t {
     int sealed;                 /* lies outside of this machine's memory */
     int remote;                 /* another process answers */
     apikey_queue_t *queue;      /* of this process, where it is remote */
-    apikey_word_t rests;        /* until when; this process' */
-    apikey_word_t unusable;     /* by this process */
+    /* This process': */
+    apikey_word_t rests;        /* until when; 0: it works */
+    apikey_word_t unusable;     /* for good */
 };
 
 int apikey_keeper_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
@@ -80,22 +82,24 @@ apr_status_t apikey_keeper_make(apikey_keeper_t **out, const char *spec,
     return APR_SUCCESS;
 }
 
+/* APR_EBUSY: not to be had within the deadline. APR has a lock that waits for
+ * so long for some mechanisms alone, and by the clock that people set. */
+static apr_status_t take(apr_global_mutex_t *mutex)
+{
+    apr_time_t end = apikey_clock() + DEADLINE;
+    apr_status_t status = apr_global_mutex_trylock(mutex);
+
+    while (APR_STATUS_IS_EBUSY(status) && apikey_clock() < end) {
+        apr_sleep(NAP);
+        status = apr_global_mutex_trylock(mutex);
+    }
+    return status;
+}
+
 static int is_usable(apr_global_mutex_t *mutex)
 {
-    int tries;
-
-    for (tries = 0; tries < HELD; tries++) {
-        apr_status_t status = apr_global_mutex_trylock(mutex);
-
-        if (status == APR_SUCCESS) {
-            return apr_global_mutex_unlock(mutex) == APR_SUCCESS;
-        }
-        if (!APR_STATUS_IS_EBUSY(status)) {
-            break;
-        }
-        apr_sleep(apr_time_from_msec(1));
-    }
-    return 0;
+    return take(mutex) == APR_SUCCESS
+           && apr_global_mutex_unlock(mutex) == APR_SUCCESS;
 }
 
 /* A lock that outlives this configuration: a child that was forked just before
@@ -150,9 +154,28 @@ static void complain(server_rec *s, apr_status_t status)
                  "child process; see the directive Mutex");
 }
 
-/* A call of the provider, on whichever thread. */
+/* A lock that fails does not come back; one that is held does. */
+static apr_status_t lock(apikey_keeper_t *keeper, server_rec *s)
+{
+    apr_status_t status = keeper->mutex ? take(keeper->mutex) : APR_SUCCESS;
+
+    if (status != APR_SUCCESS && !APR_STATUS_IS_EBUSY(status)
+        && apikey_word_swap(&keeper->unusable, 0, 1)) {
+        complain(s, status);
+    }
+    return status;
+}
+
+static void unlock(apikey_keeper_t *keeper)
+{
+    if (keeper->mutex) {
+        apr_global_mutex_unlock(keeper->mutex);
+    }
+}
+
+/* A call of the provider, on any thread. */
 typedef struct call_t {
-    const apikey_keeper_t *keeper;
+    apikey_keeper_t *keeper;
     server_rec *server;
     unsigned char id[APIKEY_ENTRY_ID_LEN];
     int store;                  /* or else retrieve */
@@ -166,18 +189,26 @@ static apr_status_t call(apikey_store_t *none APIKEY_UNUSED, void *task,
                          apr_pool_t *pool, const char **error APIKEY_UNUSED)
 {
     call_t *what = task;
-    const apikey_keeper_t *keeper = what->keeper;
+    apikey_keeper_t *keeper = what->keeper;
+    apr_status_t status = lock(keeper, what->server);
 
-    if (what->store) {
-        return keeper->provider->store(keeper->instance, what->server,
-                                       what->id, sizeof(what->id),
-                                       what->expires, what->bytes, what->len,
-                                       pool);
+    if (status != APR_SUCCESS) {
+        return status;
     }
-    what->len = sizeof(what->bytes);
-    return keeper->provider->retrieve(keeper->instance, what->server,
-                                      what->id, sizeof(what->id),
-                                      what->bytes, &what->len, pool);
+    if (what->store) {
+        status = keeper->provider->store(keeper->instance, what->server,
+                                         what->id, sizeof(what->id),
+                                         what->expires, what->bytes,
+                                         what->len, pool);
+    }
+    else {
+        what->len = sizeof(what->bytes);
+        status = keeper->provider->retrieve(keeper->instance, what->server,
+                                            what->id, sizeof(what->id),
+                                            what->bytes, &what->len, pool);
+    }
+    unlock(keeper);
+    return status;
 }
 
 /* apikey_connected_fn: the provider has connections of its own. */
@@ -213,12 +244,22 @@ void apikey_keeper_child(apikey_keeper_t *keeper, apr_pool_t *pchild,
     }
 }
 
-static int rests(const apikey_keeper_t *keeper)
+/* Of those that come when the rest is over, one asks. */
+static int rests(apikey_keeper_t *keeper)
 {
-    apr_time_t until = (apr_time_t)apikey_word_get(&keeper->rests);
+    apr_uint64_t until = apikey_word_get(&keeper->rests);
+    apr_time_t now;
 
-    return apikey_word_get(&keeper->unusable)
-           || (until && apikey_board_clock() < until);
+    if (apikey_word_get(&keeper->unusable)) {
+        return 1;
+    }
+    if (!until) {
+        return 0;
+    }
+    now = apikey_clock();
+    return now < (apr_time_t)until
+           || !apikey_word_swap(&keeper->rests, until,
+                                (apr_uint64_t)(now + REST));
 }
 
 static int is_said(const apikey_keeper_t *keeper, server_rec *s,
@@ -229,32 +270,53 @@ static int is_said(const apikey_keeper_t *keeper, server_rec *s,
     return apikey_log_now(&event);
 }
 
-/* A provider on the network that fails would hold up every request. */
-static void note(apikey_keeper_t *keeper, server_rec *s, apr_status_t status)
+/* A provider of redis' and memcached's also says "not found" where it has no
+ * server to ask, for a few seconds after one has failed: of an entry that it
+ * shall keep, that is an error; of one that it shall give, it tells nothing. An
+ * entry that is too large for us is not there, and not in the way of others'.
+ * A provider in shared memory fails for want of its lock alone. */
+static int has_failed(const apikey_keeper_t *keeper, const call_t *what,
+                      apr_status_t status)
+{
+    if (APR_STATUS_IS_NOTFOUND(status)) {
+        return what->store;
+    }
+    return status != APR_SUCCESS && !APR_STATUS_IS_ENOSPC(status)
+           && !APR_STATUS_IS_ENOMEM(status)
+           && (keeper->sealed || APR_STATUS_IS_EBUSY(status));
+}
+
+/* One that fails would hold up every request. It is logged when that begins,
+ * and when it is known to be over. */
+static void note(apikey_keeper_t *keeper, const call_t *what,
+                 apr_status_t status)
 {
     apikey_told_t told;
 
-    /* APR says NOTFOUND of what is not there and of a server that is dead. */
-    if (!keeper->sealed || APR_STATUS_IS_NOTFOUND(status)
-        || APR_STATUS_IS_ENOSPC(status)) {
+    if (apikey_word_get(&keeper->unusable)) {
         return;
     }
-    if (status == APR_SUCCESS) {
-        if (apikey_log_over(APIKEY_LOG_CACHE, keeper, NULL, &told)) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                         "APIKEY0312: the cache (ApiKeyCache %s) works again; "
-                         "for %" APR_UINT64_T_FMT " seconds it did not, and %"
-                         APR_UINT64_T_FMT " questions were put to it in vain",
-                         keeper->spec, told.seconds, told.total);
+    if (has_failed(keeper, what, status)) {
+        apikey_word_set(&keeper->rests, (apr_uint64_t)(apikey_clock()
+                                                       + REST));
+        if (is_said(keeper, what->server, APIKEY_LOG_CACHE)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, status, what->server,
+                         "APIKEY0141: the cache (ApiKeyCache %s) does not "
+                         "work; it is tried again each second, and meanwhile "
+                         "the database answers", keeper->spec);
         }
         return;
     }
-    apikey_word_set(&keeper->rests, apikey_board_clock() + REST);
-    if (is_said(keeper, s, APIKEY_LOG_CACHE)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, status, s,
-                     "APIKEY0141: the cache (ApiKeyCache %s) does not work and "
-                     "is left alone for a second; meanwhile the database "
-                     "answers", keeper->spec);
+    if (apikey_word_get(&keeper->rests)) {
+        apikey_word_set(&keeper->rests, 0);
+    }
+    if (status == APR_SUCCESS
+        && apikey_log_over(APIKEY_LOG_CACHE, keeper, NULL, &told)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, what->server,
+                     "APIKEY0312: the cache (ApiKeyCache %s) works again; for %"
+                     APR_UINT64_T_FMT " seconds it did not, and %"
+                     APR_UINT64_T_FMT " questions were put to it in vain",
+                     keeper->spec, told.seconds, told.total);
     }
 }
 
@@ -277,50 +339,23 @@ static int is_sealed(const apikey_ring_t *ring,
     return 0;
 }
 
-/* A lock that fails does not come back. */
-static int lock(apikey_keeper_t *keeper, server_rec *s)
-{
-    apr_status_t status = keeper->mutex
-                          ? apr_global_mutex_lock(keeper->mutex)
-                          : APR_SUCCESS;
-
-    if (status != APR_SUCCESS && apikey_word_swap(&keeper->unusable, 0, 1)) {
-        complain(s, status);
-    }
-    return status == APR_SUCCESS;
-}
-
-static void unlock(apikey_keeper_t *keeper)
-{
-    if (keeper->mutex) {
-        apr_global_mutex_unlock(keeper->mutex);
-    }
-}
-
-/* A provider of this machine's memory answers at once; another is asked on a
- * thread that may hang. */
+/* A provider of this machine's memory or files answers at once; another is
+ * asked on a thread that may hang. */
 static apr_status_t call_provider(apikey_keeper_t *keeper, server_rec *s,
                                   call_t *what, apr_pool_t *pool)
 {
     const char *error;
-    apr_status_t status = APR_EGENERAL;
+    apr_status_t status;
     sigset_t signals;
 
     what->keeper = keeper;
     what->server = s;
     apikey_signals_hold(&signals);
-    if (keeper->queue) {
-        status = apikey_queue_ask(keeper->queue, s, call, what, sizeof(*what),
-                                  pool, &error);
-    }
-    else if (lock(keeper, s)) {
-        status = call(NULL, what, pool, &error);
-        unlock(keeper);
-    }
+    status = keeper->queue ? apikey_queue_ask(keeper->queue, s, call, what,
+                                              sizeof(*what), pool, &error)
+                           : call(NULL, what, pool, &error);
     apikey_signals_release(&signals);
-    if (!apikey_word_get(&keeper->unusable)) {
-        note(keeper, s, status);
-    }
+    note(keeper, what, status);
     return status;
 }
 

@@ -33,6 +33,14 @@ sub serves {
             map { map { $_->[0] } $site->collect($_) } @keyed);
 }
 
+# How often each process has said it.
+sub said {
+    my ($site, $number) = @_;
+    my %said;
+    $said{$_}++ for $site->errors =~ /\[pid (\d+).*$number/g;
+    return \%said;
+}
+
 sub site_with {
     my ($spec) = @_;
     my $site = APIKey::CacheSite->new(backend('sqlite3'), 'own');
@@ -43,6 +51,22 @@ sub site_with {
     return ($site, @keys);
 }
 
+# httpd starts without it, and needs no restart when it is there.
+sub starts_without {
+    my ($keeper, $without, $back) = @_;
+    $without->();
+    my ($site, @keys) = site_with($keeper->spec);
+    serves($site, @keys);
+    $back->();
+    ok(wait_until(60, sub {
+        my $key = $site->create;
+        $site->polled;
+        my $count = $site->counted(sub { $site->status($key) for 1 .. 4 });
+        return $count->{Hits} > 1;
+    }), 'it is used as soon as it is there');
+    $site->stop;
+}
+
 for my $kind (qw(redis memcache)) {
     subtest "$kind is frozen" => sub {
         my $keeper = APIKey::Keeper->new($kind);
@@ -50,7 +74,10 @@ for my $kind (qw(redis memcache)) {
         is($site->status($keys[0]), 200, 'a key');
         $keeper->signal('STOP');
         serves($site, @keys);
-        like($site->errors, qr/APIKEY0141/, 'the log says so');
+        serves($site, @keys);
+        is(join(' ', grep { $_ != 1 } values %{ said($site, 'APIKEY0141') }),
+           '', 'each process says so once');
+        is_deeply(said($site, 'APIKEY0330'), {}, 'not that it works again');
         $keeper->signal('CONT');
         my $late = $site->create;
         $site->polled;
@@ -58,10 +85,29 @@ for my $kind (qw(redis memcache)) {
             my $count = $site->counted(sub { $site->status($late) for 1 .. 4 });
             return $count->{Hits} == 4;
         }), 'then it keeps keys again');
+        cmp_ok(scalar keys %{ said($site, 'APIKEY0330') }, '>', 0,
+               'which is said, too');
         kill USR1 => $site->{pid};
         all_are(200, 'a graceful restart',
                 map { $site->status($_) } @keys, @keys);
+        $keeper->signal('STOP');
+        my @clients = map { $site->client(0, $site->create, count => 1) }
+                      1 .. 4;
         $site->stop;
+        unlike($site->errors, qr/exit signal|did not exit/,
+               'httpd ends in order while it is frozen');
+        close $_ for @clients;
+        $keeper->signal('CONT');
+    };
+    subtest "$kind is not there when httpd starts" => sub {
+        my $keeper = APIKey::Keeper->new($kind);
+        starts_without($keeper, sub { $keeper->stop }, sub { $keeper->start });
+    };
+    subtest "$kind is frozen when httpd starts" => sub {
+        my $keeper = APIKey::Keeper->new($kind);
+        starts_without($keeper, map { my $name = $_;
+                                      sub { $keeper->signal($name) } }
+                                qw(STOP CONT));
     };
 }
 
@@ -71,6 +117,7 @@ sub hostile {
         or die "listen: $@\n";
     my $pid = fork // die "fork: $!\n";
     return ($pid, $listen->sockport) if $pid;
+    $SIG{TERM} = 'DEFAULT';
     my $parent = getppid;
     my $select = IO::Select->new($listen);
     while (getppid == $parent) {

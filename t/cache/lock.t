@@ -98,6 +98,51 @@ subtest 'a lock that fails' => sub {
     $site->stop;
 };
 
+sub said {
+    my ($number) = @_;
+    return scalar(() = $site->errors =~ /$number/g);
+}
+
+sub is_stopped {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/stat" or return 0;
+    return readline($in) =~ /\) [tT] /;
+}
+
+# A process that is stopped while it has the lock: the others do without it.
+subtest 'a lock that is held' => sub {
+    my $from = length $site->slurp('children_log');
+    $site->run('ApiKeyCacheTTL 600 600');
+    ok($site->polled, 'the first poll');
+    my @keys = map { $site->create } 1 .. 8;
+    my ($holder) = substr($site->slurp('children_log'), $from) =~ /^(\d+)/;
+    my @askers;
+    $faults->set(lock_stops => $holder);
+    ok(wait_until(20, sub {
+        push @askers, connection($site->port);
+        $askers[-1]->send("GET /api/ HTTP/1.1\r\nHost: a\r\n"
+                          . "X-API-Key: $keys[@askers % 4]\r\n\r\n");
+        sleep 0.05;
+        return is_stopped($holder);
+    }), 'a child is stopped while it has the lock');
+    my @answers = map { $site->client(0, $_, count => 4) } @keys;
+    my @open = map { $site->client(0, '', path => '/', count => 8) } 1 .. 4;
+    is(join(' ', grep { $_->[0] ne 200 } map { $site->collect($_) } @answers,
+            @open), '', 'keys and pages are served');
+    my $told = said('APIKEY0141');
+    cmp_ok($told, '>', 0, 'it is told');
+    cmp_ok($told, '<=', scalar $site->children, 'once by each child');
+    is(said('APIKEY0330'), 0, 'not that it is over');
+    $faults->set(lock_stops => 0);
+    kill CONT => $holder;
+    ok(wait_until(20, sub {
+        $site->load(8, 0, $site->create, count => 2);
+        return said('APIKEY0330') == $told;
+    }), 'each that told it tells when it is over');
+    is(complaints(), 0, 'the lock is as good as before');
+    $site->stop;
+};
+
 subtest 'a child that may not have it' => sub {
     mkdir "$site->{dir}/locks";
     $site->run('ApiKeyCacheTTL 600 600',

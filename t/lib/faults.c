@@ -34,7 +34,7 @@
 /* In the order of APIKey::Faults. */
 enum {
     CLOCK, LOCK_FAILS, COND_FAILS, CHILD_WAITS, NO_WATCHDOG, MORE_KEYS,
-    LOOKUP_WAITS, SIGNAL_IN_LOCK, NO_DIGEST, NO_SHM, COUNT
+    LOOKUP_WAITS, SIGNAL_IN_LOCK, NO_DIGEST, NO_SHM, LOCK_STOPS, COUNT
 };
 
 static volatile int64_t nothing[COUNT];
@@ -142,12 +142,24 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond,
 
 /* ---- Calls that fail ---- */
 
-apr_status_t apr_global_mutex_lock(apr_global_mutex_t *mutex)
+apr_status_t apr_global_mutex_trylock(apr_global_mutex_t *mutex)
 {
-    NEXT(apr_global_mutex_lock)
+    NEXT(apr_global_mutex_trylock)
 
     return fault[LOCK_FAILS] && is_ours(__builtin_return_address(0))
            ? APR_EINVAL : next(mutex);
+}
+
+/* The process of that number is stopped while it has it. */
+apr_status_t apr_global_mutex_unlock(apr_global_mutex_t *mutex)
+{
+    NEXT(apr_global_mutex_unlock)
+
+    if (fault[LOCK_STOPS] == getpid()
+        && is_ours(__builtin_return_address(0))) {
+        raise(SIGSTOP);
+    }
+    return next(mutex);
 }
 
 /* The one of that number. */

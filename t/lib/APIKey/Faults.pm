@@ -14,13 +14,15 @@ package APIKey::Faults;
 #   $faults->set(signal_in_lock => 1);          each child gets SIGTERM there
 #   $faults->set(no_digest => 1);               OpenSSL makes none
 #   $faults->set(no_shm => 1);                  no shared memory
+#   $faults->set(lock_stops => $pid);           a child that holds the lock
 
 use strict;
 use warnings;
 
 my %AT = (clock => 0, lock_fails => 1, cond_fails => 2, child_waits => 3,
           no_watchdog => 4, more_keys => 5, lookup_waits => 6,
-          signal_in_lock => 7, no_digest => 8, no_shm => 9);
+          signal_in_lock => 7, no_digest => 8, no_shm => 9,
+          lock_stops => 10);
 
 sub new {
     my ($class, $site) = @_;
