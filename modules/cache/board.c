@@ -361,6 +361,11 @@ int apikey_board_claim(apikey_board_t *board, apr_time_t interval)
            && apikey_word_swap(claimed, was, now);
 }
 
+void apikey_board_disclaim(apikey_board_t *board)
+{
+    apikey_word_set(&board->shared->claimed, 0);
+}
+
 void apikey_poll_begin(const apikey_board_t *board, apikey_poll_t *poll)
 {
     shared_t *shared = board->shared;

@@ -116,6 +116,9 @@ int apikey_board_is_asked(const apikey_board_t *board, const char *digest,
 /** Whether the caller shall poll: at most one each @a interval may. */
 int apikey_board_claim(apikey_board_t *board, apr_time_t interval);
 
+/** It cannot, after all: another may at once. */
+void apikey_board_disclaim(apikey_board_t *board);
+
 /** What a poll begins with. */
 typedef struct apikey_poll_t {
     apr_time_t begun;           /**< apikey_board_clock() */

@@ -515,6 +515,8 @@ static void begin_poll(polled_t *polled)
     }
     apikey_word_set(&polled->polling, 0);
     if (!APR_STATUS_IS_EBUSY(status) && !apikey_database_is_ending()) {
+        /* The connections of another process may be better. */
+        apikey_board_disclaim(polled->task.board);
         report(polled, status, "the database has not answered of late");
     }
 }

@@ -206,6 +206,10 @@ static void killed(void)
     ok(!apikey_board_claim(board, 300000), "nobody else does meanwhile");
     apr_sleep(310000);
     ok(apikey_board_claim(board, 300000), "the next poll is on time");
+    apikey_board_disclaim(board);
+    ok(apikey_board_claim(board, 300000), "one that cannot leaves it to "
+       "another");
+    ok(!apikey_board_claim(board, 300000), "which has it then");
 }
 
 static const char *other_digest(int i)
