@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Many databases in one httpd: what its processes use for them while no key is
+# asked for, and that databases that are silent delay no other's poll.
+
+use APIKey::Test;
+use APIKey::ManySite;
+use APIKey::Process qw(wait_until);
+use IO::Socket::INET;
+use Time::HiRes qw(sleep);
+
+my $DATABASES = 200;
+my $SILENT = 8;
+# Of a process; httpd's own are among them: ThreadsPerChild, as many of
+# mod_http2's, the main one, the listener, the watchdog.
+my ($THREADS, $FILES) = (40, 300);
+my $THREADS_PER_CHILD = 8;
+
+my $site = APIKey::ManySite->new;
+$site->many($DATABASES);
+my @hosts = @{ $site->{hosts} };
+
+sub mpm {
+    my ($threads) = @_;
+    return ('<IfModule !mpm_prefork_module>', "ThreadLimit $threads",
+            "ThreadsPerChild $threads", "MaxRequestWorkers $threads",
+            '</IfModule>');
+}
+
+sub is_idle {
+    return !grep { $_->{threads} > $THREADS || $_->{files} > $FILES }
+           $site->used;
+}
+
+# Opening so many may take a busy machine longer than a look-up may take.
+sub all_known {
+    my ($what) = @_;
+    my @late = grep {
+        my $host = $_;
+        !wait_until(20, sub { $site->asked($host) == 200 });
+    } @hosts;
+    is(join(' ', @late), '', $what);
+}
+
+subtest "$DATABASES databases" => sub {
+    $site->run('ApiKeyCacheTTL 1 1', 'ApiKeyUsageFlush 1',
+               mpm($THREADS_PER_CHILD));
+    ok(wait_until(10, sub { $site->used }), 'it runs');
+    ok(wait_until(60, \&is_idle), 'when no key is asked for it uses little');
+    all_known('each database is asked for a key');
+    ok(!is_idle(), 'which takes many files');
+    ok(wait_until(60, \&is_idle), 'ApiKeyCacheTTL and ten seconds later it '
+       . 'uses little again');
+    $site->stop;
+};
+
+# Eight of them: one after the other they would hold up all polls for twelve
+# seconds.
+subtest "$SILENT more, which are silent" => sub {
+    $site->{hosts} = [ @hosts = @hosts[0 .. 39] ];
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 99)
+        or die "listen: $@\n";
+    my @silent = map { "silent$_.example" } 1 .. $SILENT;
+    $site->run('ApiKeyCacheTTL 600 1', mpm($THREADS_PER_CHILD), map {
+        APIKey::ManySite::host($_, 'ApiKeyDBDriver pgsql', 'ApiKeyDBDParams '
+            . '"host=127.0.0.1 port=' . $listen->sockport . " dbname=$_"
+            . ' sslmode=disable gssencmode=disable"')
+    } @silent);
+    all_known('keys are known');
+    my @clients = map {
+        connection($site->port)->send("GET / HTTP/1.1\r\nHost: $_\r\n"
+                                      . "X-API-Key: $site->{key}\r\n\r\n")
+    } @silent;
+    is(join(' ', grep { $_ != 503 } map { $_->response->{status} } @clients),
+       '', 'but of those');
+    # The age of each database's last poll falls whenever it is polled.
+    my (%age, %polls);
+    ok(wait_until(30, sub {
+        my $text = get($site->port, '/server-status?auto')->{body};
+        while ($text =~ /^ApiKey(\d+)PollAge: (\d+)/mg) {
+            $polls{$1}++ if $2 < ($age{$1} // 0);
+            $age{$1} = $2;
+        }
+        return @hosts == grep { $_ >= 6 } values %polls;
+    }), 'each of the others is polled six times');
+    is(join(' ', grep { $site->asked($_) != 200 } @hosts), '',
+       'and know their keys');
+    my $open = () = get($site->port, '/server-status?auto')->{body}
+                    =~ /Breaker: open/g;
+    cmp_ok($open, '<=', $SILENT, 'no other is given up');
+    $site->stop;
+};
+
+subtest 'one that 256 threads ask' => sub {
+    $site->{hosts} = [ $hosts[0] ];
+    $site->run('ApiKeyCache off', mpm(256));
+    my @clients = map { connection($site->port) } 1 .. 256;
+    my $request = "GET / HTTP/1.1\r\nHost: $hosts[0]\r\n"
+                . "X-API-Key: $site->{key}\r\n\r\n";
+    for (1 .. 5) {
+        $_->send($request) for @clients;
+        is(join(' ', grep { $_ != 200 } map { $_->response->{status} }
+                     @clients), '', 'all are answered');
+    }
+    for my $process ($site->used) {
+        my @open = map { scalar $site->files($process->{pid},
+                                             qr/\Q$hosts[0]\E\.db$_\z/) }
+                   '', '-wal', '-shm';
+        is(join(' ', grep { $_ > 8 } @open), '', 'at most eight connections');
+        cmp_ok($open[0], '>', 0, 'which are open');
+    }
+};
+
+$site->stop;
+done_testing;
