@@ -42,10 +42,10 @@ sub said {
 }
 
 sub site_with {
-    my ($spec) = @_;
+    my ($spec, $count) = @_;
     my $site = APIKey::CacheSite->new(backend('sqlite3'), 'own');
     $site->init;
-    my @keys = map { $site->create } 1 .. 12;
+    my @keys = map { $site->create } 1 .. $count // 12;
     $site->run("ApiKeyCache $spec", 'ApiKeyCacheTTL 600 600');
     $site->polled;
     return ($site, @keys);
@@ -111,13 +111,16 @@ for my $kind (qw(redis memcache)) {
     };
 }
 
-# It says that four gigabytes follow, and nothing follows.
+# A server that has one answer to whatever is asked for, and another to the
+# rest.
 sub hostile {
+    my ($answer, $rest) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)
         or die "listen: $@\n";
     my $pid = fork // die "fork: $!\n";
     return ($pid, $listen->sockport) if $pid;
     $SIG{TERM} = 'DEFAULT';
+    $SIG{PIPE} = 'IGNORE';
     my $parent = getppid;
     my $select = IO::Select->new($listen);
     while (getppid == $parent) {
@@ -128,20 +131,50 @@ sub hostile {
             }
             sysread($socket, my $line, 4096)
                 or $select->remove($socket), close($socket), next;
-            syswrite $socket, $line =~ /^get (\S+)/
-                ? "VALUE $1 0 4294967295\r\n" : "VERSION 1.6.0\r\n";
+            my ($name) = $line =~ /^get (\S+)/;
+            $name //= '' if $line =~ /^GET\r$/m;
+            syswrite $socket, defined $name ? $answer =~ s/NAME/$name/r
+                                            : $rest;
         }
     }
     POSIX::_exit(0);
 }
 
-subtest 'a memcached that never ends its answer' => sub {
-    my ($pid, $port) = hostile();
-    my ($site, @keys) = site_with("memcache:127.0.0.1:$port");
+my @HOSTILE = (
+    [ 'a memcached that never ends its answer', 'memcache',
+      "VALUE NAME 0 4294967295\r\n", "STORED\r\n", 12 ],
+    [ 'a memcached whose entries are too large', 'memcache',
+      "VALUE NAME 0 70000\r\n" . 'x' x 70000 . "\r\nEND\r\n", "STORED\r\n" ],
+    [ 'a memcached that answers nonsense', 'memcache', "\0nonsense\r\n",
+      "nonsense\r\n" ],
+    [ 'a redis that never ends its answer', 'redis', "\$4294967295\r\n",
+      "+OK\r\n" ],
+    [ 'a redis whose entries are too large', 'redis',
+      "\$70000\r\n" . 'x' x 70000 . "\r\n", "+OK\r\n" ],
+    [ 'a redis that answers nonsense', 'redis', "\0nonsense\r\n",
+      "nonsense\r\n" ],
+);
+for (@HOSTILE) {
+    my ($title, $kind, $answer, $rest, $load) = @$_;
+    subtest $title => sub {
+        my ($pid, $port) = hostile($answer, $rest);
+        my ($site, @keys) = site_with("$kind:127.0.0.1:$port", $load // 4);
+        serves($site, @keys) if $load;
+        all_are(200, 'keys', map { $site->status($_) } @keys, @keys);
+        is($site->status($site->unknown), 401, 'an unknown one is refused');
+        unlike($site->errors, qr/exit signal/, 'no process ends');
+        unlike($site->errors, qr/APIKEY0141/, 'other entries are asked for')
+            if $title =~ /too large/;
+        kill TERM => $pid;
+        waitpid $pid, 0;
+        $site->stop;
+    };
+}
+
+subtest 'a name that nothing is known of' => sub {
+    my ($site, @keys) = site_with('redis:cache.invalid:6379');
     serves($site, @keys);
-    unlike($site->errors, qr/exit signal/, 'no process ends');
-    kill TERM => $pid;
-    waitpid $pid, 0;
+    like($site->errors, qr/APIKEY0141/, 'the log says so');
     $site->stop;
 };
 
