@@ -27,9 +27,16 @@ sub mpm {
             '</IfModule>');
 }
 
+# How many connections all processes have.
+sub connections {
+    my $count = 0;
+    $count += $site->files($_->{pid}, qr/\.example\.db\z/) for $site->used;
+    return $count;
+}
+
 sub is_idle {
-    return !grep { $_->{threads} > $THREADS || $_->{files} > $FILES }
-           $site->used;
+    return !connections() && !grep { $_->{threads} > $THREADS
+                                     || $_->{files} > $FILES } $site->used;
 }
 
 # Opening so many may take a busy machine longer than a look-up may take.
@@ -46,11 +53,10 @@ subtest "$DATABASES databases" => sub {
     $site->run('ApiKeyCacheTTL 1 1', 'ApiKeyUsageFlush 1',
                mpm($THREADS_PER_CHILD));
     ok(wait_until(10, sub { $site->used }), 'it runs');
-    ok(wait_until(60, \&is_idle), 'when no key is asked for it uses little');
     all_known('each database is asked for a key');
-    ok(!is_idle(), 'which takes many files');
-    ok(wait_until(60, \&is_idle), 'ApiKeyCacheTTL and ten seconds later it '
-       . 'uses little again');
+    cmp_ok(connections(), '>', 0, 'which takes connections');
+    ok(wait_until(60, \&is_idle), 'and little when no key is asked for any '
+       . 'more');
     $site->stop;
 };
 
@@ -92,9 +98,11 @@ subtest "$SILENT more, which are silent" => sub {
 };
 
 subtest 'one that 256 threads ask' => sub {
+    # A process of prefork has one, and keeps its connection.
+    my $threads = run_info()->{mpm} eq 'prefork' ? 4 : 256;
     $site->{hosts} = [ $hosts[0] ];
     $site->run('ApiKeyCache off', mpm(256));
-    my @clients = map { connection($site->port) } 1 .. 256;
+    my @clients = map { connection($site->port) } 1 .. $threads;
     my $request = "GET / HTTP/1.1\r\nHost: $hosts[0]\r\n"
                 . "X-API-Key: $site->{key}\r\n\r\n";
     for (1 .. 5) {
