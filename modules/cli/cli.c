@@ -13,6 +13,10 @@
 #include "../store/schema.h"
 #include "cli.h"
 
+/* So long a command goes on for what is old, when it has done its own; the
+ * next one continues. */
+#define PRUNING apr_time_from_sec(1)
+
 /* Who works here: behind sudo, the person and not root. */
 void cli_actor(cli_t *cli)
 {
@@ -135,10 +139,11 @@ cli_exit_e cli_open(cli_t *cli, int ring)
 void cli_prune(cli_t *cli)
 {
     const char *error = NULL;
-    apr_int64_t before = cli->actor.now - cli->conf.retention;
+    apikey_prune_t prune = { .before = cli->actor.now - cli->conf.retention,
+                             .audit = 1, .budget = PRUNING };
 
     if (cli->changes && cli->store
-        && apikey_store_prune(cli->store, before, cli->pool, &error)
+        && apikey_store_prune(cli->store, &prune, cli->pool, &error)
            != APR_SUCCESS) {
         cli_say(cli->pool, "done; but rows that are older than "
                 "ApiKeyRetention could not be removed: %s", error);

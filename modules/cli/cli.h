@@ -122,8 +122,9 @@ int cli_has_word(const char *list, const char *word);
  * after an upgrade, whose new rules do not touch what is there. */
 void cli_tell_rows(cli_t *cli);
 
-/** Lets what ApiKeyRetention does not keep go, at most once a day; after a
- * command has changed something.  Where that fails it is said, no more. */
+/** Lets what ApiKeyRetention does not keep go, at most once a day and for a
+ * second, which the next command continues; after a command has changed
+ * something.  Where that fails it is said, no more. */
 void cli_prune(cli_t *cli);
 
 /* The commands. */

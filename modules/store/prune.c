@@ -2,91 +2,160 @@
 
 #include <apr_strings.h>
 
+#include "../core/mutex.h"
 #include "prune.h"
 #include "schema.h"
 #include "sql.h"
 
 #define DAY APR_INT64_C(86400)
+#define SLOW apr_time_from_msec(50)     /* a step that takes longer is halved */
+#define ROWS_LEAST 16
 
-typedef struct job_t {
-    const char *before;
-    int audit;                  /* or else the changes */
-    apr_int64_t last;           /* out: the last that went; 0: none */
-} job_t;
+/* mark notes in apikey_identity what is about to go. */
+typedef struct table_t {
+    apikey_sql_e old, mark, prune;
+} table_t;
 
-/* The last of the oldest rows that is old enough; 0: none is. */
-static apr_status_t find_last(apikey_store_t *store, job_t *job,
+static const table_t tables[] = {
+    { APIKEY_SQL_CHANGES_OLD, APIKEY_SQL_IDENTITY_PRUNED,
+      APIKEY_SQL_CHANGES_PRUNE },
+    { APIKEY_SQL_AUDIT_OLD, APIKEY_SQL_IDENTITY_KEPT, APIKEY_SQL_AUDIT_PRUNE }
+};
+#define AUDIT 1
+
+typedef struct step_t {
+    const table_t *table;
+    apr_int64_t since;          /* rows behind this number, */
+    apr_int64_t last;           /* up to this one; 0: none is old */
+    apr_int64_t before;
+    apr_int64_t mark;
+} step_t;
+
+/* The next rows that are old enough.  Both ends of the range are known then:
+ * with one alone, PostgreSQL reads the whole table for each step where it has
+ * no statistics, and comes by all rows that are gone and not vacuumed. */
+static apr_status_t find_step(apikey_store_t *store,
+                              apikey_prune_t *prune, step_t *step,
                               apr_pool_t *pool, const char **error)
 {
+    const char *since = apikey_sql_number(pool, step->since);
+    apr_int64_t latest = 0;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, job->audit
-                                            ? APIKEY_SQL_AUDIT_OLD
-                                            : APIKEY_SQL_CHANGES_OLD,
-                                            &job->before, pool, error);
+    apr_status_t status = apikey_sql_select(&rows, store, step->table->old,
+                                            &since, pool, error);
+    int count;
 
-    job->last = 0;
     if (status != APR_SUCCESS) {
         return status;
     }
-    if (apikey_rows_next(&rows)) {
-        job->last = apikey_rows_number(&rows);
+    for (count = 0; apikey_rows_next(&rows); count++) {
+        apr_int64_t number = apikey_rows_number(&rows);
+        apr_int64_t when = apikey_rows_number(&rows);
+
+        if (!apikey_rows_fault(&rows, pool) && when < step->before
+            && (count < prune->rows || !step->last)) {
+            step->last = number;
+            latest = when > latest ? when : latest;
+        }
     }
-    return apikey_rows_end(&rows, pool, error);
+    step->mark = prune->table == AUDIT ? latest + 1 : step->last;
+    status = apikey_rows_end(&rows, pool, error);
+    prune->able = status == APR_SUCCESS;
+    return status;
 }
 
 /*
- * kept_since comes first: the audit's trigger lets go what is older, and the
+ * The mark comes first: the audit's trigger lets go what is older, and the
  * row's lock keeps two clean-ups apart.  Changes may be out of order by their
- * time where clocks differ; whoever misses one is told by `pruned`.
+ * time where clocks differ; a reader that misses one is told by `pruned`.
  */
-static apr_status_t prune_some(apikey_store_t *store, void *baton,
-                               apr_pool_t *pool, const char **error)
+static apr_status_t do_step(apikey_store_t *store, void *baton,
+                            apr_pool_t *pool, const char **error)
 {
-    job_t *job = baton;
-    const char *args[] = { NULL, NULL };
-    apr_status_t status = apikey_sql_query(store, APIKEY_SQL_IDENTITY_KEPT,
-                                           &job->before, pool, error);
+    const step_t *step = baton;
+    const char *mark = apikey_sql_number(pool, step->mark);
+    const char *marks[] = { mark, mark };
+    const char *args[] = { apikey_sql_number(pool, step->since),
+                           apikey_sql_number(pool, step->last),
+                           apikey_sql_number(pool, step->before) };
+    apr_status_t status = apikey_sql_query(store, step->table->mark, marks,
+                                           pool, error);
 
-    if (status == APR_SUCCESS) {
-        status = find_last(store, job, pool, error);
-    }
-    if (status != APR_SUCCESS || job->last == 0) {
-        return status;
-    }
-    args[0] = apikey_sql_number(pool, job->last);
-    if (job->audit) {
-        args[1] = job->before;
-        return apikey_sql_query(store, APIKEY_SQL_AUDIT_PRUNE, args, pool,
-                                error);
-    }
-    args[1] = args[0];
-    status = apikey_sql_query(store, APIKEY_SQL_CHANGES_PRUNE, args, pool,
-                              error);
-    return status == APR_SUCCESS
-           ? apikey_sql_query(store, APIKEY_SQL_IDENTITY_PRUNED, args, pool,
-                              error)
+    return status == APR_SUCCESS && step->last
+           ? apikey_sql_query(store, step->table->prune, args, pool, error)
            : status;
 }
 
-apr_status_t apikey_store_prune(apikey_store_t *store, apr_int64_t before,
-                                apr_pool_t *pool, const char **error)
+/* One transaction at most, and then a rest of the same length: SQLite has one
+ * writer, and the next one only looks now and then whether it is free. */
+static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
+                               apr_pool_t *pool, const char **error)
+{
+    step_t step = { &tables[prune->table], prune->since, 0, prune->before, 0 };
+    apr_status_t status = find_step(store, prune, &step, pool, error);
+    apr_time_t began = apikey_clock();
+    apr_interval_time_t took;
+
+    if (status == APR_SUCCESS && !step.last) {
+        step.mark = prune->before;
+        if (prune->table == AUDIT) {
+            status = apikey_sql_transact(store, do_step, &step, pool, error);
+        }
+        prune->done = status == APR_SUCCESS
+                      && (prune->table == AUDIT || !prune->audit);
+        prune->table++;
+        prune->since = 0;
+    }
+    else if (status == APR_SUCCESS) {
+        status = apikey_sql_transact(store, do_step, &step, pool, error);
+        prune->since = step.last;
+        took = apikey_clock() - began;
+        prune->rows = took > SLOW ? prune->rows / 2
+                    : took < SLOW / 2 ? prune->rows * 2 : prune->rows;
+        prune->rows = prune->rows < ROWS_LEAST ? ROWS_LEAST
+                    : prune->rows > APIKEY_PRUNED_AT_ONCE
+                      ? APIKEY_PRUNED_AT_ONCE : prune->rows;
+        apr_sleep(took < 2 * SLOW ? took : 2 * SLOW);
+    }
+    return status;
+}
+
+/* What is not of another day is done at once. */
+static apr_status_t begin(apikey_store_t *store, apikey_prune_t *prune,
+                          apr_pool_t *pool, const char **error)
 {
     apikey_identity_t identity = { 0 };
-    job_t job = { apikey_sql_number(pool, before), 0, 0 };
     apr_status_t status = apikey_schema_identity(store, &identity, pool,
                                                  error);
+
+    if (status == APR_SUCCESS) {
+        prune->begun = prune->able = 1;
+        prune->rows = APIKEY_PRUNED_AT_ONCE;
+        prune->done = prune->before <= 0
+                      || (prune->audit
+                          && prune->before - identity.kept_since < DAY);
+    }
+    return status;
+}
+
+apr_status_t apikey_store_prune(apikey_store_t *store, apikey_prune_t *prune,
+                                apr_pool_t *pool, const char **error)
+{
+    apr_time_t end = apikey_clock() + prune->budget;
+    apr_status_t status = APR_SUCCESS;
     apr_pool_t *sub;
 
-    if (status != APR_SUCCESS || before <= 0
-        || before - identity.kept_since < DAY) {
-        return status;
+    prune->able = 0;
+    if (!prune->begun) {
+        status = begin(store, prune, pool, error);
     }
     apr_pool_create(&sub, pool);
-    for (; job.audit < 2 && status == APR_SUCCESS; job.audit++) {
-        do {
-            apr_pool_clear(sub);
-            status = apikey_sql_transact(store, prune_some, &job, sub, error);
-        } while (status == APR_SUCCESS && job.last > 0);
+    while (status == APR_SUCCESS && !prune->done) {
+        apr_pool_clear(sub);
+        status = prune_some(store, prune, sub, error);
+        if (apikey_clock() >= end) {
+            break;
+        }
     }
     if (status != APR_SUCCESS) {
         *error = apr_pstrdup(pool, *error);

@@ -143,10 +143,11 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "UPDATE apikey SET root = %s, rotated_from = %s WHERE id = %s",
 
     [APIKEY_SQL_AUDIT_OLD] =
-    "SELECT MAX(number) FROM (SELECT number, happened FROM apikey_audit"
-    " ORDER BY number" PRUNED ") o WHERE happened < %n",
+    "SELECT number, happened FROM apikey_audit WHERE number > %n"
+    " ORDER BY number" PRUNED,
     [APIKEY_SQL_AUDIT_PRUNE] =
-    "DELETE FROM apikey_audit WHERE number <= %n AND happened < %n",
+    "DELETE FROM apikey_audit WHERE number > %n AND number <= %n"
+    " AND happened < %n",
 
     /* Where changes behind the first number are gone already, their place is
      * taken by one that says so: in one statement, so that none can go while
@@ -165,10 +166,10 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " WHERE number = (SELECT MAX(number) FROM apikey_change)) p"
     " ORDER BY number" PAGE,
     [APIKEY_SQL_CHANGES_OLD] =
-    "SELECT MAX(number) FROM (SELECT number, changed FROM apikey_change"
-    " ORDER BY number" PRUNED ") o WHERE changed < %n",
+    "SELECT number, changed FROM apikey_change WHERE number > %n"
+    " ORDER BY number" PRUNED,
     [APIKEY_SQL_CHANGES_PRUNE] =
-    "DELETE FROM apikey_change WHERE number <= %n",
+    "DELETE FROM apikey_change WHERE number > %n AND number <= %n",
 
     /* Not within the INSERT: MariaDB would lock the keys' rows. */
     [APIKEY_SQL_USAGE_KEYS] =
@@ -203,7 +204,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_IDENTITY_UUID] =
     "UPDATE apikey_identity SET uuid = %s",
     [APIKEY_SQL_IDENTITY_KEPT] =
-    "UPDATE apikey_identity SET kept_since = %n",
+    "UPDATE apikey_identity SET kept_since ="
+    " CASE WHEN kept_since < %n THEN %n ELSE kept_since END",
     [APIKEY_SQL_IDENTITY_PRUNED] =
     "UPDATE apikey_identity SET pruned ="
     " CASE WHEN pruned < %n THEN %n ELSE pruned END"

@@ -53,6 +53,31 @@ sub imports {
        'list has each key once');
 }
 
+# How many rows PostgreSQL has read by reading the whole table.
+sub read_whole {
+    my ($backend) = @_;
+    return scalar $backend->sql('SELECT seq_tup_read FROM pg_stat_user_tables '
+                                . "WHERE relname = 'apikey_change'");
+}
+
+# Without statistics of the table, and without VACUUM.
+sub reads_little {
+    my ($cli, $backend) = @_;
+    $backend->sql('INSERT INTO apikey_change (kind, value, changed) SELECT '
+                  . "'digest', repeat('a', 64), 1000 FROM "
+                  . 'generate_series(1, 100000)',
+                  'UPDATE apikey_identity SET kept_since = 1000');
+    my $pruned = sub { $backend->sql('SELECT pruned FROM apikey_identity') };
+    my $last = $backend->sql('SELECT last_value FROM apikey_change_numbers');
+    my $before = read_whole($backend);
+    for (1 .. 60) {
+        last if $pruned->() >= $last;
+        $cli->run('create', '--tenant', 'x', '--name', 'y');
+    }
+    is($pruned->(), $last, 'a hundred thousand old changes go');
+    is(read_whole($backend), $before, 'and no step reads the whole table');
+}
+
 # Old rows, by hand, of both kinds.
 sub prunes {
     my ($cli, $backend) = @_;
@@ -84,6 +109,9 @@ for my $name (backend_names()) {
     is($cli->run('init')->{exit}, 0, "init: $name");
     subtest "import: $name" => sub { imports($cli, $backend) };
     subtest "retention: $name" => sub { prunes($cli, $backend) };
+    subtest "$name reads no more than it removes" => sub {
+        reads_little($cli, $backend);
+    } if $name =~ /pgsql/;
     my $done = $cli->run('doctor', '--user', scalar getpwuid $>);
     is($done->{exit}, 0, "doctor: $name") or diag $done->{out};
     like($done->{out}, qr/^ok +triggers +All \d\d? are there/m, 'triggers');

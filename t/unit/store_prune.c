@@ -41,10 +41,14 @@ static heard_t changes(apr_int64_t since)
     return heard;
 }
 
+/* As htapikey does it, with time for all. */
 static apr_status_t prune(apr_int64_t before)
 {
+    apikey_prune_t all = { .before = before, .audit = 1,
+                           .budget = apr_time_from_sec(60) };
+
     fx.error = NULL;
-    return apikey_store_prune(fx.store, before, fx.pool, &fx.error);
+    return apikey_store_prune(fx.store, &all, fx.pool, &fx.error);
 }
 
 /* This many rows of each table, one a second from 1001 on. */
@@ -157,10 +161,66 @@ static void test_disorder(void)
            "what is gone stays gone");
 }
 
+/* One step, of the changes alone or of both; 1: all is done. */
+static int step(apikey_prune_t *some)
+{
+    fx.error = NULL;
+    need(apikey_store_prune(fx.store, some, fx.pool, &fx.error)
+         == APR_SUCCESS, "a step");
+    return some->done;
+}
+
+static void test_steps(void)
+{
+    apikey_prune_t some = { .before = 1001 + 2500 };
+    apikey_prune_t both = { .before = 1001 + 2500, .audit = 1 };
+    apikey_prune_t none = { .before = 1001 + 2500 };
+
+    fill(4000);
+    ok(!step(&some), "without a budget: one step");
+    is_str(raw_text(ROWS), "3000,1001 4000,1", "of at most a thousand rows");
+    is_str(raw_text(MARKS), "1000 0", "of which a reader is told");
+    some.rows = 100;
+    ok(!step(&some), "a slow one takes fewer");
+    is_str(raw_text(ROWS), "2900,1101 4000,1", "no more than it may");
+    is_int(raw_key(DIGEST_A, "between", "acme"), 0, "others write between two");
+    need(raw("DELETE FROM apikey") == 0, "away with it");
+    while (!step(&some)) {
+    }
+    is_str(raw_text(ROWS), "1502,2501 4000,1", "it ends where it is to end");
+    is_str(raw_text(MARKS), "2500 0", "and of the audit nothing is said");
+    ok(step(&some), "what is done is done");
+
+    need(raw("UPDATE apikey_identity SET kept_since = 3501 - 86400") == 0,
+         "a day ago");
+    ok(!step(&both) && !step(&both), "no change is old; then the audit");
+    is_str(raw_text(ROWS), "1502,2501 3000,1001", "a step");
+    is_str(raw_text(MARKS), "2500 2001", "which may have gaps up to there");
+    is_int(prune(1001 + 2500), APR_SUCCESS, "another goes on: %s", said());
+    is_str(raw_text(ROWS), "1502,2501 3000,1001", "where a day is left");
+    while (!step(&both)) {
+    }
+    is_str(raw_text(ROWS), "1502,2501 1500,2501", "the first one does it all");
+    is_str(raw_text(MARKS), "2500 3501", "to the end");
+    need(raw("CREATE TRIGGER no_mark BEFORE UPDATE ON apikey_identity "
+             "BEGIN SELECT RAISE(ABORT, 'read-only'); END") == 0, "read-only");
+    none.before += 100;
+    ok(apikey_store_prune(fx.store, &none, fx.pool, &fx.error) != APR_SUCCESS
+       && none.able && says("read-only"), "what is not allowed is told");
+    is_str(raw_text(ROWS), "1502,2501 1500,2501", "and nothing is gone");
+    need(raw("DROP TRIGGER no_mark") == 0
+         && raw("ALTER TABLE apikey_identity RENAME TO away") == 0, "away");
+    none.begun = 0;
+    ok(apikey_store_prune(fx.store, &none, fx.pool, &fx.error) != APR_SUCCESS
+       && !none.able, "a database that is not ours is another thing");
+    need(raw("ALTER TABLE away RENAME TO apikey_identity") == 0, "back");
+}
+
 int main(void)
 {
     fixture_make();
     test_prune();
+    test_steps();
     test_reader();
     test_disorder();
     fixture_remove();
