@@ -42,6 +42,7 @@
 #include "modules/config/order.h"
 #include "modules/lookup/check_pool.h"
 #include "modules/lookup/database.h"
+#include "modules/lookup/prune.h"
 #include "modules/lookup/trial.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
@@ -165,6 +166,7 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_post_config(apikey_log_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(apikey_prune_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
 }

@@ -341,7 +341,7 @@ static apikey_reason_e find_cached(const question_t *q,
     apr_status_t polled = APR_SUCCESS;
 
     if (reason == APIKEY_UNAVAILABLE && !is_fresh(q->cache)) {
-        polled = apikey_cache_poll(q->cache->poller, q->pool);
+        polled = apikey_cache_poll(q->cache->poller);
         reason = remember(q, record);
     }
     if (reason != APIKEY_UNAVAILABLE) {

@@ -40,10 +40,11 @@ typedef struct apikey_cache_t {
 void apikey_cache_hooks(void);
 
 /**
- * Looks for changes, if it is time for that and nobody else does.
+ * Has changes looked for, if it is time for that and nothing else does, and
+ * waits for that a little: many changes take longer than a request has.
  * @return APR_EBUSY: it is not; APR_TIMEUP: the database does not answer
  */
-apr_status_t apikey_cache_poll(apikey_poller_t *poller, apr_pool_t *pool);
+apr_status_t apikey_cache_poll(apikey_poller_t *poller);
 
 /** Says, now and then, that a database has answered with an older state of
  * itself than the one known, whose last change is @a known. */

@@ -8,8 +8,11 @@
 #include "../store/schema.h"
 
 /* More changes than this in one poll void everything: they would void most of
- * it anyway, and a poll must not take for as long as they are many. */
+ * it anyway, and a poll must not take for as long as they are many.  So do
+ * those of a few pages where the database is slow. */
 #define MANY 8192
+#define SOME 1024
+#define SLOW apr_time_from_msec(250)
 
 /* An older state may be a replica's that lags, or the database's own. */
 #define GRACE apr_time_from_sec(5)
@@ -66,6 +69,14 @@ static int is_other(const reading_t *reading, apr_uint64_t number,
                && number > reading->pruned);
 }
 
+static int is_many(const reading_t *reading, int noted)
+{
+    return !reading->task->changes
+           && (noted >= MANY
+               || (noted % SOME == 0 && apikey_board_clock()
+                                        - reading->poll.begun > SLOW));
+}
+
 /* apikey_changed_fn */
 static apr_status_t note(void *baton, apr_int64_t number,
                          apikey_changed_e kind, const char *value,
@@ -94,7 +105,7 @@ static apr_status_t note(void *baton, apr_int64_t number,
                      kind == APIKEY_CHANGED_TENANT ? value : NULL);
     reading->number = (apr_uint64_t)number;
     reading->row = row;
-    reading->many = ++reading->noted >= MANY && !reading->task->changes;
+    reading->many = is_many(reading, ++reading->noted);
     return reading->many ? APR_EOF : APR_SUCCESS;
 }
 

@@ -36,8 +36,14 @@ APLOG_USE_MODULE(apikey);
 #define SELDOM apr_time_from_sec(600)
 #define NOW_AND_THEN apr_time_from_sec(60)
 
-/* For a poll that nothing waits for. */
+/* For a poll; twice as long after each that took longer.  Many changes take
+ * their time, and others would only read them once more. */
 #define PATIENCE apr_time_from_msec(1500)
+#define PATIENCE_MOST apr_time_from_sec(12)
+
+/* So long a request waits for a poll; then it asks for its own key. */
+#define WAIT apr_time_from_msec(250)
+#define NAP apr_time_from_msec(1)
 
 #define SET(value, otherwise) ((value) == APIKEY_UNSET ? (otherwise) : (value))
 
@@ -48,6 +54,7 @@ struct apikey_poller_t {
     apr_time_t interval;        /* the shortest that one of them wants */
     apr_time_t ttl;             /* the longest that one of them has */
     apikey_word_t polling;      /* one of this process is under way */
+    apikey_word_t patience;     /* for the next of this process */
 };
 typedef apikey_poller_t polled_t;
 
@@ -182,6 +189,7 @@ static apr_status_t board_of(apikey_cache_t *cache, server_rec *s,
         polled = apr_pcalloc(pconf, sizeof(*polled));
         polled->server = s;
         polled->interval = cache->poll;
+        polled->patience = PATIENCE;
         polled->task.changes = conf->changes;
         status = apikey_board_make(&polled->task.board, pconf);
         if (status != APR_SUCCESS) {
@@ -462,24 +470,13 @@ static int claim(polled_t *polled)
                               polled->interval - AP_WD_TM_SLICE / 2);
 }
 
-apr_status_t apikey_cache_poll(apikey_poller_t *polled, apr_pool_t *pool)
+static void set_patience(polled_t *polled, apr_status_t status)
 {
-    const char *error = "";
-    /* A copy of ours: what is copied back must not touch what others read. */
-    apikey_poll_task_t task = polled->task;
-    apr_status_t status;
+    apr_uint64_t longer = 2 * apikey_word_get(&polled->patience);
 
-    if (!claim(polled)) {
-        return APR_EBUSY;
-    }
-    status = apikey_database_run(polled->server, apikey_poll, &task,
-                                 sizeof(task), pool, &error);
-    if (status == APR_SUCCESS) {
-        note_origin(polled, task.origin, pool);
-        tell_found(polled, &task);
-    }
-    report(polled, status, error);
-    return status;
+    apikey_word_set(&polled->patience,
+                    !APR_STATUS_IS_TIMEUP(status) ? PATIENCE
+                    : longer < PATIENCE_MOST ? longer : PATIENCE_MOST);
 }
 
 /* apikey_told_fn */
@@ -496,22 +493,25 @@ static void end_poll(void *baton, void *task, apr_status_t status,
         apr_pool_destroy(pool);
     }
     report(polled, status, error ? error : "");
+    set_patience(polled, status);
     apikey_word_set(&polled->polling, 0);
 }
 
-static void begin_poll(polled_t *polled)
+/* APR_EBUSY: another is under way, or was lately. */
+static apr_status_t begin_poll(polled_t *polled)
 {
     apikey_post_t post = { NULL, apikey_poll, &polled->task,
-                           sizeof(polled->task), end_poll, polled, PATIENCE };
+                           sizeof(polled->task), end_poll, polled, 0 };
     apr_status_t status;
 
     if (!apikey_word_swap(&polled->polling, 0, 1)) {
-        return;
+        return APR_EBUSY;
     }
+    post.patience = (apr_time_t)apikey_word_get(&polled->patience);
     status = claim(polled) ? apikey_database_post(polled->server, &post)
                            : APR_EBUSY;
     if (status == APR_SUCCESS) {
-        return;
+        return status;
     }
     apikey_word_set(&polled->polling, 0);
     if (!APR_STATUS_IS_EBUSY(status) && !apikey_database_is_ending()) {
@@ -519,6 +519,19 @@ static void begin_poll(polled_t *polled)
         apikey_board_disclaim(polled->task.board);
         report(polled, status, "the database has not answered of late");
     }
+    return status;
+}
+
+apr_status_t apikey_cache_poll(apikey_poller_t *polled)
+{
+    apr_status_t status = begin_poll(polled);
+    apr_time_t end = apikey_board_clock() + WAIT;
+
+    while (status == APR_SUCCESS && apikey_word_get(&polled->polling)
+           && apikey_board_clock() < end) {
+        apr_sleep(NAP);
+    }
+    return status;
 }
 
 /* Each child's watchdog comes by each 100 ms; the first that finds a poll due
@@ -534,8 +547,12 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
          at = apr_hash_next(at)) {
         polled_t *polled = apr_hash_this_val(at);
 
-        if (polled->interval
-            && apikey_board_wanted(polled->task.board, polled->ttl)) {
+        /* What takes long is not begun by another process, too. */
+        if (apikey_word_get(&polled->polling)) {
+            apikey_board_claim(polled->task.board, 0);
+        }
+        else if (polled->interval
+                 && apikey_board_wanted(polled->task.board, polled->ttl)) {
             begin_poll(polled);
         }
     }

@@ -102,6 +102,7 @@ typedef enum {
     F(int, poll, APIKEY_UNSET, last)            /* ApiKeyRevocationPoll */  \
     F(int, stale, APIKEY_UNSET, last)           /* ApiKeyStaleLimit */      \
     F(int, flush, APIKEY_UNSET, last)       /* ApiKeyUsageFlush; 0: off */  \
+    F(apr_int64_t, retention, APIKEY_UNSET, last)   /* ApiKeyRetention */   \
     F(int, enforce, APIKEY_UNSET, last)     /* ApiKeyEnforce; 0: Log */     \
     F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
 

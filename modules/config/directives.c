@@ -253,7 +253,7 @@ const char *apikey_set_retention(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     if (fault) {
         return apr_pstrcat(cmd->pool, "ApiKeyRetention: ", fault, NULL);
     }
-    server_conf(cmd);
+    server_conf(cmd)->retention = seconds;
     return NULL;
 }
 

@@ -275,11 +275,13 @@ void apikey_crew_tick(apikey_crew_t *crew)
         void *baton = job->baton;
 
         job->told = NULL;
-        apikey_queue_note_silence(job->queue);
+        /* What takes long says nothing of look-ups; what was not even begun
+         * does. */
         if (job->taken) {
             apikey_job_give_up(job);
         }
         else {
+            apikey_queue_note_silence(job->queue);
             apikey_queue_remove(job);
             apr_pool_destroy(job->pool);
         }

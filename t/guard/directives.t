@@ -45,7 +45,7 @@ my %known = map { %{ $lists{$_} } } keys %lists;
 cmp_ok(scalar keys %known, '>', 10, 'the lists of fields were read');
 
 # Directives that htapikey reads and the server only checks.
-my %checked_only = (ApiKeyLifetime => 1, ApiKeyRetention => 1);
+my %checked_only = (ApiKeyLifetime => 1);
 my $writes = setters(join "\n", map { slurp($_) }
     files(qr{^modules/config/directives.*\.c$}));
 

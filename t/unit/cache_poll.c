@@ -16,6 +16,8 @@ static void (*meanwhile)(void);
 static void (*before_read)(void);       /* the database is known by then */
 static void (*before_end)(void);        /* before the poll's last word */
 
+static apr_time_t late;                 /* so slow the database is */
+
 static void once(void (**what)(void))
 {
     void (*then)(void) = *what;
@@ -60,6 +62,12 @@ static apr_status_t spy_changes(apikey_store_t *store, apr_int64_t since,
     return apikey_store_changes(store, since, each, baton, pool, error);
 }
 
+static apr_time_t spy_clock(void)
+{
+    return apikey_board_clock() + late;
+}
+
+#define apikey_board_clock spy_clock
 #define apikey_store_changes spy_changes
 #define apikey_poll_note spy_note
 #define apikey_poll_done spy_done
@@ -143,6 +151,27 @@ static void test_many(void)
     poll_once();
     is_int(noted, 1, "the next change is read again");
     ok(!holds(now, DIGEST_B) && holds(now, DIGEST_A), "for itself");
+}
+
+/* Of a slow database a few pages are read, then none. */
+static void test_slow(void)
+{
+    apikey_stamp_t then = begin(), now;
+
+    late = apr_time_from_sec(1);
+    add(11, 700, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(noted, 690, "a slow database: a few changes are read");
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "each for itself");
+    then = begin();
+    late = apr_time_from_sec(1);
+    add(11, 4000, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(noted, SOME + 1, "of more the rest is not: one voids all");
+    is_int(apikey_board_number(board), 4000, "up to the last");
+    ok(!holds(then, DIGEST_B) && apikey_board_stamp(board, &now)
+       && holds(now, DIGEST_A), "and what is looked up then holds");
+    late = 0;
 }
 
 static void away(void)
@@ -384,6 +413,7 @@ int main(void)
     fixture_make();
     test_news();
     test_many();
+    test_slow();
     test_errors();
     test_lost();
     test_unwritable();

@@ -242,6 +242,42 @@ static void test_patience(void)
     ok(posted == NULL, "and the late answer is thrown away");
 }
 
+/* A post that takes long says nothing of look-ups; one that finds no
+ * connection for as long does. */
+static void test_long(void)
+{
+    int i;
+
+    fresh(TRIP + 1);
+    told.times = 0;
+    set(1, 0, APR_SUCCESS);
+    for (i = 1; i <= TRIP; i++) {
+        is_int(post(20000), APR_SUCCESS, "a post that takes long");
+        settle(0, 1);
+        apr_sleep(30000);
+        apikey_crew_tick(db.crew);
+        is_int(told.times, i, "is given up");
+        settle_lost(0, 0, i);
+    }
+    ok(!apikey_queue_is_silent(db.queue), "the database is not silent for it");
+    set(0, 0, APR_SUCCESS);
+    settle_lost(0, 0, 0);
+
+    fresh(1);
+    set(1, 0, APR_SUCCESS);
+    is_int(post(0), APR_SUCCESS, "the one connection is in use");
+    settle(0, 1);
+    for (i = 0; i < TRIP; i++) {
+        is_int(post(20000), APR_SUCCESS, "a post that finds none");
+    }
+    settle(TRIP, 1);
+    apr_sleep(30000);
+    apikey_crew_tick(db.crew);
+    ok(apikey_queue_is_silent(db.queue), "is silence");
+    set(0, 0, APR_SUCCESS);
+    settle(0, 0);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -260,6 +296,7 @@ int main(void)
     test_end();
     test_post();
     test_patience();
+    test_long();
     apr_pool_destroy(db.pool);
     return done();
 }
