@@ -67,7 +67,7 @@ sub removes {
     $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
     ok(wait_until(10, sub { $site->status($key) eq 401 }),
        'a revocation is seen, as ever');
-    unlike($site->errors, qr/APIKEY0(?:106|145|28\d)/, 'without a complaint');
+    unlike($site->errors, qr/APIKEY028\d/, 'without a complaint');
     $site->stop;
 }
 
