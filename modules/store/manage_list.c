@@ -132,6 +132,20 @@ static int is_elsewhere(const apikey_managed_t *key, const char *keyspace)
            && !apikey_text_fault(key->record.keyspace);
 }
 
+/* The first statement of its transaction: what is read after it is what the
+ * one before has committed. */
+static apr_status_t hold_key(apikey_store_t *store, const char *id,
+                             apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { id };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_HOLD,
+                                            args, pool, error);
+
+    return status == APR_SUCCESS ? apikey_rows_end(&rows, pool, error)
+                                 : status;
+}
+
 apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
                                  const char *keyspace, apikey_managed_t **key,
                                  apr_pool_t *pool, const char **error)
@@ -139,13 +153,14 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
     const char *args[] = { id };
     apikey_rows_t rows;
     apikey_managed_t *found = apr_palloc(pool, sizeof(*found));
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            store->in_transaction
-                                            ? APIKEY_SQL_KEY_HOLD
-                                            : APIKEY_SQL_KEY_SHOW,
-                                            args, pool, error);
+    apr_status_t status = store->in_transaction && store->dialect->hold
+                          ? hold_key(store, id, pool, error) : APR_SUCCESS;
 
     *key = NULL;
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_SHOW, args,
+                                   pool, error);
+    }
     if (status != APR_SUCCESS) {
         return status;
     }

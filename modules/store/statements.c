@@ -45,9 +45,10 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
-    /* In a transaction that is going to change it. */
+    /* In a transaction that is going to change it; of the key's row alone: a
+     * lock on the row of its uses would wait for those who count them. */
     [APIKEY_SQL_KEY_HOLD] =
-    KEY_COLUMNS " WHERE k.id = %s%h",
+    "SELECT k.id FROM apikey k WHERE k.id = %s%h",
     /* Two statements, and no condition that is true of all: with one,
      * PostgreSQL plans for few rows and sorts all that are left, each page. */
     [APIKEY_SQL_KEY_LIST] =

@@ -1,0 +1,222 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * Keys are revoked, and changed in the other ways there are, while several
+ * processes write uses of the same keys all the time.  With arguments DRIVER
+ * PARAMS it asks another database than SQLite (t/usage/revoke.t), an empty one,
+ * in which it leaves its tables.  APIKEY_TIMES in the environment: it tells how
+ * long each kind of change took at most (t/bench/usage).
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+#include "../../modules/store/sql.h"
+#include "../../modules/store/usage.h"
+
+#define KEYS 200
+#define WRITERS 4
+#define BATCHES 10              /* that are written at least, meanwhile */
+
+static const char *driver, *params;
+static apikey_use_t uses[KEYS];
+static volatile sig_atomic_t over;
+
+static void stop(int signal)
+{
+    over = signal;
+}
+
+static void open_store(void)
+{
+    need(apikey_store_open(&fx.store, driver, params, fx.pool, &fx.error)
+         == APR_SUCCESS, "open");
+}
+
+static const char *value(const char *sql)
+{
+    const char *text = "";
+    apikey_rows_t rows;
+
+    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
+         == APR_SUCCESS, sql);
+    while (apikey_rows_next(&rows)) {
+        text = apikey_rows_copy(&rows, fx.pool);
+    }
+    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
+    return text;
+}
+
+static void make_keys(void)
+{
+    int i;
+
+    for (i = 0; i < KEYS; i++) {
+        uses[i].id = apr_psprintf(fx.pool, "k%03d", i);
+        uses[i].count = 1;
+        uses[i].last = NOW;
+        need(apikey_sql_run(fx.store, apr_psprintf(fx.pool, "INSERT INTO"
+                            " apikey (digest, id, tenant, name, prefix,"
+                            " format) VALUES ('%064x', '%s', 'acme', 'n',"
+                            " 'ak', 'base62')", i + 1, uses[i].id),
+                            fx.pool, &fx.error) == APR_SUCCESS, "a key");
+    }
+    need(apikey_store_usage(fx.store, uses, KEYS, fx.pool, &fx.error)
+         == APR_SUCCESS, "their rows");
+}
+
+/* Writes all of them until it is told to stop; says how often, and once that
+ * it has begun. */
+static int write_on(int pipe_in)
+{
+    apr_pool_t *pool;
+    int batches = 0;
+
+    signal(SIGTERM, stop);
+    open_store();
+    do {
+        apr_pool_create(&pool, fx.pool);
+        if (apikey_store_usage(fx.store, uses, KEYS, pool, &fx.error)
+            != APR_SUCCESS) {
+            printf("# a batch: %s\n", said());
+            fflush(stdout);
+            return 1;
+        }
+        apr_pool_destroy(pool);
+        batches++;
+        need(batches != 1 || write(pipe_in, "", 1) == 1, "write");
+    } while (!over);
+    need(write(pipe_in, &batches, sizeof(batches)) == sizeof(batches),
+         "write");
+    return 0;
+}
+
+/* What is tried, of a key. */
+static apr_status_t revoke_key(const char *id)
+{
+    return apikey_manage_revoke(fx.store, id, "", &fx.actor, fx.pool,
+                                &fx.error);
+}
+
+static apr_status_t disable(const char *id)
+{
+    return apikey_manage_disable(fx.store, id, 1, &fx.actor, fx.pool,
+                                 &fx.error);
+}
+
+static apr_status_t rename_key(const char *id)
+{
+    const apikey_change_t change = { "new", NULL, NULL, NULL };
+
+    return apikey_manage_set(fx.store, id, &change, &fx.actor, fx.pool,
+                             &fx.error);
+}
+
+static apr_status_t rotate(const char *id)
+{
+    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = 1 };
+
+    return apikey_manage_rotate(fx.store, id, &rotation, &fx.actor, fx.pool,
+                                &fx.error);
+}
+
+static apr_status_t suspend_tenant(const char *id)
+{
+    return apikey_tenant_suspend(fx.store, "acme", strcmp(id, "k000") == 0, "",
+                                 &fx.actor, fx.pool, &fx.error);
+}
+
+static void change_all(apr_status_t (*change)(const char *id), int count,
+                       const char *what)
+{
+    apr_time_t began, longest = 0;
+    int i, failed = 0;
+
+    for (i = 0; i < count; i++) {
+        began = apr_time_now();
+        fx.error = NULL;
+        if (change(uses[i].id) != APR_SUCCESS) {
+            failed++;
+            printf("# %s: %s\n", uses[i].id, said());
+        }
+        began = apr_time_now() - began;
+        longest = began > longest ? began : longest;
+    }
+    if (getenv("APIKEY_TIMES")) {
+        printf("# %s: the longest of %d took %d ms\n", what, count,
+               (int)apr_time_as_msec(longest));
+    }
+    is_int(failed, 0, "none of %d fails: %s", count, what);
+}
+
+/* The number of batches that all of them wrote. */
+static int end_writers(const pid_t *writers, int pipe_out)
+{
+    int i, status, batches, sum = 0, failed = 0;
+
+    for (i = 0; i < WRITERS; i++) {
+        kill(writers[i], SIGTERM);
+    }
+    for (i = 0; i < WRITERS; i++) {
+        waitpid(writers[i], &status, 0);
+        failed += status != 0;
+    }
+    is_int(failed, 0, "nor any batch");
+    for (i = failed; i < WRITERS; i++) {
+        need(read(pipe_out, &batches, sizeof(batches)) == sizeof(batches),
+             "read");
+        sum += batches;
+    }
+    return sum;
+}
+
+static void test_changes(void)
+{
+    pid_t writers[WRITERS];
+    int i, ends[2], batches;
+    char begun;
+
+    make_keys();
+    need(pipe(ends) == 0, "pipe");
+    apr_pool_destroy(fx.store->pool);
+    fflush(stdout);
+    for (i = 0; i < WRITERS; i++) {
+        writers[i] = fork();
+        if (writers[i] == 0) {
+            _exit(write_on(ends[1]));
+        }
+    }
+    for (i = 0; i < WRITERS; i++) {
+        need(read(ends[0], &begun, 1) == 1, "read");
+    }
+    open_store();
+    change_all(rename_key, KEYS / 10, "set");
+    change_all(rotate, KEYS / 10, "rotate");
+    change_all(suspend_tenant, 2, "tenant suspend and resume");
+    change_all(disable, KEYS / 10, "disable");
+    change_all(revoke_key, KEYS, "revoke");
+    batches = end_writers(writers, ends[0]);
+    ok(batches >= BATCHES, "batches were written meanwhile: %d", batches);
+    is_str(value("SELECT COUNT(*) FROM apikey WHERE revoked > 0"),
+           apr_itoa(fx.pool, KEYS), "all are revoked");
+    is_str(value("SELECT SUM(use_count) FROM apikey_usage"),
+           apr_itoa(fx.pool, KEYS * (batches + 1)), "and each use is counted");
+}
+
+int main(int argc, char **argv)
+{
+    apr_pool_t *pool;
+    int from, to;
+
+    fixture_folder();
+    driver = argc > 2 ? argv[1] : "sqlite3";
+    params = argc > 2 ? argv[2] : fx.path;
+    apr_pool_create(&pool, fx.pool);
+    need(apikey_schema_open(&fx.store, driver, params, pool, &fx.error)
+         == APR_SUCCESS, "open");
+    need(apikey_schema_init(fx.store, "tester", &from, &to, fx.pool,
+                            &fx.error) == APR_SUCCESS, "init");
+    test_changes();
+    fixture_remove();
+    return done();
+}
