@@ -12,6 +12,11 @@
  * try; each try gets at least one row further. */
 #define TRIES 8
 
+/* Statements of one transaction with a file; and exposures of any, each of
+ * which is two more round trips. */
+#define STATEMENTS 10
+#define EXPOSED_AT_ONCE 8
+
 #define HOUR 3600               /* seconds between entries in the audit */
 
 typedef struct part_t {
@@ -20,25 +25,30 @@ typedef struct part_t {
     apr_hash_t *keys;           /* ids of keys that are there */
 } part_t;
 
-/* A key that was deleted meanwhile gets no row again. */
-static apr_status_t find_keys(apikey_store_t *store, void *baton,
+/* How many keys the statement has that begins with the one at @a from. */
+static int width(const part_t *part, int from)
+{
+    int left = part->count - from;
+
+    return left < APIKEY_USED_AT_ONCE ? left : APIKEY_USED_AT_ONCE;
+}
+
+static apr_status_t find_some(apikey_store_t *store, part_t *part, int from,
                               apr_pool_t *pool, const char **error)
 {
-    part_t *part = baton;
     const char *args[APIKEY_USED_AT_ONCE];
     apikey_rows_t rows;
     apr_status_t status;
-    int i;
+    int i, count = width(part, from);
 
     for (i = 0; i < APIKEY_USED_AT_ONCE; i++) {
-        args[i] = i < part->count ? part->uses[i].id : "";
+        args[i] = i < count ? part->uses[from + i].id : "";
     }
     status = apikey_sql_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args,
                                pool, error);
     if (status != APR_SUCCESS) {
         return status;
     }
-    part->keys = apr_hash_make(pool);
     while (apikey_rows_next(&rows)) {
         const char *id = apikey_rows_copy(&rows, pool);
 
@@ -47,14 +57,29 @@ static apr_status_t find_keys(apikey_store_t *store, void *baton,
     return apikey_rows_end(&rows, pool, error);
 }
 
-static apr_status_t write_part(apikey_store_t *store, void *baton,
-                               apr_pool_t *pool, const char **error)
+/* A key that was deleted meanwhile gets no row again. */
+static apr_status_t find_keys(apikey_store_t *store, void *baton,
+                              apr_pool_t *pool, const char **error)
 {
-    const part_t *part = baton;
-    const char *args[3 * APIKEY_USED_AT_ONCE];
-    int i, k = 0;
+    part_t *part = baton;
+    apr_status_t status = APR_SUCCESS;
+    int from;
 
-    for (i = 0; i < part->count; i++) {
+    part->keys = apr_hash_make(pool);
+    for (from = 0; from < part->count && status == APR_SUCCESS;
+         from += APIKEY_USED_AT_ONCE) {
+        status = find_some(store, part, from, pool, error);
+    }
+    return status;
+}
+
+static apr_status_t write_some(apikey_store_t *store, const part_t *part,
+                               int from, apr_pool_t *pool, const char **error)
+{
+    const char *args[3 * APIKEY_USED_AT_ONCE];
+    int i, k = 0, count = width(part, from);
+
+    for (i = from; i < from + count; i++) {
         const apikey_use_t *use = &part->uses[i];
 
         if (apr_hash_get(part->keys, use->id, APR_HASH_KEY_STRING)) {
@@ -72,6 +97,20 @@ static apr_status_t write_part(apikey_store_t *store, void *baton,
         args[k++] = "0";
     }
     return apikey_sql_query(store, APIKEY_SQL_USAGE_WRITE, args, pool, error);
+}
+
+static apr_status_t write_part(apikey_store_t *store, void *baton,
+                               apr_pool_t *pool, const char **error)
+{
+    const part_t *part = baton;
+    apr_status_t status = APR_SUCCESS;
+    int from;
+
+    for (from = 0; from < part->count && status == APR_SUCCESS;
+         from += APIKEY_USED_AT_ONCE) {
+        status = write_some(store, part, from, pool, error);
+    }
+    return status;
 }
 
 /* Writers wait for each other's rows, and begin again where one was first.
@@ -104,6 +143,12 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
     return status == APR_SUCCESS ? status
            : store->unsure ? APIKEY_EUNSURE
            : store->read_only ? APIKEY_EREADONLY : status;
+}
+
+int apikey_store_usage_most(const apikey_store_t *store)
+{
+    return store->dialect->no_server ? STATEMENTS * APIKEY_USED_AT_ONCE
+                                     : APIKEY_USED_AT_ONCE;
 }
 
 apr_status_t apikey_store_usage(apikey_store_t *store,
@@ -262,9 +307,17 @@ apr_status_t apikey_store_exposed(apikey_store_t *store,
                                   int count, apr_pool_t *pool,
                                   const char **error)
 {
-    exposures_t batch = { exposures, count, NULL };
+    apr_status_t status = APR_SUCCESS;
+    int from;
 
-    return count ? write_batch(store, find_all, write_found, &batch, pool,
-                               error)
-                 : APR_SUCCESS;
+    for (from = 0; from < count && status == APR_SUCCESS;
+         from += EXPOSED_AT_ONCE) {
+        exposures_t some = { exposures + from, count - from, NULL };
+
+        if (some.count > EXPOSED_AT_ONCE) {
+            some.count = EXPOSED_AT_ONCE;
+        }
+        status = write_batch(store, find_all, write_found, &some, pool, error);
+    }
+    return status;
 }

@@ -20,7 +20,9 @@
 APLOG_USE_MODULE(apikey);
 
 #define DEFAULT_FLUSH 10        /* seconds */
-#define FULL 10000              /* keys; written before it is time */
+/* Keys of all processes that wait, about; more are written before it is time,
+ * so that what is left at the end of the processes can be written in time. */
+#define FULL 16000
 #define MOST 50000              /* keys, while nothing can be written */
 #define MOST_EXPOSED 1000       /* keys, likewise */
 /* At the end of a process, for all databases. The second SIGTERM of a stop
@@ -29,6 +31,10 @@ APLOG_USE_MODULE(apikey);
 #define PATIENCE apr_time_from_msec(2900)
 #define PATIENCE_THREADED apr_time_from_sec(6)
 #define PATIENCE_LOCK apr_time_from_msec(200)
+/* Tries of a process that ends. With the pauses between them they take longer
+ * than the breaker needs to let one through. */
+#define TRIES 8
+#define PAUSE apr_time_from_msec(100)
 #define SLOTS 16                /* processes do not write all at once */
 #define NOWHERE 2               /* of failing: nothing can be written there */
 #define SILENT "the database has not answered of late"
@@ -44,7 +50,9 @@ struct apikey_usage_t {
     const apikey_use_t *list;   /* its uses, in the order of the ids */
     int count;
     int settled;                /* how many of list are, from its start */
-    apr_uint64_t left;          /* uses of those that are not */
+    int begun;                  /* up to where they are being written */
+    apr_uint64_t left;          /* uses of those that are not settled */
+    int over;                   /* the process ends: no part is begun */
     apr_uint64_t dropped;       /* uses that found no place, not yet said */
     apr_uint64_t unnoted;       /* exposures, likewise */
     int failing;                /* the last batch was not written; NOWHERE */
@@ -54,6 +62,7 @@ typedef struct apikey_usage_t usage_t;
 
 /* By database. Made while httpd starts; in a child, read only. */
 static apr_hash_t *usages;
+static unsigned share;          /* of FULL: keys of this process */
 
 /* ---- post_config ---- */
 
@@ -170,22 +179,29 @@ apr_uint64_t apikey_usage_waiting(server_rec *s)
 
 /* ---- Batches ---- */
 
-/* Where the part ends that is being written, which is one transaction. */
-static int part_end(const usage_t *usage)
-{
-    return usage->count - usage->settled > APIKEY_USED_AT_ONCE
-           ? usage->settled + APIKEY_USED_AT_ONCE : usage->count;
-}
-
+/* The uses of the part that is being written. */
 static apr_uint64_t uses_of_part(const usage_t *usage)
 {
-    int i, end = part_end(usage);
     apr_uint64_t uses = 0;
+    int i;
 
-    for (i = usage->settled; i < end; i++) {
+    for (i = usage->settled; i < usage->begun; i++) {
         uses += (apr_uint64_t)usage->list[i].count;
     }
     return uses;
+}
+
+/* 0: it is too late to begin one. */
+static int begin_part(usage_t *usage, int most)
+{
+    int left, begins;
+
+    apikey_mutex_lock(usage->lock);
+    begins = !usage->over;
+    left = usage->count - usage->settled;
+    usage->begun = usage->settled + (!begins ? 0 : left < most ? left : most);
+    apikey_mutex_unlock(usage->lock);
+    return begins;
 }
 
 /* apikey_task_fn. While it runs, nothing else changes what it reads. What was
@@ -195,9 +211,13 @@ static apr_status_t write_part(apikey_store_t *store, void *task,
 {
     usage_t *usage = task;
     apr_status_t status = APR_SUCCESS;
-    int at = usage->settled, count;
+    int count;
 
-    if (at == 0) {
+    if (!begin_part(usage, apikey_store_usage_most(store))) {
+        *error = "the process ends";
+        return APR_TIMEUP;
+    }
+    if (usage->settled == 0) {
         apikey_exposure_t *exposed =
             apikey_batch_list_exposed(usage->writing, &count, pool);
 
@@ -206,8 +226,8 @@ static apr_status_t write_part(apikey_store_t *store, void *task,
     if (status != APR_SUCCESS) {
         return status == APIKEY_EUNSURE ? APIKEY_EDATABASE : status;
     }
-    return apikey_store_usage(store, usage->list + at, part_end(usage) - at,
-                              pool, error);
+    return apikey_store_usage(store, usage->list + usage->settled,
+                              usage->begun - usage->settled, pool, error);
 }
 
 static int is_said(const usage_t *usage, apikey_log_e kind,
@@ -314,18 +334,20 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
     usage_t *usage = baton;
     int written = status == APR_SUCCESS || status == APIKEY_EUNSURE;
     apr_uint64_t uses, dropped, unnoted;
-    int was_nowhere, more;
+    int was_nowhere, more, over;
 
     apikey_mutex_lock(usage->lock);
+    over = usage->over;
     uses = uses_of_part(usage);
     if (written) {
-        usage->settled = part_end(usage);
+        usage->settled = usage->begun;
         usage->left -= uses;
     }
     if (status == APIKEY_EREADONLY) {
         usage->settled = usage->count;
     }
-    more = written && usage->settled < usage->count;
+    usage->begun = usage->settled;
+    more = written && !over && usage->settled < usage->count;
     if (!more) {
         end_batch(usage, written || status == APIKEY_EREADONLY);
     }
@@ -336,7 +358,9 @@ static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
     usage->dropped = usage->unnoted = 0;
     apikey_cond_broadcast(usage->ended);
     apikey_mutex_unlock(usage->lock);
-    report(usage, status, was_nowhere, uses, error ? error : "");
+    if (written || !over) {
+        report(usage, status, was_nowhere, uses, error ? error : "");
+    }
     report_lost(usage, dropped, unnoted);
     if (more) {
         status = write_next(usage);
@@ -363,7 +387,7 @@ static void hand_over(usage_t *usage)
     if (begun) {
         usage->writing = usage->counting;
         usage->counting = fresh;
-        usage->settled = usage->count = 0;
+        usage->settled = usage->begun = usage->count = 0;
         usage->left = usage->writing->total;
     }
     batch = usage->writing;
@@ -388,7 +412,7 @@ static int is_full(usage_t *usage)
     int full;
 
     apikey_mutex_lock(usage->lock);
-    full = !usage->failing && apikey_batch_keys(usage->counting) >= FULL;
+    full = !usage->failing && apikey_batch_keys(usage->counting) >= share;
     apikey_mutex_unlock(usage->lock);
     return full;
 }
@@ -451,12 +475,14 @@ static int is_empty(usage_t *usage)
     return empty;
 }
 
-/* The part that is being written may still be committed. */
+/* From here on no part is begun, so that what is said to be lost is. The part
+ * that is being written may still be committed. */
 static void report_rest(usage_t *usage)
 {
     apr_uint64_t lost, unsure;
 
     apikey_mutex_lock(usage->lock);
+    usage->over = 1;
     unsure = usage->writing ? uses_of_part(usage) : 0;
     lost = usage->counting->total + usage->left - unsure;
     apikey_mutex_unlock(usage->lock);
@@ -470,36 +496,44 @@ static void report_rest(usage_t *usage)
     }
 }
 
-/* Twice: an older batch may have been under way. A batch that others were in
- * the way of is tried again. */
+/* An older batch may have been under way, and a batch that others were in the
+ * way of is tried again. */
 static void write_rest(usage_t *usage, apr_time_t end)
 {
-    int tries;
+    int tries = 0;
 
-    for (tries = 0; tries < 3 && !is_empty(usage); tries++) {
-        hand_over(usage);
-        if (!await(usage, end)) {
-            break;
+    while (await(usage, end) && !is_empty(usage) && tries < TRIES
+           && apikey_clock() < end) {
+        if (tries++) {
+            apr_sleep(PAUSE);
         }
+        hand_over(usage);
     }
     report_rest(usage);
 }
 
+/* All databases are written to at once: one that does not answer takes no time
+ * from the others. */
 static apr_status_t end_child(void *data)
 {
+    apr_pool_t *pchild = data;
+    apr_array_header_t *usable = apr_array_make(pchild, 4, sizeof(usage_t *));
     apr_hash_index_t *at;
     apr_time_t end = apikey_clock();
-    int threaded = 0;
+    int i, threaded = 0;
 
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     end += threaded ? PATIENCE_THREADED : PATIENCE;
-
-    for (at = apr_hash_first(data, usages); at; at = apr_hash_next(at)) {
+    for (at = apr_hash_first(pchild, usages); at; at = apr_hash_next(at)) {
         usage_t *usage = apr_hash_this_val(at);
 
         if (is_usable(usage)) {
-            write_rest(usage, end);
+            APR_ARRAY_PUSH(usable, usage_t *) = usage;
+            hand_over(usage);
         }
+    }
+    for (i = 0; i < usable->nelts; i++) {
+        write_rest(APR_ARRAY_IDX(usable, i, usage_t *), end);
     }
     return APR_SUCCESS;
 }
@@ -529,7 +563,13 @@ static apr_status_t begin(usage_t *usage)
 void apikey_usage_child(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *at;
+    int processes = 1;
 
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
+    share = FULL / (unsigned)(processes > 0 ? processes : 1);
+    if (share < APIKEY_USED_AT_ONCE) {
+        share = APIKEY_USED_AT_ONCE;
+    }
     for (at = apr_hash_first(pchild, usages); at; at = apr_hash_next(at)) {
         apr_status_t status = begin(apr_hash_this_val(at));
 

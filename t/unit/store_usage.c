@@ -218,6 +218,66 @@ static void test_atomic(void)
     is_str(used("K1"), "7 1000", "once");
 }
 
+/* More than one statement takes; some are no keys, and the last cannot be
+ * written. */
+static void test_wide(void)
+{
+    apikey_use_t uses[2 * APIKEY_USED_AT_ONCE + 50];
+    int i, count = sizeof(uses) / sizeof(*uses);
+    int file = strcmp(fx.store->dialect->driver, "sqlite3") == 0;
+
+    is_int(apikey_store_usage_most(fx.store),
+           file ? 10 * APIKEY_USED_AT_ONCE : APIKEY_USED_AT_ONCE,
+           "a server gets one statement in a transaction, a file ten");
+    if (!file) {
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        uses[i].id = apr_psprintf(fx.pool, "w%03d", i);
+        uses[i].count = 2;
+        uses[i].last = 100;
+        if (i % 10) {
+            key(uses[i].id, 1000 + i);
+        }
+    }
+    run("CREATE TRIGGER wide BEFORE INSERT ON apikey_usage WHEN new.id ="
+        " 'w449' BEGIN SELECT RAISE(ABORT, 'out of range'); END");
+    is_int(write_uses(uses, count), APIKEY_EDATABASE, "the last cannot be");
+    is_str(value("SELECT COUNT(*) FROM apikey_usage WHERE id LIKE 'w%'"), "0",
+           "so none is");
+    run("DROP TRIGGER wide");
+    is_int(write_uses(uses, count), APR_SUCCESS, "%d keys: %s", count,
+           said());
+    is_str(value("SELECT SUM(use_count) FROM apikey_usage WHERE id LIKE 'w%'"),
+           apr_itoa(fx.pool, 2 * (count - count / 10)), "each, once");
+    run("DELETE FROM apikey WHERE id LIKE 'w%'");
+    run("DELETE FROM apikey_usage WHERE id LIKE 'w%'");
+}
+
+/* A few exposures are a transaction: where a later one fails, they stay. */
+static void test_exposed_parts(void)
+{
+    apikey_exposure_t some[20];
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        some[i] = exposure_of(digest_of(2000 + i), APIKEY_IN_QUERY, 5000);
+        key(apr_psprintf(fx.pool, "x%02d", i), 2000 + i);
+    }
+    run("CREATE TRIGGER late BEFORE INSERT ON apikey_usage WHEN new.id ="
+        " 'x19' BEGIN SELECT RAISE(ABORT, 'not today'); END");
+    is_int(write_exposed(some, 20), APIKEY_EDATABASE, "the last of 20 exposed"
+           " keys cannot be written: %s", said());
+    is_str(value("SELECT COUNT(*) FROM apikey_usage WHERE exposed = 5000"
+                 " AND id LIKE 'x%'"), "16", "those before its part are");
+    run("DROP TRIGGER late");
+    is_int(write_exposed(some, 20), APR_SUCCESS, "then all: %s", said());
+    is_str(value("SELECT COUNT(*) FROM apikey_audit WHERE action = 'exposed'"
+                 " AND id LIKE 'x%'"), "20", "each is told once");
+    run("DELETE FROM apikey WHERE id LIKE 'x%'");
+    run("DELETE FROM apikey_usage WHERE id LIKE 'x%'");
+}
+
 /* Another process, that has inserted the same row just before us for some
  * times in a row; the last time, its key is not ours. */
 static struct { apikey_use_t use; int times; } other;
@@ -337,7 +397,9 @@ int main(int argc, char **argv)
     test_exposed();
     test_deleted();
     test_atomic();
+    test_wide();
     if (strcmp(driver, "sqlite3") == 0) {
+        test_exposed_parts();
         test_in_the_way();
     }
     test_together();

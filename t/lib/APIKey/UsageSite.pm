@@ -9,15 +9,24 @@ package APIKey::UsageSite;
 #   $site->run(APIKey::UsageSite::four(), 'ApiKeyUsageFlush 3600');
 #   my ($good, $bad) = $site->requests(8, sub { my ($client, $n) = @_; … });
 #   $site->total, $site->uses($id), $site->counts
+#
+# Many keys, each of which is used over each of some connections:
+#   my @keys = $site->many(2000);              the keys themselves, imported
+#   $site->far(APIKey::Delay->new($backend, 0.002));      httpd's way there
+#   my ($good, $bad) = $site->burst(8, @keys);
 
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 
 use parent 'APIKey::DatabaseSite';
+use APIKey::Auth ();
 use APIKey::Keys qw(remember_key);
+
+my $AT_ONCE = 50;               # requests that wait for their answers
 
 # The lines for four processes, all of which are there from the first request
 # on.
@@ -63,12 +72,19 @@ sub total {
 # was.
 sub requests {
     my ($self, $clients, $next) = @_;
+    return $self->side_by_side($clients, sub {
+        my ($client) = @_;
+        return $self->one_client(sub { $next->($client, @_) });
+    });
+}
+
+sub side_by_side {
+    my ($self, $clients, $one) = @_;
     my @pipes;
     for my $client (0 .. $clients - 1) {
         my $pid = open(my $in, '-|') // die "fork: $!\n";
         if (!$pid) {
-            syswrite STDOUT, join ' ', $self->one_client(
-                sub { $next->($client, @_) });
+            syswrite STDOUT, join ' ', $one->($client);
             # Neither DESTROY nor END: what runs is our parent's.
             POSIX::_exit(0);
         }
@@ -82,6 +98,57 @@ sub requests {
         close $in or die "a client ended early\n";
     }
     return ($good, $bad);
+}
+
+sub many {
+    my ($self, $count) = @_;
+    my ($secret) = APIKey::Auth::secrets("$self->{dir}/secret");
+    my @keys = map { APIKey::Auth::signed_key($secret, sprintf 'ak_%043d', $_) }
+               1 .. $count;
+    my $file = $self->file('keys.csv', join '', "key,tenant,name\n",
+                           map { "$_,acme,site\n" } @keys);
+    $self->htapikey('import', $file);
+    unlink $file;
+    return @keys;
+}
+
+# What htapikey and the test do goes the short way.
+sub far {
+    my ($self, $relay) = @_;
+    $self->{relay} = $relay;
+    $self->{lines} = [ $relay->lines ];
+}
+
+# One connection, over which many requests are sent before their answers come;
+# those to HEAD have no body.  httpd may close it between two of them: what it
+# has not answered then, it has not read.
+sub one_burst {
+    my ($self, @keys) = @_;
+    my ($good, $bytes, $socket, @bad) = (0, '');
+    while (my @some = splice @keys, 0, $AT_ONCE) {
+        $socket //= IO::Socket::INET->new(PeerAddr => '127.0.0.1:'
+                                                      . $self->port)
+            or return ($good, @bad, 'none');
+        syswrite $socket, join '', map { "HEAD /api/ HTTP/1.1\r\nHost: a\r\n"
+                                         . "X-API-Key: $_\r\n\r\n" } @some;
+        while (@some && sysread $socket, $bytes, 65536, length $bytes) {
+            while ((my $end = index $bytes, "\r\n\r\n") >= 0) {
+                my $status = substr $bytes, 9, 3;
+                $status eq '200' ? $good++ : push @bad, $status;
+                substr $bytes, 0, $end + 4, '';
+                shift @some;
+            }
+        }
+        undef $socket if @some;
+        unshift @keys, @some;
+    }
+    return ($good, @bad);
+}
+
+# As requests().
+sub burst {
+    my ($self, $connections, @keys) = @_;
+    return $self->side_by_side($connections, sub { $self->one_burst(@keys) });
 }
 
 sub one_client {
