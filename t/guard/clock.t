@@ -18,6 +18,7 @@ my %CALENDAR = (
     'modules/cli/cli.c'      => [ 1, 'what the audit says' ],
     'modules/core/mutex.c'   => [ 1, 'a wait, where there is no other clock' ],
     'modules/core/ring.c'    => [ 1, 'the date in the name of a secret' ],
+    'modules/lookup/prune.c' => [ 1, 'what is older than ApiKeyRetention' ],
     'modules/store/schema.c' => [ 2, 'what the audit says' ],
     'modules/store/store.c'  => [ 1, 'beside the time of a file' ],
     'modules/store/usage.c'  => [ 1, 'a number as good as any' ],

@@ -18,6 +18,7 @@ my %EXEMPT = (
             . 'are batches',
     '0155' => 'once, when a child process ends',
     '0156' => 'once, when a child process begins',
+    '0280' => 'once, of a database',
     '0260' => 'once, when a child process ends',
 );
 
