@@ -109,8 +109,8 @@ static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
 }
 
 /* Refuses a key that another has taken the place of.  The old key's row is
- * locked, so none can come between this and the new key.  A revoked one, which
- * may be one that could not be shown, is in nobody's way. */
+ * locked until the new key is there, so the answer stays true.  A revoked
+ * successor, which may be one that could not be shown, does not count. */
 static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
                                     apr_pool_t *pool, const char **error)
 {
@@ -136,7 +136,8 @@ static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
     return status == APR_SUCCESS
            ? apikey_reject(pool, error, "the key %s has been rotated already: "
                            "%s, which is %s, is in its place; rotate that one, "
-                           "or revoke it first if nobody has it", job->id, id,
+                           "or, if its key was lost, revoke it first", job->id,
+                           id,
                            apikey_managed_state(other, job->actor->now, pool))
            : status;
 }

@@ -54,13 +54,13 @@ for my $case (@refused) {
 is($cli->sql('SELECT COUNT(*) FROM apikey'), $keys, 'none was made');
 is($cli->verify($second->{key}), 'granted', 'the old one goes on to its end');
 
-# One that nobody has: it is revoked, and the key can be rotated.
+# One whose key was lost is revoked, and then another can be made.
 $cli->run('revoke', $third->{id});
 my $fourth = $cli->json('rotate', $second->{id});
-is(line($fourth), "$first->{id} $second->{id}", 'revoked: another comes');
+is(line($fourth), "$first->{id} $second->{id}", 'revoked: another is made');
 my $done = $cli->run('rotate', $fourth->{id}, { stdout => '/dev/full' });
 is($done->{exit}, 1, 'one that could not be shown');
 is(line($cli->json('rotate', $fourth->{id})), "$first->{id} $fourth->{id}",
-   'is in the way of none');
+   'is revoked, and another is made');
 
 done_testing;

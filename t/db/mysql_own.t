@@ -65,7 +65,7 @@ is($cli->run('init')->{exit}, 0, 'and when it is over') or diag $done->{err};
 # Somebody with no more rights than to change keys and tenants.
 $server->sql("CREATE USER clerk\@localhost", map {
     "GRANT SELECT, INSERT, UPDATE ON $server->{database}.$_ TO clerk\@localhost"
-} qw(apikey apikey_tenant apikey_audit apikey_scope apikey_usage),
+} qw(apikey apikey_tenant apikey_audit apikey_scope apikey_usage apikey_change),
     'apikey_identity', 'apikey_counter');
 my @root = @{ $cli->{database} };
 $cli->{database} = [ map { s/root/clerk/r } @root ];

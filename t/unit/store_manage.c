@@ -298,7 +298,7 @@ static void test_rotate_line(void)
                                  fx.pool, &fx.error) == APR_SUCCESS,
          "a row that names itself");
     is_int(rotate("hand", &rotation), APR_SUCCESS,
-           "is not in its own way");
+           "can be rotated");
     need(raw("DELETE FROM apikey WHERE digest = '" DIGEST_B "'") == 0, "away");
 }
 
