@@ -34,8 +34,12 @@ sub connections {
     return $count;
 }
 
+# Old changes are looked for in one database a second, whose connection is
+# closed ten seconds later.
+my $SOME = 30;
+
 sub is_idle {
-    return !connections() && !grep { $_->{threads} > $THREADS
+    return connections() < $SOME && !grep { $_->{threads} > $THREADS
                                      || $_->{files} > $FILES } $site->used;
 }
 
