@@ -152,7 +152,8 @@ kill 'HUP', $site->{pid};
 my $log = sub { substr $site->slurp('error_log'), $before };
 ok(wait_until(60, sub {
     $log->() =~ /APIKEY0193: .*no file $db: .*resuming normal operations/s }),
-   'a restart without the file is told in the log, and goes on');
+   'a restart without the file is told in the log, and goes on')
+    or diag $log->();
 is(get($site->port, '/')->{status}, 200, 'a page without a key is there');
 is(get($site->port, '/api', "X-API-Key: $key")->{status}, 503,
    'a key is answered 503');
