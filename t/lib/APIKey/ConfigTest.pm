@@ -206,11 +206,18 @@ sub set_environment {
                                   : $more{$_} for keys %more;
 }
 
-# The system's choice: httpd is started at once, and nobody else asks for it.
+# Neither one of those that the system gives to outgoing connections, which could
+# take it while httpd restarts, nor one of the run's own (APIKey::Config).
+my ($FIRST_PORT, $PORTS) = (30_000, 2700);
+my $asked = 0;
+
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no port: $!\n";
-    return $socket->sockport;
+    for (1 .. $PORTS) {
+        my $port = $FIRST_PORT + ($$ * 31 + $asked++) % $PORTS;
+        return $port if IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+                                              Listen => 1, ReuseAddr => 1);
+    }
+    die "no port from $FIRST_PORT on is free.\n";
 }
 
 sub port { return $_[0]{port} }
