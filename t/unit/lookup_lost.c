@@ -134,6 +134,7 @@ int main(void)
     test_bound_of_all();
     test_bound();
     test_left();
+    apr_pool_destroy(db.pool);
     failed = done();
     /* As httpd's processes do where a thread is left behind: nothing that it
      * may touch is taken down. */
