@@ -20,6 +20,9 @@ APLOG_USE_MODULE(apikey);
 
 /* Seconds. */
 #define EACH 3600               /* from one look to the next */
+#define APART 15                /* databases, so that the connection of one is
+                                 * closed, and a thread has ended, before the
+                                 * next one's turn */
 #define RETRY 5                 /* the database was away, or something locked */
 #define LEASE 30                /* a process that says nothing for so long has
                                  * ended; another goes on */
@@ -202,10 +205,11 @@ static void join(apr_hash_t *pruners, apr_pool_t *pconf, server_rec *s)
     }
 }
 
-/* The databases take turns: a second apart, at first and so each hour. */
+/* The databases take turns, at first and so each hour. */
 static apr_status_t share(apr_hash_t *pruners, apr_pool_t *pconf)
 {
     apr_uint32_t now = seconds();
+    apr_uint32_t apart = EACH / (apr_hash_count(pruners) + 1) + 1;
     apr_hash_index_t *at;
     shared_t *shared;
     apr_shm_t *memory;
@@ -221,7 +225,8 @@ static apr_status_t share(apr_hash_t *pruners, apr_pool_t *pconf)
         pruner_t *pruner = apr_hash_this_val(at);
 
         pruner->shared = shared++;
-        pruner->shared->due = now++;
+        pruner->shared->due = now;
+        now += apart < APART ? apart : APART;
     }
     return APR_SUCCESS;
 }

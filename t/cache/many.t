@@ -34,9 +34,9 @@ sub connections {
     return $count;
 }
 
-# Old changes are looked for in one database a second, whose connection is
-# closed ten seconds later.
-my $SOME = 30;
+# Old changes are looked for in one database each 15 seconds, whose connection
+# is closed ten seconds later.
+my $SOME = 5;
 
 sub is_idle {
     return connections() < $SOME && !grep { $_->{threads} > $THREADS

@@ -33,7 +33,7 @@ sub older {
 
 sub gone {
     my ($backend, $days, $what) = @_;
-    ok(wait_until(30, sub { !older($backend, $days) }), $what)
+    ok(wait_until(90, sub { !older($backend, $days) }), $what)
         or diag older($backend, $days);
 }
 
@@ -130,7 +130,7 @@ subtest 'a database that httpd only reads' => sub {
                   'GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader');
     s/user=postgres/user=reader/ for @{ $site->{lines} };
     $site->run('ApiKeyUsageFlush off');
-    ok(wait_until(20, sub { $site->errors =~ /APIKEY0280/ }), 'the log says');
+    ok(wait_until(90, sub { $site->errors =~ /APIKEY0280/ }), 'the log says');
     like($site->errors, qr/APIKEY0280: .*permission denied for table apikey_/,
          'why nothing is removed');
     my $count = $site->counted(sub {
