@@ -46,6 +46,7 @@ sub clone {
 
 sub start {
     my (@lines) = @_;
+    unshift @lines, $APIKey::ConfigTest::STATUS_PAGE;
     $site->start(join "\n", <<'EOF_CONF', @lines, <<"EOF_HOSTS");
 ApiKeySecretFile "@DIR@/secret"
 DBDriver sqlite3
@@ -56,11 +57,6 @@ ApiKeyCacheTTL 600 600
     AuthType ApiKey
     Require valid-user
     Header set X-Tenant "%{APIKEY_TENANT}e"
-</Location>
-<Location "/server-status">
-    SetHandler server-status
-    AuthType None
-    Require all granted
 </Location>
 EOF_CONF
 <VirtualHost 127.0.0.1:*>

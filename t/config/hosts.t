@@ -74,17 +74,12 @@ sub hits {
     return $sum;
 }
 
-my $AREA = <<'EOF_CONF';
+my $AREA = <<'EOF_CONF' . $APIKey::ConfigTest::STATUS_PAGE;
 <Location "/">
     AuthType ApiKey
     AuthName R
     Require valid-user
     Header set X-Tenant "%{APIKEY_TENANT}e"
-</Location>
-<Location "/server-status">
-    SetHandler server-status
-    AuthType None
-    Require all granted
 </Location>
 EOF_CONF
 

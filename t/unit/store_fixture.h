@@ -94,16 +94,23 @@ HELPER void fixture_folder(void)
          == APR_SUCCESS, "the ring");
 }
 
-/** A database with its tables, open in fx.store and in fx.other. */
-HELPER void fixture_make(void)
+/** Opens a database in fx.store, living in @a pool, and makes its tables. */
+HELPER void fixture_open(const char *driver, const char *params,
+                         apr_pool_t *pool)
 {
     int from, to;
 
-    fixture_folder();
-    need(apikey_schema_open(&fx.store, "sqlite3", fx.path, fx.pool,
-                            &fx.error) == APR_SUCCESS, "open");
+    need(apikey_schema_open(&fx.store, driver, params, pool, &fx.error)
+         == APR_SUCCESS, "open");
     need(apikey_schema_init(fx.store, "tester", &from, &to, fx.pool,
                             &fx.error) == APR_SUCCESS, "init");
+}
+
+/** A database with its tables, open in fx.store and in fx.other. */
+HELPER void fixture_make(void)
+{
+    fixture_folder();
+    fixture_open("sqlite3", fx.path, fx.pool);
     need(apr_dbd_get_driver(fx.pool, "sqlite3", &fx.driver) == APR_SUCCESS
          && apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
             == APR_SUCCESS, "the second connection");

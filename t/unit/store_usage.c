@@ -381,16 +381,12 @@ int main(int argc, char **argv)
 {
     const char *changes;
     apr_pool_t *pool;
-    int from, to;
 
     fixture_folder();
     driver = argc > 2 ? argv[1] : "sqlite3";
     params = argc > 2 ? argv[2] : fx.path;
     apr_pool_create(&pool, fx.pool);
-    need(apikey_schema_open(&fx.store, driver, params, pool, &fx.error)
-         == APR_SUCCESS, "open");
-    need(apikey_schema_init(fx.store, "tester", &from, &to, fx.pool,
-                            &fx.error) == APR_SUCCESS, "init");
+    fixture_open(driver, params, pool);
     test_counts();
     changes = value("SELECT COUNT(*) FROM apikey_change");
     is_str(changes, "3", "no use is a change of a key");

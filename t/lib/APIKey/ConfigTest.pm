@@ -35,6 +35,15 @@ use APIKey::Keys qw(remember_key);
 use APIKey::Logs qw(key_pattern);
 use APIKey::Process qw(end_process wait_until);
 
+# The page with the counters, where keys guard all else.
+our $STATUS_PAGE = <<'EOF_CONF';
+<Location "/server-status">
+    SetHandler server-status
+    AuthType None
+    Require all granted
+</Location>
+EOF_CONF
+
 sub new {
     my ($class, %more) = @_;
     my $run = APIKey::Test::run_info();

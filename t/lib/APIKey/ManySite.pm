@@ -54,12 +54,8 @@ ApiKeyUsageFlush 10
     AuthType ApiKey
     Require valid-user
 </Location>
-<Location "/server-status">
-    SetHandler server-status
-    AuthType None
-    Require all granted
-</Location>
 EOF_CONF
+        $APIKey::ConfigTest::STATUS_PAGE,
         map { host($_, 'ApiKeyDBDriver sqlite3', 'ApiKeyDBDParams '
                        . qq("$self->{dir}/db/$_.db")) } @{ $self->{hosts} });
 }
