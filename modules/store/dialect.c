@@ -36,12 +36,9 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
     return NULL;
 }
 
-int apikey_dialect_read_only(const apikey_dialect_t *dialect,
-                             const char *message)
+int apikey_dialect_says(const char *const *words, const char *message)
 {
-    const char *const *words = dialect->read_only;
-
-    for (; words && *words && message; words++) {
+    for (; *words && message; words++) {
         if (strstr(message, *words)) {
             return 1;
         }

@@ -83,6 +83,9 @@ typedef struct apikey_dialect_t {
     /** Words of a message that this user must not write there, or nothing can
      * write; ends with NULL. */
     const char *const *read_only;
+    /** Words of a message that a table has changed since the statement was
+     * prepared, so that it is to be prepared anew; ends with NULL. */
+    const char *const *outdated;
     /** Commands that begin and end an import inside of its transaction:
      * between them no row of apikey or apikey_tenant leaves a change, and the
      * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
@@ -167,9 +170,9 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
                                             apr_pool_t *pool,
                                             const char **error);
 
-/** Whether a database's message has words of read_only in it.
+/** Whether a database's message has one of @a words, which end with NULL, in
+ * it.
  * @param message may be NULL */
-int apikey_dialect_read_only(const apikey_dialect_t *dialect,
-                             const char *message);
+int apikey_dialect_says(const char *const *words, const char *message);
 
 #endif

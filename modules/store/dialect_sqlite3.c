@@ -77,6 +77,9 @@ static int is_duplicate(int error, const char *message)
 
 static const char *const read_only[] = { "readonly database", NULL };
 
+/* With the driver's kind of statements, SQLite does not prepare anew itself. */
+static const char *const outdated[] = { "schema has changed", NULL };
+
 static const apikey_advice_t advice[] = {
     { "readonly database",
       "its user must be allowed to write to the file and to its folder, where "
@@ -156,6 +159,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .is_passing = is_passing,
     .is_duplicate = is_duplicate,
     .read_only = read_only,
+    .outdated = outdated,
     .no_server = 1,
     .used_again = APIKEY_USED_AGAIN,
     .on_adopt = on_open,

@@ -56,7 +56,8 @@ static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                        && store->dialect->is_duplicate(code, message);
     store->deadlock = store->dialect->is_deadlock
                       && store->dialect->is_deadlock(code, message);
-    store->read_only = apikey_dialect_read_only(store->dialect, message);
+    store->read_only = apikey_dialect_says(store->dialect->read_only, message);
+    store->outdated = apikey_dialect_says(store->dialect->outdated, message);
     if (store->dialect->is_locked(code, message)) {
         *error = "another process holds a lock on the database, and five "
                  "seconds were not enough; end what holds it (an open "
@@ -99,7 +100,8 @@ static int revive(apikey_store_t *store)
  * Forgets the prepared statements: what they were made for may be gone (a
  * changed table, another server process).  SQLite frees one only when the
  * connection closes, so statements that never worked are renewed at most
- * once a second.  A connection that has died is made anew.
+ * once a second, unless a table has changed.  A connection that has died is
+ * made anew.
  */
 static int renew(apikey_store_t *store, apikey_prepared_t *set)
 {
@@ -108,11 +110,19 @@ static int renew(apikey_store_t *store, apikey_prepared_t *set)
     if (!revive(store) || !set->pool) {
         return 1;
     }
-    if (!set->proven && now - set->at < apr_time_from_sec(1)) {
+    if (!set->proven && !store->outdated
+        && now - set->at < apr_time_from_sec(1)) {
         return 0;
     }
     apikey_sql_forget(set);
     return 1;
+}
+
+/* How often what has failed is tried once more: an upgrade changes tables again
+ * and again. */
+static int most_tries(const apikey_store_t *store)
+{
+    return store->outdated ? 10 : 1;
 }
 
 /* With no label: on PostgreSQL a label survives the connection it was made
@@ -185,14 +195,15 @@ static apr_status_t select_plain(apikey_rows_t *rows, apikey_store_t *store,
     rows->store = store;
     apr_pool_create(&rows->pool, pool);
     do {
-        /* Once more: tables that another has changed are seen by failing. */
         rows->results = NULL;
         code = apr_dbd_select(store->driver, rows->pool, store->handle,
                               &rows->results, sql, store->dialect->random);
-    } while (code != 0 && ++tries < 2 && !store->in_transaction);
+        status = code == 0 ? APR_SUCCESS : fail(store, code, pool, error);
+    } while (code != 0 && !store->in_transaction
+             && tries++ < most_tries(store));
     if (code != 0) {
         apr_pool_destroy(rows->pool);
-        return fail(store, code, pool, error);
+        return status;
     }
     /* A command has no rows to be read: to try is an error for ODBC. */
     if (rows->results && apr_dbd_num_cols(store->driver, rows->results) == 0) {
@@ -290,7 +301,7 @@ static apr_status_t run(apikey_store_t *store, apikey_prepared_t *set,
         if (status == APIKEY_ELOCKED || store->in_transaction) {
             return status;
         }
-        if (tries == 0 && renew(store, set)) {
+        if (tries < most_tries(store) && renew(store, set)) {
             continue;
         }
         if (!set->own) {
@@ -531,7 +542,7 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
     for (tries = 0;; tries++) {
         apr_pool_create(&sub, pool);
         committing = 0;
-        store->unsure = 0;
+        store->unsure = store->outdated = 0;
         status = begin(store, sub, pool, error);
         if (status == APR_SUCCESS) {
             status = work(store, baton, pool, error);
@@ -544,8 +555,8 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
             name_blocker(store, pool, error);
         }
         /* Whether a failed commit was done after all, nobody can tell. */
-        if (status != APIKEY_EDATABASE || committing || tries > 0
-            || !renew(store, &store->listed)) {
+        if (status != APIKEY_EDATABASE || committing
+            || tries >= most_tries(store) || !renew(store, &store->listed)) {
             return status;
         }
     }

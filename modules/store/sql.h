@@ -41,6 +41,7 @@ struct apikey_store_t {
     int duplicate;              /**< the last error was a key there already */
     int deadlock;               /**< it was one, and the other went on */
     int read_only;              /**< nothing can be written there */
+    int outdated;               /**< a table has changed meanwhile */
     apr_bucket_brigade *brigade;        /**< for the length of a column */
     int affected;               /**< rows that the last query changed */
     int unsure;                 /**< whether the last transaction that failed

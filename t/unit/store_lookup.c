@@ -2,6 +2,10 @@
 
 /* store.h: the look-up, and what it says of a database that is not right. */
 
+#include <apr_atomic.h>
+#include <apr_thread_proc.h>
+
+#include "../../modules/store/sql.h"
 #include "store_fixture.h"
 
 static void test_columns(void)
@@ -129,6 +133,46 @@ static void test_changed_tables(void)
     }
 }
 
+/* As an upgrade does, on the other connection. */
+static void *APR_THREAD_FUNC change_tables(apr_thread_t *self, void *data)
+{
+    volatile apr_uint32_t *over = data;
+    int changes;
+
+    for (changes = 0; changes < 200; changes++) {
+        raw(changes % 2 ? "CREATE TABLE more (a)" : "DROP TABLE more");
+    }
+    apr_atomic_set32(over, 1);
+    return self ? NULL : data;
+}
+
+/* Between the preparation of a statement and its use, on a connection that is
+ * new, and again and again. */
+static void test_changing_tables(void)
+{
+    volatile apr_uint32_t over = 0;
+    apr_status_t status, joined;
+    apr_thread_t *thread;
+    int looks, failed = 0;
+
+    need(apikey_sql_prepare_all(fx.store, fx.pool, &fx.error) == APR_SUCCESS
+         && raw("CREATE TABLE more (a)") == 0, "a table more");
+    lookup(DIGEST_A, &status);
+    is_int(status, APR_SUCCESS, "found by a statement that is older than a "
+           "table");
+    need(apr_thread_create(&thread, NULL, change_tables, (void *)&over,
+                           fx.pool) == APR_SUCCESS, "a thread");
+    for (looks = 0; !apr_atomic_read32(&over); looks++) {
+        lookup(DIGEST_A, &status);
+        if (status != APR_SUCCESS) {
+            failed++;
+            printf("# %s\n", said());
+        }
+    }
+    apr_thread_join(&joined, thread);
+    is_int(failed, 0, "each of %d look-ups beside an upgrade finds it", looks);
+}
+
 /* What a database finds without case is not what was asked for. */
 static void test_collation(void)
 {
@@ -221,6 +265,7 @@ int main(void)
     test_unknown();
     test_faulty_numbers();
     test_changed_tables();
+    test_changing_tables();
     test_collation();
     test_schema();
     test_adopt();
