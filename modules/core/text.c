@@ -345,3 +345,26 @@ const char *apikey_query_fault(const char *sql)
                             " (%% stands for a percent sign)"
          : NULL;
 }
+
+const char *apikey_one_line(const char *message, apr_pool_t *pool)
+{
+    char *line, *to;
+
+    if (!message) {
+        return NULL;
+    }
+    line = to = apr_palloc(pool, strlen(message) + 1);
+    for (; *message; message++) {
+        if (!apr_isspace(*message)) {
+            *to++ = *message;
+        }
+        else if (to > line && to[-1] != ' ') {
+            *to++ = ' ';
+        }
+    }
+    while (to > line && to[-1] == ' ') {
+        to--;
+    }
+    *to = '\0';
+    return line;
+}

@@ -83,4 +83,8 @@ const char *apikey_time_fault(apr_int64_t epoch);
  * (somebody stored milliseconds) as the number it is. */
 char *apikey_time_format(apr_int64_t epoch, apr_pool_t *pool);
 
+/** A message of several lines (PostgreSQL's) in one, in @a pool; NULL for
+ * NULL. */
+const char *apikey_one_line(const char *message, apr_pool_t *pool);
+
 #endif

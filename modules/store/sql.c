@@ -1,34 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "../core/mutex.h"
+#include "../core/text.h"
 #include "schema.h"
 #include "sql.h"
-
-const char *apikey_sql_one_line(const char *message, apr_pool_t *pool)
-{
-    char *line, *to;
-
-    if (!message) {
-        return NULL;
-    }
-    line = to = apr_palloc(pool, strlen(message) + 1);
-    for (; *message; message++) {
-        if (!apr_isspace(*message)) {
-            *to++ = *message;
-        }
-        else if (to > line && to[-1] != ' ') {
-            *to++ = ' ';
-        }
-    }
-    while (to > line && to[-1] == ' ') {
-        to--;
-    }
-    *to = '\0';
-    return line;
-}
 
 /* What to do about it, behind the database's own words; or "". */
 static const char *advise(apikey_store_t *store, const char *message,
@@ -48,9 +25,9 @@ static const char *advise(apikey_store_t *store, const char *message,
 static apr_status_t fail(apikey_store_t *store, int code, apr_pool_t *pool,
                          const char **error)
 {
-    const char *message = apikey_sql_one_line(apr_dbd_error(store->driver,
-                                                            store->handle,
-                                                            code), pool);
+    const char *message = apikey_one_line(apr_dbd_error(store->driver,
+                                                        store->handle, code),
+                                          pool);
 
     store->duplicate = store->dialect->is_duplicate
                        && store->dialect->is_duplicate(code, message);
@@ -542,7 +519,7 @@ apr_status_t apikey_sql_transact_plain(apikey_store_t *store,
     for (tries = 0;; tries++) {
         apr_pool_create(&sub, pool);
         committing = 0;
-        store->unsure = store->outdated = 0;
+        store->unsure = store->outdated = store->read_only = 0;
         status = begin(store, sub, pool, error);
         if (status == APR_SUCCESS) {
             status = work(store, baton, pool, error);
@@ -566,10 +543,23 @@ apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
                                  void *baton, apr_pool_t *pool,
                                  const char **error)
 {
-    apr_status_t status = apikey_sql_transact_plain(store, work, baton, pool,
-                                                    error);
+    apr_status_t status;
+    int tries = 0, again;
 
-    return status == APIKEY_EDATABASE ? explain(store, pool, error) : status;
+    do {
+        status = apikey_sql_transact_plain(store, work, baton, pool, error);
+        /* While root is the first to open a SQLite database, its -shm is
+         * root's for a moment; a connection that is made then can only read,
+         * as long as it lives. */
+        again = store->read_only && store->file && tries++ < 10;
+        if (status == APIKEY_EDATABASE) {
+            status = explain(store, pool, error);
+        }
+        if (status == APIKEY_EDATABASE && again) {
+            apr_sleep(apr_time_from_msec(20));
+        }
+    } while (status == APIKEY_EDATABASE && again);
+    return status;
 }
 
 apr_status_t apikey_sql_select_plain(apikey_rows_t *rows,

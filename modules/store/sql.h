@@ -63,9 +63,6 @@ struct apikey_store_t {
 apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
                                   const char **error);
 
-/** A database's message (PostgreSQL's has several lines) in one; or NULL. */
-const char *apikey_sql_one_line(const char *message, apr_pool_t *pool);
-
 /** Forgets what was prepared; it is prepared again when it is next used. */
 void apikey_sql_forget(apikey_prepared_t *set);
 

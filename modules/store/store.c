@@ -3,6 +3,7 @@
 #include <apr_file_info.h>
 #include <apr_strings.h>
 
+#include "../core/text.h"
 #include "sql.h"
 
 /* The clock by which file systems date files goes on at least this often. */
@@ -155,7 +156,7 @@ static apr_status_t open_handle(apikey_store_t *store, apr_pool_t *pool,
         return APR_SUCCESS;
     }
     *error = apr_psprintf(pool, "the database cannot be opened: %s",
-                          message ? apikey_sql_one_line(message, pool)
+                          message ? apikey_one_line(message, pool)
                                   : "no reason given");
     store->handle = NULL;
     apikey_store_disconnect(store);

@@ -346,6 +346,27 @@ static int write_rounds(int process)
     return 0;
 }
 
+/* What a connection can only read is written by the next one.  A temporary
+ * trigger goes with its connection, which stays as long as the file is as it
+ * was opened. */
+static void test_read_only_once(void)
+{
+    const apikey_use_t use = { "once", 1, NOW };
+    apr_finfo_t file;
+
+    key("once", 77);
+    run("CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.apikey_usage BEGIN "
+        "SELECT RAISE(ABORT, 'attempt to write a readonly database'); END");
+    need(apr_stat(&file, fx.store->file, APR_FINFO_MTIME | APR_FINFO_SIZE,
+                  fx.pool) == APR_SUCCESS, "the file");
+    fx.store->changed = file.mtime;
+    fx.store->size = file.size;
+    is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
+           APR_SUCCESS, "uses are written on a connection that can write");
+    is_str(used("once"), apr_psprintf(fx.pool, "1 %" APR_INT64_T_FMT, NOW),
+           "and count");
+}
+
 static void test_together(void)
 {
     int i, status, failed = 0;
@@ -395,6 +416,7 @@ int main(int argc, char **argv)
     test_atomic();
     test_wide();
     if (strcmp(driver, "sqlite3") == 0) {
+        test_read_only_once();
         test_exposed_parts();
         test_in_the_way();
     }
