@@ -14,7 +14,8 @@ use Time::HiRes qw(sleep);
 sub ended_well {
     my ($site) = @_;
     my $bad = qr/exit signal|Assertion|AH00046/;
-    is(join('', grep { /$bad/ } split /^/, $site->errors), '', 'in order');
+    is(join('', grep { /$bad/ } split /^/, $site->errors), '', 'in order')
+        or diag $site->errors;
 }
 
 sub site_with {
@@ -37,7 +38,9 @@ subtest 'SIGTERM while the thread of requests holds a lock' => sub {
     my $faults = APIKey::Faults->new($site);
     $site->run(@CLOSED, 'ApiKeyUsageFlush 10');
     is($site->status($key), 503, 'the database is away');
-    my @before = descendants($site->{pid});
+    my @before;
+    ok(wait_until(30, sub { 6 <= (@before = descendants($site->{pid})) }),
+       'six children have begun');
     $faults->set(signal_in_lock => 1);
     # A child that is told to end may be one that has taken another's place.
     ok(wait_until(60, sub {

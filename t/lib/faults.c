@@ -3,13 +3,14 @@
 /* What must go wrong in httpd for a test, preloaded into it.  The test writes
  * numbers into a file ($APIKEY_FAULTS; APIKey::Faults), which all of httpd's
  * processes share: the clock that people set is wrong by so much, a call of
- * this module fails. */
+ * this module fails.  A process that crashes says where, in the error log. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,8 +48,39 @@ static int conds;               /* that this process has made */
         *(void **)&next = dlsym(RTLD_NEXT, #name); \
     }
 
+/* The default action of the signal, and the core, come after it. */
+static void say_where(int number)
+{
+    static const char head[] = "faults.c: a process has crashed at\n";
+    void *at[64];
+    int count = backtrace(at, 64);
+
+    if (write(2, head, sizeof(head) - 1) > 0) {
+        backtrace_symbols_fd(at, count, 2);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* httpd's own handler of this signal says no more than that it has come. */
+int sigaction(int number, const struct sigaction *restrict action,
+              struct sigaction *restrict before)
+{
+    NEXT(sigaction)
+    struct sigaction ours;
+
+    if (number != SIGSEGV || !action) {
+        return next(number, action, before);
+    }
+    ours = *action;
+    ours.sa_handler = say_where;
+    ours.sa_flags = 0;
+    return next(number, &ours, before);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
+    void *at;
     const char *name = getenv("APIKEY_FAULTS");
     int file = name ? open(name, O_RDONLY) : -1;
     void *memory = file < 0 ? MAP_FAILED
@@ -60,6 +92,8 @@ __attribute__((constructor)) static void begin(void)
     }
     fault = memory;
     close(file);
+    /* Its first call loads a library, which a handler must not do. */
+    backtrace(&at, 1);
 }
 
 /* Whether this module, not another, has called. */
