@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#define VERSION 2
+#define VERSION 3
 
 /* What a look-up gives of a record, in the order it stands in an entry. */
 #define STRINGS(S) S(id) S(keyspace) S(tenant) S(name) S(env) S(scopes)
@@ -45,6 +45,21 @@ static void put_string(writer_t *to, const char *text)
     put(to, text, strlen(text) + 1);
 }
 
+/* How many in two bytes, then their own. */
+static void put_networks(writer_t *to, const apikey_record_t *record)
+{
+    unsigned char count[2];
+
+    count[0] = (unsigned char)record->network_count;
+    count[1] = (unsigned char)(record->network_count >> 8);
+    to->full |= record->network_count > 0xFFFF;
+    put(to, count, sizeof(count));
+    if (record->network_count) {
+        put(to, record->networks,
+            record->network_count * sizeof(apikey_network_t));
+    }
+}
+
 apr_size_t apikey_entry_write(unsigned char *bytes, apr_size_t size,
                               const apikey_entry_t *entry)
 {
@@ -60,6 +75,7 @@ apr_size_t apikey_entry_write(unsigned char *bytes, apr_size_t size,
 #define PUT_STRING(field) put_string(&to, record->field);
     NUMBERS(PUT_NUMBER)
     STRINGS(PUT_STRING)
+    put_networks(&to, record);
     if (record->meta) {
         const apr_array_header_t *meta = apr_table_elts(record->meta);
         int i;
@@ -109,6 +125,28 @@ static const char *get_string(reader_t *from)
     return text;
 }
 
+/* Where they stand: they are bytes. */
+static void get_networks(reader_t *from, apikey_record_t *record)
+{
+    apr_size_t left = (apr_size_t)(from->end - from->at);
+    apr_size_t count = from->bad || left < 2
+                       ? 0 : from->at[0] | (apr_size_t)from->at[1] << 8;
+    apr_size_t i;
+
+    if (from->bad || left < 2
+        || (left - 2) / sizeof(apikey_network_t) < count) {
+        from->bad = 1;
+        return;
+    }
+    from->at += 2;
+    record->network_count = (int)count;
+    record->networks = count ? (const apikey_network_t *)from->at : NULL;
+    from->at += count * sizeof(apikey_network_t);
+    for (i = 0; i < count; i++) {
+        from->bad |= record->networks[i].bits > 8 * APIKEY_ADDRESS_LEN;
+    }
+}
+
 static void read_meta(reader_t *from, apikey_record_t *record,
                       apr_pool_t *pool)
 {
@@ -149,6 +187,7 @@ int apikey_entry_read(apikey_entry_t *entry, const unsigned char *bytes,
 #define GET_STRING(field) record->field = get_string(&from);
     NUMBERS(GET_NUMBER)
     STRINGS(GET_STRING)
+    get_networks(&from, record);
     read_meta(&from, record, pool);
     return !from.bad;
 }
@@ -194,7 +233,7 @@ apr_status_t apikey_entry_seal(unsigned char seal[APIKEY_SEAL_LEN],
                                const char *digest,
                                const unsigned char *bytes, apr_size_t len)
 {
-    static const char purpose[] = "mod_apikey cache entry, version 2";
+    static const char purpose[] = "mod_apikey cache entry, version 3";
     unsigned char data[sizeof(purpose) + APIKEY_DIGEST_LEN
                        + APIKEY_DIGEST_HEX + APIKEY_ENTRY_MAX];
     unsigned char *at = data;

@@ -97,8 +97,8 @@ static cli_exit_e changed(cli_t *cli, apr_status_t status, const char *error)
 
 cli_exit_e cli_cmd_set(cli_t *cli)
 {
-    apikey_change_t change = { cli->value[CLI_NAME], cli->value[CLI_ENV],
-                               NULL, NULL };
+    apikey_change_t change = { .name = cli->value[CLI_NAME],
+                               .env = cli->value[CLI_ENV] };
     const char *error = NULL;
     const char *scopes;
     apr_int64_t expires;

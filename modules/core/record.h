@@ -7,6 +7,8 @@
 #ifndef APIKEY_RECORD_H
 #define APIKEY_RECORD_H
 
+#include "networks.h"
+
 #include <apr_tables.h>
 
 /** Strings are never NULL ("" where the database has NULL) and live in the
@@ -30,8 +32,12 @@ typedef struct apikey_record_t {
     apr_int64_t suspended;      /**< when its tenant lost API access */
     apr_int64_t last_used;
     apr_int64_t use_count;
-    apr_table_t *meta;          /**< further columns of a query, by the names
-                                 * behind APIKEY_META_; may be NULL */
+    const apikey_network_t *networks;   /**< from where it may be used */
+    int network_count;          /**< 0: from anywhere */
+    apr_table_t *meta;          /**< what an application is told besides, by
+                                 * the names behind APIKEY_META_: further
+                                 * columns of a query, or core/meta.h's; may be
+                                 * NULL */
     const char *withheld;       /**< names of a query's columns that are not in
                                  * meta, since they give the key or its digest
                                  * away; NULL: none */

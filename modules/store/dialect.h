@@ -8,7 +8,8 @@
  * its APR DBD driver; for odbc, by asking the database.  The statements
  * themselves stand in statements.c: their parameters are all text, a number is
  * written %n there and cast as the dialect says, a text between %[ and %] is
- * read as its bytes, and %h holds the rows, %u is used_again.
+ * read as its bytes (%( and %): one that may be long), and %h holds the rows,
+ * %u is used_again.
  */
 #ifndef APIKEY_DIALECT_H
 #define APIKEY_DIALECT_H
@@ -101,6 +102,9 @@ typedef struct apikey_dialect_t {
      * are stored, whatever the connection makes of text, and, where the driver
      * tells no length, a NUL as a byte that is refused; NULL: nothing. */
     const char *text_open, *text_close;
+    /** Of such an expression the driver gives the first 255 characters: a text
+     * that may be longer is read as it is. */
+    int short_texts;
     /** Selects that name who holds the lock that we did not get, in their
      * first column; the first that gives a row is believed, one that fails
      * is passed over.  Ends with NULL; may be NULL. */

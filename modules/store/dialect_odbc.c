@@ -58,6 +58,7 @@ static void show_nuls(apikey_dialect_t *dialect,
         dialect->text_open = "(SELECT CASE WHEN instr(v, char(0)) > 0"
                              " THEN char(1) ELSE '' END || v FROM (SELECT ";
         dialect->text_close = " AS v))";
+        dialect->short_texts = 1;
     }
 }
 

@@ -127,7 +127,7 @@ static apr_status_t store_key(apikey_store_t *store, job_t *job,
         record->digest, record->id, record->keyspace, record->tenant,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
-        key->root, key->rotated_from,
+        key->root, key->rotated_from, key->owner, key->networks, key->meta,
         apikey_sql_number(pool, record->created),
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->bits)
@@ -172,6 +172,7 @@ static apr_status_t store_keys(apikey_store_t *store, job_t *job,
             break;
         }
         import->at_key = 1;
+        apikey_managed_details(&key, row);
         status = store_key(store, job, &key, row, error);
         if (status != APR_SUCCESS) {
             break;

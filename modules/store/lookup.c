@@ -3,6 +3,7 @@
 #include <apr_strings.h>
 
 #include "../core/digest.h"
+#include "../core/meta.h"
 #include "schema.h"
 #include "sql.h"
 
@@ -15,11 +16,32 @@ static void read_state(apikey_rows_t *rows, apikey_state_t *state,
     state->number = apikey_rows_number(rows);
 }
 
+void apikey_record_fill(apikey_record_t *record, const char *networks,
+                        const char *meta, const char *tenant_meta,
+                        apr_pool_t *pool)
+{
+    const char *fault = apikey_networks_read(&record->networks,
+                                             &record->network_count, networks,
+                                             pool);
+
+    if (fault) {
+        fault = apr_pstrcat(pool, "networks ", fault, NULL);
+    }
+    else {
+        fault = apikey_meta_join(&record->meta, meta, tenant_meta, pool);
+    }
+    if (fault && !record->fault) {
+        record->fault = apr_pstrcat(pool, "its ", fault, NULL);
+    }
+}
+
 /* Its columns after the digest, in their order. */
-static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
-                                    apr_pool_t *pool)
+static apikey_record_t *read_record(apikey_rows_t *rows, int before,
+                                    const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
+    const char *texts[] = { "", "", "" };
+    int i;
 
     record->digest = apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX);
     record->id = apikey_rows_copy(rows, pool);
@@ -28,12 +50,16 @@ static apikey_record_t *read_record(apikey_rows_t *rows, const char *digest,
     record->name = apikey_rows_copy(rows, pool);
     record->env = apikey_rows_copy(rows, pool);
     record->scopes = apikey_rows_copy(rows, pool);
+    for (i = 0; !before && i < 3; i++) {
+        texts[i] = apikey_rows_copy(rows, pool);
+    }
     record->expires = apikey_rows_number(rows);
     record->revoked = apikey_rows_number(rows);
     record->disabled = apikey_rows_number(rows);
     record->suspended = apikey_rows_number(rows);
     record->secret_id = record->format = record->hint = record->creator = "";
     record->fault = apikey_rows_fault(rows, pool);
+    apikey_record_fill(record, texts[0], texts[1], texts[2], pool);
     return record;
 }
 
@@ -44,45 +70,89 @@ static int is_digest(const char *text, const char *digest)
            && apikey_equal(text, digest, APIKEY_DIGEST_HEX);
 }
 
+/* What a look-up finds out. */
+typedef struct answer_t {
+    apikey_record_t *record;
+    apikey_state_t state;
+    apr_int64_t version;        /* of the tables; where that is asked for */
+} answer_t;
+
+static apr_status_t ask(apikey_store_t *store, int before, const char *digest,
+                        answer_t *answer, apr_pool_t *pool,
+                        const char **error)
+{
+    const char *args[] = { digest };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            before ? APIKEY_SQL_LOOKUP_BEFORE
+                                                   : APIKEY_SQL_LOOKUP,
+                                            args, pool, error);
+
+    memset(answer, 0, sizeof(*answer));
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (!answer->record && apikey_rows_next(&rows)) {
+        if (before) {
+            answer->version = apikey_rows_number(&rows);
+        }
+        read_state(&rows, &answer->state, pool);
+        if (is_digest(apikey_rows_text(&rows), digest)) {
+            answer->record = read_record(&rows, before, digest, pool);
+        }
+    }
+    return apikey_rows_end(&rows, pool, error);
+}
+
+/* The tables may be of the version before, until `htapikey init` has run: then
+ * they have less to tell, and tell it.  Whether they still are says each
+ * answer, so that nothing of a newer row is left out. */
+static apr_status_t ask_either(apikey_store_t *store, const char *digest,
+                               answer_t *answer, apr_pool_t *pool,
+                               const char **error)
+{
+    apr_status_t status = store->before ? APIKEY_ESCHEMA
+                        : ask(store, 0, digest, answer, pool, error);
+    const char *other;
+
+    if (status != APIKEY_ESCHEMA) {
+        return status;
+    }
+    status = ask(store, 1, digest, answer, pool, &other);
+    store->before = status == APR_SUCCESS
+                    && (answer->version == APIKEY_SCHEMA_VERSION - 1
+                        || !answer->state.uuid);
+    return store->before ? APR_SUCCESS
+                         : ask(store, 0, digest, answer, pool, error);
+}
+
 apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
                                  apikey_record_t **record,
                                  apikey_state_t *state, apr_pool_t *pool,
                                  const char **error)
 {
-    const char *args[] = { digest };
-    apikey_state_t read = { NULL, 0, 0 };
+    answer_t answer;
     apikey_identity_t none;
-    apikey_rows_t rows;
     apr_status_t status;
 
     *record = NULL;
     if (!apikey_digest_is_hex(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
-    status = apikey_sql_select(&rows, store, APIKEY_SQL_LOOKUP, args, pool,
-                               error);
-    if (status == APR_SUCCESS) {
-        while (!*record && apikey_rows_next(&rows)) {
-            read_state(&rows, &read, pool);
-            if (is_digest(apikey_rows_text(&rows), digest)) {
-                *record = read_record(&rows, digest, pool);
-            }
-        }
-        status = apikey_rows_end(&rows, pool, error);
-    }
+    status = ask_either(store, digest, &answer, pool, error);
     if (status != APR_SUCCESS) {
-        *record = NULL;
         return status == APIKEY_ELOCKED ? APIKEY_EDATABASE : status;
     }
-    if (!read.uuid) {
+    if (!answer.state.uuid) {
         /* There was no row at all. */
         status = apikey_schema_identity(store, &none, pool, error);
         return status == APR_SUCCESS || status == APR_NOTFOUND
                ? APIKEY_EANSWER : APIKEY_EDATABASE;
     }
     if (state) {
-        *state = read;
+        *state = answer.state;
     }
+    *record = answer.record;
     return *record ? APR_SUCCESS : APR_NOTFOUND;
 }
 

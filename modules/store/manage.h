@@ -32,6 +32,10 @@ typedef struct apikey_managed_t {
     const char *rotated_from;   /**< id of the one in whose place it was made;
                                      "": none */
     const char *tenant_reason;  /**< of the tenant's suspension */
+    const char *owner;          /**< who answers for it; "": not known */
+    const char *networks;       /**< core/networks.h's text */
+    const char *meta;           /**< core/meta.h's text */
+    const char *tenant_meta;    /**< the same of its tenant */
     apr_int64_t exposed;        /**< when it was last seen in a URL */
     apr_int64_t lifetime;       /**< seconds that a key in its place lives; 0:
                                      as long as this one; -1: for ever */
@@ -66,6 +70,9 @@ typedef struct apikey_change_t {
     const char *env;
     const char *scopes;         /**< separated by one blank; replaces all */
     const apr_int64_t *expires;
+    const char *owner;          /**< "": none */
+    const char *networks;       /**< core/networks.h's text; replaces all */
+    const char *meta;           /**< core/meta.h's text; replaces all */
 } apikey_change_t;
 
 typedef apr_status_t (*apikey_managed_fn)(void *baton,
@@ -75,7 +82,8 @@ typedef apr_status_t (*apikey_managed_fn)(void *baton,
  * Stores a key that was just made.  The tenant comes into being with its
  * first key; the scopes must be in the catalogue unless that is empty.
  * @param key   tenant, name, env, keyspace, scopes, expires, format and
- *              prefix; the rest is filled from @a fresh and @a actor
+ *              prefix; owner, networks and meta, which may be NULL; the rest is
+ *              filled from @a fresh and @a actor
  */
 apr_status_t apikey_manage_create(apikey_store_t *store,
                                   apikey_managed_t *key,
@@ -102,8 +110,8 @@ apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
                                 void *baton, apr_pool_t *pool,
                                 const char **error);
 
-/** Changes a key that is not revoked.  A change writes name, env, scopes and
- * expires all: of these, what cannot be read, and a text that is wrong, must be
+/** Changes a key that is not revoked.  A change writes all that it can
+ * change: of these, what cannot be read, and a text that is wrong, must be
  * among what is changed, or it is refused.  Other faults of the row stay. */
 apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
                                const apikey_change_t *change,

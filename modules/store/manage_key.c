@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
 #include "../core/verdict.h"
@@ -58,6 +59,47 @@ void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
     key->exposed = 0;
 }
 
+static void set_default(const char **text)
+{
+    if (!*text) {
+        *text = "";
+    }
+}
+
+void apikey_managed_details(apikey_managed_t *key, apr_pool_t *pool)
+{
+    set_default(&key->owner);
+    set_default(&key->networks);
+    set_default(&key->meta);
+    set_default(&key->tenant_meta);
+    apikey_record_fill(&key->record, key->networks, key->meta,
+                       key->tenant_meta, pool);
+}
+
+static const char *owner_fault(const char *owner)
+{
+    return *owner ? apikey_name_fault(owner) : NULL;
+}
+
+static const char *networks_fault(const char *text, apr_pool_t *pool)
+{
+    const apikey_network_t *networks;
+    int count;
+
+    return strlen(text) > APIKEY_NETWORKS_MAX
+           ? "are longer than 2000 bytes together"
+           : apikey_networks_read(&networks, &count, text, pool);
+}
+
+static const char *meta_fault(const char *text, apr_pool_t *pool)
+{
+    apr_table_t *meta;
+
+    return strlen(text) > APIKEY_META_MAX
+           ? "is longer than 4000 bytes"
+           : apikey_meta_read(&meta, text, pool);
+}
+
 static const char *scopes_fault(const char *scopes, apr_pool_t *pool)
 {
     char *rest = apr_pstrdup(pool, scopes);
@@ -88,6 +130,9 @@ apr_status_t apikey_managed_check(const apikey_managed_t *key,
         { "the env ", apikey_word_fault(record->env) },
         { "the keyspace ", apikey_word_fault(record->keyspace) },
         { "", scopes_fault(record->scopes, pool) },
+        { "the owner ", owner_fault(key->owner) },
+        { "the networks: the list ", networks_fault(key->networks, pool) },
+        { "the meta ", meta_fault(key->meta, pool) },
         { "as it is, a header could not carry the key: ",
           apikey_record_fault(record, pool) }
     };
@@ -153,7 +198,7 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
         record->digest, record->id, record->keyspace, record->tenant,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
-        key->root, key->rotated_from,
+        key->root, key->rotated_from, key->owner, key->networks, key->meta,
         apikey_sql_number(pool, record->created),
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->lifetime)
@@ -208,6 +253,7 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
         return apikey_reject(pool, error, "the name %s", fault);
     }
     apikey_managed_fill(key, fresh, actor);
+    apikey_managed_details(key, pool);
     status = apikey_managed_check(key, pool, error);
     return status == APR_SUCCESS
            ? apikey_sql_transact(store, do_create, &job, pool, error) : status;
@@ -242,8 +288,8 @@ apr_status_t apikey_managed_update(apikey_store_t *store,
 {
     const apikey_record_t *record = &key->record;
     const char *args[] = {
-        record->name, record->env, record->scopes,
-        apikey_sql_number(pool, record->expires),
+        record->name, record->env, record->scopes, key->owner, key->networks,
+        key->meta, apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->lifetime), record->id
     };
 
@@ -266,6 +312,13 @@ static apr_status_t check_change(const apikey_managed_t *key,
         { "scopes", scopes_fault(change->scopes ? change->scopes
                                                 : record->scopes, pool),
           change->scopes != NULL },
+        { "owner", owner_fault(change->owner ? change->owner : key->owner),
+          change->owner != NULL },
+        { "networks", networks_fault(change->networks ? change->networks
+                                                      : key->networks, pool),
+          change->networks != NULL },
+        { "meta", meta_fault(change->meta ? change->meta : key->meta, pool),
+          change->meta != NULL },
         { "expires", change->expires ? apikey_time_fault(*change->expires)
                                      : NULL, change->expires != NULL }
     };
@@ -319,6 +372,9 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     replace(&key->record.name, change->name, "name", &was, pool);
     replace(&key->record.env, change->env, "env", &was, pool);
     replace(&key->record.scopes, change->scopes, "scopes", &was, pool);
+    replace(&key->owner, change->owner, "owner", &was, pool);
+    replace(&key->networks, change->networks, "networks", &was, pool);
+    replace(&key->meta, change->meta, "meta", &was, pool);
     if (change->expires && (raw || *change->expires != key->record.expires)) {
         was = apr_pstrcat(pool, was, *was ? "," : "", "\"expires\":",
                           raw ? apikey_json_string(raw, pool)

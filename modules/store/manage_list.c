@@ -116,11 +116,16 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     if (!*key->root) {
         key->root = record->id;
     }
+    key->owner = other_text(&from, "owner");
+    key->networks = text(&from, "networks");
+    key->meta = text(&from, "meta");
+    key->tenant_meta = text(&from, "tenant_meta");
     record->suspended = number(&from, "suspended");
     key->tenant_reason = other_text(&from, "tenant_reason");
     record->last_used = other_number(&from, "last_used");
     record->use_count = other_number(&from, "use_count");
     key->exposed = other_number(&from, "exposed");
+    apikey_managed_details(key, pool);
 }
 
 /* A keyspace that is none is no server's: its key opens nothing, and it can be

@@ -35,6 +35,10 @@ void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires);
 void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor);
 
+/** Puts "" for owner, networks and meta that are NULL, and reads these into the
+ * record; what is wrong with them is its fault. */
+void apikey_managed_details(apikey_managed_t *key, apr_pool_t *pool);
+
 /** Refuses what a header could not carry or nobody may be granted. */
 apr_status_t apikey_managed_check(const apikey_managed_t *key,
                                   apr_pool_t *pool, const char **error);

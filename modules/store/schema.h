@@ -12,7 +12,7 @@
 #include "store.h"
 
 /** The number of the last file in conf/schema/DRIVER; a test compares. */
-#define APIKEY_SCHEMA_VERSION 5
+#define APIKEY_SCHEMA_VERSION 6
 
 /** One statement of a schema file. */
 typedef struct apikey_schema_part_t {

@@ -44,6 +44,8 @@ struct apikey_store_t {
     int outdated;               /**< a table has changed meanwhile */
     apr_bucket_brigade *brigade;        /**< for the length of a column */
     int affected;               /**< rows that the last query changed */
+    int before;                 /**< the tables were of the version before
+                                 * ours when a key was last looked up */
     int unsure;                 /**< whether the last transaction that failed
                                  * was committed, nobody can tell */
     int in_transaction;
@@ -112,6 +114,12 @@ apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
                                    apikey_store_t *store, const char *sql,
                                    const char *arg, apr_pool_t *pool,
                                    const char **error);
+
+/** Fills in what texts say of networks and of what applications are told; what
+ * cannot be understood becomes the record's fault, unless it has one. */
+void apikey_record_fill(apikey_record_t *record, const char *networks,
+                        const char *meta, const char *tenant_meta,
+                        apr_pool_t *pool);
 
 /** Goes to the next row; 0: there is none. */
 int apikey_rows_next(apikey_rows_t *rows);

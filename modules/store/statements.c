@@ -18,30 +18,40 @@
 /* Scopes are read as they are: of an expression SQLite's ODBC driver gives 255
  * characters.  A NUL in scopes, which our tables refuse, cuts them there. */
 #define TEXT(column) " %[k." #column "%] AS " #column ","
+#define LONG(row, column, name) " %(" #row "." #column "%) AS " #name ","
 /* In the order in which read_key() of manage_list.c reads them. */
 #define KEY_COLUMNS                                                         \
     "SELECT" TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name) TEXT(env)      \
     " k.scopes," TEXT(secret_id) TEXT(format) TEXT(prefix) TEXT(hint)       \
     TEXT(creator) " k.created, k.expires, k.revoked, k.disabled,"           \
     " k.lifetime, k.bits," TEXT(reason) TEXT(root) TEXT(rotated_from)       \
-    " t.suspended,"                                                         \
+    TEXT(owner) LONG(k, networks, networks) LONG(k, meta, meta)             \
+    LONG(t, meta, tenant_meta) " t.suspended,"                              \
     " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed"   \
     " FROM apikey k"                                                        \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
 
+/* What a verdict or an application needs, and which state of the database it is
+ * of: that is read in the same statement, for the next one may be answered by
+ * another server, and its row is there without the key's, too. */
+#define LOOKUP(first, more)                                                 \
+    "SELECT " first "i.uuid, i.epoch, COALESCE((SELECT MAX(number)"         \
+    " FROM apikey_change), i.pruned), k.digest," TEXT(id) TEXT(keyspace)    \
+    TEXT(tenant) TEXT(name) TEXT(env)                                       \
+    " k.scopes," more " k.expires, k.revoked, k.disabled, t.suspended"      \
+    " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"           \
+    " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
+
 static const char *const statements[APIKEY_SQL_COUNT] = {
-    /* The hot path: what a verdict or an application needs, in one row; a
-     * column takes SQLite's driver a thousand instructions. Which state of the
-     * database it is of is read in the same statement, for the next one may be
-     * answered by another server; that row is there without the key's, too. */
+    /* The hot path: a column takes SQLite's driver a thousand instructions. */
     [APIKEY_SQL_LOOKUP] =
-    "SELECT i.uuid, i.epoch, COALESCE((SELECT MAX(number)"
-    " FROM apikey_change), i.pruned), k.digest," TEXT(id) TEXT(keyspace)
-    TEXT(tenant) TEXT(name) TEXT(env)
-    " k.scopes, k.expires, k.revoked, k.disabled, t.suspended"
-    " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"
-    " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant",
+    LOOKUP("", LONG(k, networks, networks) LONG(k, meta, meta)
+           LONG(t, meta, tenant_meta)),
+    /* The same for tables of the version before, as which they are believed
+     * only while they say so. */
+    [APIKEY_SQL_LOOKUP_BEFORE] =
+    LOOKUP("i.schema_version, ", ""),
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
@@ -57,14 +67,14 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     KEY_COLUMNS " WHERE k.tenant = %s AND %b ORDER BY k.created, k.id" PAGE,
     [APIKEY_SQL_KEY_INSERT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, root, rotated_from, created,"
-    " expires, lifetime) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-    " %s, %s, %s, %n, %n, %n)",
+    " secret_id, format, prefix, hint, creator, root, rotated_from, owner,"
+    " networks, meta, created, expires, lifetime) VALUES (%s, %s, %s, %s, %s,"
+    " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_IMPORT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, root, rotated_from, created,"
-    " expires, bits) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-    " %s, %s, %n, %n, %n)",
+    " secret_id, format, prefix, hint, creator, root, rotated_from, owner,"
+    " networks, meta, created, expires, bits) VALUES (%s, %s, %s, %s, %s, %s,"
+    " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_TAKEN] =
     "SELECT id FROM apikey WHERE digest = %s OR id = %s",
     /* "<> ''" as the index has it, so that this is found there. */
@@ -83,8 +93,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " SUM(CASE WHEN bits = 0 AND format = 'opaque' THEN 1 ELSE 0 END)"
     " FROM apikey WHERE revoked = 0 AND (expires = 0 OR expires > %n)",
     [APIKEY_SQL_KEY_SET] =
-    "UPDATE apikey SET name = %s, env = %s, scopes = %s, expires = %n,"
-    " lifetime = %n WHERE id = %s",
+    "UPDATE apikey SET name = %s, env = %s, scopes = %s, owner = %s,"
+    " networks = %s, meta = %s, expires = %n, lifetime = %n WHERE id = %s",
     [APIKEY_SQL_KEY_REVOKE] =
     "UPDATE apikey SET revoked = %n, reason = %s WHERE id = %s",
     [APIKEY_SQL_KEY_DISABLE] =
@@ -222,6 +232,10 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
         return dialect->text_open ? dialect->text_open : "";
     case ']':
         return dialect->text_close ? dialect->text_close : "";
+    case '(':
+        return dialect->short_texts ? "" : replacement(dialect, '[');
+    case ')':
+        return dialect->short_texts ? "" : replacement(dialect, ']');
     case 'b':
         return dialect->behind_key;
     case 'h':

@@ -54,7 +54,7 @@ like($done->{out}, qr/already/, 'says that they are there');
 is(join("\n", $cli->sql('SELECT * FROM apikey', 'SELECT * FROM '
    . 'apikey_identity', 'SELECT * FROM apikey_audit')), $all,
    'and changes nothing');
-is_deeply($cli->json('init'), { from => 5, version => 5 }, 'in JSON');
+is_deeply($cli->json('init'), { from => 6, version => 6 }, 'in JSON');
 is($key->{secret}, (split ' ', $lines[0])[0], 'the first secret signs');
 
 # Databases that are not ours, or not of this version.

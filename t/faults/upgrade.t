@@ -10,15 +10,25 @@ use APIKey::UsageSite;
 
 # From the tables of this version to those of the one before.
 my %BACK = (
-    sqlite3 => [ 'DROP INDEX apikey_rotated_from',
-                 'ALTER TABLE apikey DROP COLUMN rotated_from',
-                 'ALTER TABLE apikey DROP COLUMN root' ],
-    pgsql   => [ 'ALTER TABLE apikey DROP COLUMN rotated_from,'
-                 . ' DROP COLUMN root' ],
-    mysql   => [ 'DROP TRIGGER apikey_line_insert',
-                 'DROP TRIGGER apikey_line_update',
-                 'ALTER TABLE apikey DROP COLUMN rotated_from,'
-                 . ' DROP COLUMN root' ],
+    sqlite3 => [ (map { "ALTER TABLE apikey DROP COLUMN $_" }
+                  qw(owner networks meta)),
+                 'ALTER TABLE apikey_tenant DROP COLUMN meta',
+                 'PRAGMA writable_schema = ON',
+                 "UPDATE sqlite_master SET sql = replace(replace(sql,"
+                 . " 'IN (64, 128)', '= 64'), 'VARCHAR(128)', 'VARCHAR(64)')"
+                 . " WHERE name = 'apikey'",
+                 'PRAGMA writable_schema = RESET' ],
+    pgsql   => [ 'ALTER TABLE apikey DROP COLUMN owner, DROP COLUMN networks,'
+                 . ' DROP COLUMN meta, ALTER COLUMN digest TYPE VARCHAR(64)'
+                 . ' COLLATE "C"',
+                 'ALTER TABLE apikey_tenant DROP COLUMN meta' ],
+    mysql   => [ (map { "DROP TRIGGER $_" }
+                  qw(apikey_line_insert apikey_line_update
+                     apikey_tenant_text_insert apikey_tenant_text_update)),
+                 'ALTER TABLE apikey DROP COLUMN owner, DROP COLUMN networks,'
+                 . ' DROP COLUMN meta, MODIFY digest VARCHAR(64) NOT NULL'
+                 . " CHECK (digest REGEXP '^[0-9a-f]{64}\$')",
+                 'ALTER TABLE apikey_tenant DROP COLUMN meta' ],
 );
 
 sub upgraded {
@@ -31,7 +41,7 @@ sub upgraded {
     $site->run('ApiKeyCache off', 'ApiKeyUsageFlush 3600', 'LogLevel warn');
     is($site->status($key->{key}), 200, 'this version');
     $site->sql(@{ $BACK{ $backend->trait('folder') } },
-               'UPDATE apikey_identity SET schema_version = 4');
+               'UPDATE apikey_identity SET schema_version = 5');
     isnt($backend->structure, $structure, 'the tables are of the one before');
     is($site->status($key->{key}), 200, 'httpd goes on');
     my $file = "$site->{dir}/upgraded";

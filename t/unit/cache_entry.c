@@ -63,7 +63,8 @@ static void complete(void)
      * created, last_used, use_count; a fault, which is never kept; withheld,
      * which was told when the record was found. */
     apr_size_t size = 7 * sizeof(const char *) + 3 * sizeof(apr_int64_t)
-                      + sizeof(apr_table_t *);
+                      + sizeof(apr_table_t *) + sizeof(apikey_network_t *)
+                      + sizeof(apr_int64_t);
 
 #define SIZE_STRING(field) size += sizeof(const char *);
 #define SIZE_NUMBER(field) size += sizeof(apr_int64_t);
@@ -106,6 +107,47 @@ static void round_trip(void)
            "again, \xc3\xa4", "and in their order");
 }
 
+/* Of a record with networks; how many the entry that was written has. */
+static int read_networks(apikey_network_t *networks, int count)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX];
+    apikey_record_t *record = make_record();
+    apikey_entry_t entry;
+    apr_size_t len;
+
+    record->networks = networks;
+    record->network_count = count;
+    record->meta = apr_table_make(pool, 1);
+    apr_table_addn(record->meta, "PLAN", "gold");
+    len = write_record(bytes, record);
+    if (!len || !apikey_entry_read(&entry, bytes, len, digest, pool)) {
+        return -1;
+    }
+    same(entry.record, record, "with networks");
+    is_str(apr_table_get(entry.record->meta, "PLAN"), "gold", "and meta");
+    ok(count == 0 || memcmp(entry.record->networks, networks,
+                            count * sizeof(*networks)) == 0,
+       "each network is what it was");
+    return entry.record->network_count;
+}
+
+static void networks(void)
+{
+    apikey_network_t list[300];
+    int i;
+
+    memset(list, 0, sizeof(list));
+    for (i = 0; i < 300; i++) {
+        list[i].address[15] = (unsigned char)i;
+        list[i].bits = 128;
+    }
+    is_int(read_networks(list, 0), 0, "no network");
+    is_int(read_networks(list, 1), 1, "one");
+    is_int(read_networks(list, 300), 300, "more than a byte counts");
+    list[299].bits = 129;
+    is_int(read_networks(list, 300), -1, "one of 129 bits is none");
+}
+
 /* On every machine the same, or they could share no cache. */
 static void layout(void)
 {
@@ -116,7 +158,7 @@ static void layout(void)
     ok(memcmp(bytes + 1, "\x10\x32\x54\x76\x98\xba\xdc\xfe", 8) == 0,
        "then the identity, its least byte first");
     ok(memcmp(bytes + 9, "\x2a\0\0\0\0\0\0\0", 8) == 0, "and the number");
-    is_int(len, 1 + 8 * (3 + 4) + 51, "as long as its parts");
+    is_int(len, 1 + 8 * (3 + 4) + 51 + 2, "as long as its parts");
 }
 
 /* Malloc'ed, so that a sanitizer knows where the bytes end. */
@@ -287,6 +329,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     complete();
     round_trip();
+    networks();
     layout();
     damaged();
     too_long();

@@ -70,7 +70,7 @@ static apikey_record_t a_record(void)
     apikey_record_t record = {
         "0123456789ab", "default", "acme", "Production", "live",
         "partners:read partners:write", "", "", "base62", "", "",
-        NOW - 100, NOW + 100, 0, 0, 0, 0, 0, NULL, NULL, NULL
+        NOW - 100, NOW + 100, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL, NULL
     };
 
     return record;

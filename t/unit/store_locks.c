@@ -20,7 +20,7 @@ static const char *everything(void)
  * the steps before may stay. */
 static void test_atomic(void)
 {
-    const apikey_change_t change = { "new", NULL, NULL, NULL };
+    const apikey_change_t change = { .name = "new" };
     apikey_rotation_t rotation = { .ring = fx.ring, .overlap = 1 };
     apikey_managed_t key;
     apikey_fresh_t fresh, other;

@@ -183,6 +183,7 @@ static void test_collation(void)
          && raw("DROP TABLE apikey") == 0
          && raw("CREATE TABLE apikey (digest VARCHAR(64) COLLATE NOCASE, id, "
                 "keyspace, tenant, name, env, scopes, secret_id, format, "
+                "networks NOT NULL DEFAULT '', meta NOT NULL DEFAULT '', "
                 "created, expires, revoked, disabled)") == 0
          && raw("INSERT INTO apikey (digest, id) VALUES (upper('" DIGEST_B
                 "'), 'upper')") == 0, "a table that knows no case");
@@ -200,6 +201,120 @@ static void test_collation(void)
          && raw("ALTER TABLE keep RENAME TO apikey") == 0, "as it was");
     lookup(DIGEST_A, &status);
     is_int(status, APR_SUCCESS, "and with the tables back all is well");
+}
+
+#define DIGEST_512 DIGEST_A DIGEST_B
+
+/* From where a key may be used, and what an application is told of it. */
+static void test_details(void)
+{
+    unsigned char inside[APIKEY_ADDRESS_LEN], outside[APIKEY_ADDRESS_LEN];
+    apikey_record_t *record;
+    apr_status_t status;
+
+    need(apikey_address_read(inside, "192.0.2.77")
+         && apikey_address_read(outside, "192.0.3.1"), "addresses");
+    record = lookup(DIGEST_A, &status);
+    need(record != NULL, "the record");
+    is_int(record->network_count, 0, "from anywhere");
+    ok(!record->meta, "and nothing is told besides");
+    need(raw("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
+             "meta = 'plan=gold; seats=25; zone='") == 0
+         && raw("INSERT OR REPLACE INTO apikey_tenant (tenant, meta) SELECT "
+                "tenant, 'Plan=free; zone=eu; since=2020' FROM apikey WHERE "
+                "digest = '" DIGEST_A "'") == 0, "details");
+    record = lookup(DIGEST_A, &status);
+    need(record && !record->fault, "the record");
+    is_int(record->network_count, 2, "from two networks");
+    ok(apikey_networks_hold(record->networks, 2, inside), "from one of them");
+    ok(!apikey_networks_hold(record->networks, 2, outside), "from no other");
+    need(record->meta != NULL, "meta");
+    is_str(apr_table_get(record->meta, "PLAN"), "gold",
+           "a key's value goes before its tenant's");
+    is_str(apr_table_get(record->meta, "SEATS"), "25", "each is there");
+    is_str(apr_table_get(record->meta, "SINCE"), "2020", "its tenant's, too");
+    ok(!apr_table_get(record->meta, "ZONE"),
+       "an empty value takes its tenant's away");
+    is_int(raw("UPDATE apikey SET digest = '" DIGEST_512 "' WHERE digest = '"
+               DIGEST_A "'"), 0, "a digest may be one of SHA-512");
+    is_int(raw("UPDATE apikey SET digest = '" DIGEST_A "' WHERE digest = '"
+               DIGEST_512 "'"), 0, "or as before");
+    ok(raw("UPDATE apikey SET digest = '" DIGEST_A "aa' WHERE digest = '"
+           DIGEST_A "'") != 0, "but of no other length");
+    ok(raw("UPDATE apikey SET meta = 'a=' || char(10)") != 0
+       && raw("UPDATE apikey SET networks = char(0)") != 0
+       && raw("UPDATE apikey SET owner = char(7)") != 0
+       && raw("UPDATE apikey_tenant SET meta = char(127)") != 0,
+       "no text has a control character");
+}
+
+static void faulty(const char *change, const char *says)
+{
+    apikey_record_t *record;
+    apr_status_t status;
+
+    need(raw(change) == 0, change);
+    record = lookup(DIGEST_A, &status);
+    is_str(record ? record->fault : "no record", says, "%s", change);
+    need(raw("UPDATE apikey SET networks = '', meta = ''") == 0
+         && raw("UPDATE apikey_tenant SET meta = ''") == 0, "mended");
+}
+
+/* What cannot be understood opens nothing. */
+static void test_faulty_details(void)
+{
+    faulty("UPDATE apikey SET networks = '10.0.0.0/8 10.0.0.1/8'",
+           "its networks has a word, number 2, that has bits set beyond those "
+           "that count: the first address of the block goes before the '/'");
+    faulty("UPDATE apikey SET networks = ' '",
+           "its networks has no address in it");
+    faulty("UPDATE apikey SET meta = 'plan gold'",
+           "its meta is not NAME=VALUE; NAME=VALUE: in pair 1 there is no "
+           "'='");
+    faulty("UPDATE apikey_tenant SET meta = 'a=1; A=2'",
+           "its tenant's meta is not NAME=VALUE; NAME=VALUE: in pair 2 the "
+           "name stands there already");
+}
+
+static void change_columns(const char *how)
+{
+    need(raw(apr_psprintf(fx.pool, "ALTER TABLE apikey %s owner%s", how,
+                          *how == 'A' ? " NOT NULL DEFAULT ''" : "")) == 0
+         && raw(apr_psprintf(fx.pool, "ALTER TABLE apikey %s networks%s", how,
+                             *how == 'A' ? " NOT NULL DEFAULT ''" : "")) == 0
+         && raw(apr_psprintf(fx.pool, "ALTER TABLE apikey %s meta%s", how,
+                             *how == 'A' ? " NOT NULL DEFAULT ''" : "")) == 0
+         && raw(apr_psprintf(fx.pool, "ALTER TABLE apikey_tenant %s meta%s",
+                             how, *how == 'A' ? " NOT NULL DEFAULT ''"
+                                              : "")) == 0
+         && raw(apr_psprintf(fx.pool, "UPDATE apikey_identity SET "
+                             "schema_version = %d", *how == 'A'
+                             ? APIKEY_SCHEMA_VERSION
+                             : APIKEY_SCHEMA_VERSION - 1)) == 0, how);
+}
+
+/* Until the tables are upgraded a key is found in those of the version before;
+ * from then on all that they have counts, on the same connection. */
+static void test_before(void)
+{
+    apikey_record_t *record;
+    apr_status_t status;
+    int i;
+
+    change_columns("DROP COLUMN");
+    for (i = 0; i < 2; i++) {
+        record = lookup(DIGEST_A, &status);
+        is_int(status, APR_SUCCESS, "found before the upgrade");
+        ok(record && record->network_count == 0, "from anywhere");
+        lookup("0000000000000000000000000000000000000000000000000000000000"
+               "000000", &status);
+        is_int(status, APR_NOTFOUND, "an unknown one is unknown");
+    }
+    change_columns("ADD COLUMN");
+    need(raw("UPDATE apikey SET networks = '192.0.2.1'") == 0, "a network");
+    record = lookup(DIGEST_A, &status);
+    ok(record && record->network_count == 1, "after it the networks count");
+    need(raw("UPDATE apikey SET networks = ''") == 0, "none");
 }
 
 static void test_schema(void)
@@ -267,6 +382,9 @@ int main(void)
     test_changed_tables();
     test_changing_tables();
     test_collation();
+    test_details();
+    test_faulty_details();
+    test_before();
     test_schema();
     test_adopt();
     fixture_remove();

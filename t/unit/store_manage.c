@@ -98,9 +98,10 @@ static void test_refused(void)
 static void test_change(void)
 {
     const apr_int64_t expires = NOW + 5 * DAY;
-    const apikey_change_t all = { "new", "test", "x:y", &expires };
-    const apikey_change_t bad = { "new\n", NULL, NULL, NULL };
-    const apikey_change_t same = { "new", NULL, "x:y", NULL };
+    const apikey_change_t all = { .name = "new", .env = "test",
+                                  .scopes = "x:y", .expires = &expires };
+    const apikey_change_t bad = { .name = "new\n" };
+    const apikey_change_t same = { .name = "new", .scopes = "x:y" };
     apikey_managed_t key, *shown;
     apikey_fresh_t fresh;
     const char *before;
@@ -149,7 +150,7 @@ static void test_change(void)
 
 static void test_not_found(void)
 {
-    const apikey_change_t change = { "new", NULL, NULL, NULL };
+    const apikey_change_t change = { .name = "new" };
     apikey_rotation_t rotation = { .ring = fx.ring };
     apikey_managed_t *key;
 
@@ -436,7 +437,7 @@ static void test_tenants(void)
 
 static void test_scopes(void)
 {
-    const apikey_change_t other = { NULL, NULL, "a:read a:write", NULL };
+    const apikey_change_t other = { .scopes = "a:read a:write" };
     apikey_managed_t key;
     apikey_fresh_t fresh;
 
@@ -480,8 +481,8 @@ static void test_collation(void)
          && raw("CREATE VIEW apikey AS SELECT id COLLATE NOCASE AS id, "
                 "digest, keyspace, tenant, name, env, scopes, secret_id, "
                 "format, prefix, hint, creator, created, expires, revoked, "
-                "disabled, lifetime, bits, reason, root, rotated_from FROM "
-                "keep") == 0
+                "disabled, lifetime, bits, reason, root, rotated_from, owner, "
+                "networks, meta FROM keep") == 0
          && raw("INSERT INTO keep (digest, id, tenant, name) VALUES ('"
                 DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
     is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",

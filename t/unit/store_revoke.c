@@ -106,7 +106,7 @@ static apr_status_t disable(const char *id)
 
 static apr_status_t rename_key(const char *id)
 {
-    const apikey_change_t change = { "new", NULL, NULL, NULL };
+    const apikey_change_t change = { .name = "new" };
 
     return apikey_manage_set(fx.store, id, &change, &fx.actor, fx.pool,
                              &fx.error);

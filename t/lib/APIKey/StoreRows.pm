@@ -82,7 +82,7 @@ sub upgrade {
         "UPDATE apikey SET expires = 1893456000000 WHERE id = 'late'");
     my $done = $cli->run('init');
     is($done->{exit}, 0, 'the upgrade is done') or diag $done->{err};
-    like($done->{out}, qr/upgraded \(version 5\)/, 'to this version');
+    like($done->{out}, qr/upgraded \(version 6\)/, 'to this version');
     like($done->{err}, qr/never granted \(id bad\): its name has a /,
          'it says which row has a control character');
     like($done->{err}, qr/\(id late\): its expires lies after the year 9999/,
