@@ -101,6 +101,21 @@ static int exposed(request_rec *r, const apikey_request_t *state)
                && apikey_only_logs(r->server));
 }
 
+/* Whether the client (behind a proxy, mod_remoteip's) is where the key may be
+ * used.  Who is nowhere is in no network. */
+static int is_from_network(const request_rec *r, const apikey_record_t *record)
+{
+    const apr_sockaddr_t *client = r->useragent_addr;
+    unsigned char address[APIKEY_ADDRESS_LEN];
+
+    return !record->network_count
+           || (client
+               && apikey_address_take(address, client->ipaddr_ptr,
+                                      (apr_size_t)client->ipaddr_len)
+               && apikey_networks_hold(record->networks,
+                                       record->network_count, address));
+}
+
 static void tell_no_secrets(request_rec *r)
 {
     apikey_event_t event = { APIKEY_LOG_NO_SECRETS, r->server, r, r->server,
@@ -147,14 +162,21 @@ int apikey_check_authn(request_rec *r)
     if (reason == APIKEY_INVALID) {
         return refuse(r, reason, NULL);
     }
+    if (reason == APIKEY_GRANTED && !is_from_network(r, record)) {
+        reason = APIKEY_NETWORK;
+    }
     if (reason != APIKEY_GRANTED) {
         return refuse(r, reason, record);
     }
     apikey_decide(r, APIKEY_GRANTED, record);
     chosen->taken->accepted = 1;
     /* httpd wants a user; an ErrorDocument of a refusal is told none. */
-    r->user = apikey_refused_before(r) ? (char *)""
-                                       : apikey_export_user(r, record);
+    if (apikey_refused_before(r)) {
+        r->user = (char *)"";
+        return OK;
+    }
+    r->user = apikey_export_user(r, record);
+    apikey_export_early(r, record);
     return OK;
 }
 

@@ -55,10 +55,13 @@ static const char *by(request_rec *r, const apikey_decision_t *decision)
                             line->filename, line->line_num);
     }
     switch (decision->reason) {
+    case APIKEY_NETWORK:
+        return "the networks of the key";
     case APIKEY_TENANT:
         return decision->in_htaccess ? "an .htaccess" : "ApiKeyTenant";
     case APIKEY_ENV:
     case APIKEY_ID:
+    case APIKEY_META:
     case APIKEY_SCOPE:
         return "an .htaccess";
     case APIKEY_GRANTED:

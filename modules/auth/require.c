@@ -1,26 +1,20 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /* Require apikey-scope, apikey-tenant, apikey-env, apikey-id: any of the
- * arguments, each of which may be an expression.
- *
- * An alias of one of them (<AuthzProviderAlias>) is a provider of ours, too.
- * Left to mod_authz_core, a Require that names an alias is not read by us, so
- * that its container is not known, and is asked under a configuration that
- * httpd merges for the alias, under which no decision is found. */
+ * arguments, each of which may be an expression; apikey-meta has a name before
+ * them. */
 
-#include <ap_provider.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_request.h>
-#include <mod_auth.h>
 #include <util_cfgtree.h>
-#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "../config/log.h"
+#include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
-#include "require.h"
+#include "require_parts.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -36,11 +30,10 @@ typedef struct group_t {
     struct group_t *outer;      /* NULL: the section */
 } group_t;
 
-typedef struct kind_t kind_t;
-
 /* A Require line, read once. */
 typedef struct {
-    const kind_t *kind;
+    const apikey_kind_t *kind;
+    wanted_t *name;             /* of what is compared; NULL: kind says it */
     apr_array_header_t *wanted; /* wanted_t */
     group_t *group;
     int negated;                /* its failure refuses nobody */
@@ -54,51 +47,65 @@ typedef struct {
     const require_t *line;
 } noted_t;
 
-/* An <AuthzProviderAlias>. */
-typedef struct {
-    const char *name;
-    const kind_t *kind;         /* NULL: of another module's provider */
-    const char *args;
-    int varies;                 /* see apikey_dir_t */
-} alias_t;
-
-struct kind_t {
-    const char *name;
-    apikey_reason_e reason;
-    const char *(*fault)(const char *word);
-    int (*matches)(const apikey_record_t *record, const char *wanted);
-};
-
-static int scope_matches(const apikey_record_t *record, const char *wanted)
+static int scope_matches(const apikey_record_t *record,
+                         const char *name APIKEY_UNUSED, const char *wanted)
 {
     return apikey_scope_covers(record->scopes, wanted);
 }
 
-static int tenant_matches(const apikey_record_t *record, const char *wanted)
+static int tenant_matches(const apikey_record_t *record,
+                          const char *name APIKEY_UNUSED, const char *wanted)
 {
     return !strcmp(record->tenant, wanted);
 }
 
-static int env_matches(const apikey_record_t *record, const char *wanted)
+static int env_matches(const apikey_record_t *record,
+                       const char *name APIKEY_UNUSED, const char *wanted)
 {
     return !strcmp(record->env, wanted);
 }
 
-static int id_matches(const apikey_record_t *record, const char *wanted)
+static int id_matches(const apikey_record_t *record,
+                      const char *name APIKEY_UNUSED, const char *wanted)
 {
     return !strcmp(record->id, wanted);
 }
 
-static const kind_t kinds[] = {
-    { "apikey-tenant", APIKEY_TENANT, apikey_text_fault, tenant_matches },
-    { "apikey-env", APIKEY_ENV, apikey_word_fault, env_matches },
-    { "apikey-id", APIKEY_ID, apikey_text_fault, id_matches },
-    { "apikey-scope", APIKEY_SCOPE, apikey_scope_fault, scope_matches }
+/* A name is the same in either case, a value is not. */
+static int meta_matches(const apikey_record_t *record, const char *name,
+                        const char *wanted)
+{
+    const char *value = record->meta ? apr_table_get(record->meta, name)
+                                     : NULL;
+
+    return value && !strcmp(value, wanted);
+}
+
+static const char *meta_name_fault(const char *name)
+{
+    return apikey_meta_fault(name, "") ? "is not letters, digits and '_'"
+                                       : NULL;
+}
+
+/* In the order in which a failure is told. */
+static const apikey_kind_t kinds[APIKEY_KINDS] = {
+    { "apikey-tenant", APIKEY_TENANT, NULL, apikey_text_fault,
+      tenant_matches },
+    { "apikey-env", APIKEY_ENV, NULL, apikey_word_fault, env_matches },
+    { "apikey-id", APIKEY_ID, NULL, apikey_text_fault, id_matches },
+    { "apikey-meta", APIKEY_META, meta_name_fault, apikey_text_fault,
+      meta_matches },
+    { "apikey-scope", APIKEY_SCOPE, NULL, apikey_scope_fault, scope_matches }
 };
+
+const apikey_kind_t *apikey_require_kind(int which)
+{
+    return &kinds[which];
+}
 
 /* "Require not", <RequireNone> and <RequireNone> inside of that: the parity
  * says whether a failure of this line is one of the whole. */
-static int negated(cmd_parms *cmd)
+int apikey_require_negated(cmd_parms *cmd)
 {
     const ap_directive_t *node = cmd->directive;
     const char *args = node->args;
@@ -128,45 +135,60 @@ static group_t *group_of(cmd_parms *cmd, const ap_directive_t *node)
     return group;
 }
 
-static int in_htaccess(cmd_parms *cmd)
+int apikey_require_in_htaccess(cmd_parms *cmd)
 {
     return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
 }
 
-static const char *parse(cmd_parms *cmd, const char *line,
-                         const void **parsed, const kind_t *kind)
+/* NULL, or what is wrong with the word. */
+static const char *read_wanted(cmd_parms *cmd, wanted_t *wanted,
+                               const char *word,
+                               const char *(*fault)(const char *word))
+{
+    const char *error = NULL;
+
+    memset(wanted, 0, sizeof(*wanted));
+    if (!strstr(word, "%{")) {
+        wanted->literal = word;
+        return fault(word);
+    }
+    wanted->expr = ap_expr_parse_cmd(cmd, word, AP_EXPR_FLAG_STRING_RESULT,
+                                     &error, NULL);
+    return error;
+}
+
+const char *apikey_require_parse(cmd_parms *cmd, const char *line,
+                                 const void **parsed,
+                                 const apikey_kind_t *kind)
 {
     require_t *require = apr_pcalloc(cmd->pool, sizeof(*require));
     const char *word;
 
     require->kind = kind;
     require->directive = cmd->directive;
-    require->in_htaccess = in_htaccess(cmd);
-    require->negated = negated(cmd);
+    require->in_htaccess = apikey_require_in_htaccess(cmd);
+    require->negated = apikey_require_negated(cmd);
     require->group = group_of(cmd, cmd->directive->parent);
     require->wanted = apr_array_make(cmd->pool, 2, sizeof(wanted_t));
     while (*(word = ap_getword_conf(cmd->pool, &line))) {
-        wanted_t *wanted = &APR_ARRAY_PUSH(require->wanted, wanted_t);
-        const char *error = NULL;
+        int is_name = kind->name_fault && !require->name;
+        wanted_t *wanted = is_name
+                           ? require->name = apr_palloc(cmd->pool,
+                                                        sizeof(*wanted))
+                           : &APR_ARRAY_PUSH(require->wanted, wanted_t);
+        const char *error = read_wanted(cmd, wanted, word,
+                                        is_name ? kind->name_fault
+                                                : kind->fault);
 
-        memset(wanted, 0, sizeof(*wanted));
-        if (!strstr(word, "%{")) {
-            wanted->literal = word;
-            error = kind->fault(word);
-        }
-        else {
-            wanted->expr = ap_expr_parse_cmd(cmd, word,
-                                             AP_EXPR_FLAG_STRING_RESULT,
-                                             &error, NULL);
-        }
         if (error) {
             return apr_psprintf(cmd->pool, "Require %s: '%s' %s", kind->name,
                                 word, error);
         }
     }
     if (!require->wanted->nelts) {
-        return apr_psprintf(cmd->pool, "Require %s: name at least one",
-                            kind->name);
+        return apr_psprintf(cmd->pool, "Require %s: name at least one%s",
+                            kind->name, kind->name_fault
+                                        ? " value behind its name" : "");
     }
     *parsed = require;
     return NULL;
@@ -214,25 +236,33 @@ static const char *value_of(request_rec *r, const require_t *require,
     return value;
 }
 
+/* What the values are of; "": the kind says that. */
+static const char *name_of(request_rec *r, const require_t *require)
+{
+    return require->name ? value_of(r, require, require->name) : "";
+}
+
 /* Whether one of the values matches; else, of scopes, which were wanted. Sets
  * decision->failed where that cannot be known. */
 static int met(request_rec *r, const require_t *require,
                apikey_decision_t *decision, const char **values)
 {
     const apikey_record_t *record = decision->record;
+    const char *name = name_of(r, require);
     int i;
 
     *values = NULL;
     for (i = 0; i < require->wanted->nelts; i++) {
-        const char *value =
-            value_of(r, require, &APR_ARRAY_IDX(require->wanted, i, wanted_t));
+        const char *value = !name ? NULL
+            : value_of(r, require, &APR_ARRAY_IDX(require->wanted, i,
+                                                  wanted_t));
 
         if (!value) {
             decision->failed = 1;
             refused_by(decision, require);
             return 0;
         }
-        if (*value && require->kind->matches(record, value)) {
+        if (*value && require->kind->matches(record, name, value)) {
             return 1;
         }
         if (!apikey_scope_fault(value)) {
@@ -308,8 +338,9 @@ static apr_array_header_t *lines_of(request_rec *r)
     return lines;
 }
 
-static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
-                          const void *parsed)
+authz_status apikey_require_check(request_rec *r,
+                                  const char *line APIKEY_UNUSED,
+                                  const void *parsed)
 {
     const require_t *require = parsed;
     apikey_decision_t *decision = apikey_decision_own(r);
@@ -395,10 +426,9 @@ apikey_reason_e apikey_require_failed(request_rec *r,
 {
     const apr_array_header_t *lines = lines_of(r);
     const char *values;
-    apr_size_t k;
-    int i;
+    int i, k;
 
-    for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+    for (k = 0; k < APIKEY_KINDS; k++) {
         for (i = 0; i < lines->nelts; i++) {
             const require_t *line = APR_ARRAY_IDX(lines, i,
                                                   const require_t *);
@@ -418,171 +448,4 @@ apikey_reason_e apikey_require_failed(request_rec *r,
         }
     }
     return APIKEY_FORBIDDEN;
-}
-
-/* ---- What stands in the configuration ---- */
-
-/* Those of this start, by name. Filled by the one thread that reads the
- * configuration, read by any. */
-static apr_hash_t *aliases;
-
-int apikey_require_pre_config(apr_pool_t *pconf,
-                              apr_pool_t *plog APIKEY_UNUSED,
-                              apr_pool_t *ptemp APIKEY_UNUSED)
-{
-    aliases = apr_hash_make(pconf);
-    return OK;
-}
-
-static const alias_t *alias_of(const char *name)
-{
-    return apr_hash_get(aliases, name, APR_HASH_KEY_STRING);
-}
-
-static const kind_t *kind_of(const char *name)
-{
-    apr_size_t k;
-
-    for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-        if (!strcmp(kinds[k].name, name)) {
-            return &kinds[k];
-        }
-    }
-    return NULL;
-}
-
-/* A Require that names an alias is parsed like one that says what the alias
- * stands for: each has a container of its own. */
-static const char *parse_alias(cmd_parms *cmd,
-                               const char *line APIKEY_UNUSED,
-                               const void **parsed)
-{
-    const alias_t *alias;
-    void *name = NULL;
-
-    if (!ap_cstr_casecmpn(cmd->directive->directive, "<Authz", 6)) {
-        return "an alias stands for a provider, not for another alias: name "
-               "the provider";
-    }
-    apr_pool_userdata_get(&name, AUTHZ_PROVIDER_NAME_NOTE, cmd->temp_pool);
-    alias = alias_of(name);
-    return parse(cmd, alias->args, parsed, alias->kind);
-}
-
-static const authz_provider alias_provider = { check, parse_alias };
-
-/* mod_authz_core registers a provider of its own for each alias. It has been
- * counted by httpd, so ours, in its place, is not counted again. */
-static void claim_aliases(apr_pool_t *pconf)
-{
-    apr_hash_index_t *i;
-
-    for (i = apr_hash_first(pconf, aliases); i; i = apr_hash_next(i)) {
-        const alias_t *alias;
-        void *value;
-
-        apr_hash_this(i, NULL, NULL, &value);
-        alias = value;
-        if (alias->kind
-            && ap_lookup_provider(AUTHZ_PROVIDER_GROUP, alias->name,
-                                  AUTHZ_PROVIDER_VERSION)
-               != &alias_provider) {
-            ap_register_provider(pconf, AUTHZ_PROVIDER_GROUP, alias->name,
-                                 AUTHZ_PROVIDER_VERSION, &alias_provider);
-        }
-    }
-}
-
-int apikey_require_check_config(apr_pool_t *pconf,
-                                apr_pool_t *plog APIKEY_UNUSED,
-                                apr_pool_t *ptemp APIKEY_UNUSED,
-                                server_rec *s APIKEY_UNUSED)
-{
-    claim_aliases(pconf);
-    return OK;
-}
-
-/* Whether the answer of a line may differ from URI to URI, or from file to
- * file, under one configuration. */
-static int varies(const char *name, const char *args)
-{
-    static const char *const others[] = {
-        "expr", "env", "file-owner", "file-group"
-    };
-    const alias_t *alias = alias_of(name);
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (!strcmp(others[i], name)) {
-            return 1;
-        }
-    }
-    return strstr(args, "%{") || (alias && alias->varies);
-}
-
-const char *apikey_see_alias(cmd_parms *cmd, void *dir APIKEY_UNUSED,
-                             const char *line)
-{
-    alias_t *alias = apr_pcalloc(cmd->pool, sizeof(*alias));
-    const char *end = ap_strrchr_c(line, '>');
-    const char *provider;
-
-    line = apr_pstrmemdup(cmd->pool, line,
-                          end ? (apr_size_t)(end - line) : strlen(line));
-    provider = ap_getword_conf(cmd->pool, &line);
-    alias->name = ap_getword_conf(cmd->pool, &line);
-    alias->args = ap_getword_conf(cmd->pool, &line);
-    alias->kind = kind_of(provider);
-    alias->varies = varies(provider, alias->args);
-    apr_hash_set(aliases, alias->name, APR_HASH_KEY_STRING, alias);
-    claim_aliases(cmd->pool);
-    return NULL;
-}
-
-const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line)
-{
-    apikey_dir_t *conf = dir;
-    const char *name = ap_getword_conf(cmd->temp_pool, &line);
-
-    if (!ap_find_linked_module("mod_authz_core.c")) {
-        return "Require is mod_authz_core's: load it";
-    }
-    if (!ap_cstr_casecmp(name, "not")) {
-        name = ap_getword_conf(cmd->temp_pool, &line);
-    }
-    if (varies(name, line)) {
-        conf->varies = 1;
-    }
-    /* While requests are served, all of them are ours already. */
-    if (!in_htaccess(cmd)) {
-        claim_aliases(cmd->pool);
-    }
-    return NULL;
-}
-
-#define PROVIDER(i)                                                         \
-    static const char *parse_##i(cmd_parms *cmd, const char *line,          \
-                                 const void **parsed)                       \
-    {                                                                       \
-        return parse(cmd, line, parsed, &kinds[i]);                         \
-    }                                                                       \
-    static const authz_provider provider_##i = { check, parse_##i };
-
-PROVIDER(0)
-PROVIDER(1)
-PROVIDER(2)
-PROVIDER(3)
-
-void apikey_require_register(apr_pool_t *pool)
-{
-    static const authz_provider *const providers[] = {
-        &provider_0, &provider_1, &provider_2, &provider_3
-    };
-    apr_size_t k;
-
-    for (k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-        ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, kinds[k].name,
-                                  AUTHZ_PROVIDER_VERSION, providers[k],
-                                  AP_AUTH_INTERNAL_PER_CONF);
-    }
 }

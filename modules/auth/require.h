@@ -2,7 +2,8 @@
 
 /**
  * @file require.h
- * @brief Require apikey-scope, apikey-tenant, apikey-env, apikey-id.
+ * @brief Require apikey-scope, apikey-tenant, apikey-env, apikey-id,
+ *        apikey-meta.
  */
 #ifndef APIKEY_REQUIRE_H
 #define APIKEY_REQUIRE_H
@@ -34,8 +35,8 @@ const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line);
 int apikey_require_begin(request_rec *r);
 
 /**
- * Why httpd's chain refused the key: the first of tenant, env, id and scope
- * for which a Require failed, whatever the order written; FORBIDDEN where
+ * Why httpd's chain refused the key: the first of tenant, env, id, meta and
+ * scope for which a Require failed, whatever the order written; FORBIDDEN where
  * none of ours did. A line beside another that was met, in one RequireAny,
  * has not failed. Fills decision->wanted_scope and refused_by. Where an
  * expression fails, decision->failed is set, and the reason is UNAVAILABLE.

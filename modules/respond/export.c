@@ -85,6 +85,20 @@ static void remember(apikey_request_t *state, const apr_table_t *env,
                                  count * sizeof(apr_table_entry_t));
 }
 
+static int as_told(request_rec *r, const apikey_record_t *record)
+{
+    const apikey_request_t *state = apikey_request_get(r);
+
+    return state->told == record
+           && apikey_scrub_env_is(r, state->told_as, state->told_count);
+}
+
+void apikey_export_early(request_rec *r, const apikey_record_t *record)
+{
+    remember(apikey_request_get(r), r->subprocess_env, record,
+             tell(r, record));
+}
+
 /* RequestHeader, RewriteCond and the like read the variables in fixups. */
 int apikey_authorized(request_rec *r)
 {
@@ -95,9 +109,9 @@ int apikey_authorized(request_rec *r)
         state->authorized = r;
         apikey_withhold(r);
     }
-    if (decision && decision->reason == APIKEY_GRANTED) {
-        remember(state, r->subprocess_env, decision->record,
-                 tell(r, decision->record));
+    if (decision && decision->reason == APIKEY_GRANTED
+        && !as_told(r, decision->record)) {
+        apikey_export_early(r, decision->record);
     }
     return DECLINED;
 }
@@ -127,14 +141,6 @@ static void forget_user(request_rec *r, int area)
         r->user = NULL;
         r->ap_auth_type = NULL;
     }
-}
-
-static int as_told(request_rec *r, const apikey_record_t *record)
-{
-    const apikey_request_t *state = apikey_request_get(r);
-
-    return state->told == record
-           && apikey_scrub_env_is(r, state->told_as, state->told_count);
 }
 
 /* What anybody said in our name is gone. */
@@ -191,7 +197,7 @@ static void settle_env(request_rec *r, const apikey_decision_t *decision)
     const apikey_request_t *state = apikey_request_get(r);
 
     if (decision && decision->reason == APIKEY_GRANTED
-        && state->told == decision->record) {
+        && state->authorized && state->told == decision->record) {
         if (!as_told(r, decision->record)) {
             tell(r, decision->record);
         }

@@ -10,6 +10,12 @@
 #include "../request/request.h"
 
 /**
+ * check_authn has found the key good: httpd's own expressions read the
+ * variables from here on. A refusal (refuse.h) takes them away again.
+ */
+void apikey_export_early(request_rec *r, const apikey_record_t *record);
+
+/**
  * fixups, before all others: authorization is behind us, and other modules'
  * fixups may read the variables. What they do to them does not last.
  */

@@ -8,6 +8,7 @@
 
 #include "export.h"
 #include "refuse.h"
+#include "scrub.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -113,6 +114,7 @@ static void tell_reason(request_rec *r, const apikey_decision_t *decision)
     for (each = r; each; each = each->prev) {
         each->user = NULL;
     }
+    apikey_scrub_env(r);
     apikey_export_result(r, decision->reason);
 }
 

@@ -16,12 +16,12 @@
 
 typedef enum {
     ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, EXPIRES, REVOKED, DISABLED,
-    SUSPENDED, META
+    SUSPENDED, NETWORKS, META
 } role_e;
 
 static const char *const names[META] = {
     "id", "tenant", "name", "scopes", "env", "keyspace", "expires",
-    "revoked", "disabled", "suspended"
+    "revoked", "disabled", "suspended", "networks"
 };
 
 typedef struct column_t {
@@ -205,6 +205,18 @@ static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
     apr_table_setn(record->meta, apr_pstrdup(pool, column->meta), text);
 }
 
+static void read_networks(apikey_record_t *record, apikey_rows_t *rows,
+                          const char *text, apr_pool_t *pool)
+{
+    const char *fault = apikey_networks_read(&record->networks,
+                                             &record->network_count, text,
+                                             pool);
+
+    if (fault) {
+        apikey_rows_bad(rows, fault);
+    }
+}
+
 /* NULL reads as "": one driver gives no other. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
                         const column_t *column, const apikey_query_t *query,
@@ -243,6 +255,9 @@ static void read_column(apikey_record_t *record, apikey_rows_t *rows,
         break;
     case SUSPENDED:
         record->suspended = *text ? read_flag(rows, text) : 0;
+        break;
+    case NETWORKS:
+        read_networks(record, rows, text, pool);
         break;
     default:
         read_meta(record, rows, column, query, text, pool);

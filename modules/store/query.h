@@ -8,10 +8,11 @@
  * lower-case hex.  Its columns are found by their names, whatever their case
  * and order: id and tenant must be there; without the others a key has no
  * name, no env and no scopes, never expires, is neither revoked nor disabled
- * nor suspended, and belongs to the asker's keyspace.  Every further column
- * goes into the record's meta, unless it gives the key or its digest away
- * (core/giveaway.h): then its name is in the record's withheld.  What cannot be
- * understood is never taken for "not": it is the record's fault.
+ * nor suspended, may be used from anywhere, and belongs to the asker's
+ * keyspace.  Every further column goes into the record's meta, unless it gives
+ * the key or its digest away (core/giveaway.h): then its name is in the
+ * record's withheld.  What cannot be understood is never taken for "not": it
+ * is the record's fault.
  */
 #ifndef APIKEY_QUERY_H
 #define APIKEY_QUERY_H

@@ -32,6 +32,8 @@ static const struct {
     { APIKEY_AMBIGUOUS, "ambiguous", 400, "Bad Request", "invalid_request",
       0 },
     { APIKEY_TENANT, "tenant", 403, "Forbidden", NULL, 0 },
+    { APIKEY_META, "meta", 403, "Forbidden", NULL, 0 },
+    { APIKEY_NETWORK, "network", 403, "Forbidden", NULL, 0 },
     { APIKEY_ENV, "env", 403, "Forbidden", NULL, 0 },
     { APIKEY_ID, "id", 403, "Forbidden", NULL, 0 },
     { APIKEY_SCOPE, "scope", 403, "Forbidden", "insufficient_scope", 0 },

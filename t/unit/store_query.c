@@ -67,6 +67,30 @@ static void test_columns(void)
        && !record->disabled, "NULL is never and not");
 }
 
+/* A column that is no list of networks lets nobody in. */
+static void test_networks(void)
+{
+    static const char *const bad[] = { "'any'", "' '", "'10.0.0.1/8'", "0" };
+    apr_status_t status;
+    apikey_record_t *record = look(with("'192.0.2.0/24, ::1' AS Networks"),
+                                   &status);
+    apr_size_t i;
+
+    need(record != NULL, "the record");
+    is_int(record->network_count, 2, "networks");
+    ok(apr_is_empty_table(record->meta), "which are nothing further");
+    record = look(with("NULL AS networks"), &status);
+    ok(record && !record->network_count && !record->fault,
+       "NULL is from anywhere");
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        record = look(with(apr_pstrcat(fx.pool, bad[i], " AS networks",
+                                       NULL)), &status);
+        ok(record && record->fault
+           && strstr(record->fault, "its networks has "), "%s: %s", bad[i],
+           record && record->fault ? record->fault : "no fault");
+    }
+}
+
 static void test_meta(void)
 {
     apr_status_t status;
@@ -394,6 +418,7 @@ int main(void)
     need(apikey_store_open(&fx.store, "sqlite3", fx.path, fx.pool, &fx.error)
          == APR_SUCCESS, "open");
     test_columns();
+    test_networks();
     test_meta();
     test_numbers();
     test_wrong();

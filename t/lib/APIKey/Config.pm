@@ -22,7 +22,7 @@ my @MODULES = qw(
     unique_id expires cache cache_socache cache_disk socache_shmcb
     socache_redis socache_memcache socache_dbm actions
     ext_filter vhost_alias macro status reqtimeout watchdog unixd version
-    log_config logio http2
+    log_config logio http2 remoteip
 );
 
 sub make {

@@ -1,0 +1,143 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* core/meta.h */
+
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "../../modules/core/meta.h"
+#include "tap.h"
+
+#define TEN "abcdefghij"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN \
+             TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+static apr_pool_t *pool;
+
+/* "NAME|VALUE " of each pair, or what is wrong. */
+static const char *shown(const apr_table_t *meta)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; meta && i < apr_table_elts(meta)->nelts; i++) {
+        const apr_table_entry_t *pair = &APR_ARRAY_IDX(apr_table_elts(meta), i,
+                                                       apr_table_entry_t);
+
+        text = apr_pstrcat(pool, text, pair->key, "|", pair->val, " ", NULL);
+    }
+    return text;
+}
+
+static const char *read_text(const char *text)
+{
+    apr_table_t *meta;
+    const char *fault = apikey_meta_read(&meta, text, pool);
+
+    if (fault) {
+        ok(apr_is_empty_table(meta), "of '%s' nothing is left", text);
+    }
+    return fault ? fault : shown(meta);
+}
+
+static void texts(void)
+{
+    static const struct { const char *text, *shown; } cases[] = {
+        { "", "" }, { " ; ;", "" }, { "plan=gold", "plan|gold " },
+        { "plan=gold; seats=25", "plan|gold seats|25 " },
+        { ";;plan=gold ;  seats=25;", "plan|gold seats|25 " },
+        { "Plan=Gold Star; _9=a=b", "Plan|Gold Star _9|a=b " },
+        { "plan=", "plan| " }, { "a=x%3By", "a|x;y " },
+        { "a=x%3by", "a|x;y " }, { "a=100%; b=%41%", "a|100% b|%41% " },
+        { "a=%253B", "a|%3B " }, { "a=%25253B", "a|%253B " },
+        { "a=\"x\"", "a|\"x\" " }, { "a=K\xc3\xb6ln", "a|K\xc3\xb6ln " },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_str(read_text(cases[i].text), cases[i].shown, "'%s'",
+               cases[i].text);
+    }
+}
+
+static void faults(void)
+{
+#define IN(n) "is not NAME=VALUE; NAME=VALUE: in pair " #n " "
+    static const struct { const char *text, *fault; } cases[] = {
+        { "gold", IN(1) "there is no '='" },
+        { "a=1; gold", IN(2) "there is no '='" },
+        { "=x", IN(1) "the name is not letters, digits and '_'" },
+        { "a b=x", IN(1) "the name is not letters, digits and '_'" },
+        { "a =x", IN(1) "the name is not letters, digits and '_'" },
+        { "a-b=x", IN(1) "the name is not letters, digits and '_'" },
+        { "gr\xc3\xbcn=x", IN(1) "the name is not letters, digits and '_'" },
+        { "a=1;a=2", IN(2) "the name stands there already" },
+        { "a=1; b=; A=2", IN(3) "the name stands there already" },
+        { "a= x", IN(1) "the value begins or ends with a blank" },
+        { "a=x\ny", IN(1) "the value has a control character" },
+        { "a=\xff", IN(1) "the value is not UTF-8" },
+        { "a=" LONG "123456", IN(1) "the value is longer than 255 bytes" },
+        { LONG "=1", IN(1) "the name is longer than 64 characters" },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_str(read_text(cases[i].text), cases[i].fault, "'%s'",
+               cases[i].text);
+    }
+}
+
+/* What is written is read back. */
+static void written(void)
+{
+    static const char *const values[] = {
+        "", "x", "a;b", "%", "%3B", "%25", "%253B", "%%3B;", "100%", "a=b; c=d",
+        "%2", "%;", "%25;%3b"
+    };
+    apr_table_t *meta = apr_table_make(pool, 16), *again;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(values) / sizeof(*values); i++) {
+        ok(!apikey_meta_fault("n", values[i]), "'%s' is a value", values[i]);
+        apr_table_addn(meta, apr_psprintf(pool, "n%d", (int)i), values[i]);
+    }
+    is_str(apikey_meta_read(&again, apikey_meta_write(meta, pool), pool), NULL,
+           "it can be read");
+    is_str(shown(again), shown(meta), "and is the same");
+    is_str(apikey_meta_write(apr_table_make(pool, 1), pool), "", "of nothing");
+}
+
+static const char *joined(const char *key, const char *tenant)
+{
+    apr_table_t *meta;
+    const char *fault = apikey_meta_join(&meta, key, tenant, pool);
+
+    return fault ? fault : meta ? shown(meta) : "none";
+}
+
+static void both(void)
+{
+    is_str(joined("", ""), "none", "neither has any");
+    is_str(joined("a=1", ""), "A|1 ", "a key's");
+    is_str(joined("", "a=1"), "A|1 ", "its tenant's");
+    is_str(joined("a=1; c=3", "A=0; b=2"), "A|1 B|2 C|3 ",
+           "the key's goes before");
+    is_str(joined("a=", "a=1"), "none", "an empty one takes it away");
+    is_str(joined("a=;b=2", "a=1"), "B|2 ", "and is not told itself");
+    is_str(joined("a", "b=1"), "meta " IN(1) "there is no '='", "a bad key's");
+    is_str(joined("a=1", "b"), "tenant's meta " IN(1) "there is no '='",
+           "a bad tenant's");
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    texts();
+    faults();
+    written();
+    both();
+    return done();
+}
