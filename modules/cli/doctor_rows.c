@@ -14,15 +14,25 @@
 
 #define NAMED 20                /* ids of one fault; the rest is counted */
 
+/* What a fault does. */
+typedef enum { REFUSED, UNUSED, ENDING } effect_e;
+
+static const char *const effects[] = {
+    [REFUSED] = "keys are never granted",
+    [UNUSED] = "rows have what is not used",
+    [ENDING] = "keys do not end as they should"
+};
+
 /* One kind of fault. */
 typedef struct fault_t {
     const char *text;
     apr_int64_t count;
     const char *ids;            /* the first of them, "," between */
-    int refused;                /* a server does not accept the key */
+    effect_e effect;
 } fault_t;
 
 typedef struct faults_t {
+    const cli_t *cli;
     apr_int64_t keys;
     apr_hash_t *by_text;
     apr_array_header_t *list;   /* of fault_t *, in the order found */
@@ -31,16 +41,16 @@ typedef struct faults_t {
 } faults_t;
 
 static void note(faults_t *faults, const char *text, const char *id,
-                 int refused)
+                 effect_e effect)
 {
-    const char *key = apr_pstrcat(faults->row, refused ? "!" : "", text, NULL);
+    const char *key = apr_pstrcat(faults->row, effects[effect], text, NULL);
     fault_t *fault = apr_hash_get(faults->by_text, key, APR_HASH_KEY_STRING);
 
     if (!fault) {
         fault = apr_pcalloc(faults->pool, sizeof(*fault));
         fault->text = apr_pstrdup(faults->pool, text);
         fault->ids = "";
-        fault->refused = refused;
+        fault->effect = effect;
         apr_hash_set(faults->by_text, apr_pstrdup(faults->pool, key),
                      APR_HASH_KEY_STRING, fault);
         APR_ARRAY_PUSH(faults->list, fault_t *) = fault;
@@ -52,6 +62,83 @@ static void note(faults_t *faults, const char *text, const char *id,
     fault->count++;
 }
 
+/* What other programs write for "never", which is 0 here. */
+static const char *meant_for_never(apr_int64_t expires)
+{
+    static const struct { apr_int64_t time; const char *what; } ends[] = {
+        { APR_INT64_C(2147483647), "the last second of 31 bits, in 2038" },
+        { APR_INT64_C(4102444800), "the beginning of 2100" },
+        { APR_INT64_C(4294967295), "the last second of 32 bits, in 2106" },
+        { APR_INT64_C(32503680000), "the beginning of the year 3000" },
+        { APR_INT64_C(253370764800), "the beginning of the year 9999" },
+        { APR_INT64_C(253402214400), "the last day of the year 9999" },
+        { APIKEY_TIME_MAX, "the end of the year 9999" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        if (expires == ends[i].time) {
+            return ends[i].what;
+        }
+    }
+    return NULL;
+}
+
+/* ApiKeyLifetime's max holds for what htapikey makes; rows come in many other
+ * ways, and some are older than the directive. */
+static int outlives_max(const cli_t *cli, const apikey_record_t *record)
+{
+    apr_int64_t max = cli->conf.lifetime.max;
+    apr_int64_t since = record->created > 0
+                        && record->created < cli->actor.now
+                        ? record->created : cli->actor.now;
+
+    return max > 0 && (record->expires == APIKEY_NEVER
+                       || record->expires - since > max);
+}
+
+/* -1 is "never" and "not" to many programs, and a time to a server. */
+static int look_for_negative(faults_t *faults, const apikey_record_t *record)
+{
+    const struct { const char *column; apr_int64_t value; } times[] = {
+        { "expires", record->expires }, { "revoked", record->revoked },
+        { "disabled", record->disabled }, { "suspended", record->suspended }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(times) / sizeof(*times); i++) {
+        if (times[i].value < 0) {
+            note(faults, apr_psprintf(faults->row, "its %s is %"
+                                      APR_INT64_T_FMT ", before 1970, which "
+                                      "has come; never and not are 0",
+                                      times[i].column, times[i].value),
+                 record->id, REFUSED);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Of a key that nothing else is wrong with. */
+static void look_at_end(faults_t *faults, const apikey_record_t *record)
+{
+    const char *end = meant_for_never(record->expires);
+
+    if (look_for_negative(faults, record)) {
+        return;
+    }
+    if (end) {
+        note(faults, apr_psprintf(faults->row, "its expires is %"
+                                  APR_INT64_T_FMT ", %s; if never was meant, "
+                                  "that is 0", record->expires, end),
+             record->id, ENDING);
+    }
+    if (outlives_max(faults->cli, record)) {
+        note(faults, "it lives longer than the max= of ApiKeyLifetime; set an "
+             "earlier end, or rotate it", record->id, ENDING);
+    }
+}
+
 /* What is revoked opens nothing, whatever else is in its row. */
 static apr_status_t look_at_key(void *baton, const apikey_managed_t *key)
 {
@@ -61,16 +148,18 @@ static apr_status_t look_at_key(void *baton, const apikey_managed_t *key)
 
     apr_pool_clear(faults->row);
     faults->keys++;
-    if (record->revoked && !apikey_managed_raw(key, "revoked")) {
+    if (record->revoked > 0 && !apikey_managed_raw(key, "revoked")) {
         return APR_SUCCESS;
     }
     fault = apikey_record_fault(record, faults->row);
     if (fault) {
-        note(faults, fault, record->id, 1);
+        note(faults, fault, record->id, REFUSED);
+        return APR_SUCCESS;
     }
-    else if (key->odd) {
-        note(faults, key->odd, record->id, 0);
+    if (key->odd) {
+        note(faults, key->odd, record->id, UNUSED);
     }
+    look_at_end(faults, record);
     return APR_SUCCESS;
 }
 
@@ -82,7 +171,7 @@ static apr_status_t look_at_tenant(void *baton, const apikey_tenant_t *tenant)
 
     if (fault) {
         note(faults, apr_pstrcat(faults->row, "of a tenant: ", fault, NULL),
-             tenant->tenant, 0);
+             tenant->tenant, UNUSED);
     }
     return APR_SUCCESS;
 }
@@ -91,6 +180,7 @@ static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
 {
     apr_status_t status;
 
+    faults->cli = cli;
     faults->pool = cli->pool;
     faults->by_text = apr_hash_make(cli->pool);
     faults->list = apr_array_make(cli->pool, 4, sizeof(fault_t *));
@@ -107,9 +197,7 @@ static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
 static const char *sentence(const fault_t *fault, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s (id %s%s): %s",
-                        fault->count, fault->refused
-                        ? "keys are never granted"
-                        : "rows have what is not used", fault->ids,
+                        fault->count, effects[fault->effect], fault->ids,
                         fault->count > NAMED ? ", ..." : "", fault->text);
 }
 
@@ -154,7 +242,8 @@ void doctor_rows(doctor_t *doctor)
     for (i = 0; i < faults.list->nelts; i++) {
         const fault_t *fault = APR_ARRAY_IDX(faults.list, i, fault_t *);
 
-        doctor_find(doctor, fault->refused ? DOCTOR_FAIL : DOCTOR_WARN,
+        doctor_find(doctor, fault->effect == REFUSED ? DOCTOR_FAIL
+                                                     : DOCTOR_WARN,
                     "rows", "%s.", sentence(fault, cli->pool));
     }
     if (faults.list->nelts == 0) {
@@ -176,8 +265,11 @@ void cli_tell_rows(cli_t *cli)
         return;
     }
     for (i = 0; i < faults.list->nelts; i++) {
-        cli_say(cli->pool, "%s; correct or revoke them",
-                sentence(APR_ARRAY_IDX(faults.list, i, fault_t *),
-                         cli->pool));
+        const fault_t *fault = APR_ARRAY_IDX(faults.list, i, fault_t *);
+
+        if (fault->effect != ENDING) {
+            cli_say(cli->pool, "%s; correct or revoke them",
+                    sentence(fault, cli->pool));
+        }
     }
 }

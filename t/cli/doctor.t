@@ -151,6 +151,43 @@ finds('warn', 'rows', qr/1 rows have what is not used \(id $odd\): its created/,
 $cli->old_rows('UPDATE apikey_tenant SET suspended = 0',
                "INSERT INTO apikey_tenant (tenant) VALUES (char(9))");
 finds('warn', 'rows', qr/id \\x09\): of a tenant: has a control/, 'a tenant');
+
+# Whether "never" was meant, and what ApiKeyLifetime's max= would not allow.
+$cli->sql("UPDATE apikey SET created = 0, expires = 0",
+          'DELETE FROM apikey_tenant WHERE tenant = char(9)');
+unlike(doctor()->{out}, qr/^\w+ +rows .*\bend\b/m, 'a key may live for ever');
+my $ends = "1 keys do not end as they should \\(id $odd\\): its expires is";
+for my $end ([ -1, 'fail', qr/1 keys are never granted .*: its expires is -1, / ],
+             (map { [ $_, 'warn', qr/$ends $_, the .*; if never was meant/ ] }
+              qw(2147483647 4102444800 4294967295 32503680000 253370764800
+                 253402214400 253402300799))) {
+    $cli->sql("UPDATE apikey SET expires = $end->[0] WHERE id = '$odd'");
+    finds($end->[1], 'rows', $end->[2], "expires = $end->[0]");
+    $cli->sql("UPDATE apikey SET revoked = 1 WHERE id = '$odd'");
+    unlike(doctor()->{out}, qr/expires is/, 'but not of a revoked one');
+    $cli->sql("UPDATE apikey SET revoked = 0 WHERE id = '$odd'");
+}
+for my $column (qw(revoked disabled)) {
+    $cli->sql("UPDATE apikey SET expires = 0, revoked = 0, $column = -1 "
+              . "WHERE id = '$odd'");
+    finds('fail', 'rows', qr/never granted .*: its $column is -1, /,
+          "$column = -1");
+    $cli->sql("UPDATE apikey SET $column = 0 WHERE id = '$odd'");
+}
+for my $case ([ '30d', 0, 0, 1 ], [ '30d', -10, 21, 1 ], [ '30d', -10, 19, 0 ],
+              [ '30d', 0, 31, 1 ], [ '30d', 0, 29, 0 ], [ '30d', 40, 31, 1 ],
+              [ undef, -10, 0, 0 ]) {
+    my ($max, $created, $expires, $named) = @$case;
+    my ($made, $end) = map { $_ ? time + $_ * 86400 : 0 } $created, $expires;
+    $cli->conf($max ? "ApiKeyLifetime 1d max=$max" : ());
+    $cli->sql("UPDATE apikey SET created = $made, expires = $end WHERE id = "
+              . "'$odd'");
+    my $rows = doctor()->{warn}{rows} // '';
+    is($rows =~ /1 keys do not .*\(id $odd\): it lives longer than the max=/
+       ? 1 : 0, $named, 'max=' . ($max // 'none') . ": made $created d from "
+       . "now, ends $expires d from now") or diag $rows;
+}
+$cli->conf;
 $cli->sql('DELETE FROM apikey');
 
 # The database.
