@@ -200,7 +200,7 @@ static void judge_row(finding_t *finding)
     apr_pool_t *pool = cli->pool;
 
     if (fault) {
-        refuse(finding, APIKEY_UNAVAILABLE, "no header could carry it: %s",
+        refuse(finding, APIKEY_UNAVAILABLE, "its row cannot be used: %s",
                fault);
     }
     if (strcmp(record->keyspace, cli->actor.keyspace) != 0) {
@@ -242,6 +242,22 @@ static const char *covers(const char *scope, apr_pool_t *pool)
            : scope;
 }
 
+/* What an application is told besides, by the names of its variables. */
+static void write_meta(const apikey_record_t *record, apr_pool_t *pool)
+{
+    const apr_array_header_t *pairs =
+        record->meta ? apr_table_elts(record->meta) : NULL;
+    int i;
+
+    for (i = 0; pairs && i < pairs->nelts; i++) {
+        const apr_table_entry_t *pair = &APR_ARRAY_IDX(pairs, i,
+                                                       apr_table_entry_t);
+
+        cli_field(i ? "" : "meta", apr_pstrcat(pool, "APIKEY_META_", pair->key,
+                                               "=", pair->val, NULL), pool);
+    }
+}
+
 static void write_key(const finding_t *finding)
 {
     const apikey_record_t *record = &finding->key->record;
@@ -256,6 +272,14 @@ static void write_key(const finding_t *finding)
     cli_field("keyspace", record->keyspace, pool);
     cli_field("env", record->env, pool);
     cli_field("expires", cli_time(record->expires, "never", pool), pool);
+    cli_field("networks", record->network_count
+              ? apr_pstrcat(pool, apikey_networks_write(record->networks,
+                                                        record->network_count,
+                                                        pool),
+                            "; from elsewhere it is refused: network (403)",
+                            NULL)
+              : "any", pool);
+    write_meta(record, pool);
     if (!scope) {
         cli_field(label, "none: it opens what asks for no scope", pool);
     }

@@ -95,6 +95,29 @@ static apikey_reason_e judge(cli_t *cli, const apikey_record_t *record)
     return APIKEY_GRANTED;
 }
 
+static const char *networks_of(const apikey_record_t *record, apr_pool_t *pool)
+{
+    return apikey_networks_write(record->networks, record->network_count,
+                                 pool);
+}
+
+/* What an application is told besides, as the server names it. */
+static void write_meta(cli_json_t *json, const apikey_record_t *record)
+{
+    const apr_array_header_t *pairs =
+        record->meta ? apr_table_elts(record->meta) : NULL;
+    int i;
+
+    cli_json_open(json, "meta", '{');
+    for (i = 0; pairs && i < pairs->nelts; i++) {
+        const apr_table_entry_t *pair = &APR_ARRAY_IDX(pairs, i,
+                                                       apr_table_entry_t);
+
+        cli_json_text(json, pair->key, pair->val);
+    }
+    cli_json_close(json, '}');
+}
+
 static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
                          const apikey_record_t *record)
 {
@@ -113,6 +136,8 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
             cli_json_text(&json, "env", record->env);
             cli_json_text(&json, "keyspace", record->keyspace);
             cli_json_time(&json, "expires", record->expires);
+            cli_json_words(&json, "networks", networks_of(record, cli->pool));
+            write_meta(&json, record);
         }
         cli_json_close(&json, '}');
         cli_out("\n");
@@ -121,6 +146,10 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
         cli_out("%s\n", code);
     }
     if (reason == APIKEY_GRANTED) {
+        if (record->network_count) {
+            cli_say(cli->pool, "granted from %s; from any other address the "
+                    "server says network", networks_of(record, cli->pool));
+        }
         return CLI_DONE;
     }
     cli_say(cli->pool, "%s", apikey_reason(reason)->message);

@@ -144,6 +144,35 @@ const char *apikey_networks_read(const apikey_network_t **networks, int *count,
     return NULL;
 }
 
+static const char *network_text(const apikey_network_t *network,
+                                apr_pool_t *pool)
+{
+    char text[INET6_ADDRSTRLEN];
+    int is_ipv4 = network->bits >= MAPPED && is_mapped(network->address);
+    int offset = is_ipv4 ? MAPPED : 0;
+
+    if (!inet_ntop(is_ipv4 ? AF_INET : AF_INET6,
+                   network->address + offset / 8, text, sizeof(text))) {
+        return "";
+    }
+    return network->bits == BITS
+           ? apr_pstrdup(pool, text)
+           : apr_psprintf(pool, "%s/%d", text, network->bits - offset);
+}
+
+const char *apikey_networks_write(const apikey_network_t *networks, int count,
+                                  apr_pool_t *pool)
+{
+    const char *text = "";
+    int i;
+
+    for (i = 0; i < count; i++) {
+        text = apr_pstrcat(pool, text, *text ? " " : "",
+                           network_text(&networks[i], pool), NULL);
+    }
+    return text;
+}
+
 static int holds(const apikey_network_t *network, const unsigned char *address)
 {
     int whole = network->bits / 8;

@@ -35,6 +35,11 @@ typedef struct apikey_network_t {
 const char *apikey_networks_read(const apikey_network_t **networks, int *count,
                                  const char *text, apr_pool_t *pool);
 
+/** A list as text, a blank between its blocks, in the shortest spelling; ""
+ * where there is none. */
+const char *apikey_networks_write(const apikey_network_t *networks, int count,
+                                  apr_pool_t *pool);
+
 /** Reads one address, which has no zone (RFC 4007, 11).
  * @return 0: it is none */
 int apikey_address_read(unsigned char address[APIKEY_ADDRESS_LEN],

@@ -56,6 +56,19 @@ is($said->{signed_by}, 'k1', 'the secret that signed it');
 is_deeply([ @{$said}{qw(format prefix env keyspace state)} ],
           [qw(base62 ak test default active)], 'what it is');
 is_deeply($said->{scopes}, [qw(a:* b)], 'its scopes');
+like($cli->run('explain', $key->{id})->{out}, qr/^networks +any$/m,
+     'from anywhere');
+$cli->sql("UPDATE apikey SET networks = '192.0.2.7 10.0.0.0/8', meta = "
+          . "'plan=gold; seats=25' WHERE id = '$key->{id}'");
+like($cli->run('explain', $key->{id})->{out}, qr{^networks \ +\Q192.0.2.7 \E
+     \Q10.0.0.0/8; from elsewhere it is refused: network (403)\E\n
+     meta\ +APIKEY_META_PLAN=gold\n\ +APIKEY_META_SEATS=25\n}mx,
+     'from where it may be used, and what an application is told');
+$cli->sql("UPDATE apikey SET networks = 'home' WHERE id = '$key->{id}'");
+finds($key, 'unavailable', [qr/^its row cannot be used: its networks has /],
+      'networks that are none');
+$cli->sql("UPDATE apikey SET networks = '', meta = '' WHERE id = "
+          . "'$key->{id}'");
 is($said->{status}, undef, 'no status: that is the server\'s to say');
 
 my $done = $cli->run('explain', $key->{id});

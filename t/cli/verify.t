@@ -82,6 +82,30 @@ answer($key, 'invalid', 'deleted');
 
 $cli->run(qw(tenant resume acme));
 
+# From where it may be used, and what is told of it besides.
+my $inside = $cli->create(tenant => 'bob');
+$cli->sql("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
+          . "meta = 'plan=gold' WHERE id = '$inside->{id}'",
+          "UPDATE apikey_tenant SET meta = 'plan=no; zone=eu' "
+          . "WHERE tenant = 'bob'");
+my $asked = $cli->run('verify', { stdin => $inside->{key} });
+is("$asked->{out}$asked->{exit}", "granted\n0", 'a key with networks');
+is($asked->{err}, 'htapikey: granted from 192.0.2.0/24 2001:db8::/32; from any '
+   . "other address the server says network\n", 'and from where');
+my $told = JSON::PP->new->decode(
+    $cli->run('--json', 'verify', { stdin => $inside->{key} })->{out});
+is_deeply([ @{$told}{qw(networks meta)} ],
+          [ [ '192.0.2.0/24', '2001:db8::/32' ],
+            { PLAN => 'gold', ZONE => 'eu' } ], 'the same in JSON');
+for my $fault ([ networks => '10.0.0.1/8' ], [ meta => 'gold' ]) {
+    $cli->sql("UPDATE apikey SET networks = '', meta = ''",
+              "UPDATE apikey SET $fault->[0] = '$fault->[1]' WHERE id = "
+              . "'$inside->{id}'");
+    $asked = $cli->run('verify', { stdin => $inside->{key} });
+    is("$asked->{out}$asked->{exit}", "unavailable\n1", "a bad $fault->[0]");
+    like($asked->{err}, qr/never be granted: its $fault->[0] /, 'and why');
+}
+
 # A row that no header could carry is never granted.
 my $broken = $cli->create(tenant => 'bob');
 $cli->old_rows("UPDATE apikey SET tenant = 'b' || char(10) || 'c' WHERE id = "

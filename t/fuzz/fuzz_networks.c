@@ -28,7 +28,7 @@ static void check_list(const char *list, const char *address, apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ADDRESS_LEN];
     const apikey_network_t *networks;
-    int count, i, known = apikey_address_read(bytes, address);
+    int count, again, i, known = apikey_address_read(bytes, address);
     const char *fault = apikey_networks_read(&networks, &count, list, pool);
 
     if (fault) {
@@ -41,6 +41,9 @@ static void check_list(const char *list, const char *address, apr_pool_t *pool)
         must(networks[i].bits < 96
              || apikey_networks_hold(&networks[i], 1, networks[i].address));
     }
+    must(!apikey_networks_read(&networks, &again,
+                               apikey_networks_write(networks, count, pool),
+                               pool) && again == count);
     if (known) {
         check_added(list, address, bytes, pool);
     }

@@ -90,6 +90,28 @@ static void faults(void)
            "it says which word, and not what it is");
 }
 
+static void written(void)
+{
+    static const char *const lists[][2] = {
+        { "", "" }, { "192.0.2.1/32, 10.0.0.0/8", "192.0.2.1 10.0.0.0/8" },
+        { "2001:DB8:0:0::/32  ::1/128", "2001:db8::/32 ::1" },
+        { "::ffff:192.0.2.0/120", "192.0.2.0/24" },
+        { "0.0.0.0/0 ::/0", "0.0.0.0/0 ::/0" },
+        { "::ffff:0:0/95", NULL }, { "::fffe:0:0/95", "::fffe:0:0/95" }
+    };
+    const apikey_network_t *networks;
+    int count;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+        const char *fault = apikey_networks_read(&networks, &count,
+                                                 lists[i][0], pool);
+
+        is_str(fault ? NULL : apikey_networks_write(networks, count, pool),
+               lists[i][1], "'%s' is written so", lists[i][0]);
+    }
+}
+
 static void bytes(void)
 {
     unsigned char address[APIKEY_ADDRESS_LEN], other[APIKEY_ADDRESS_LEN];
@@ -111,6 +133,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     lists();
     faults();
+    written();
     bytes();
     return done();
 }
