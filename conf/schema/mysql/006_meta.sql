@@ -19,6 +19,9 @@ ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT '',
 -- The same for all keys of a tenant; a key's own value goes before.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
 --;
+-- What a change replaced, all of these included.
+ALTER TABLE apikey_audit MODIFY COLUMN was VARCHAR(15000) NOT NULL DEFAULT ''
+--;
 -- As those of 005 and 004, for these texts, too.
 DROP TRIGGER IF EXISTS apikey_line_insert
 --;

@@ -26,3 +26,6 @@ ALTER TABLE apikey ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
 -- The same for all keys of a tenant; a key's own value goes before.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
     DEFAULT ''
+--;
+-- What a change replaced, all of these included.
+ALTER TABLE apikey_audit ALTER COLUMN was TYPE VARCHAR(15000) COLLATE "C"

@@ -18,8 +18,8 @@ our @ISA = qw(APIKey::StoreChanges);
 my %texts = (
     apikey        => [ "id = 'one'", qw(id keyspace tenant name env scopes
                        secret_id format prefix hint creator reason root
-                       rotated_from) ],
-    apikey_tenant => [ "tenant = 'T'", qw(tenant reason) ],
+                       rotated_from owner networks meta) ],
+    apikey_tenant => [ "tenant = 'T'", qw(tenant reason meta) ],
     apikey_scope  => [ "name = 's'", qw(name description) ],
 );
 
@@ -68,6 +68,40 @@ sub refused_texts {
        'nothing has changed');
     $self->sql("UPDATE apikey SET name = 'Söhne 日本 ~' WHERE id = 'one'");
     is($self->cli->show('one')->{name}, 'Söhne 日本 ~', 'other text is let in');
+}
+
+# From where a key may be used and what is told of it is read whole, and each
+# change of it is recorded.
+sub details {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my $key = $cli->create(tenant => 'T');
+    my @networks = map { "10.0.$_.0/24" } 1 .. 120;
+    my %meta = (CITY => 'Köln 日本', MANY => '100%;', (map { ("N$_" => 'v' x 200) }
+                                                     1 .. 9));
+    my $text = join '; ', map { "\L$_\E=" . ($meta{$_} =~ s/;/%3B/r) }
+                          sort keys %meta;
+    my $last = $self->last_change;
+    $self->sql("UPDATE apikey SET networks = '@networks', meta = '$text', "
+               . "owner = 'Söhne' WHERE id = '$key->{id}'",
+               "UPDATE apikey_tenant SET meta = 'zone=Zürich; city=Bern' "
+               . "WHERE tenant = 'T'");
+    is(scalar(my @changes = $self->changes($last)), 2, 'two changes');
+    my $done = $cli->run('--json', 'verify', { stdin => $key->{key} });
+    my $said = JSON::PP->new->utf8->decode($done->{out});
+    is_deeply([ @{$said}{qw(result networks meta)} ],
+              [ 'granted', \@networks, { %meta, ZONE => 'Zürich' } ],
+              'all is read') or diag $done->{err};
+    is($cli->run('revoke', $key->{id})->{exit}, 0, 'and left as it is');
+    is(join('|', $self->sql('SELECT networks FROM apikey')), "@networks",
+       'to the byte');
+    is($self->fails("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+                    . digest(7) . digest(8) . "', 'long', 'T', 'n')"), '',
+       'a digest may be one of SHA-512');
+    ok($self->fails("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+                    . digest(7) . "ab', 'odd', 'T', 'n')"),
+       'and is of no other length');
 }
 
 # Tables of the version before, with rows that the rules of this one refuse: the

@@ -1,0 +1,116 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* manage.h: a key's owner, networks and meta. */
+
+#include "store_fixture.h"
+
+static apikey_managed_t *show(const char *id)
+{
+    apikey_managed_t *key = NULL;
+
+    fx.error = NULL;
+    need(apikey_manage_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
+         == APR_SUCCESS, "show");
+    return key;
+}
+
+/* The newest entry of the audit. */
+static const char *audited(void)
+{
+    return raw_text("SELECT who || ' ' || action || ' ' || tenant || ' ' || "
+                    "reason || ' ' || was FROM apikey_audit "
+                    "ORDER BY number DESC LIMIT 1");
+}
+
+/* Owner, networks and meta: made, changed, told by the audit, carried on by a
+ * rotation. */
+static void test_details(void)
+{
+    const apikey_change_t other = { .owner = "", .networks = "::1",
+                                    .meta = "plan=free" };
+    const apikey_change_t name = { .name = "other" };
+    apikey_rotation_t rotation = { .ring = fx.ring };
+    apikey_managed_t key, *shown;
+    apikey_fresh_t fresh, plain;
+
+    need(create(&key, &plain, "acme", "", 0) == APR_SUCCESS
+         && apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring,
+                            fx.pool) == APR_SUCCESS, "a key");
+    shown = show(key.record.id);
+    ok(!*shown->owner && !*shown->networks && !*shown->meta,
+       "none of them need be said");
+    key.owner = "ops";
+    key.networks = "192.0.2.0/24";
+    key.meta = "plan=gold; seats=25";
+    is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
+                                &fx.error), APR_SUCCESS, "all of them");
+    shown = show(fresh.id);
+    is_str(shown->owner, "ops", "the owner");
+    is_str(shown->networks, "192.0.2.0/24", "the networks");
+    is_int(shown->record.network_count, 1, "which are read");
+    is_str(shown->meta, "plan=gold; seats=25", "the meta");
+    is_str(apr_table_get(shown->record.meta, "PLAN"), "gold",
+           "which is read");
+    is_int(apikey_manage_set(fx.store, fresh.id, &name, &fx.actor, fx.pool,
+                             &fx.error), APR_SUCCESS, "another name");
+    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                                fx.pool, &fx.error), APR_SUCCESS, "rotate");
+    shown = show(rotation.fresh.id);
+    is_str(apr_pstrcat(fx.pool, shown->owner, "|", shown->networks, "|",
+                       shown->meta, NULL),
+           "ops|192.0.2.0/24|plan=gold; seats=25", "they stay");
+    is_int(apikey_manage_set(fx.store, rotation.fresh.id, &other, &fx.actor,
+                             fx.pool, &fx.error), APR_SUCCESS, "set");
+    is_str(audited(), "tester set acme  {\"owner\":\"ops\",\"networks\":"
+           "\"192.0.2.0/24\",\"meta\":\"plan=gold; seats=25\"}",
+           "what they were is in the audit");
+    shown = show(rotation.fresh.id);
+    is_str(apr_pstrcat(fx.pool, shown->owner, "|", shown->networks, "|",
+                       shown->meta, NULL), "|::1|plan=free", "what they are");
+}
+
+/* What cannot be understood is not stored, and not written again. */
+static void test_bad_details(void)
+{
+    static const struct { const apikey_change_t change; const char *says; }
+    bad[] = {
+        { { .owner = "a\nb" }, "the owner: has a control" },
+        { { .networks = "10.0.0.1/8" }, "the networks: has a word" },
+        { { .meta = "gold" }, "the meta: is not NAME=VALUE" },
+    };
+    const apikey_change_t name = { .name = "other" };
+    const apikey_change_t mend = { .name = "other", .networks = "" };
+    apikey_managed_t key;
+    apikey_fresh_t fresh;
+    apr_size_t i;
+
+    need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "a key");
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        is_int(apikey_manage_set(fx.store, fresh.id, &bad[i].change,
+                                 &fx.actor, fx.pool, &fx.error),
+               APIKEY_EREFUSED, "refused");
+        ok(says(bad[i].says), "and why: %s", said());
+    }
+    key.networks = "any";
+    is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
+                                &fx.error), APIKEY_EREFUSED, "nor made");
+    need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET networks = 'any' WHERE "
+                          "id = '%s'", key.record.id)) == 0, "by hand");
+    is_str(apikey_managed_state(show(key.record.id), NOW, fx.pool), "faulty",
+           "what somebody typed is told");
+    is_int(apikey_manage_set(fx.store, key.record.id, &name, &fx.actor,
+                             fx.pool, &fx.error), APIKEY_EREFUSED,
+           "and not written again");
+    ok(says("the key's networks is not as it should be"), "%s", said());
+    is_int(apikey_manage_set(fx.store, key.record.id, &mend, &fx.actor,
+                             fx.pool, &fx.error), APR_SUCCESS, "but mended");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_details();
+    test_bad_details();
+    fixture_remove();
+    return done();
+}
