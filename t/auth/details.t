@@ -84,7 +84,8 @@ sub uses {
 set('bare', networks => '192.0.2.0/24');
 from('10.0.0.1', undef, 'bare') for 1 .. 5;
 from('192.0.2.1', undef, 'bare') for 1 .. 2;
-ok(wait_until(20, sub { uses() > 0 }), 'uses are written');
+ok(wait_until(20, sub { uses() >= 2 }), 'uses are written');
+sleep 2;        # of each child, which writes those that it has each second
 is(uses(), 2, 'the two that were let in');
 set('bare', networks => '');
 
@@ -154,10 +155,14 @@ is_code(@$_) for (
 );
 for my $path (qw(expr gold none)) {
     my $name = $path eq 'none' ? 'gold' : 'free';
-    is_deeply(told(ask($host, "/$path/index.html", of($name))),
+    my $told = ask($host, "/$path/index.html", of($name));
+    is_deeply(told($told),
               { APIKEY_RESULT => $path eq 'gold' ? 'meta' : 'forbidden' },
               "$path, refused: its ErrorDocument is told nothing else");
+    unlike($told->{body}, qr/^LEAKED/m, 'nor anything on the way to it');
 }
+is(ask($host, '/said/index.html', of('gold'))->{body}, 'meta: plan .',
+   'nor an ErrorDocument that is an expression');
 is(ask($host, '/expr/env.cgi')->{status}, 401, 'nobody is asked for a key');
 
 # ---- ApiKeyEnforce Log ----
