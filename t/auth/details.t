@@ -165,6 +165,24 @@ is(ask($host, '/said/index.html', of('gold'))->{body}, 'meta: plan .',
    'nor an ErrorDocument that is an expression');
 is(ask($host, '/expr/env.cgi')->{status}, 401, 'nobody is asked for a key');
 
+# ---- From the cache ----
+my $kept = 'auth_details_kept';
+my $cached = create_key($kept, tenant => 'acme');
+sub kept { return ask($kept, '/valid/env.cgi', "X-API-Key: $cached->{key}") }
+sql($kept, "UPDATE apikey SET networks = '127.0.0.1', meta = 'plan=gold'");
+ok(wait_until(10, sub { (told(kept())->{APIKEY_META_PLAN} // '') eq 'gold' }),
+   'what is cached has the meta');
+is(join(' ', map { code(kept()) } 1 .. 5), '200 200 200 200 200',
+   'and lets in from its network');
+sql($kept, "UPDATE apikey_tenant SET meta = 'zone=eu'");
+ok(wait_until(10, sub { (told(kept())->{APIKEY_META_ZONE} // '') eq 'eu' }),
+   "a change of its tenant's meta is noticed");
+sql($kept, "UPDATE apikey SET networks = '192.0.2.1'");
+ok(wait_until(10, sub { code(kept()) eq 'network' }),
+   'and one of its networks');
+is(join(' ', map { code(kept()) } 1 .. 5), join(' ', ('network') x 5),
+   'which is cached, too');
+
 # ---- ApiKeyEnforce Log ----
 my $log = 'auth_details_log';
 my $logged = create_key($log, tenant => 'acme');
