@@ -144,12 +144,14 @@ static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
 
     token += strspn(token, " \t");
     *made = *judged->policy;
-    /* Whatever looks like an opaque key may be anything. */
-    made->formats &= made->prefix ? APIKEY_FORMAT_HEX64 : 0;
+    /* Without a prefix, what has the form of a key may be anything. */
+    made->formats = made->prefix ? made->formats : 0;
     judged->policy = made;
     if (!strpbrk(token, " \t,")) {
         apikey_judge_token(judged, token);
     }
+    /* A word with the prefix may be the name of a user. */
+    made->formats &= APIKEY_FORMAT_HEX64;
 }
 
 static void take_header(request_rec *r, apikey_request_t *state,
