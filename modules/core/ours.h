@@ -8,8 +8,8 @@
  * if a word in it has right check characters.  It is a near miss if it has the
  * prefix of our keys, or our shape with wrong check characters.  All others
  * are foreign: they belong to another application.  A digest is computed for
- * words of a base62 key's form and for no others.  Pure reading of hostile
- * text; any thread may call.
+ * words of a base62 key's form and for no others, and for a right one mostly
+ * once.  Pure reading of hostile text; any thread may call.
  */
 #ifndef APIKEY_OURS_H
 #define APIKEY_OURS_H

@@ -27,6 +27,9 @@ EOF_CGI
 $site->file('docs/any.shtml', '<!--#include virtual="$QUERY_STRING" -->');
 $site->file('docs/two.shtml', '<!--#include virtual="/less/sub.shtml" -->'
             . '<!--#include virtual="/both/environ.cgi" -->');
+# The second sub-request stands in memory where the first one stood.
+$site->file('docs/next.shtml', '<!--#include virtual="/both/environ.cgi" -->'
+            . '<!--#include virtual="/less/sub.shtml" -->');
 $site->file('docs/sub.shtml', '<!--#include virtual="/both/environ.cgi" -->');
 $site->file('docs/own.shtml', "environment\n<!--#printenv -->\n");
 $site->file('docs/index.cgi', "#!/bin/sh\nexec ./environ.cgi\n", 0755);
@@ -151,16 +154,17 @@ for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
                  /both/any.shtml?/both/environ.cgi
                  /both/go.cgi?/both/environ.cgi
                  /open/any.shtml?/both/environ.cgi
-                 /open/go.cgi?/both/environ.cgi /guarded/two.shtml)) {
-    my $want = $path =~ /two/ ? 2 : 1;
+                 /open/go.cgi?/both/environ.cgi /guarded/two.shtml
+                 /guarded/next.shtml)) {
+    my $want = $path =~ /two|next/ ? 2 : 1;
     for ("X-API-Key: $key", "Authorization: Bearer $key") {
         # In /less/, X-API-Key is gone for all that comes of it.
-        my $is = $path =~ /two/ && /X-API/ ? 1 : $want;
+        my $is = $path =~ /two|next/ && /X-API/ ? 1 : $want;
         my $r = ask($path, $_);
         is(scalar(() = $r->{body} =~ /^REMOTE_USER=acme$/mg), $is,
            "$path: by key, in " . (/^(\S+)/)[0]) or diag $r->{body};
     }
-    next if $path =~ /two/;
+    next if $path =~ /two|next/;
     $r = ask($path, $bob);
     is(scalar(() = $r->{body} =~ /^REMOTE_USER=bob$/mg), 1, "$path: by Basic");
     $r = ask($path);

@@ -171,7 +171,7 @@ static int cost(const char *text)
 
 static void test_cost(void)
 {
-    const char *many = "x";
+    const char *many = "x", *error;
     int i;
 
     is_int(cost(JWT), 0, "a JWT costs no digest");
@@ -182,7 +182,13 @@ static void test_cost(void)
     is_int(cost("sk_live_4eC39HqLyjWDarjtT1zdp7dc"), 0, "nor another's key");
     is_int(cost("ak_nonsense"), 0, "nor the prefix alone");
     is_int(cost("xoxb_" TAIL "0UJlm"), 0, "nor almost the form");
-    is_int(cost(KEY), 2, "a key does, each time");
+    is_int(cost("ak_" TAIL "0UJlm7"), 2, "a wrong key does, each time");
+    apikey_ring_parse(&ring, LINE, strlen(LINE), pool, &error);
+    is_int(cost(KEY), 1, "a right one does once");
+    is_int(cost(KEY), 0, "and not again");
+    is_int(cost(KEY "x"), 0, "nor does what begins with it");
+    is_str(token(BASE62, NULL, WRONG), "near miss ak_...***",
+           "and a wrong one is not taken for it");
     for (i = 0; i < 20; i++) {
         many = apr_pstrcat(pool, many, " ", WRONG, NULL);
     }
