@@ -63,19 +63,11 @@ static const char *cut(const char *value, const char *sought,
     return *left ? left : NULL;
 }
 
-static const char *drop(const char *value, const char *sought,
-                        int is_header APIKEY_UNUSED,
-                        const apikey_masked_t *masked APIKEY_UNUSED,
-                        apr_pool_t *pool APIKEY_UNUSED)
-{
-    return strcmp(value, sought) ? value : NULL;
-}
-
 static const char *give_back(const char *value, const char *sought,
                              int is_header, const apikey_masked_t *masked,
                              apr_pool_t *pool APIKEY_UNUSED)
 {
-    return strcmp(value, sought) ? value : is_header ? masked->value : NULL;
+    return is_header && !strcmp(value, sought) ? masked->value : value;
 }
 
 /* What CGI has made of the header goes. */
@@ -97,20 +89,21 @@ static int is_passed(request_rec *r, const apikey_masked_t *masked)
            && !apikey_forward(r);
 }
 
-static void hide(request_rec *r, apikey_masked_t *masked)
+/* Whether the application gets it; that others have put something else into
+ * its place is not our doing. */
+static void give_or_hide(request_rec *r, apikey_masked_t *masked)
 {
     const char *value = apr_table_get(r->headers_in, masked->header);
-    int passed = is_passed(r, masked);
 
-    if (value && !strcmp(value, masked->shown) && !passed) {
+    if (is_passed(r, masked)) {
+        change(r->headers_in, masked->shown, give_back, masked, r->pool);
+    }
+    else if (value && !strcmp(value, masked->shown)) {
         APR_ARRAY_PUSH(masked->hidden, const request_rec *) = r;
     }
-    change(r->headers_in, masked->shown, passed ? give_back : drop, masked,
-           r->pool);
-    change(r->subprocess_env, masked->shown, drop, masked, r->pool);
 }
 
-/* Longer values that were made of it: with the scheme, if that is in them. */
+/* The whole of it first: what is left of another's would be its scheme. */
 static void cut_shown(request_rec *r, apikey_masked_t *masked)
 {
     if (masked->shown != masked->hint) {
@@ -171,7 +164,7 @@ static void each(request_rec *r, act_fn *act)
 
 void apikey_hide_masked(request_rec *r)
 {
-    each(r, hide);
+    each(r, give_or_hide);
     each(r, cut_shown);
     each(r, cut_hint);
 }
