@@ -140,7 +140,7 @@ static int was_hidden(const apikey_masked_t *masked, const request_rec *r,
 static void show(request_rec *r, const request_rec *before,
                  const apikey_masked_t *masked)
 {
-    if (masked->accepted) {
+    if (masked->accepted && apikey_server_conf(r->server)->pass_key == 1) {
         change(r->headers_in, masked->value, take_back, masked, r->pool);
         change(r->subprocess_env, masked->value, take_back, masked, r->pool);
     }
