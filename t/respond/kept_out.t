@@ -97,6 +97,7 @@ EOF_CONF
                'CacheRoot "@DIR@/kept"', 'CacheEnable disk /',
                'CacheQuickHandler On', 'CacheIgnoreNoLastMod On') }
         sort keys %HAND),
+    host('trailers.example', 'ApiKeyFrom bearer', 'MergeTrailers On'),
     host('log.example', 'ApiKeyEnforce Log', hand('unset', 'Authorization')),
     host('first.example', $first),
     host('first.pass', 'ApiKeyPassKey On', $first),
@@ -185,6 +186,15 @@ is(got('nobody.pass', $_, 'X-Copy', $with), '',
     for '/guarded/app', '/guarded/go.cgi?/guarded/app',
         '/guarded/any.shtml?/guarded/app';
 
+# ---- After a chunked body, where no key may stand ----
+
+# X-API-Key is not accepted there, and a key in it no less a key.
+like(raw($site->port, join "\r\n", 'POST /open/app HTTP/1.1',
+         'Host: trailers.example', 'Transfer-Encoding: chunked',
+         'Connection: close', '', '1', 'x', '0', $with, "X-Merged: yes", '', ''),
+     qr{^HTTP/1\.1 200 }, 'a request with trailers');
 $site->stop;
+like($site->slurp('access_log'), qr{^POST /open/app HTTP/1\.1 200 key=- auth=-}m,
+     'a key in them is no header of the request');
 is($site->leaks($key), '', 'no key in the logs');
 done_testing;
