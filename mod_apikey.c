@@ -6,8 +6,8 @@
  * The directory of the house: which directive is read by which function, and
  * which function runs at which point of a request. A request's way:
  *
- *   post_read_request  modules/request/take.c     the key leaves the request
- *                      modules/request/mask.c     and its URL
+ *   post_read_request  modules/request/take.c     keys are masked in headers
+ *                      modules/request/mask.c     and in the URL
  *                      modules/respond/scrub.c    forged headers leave it
  *   header_parser      modules/respond/refuse.c   answers vary by key
  *   post_perdir_config modules/auth/again.c       asked for each URI
@@ -15,6 +15,7 @@
  *   check_authz        modules/auth/authz.c       may it do that
  *                      modules/usage/usage.c      counted, to be written later
  *   fixups             modules/respond/export.c   the application is told
+ *   insert_filter      modules/request/masked.c   and given no masked header
  *   errors             modules/respond/refuse.c, error_body.c
  *   log_transaction    modules/auth/exposed.c     keys in URLs are recorded
  *                      modules/auth/decided.c     what was decided, and why
@@ -44,6 +45,7 @@
 #include "modules/lookup/database.h"
 #include "modules/lookup/prune.h"
 #include "modules/lookup/trial.h"
+#include "modules/request/masked.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
@@ -192,6 +194,8 @@ static void hooks(apr_pool_t *pool)
 {
     hooks_of_start(pool);
 
+    ap_hook_create_request(apikey_show_to_sub, NULL, NULL,
+                           APIKEY_HOOK_FIRST);
     ap_hook_post_read_request(apikey_take, NULL, NULL, APIKEY_HOOK_FIRST);
     ap_hook_post_read_request(apikey_scrub, NULL, NULL, APIKEY_HOOK_FIRST);
     ap_hook_post_read_request(apikey_lock, NULL, NULL, APIKEY_HOOK_LAST);
@@ -219,6 +223,7 @@ static void hooks(apr_pool_t *pool)
     apikey_filters_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
+    ap_hook_insert_filter(apikey_hide_masked, NULL, NULL, APIKEY_HOOK_LAST);
     ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
                                 APIKEY_HOOK_FIRST);
     ap_hook_insert_error_filter(apikey_export_to_error, NULL, NULL,

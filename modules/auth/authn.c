@@ -169,7 +169,7 @@ int apikey_check_authn(request_rec *r)
         return refuse(r, reason, record);
     }
     apikey_decide(r, APIKEY_GRANTED, record);
-    chosen->taken->accepted = 1;
+    chosen->masked->accepted = 1;
     /* httpd wants a user; an ErrorDocument of a refusal is told none. */
     if (apikey_refused_before(r)) {
         r->user = (char *)"";

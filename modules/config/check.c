@@ -10,6 +10,7 @@
 #include "check.h"
 #include "check_database.h"
 #include "check_tenant.h"
+#include "order.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -195,6 +196,20 @@ static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *pool)
     return seen;
 }
 
+/* A header that keys stand in, accepted or not. */
+static void look_at(apikey_server_t *conf, const char *name)
+{
+    int i;
+
+    for (i = 0; i < conf->looked_at->nelts; i++) {
+        if (!ap_cstr_casecmp(APR_ARRAY_IDX(conf->looked_at, i, const char *),
+                             name)) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(conf->looked_at, const char *) = name;
+}
+
 /* The names for Vary; and none of them may be one that we remove. */
 static int check_sources(apr_pool_t *pconf, server_rec *s,
                          apikey_server_t *conf)
@@ -202,6 +217,7 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
     int i;
 
     conf->vary = "";
+    conf->looked_at = apr_array_make(pconf, 4, sizeof(const char *));
     for (i = 0; i < conf->from->nelts; i++) {
         const char *name =
             APR_ARRAY_IDX(conf->from, i, apikey_source_t).header;
@@ -217,7 +233,11 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
             conf->vary = apr_pstrcat(pconf, conf->vary,
                                      *conf->vary ? ", " : "", name, NULL);
         }
+        look_at(conf, name);
     }
+    look_at(conf, "X-API-Key");
+    look_at(conf, "Authorization");
+    look_at(conf, "Proxy-Authorization");
     return OK;
 }
 
@@ -351,23 +371,59 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
 }
 
 /* Somebody may have forgotten it there. */
-static void tell_of_log(server_rec *main_server)
+static int lets_through(const server_rec *s)
 {
-    const server_rec *s, *first = NULL;
-    int count = 0;
+    return apikey_only_logs(s) && apikey_server_conf(s)->policy.ring;
+}
 
-    for (s = main_server; s; s = s->next) {
-        if (apikey_only_logs(s) && apikey_server_conf(s)->policy.ring) {
+/* An opaque key without a prefix looks like any credential. */
+static int takes_all(const server_rec *s)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(s)->policy;
+
+    return policy->ring && !policy->prefix
+           && (policy->formats & APIKEY_FORMAT_OPAQUE);
+}
+
+/* @return the first server of which that is true; NULL: there is none */
+static const server_rec *first_of(const server_rec *s,
+                                  int (*is)(const server_rec *s), int *more)
+{
+    const server_rec *first = NULL;
+
+    for (*more = 0; s; s = s->next) {
+        if (is(s)) {
+            *more += first != NULL;
             first = first ? first : s;
-            count++;
         }
     }
-    if (count && ap_state_query(AP_SQ_MAIN_STATE)
-                     != AP_SQ_MS_CREATE_PRE_CONFIG) {
+    return first;
+}
+
+/* Each in one line, however many virtual hosts there are. */
+static void tell_of_servers(const server_rec *main_server, apr_pool_t *pool)
+{
+    const server_rec *first;
+    int more;
+
+    if (!apikey_start_tells()) {
+        return;
+    }
+    first = first_of(main_server, lets_through, &more);
+    if (first) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, first,
                      "APIKEY0173: ApiKeyEnforce Log: requests that should be "
                      "refused are let through, in this server and %d more",
-                     count - 1);
+                     more);
+    }
+    first = first_of(main_server, takes_all, &more);
+    if (first) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, first,
+                     "APIKEY0330: ApiKeyFormat opaque without ApiKeyPrefix, "
+                     "%s and %d more: all that stands where a key may stand "
+                     "counts as one there, and no application gets it; add "
+                     "ApiKeyPrefix, or give these keys a virtual host of "
+                     "their own", apikey_server_name(pool, first), more);
     }
 }
 
@@ -397,6 +453,6 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
             return !OK;
         }
     }
-    tell_of_log(main_server);
+    tell_of_servers(main_server, ptemp);
     return check_pending(ptemp, main_server);
 }

@@ -138,6 +138,8 @@ typedef struct apikey_server_t {
     /* What check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
+    apr_array_header_t *looked_at;  /**< const char *: the names of the headers
+                                 * that a key may stand in, accepted or not */
     const char *told[APIKEY_TOLD_COUNT];    /**< ApiKeyHeaders', by
                                              * apikey_told_e; NULL: Off */
     apikey_db_t db;

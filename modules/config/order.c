@@ -130,8 +130,7 @@ static void name_levels(server_rec *main_server)
     }
 }
 
-/* httpd reads its configuration twice when it starts, and once for -t. */
-static int is_told(void)
+int apikey_start_tells(void)
 {
     return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG
            || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
@@ -147,7 +146,7 @@ int apikey_check_order(apr_pool_t *pconf APIKEY_UNUSED,
     while (s && !apikey_server_conf(s)->policy.ring) {
         s = s->next;
     }
-    if (s && is_told()) {
+    if (s && apikey_start_tells()) {
         name_those_ahead(s);
         name_those_after(s);
         name_levels(main_server);

@@ -22,6 +22,10 @@
 /** After every other module's. */
 #define APIKEY_HOOK_LAST (APR_HOOK_REALLY_LAST + 100)
 
+/** Whether what is noticed is to be said now: httpd reads its configuration
+ * twice when it starts, and once for -t. */
+int apikey_start_tells(void);
+
 /**
  * check_config, when all hooks are sorted (`httpd -t` runs it, too): a warning
  * for each module that runs ahead of ours, or after it, nevertheless, and for

@@ -5,15 +5,18 @@
 #include <string.h>
 
 #include <apr_file_io.h>
+#include <apr_siphash.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "atomics.h"
 #include "base64.h"
 #include "trust.h"
 
+#define KNOWN 1024                  /* right keys, 8 KiB */
 #define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
 #define FILE_MAX (64 * 1024)        /* far more than 16 lines need */
 
@@ -30,9 +33,16 @@ typedef struct secret_t {
     EVP_MD_CTX *outer;
 } secret_t;
 
+/** Keys that were found right: a word for each, at a place that it chooses. */
+typedef struct known_t {
+    unsigned char secret[APR_SIPHASH_KSIZE];
+    apikey_word_t word[KNOWN];
+} known_t;
+
 struct apikey_ring_t {
     int count;
     secret_t secret[APIKEY_RING_MAX];
+    known_t *known;                 /**< NULL: there was no randomness */
 };
 
 static apr_status_t ring_destroy(void *data)
@@ -179,6 +189,14 @@ static const char *parse_line(apikey_ring_t *ring, const char *line,
     return ring_add(ring, id, line - id, base64, end - base64);
 }
 
+static known_t *known_make(apr_pool_t *pool)
+{
+    known_t *known = apr_pcalloc(pool, sizeof(*known));
+
+    return RAND_bytes(known->secret, sizeof(known->secret)) == 1 ? known
+                                                                 : NULL;
+}
+
 apr_status_t apikey_ring_parse(apikey_ring_t **out, const char *text,
                                apr_size_t len, apr_pool_t *pool,
                                const char **error)
@@ -213,6 +231,7 @@ apr_status_t apikey_ring_parse(apikey_ring_t **out, const char *text,
                  "secret'";
         return APR_EINVAL;
     }
+    ring->known = known_make(pool);
     *out = ring;
     return APR_SUCCESS;
 }
@@ -316,6 +335,34 @@ apr_status_t apikey_ring_sign(unsigned char digest[APIKEY_DIGEST_LEN],
 
     EVP_MD_CTX_free(scratch);
     return good ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static apr_uint64_t word_of(const known_t *known, const char *key,
+                            apr_size_t len)
+{
+    return apr_siphash24(key, len, known->secret);
+}
+
+int apikey_ring_knows(const apikey_ring_t *ring, const char *key,
+                      apr_size_t len)
+{
+    apr_uint64_t word;
+
+    if (!ring->known) {
+        return 0;
+    }
+    word = word_of(ring->known, key, len);
+    return word && apikey_word_get(&ring->known->word[word % KNOWN]) == word;
+}
+
+void apikey_ring_know(const apikey_ring_t *ring, const char *key,
+                      apr_size_t len)
+{
+    if (ring->known) {
+        apr_uint64_t word = word_of(ring->known, key, len);
+
+        apikey_word_set(&ring->known->word[word % KNOWN], word);
+    }
 }
 
 apr_status_t apikey_ring_make_line(char **line, apr_pool_t *pool)

@@ -6,7 +6,7 @@
  *
  * The first secret signs new keys; all of them verify.  The file has one
  * "ID BASE64" line a secret; empty lines and lines that begin with '#' are
- * passed over.  A ring is read-only once made, so any thread may use it.
+ * passed over.  Any thread may use a ring, and the secrets in it never change.
  */
 #ifndef APIKEY_RING_H
 #define APIKEY_RING_H
@@ -51,6 +51,18 @@ const char *apikey_ring_id(const apikey_ring_t *ring, int i);
 apr_status_t apikey_ring_sign(unsigned char digest[APIKEY_DIGEST_LEN],
                               const apikey_ring_t *ring, int i,
                               const void *data, apr_size_t len);
+
+/**
+ * Whether this very key was found right here lately, which saves a digest.  The
+ * key is not kept, but a SipHash under a secret of the ring's own: good enough
+ * for what is shown of a key, and not for letting it in.
+ */
+int apikey_ring_knows(const apikey_ring_t *ring, const char *key,
+                      apr_size_t len);
+
+/** Notes that a key was found right, in the place of another one. */
+void apikey_ring_know(const apikey_ring_t *ring, const char *key,
+                      apr_size_t len);
 
 /**
  * A fresh line (without line end) for the secret file: 32 bytes of the

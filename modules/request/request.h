@@ -2,8 +2,8 @@
 
 /**
  * @file request.h
- * @brief What we know of a request: the credentials that were taken out of
- *        it, and what was decided.
+ * @brief What we know of a request: the credentials in it, and what was
+ *        decided.
  *
  * A client's request may become many request_recs: internal redirects
  * (r->prev), sub-requests (r->main), fast redirects (a sub-request's
@@ -18,19 +18,21 @@
 #include "../core/record.h"
 #include "../core/verdict.h"
 
-/** A header that was taken out of the request. */
-typedef struct apikey_taken_t {
+/** A header that holds a key of ours, or a near miss (core/ours.h). */
+typedef struct apikey_masked_t {
     const char *header;         /**< its name, as configured */
     const char *value;          /**< as the client sent it */
-    const char *placeholder;    /**< with ApiKeyPassKey, what stands there
-                                 * instead; NULL: it is given back to nobody */
-    int accepted;               /**< carries the key that was accepted */
-} apikey_taken_t;
+    const char *shown;          /**< what stands there instead */
+    const char *hint;           /**< the end of that: what tells of the key */
+    int accepted;               /**< it is the key that was accepted */
+    apr_array_header_t *hidden; /**< const request_rec *: those whose
+                                 * applications do not get it; see masked.h */
+} apikey_masked_t;
 
 /** A credential found where a key may stand. */
 typedef struct apikey_presented_t {
     const apikey_source_t *source;
-    apikey_taken_t *taken;      /**< NULL: foreign, it is in its header still */
+    apikey_masked_t *masked;    /**< its header; NULL: it is foreign */
     const char *key;            /**< of a header's value, or in the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */
@@ -66,7 +68,7 @@ typedef struct apikey_decision_t {
 } apikey_decision_t;
 
 typedef struct apikey_request_t {
-    apr_array_header_t *taken;      /**< apikey_taken_t *; NULL: none */
+    apr_array_header_t *masked;     /**< apikey_masked_t *; NULL: none */
     apr_array_header_t *presented;  /**< apikey_presented_t; NULL: none */
     apr_array_header_t *decisions;  /**< apikey_decision_t *, oldest first */
     const apikey_presented_t *looked_up;    /**< whose record follows */

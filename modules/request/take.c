@@ -1,21 +1,23 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Keys out of the request; foreign credentials stay in it. */
+/* Keys in the headers of a request, masked in their places; foreign credentials
+ * are left alone. */
 
 #include <apr_strings.h>
 
 #include "../core/credential.h"
+#include "../core/ours.h"
 #include "mask.h"
+#include "masked.h"
 #include "take.h"
 
-#define TRIES 8                 /* candidates in a header */
 #define TO_PROXY "Proxy-Authorization"
 
 static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
-                                   const apikey_policy_t *policy,
                                    const apikey_source_t *source,
                                    const apikey_credential_t *credential)
 {
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
     apikey_presented_t *one;
 
     if (!state->presented) {
@@ -53,21 +55,6 @@ static int reads(const apikey_source_t *source, const char *value,
                                    : APIKEY_SCHEME_BEARER, value, pool);
 }
 
-static apikey_taken_t *take(request_rec *r, apikey_request_t *state,
-                            const char *header, const char *value)
-{
-    apikey_taken_t *taken = apr_pcalloc(r->pool, sizeof(*taken));
-
-    if (!state->taken) {
-        state->taken = apr_array_make(r->pool, 2, sizeof(apikey_taken_t *));
-    }
-    taken->header = header;
-    taken->value = value;
-    APR_ARRAY_PUSH(state->taken, apikey_taken_t *) = taken;
-    apr_table_unset(r->headers_in, header);
-    return taken;
-}
-
 /* All of them, should a module before us have added one: httpd itself has
  * made one of those that came.  NULL: none. */
 static const char *all_of(request_rec *r, const char *header)
@@ -87,231 +74,125 @@ static const char *all_of(request_rec *r, const char *header)
     return first;
 }
 
-/* Every word in it is looked at: a list of two keys, a key behind another
- * scheme. Where more look like keys than we care to try, it is not foreign. */
-static int word_is_ours(const apikey_policy_t *policy, const char *text)
+/* The value is @a header's, whichever name it is judged under. */
+static apikey_masked_t *mask(request_rec *r, apikey_request_t *state,
+                             const char *header, const char *value,
+                             const char *hint, apr_size_t scheme)
 {
-    static const char between[] = ", \t:;=\"";
-    static const apikey_policy_t base62 = {
-        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL
-    };
-    int tries = TRIES;
+    apikey_masked_t *masked = apr_pcalloc(r->pool, sizeof(*masked));
 
-    while (*text) {
-        apr_size_t len;
-
-        text += strspn(text, between);
-        len = strcspn(text, between);
-        if (apikey_key_shape(&base62, text, len) != APIKEY_FORMAT_NONE
-            && --tries < 0) {
-            return 1;
-        }
-        if (apikey_key_shape(policy, text, len) != APIKEY_FORMAT_NONE
-            || apikey_key_checked_by(policy->ring, text, len) >= 0) {
-            return 1;
-        }
-        text += len;
+    if (!state->masked) {
+        state->masked = apr_array_make(r->pool, 2, sizeof(apikey_masked_t *));
     }
-    return 0;
+    masked->header = header;
+    masked->value = value;
+    masked->shown = scheme ? apr_pstrcat(r->pool, apr_pstrmemdup(r->pool,
+                                         value, scheme), " ", hint, NULL)
+                           : hint;
+    masked->hint = hint;
+    masked->hidden = apr_array_make(r->pool, 2, sizeof(request_rec *));
+    APR_ARRAY_PUSH(state->masked, apikey_masked_t *) = masked;
+    /* It stays where it is in their order, and as it is spelt. */
+    apr_table_setn(r->headers_in, header, masked->shown);
+    return masked;
 }
 
-static const char *prefix_of(const apikey_policy_t *policy)
+/* Whether a key may stand in this header by this line of ApiKeyFrom. RFC 9110,
+ * 11.7.2: a forward proxy has a field of its own for schemes. Whether the
+ * request is for one is not known yet. */
+static int names(const apikey_source_t *source, const char *header)
 {
-    return policy->prefix ? policy->prefix : APIKEY_PREFIX_DEFAULT;
+    return !ap_cstr_casecmp(source->header, header)
+           || (source->from != APIKEY_FROM_HEADER
+               && !ap_cstr_casecmp(header, TO_PROXY));
 }
 
-static int has_prefix(const apikey_policy_t *policy, const char *key)
+/* What the sources that name this header read in it.
+ * @return how many of them */
+static int judge_sources(request_rec *r, apikey_request_t *state,
+                         const char *header, const char *value,
+                         apikey_judged_t *judged)
 {
-    apr_size_t len = strlen(prefix_of(policy));
-
-    return !strncmp(key, prefix_of(policy), len) && key[len] == '_';
-}
-
-/* A key with something before or behind it that does not belong there (a
- * zero-width space, the rest of a file) is a key in every log. */
-static int is_inside(const apikey_policy_t *policy, const char *text)
-{
-    apr_size_t len = strlen(prefix_of(policy)) + 1 + APIKEY_RANDOM_LEN
-                     + APIKEY_CHECK_LEN;
-    int tries = TRIES;
-
-    for (; (text = strstr(text, prefix_of(policy))); text++) {
-        if (has_prefix(policy, text) && strlen(text) >= len
-            && (--tries < 0
-                || apikey_key_checked_by(policy->ring, text, len) >= 0)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int holds_ours(const apikey_policy_t *policy, const char *text)
-{
-    return word_is_ours(policy, text) || is_inside(policy, text);
-}
-
-/* A Basic value hides its words from holds_ours(); either half may be a key
- * that somebody typed into the wrong field. */
-static int basic_holds_ours(const apikey_policy_t *policy, const char *value,
-                            apr_pool_t *pool)
-{
-    apikey_credential_t basic;
-
-    return apikey_credential_parse(&basic, APIKEY_SCHEME_BASIC, value, pool)
-           && (holds_ours(policy, basic.token)
-               || holds_ours(policy, basic.password));
-}
-
-/* Whether a credential leaves the request: it has the shape or the prefix of
- * this server's keys, or there is such a key in it. */
-static int is_ours(const apikey_policy_t *policy,
-                   const apikey_presented_t *one,
-                   const apikey_credential_t *credential,
-                   const char *value, apr_pool_t *pool)
-{
-    if (one->shape || (has_prefix(policy, one->key)
-                       && !(credential->password && *credential->password))) {
-        return 1;
-    }
-    if (one->source->from == APIKEY_FROM_BASIC) {
-        /* What does not decode is no other application's, and may be a key. */
-        return (!*credential->token && !*credential->password)
-               || basic_holds_ours(policy, value, pool);
-    }
-    return holds_ours(policy, value);
-}
-
-/* What stands in the place of a key that the application is to get: whether
- * it still does tells the last fixup what others want there. */
-static const char *placeholder(const apikey_source_t *source)
-{
-    switch (source->from) {
-    case APIKEY_FROM_BEARER:
-        return "Bearer " APIKEY_MASK;
-    case APIKEY_FROM_BASIC:
-        return "Basic " APIKEY_MASK;
-    default:
-        return APIKEY_MASK;
-    }
-}
-
-static void take_header(request_rec *r, apikey_request_t *state,
-                        const apikey_source_t *source, const char *header)
-{
-    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
-    const char *value = all_of(r, header);
+    const apr_array_header_t *from = apikey_server_conf(r->server)->from;
     apikey_credential_t credential;
-    apikey_presented_t *one;
+    int count = 0, i;
 
-    if (!value || !reads(source, value, &credential, r->pool)) {
-        return;
-    }
-    one = present(r, state, policy, source, &credential);
-    one->to_proxy = header != source->header;
-    if (is_ours(policy, one, &credential, value, r->pool)) {
-        one->taken = take(r, state, header, value);
-        /* Behind a forward proxy there are strangers. */
-        one->taken->placeholder = one->to_proxy ? NULL : placeholder(source);
-    }
-}
-
-/* RFC 9110, 11.7.2: a forward proxy has a field of its own for schemes. Whether
- * the request is for one is not known yet. */
-static void take_headers(request_rec *r, apikey_request_t *state,
-                         const apikey_server_t *conf)
-{
-    int proxy = apr_table_get(r->headers_in, TO_PROXY) != NULL;
-    int i;
-
-    for (i = 0; i < conf->from->nelts; i++) {
+    for (i = 0; i < from->nelts; i++) {
         const apikey_source_t *source =
-            &APR_ARRAY_IDX(conf->from, i, apikey_source_t);
+            &APR_ARRAY_IDX(from, i, apikey_source_t);
 
-        take_header(r, state, source, source->header);
-        if (proxy && source->from != APIKEY_FROM_HEADER) {
-            take_header(r, state, source, TO_PROXY);
+        if (names(source, header)
+            && reads(source, value, &credential, r->pool)) {
+            present(r, state, source, &credential)->to_proxy =
+                ap_cstr_casecmp(source->header, header) != 0;
+            count++;
+            if (source->from != APIKEY_FROM_BASIC) {
+                apikey_judge_token(judged, credential.token);
+            }
         }
     }
+    return count;
 }
 
 /* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
  * no credential, but it is a key: it goes no further either. */
-static void take_stray(request_rec *r, apikey_request_t *state,
-                       const apikey_policy_t *policy)
+static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
+                        const char *value)
 {
-    static const char *const likely[] = { "Authorization", "X-API-Key",
-                                          TO_PROXY };
-    apikey_policy_t made = *policy;
-    apr_size_t i;
+    apr_size_t scheme = apikey_judge_scheme(judged->policy, value);
+    const char *token = value + scheme;
 
-    /* Whatever looks like an opaque key may be anything. */
-    made.formats &= policy->prefix ? APIKEY_FORMAT_HEX64 : 0;
-    for (i = 0; i < sizeof(likely) / sizeof(likely[0]); i++) {
-        const char *value = all_of(r, likely[i]);
+    token += strspn(token, " \t");
+    *made = *judged->policy;
+    /* Without a prefix, what has the form of a key may be anything. */
+    made->formats = made->prefix ? made->formats : 0;
+    judged->policy = made;
+    if (!strpbrk(token, " \t,")) {
+        apikey_judge_token(judged, token);
+    }
+    /* A word with the prefix may be the name of a user. */
+    made->formats &= APIKEY_FORMAT_HEX64;
+}
 
-        if (value && (holds_ours(&made, value)
-                      || basic_holds_ours(&made, value, r->pool))) {
-            take(r, state, likely[i], value);
-        }
+static void take_header(request_rec *r, apikey_request_t *state,
+                        const char *header)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
+    int first = state->presented ? state->presented->nelts : 0, count;
+    const char *value = all_of(r, header);
+    apikey_judged_t judged;
+    apikey_masked_t *masked;
+    apikey_policy_t made;
+
+    if (!value) {
+        return;
+    }
+    apikey_judge_init(&judged, policy, r->pool);
+    count = judge_sources(r, state, header, value, &judged);
+    if (!count) {
+        judge_stray(&judged, &made, value);
+    }
+    if (judged.kin == APIKEY_FOREIGN) {
+        apikey_judge_value(&judged, value);
+    }
+    if (judged.kin == APIKEY_FOREIGN) {
+        return;
+    }
+    masked = mask(r, state, header, value, judged.hint,
+                  apikey_judge_scheme(policy, value));
+    while (count--) {
+        APR_ARRAY_IDX(state->presented, first + count,
+                      apikey_presented_t).masked = masked;
     }
 }
 
-static void unset_value(apr_table_t *table, const char *value)
+static void take_headers(request_rec *r, apikey_request_t *state)
 {
-    const apr_array_header_t *elts = apr_table_elts(table);
+    const apr_array_header_t *all = apikey_server_conf(r->server)->looked_at;
     int i;
 
-    for (i = 0; i < elts->nelts; i++) {
-        const apr_table_entry_t *entry =
-            &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
-
-        if (entry->key && !strcmp(entry->val, value)) {
-            apr_table_unset(table, entry->key);
-            /* The entries behind it have moved up. */
-            i--;
-        }
-    }
-}
-
-static int passes_keys(request_rec *r, const apikey_request_t *state)
-{
-    return state && state->taken
-           && apikey_server_conf(r->server)->pass_key == 1;
-}
-
-/* Placeholders, where a key may be given back. */
-static void hold_places(request_rec *r, const apikey_request_t *state)
-{
-    int i;
-
-    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
-        const apikey_taken_t *taken =
-            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
-
-        if (taken->placeholder) {
-            apr_table_setn(r->headers_in, taken->header, taken->placeholder);
-        }
-    }
-}
-
-void apikey_withhold(request_rec *r)
-{
-    const apikey_request_t *state = apikey_request_get(r);
-    int i;
-
-    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
-        const apikey_taken_t *taken =
-            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
-        const char *present = apr_table_get(r->headers_in, taken->header);
-
-        if (!taken->accepted || !taken->placeholder) {
-            continue;
-        }
-        if (present && !strcmp(present, taken->value)) {
-            apr_table_setn(r->headers_in, taken->header, taken->placeholder);
-        }
-        unset_value(r->headers_in, taken->value);
-        unset_value(r->subprocess_env, taken->value);
+    for (i = 0; i < all->nelts; i++) {
+        take_header(r, state, APR_ARRAY_IDX(all, i, const char *));
     }
 }
 
@@ -331,19 +212,17 @@ int apikey_take(request_rec *r)
     apikey_request_t *state = apikey_request_get(r);
 
     if (state) {
-        apikey_withhold(r);
+        apikey_show_to_next(r);
     }
     else if (conf->policy.ring && r->prev) {
         apikey_take_unparsed(r);
     }
     else if (conf->policy.ring) {
         state = apikey_request_make(r);
-        take_headers(r, state, conf);
-        take_stray(r, state, &conf->policy);
-        if (state->taken) {
+        take_headers(r, state);
+        if (state->masked) {
             stay(r);
         }
-        hold_places(r, state);
         apikey_mask_line(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
@@ -352,13 +231,11 @@ int apikey_take(request_rec *r)
 
 void apikey_take_unparsed(request_rec *r)
 {
-    const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_request_t *state;
 
-    if (conf->policy.ring && !apikey_request_get(r)) {
+    if (apikey_server_conf(r->server)->policy.ring && !apikey_request_get(r)) {
         state = apikey_request_make(r);
-        take_headers(r, state, conf);
-        take_stray(r, state, &conf->policy);
+        take_headers(r, state);
         apikey_mask_unparsed(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
@@ -374,31 +251,7 @@ int apikey_take_from_log(request_rec *r)
     }
     apikey_mask_logged(r, state);
     for (; r; r = r->next) {
-        apikey_withhold(r);
+        apikey_show_to_log(r);
     }
     return DECLINED;
-}
-
-void apikey_settle_headers(request_rec *r, int granted)
-{
-    const apikey_request_t *state = apikey_request_get(r);
-    int i;
-
-    for (i = 0; passes_keys(r, state) && i < state->taken->nelts; i++) {
-        const apikey_taken_t *taken =
-            APR_ARRAY_IDX(state->taken, i, apikey_taken_t *);
-        const char *present = apr_table_get(r->headers_in, taken->header);
-
-        if (!present || !taken->placeholder
-            || (strcmp(present, taken->placeholder)
-                && strcmp(present, taken->value))) {
-            continue;
-        }
-        if (granted && taken->accepted && r->proxyreq != PROXYREQ_PROXY) {
-            apr_table_setn(r->headers_in, taken->header, taken->value);
-        }
-        else {
-            apr_table_unset(r->headers_in, taken->header);
-        }
-    }
 }

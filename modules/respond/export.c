@@ -4,7 +4,6 @@
 
 #include <apr_strings.h>
 
-#include "../request/take.h"
 #include "export.h"
 #include "refuse.h"
 #include "scrub.h"
@@ -107,7 +106,6 @@ int apikey_authorized(request_rec *r)
 
     if (state) {
         state->authorized = r;
-        apikey_withhold(r);
     }
     if (decision && decision->reason == APIKEY_GRANTED
         && !as_told(r, decision->record)) {
@@ -173,7 +171,6 @@ int apikey_export(request_rec *r)
     else if (!as_told(r, decision->record)) {
         tell(r, decision->record);
     }
-    apikey_settle_headers(r, granted);
     if (granted) {
         export_granted(r, decision->record, area);
     }

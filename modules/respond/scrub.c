@@ -176,9 +176,9 @@ static void scrub_trailers(request_rec *r)
     int i;
 
     remove_fields(r, r->trailers_in, no_trailer);
-    for (i = 0; i < conf->from->nelts; i++) {
+    for (i = 0; i < conf->looked_at->nelts; i++) {
         apr_table_unset(r->trailers_in,
-                        APR_ARRAY_IDX(conf->from, i, apikey_source_t).header);
+                        APR_ARRAY_IDX(conf->looked_at, i, const char *));
     }
 }
 

@@ -46,9 +46,11 @@ sub passed {
     my @none = map { header_of($r, $_) } qw(WWW-Authenticate Retry-After);
     is_deeply(\@none, [], 'without a challenge');
     my $log = log_of($r);
+    my ($sent) = map { /^X-API-Key: (.*)/ } @$headers;
+    my $hint = $sent ? hint_of($sent) : '-';
     is_deeply([ @{$log}{qw(status result id tenant env user key)} ],
               [ 200, $reason, $whose ? ($key{$whose}{id}, $whose eq 'plain'
-                ? 'globex' : $whose) : ('-', '-'), '-', '-', '-' ],
+                ? 'globex' : $whose) : ('-', '-'), '-', '-', $hint ],
               'the access log has the reason');
     my @lines = logs_since($r->{mark}, 'error')
         =~ /APIKEY0172: (.*) let through by ApiKeyEnforce Log.*?, \Q$reason\E:/g;

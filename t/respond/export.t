@@ -123,8 +123,10 @@ for (
     unlike($r->{body}, qr/acme|gone|$plain->{id}/, "$reason: and no more");
     my $key = $reason eq 'scope' ? $plain : $reason eq 'revoked' ? $revoked
             : { tenant => '-', id => '-' };
+    my $hint = $key->{key} ? hint_of($key->{key})
+             : @headers ? 'ak_...***' : '-';
     logged($mark, "$path $status - result=$reason tenant=- id=- scopes=- "
-        . "note=$key->{tenant} noted=$key->{id} key=- auth=-",
+        . "note=$key->{tenant} noted=$key->{id} key=$hint auth=-",
         "$reason: the notes in the log say who");
     unlike(logs_since($mark, 'error'), $ASKED,
            "$reason: no application was asked");
@@ -133,7 +135,8 @@ my $mark = mark_logs();
 get('respond', '/guarded/app', with($plain));
 logged($mark, '/guarded/app 200 acme result=granted tenant=acme '
     . "id=$plain->{id} scopes=a:read b:* note=acme noted=$plain->{id} "
-    . 'key=- auth=-', 'a LogFormat reads all of it');
+    . 'key=' . hint_of($plain->{key}) . ' auth=-',
+    'a LogFormat reads all of it');
 like(logs_since($mark, 'error'), $ASKED, 'and an application was asked');
 
 # ---- ApiKeyHeaders ----

@@ -16,6 +16,7 @@ package APIKey::ConfigTest;
 # new(mpm => 'prefork') has that MPM instead of the run's.
 # new(ahead => 1) loads mod_apikey ahead of all other modules;
 # new(above => $lines) has these lines, LoadModule of others, above ours.
+# new(bare => 1) does not load ours.
 #
 # In a configuration, @DIR@ is the site's folder, @DOCS@ its documents and
 # @DATABASE@ the lines for its secret file and database.  All of it goes with
@@ -143,14 +144,16 @@ sub write_conf {
     my $modules = join '', map { other_mpm($self->{mpm}, $_) } <$in>;
     my $user = $> ? '' : "User $self->{user}\n"
         . 'Group ' . getgrgid((getpwnam $self->{user})[3]);
-    my @load = ($modules, ($self->{above} // '')
-                . qq(LoadModule apikey_module "$run->{module}"\n));
+    my @load = ($modules, $self->{above} // '', $self->{bare} ? ''
+                : qq(LoadModule apikey_module "$run->{module}"\n));
     @load = reverse @load if $self->{ahead};
     $self->file('httpd.conf', <<"EOF" . $self->fill($conf));
 @{[ join '', @load ]}
 # Each request asks the database, unless a test wants it otherwise.
-ApiKeyCache off
-ApiKeyUsageFlush off
+<IfModule mod_apikey.c>
+    ApiKeyCache off
+    ApiKeyUsageFlush off
+</IfModule>
 ServerRoot "$dir"
 ServerName 127.0.0.1
 Listen 127.0.0.1:$self->{port}

@@ -7,6 +7,7 @@ package APIKey::Keys;
 #   $k->{key}, $k->{id}
 #   my $done = htapikey('auth', 'revoke', $k->{id});      exit, out, err
 #   htapikey('auth', 'verify', { stdin => "$key\n" });
+#   hint_of($k->{key})      what stands in its place: ak_...Jlm6
 #
 # Every key that create_key() made is remembered, and t/after looks for all of
 # them in all logs; remember_key() adds one that came about in another way.
@@ -20,7 +21,7 @@ use Fcntl qw(:flock);
 use File::Temp ();
 use JSON::PP ();
 
-our @EXPORT = qw(htapikey create_key remember_key);
+our @EXPORT = qw(htapikey create_key remember_key hint_of);
 our @EXPORT_OK = qw(remembered_keys);
 
 sub file_of_run {
@@ -68,6 +69,13 @@ sub create_key {
     my $made = JSON::PP->new->utf8->decode($done->{out});
     remember_key($made->{key});
     return $made;
+}
+
+sub hint_of {
+    my ($key) = @_;
+    my ($prefix, $tail) = $key =~ /^(.*_)\w+(....)$/
+        or croak 'no key: ', length $key, ' characters';
+    return "$prefix...$tail";
 }
 
 sub remember_key {

@@ -1,0 +1,241 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "ours.h"
+
+#include <string.h>
+
+#define APR_WANT_STRFUNC
+#include <apr_strings.h>
+#include <apr_want.h>
+
+#include "base64.h"
+
+#define TRIES 8                 /* candidates in a value */
+#define DOTS "..."
+#define UNTOLD "***"            /* in the place of the last characters */
+#define SCHEME_MAX 32           /* shorter than any key that has a form */
+
+void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
+                       apr_pool_t *pool)
+{
+    judged->policy = policy;
+    judged->pool = pool;
+    judged->tries = TRIES;
+    judged->kin = APIKEY_FOREIGN;
+    judged->hint = NULL;
+}
+
+static const char *prefix_of(const apikey_policy_t *policy)
+{
+    return policy->prefix ? policy->prefix : APIKEY_PREFIX_DEFAULT;
+}
+
+/* The length of the prefix of our keys, with its '_', that @a text begins
+ * with; 0: it does not. */
+static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
+                             apr_size_t len)
+{
+    apr_size_t prefix = strlen(prefix_of(policy));
+
+    return len > prefix && !memcmp(text, prefix_of(policy), prefix)
+           && text[prefix] == '_' ? prefix + 1 : 0;
+}
+
+/* Prefix, dots and, of a key that may be right, its last characters. */
+static const char *hint_of(const apikey_judged_t *judged, apikey_kin_e kin,
+                           const char *key, apr_size_t len)
+{
+    const char *shown = apikey_key_hint(key, len, judged->pool);
+    const char *dots = strstr(shown, DOTS);
+    apr_size_t prefix = prefix_len(judged->policy, key, len);
+
+    if (!prefix) {
+        prefix = (apr_size_t)(dots - shown);
+    }
+    return apr_pstrcat(judged->pool, apr_pstrmemdup(judged->pool, key, prefix),
+                       DOTS, kin == APIKEY_OURS && dots[sizeof(DOTS) - 1]
+                                 ? dots + sizeof(DOTS) - 1 : UNTOLD, NULL);
+}
+
+/* The nearest counts, and of equals the first. */
+static void find(apikey_judged_t *judged, apikey_kin_e kin, const char *key,
+                 apr_size_t len)
+{
+    if (kin > judged->kin) {
+        judged->kin = kin;
+        judged->hint = hint_of(judged, kin, key, len);
+    }
+}
+
+/* A word of a base62 key's form, whatever its prefix. */
+static int has_right_check(apikey_judged_t *judged, const char *word,
+                           apr_size_t len)
+{
+    static const apikey_policy_t base62 = {
+        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL
+    };
+
+    if (apikey_key_shape(&base62, word, len) == APIKEY_FORMAT_NONE) {
+        return 0;
+    }
+    if (apikey_ring_knows(judged->policy->ring, word, len)) {
+        return 1;
+    }
+    if (--judged->tries < 0) {
+        /* There are more than we care to try: they are not foreign. */
+        find(judged, APIKEY_NEAR_MISS, word, len);
+        return 0;
+    }
+    if (apikey_key_checked_by(judged->policy->ring, word, len) < 0) {
+        return 0;
+    }
+    apikey_ring_know(judged->policy->ring, word, len);
+    return 1;
+}
+
+static void judge_word(apikey_judged_t *judged, const char *word,
+                       apr_size_t len)
+{
+    apikey_format_e shape = apikey_key_shape(judged->policy, word, len);
+
+    if (has_right_check(judged, word, len)) {
+        find(judged, APIKEY_OURS, word, len);
+    }
+    else if (shape == APIKEY_FORMAT_BASE62
+             && !(judged->policy->formats & APIKEY_FORMAT_OPAQUE)) {
+        find(judged, APIKEY_NEAR_MISS, word, len);
+    }
+    else if (shape != APIKEY_FORMAT_NONE) {
+        find(judged, APIKEY_OURS, word, len);
+    }
+}
+
+void apikey_judge_token(apikey_judged_t *judged, const char *token)
+{
+    apr_size_t len = strlen(token);
+
+    judge_word(judged, token, len);
+    if (prefix_len(judged->policy, token, len)) {
+        find(judged, APIKEY_NEAR_MISS, token, len);
+    }
+}
+
+/* A key with something before or behind it that does not belong there (a
+ * zero-width space, the rest of a file) is a key in every log. */
+static void judge_inside(apikey_judged_t *judged, const char *text)
+{
+    const apikey_policy_t *policy = judged->policy;
+    apr_size_t tail = APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
+
+    for (; (text = strstr(text, prefix_of(policy))); text++) {
+        apr_size_t len = strlen(text);
+        apr_size_t prefix = prefix_len(policy, text, len);
+
+        if (prefix && len >= prefix + tail
+            && has_right_check(judged, text, prefix + tail)) {
+            find(judged, APIKEY_NEAR_MISS, text, prefix + tail);
+        }
+    }
+}
+
+static void judge_words(apikey_judged_t *judged, const char *text)
+{
+    static const char between[] = ", \t:;=\"";
+    const char *word = text;
+
+    while (judged->kin != APIKEY_OURS
+           && *(word += strspn(word, between))) {
+        apr_size_t len = strcspn(word, between);
+
+        judge_word(judged, word, len);
+        word += len;
+    }
+    if (judged->kin == APIKEY_FOREIGN) {
+        judge_inside(judged, text);
+    }
+}
+
+/* As applications decode it, not as RFC 7617 has it: without padding, with the
+ * other alphabet of RFC 4648, to the first character that is of neither. */
+static char *decode(const char *text, apr_pool_t *pool)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    apr_size_t len = strspn(text, alphabet), room = (len + 3) / 4 * 4, i;
+    char *code = apr_palloc(pool, room + 1);
+    char *plain = apr_palloc(pool, APIKEY_BASE64_ROOM(room) + 1);
+
+    for (i = 0; i < room; i++) {
+        code[i] = i >= len ? 'A' : text[i] == '-' ? '+'
+                  : text[i] == '_' ? '/' : text[i];
+    }
+    if (apikey_base64_decode((unsigned char *)plain, &len, code, room)
+        != APR_SUCCESS) {
+        len = 0;
+    }
+    for (i = 0; i < len; i++) {
+        if (!plain[i]) {
+            plain[i] = ' ';
+        }
+    }
+    plain[len] = '\0';
+    return plain;
+}
+
+/* The prefix alone makes a user a near miss where no password says that it is
+ * the name of somebody: where it stands alone, or is as long as a key. */
+static void judge_half(apikey_judged_t *judged, const char *half,
+                       const char *other)
+{
+    if (!*other || strlen(half) >= APIKEY_WORD_MIN) {
+        apikey_judge_token(judged, half);
+    }
+    judge_words(judged, half);
+}
+
+static void judge_basic(apikey_judged_t *judged, const char *text)
+{
+    char *user = decode(text, judged->pool);
+    char *end = user + strlen(user), *password = strchr(user, ':');
+
+    /* Of what was filled up, blanks have come. */
+    while (end > user && end[-1] == ' ') {
+        *--end = '\0';
+    }
+    if (password) {
+        *password++ = '\0';
+    }
+    judge_half(judged, user, password ? password : "");
+    if (password) {
+        judge_half(judged, password, user);
+    }
+}
+
+void apikey_judge_value(apikey_judged_t *judged, const char *value)
+{
+    static const char blanks[] = " \t", between[] = " \t,";
+    const char *word = value;
+
+    judge_words(judged, value);
+    while (*(word += strspn(word, between))) {
+        apr_size_t len = strcspn(word, between);
+        int basic = len == 5 && !strncasecmp(word, "Basic", len);
+
+        word += len;
+        if (basic && *word && strchr(blanks, *word)) {
+            judge_basic(judged, word + strspn(word, blanks));
+        }
+    }
+}
+
+apr_size_t apikey_judge_scheme(const apikey_policy_t *policy,
+                               const char *value)
+{
+    apr_size_t len = strcspn(value, " \t,=\"");
+
+    if (len > SCHEME_MAX || (value[len] != ' ' && value[len] != '\t')
+        || prefix_len(policy, value, len)) {
+        return 0;
+    }
+    return len;
+}

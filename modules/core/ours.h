@@ -1,0 +1,57 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/**
+ * @file ours.h
+ * @brief Whether a credential is this server's, and what may be said of it.
+ *
+ * A credential is ours if it has the shape of a key that the server accepts, or
+ * if a word in it has right check characters.  It is a near miss if it has the
+ * prefix of our keys, or our shape with wrong check characters.  All others
+ * are foreign: they belong to another application.  A digest is computed for
+ * words of a base62 key's form and for no others, and for a right one mostly
+ * once.  Pure reading of hostile text; any thread may call.
+ */
+#ifndef APIKEY_OURS_H
+#define APIKEY_OURS_H
+
+#include "key.h"
+
+typedef enum {
+    APIKEY_FOREIGN,
+    APIKEY_NEAR_MISS,
+    APIKEY_OURS
+} apikey_kin_e;
+
+/** A header's value, as far as it has been judged. */
+typedef struct apikey_judged_t {
+    const apikey_policy_t *policy;
+    apr_pool_t *pool;           /**< for the hint; the request's */
+    int tries;                  /**< words that may still cost a digest */
+    apikey_kin_e kin;           /**< the nearest that was found */
+    const char *hint;           /**< what may be written in the place of that:
+                                 * prefix, "..." and its last characters, or
+                                 * "***" for a near miss; NULL: foreign */
+} apikey_judged_t;
+
+/** Nothing has been judged: foreign. */
+void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
+                       apr_pool_t *pool);
+
+/** Judges a credential that stands for itself, without its scheme.  The prefix
+ * of our keys at its beginning makes it a near miss at least. */
+void apikey_judge_token(apikey_judged_t *judged, const char *token);
+
+/**
+ * Judges the words of a header's value, wherever they stand in it: two keys in
+ * a list, a key after another scheme's name, with something before or behind
+ * that does not belong there, or in either half of a Basic credential, which is
+ * decoded as far as it can be.
+ */
+void apikey_judge_value(apikey_judged_t *judged, const char *value);
+
+/** The length of the scheme that @a value begins with; 0 if it has none, or if
+ * that may be a part of a key. */
+apr_size_t apikey_judge_scheme(const apikey_policy_t *policy,
+                               const char *value);
+
+#endif

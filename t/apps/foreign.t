@@ -1,0 +1,278 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Other applications' credentials, at an httpd with mod_apikey and at one
+# without: outside of ApiKey areas each request has the same answer, byte for
+# byte, and each application sees the same request.
+
+use APIKey::Apps;
+use APIKey::Test;
+use Digest::SHA qw(sha1);
+use MIME::Base64 qw(encode_base64);
+
+package Guests {
+    our @ISA = ('APIKey::Apps');
+
+    sub new {
+        my ($class, %more) = @_;
+        my $self = APIKey::ConfigTest::new($class, %more);
+        $self->php;
+        return $self;
+    }
+}
+
+chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+my $http2 = run_info()->{mpm} ne 'prefork';
+my $app = 'http://127.0.0.1:' . port('app');
+sub basic { return 'Basic ' . encode_base64($_[0], '') }
+
+my $site = Guests->new(above => join '', map {
+    qq(LoadModule ${_}_module "$folder/mod_$_.so"\n)
+} qw(security2 proxy_fcgi auth_digest));
+my $key = $site->create(qw(--expires never));
+$site->file('users', 'bob:{SHA}' . encode_base64(sha1('builder'), ''));
+# bob:both:builder
+$site->file('digests', "bob:both:dfc1d4c1b0c6dd4fe1dac67d1bbd8b25\n");
+$site->file('docs/show.cgi', <<'EOF_CGI', 0755);
+#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+env | grep -v '^\(UNIQUE_ID\|REMOTE_PORT\)='
+EOF_CGI
+$site->file('docs/show.php', <<'EOF_PHP');
+<?php
+header('Content-Type: text/plain');
+foreach ($_SERVER as $name => $value) {
+    if (!preg_match('/^(UNIQUE_ID|REMOTE_PORT|REQUEST_TIME.*|argv)$/', $name)) {
+        echo "$name=$value\n";
+    }
+}
+EOF_PHP
+$site->file('docs/page.shtml', "A page.\n<!--#include virtual=\"show.cgi\" -->");
+
+# Debian's own, for this PHP.
+my ($debian) = glob '/etc/apache2/conf-available/php*-fpm.conf';
+open my $in, '<', $debian // '' or die "Debian's php-fpm.conf: $!\n";
+my $fpm = do { local $/; <$in> };
+$fpm =~ s{"proxy:unix:[^|]*\|}{"proxy:unix:$site->{dir}/fpm.sock|};
+like($fpm, qr/SetEnvIfNoCase \^Authorization\$/, "Debian's own line");
+
+my $host = <<'EOF_HOST' =~ s/\@APP\@/$app/gr;
+    @FPM@
+    SetEnvIf X-API-Key "(.+)" SEEN_KEY=$1
+    SetEnvIf Authorization "(.+)" SEEN_AUTH=$1
+    SetEnvIf Cookie "token=(.+)" SEEN_COOKIE=$1
+    RewriteEngine On
+    RewriteCond "%{HTTP:X-API-Key}|%{HTTP:Authorization}|%{HTTP:Cookie}" "(.*)"
+    RewriteRule ^ - [E=REWRITE:%1]
+    RewriteCond %{HTTP:Authorization} "^Bearer eyJ" [OR]
+    RewriteCond %{HTTP:X-API-Key} .
+    RewriteRule "^(/\w+)/rewrite/" "$1/show.cgi?rewritten" [PT]
+    AliasMatch "^/\w+/(?:\w+/)?(show\.(?:cgi|php)|page\.shtml)$" "@DOCS@/$1"
+    ProxyPassMatch "^/\w+/(?:\w+/)?(app.*)$" "@APP@/$1"
+    TraceEnable On
+    Header always set X-Echo "expr=%{HTTP:X-API-Key}|%{HTTP:Authorization}"
+    <LocationMatch "^/\w+/if/">
+        <If "-n %{HTTP:X-API-Key} || %{HTTP:Authorization} =~ /^Bearer/">
+            Header always set X-If yes
+        </If>
+        <Else>
+            Require all denied
+        </Else>
+    </LocationMatch>
+    <LocationMatch "^/\w+/env/">
+        Require env SEEN_AUTH
+    </LocationMatch>
+    <LocationMatch "^/\w+/expr/">
+        Require expr "%{HTTP:X-API-Key} == 'own' || -n %{HTTP:Cookie}"
+    </LocationMatch>
+    <LocationMatch "^/\w+/basic/">
+        AuthType Basic
+        AuthName both
+        AuthUserFile "@DIR@/users"
+        Require valid-user
+    </LocationMatch>
+    <LocationMatch "^/\w+/digest/">
+        AuthType Digest
+        AuthName both
+        AuthUserFile "@DIR@/digests"
+        Require valid-user
+    </LocationMatch>
+    <IfModule mod_apikey.c>
+        <Location "/api/">
+            AuthType ApiKey
+            AuthName R
+            Require valid-user
+        </Location>
+    </IfModule>
+EOF_HOST
+$host =~ s/\@FPM\@/$fpm/;
+my $other = $host =~ s{<IfModule mod_apikey.c>.*?</IfModule>}{}sr;
+my $conf = <<"EOF_CONF";
+<IfModule mod_cgid.c>
+    ScriptSock "\@DIR\@/cgisock"
+</IfModule>
+AddHandler cgi-script .cgi
+AddType text/html .shtml
+AddOutputFilter INCLUDES .shtml
+<IfModule mod_http2.c>
+    Protocols h2c http/1.1
+    LogLevel http2:warn
+</IfModule>
+<Directory "\@DOCS\@">
+    Options ExecCGI FollowSymLinks Includes
+</Directory>
+SecRuleEngine On
+SecRule REQUEST_URI "\@rx ^/\\w+/deny/" "id:1,phase:1,deny,status:406,chain"
+SecRule &REQUEST_HEADERS:X-API-Key "\@gt 0"
+SecRule REQUEST_URI "\@rx ^/\\w+/need/" "id:2,phase:1,deny,status:406,chain"
+SecRule &REQUEST_HEADERS:X-API-Key "\@eq 0"
+SecRule REQUEST_URI "\@rx ^/\\w+/deny/" "id:3,phase:1,deny,status:406,chain"
+SecRule REQUEST_HEADERS:Authorization "\@rx ^Digest"
+<VirtualHost 127.0.0.1:*>
+ServerName our.example
+<IfModule mod_apikey.c>
+\@DATABASE\@
+</IfModule>
+$host
+</VirtualHost>
+<VirtualHost 127.0.0.1:*>
+ServerName other.example
+$other
+</VirtualHost>
+EOF_CONF
+
+my $jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.' . 'ab_c-D1' x 40;
+my %SENT = (
+    nothing => [],
+    basic => [ 'Authorization: ' . basic('bob:builder') ],
+    jwt => [ "aUTHORIZATION: Bearer $jwt" ],
+    key => ['x-api-KEY: own'],
+    digest => [ 'Authorization: Digest username="bob", realm="both", nonce="n",'
+                . ' uri="/", response="' . 'ab' x 16 . '"' ],
+    cookie => ["Cookie: a=b; token=$jwt"],
+    several => [ "X-API-Key: sk_live_51HxAbCd", 'X-Own: 1',
+                 "authorization:   BEARER  $jwt", 'Cookie: token=x' ],
+    twice => [ 'X-API-Key: one', 'Accept: a', 'X-Api-Key: two' ],
+    odd => [ 'X-API-Key:', 'Authorization: Basic dXNlcjpwYXNz"' ],
+);
+my @PATHS = qw(show.cgi show.php app page.shtml rewrite/x if/show.cgi
+               env/show.cgi env/app expr/show.php deny/show.cgi deny/app
+               need/show.cgi need/show.php basic/show.cgi digest/show.cgi);
+
+# The answer, without what differs from one time to the next: the date, the
+# port, a nonce, and whether httpd knew the length when it began.
+sub ask {
+    my ($method, $host, $path, @headers) = @_;
+    my $r = connection($site->port)->send(join "\r\n",
+        "$method $path HTTP/1.1", 'Accept: x', @headers, "Host: $host",
+        'X-After: y', 'Connection: close', '', '')->response;
+    my $port = $site->port;
+    my $text = join "\n", "$r->{version} $r->{status} $r->{reason}",
+        map({ "$_->[0]: $_->[1]" } grep {
+            $_->[0] !~ /^(?:Date|Content-Length|Transfer-Encoding)$/
+        } @{ $r->{headers} }), '', $r->{body};
+    return $text =~ s/\b$port\b/PORT/gr =~ s/nonce="[^"]+"/nonce/gr;
+}
+
+# HTTP/1.1 asks for HTTP/2: the answer to the first request comes in its
+# frames, unless the server stays.
+sub switch {
+    my ($host, $path, @headers) = @_;
+    my $c = connection($site->port)->send(join "\r\n", "GET $path HTTP/1.1",
+        "Host: $host", @headers, 'Connection: Upgrade, HTTP2-Settings',
+        'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__', '',
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . "\0" x 3 . "\4" . "\0" x 5);
+    my $line = $c->line;
+    # Frames until the application has told all of it.
+    until ($c->{got} =~ /^X-API-Key: .*\r?\n/mi
+           && $c->{got} =~ /^Authorization: .*\r?\n/mi) {
+        $c->fill or last;
+    }
+    return join "\n", $line,
+        $c->{got} =~ /^((?:X-API-Key|Authorization): .*?)\r?$/mgi;
+}
+
+sub all {
+    my %said;
+    for my $host (qw(our.example other.example)) {
+        for my $what (sort keys %SENT) {
+            for my $path ((map { "/open/$_" } @PATHS),
+                          (map { "/api/$_" } @PATHS)) {
+                $said{"$host$path, $what"} =
+                    ask('GET', $host, $path, @{ $SENT{$what} });
+            }
+            $said{"TRACE $host, $what"} =
+                ask('TRACE', $host, '/open/show.cgi', @{ $SENT{$what} });
+        }
+        $said{"h2c $host"} = switch($host, '/open/app', @{ $SENT{several} })
+            if $http2;
+    }
+    return \%said;
+}
+
+my @said = map {
+    $site->{bare} = $_;
+    $site->start($conf);
+    my $said = all();
+    # Keys of ours and the same rules.
+    if (!$_) {
+        for my $path (qw(/open/need/app /api/need/app)) {
+            like(ask('GET', 'our.example', $path, "X-API-Key: $key"),
+                 qr{^HTTP/1\.1 200 }, "$path: a rule that wants a key sees one");
+        }
+        like(ask('GET', 'our.example', '/open/deny/app', "X-API-Key: $key"),
+             qr{^HTTP/1\.1 406 }, 'a rule that denies keys does');
+        is(switch('our.example', '/open/app', "X-API-Key: $key"),
+           'HTTP/1.1 200 OK', 'a key of ours is not switched') if $http2;
+    }
+    APIKey::ConfigTest::stop($site);
+    $said;
+} 1, 0;
+my ($without, $with) = @said;
+
+my ($asked, $changed) = (0, 0);
+for my $what (sort keys %$without) {
+    if ($what =~ m{our\.example/api/}) {
+        my ($status) = $with->{$what} =~ m{^HTTP/1\.1 (\d+)};
+        # mod_security decides earlier; and <If> and <Else> come after all
+        # sections, so that the Require there is the one in effect.
+        my ($before) = $without->{$what} =~ m{^HTTP/1\.1 (40[36])};
+        my $reason = $what =~ /twice$/ ? 400 : 401;
+        $reason = $before
+            if $before && ($before == 406 || $what =~ m{/if/});
+        is($status, $reason, "$what: the area's own answer");
+        next;
+    }
+    $asked++;
+    $changed += !is($with->{$what}, $without->{$what}, $what);
+}
+cmp_ok($asked, '>=', 200, 'a request in many ways');
+is($changed, 0, "of $asked requests outside of ApiKey areas, 0 have changed");
+
+# The traps work: without ours, all of it is seen.
+my %want = (
+    'our.example/open/show.cgi, several' => qr/^SEEN_KEY=sk_live_51HxAbCd$/m,
+    'our.example/open/show.php, jwt' => qr/^HTTP_AUTHORIZATION=Bearer eyJ/m,
+    'our.example/open/rewrite/x, jwt' => qr/^QUERY_STRING=rewritten/m,
+    'our.example/open/rewrite/x, basic' => qr{^HTTP/1\.1 404 },
+    'our.example/open/if/show.cgi, jwt' => qr/^X-If: yes/m,
+    'our.example/open/if/show.cgi, basic' => qr{^HTTP/1\.1 403 },
+    'our.example/open/env/app, digest' => qr{^HTTP/1\.1 200 },
+    'our.example/open/env/app, key' => qr{^HTTP/1\.1 403 },
+    'our.example/open/expr/show.php, key' => qr{^HTTP/1\.1 200 },
+    'our.example/open/deny/app, key' => qr{^HTTP/1\.1 406 },
+    'our.example/open/deny/app, digest' => qr{^HTTP/1\.1 406 },
+    'our.example/open/deny/app, jwt' => qr{^HTTP/1\.1 200 },
+    'our.example/open/need/show.cgi, jwt' => qr{^HTTP/1\.1 406 },
+    'our.example/open/need/show.php, key' => qr{^HTTP/1\.1 200 },
+    'our.example/open/basic/show.cgi, basic' => qr/^REMOTE_USER=bob$/m,
+    'our.example/open/app, several' =>
+        qr/^X-API-Key: sk_live.*^X-Own: 1\r\nauthorization: BEARER/ms,
+    'TRACE our.example, key' => qr/^x-api-KEY: own/m,
+    $http2 ? ('h2c our.example' => qr/^HTTP\/1\.1 101 .*^Authorization: /ms)
+           : (),
+);
+like($without->{$_}, $want{$_}, "without ours: $_") for sort keys %want;
+$site->stop;
+is($site->leaks($key), '', 'no log has the key');
+
+done_testing;
