@@ -253,6 +253,20 @@ try_case(@$_) for (
     [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
 );
 
+# ---- A refusal in which no key had a say does not speak of keys ----
+sub without_a_key {
+    my ($lines, $reason, @who) = @_;
+    my $path = place($lines);
+    is_deeply(refusal(ask($host, $path, @{ $header{$_} })),
+              expected($reason), "$_: $reason: " . join '; ', split /\n/, $lines)
+        for @who;
+}
+without_a_key($_, 'denied', qw(none acme revoked)) for $elsewhere,
+    'Require all denied', "Order allow,deny\nDeny from all\n$user",
+    all($user, 'Require method POST'), all($elsewhere, $fails{scope});
+without_a_key($_, 'forbidden', 'acme') for 'Require user nobody',
+    all($user, 'Require not apikey-tenant acme');
+
 # ---- What a sub-request must meet is not for the request to meet ----
 my ($for_tenant, $for_scope) = map { place($fails{$_}) } qw(tenant scope);
 is(outcome(ask($host, $for_scope, @{ $header{bare} },
