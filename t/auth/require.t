@@ -114,6 +114,17 @@ try_case(@$_) for (
                                                      'forbidden') ],
 );
 
+# ---- No key ----
+my $no_key = 'Require apikey-none';
+try_case(@$_) for (
+    [ $no_key, ('forbidden') x 3 ],
+    [ "$no_key\nRequire apikey-scope deals:x", 200, 200, 'scope' ],
+    [ all('Require apikey-env test', $no_key), 'env', 'forbidden', 'env' ],
+    [ all($no_key, 'Require apikey-env test'), 'env', 'forbidden', 'env' ],
+    [ all($user, none($no_key)), 200, 200, 200 ],
+    [ "<LimitExcept POST>\n$no_key\n</LimitExcept>", ('forbidden') x 3 ],
+);
+
 # ---- Arguments that are expressions ----
 try_case(@$_) for (
     [ 'Require apikey-scope "partners:%{tolower:READ}"', 200, 200, 'scope' ],

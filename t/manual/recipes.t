@@ -99,7 +99,7 @@ my @RULES = (
       { before => "<Location /api>\nAuthType ApiKey\nAuthName \"R\"\n",
         after => "ProxyPass http://127.0.0.1:9000/api\n</Location>\n",
         alternatives => { scope => ['acme'], tenant => ['acme'],
-                          env => $BOTH, id => [] } } ],
+                          env => $BOTH, id => [], none => [] } } ],
     # Databases that are away: nobody is let through.
     [ qr/./, qr/^ApiKeyDBDriver .*^ApiKeyDBDParams/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
