@@ -141,6 +141,8 @@ my @RULES = (
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
+    # t/apps/wordpress.t.
+    [ qr/applications/, qr/^<(?:Directory|Location) .*/, { elsewhere => 1 } ],
 );
 
 sub rule_of {
