@@ -4,9 +4,11 @@
 # WordPress in mod_php: which guard holds, and which does not.
 
 use APIKey::Guard qw(slurp);
+use APIKey::Process qw(wait_until);
 use APIKey::Test;
 use APIKey::WordPress;
 use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
 
 # The blocks of the manual's section: the three guards and the plug-in.
 my ($section) = slurp('conf/manual/applications.md')
@@ -32,6 +34,17 @@ if (strpos(\$_SERVER['HTTP_HOST'] ?? '', 'asks') !== 0) {
     return;
 }
 EOF_PHP
+$site->file('wordpress/users.php', <<'EOF_PHP');
+<?php
+$of = $_SERVER + ['X' => $_SERVER['HTTP_X_APIKEY_TENANT'] ?? null];
+$said = [];
+foreach (['REMOTE_USER', 'PHP_AUTH_USER', 'PHP_AUTH_PW', 'X'] as $name) {
+    if (isset($of[$name])) {
+        $said[] = "$name=$of[$name]";
+    }
+}
+echo implode(' ', $said);
+EOF_PHP
 my %says = (plain => '', location => <<'EOF_LOCATION',
 <Location "/wp-json">
     AuthType ApiKey
@@ -44,6 +57,9 @@ $site->start(join "\n", <<'EOF_CONF', map { <<"EOF_HOST" } sort keys %says);
 @DATABASE@
 LogLevel notice
 DirectoryIndex index.php
+LogFormat "%V %u %{apikey-tenant}n" users
+SetEnvIf Request_URI "^/users" users
+CustomLog "@DIR@/users_log" users env=users
 <FilesMatch ".+\.ph(?:ar|p|tml)$">
     SetHandler application/x-httpd-php
 </FilesMatch>
@@ -119,6 +135,27 @@ sub told {
     my $of = JSON::PP->new->decode($told // '{}');
     return ref $of eq 'HASH' ? $of : {};
 }
+
+# Nobody has checked these; mod_php takes them for the user.
+subtest 'Basic credentials beside a key, in mod_php' => sub {
+    my $basic = 'Authorization: Basic ' . encode_base64('eve:secret', '');
+    my %users = map { $_->[0] => get($site->port, '/users.php',
+                      "Host: $_->[0].example", @$_[1 .. $#$_])->{body} }
+        [ whole => @WITH, $basic ], [ plain => $basic ], [ file => @WITH ];
+    is_deeply(\%users, { whole => 'REMOTE_USER=acme PHP_AUTH_USER=eve '
+                                . 'PHP_AUTH_PW=secret X=acme',
+                         plain => 'PHP_AUTH_USER=eve PHP_AUTH_PW=secret',
+                         file => 'REMOTE_USER=acme PHP_AUTH_USER=acme X=acme' },
+              'REMOTE_USER is the tenant, PHP_AUTH_USER is not checked');
+    my $log;
+    wait_until(20, sub {
+        $log = $site->slurp('users_log');
+        return 3 == (() = $log =~ /^/mg);
+    });
+    is_deeply([ sort map { s/\.example//r } split /\n/, $log ],
+              [ sort 'whole eve acme', 'plain eve -', 'file acme acme' ],
+              '%u is not either; the note is');
+};
 
 for my $host (qw(whole file asks)) {
     subtest "a guard that holds: $host" => sub {
