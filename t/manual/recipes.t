@@ -141,9 +141,9 @@ my @RULES = (
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
-    # t/apps/wordpress.t, and what t/apps/applications.t has.
+    # t/apps/wordpress.t, t/apps/openid.t, and what t/apps/applications.t has.
     [ qr/applications/, qr/^<FilesMatch .*\n *SetHandler/, { elsewhere => 1 } ],
-    [ qr/applications/, qr/^<(?:Directory|Location) .*/, { elsewhere => 1 } ],
+    [ qr/applications/, qr/^<(?:Directory |Location |Else>)/, { elsewhere => 1 } ],
 );
 
 sub rule_of {
