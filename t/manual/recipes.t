@@ -141,6 +141,8 @@ my @RULES = (
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
+    # t/respond/shown.t.
+    [ qr/directives/, qr/has_key/, { elsewhere => 1 } ],
     # t/apps/wordpress.t, t/apps/openid.t, and what t/apps/applications.t has.
     [ qr/applications/, qr/^<FilesMatch .*\n *SetHandler/, { elsewhere => 1 } ],
     [ qr/applications/, qr/^<(?:Directory |Location |Else>)/, { elsewhere => 1 } ],
