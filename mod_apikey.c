@@ -188,6 +188,7 @@ static void hooks_of_access(apr_pool_t *pool)
     ap_hook_check_authz(apikey_check_authz, NULL, NULL,
                         APIKEY_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     apikey_require_register(pool);
+    apikey_require_none_register(pool);
 }
 
 static void hooks(apr_pool_t *pool)

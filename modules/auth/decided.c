@@ -66,6 +66,7 @@ static const char *by(request_rec *r, const apikey_decision_t *decision)
         return "an .htaccess";
     case APIKEY_GRANTED:
     case APIKEY_FORBIDDEN:
+    case APIKEY_DENIED:
         return "no Require apikey-...";
     default:
         return NULL;

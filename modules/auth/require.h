@@ -3,7 +3,7 @@
 /**
  * @file require.h
  * @brief Require apikey-scope, apikey-tenant, apikey-env, apikey-id,
- *        apikey-meta.
+ *        apikey-meta, apikey-none.
  */
 #ifndef APIKEY_REQUIRE_H
 #define APIKEY_REQUIRE_H
@@ -12,6 +12,9 @@
 
 /** Registers the providers. */
 void apikey_require_register(apr_pool_t *pool);
+
+/** Registers apikey-none, which no key meets (require_none.c). */
+void apikey_require_none_register(apr_pool_t *pool);
 
 /** pre_config: the aliases of the last start are forgotten. */
 int apikey_require_pre_config(apr_pool_t *pconf, apr_pool_t *plog,

@@ -42,6 +42,8 @@ static const apikey_reason_t reasons[APIKEY_REASONS] = {
       "The API key lacks the scope that is needed here." },
     { "forbidden", 403, "Forbidden", NULL, 0,
       "The API key gives no access to this resource." },
+    { "forbidden", 403, "Forbidden", NULL, 0,
+      "Access is denied." },
     { "unavailable", 503, "Service Unavailable", NULL, 0,
       "API keys cannot be checked at the moment. Please try again later." },
     { "exposed", 400, "Bad Request", NULL, 0,

@@ -28,7 +28,8 @@ typedef enum {
     APIKEY_ID,
     APIKEY_META,
     APIKEY_SCOPE,
-    APIKEY_FORBIDDEN,
+    APIKEY_FORBIDDEN,           /**< a good key, refused for another reason */
+    APIKEY_DENIED,              /**< the same to programs; no key had a say */
     APIKEY_UNAVAILABLE,
     APIKEY_EXPOSED,
     APIKEY_REASONS              /**< how many there are */

@@ -226,7 +226,7 @@ static const apikey_decision_t *refused(request_rec *r,
     }
     else if (!own && state->guarded && state->authorized != r
              && r->status == HTTP_FORBIDDEN && apikey_area(r)) {
-        found = apikey_decide(r, APIKEY_FORBIDDEN, NULL);
+        found = apikey_decide(r, APIKEY_DENIED, NULL);
     }
     if (found) {
         apikey_refuse_headers(r, found);

@@ -2,16 +2,46 @@
 
 /* The tenant, told to the application: variables and request headers. */
 
+#include <http_core.h>
 #include <apr_strings.h>
 
 #include "export.h"
 #include "refuse.h"
 #include "scrub.h"
 
+static char *user_under(const ap_conf_vector_t *config,
+                        const apikey_record_t *record)
+{
+    const apikey_dir_t *dir = ap_get_module_config(config, &apikey_module);
+
+    return (char *)(dir->user == APIKEY_USER_ID ? record->id
+                                                : record->tenant);
+}
+
 char *apikey_export_user(request_rec *r, const apikey_record_t *record)
 {
-    return (char *)(apikey_dir_conf(r)->user == APIKEY_USER_ID
-                        ? record->id : record->tenant);
+    return user_under(r->per_dir_config, record);
+}
+
+/* Where a redirect has led out of the area (an .htaccess's rewrite to a front
+ * controller), or a fast redirect into it, httpd knows no user. Outside it is
+ * named as in the area that was left; an area of another AuthType asks for
+ * users of its own. */
+static void keep_user(request_rec *r, const apikey_decision_t *decision)
+{
+    const ap_conf_vector_t *config = decision->per_dir_config;
+
+    if (r->user) {
+        return;
+    }
+    if (apikey_area(r)) {
+        config = r->per_dir_config;
+    }
+    else if (ap_auth_type(r)) {
+        return;
+    }
+    r->user = user_under(config, decision->record);
+    r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
 }
 
 /* Not before the log is written: an .htaccess reads notes in expressions. */
@@ -107,9 +137,11 @@ int apikey_authorized(request_rec *r)
     if (state) {
         state->authorized = r;
     }
-    if (decision && decision->reason == APIKEY_GRANTED
-        && !as_told(r, decision->record)) {
-        apikey_export_early(r, decision->record);
+    if (decision && decision->reason == APIKEY_GRANTED) {
+        if (!as_told(r, decision->record)) {
+            apikey_export_early(r, decision->record);
+        }
+        keep_user(r, decision);
     }
     return DECLINED;
 }
@@ -142,18 +174,14 @@ static void forget_user(request_rec *r, int area)
 }
 
 /* What anybody said in our name is gone. */
-static void export_granted(request_rec *r, const apikey_record_t *record,
-                           int area)
+static void export_granted(request_rec *r, const apikey_decision_t *decision)
 {
     /* Behind a forward proxy there are strangers. */
     if (r->proxyreq != PROXYREQ_PROXY) {
-        export_headers(r, apikey_server_conf(r->server)->told, record);
+        export_headers(r, apikey_server_conf(r->server)->told,
+                       decision->record);
     }
-    if (area && !r->user) {
-        /* A fast redirect has brought us into this area. */
-        r->user = apikey_export_user(r, record);
-        r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
-    }
+    keep_user(r, decision);
 }
 
 int apikey_export(request_rec *r)
@@ -172,7 +200,7 @@ int apikey_export(request_rec *r)
         tell(r, decision->record);
     }
     if (granted) {
-        export_granted(r, decision->record, area);
+        export_granted(r, decision);
     }
     else if (decision) {
         apikey_export_result(r, decision->reason);

@@ -265,6 +265,13 @@ each_app('', sub {
     }
 });
 
+# Not Authorization, unless CGIPassAuth or WSGIPassAuthorization says so.
+for my $app (qw(cgi php scgi wsgi fcgid)) {
+    my $saw = $site->ask($app, 'kept', [$basic]);
+    answers($app, $saw, "$app: kept") or next;
+    is_deeply(ours($saw), {}, "$app: Authorization is kept from it");
+}
+
 # ---- The key, where it is wanted ----
 
 each_app('', sub {
@@ -300,6 +307,9 @@ for my $app ($site->apps('chunks')) {
     knows($app, $saw, told($app, $key{plain}), "$app: chunked");
     ok($saw->{body} eq $body, "$app: the chunks, byte for byte");
 }
+is($site->ask('php', 'kept', [], body => [ 'a', 'piece' ])->{body}, '',
+   'without proxy-sendcl PHP-FPM gets nothing of a chunked body');
+$reached++;
 for my $app ($site->apps('frames')) {
     my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ]);
     answers($app, $saw, "$app: frames");

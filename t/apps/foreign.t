@@ -6,7 +6,8 @@
 
 use APIKey::Apps;
 use APIKey::Test;
-use Digest::SHA qw(sha1);
+use Digest::SHA qw(hmac_sha256_base64 sha1);
+use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
 package Guests {
@@ -21,13 +22,22 @@ package Guests {
 }
 
 chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+my $shared = 'secret' x 6;
 my $http2 = run_info()->{mpm} ne 'prefork';
 my $app = 'http://127.0.0.1:' . port('app');
+# A JWT (RFC 7515), HS256.
+sub signed {
+    my (%claims) = @_;
+    my $text = join '.', map { s/=+\z//r =~ tr{+/}{-_}r }
+        map { encode_base64($_, '') } '{"alg":"HS256","typ":"JWT"}',
+        JSON::PP->new->canonical->encode({ exp => time + 3600, %claims });
+    return "$text." . hmac_sha256_base64($text, $shared) =~ tr{+/}{-_}r;
+}
 sub basic { return 'Basic ' . encode_base64($_[0], '') }
 
 my $site = Guests->new(above => join '', map {
     qq(LoadModule ${_}_module "$folder/mod_$_.so"\n)
-} qw(security2 proxy_fcgi auth_digest));
+} qw(security2 proxy_fcgi auth_digest auth_openidc));
 my $key = $site->create(qw(--expires never));
 $site->file('users', 'bob:{SHA}' . encode_base64(sha1('builder'), ''));
 # bob:both:builder
@@ -96,6 +106,10 @@ my $host = <<'EOF_HOST' =~ s/\@APP\@/$app/gr;
         AuthUserFile "@DIR@/digests"
         Require valid-user
     </LocationMatch>
+    <LocationMatch "^/\w+/oauth/">
+        AuthType oauth20
+        Require claim sub:anna
+    </LocationMatch>
     <IfModule mod_apikey.c>
         <Location "/api/">
             AuthType ApiKey
@@ -120,6 +134,8 @@ AddOutputFilter INCLUDES .shtml
 <Directory "\@DOCS\@">
     Options ExecCGI FollowSymLinks Includes
 </Directory>
+OIDCOAuthVerifySharedKeys plain#$shared
+OIDCOAuthRemoteUserClaim sub
 SecRuleEngine On
 SecRule REQUEST_URI "\@rx ^/\\w+/deny/" "id:1,phase:1,deny,status:406,chain"
 SecRule &REQUEST_HEADERS:X-API-Key "\@gt 0"
@@ -145,6 +161,8 @@ my %SENT = (
     nothing => [],
     basic => [ 'Authorization: ' . basic('bob:builder') ],
     jwt => [ "aUTHORIZATION: Bearer $jwt" ],
+    # One that mod_auth_openidc takes.
+    signed => [ 'Authorization: Bearer ' . signed(sub => 'anna') ],
     key => ['x-api-KEY: own'],
     digest => [ 'Authorization: Digest username="bob", realm="both", nonce="n",'
                 . ' uri="/", response="' . 'ab' x 16 . '"' ],
@@ -156,7 +174,8 @@ my %SENT = (
 );
 my @PATHS = qw(show.cgi show.php app page.shtml rewrite/x if/show.cgi
                env/show.cgi env/app expr/show.php deny/show.cgi deny/app
-               need/show.cgi need/show.php basic/show.cgi digest/show.cgi);
+               need/show.cgi need/show.php basic/show.cgi digest/show.cgi oauth/show.cgi
+               oauth/app);
 
 # The answer, without what differs from one time to the next: the date, the
 # port, a nonce, and whether httpd knew the length when it began.
@@ -265,6 +284,9 @@ my %want = (
     'our.example/open/need/show.cgi, jwt' => qr{^HTTP/1\.1 406 },
     'our.example/open/need/show.php, key' => qr{^HTTP/1\.1 200 },
     'our.example/open/basic/show.cgi, basic' => qr/^REMOTE_USER=bob$/m,
+    'our.example/open/oauth/show.cgi, signed' => qr/^REMOTE_USER=anna$/m,
+    'other.example/open/oauth/app, signed' => qr/^Authorization: Bearer eyJ/m,
+    'our.example/open/oauth/app, jwt' => qr{^HTTP/1\.1 401 },
     'our.example/open/app, several' =>
         qr/^X-API-Key: sk_live.*^X-Own: 1\r\nauthorization: BEARER/ms,
     'TRACE our.example, key' => qr/^x-api-KEY: own/m,

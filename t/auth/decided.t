@@ -37,6 +37,7 @@ my %AREA = (
     write => 'Require apikey-scope a:write b:write',
     tenant => 'Require apikey-tenant globex',
     env => 'Require apikey-env test', id => 'Require apikey-id none',
+    closed => 'Require apikey-none',
     user => 'Require valid-user', nobody => 'Require user nobody',
     not => "<RequireAll>\nRequire valid-user\nRequire not apikey-env live\n"
          . '</RequireAll>',
@@ -133,6 +134,7 @@ for ([ write => 'scope', 'apikey-scope a:write b:write' ],
      [ tenant => 'tenant', 'apikey-tenant globex' ],
      [ env => 'env', 'apikey-env test' ], [ id => 'id', 'apikey-id none' ],
      [ all => 'tenant', 'apikey-tenant globex' ],
+     [ closed => 'forbidden', 'apikey-none' ],
      [ not => 'forbidden', 'not apikey-env live' ]) {
     my ($area, $reason, $line) = @$_;
     like(said("/$area/", 'good'),

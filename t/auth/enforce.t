@@ -98,6 +98,9 @@ for my $place (sort keys %lacks) {
     }
 }
 
+passed('/closed/index.html', [$plain], 'forbidden', 'plain',
+       'Require apikey-none');
+
 # Other people's Require, Order and the like.
 my %firm = map { $_ => 403 }
            qw(denied elsewhere compat noip behind expression);

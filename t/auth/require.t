@@ -114,6 +114,17 @@ try_case(@$_) for (
                                                      'forbidden') ],
 );
 
+# ---- No key ----
+my $no_key = 'Require apikey-none';
+try_case(@$_) for (
+    [ $no_key, ('forbidden') x 3 ],
+    [ "$no_key\nRequire apikey-scope deals:x", 200, 200, 'scope' ],
+    [ all('Require apikey-env test', $no_key), 'env', 'forbidden', 'env' ],
+    [ all($no_key, 'Require apikey-env test'), 'env', 'forbidden', 'env' ],
+    [ all($user, none($no_key)), 200, 200, 200 ],
+    [ "<LimitExcept POST>\n$no_key\n</LimitExcept>", ('forbidden') x 3 ],
+);
+
 # ---- Arguments that are expressions ----
 try_case(@$_) for (
     [ 'Require apikey-scope "partners:%{tolower:READ}"', 200, 200, 'scope' ],
@@ -252,6 +263,20 @@ try_case(@$_) for (
     [ $elsewhere, ('forbidden') x 3, %shut ],
     [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
 );
+
+# ---- A refusal in which no key had a say does not speak of keys ----
+sub without_a_key {
+    my ($lines, $reason, @who) = @_;
+    my $path = place($lines);
+    is_deeply(refusal(ask($host, $path, @{ $header{$_} })),
+              expected($reason), "$_: $reason: " . join '; ', split /\n/, $lines)
+        for @who;
+}
+without_a_key($_, 'denied', qw(none acme revoked)) for $elsewhere,
+    'Require all denied', "Order allow,deny\nDeny from all\n$user",
+    all($user, 'Require method POST'), all($elsewhere, $fails{scope});
+without_a_key($_, 'forbidden', 'acme') for 'Require user nobody',
+    all($user, 'Require not apikey-tenant acme');
 
 # ---- What a sub-request must meet is not for the request to meet ----
 my ($for_tenant, $for_scope) = map { place($fails{$_}) } qw(tenant scope);

@@ -212,6 +212,8 @@ require_refused("apikey-$_->[0] $_->[1]", qr/Require apikey-$_->[0]: '/,
     [ 'scope', '"%{nofunction:x}"', qr/nofunction|does not exist|error/i ];
 require_refused("apikey-$_", qr/Require apikey-$_: name at least one/)
     for qw(scope tenant env id);
+accepted(sprintf $section, "AuthType ApiKey\nRequire apikey-none");
+require_refused('apikey-none any', qr/apikey-none takes no argument/);
 require_refused('apikey-scopes x', qr/APIKEY0192: .*apikey-scopes/);
 
 # ---- ApiKeyDBDriver, DBDParams, Retention ----

@@ -62,6 +62,7 @@ for my $case ([ 'apikey-scopes' => 'apikey-scope' ],
               [ 'apikey-tennant' => 'apikey-tenant' ],
               [ 'apikey-tenants' => 'apikey-tenant' ],
               [ 'apikey-envs' => 'apikey-env' ],
+              [ 'apikey-nones' => 'apikey-none' ],
               [ 'aipkey-ids' => 'apikey-id' ]) {
     my ($wrong, $right) = @$case;
     refused("AuthType ApiKey\n<RequireAll>\nRequire $wrong a:b\n"

@@ -99,7 +99,7 @@ my @RULES = (
       { before => "<Location /api>\nAuthType ApiKey\nAuthName \"R\"\n",
         after => "ProxyPass http://127.0.0.1:9000/api\n</Location>\n",
         alternatives => { scope => ['acme'], tenant => ['acme'],
-                          env => $BOTH, id => [] } } ],
+                          env => $BOTH, id => [], none => [] } } ],
     # Databases that are away: nobody is let through.
     [ qr/./, qr/^ApiKeyDBDriver .*^ApiKeyDBDParams/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
@@ -141,6 +141,11 @@ my @RULES = (
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
+    # t/respond/shown.t.
+    [ qr/directives/, qr/has_key/, { elsewhere => 1 } ],
+    # t/apps/wordpress.t, t/apps/openid.t, and what t/apps/applications.t has.
+    [ qr/applications/, qr/^<FilesMatch .*\n *SetHandler/, { elsewhere => 1 } ],
+    [ qr/applications/, qr/^<(?:Directory |Location |Else>)/, { elsewhere => 1 } ],
 );
 
 sub rule_of {

@@ -195,7 +195,7 @@ page 'Give each key the smallest set of scopes required for the integration.'
                     [ POST => '/api/v1/commissions/payouts' ],
                     [ GET => '/api/v1/portal-sessions' ], [ GET => '/' ],
                     [ GET => '/api/v1/partnersx' ]) {
-        refused(ask($all, @$closed), 403, 'id',
+        refused(ask($all, @$closed), 403, 'forbidden',
                 "what the page does not promise, @$closed,");
         refused(ask(undef, @$closed), 401, 'missing', '... and without a key');
     }

@@ -143,7 +143,7 @@ page '403 Forbidden: Verify ... the key has required permissions' => sub {
     granted(ask($both, 'GET', $partners), 'acme', 'GET with both');
     refused(ask(new_key(), 'GET', $partners), 403, 'scope',
             'a key without permissions');
-    refused(ask($both, 'GET', '/v2/partners'), 403, 'id',
+    refused(ask($both, 'GET', '/v2/partners'), 403, 'forbidden',
             'what is not the API');
     admin('set', $acme->{id}, '--scope', 'read', '--scope', 'write');
     granted(ask($acme, 'POST', $partners), 'acme',

@@ -84,7 +84,7 @@ page 'Least privilege reduces risk and limits blast radius.' => sub {
     for my $closed ([ GET => '/loyalty/points' ], [ DELETE => '/passes/7' ],
                     [ GET => '/settings' ], [ GET => '/' ],
                     [ GET => '/passesx' ], [ OPTIONS => '/passes' ]) {
-        refused(ask($all, @$closed), 403, 'id',
+        refused(ask($all, @$closed), 403, 'forbidden',
                 "what no endpoint documents, @$closed,");
     }
 };

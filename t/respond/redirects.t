@@ -8,6 +8,7 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::Test;
+use MIME::Base64 qw(encode_base64);
 use Seen;
 
 sub make {
@@ -25,12 +26,6 @@ my @none  = ();
 
 # In order, and of nobody: the database is asked for it.
 my $unknown = unknown_key((secrets())[0]);
-
-# Behind a redirect into the open, the user is that of the request before.
-sub told_before {
-    my ($k) = @_;
-    return [ grep { !/^(?:REMOTE_USER|AUTH_TYPE)=/ } @{ told($k) } ];
-}
 
 # In a guarded area httpd wants a user; a refused one has no name.
 my $NOBODY = qr/^REMOTE_USER=$/;
@@ -109,7 +104,7 @@ refused('/rewrite/scoped/app', 403, 'scope', $with);
 seen('/guarded/moved/app', [$with], carried($key));
 refused('/guarded/moved/app', 401, 'missing');
 seen('/open/moved/app', [$with], [], 'nobody asked');
-seen('/guarded/moved/open/environ', [$with], told_before($key));
+seen('/guarded/moved/open/environ', [$with], told($key));
 for my $to (qw(guarded other readers)) {
     seen("/$_/moved/$to/environ", [$with], told($key)) for qw(guarded open);
     refused("/$_/moved/$to/environ", 401, 'missing') for qw(guarded open);
@@ -122,10 +117,36 @@ for my $area (qw(guarded open)) {
 }
 refused('/guarded/ahead.cgi', 401, 'missing');
 
+# ---- Users behind a rewrite out of the area ----
+
+in_stage('moved/users', "eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
+sub users {
+    my ($path, @headers) = @_;
+    my $r = get('respond_redirects', $path, @headers);
+    return join ' ', map { /^(?:AUTH_TYPE|REMOTE_USER|HTTP_X_FIXUP)=(.*)/
+                           ? $1 : () } sort split /\n/, $r->{body};
+}
+is(users('/guarded/moved/open/environ', $with), 'ApiKey acme acme',
+   'a front controller outside has the tenant, and fixups there read it');
+is(users('/ids/moved/open/environ', $with),
+   "ApiKey $key->{id} $key->{id}", 'with ApiKeyUser id the id');
+is(users('/ids/go.cgi?/open/go.cgi?/open/environ.cgi', $with),
+   "ApiKey $key->{id} $key->{id}", 'over two redirects, too');
+is(users('/open/moved/open/environ', $with), '',
+   'a rewrite of an open path has nobody');
+is(users('/guarded/moved/basic/environ', $with, $eve), 'Basic eve',
+   'an area of AuthType Basic has its own user');
+is(get('respond_redirects', '/guarded/moved/basic/environ', $with)->{status},
+   401, 'and asks for one');
+$r = get('respond_redirects', '/guarded/go.cgi?/basic/sorry.txt', $with);
+is(join('', header_of($r, 'X-Told')), ', acme',
+   'or has none, where it asks for none');
+
 # ---- Handlers, negotiation, applications that redirect ----
 
 seen('/guarded/handled-guarded', [$with], told($key));
-seen('/guarded/handled-open', [$with], told_before($key));
+seen('/guarded/handled-open', [$with], told($key));
 seen('/open/handled-guarded', [$with], told($key));
 seen('/open/handled-open', [$with], [], 'nobody asked');
 refused("/$_", 401, 'missing')
@@ -136,7 +157,7 @@ for my $file (qw(choice.var environ)) {
     refused("/guarded/$file", 401, 'missing');
     refused("/scoped/$file", 403, 'scope', $with);
 }
-seen('/guarded/go.cgi?/open/environ.cgi', [$with], told_before($key));
+seen('/guarded/go.cgi?/open/environ.cgi', [$with], told($key));
 seen('/guarded/go.cgi?/open/app', [$with], carried($key));
 seen('/guarded/go.cgi?/other/app', [$with], carried($key));
 seen("/$_/go.cgi?/other/environ.cgi", [$with], told($key)) for qw(open guarded);

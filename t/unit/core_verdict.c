@@ -38,6 +38,7 @@ static const struct {
     { APIKEY_ID, "id", 403, "Forbidden", NULL, 0 },
     { APIKEY_SCOPE, "scope", 403, "Forbidden", "insufficient_scope", 0 },
     { APIKEY_FORBIDDEN, "forbidden", 403, "Forbidden", NULL, 0 },
+    { APIKEY_DENIED, "forbidden", 403, "Forbidden", NULL, 0 },
     { APIKEY_UNAVAILABLE, "unavailable", 503, "Service Unavailable", NULL,
       0 },
     { APIKEY_EXPOSED, "exposed", 400, "Bad Request", NULL, 0 }

@@ -19,13 +19,14 @@ package APIKey::Apps;
 # where ApiKeyHeaders is Acme-Caller-).
 #
 # Areas are the first part of a path: guarded (AuthType ApiKey), scoped (the
-# same, with a scope that nobody has), basic (AuthType Basic, eve:secret) and
-# open (no AuthType).
+# same, with a scope that nobody has), basic (AuthType Basic, eve:secret), open
+# (no AuthType) and kept (the same, where programs get no Authorization).
 
 use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use IO::Socket::INET;
 use JSON::PP ();
 use Socket qw(INADDR_LOOPBACK PF_INET SOCK_STREAM pack_sockaddr_in
@@ -53,6 +54,10 @@ my %APPS = (
     lua      => { path => 'show.lua', carries => 'vars headers user',
                   takes => 'body' },
     php      => { path => 'show.php', carries => 'vars headers user',
+                  folds => 1, takes => 'body chunks' },
+    wsgi     => { path => 'show.wsgi', carries => 'vars headers user',
+                  folds => 1, takes => 'body chunks' },
+    fcgid    => { path => 'show.fcgi', carries => 'vars headers user',
                   folds => 1, takes => 'body chunks' },
     scgi     => { path => 'scgi', carries => 'vars headers user',
                   folds => 1, takes => 'body' },
@@ -180,11 +185,14 @@ sub modules {
     return map { qq(LoadModule ${_}_module "$folder/mod_$_.so"\n) }
            grep { $_ ne 'suexec' || $self->{suexec} }
            qw(suexec lua proxy_fcgi proxy_scgi proxy_uwsgi proxy_ajp
-              proxy_wstunnel proxy_balancer slotmem_shm lbmethod_byrequests);
+              proxy_wstunnel proxy_balancer slotmem_shm lbmethod_byrequests wsgi fcgid);
 }
 
 sub conf {
     my ($self) = @_;
+    make_path("$self->{dir}/fcgid");
+    my @user = getpwnam $self->{user};
+    chown @user[2, 3], "$self->{dir}/fcgid" unless $>;
     # eve:secret
     $self->file('users', "eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
     my $port = $self->{peer};
@@ -332,7 +340,7 @@ sub normal {
     for my $line (split /\n/, $head // '') {
         my ($name, $is, $value) = $line =~ /^([^=:]+)(=|: ?)(.*)/s or next;
         $value =~ s/\\x([0-9a-f]{2})|\\(\\)/$1 ? chr hex $1 : $2/ge
-            if $app =~ /^(?:cgi|suexec|include|php)$/;
+            if $app =~ /^(?:cgi|suexec|include|php|wsgi|fcgid)$/;
         if ($is eq '=' && $name !~ s/^HTTP_(.*)/$1 =~ tr{_}{-}r/e) {
             $env{$name} = $value;
             next;

@@ -50,6 +50,8 @@ my %REASON = (
                'The API key lacks the scope that is needed here.' ],
     forbidden => [ 403, 'Forbidden',
                    'The API key gives no access to this resource.' ],
+    # The same code, where no key had a say.
+    denied => [ 403, 'Forbidden', 'Access is denied.' ],
     unavailable => [ 503, 'Service Unavailable',
                      'API keys cannot be checked at the moment. '
                      . 'Please try again later.' ],
@@ -141,7 +143,7 @@ sub expected {
     );
     $of{problem} = {
         type => 'about:blank', title => $title, status => $status,
-        detail => $detail, code => $reason,
+        detail => $detail, code => $reason eq 'denied' ? 'forbidden' : $reason,
     } unless defined $with{body} && !$with{body};
     return \%of;
 }

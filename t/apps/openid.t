@@ -1,0 +1,160 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The recipes of conf/manual/applications.md in which keys stand beside other
+# ways to log in: Basic and mod_auth_openidc.
+
+use APIKey::ConfigTest;
+use APIKey::Guard qw(slurp);
+use APIKey::Test;
+use Digest::SHA qw(hmac_sha256_base64 sha1);
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+
+my %block;
+my $manual = slurp('conf/manual/applications.md');
+for my $name ('One URL for people and programs', 'A JWT area beside keys') {
+    my ($section) = $manual =~ /^## \Q$name\E\n(.*?)^## /ms
+        or die "no section $name\n";
+    push @{ $block{ (split ' ', $name)[0] } }, map { s/^ {4}//mgr }
+        $section =~ /^((?:    \N+\n)+)/mg;
+}
+my ($basic, $else) = @{ $block{One} };
+my $openid = $basic =~ s{ *<Else>\n.*?</Else>\n}{$else}sr;
+
+my $site = APIKey::ConfigTest->new(above => do {
+    chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+    qq(LoadModule auth_openidc_module "$folder/mod_auth_openidc.so"\n);
+});
+my $key = $site->create(qw(--expires never));
+my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
+my $shared = 'secret' x 6;
+$site->file('users', 'eve:{SHA}' . encode_base64(sha1('secret'), ''));
+$site->file('docs/reports/index.html', "A page.\n");
+my $app = '127.0.0.1:' . port('app');
+my %says = (basic => $basic, openid => $openid, jwt => $block{A}[0]);
+# The same guard for files, with what makes two requests of one.
+$says{files} = $basic =~ s/^ *ProxyPass.*\n//mr;
+my $hosts = join '', map { <<"EOF_HOST" } sort keys %says;
+<VirtualHost *>
+    ServerName $_.example
+    @{[ $says{$_} =~ s/127\.0\.0\.1:9000/$app/gr
+        =~ s{/etc/apache2/users}{\@DIR\@/users}gr ]}
+</VirtualHost>
+EOF_HOST
+$site->start(<<"EOF_CONF");
+\@DATABASE\@
+LogLevel notice
+OIDCOAuthVerifySharedKeys plain#$shared
+OIDCOAuthRemoteUserClaim sub
+OIDCCryptoPassphrase sesame
+OIDCProviderIssuer https://login.example
+OIDCProviderAuthorizationEndpoint https://login.example/authorize
+OIDCProviderTokenEndpoint https://login.example/token
+OIDCClientID reports
+OIDCRedirectURI /reports/callback
+DirectoryIndex index.html
+<Directory "\@DOCS\@">
+    AllowOverride FileInfo
+    Options FollowSymLinks
+</Directory>
+Header always set X-Who "expr=%{REMOTE_USER}/%{AUTH_TYPE}"
+$hosts
+EOF_CONF
+$site->file('docs/reports/.htaccess', "RewriteEngine On\n"
+    . "RewriteRule ^moved\$ /reports/index.html\n");
+
+# A JWT (RFC 7515), HS256.
+sub token {
+    my (%claims) = @_;
+    my $text = join '.', map { s/=+\z//r =~ tr{+/}{-_}r }
+        map { encode_base64($_, '') } '{"alg":"HS256","typ":"JWT"}',
+        JSON::PP->new->canonical->encode({ exp => time + 3600, %claims });
+    return "$text." . hmac_sha256_base64($text, $shared) =~ tr{+/}{-_}r;
+}
+
+sub ask {
+    my ($host, $path, @headers) = @_;
+    return get($site->port, $path, "Host: $host.example", @headers);
+}
+
+# A client gets there, as whom, and what the application is told.
+sub gets_in {
+    my ($r, $who, $tenant, $what) = @_;
+    is_deeply([ $r->{status}, header_of($r, 'X-Who') ], [ 200, $who ],
+              "$what: let in as $who");
+    my ($told) = $r->{body} =~ /^X-Apikey-Tenant: (.*?)\r?$/mi;
+    is($told, $tenant, '... which the application is told')
+        if $r->{body} =~ /^GET /;
+    unlike($r->{body}, qr/\Q$key\E|ak_\.\.\./, '... and no key');
+}
+
+my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
+my $mallory = 'Authorization: Basic ' . encode_base64('eve:other', '');
+my $jwt = 'Authorization: Bearer ' . token(sub => 'anna', aud => 'reports');
+my @WITH = map { "$_$key" } 'X-API-Key: ', 'Authorization: Bearer ';
+
+for my $host (qw(basic files)) {
+    subtest "one URL, keys and Basic: $host" => sub {
+        for my $path ('/reports/', '/reports/index.html',
+                      $host eq 'files' ? '/reports/moved' : ()) {
+            gets_in(ask($host, $path, $_), 'acme/ApiKey', 'acme',
+                    "$path, " . s/\Q$key\E/KEY/r) for @WITH;
+            gets_in(ask($host, $path, $eve), 'eve/Basic', undef,
+                    "$path, a person");
+            gets_in(ask($host, $path, $eve, $WITH[0]), 'acme/ApiKey', 'acme',
+                    "$path, both");
+            for my $headers ([], [$mallory]) {
+                my $r = ask($host, $path, @$headers);
+                is($r->{status}, 401, "$path, nobody known: refused");
+                is_deeply([ header_of($r, 'WWW-Authenticate') ],
+                          [ 'Basic realm="Reports"' ], '... asked to log in');
+            }
+            for my $header ("X-API-Key: $bad", 'X-API-Key: of-another',
+                            "Authorization: Bearer $bad") {
+                my $r = ask($host, $path, $header);
+                is($r->{status}, 401, "$path, a bad key: refused");
+                like($r->{body}, qr/"code":"invalid"/, '... as one');
+            }
+        }
+    };
+}
+
+subtest 'one URL, keys and OpenID Connect' => sub {
+    gets_in(ask('openid', '/reports/x', $_), 'acme/ApiKey', 'acme',
+            s/\Q$key\E/KEY/r) for @WITH;
+    my $r = ask('openid', '/reports/x', 'Accept: text/html');
+    is($r->{status}, 302, 'a person is sent to the provider');
+    like((header_of($r, 'Location'))[0], qr{^https://login.example/authorize\?.*client_id=reports},
+         '... to log in');
+    is(ask('openid', '/reports/x', "X-API-Key: $bad")->{status}, 401,
+       'a bad key is not');
+};
+
+subtest 'JWT and keys' => sub {
+    my $wrong = 'Authorization: Bearer ' . token(sub => 'bob', aud => 'x');
+    for my $path (qw(/v2/x /v3/x)) {
+        my $r = ask('jwt', $path, $jwt);
+        gets_in($r, 'anna/oauth20', undef, "$path, a JWT");
+        like($r->{body}, qr/^\Q$jwt\E\r?$/m, '... which the application has');
+        is(ask('jwt', $path, $jwt =~ s/.\z/\$/r)->{status}, 401,
+           "$path, a forged one");
+        is(ask('jwt', $path, $wrong)->{status}, 401, "$path, another's");
+    }
+    for my $path (qw(/v1/x /v3/x)) {
+        gets_in(ask('jwt', $path, $_), 'acme/ApiKey', 'acme',
+                "$path, " . s/\Q$key\E/KEY/r) for @WITH;
+        like(ask('jwt', $path, "Authorization: Bearer $bad")->{body},
+             qr/"code":"invalid"/, "$path, a bad key");
+        like(ask('jwt', $path)->{body}, qr/"code":"missing"/,
+             "$path, nothing");
+    }
+    is(ask('jwt', '/v1/x', $jwt)->{status}, 401, 'a JWT opens no area of keys');
+    is(ask('jwt', '/v2/x', $_)->{status}, 401, 'a key opens none of JWTs')
+        for @WITH;
+    gets_in(ask('jwt', '/v1/x', $jwt, $WITH[0]), 'acme/ApiKey', 'acme',
+            'a JWT beside a key');
+};
+
+$site->stop;
+is($site->leaks($key), '', 'no key in a log');
+done_testing;

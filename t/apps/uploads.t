@@ -1,0 +1,103 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What conf/manual/applications.md says of uploads that are refused.
+
+use FindBin qw($Bin);
+use lib "$Bin/../respond/lib";
+use APIKey::ConfigTest;
+use APIKey::Process qw(wait_until);
+use APIKey::Test;
+use H2;
+
+my $HTTP2 = run_info()->{mpm} ne 'prefork';
+my $site = APIKey::ConfigTest->new;
+my $key = $site->create;
+my $dir = $site->{dir};
+$site->file('large', 'x' x 4_000_000);
+$site->file('none', '');
+$site->file('docs/count.cgi', <<'EOF_CGI', 0755);
+#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+wc -c
+EOF_CGI
+$site->start(<<'EOF_CONF');
+@DATABASE@
+LogLevel notice
+<IfModule mod_http2.c>
+    Protocols h2c http/1.1
+</IfModule>
+<IfModule mod_cgid.c>
+    ScriptSock "@DIR@/cgisock"
+</IfModule>
+LogFormat "%H %>s %{APIKEY_RESULT}e" results
+CustomLog "@DIR@/results" results
+AddHandler cgi-script .cgi
+Options ExecCGI
+<Location "/">
+    AuthType ApiKey
+    AuthName "R"
+    Require valid-user
+</Location>
+<Location "/basic/">
+    AuthType Basic
+    AuthName "B"
+    AuthBasicProvider file
+    AuthUserFile "@DIR@/none"
+</Location>
+EOF_CONF
+
+sub upload {
+    my ($file, $path, @with) = @_;
+    open my $from, '-|', qw(curl -s -m 60 -X POST -w %{http_code} -T),
+        "$dir/$file", '-o', "$dir/answer", @with,
+        "http://127.0.0.1:$site->{port}/$path" or die "curl: $!\n";
+    my $status = do { local $/; <$from> };
+    close $from;
+    return wantarray ? ($status, $? >> 8) : $status;
+}
+
+my @h1 = '--http1.1';
+my @h2 = '--http2-prior-knowledge';
+is(upload('large', 'count.cgi', @h1), 401, 'HTTP/1.1: refused');
+is(upload('large', 'count.cgi', @h1, '-H', 'Expect:'), 401,
+   'so is one that does not ask first');
+is(upload('large', 'count.cgi', $HTTP2 ? @h2 : @h1, '-H', "X-API-Key: $key"),
+   200, 'one with a key is taken');
+like($site->slurp('answer'), qr/\A\s*4000000\s*\z/, 'all of it');
+
+subtest 'HTTP/2' => sub {
+    for my $path (qw(count.cgi basic/x)) {
+        my ($status, $exit) = upload('large', $path, @h2);
+        # It is a matter of time whether the whole upload was sent before.
+        ok($status eq '401' && !$exit || $status eq '000' && $exit == 92,
+           "$path: $status, or curl ends with 92: $exit");
+    }
+    is(upload('none', 'count.cgi', @h2), 401, 'one of nothing has its status');
+    my $c = H2->new($site->port);
+    $c->{stream} = 1;
+    $c->fields(0, ':method' => 'POST', ':scheme' => 'http',
+               ':path' => '/count.cgi', ':authority' => 'x');
+    $c->frame(0, 0, 1, 'x' x 1000);
+    my ($body, $reset) = ('', 0);
+    while (!$reset && defined(my $head = $c->bytes(9))) {
+        my ($length, $type, undef, $stream) = unpack 'NCCN', "\0$head";
+        my $payload = $length ? $c->bytes($length) : '';
+        $body .= $payload if $type == 0 && $stream == 1;
+        $reset = 1 if $type == 3 && $stream == 1;
+    }
+    like($body, qr/"code":"missing"/, 'the answer comes amid the upload');
+    ok($reset, 'then the stream is reset');
+} if $HTTP2;
+
+my $log;
+my $want = $HTTP2 ? 6 : 2;
+wait_until(30, sub {
+    $log = $site->slurp('results');
+    return $want == (() = $log =~ / 401 (?:missing|-)$/mg);
+});
+is(scalar(() = $log =~ / 401 (?:missing|-)$/mg), $want,
+   'the log has the status of each, and why') or diag($log);
+
+$site->stop;
+is($site->leaks($key), '', 'no key in a log');
+done_testing;
