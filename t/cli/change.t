@@ -45,9 +45,11 @@ is($now->{env}, 'test', 'the env');
 near(epoch($now->{expires}), time + 10 * $day, 'the expiry, from now');
 my $last = (audited($id))[-1];
 is($last->{action}, 'set', 'the audit has it');
-is_deeply(JSON::PP->new->decode($last->{was}),
-          { name => 'old', scopes => 'a:b', env => 'live',
-            expires => epoch($key->{expires}) }, 'and what it was');
+is_deeply($last->{was}, { name => 'old', scopes => ['a:b'], env => 'live',
+                          expires => $key->{expires} }, 'and what it was');
+is_deeply($last->{now}, { name => 'new "x"', scopes => [qw(c d:*)],
+                          env => 'test', expires => $now->{expires} },
+          'and what it is');
 is($cli->verify($key->{key}, '--scope', 'd:x'), 'granted',
    'the key itself is the same');
 $cli->run('set', $id, '--name', 'alone');
