@@ -44,7 +44,7 @@ _htapikey()
     COMPREPLY=()
     mapfile -t words < <(_htapikey_words)
     [[ ${words[0]} ]] || words=()
-    [[ ${words[0]} == help ]] && words=("${words[@]:1}")
+    [[ ${words[0]} == help && $current != -* ]] && words=("${words[@]:1}")
     # A first word that wants no second one.
     mapfile -t list < <("${COMP_WORDS[0]}" help --words "${words[@]}" \
                         2>/dev/null)
