@@ -209,6 +209,12 @@ static void json_values(cli_json_t *json, const char *name,
         else if (strcmp(value->name, "scopes") == 0) {
             cli_json_words(json, value->name, value->text);
         }
+        else if (strcmp(value->name, "networks") == 0) {
+            cli_json_networks(json, value->name, value->text);
+        }
+        else if (strcmp(value->name, "meta") == 0) {
+            cli_json_meta(json, value->name, value->text);
+        }
         else {
             cli_json_text(json, value->name, value->text);
         }

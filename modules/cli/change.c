@@ -147,6 +147,10 @@ static cli_exit_e read_change(cli_t *cli, apikey_change_t *change,
 
     change->name = cli->value[CLI_NAME];
     change->env = cli->value[CLI_ENV];
+    code = cli_details(cli, &change->owner, &change->networks, &change->meta);
+    if (code != CLI_DONE) {
+        return code;
+    }
     code = cli_scopes(cli, CLI_SCOPE, &change->scopes);
     if (code != CLI_DONE
         || (code = cli_scopes(cli, CLI_ADD_SCOPE, &change->add_scopes))
@@ -161,9 +165,11 @@ static cli_exit_e read_change(cli_t *cli, apikey_change_t *change,
                          "the others");
     }
     if (!change->name && !change->env && !cli->value[CLI_EXPIRES]
-        && !change->scopes && !change->add_scopes && !change->remove_scopes) {
+        && !change->scopes && !change->add_scopes && !change->remove_scopes
+        && !change->owner && !change->networks && !change->meta) {
         return cli_usage(cli, "set wants at least one of --name, --scope, "
-                         "--add-scope, --remove-scope, --expires and --env");
+                         "--add-scope, --remove-scope, --expires, --env, "
+                         "--owner, --network and --meta");
     }
     code = cli_open(cli, 0);
     if (code == CLI_DONE && cli->value[CLI_EXPIRES]) {

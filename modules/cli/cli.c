@@ -213,6 +213,9 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     json_time(json, key, "exposed", key->exposed);
     cli_json_text(json, "root", key->root);
     cli_json_text(json, "rotated_from", key->rotated_from);
+    cli_json_text(json, "owner", key->owner);
+    cli_json_networks(json, "networks", key->networks);
+    cli_json_meta(json, "meta", key->meta);
     cli_json_text(json, "state", cli_state(cli, key));
     if (fault) {
         cli_json_text(json, "fault", fault);

@@ -22,8 +22,8 @@ typedef enum {
 /** The options of all commands. */
 typedef enum {
     CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_ADD_SCOPE, CLI_REMOVE_SCOPE,
-    CLI_EXPIRES, CLI_ENV, CLI_PREFIX, CLI_FORMAT, CLI_KEYSPACE, CLI_STATE,
-    CLI_EXPIRING, CLI_UNUSED, CLI_SORT, CLI_COLUMNS, CLI_ALL, CLI_REASON,
+    CLI_EXPIRES, CLI_ENV, CLI_OWNER, CLI_NETWORK, CLI_META, CLI_PREFIX,
+    CLI_FORMAT, CLI_KEYSPACE, CLI_STATE, CLI_EXPIRING, CLI_UNUSED, CLI_SORT, CLI_COLUMNS, CLI_ALL, CLI_REASON,
     CLI_OVERLAP, CLI_KEY, CLI_SINCE, CLI_QUIET, CLI_DIGEST, CLI_WEAK,
     CLI_NEW_IDENTITY, CLI_USER, CLI_WORDS, CLI_OPTIONS
 } cli_option_e;
@@ -34,7 +34,7 @@ typedef enum {
 #define CLI_COLUMN_NAMES                                                    \
     "id, tenant, name, hint, scopes, created, expires, last_used, state, "  \
     "env, keyspace, uses, created_by, format, prefix, secret, exposed, "    \
-    "revoked, reason, disabled, rotated_from, root"
+    "revoked, reason, disabled, rotated_from, root, owner, networks, meta"
 
 typedef struct cli_t {
     apr_pool_t *pool;
@@ -128,6 +128,11 @@ const char *cli_key_time(const apikey_managed_t *key, const char *column,
  * server asks for; or NULL. */
 const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool);
 
+/** A list of networks as an array, a key's meta as an object; where it is none,
+ * as the text that it is. */
+void cli_json_networks(cli_json_t *json, const char *name, const char *text);
+void cli_json_meta(cli_json_t *json, const char *name, const char *text);
+
 /** Whether a ring (NULL: none) has the secret of that id. */
 int cli_in_ring(const apikey_ring_t *ring, const char *id);
 
@@ -145,6 +150,11 @@ cli_exit_e cli_scope(cli_t *cli, const char *scope, const char *option);
 /** The scopes given by an option, each once, separated by one blank; NULL
  * where none was.  Refuses one that cannot be granted. */
 cli_exit_e cli_scopes(cli_t *cli, cli_option_e option, const char **scopes);
+
+/** What --owner, --network and --meta say, as the store has it; NULL where
+ * nothing does. */
+cli_exit_e cli_details(cli_t *cli, const char **owner, const char **networks,
+                       const char **meta);
 
 /** The time that an option names, which has been; unchanged where it was not
  * given. */

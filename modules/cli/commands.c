@@ -19,6 +19,14 @@ const cli_option_t cli_options[CLI_OPTIONS] = {
                       "2030-12-31, 2030-12-31T12:00:00+01:00 or never" },
     [CLI_ENV] = { "env", 0, "E", 0, "live (create's default), test or any "
                   "word" },
+    [CLI_OWNER] = { "owner", 0, "O", 0, "who answers for the key: a person, "
+                    "a team" },
+    [CLI_NETWORK] = { "network", 0, "CIDR", 1, "from where alone it may be "
+                      "used: 192.0.2.0/24, 2001:db8::1; of set: all of them "
+                      "from now on, '' for anywhere" },
+    [CLI_META] = { "meta", 0, "N=V", 1, "what the application is told as "
+                   "APIKEY_META_N; of set: all of it from now on, '' for "
+                   "nothing" },
     [CLI_PREFIX] = { "prefix", 0, "P", 0, "what the key begins with" },
     [CLI_FORMAT] = { "format", 0, "base62|hex64", 0, "its shape" },
     [CLI_KEYSPACE] = { "keyspace", 0, "K", 0, "its keyspace, where that is "
@@ -62,6 +70,7 @@ const cli_option_t cli_global_options[] = {
 };
 
 #define IN_KEYSPACE CLI_BIT(CLI_KEYSPACE)
+#define DETAILS (CLI_BIT(CLI_OWNER) | CLI_BIT(CLI_NETWORK) | CLI_BIT(CLI_META))
 /* As many words as the system takes. */
 #define WORDS_ANY INT_MAX
 
@@ -72,11 +81,11 @@ const cli_command_t cli_commands[] = {
       "make or upgrade the tables" },
     { "create", NULL, cli_cmd_create, CLI_BIT(CLI_TENANT) | CLI_BIT(CLI_NAME),
       CLI_BIT(CLI_SCOPE) | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV)
-      | CLI_BIT(CLI_PREFIX) | CLI_BIT(CLI_FORMAT) | IN_KEYSPACE
+      | DETAILS | CLI_BIT(CLI_PREFIX) | CLI_BIT(CLI_FORMAT) | IN_KEYSPACE
       | CLI_BIT(CLI_QUIET), 0, 0, "", 1,
       "make a key and show it once" },
     { "list", NULL, cli_cmd_list, 0, CLI_BIT(CLI_TENANT) | IN_KEYSPACE
-      | CLI_BIT(CLI_ENV) | CLI_BIT(CLI_STATE)
+      | CLI_BIT(CLI_ENV) | CLI_BIT(CLI_OWNER) | CLI_BIT(CLI_STATE)
       | CLI_BIT(CLI_EXPIRING) | CLI_BIT(CLI_UNUSED) | CLI_BIT(CLI_SORT)
       | CLI_BIT(CLI_COLUMNS) | CLI_BIT(CLI_ALL), 0, 0, "", 0,
       "list the keys" },
@@ -84,10 +93,10 @@ const cli_command_t cli_commands[] = {
       "tell all about a key" },
     { "set", NULL, cli_cmd_set, 0, CLI_BIT(CLI_NAME) | CLI_BIT(CLI_SCOPE)
       | CLI_BIT(CLI_ADD_SCOPE) | CLI_BIT(CLI_REMOVE_SCOPE)
-      | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV) | IN_KEYSPACE, 1, 1, "ID", 1,
-      "change a key" },
+      | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV) | DETAILS | IN_KEYSPACE, 1, 1,
+      "ID", 1, "change a key" },
     { "revoke", NULL, cli_cmd_revoke, 0, CLI_BIT(CLI_TENANT)
-      | CLI_BIT(CLI_REASON) | IN_KEYSPACE, 0, WORDS_ANY, "[ID]...|-", 1,
+      | CLI_BIT(CLI_OWNER) | CLI_BIT(CLI_REASON) | IN_KEYSPACE, 0, WORDS_ANY, "[ID]...|-", 1,
       "end keys for good, all of those named or none; -: the key itself on "
       "standard input" },
     { "disable", NULL, cli_cmd_disable, 0, IN_KEYSPACE, 1, 1, "ID", 1,

@@ -175,6 +175,8 @@ cli_exit_e cli_cmd_create(cli_t *cli)
         || (code = choose_expiry(cli, &record->expires)) != CLI_DONE
         || (code = cli_scopes(cli, CLI_SCOPE, &record->scopes))
            != CLI_DONE
+        || (code = cli_details(cli, &key.owner, &key.networks, &key.meta))
+           != CLI_DONE
         || (code = look_for_tenant(cli, record->tenant, &is_new))
            != CLI_DONE) {
         return code;

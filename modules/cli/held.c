@@ -14,7 +14,7 @@
                      | APIKEY_FORMAT_OPAQUE)
 #define ALL_DIGESTS (APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256)
 
-/* What may stand around a key in a sentence. */
+/* What may stand around a key in a sentence; a '=' may be part of one. */
 #define AROUND " \t\r\n\"'`,;:()<>"
 
 /* The part of a key that is secret, by its looks: at least as many letters and
@@ -61,15 +61,16 @@ apikey_policy_t cli_policy_any(const cli_t *cli)
 }
 
 /* The record whose key is a word of text; NULL: none that can be found. */
-static apikey_record_t *find_key(cli_t *cli, const char *text)
+static apikey_record_t *find_key(cli_t *cli, const char *text,
+                                 const char *around)
 {
     apikey_record_t *record = NULL;
     cli_presented_t given;
     const char *error;
 
     for (; *text && !record; text += given.len) {
-        text += strspn(text, AROUND);
-        given.len = strcspn(text, AROUND);
+        text += strspn(text, around);
+        given.len = strcspn(text, around);
         if (given.len < APIKEY_WORD_MIN || given.len > APIKEY_KEY_MAX) {
             continue;
         }
@@ -89,12 +90,15 @@ static apikey_record_t *find_key(cli_t *cli, const char *text)
 }
 
 /* Refuses one that is a key or has one in it.
- * @param where "--reason", or "what stands for ID" */
+ * @param where "--reason", or "an argument" */
 static cli_exit_e refuse(cli_t *cli, const char *where, const char *text)
 {
-    const apikey_record_t *record = find_key(cli, text);
+    const apikey_record_t *record = find_key(cli, text, AROUND);
     apr_size_t len;
 
+    if (!record && strchr(text, '=')) {
+        record = find_key(cli, text, AROUND "=");
+    }
     if (record) {
         cli_say(cli->pool, "%s has a whole key, whose ID is %s; it is not "
                 "repeated here, but the list of processes and the shell's "
@@ -121,9 +125,7 @@ cli_exit_e cli_refuse_keys(cli_t *cli)
     /* Another CONF of doctor's has no arguments. */
     for (i = 0; i < cli->word_count && code == CLI_DONE
                 && !strstr(cli->command->words, "FILE"); i++) {
-        code = refuse(cli, apr_pstrcat(cli->pool, "what stands for ",
-                                       cli->command->words, NULL),
-                      cli->words[i]);
+        code = refuse(cli, "an argument", cli->words[i]);
     }
     for (i = 0; cli->command && i < CLI_OPTIONS && code == CLI_DONE; i++) {
         const char *where = apr_pstrcat(cli->pool, "--",

@@ -92,6 +92,9 @@ static void show_fields(cli_t *cli, const apikey_managed_t *key,
     cli_field("hint", record->hint, pool);
     cli_field("format", record->format, pool);
     cli_field("env", record->env, pool);
+    cli_field("owner", *key->owner ? key->owner : "-", pool);
+    cli_field("networks", *key->networks ? key->networks : "-", pool);
+    cli_field("meta", *key->meta ? key->meta : "-", pool);
     cli_field("keyspace", record->keyspace, pool);
     show_scopes(cli, record->scopes, descriptions);
     cli_field("secret", *record->secret_id ? record->secret_id : "-", pool);

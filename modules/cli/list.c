@@ -50,7 +50,10 @@ static const struct column_t {
     { "reason", "REASON", IS_TEXT, 4, AT(reason) },
     { "disabled", "DISABLED", IS_TIME, 10, AT(record.disabled) },
     { "rotated_from", "ROTATED FROM", IS_TEXT, 0, AT(rotated_from) },
-    { "root", "ROOT", IS_TEXT, 0, AT(root) }
+    { "root", "ROOT", IS_TEXT, 0, AT(root) },
+    { "owner", "OWNER", IS_TEXT, 4, AT(owner) },
+    { "networks", "NETWORKS", IS_TEXT, 4, AT(networks) },
+    { "meta", "META", IS_TEXT, 4, AT(meta) }
 };
 
 #define COLUMNS ((int)(sizeof(columns) / sizeof(*columns)))
@@ -285,6 +288,7 @@ static cli_exit_e choose_keys(list_t *list)
     filter->tenant = cli->value[CLI_TENANT];
     filter->keyspace = cli->value[CLI_KEYSPACE];
     filter->env = cli->value[CLI_ENV];
+    filter->owner = cli->value[CLI_OWNER];
     filter->state = cli->value[CLI_STATE];
     filter->now = cli->actor.now;
     if (filter->state && (strchr(filter->state, '|')

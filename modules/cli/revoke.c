@@ -14,7 +14,7 @@ typedef struct target_t {
     cli_t *cli;
     apr_array_header_t *ids;    /* const char * */
     apr_hash_t *before;         /* ids of those revoked already */
-    int elsewhere;              /* of the same tenant, in other keyspaces */
+    int elsewhere;              /* of the same holder, in other keyspaces */
     int met;
 } target_t;
 
@@ -46,11 +46,12 @@ static apr_status_t take_living(void *baton, const apikey_managed_t *key)
     return APR_SUCCESS;
 }
 
-/* The keys of a tenant that are not revoked. */
-static cli_exit_e by_tenant(target_t *target)
+/* The keys of a tenant or an owner that are not revoked. */
+static cli_exit_e by_holder(target_t *target)
 {
     cli_t *cli = target->cli;
-    const apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT] };
+    const apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT],
+                                     .owner = cli->value[CLI_OWNER] };
     const char *error = NULL;
     apr_status_t status = apikey_manage_list(cli->store, &filter, take_living,
                                              target, cli->pool, &error);
@@ -66,8 +67,11 @@ static cli_exit_e by_tenant(target_t *target)
     return target->met ? CLI_DONE
                        : cli_fail(cli, APR_NOTFOUND,
                                   apr_psprintf(cli->pool, "there is no key of "
-                                               "the tenant \"%s\"",
-                                               filter.tenant));
+                                               "the %s \"%s\"",
+                                               filter.tenant ? "tenant"
+                                                             : "owner",
+                                               filter.tenant ? filter.tenant
+                                               : filter.owner));
 }
 
 /* The key that is on standard input. */
@@ -175,13 +179,14 @@ static cli_exit_e find(target_t *target)
     for (i = 1; i < words; i++) {
         dash |= strcmp(cli->words[i], "-") == 0;
     }
-    if ((words != 0) + (cli->value[CLI_TENANT] != NULL) != 1
-        || (dash && words > 1)) {
-        return cli_usage(cli, "revoke wants IDs, or - alone, or --tenant");
+    if ((words != 0) + (cli->value[CLI_TENANT] != NULL)
+        + (cli->value[CLI_OWNER] != NULL) != 1 || (dash && words > 1)) {
+        return cli_usage(cli, "revoke wants IDs, or - alone, or --tenant, or "
+                         "--owner");
     }
     code = cli_open(cli, dash);
     if (code == CLI_DONE && !words) {
-        return by_tenant(target);
+        return by_holder(target);
     }
     if (code == CLI_DONE && dash) {
         code = by_key(target);

@@ -108,6 +108,7 @@ typedef struct apikey_filter_t {
     const char *tenant;
     const char *keyspace;
     const char *env;
+    const char *owner;
     const char *state;          /**< as apikey_managed_state() has it at now */
     apr_int64_t now;            /**< epoch seconds */
     apr_int64_t ends_until;     /**< it ends after now, until then */

@@ -187,19 +187,36 @@ apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
            : status;
 }
 
+static void add_member(const char **members, const char *name,
+                       const char *json, apr_pool_t *pool)
+{
+    *members = apr_pstrcat(pool, *members, **members ? "," : "", "\"", name,
+                           "\":", json, NULL);
+}
+
 /* What a key is made with, for the audit. */
 static const char *made(const apikey_managed_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
 
-    return apr_psprintf(pool, "{\"now\":{\"name\":%s,\"env\":%s,"
-                        "\"keyspace\":%s,\"scopes\":%s,\"expires\":%"
-                        APR_INT64_T_FMT "}}",
-                        apikey_json_string(record->name, pool),
-                        apikey_json_string(record->env, pool),
-                        apikey_json_string(record->keyspace, pool),
-                        apikey_json_string(record->scopes, pool),
-                        record->expires);
+    const struct { const char *name, *text; } members[] = {
+        { "name", record->name }, { "env", record->env },
+        { "keyspace", record->keyspace }, { "scopes", record->scopes },
+        { "owner", key->owner }, { "networks", key->networks },
+        { "meta", key->meta }
+    };
+    const char *now = "";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        if (*members[i].text) {
+            add_member(&now, members[i].name,
+                       apikey_json_string(members[i].text, pool), pool);
+        }
+    }
+    add_member(&now, "expires", apikey_sql_number(pool, record->expires),
+               pool);
+    return apr_psprintf(pool, "{\"now\":{%s}}", now);
 }
 
 apr_status_t apikey_managed_insert(apikey_store_t *store,
@@ -363,13 +380,6 @@ typedef struct trail_t {
     const char *now;
     apr_pool_t *pool;
 } trail_t;
-
-static void add_member(const char **members, const char *name,
-                       const char *json, apr_pool_t *pool)
-{
-    *members = apr_pstrcat(pool, *members, **members ? "," : "", "\"", name,
-                           "\":", json, NULL);
-}
 
 /* Puts the new value in place. */
 static void replace(const char **value, const char *wanted, const char *name,

@@ -229,6 +229,7 @@ static apr_status_t give_key(void *baton, const void *item)
     return is_same(filter->tenant, key->record.tenant)
            && is_same(filter->keyspace, key->record.keyspace)
            && is_same(filter->env, key->record.env)
+           && is_same(filter->owner, key->owner)
            && (!filter->state
                || strcmp(filter->state,
                          apikey_managed_state(key, filter->now, to->pool))
@@ -291,6 +292,9 @@ static void choose_by(chosen_t *chosen, const apikey_filter_t *filter)
     }
     if (filter->env) {
         choose(chosen, "k.env = %s", filter->env);
+    }
+    if (filter->owner) {
+        choose(chosen, "k.owner = %s", filter->owner);
     }
     for (i = 0; filter->state && i < sizeof(states) / sizeof(*states); i++) {
         if (strcmp(filter->state, states[i].state) == 0) {

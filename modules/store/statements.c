@@ -42,6 +42,7 @@
     " k.scopes," more " k.expires, k.revoked, k.disabled, t.suspended"      \
     " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"           \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
+
 #define LIST_BEGIN KEY_COLUMNS " WHERE "
 #define LIST_END "%b ORDER BY k.created, k.id" PAGE
 

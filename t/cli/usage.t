@@ -61,7 +61,7 @@ my @wrong = (
     [ ['show'], qr/htapikey show ID/ ],
     [ ['show', 'a', 'b'], qr/htapikey show ID/ ],
     [ ['set', 'a'], qr/at least one/ ],
-    [ ['revoke'], qr/wants IDs, or - alone, or --tenant/ ],
+    [ ['revoke'], qr/wants IDs, or - alone, or --tenant, or --owner/ ],
     [ ['revoke', '-', 'a'], qr/- alone/ ],
     [ ['revoke', 'a', '-'], qr/- alone/ ],
     [ ['revoke', 'a', '--tenant', 'b'], qr/wants IDs/ ],
