@@ -85,14 +85,16 @@ my $man = slurp('conf/manual/htapikey.1') =~ s/\\f[BRIP]//gr =~ s/\\-/-/gr;
 for my $command (@table) {
     my $name = $command->{command};
     my $help = $cli->run('help', split / /, $name)->{out};
-    my ($section) = $manual =~ /^\ \ \ \ htapikey\ \Q$name\E\b
-                                (.*?)(?=^\#\#|^\ \ \ \ htapikey|^\ {0,3}\S)/msx;
-    my ($entry) = $man =~ /^(?:\.B )?(?:.*, )?\Q$name\E\b(.*?)(?=^\.TP|^\.SH)/ms;
+    my $section = join "\n",
+        $manual =~ /^\ {4}htapikey\ \Q$name\E\b
+                    (.*?)(?=^\#\#|^\ {4}htapikey|^\ {0,3}\S)/gmsx;
+    my ($entry) = $man =~ /^(?:\.B\ )?(?:.*,\ )?\Q$name\E\b
+                           (.*?)(?=^\.TP|^\.SH)/msx;
     for my $text ([ help => $help ], [ 'the manual' => $section ],
                   [ 'the man page' => $entry ]) {
         my @missing = grep { ($text->[1] // '') !~ /(?<![\w-])$_(?![\w-])/ }
             map { $_->{short} || $_->{option} } @{ $command->{options} };
-        is(defined $text->[1] ? "@missing" : 'all', '',
+        is(length($text->[1] // '') ? "@missing" : 'all', '',
            "$text->[0] tells of $name and its options");
     }
     cmp_ok((sort { $b <=> $a } map { length } split /\n/, $help)[0], '<=', 80,
