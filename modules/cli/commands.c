@@ -96,7 +96,8 @@ const cli_command_t cli_commands[] = {
       | CLI_BIT(CLI_EXPIRES) | CLI_BIT(CLI_ENV) | DETAILS | IN_KEYSPACE, 1, 1,
       "ID", 1, "change a key" },
     { "revoke", NULL, cli_cmd_revoke, 0, CLI_BIT(CLI_TENANT)
-      | CLI_BIT(CLI_OWNER) | CLI_BIT(CLI_REASON) | IN_KEYSPACE, 0, WORDS_ANY, "[ID]...|-", 1,
+      | CLI_BIT(CLI_OWNER) | CLI_BIT(CLI_REASON) | IN_KEYSPACE, 0,
+      WORDS_ANY, "[ID]...|-", 1,
       "end keys for good, all of those named or none; -: the key itself on "
       "standard input" },
     { "disable", NULL, cli_cmd_disable, 0, IN_KEYSPACE, 1, 1, "ID", 1,
