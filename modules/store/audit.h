@@ -9,6 +9,9 @@
 
 #include "store.h"
 
+/** Characters of what an entry tells of a change, on every database. */
+#define APIKEY_AUDIT_MAX 15000
+
 /** An entry; NULL strings are written as "". */
 typedef struct apikey_audit_t {
     apr_int64_t number;         /**< the database gives it */

@@ -216,7 +216,8 @@ static const char *made(const apikey_managed_t *key, apr_pool_t *pool)
     }
     add_member(&now, "expires", apikey_sql_number(pool, record->expires),
                pool);
-    return apr_psprintf(pool, "{\"now\":{%s}}", now);
+    now = apr_psprintf(pool, "{\"now\":{%s}}", now);
+    return strlen(now) <= APIKEY_AUDIT_MAX ? now : "";
 }
 
 apr_status_t apikey_managed_insert(apikey_store_t *store,
@@ -381,6 +382,17 @@ typedef struct trail_t {
     apr_pool_t *pool;
 } trail_t;
 
+/* Both; the new values are left out where there is no room for them: they are
+ * what the row has, or what the next change has replaced. */
+static const char *told(const trail_t *trail)
+{
+    const char *both = apr_psprintf(trail->pool, "{%s,\"now\":{%s}}",
+                                    trail->was, trail->now);
+
+    return strlen(both) <= APIKEY_AUDIT_MAX
+           ? both : apr_psprintf(trail->pool, "{%s}", trail->was);
+}
+
 /* Puts the new value in place. */
 static void replace(const char **value, const char *wanted, const char *name,
                     trail_t *trail)
@@ -495,9 +507,7 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     }
     return status == APR_SUCCESS
            ? apikey_managed_audit(store, key, job->actor, "set", "",
-                                  apr_psprintf(pool, "{%s,\"now\":{%s}}",
-                                               trail.was, trail.now), pool,
-                                  error)
+                                  told(&trail), pool, error)
            : status;
 }
 
