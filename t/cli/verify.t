@@ -91,7 +91,8 @@ $cli->sql("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
           "UPDATE apikey_tenant SET meta = 'plan=no; zone=eu' "
           . "WHERE tenant = 'bob'");
 my $asked = $cli->run('verify', { stdin => $inside->{key} });
-is("$asked->{out}$asked->{exit}", "granted\n0", 'a key with networks');
+is("$asked->{out}$asked->{exit}", "granted\nid          $inside->{id}\n0",
+   'a key with networks');
 is($asked->{err}, 'htapikey: granted from 192.0.2.0/24 2001:db8::/32; from any '
    . "other address the server says network\n", 'and from where');
 my $told = JSON::PP->new->decode(
@@ -104,7 +105,8 @@ for my $fault ([ networks => '10.0.0.1/8' ], [ meta => 'gold' ]) {
               "UPDATE apikey SET $fault->[0] = '$fault->[1]' WHERE id = "
               . "'$inside->{id}'");
     $asked = $cli->run('verify', { stdin => $inside->{key} });
-    is("$asked->{out}$asked->{exit}", "unavailable\n1", "a bad $fault->[0]");
+    like("$asked->{out}$asked->{exit}", qr/^unavailable\nid .*\n1$/,
+         "a bad $fault->[0]");
     like($asked->{err}, qr/never be granted: its $fault->[0] /, 'and why');
 }
 
