@@ -135,6 +135,9 @@ is($cli->verify($done->{out} =~ /^key +(\w+)/m), 'granted', 'until then');
 my @trail = audited($human->{id});
 is($trail[-1]{action}, 'rotate', 'the audit has the rotation');
 like($trail[-1]{reason}, qr/replaced by \w{12}/, 'and the new id');
+is_deeply([ @{ $trail[-1] }{qw(was now)} ],
+          [ map { { expires => $_->{expires} } } $human,
+            $cli->show($human->{id}) ], 'when it ended, and when it does');
 $cli->conf('ApiKeyLifetime 20d max=20d');
 ($new) = rotated($cli->show($done->{out} =~ /^id +(\w+)/m));
 near(epoch($new->{expires}), time + 20 * $day, 'no longer than max');
