@@ -2,62 +2,15 @@
 
 #include <apr_strings.h>
 
-#include "../store/audit.h"
-#include "cli.h"
-
-/* A list on its way out, as a table or as JSON. */
-typedef struct listing_t {
-    cli_t *cli;
-    cli_table_t *table;         /**< NULL: JSON */
-    cli_json_t json;
-    apr_pool_t *row_pool;       /* cleared for each row */
-} listing_t;
-
-static void begin(listing_t *listing, cli_t *cli, const char *const *heads)
-{
-    listing->cli = cli;
-    listing->table = NULL;
-    apr_pool_create(&listing->row_pool, cli->pool);
-    listing->json.pool = listing->row_pool;
-    listing->json.more = 0;
-    if (cli->json) {
-        cli_json_open(&listing->json, NULL, '[');
-    }
-    else {
-        listing->table = cli_table_make(heads, cli->pool);
-    }
-}
-
-/* The pool of one row. */
-static apr_pool_t *cleared(listing_t *listing)
-{
-    apr_pool_clear(listing->row_pool);
-    return listing->row_pool;
-}
-
-static cli_exit_e end(listing_t *listing, apr_status_t status,
-                      const char *error)
-{
-    if (status != APR_SUCCESS) {
-        return cli_fail(listing->cli, status, error);
-    }
-    if (listing->table) {
-        cli_table_write(listing->table);
-    }
-    else {
-        cli_json_close(&listing->json, ']');
-        cli_out("\n");
-    }
-    return CLI_DONE;
-}
+#include "listing.h"
 
 static apr_status_t list_scope(void *baton, const char *name,
                                const char *description)
 {
-    listing_t *listing = baton;
+    cli_listing_t *listing = baton;
     const char *cells[] = { name, description };
 
-    cleared(listing);
+    cli_listing_pool(listing);
     if (listing->table) {
         cli_table_row(listing->table, cells);
     }
@@ -73,31 +26,63 @@ static apr_status_t list_scope(void *baton, const char *name,
 cli_exit_e cli_cmd_scope_list(cli_t *cli)
 {
     static const char *const heads[] = { "SCOPE", "DESCRIPTION", NULL };
-    listing_t listing;
+    cli_listing_t listing;
     const char *error = NULL;
     cli_exit_e code = cli_open(cli, 0);
 
     if (code != CLI_DONE) {
         return code;
     }
-    begin(&listing, cli, heads);
-    return end(&listing, apikey_scope_list(cli->store, list_scope, &listing,
-                                           cli->pool, &error), error);
+    cli_listing_begin(&listing, cli, cli_table_make(heads, cli->pool));
+    return cli_listing_end(&listing, apikey_scope_list(cli->store, list_scope,
+                                                       &listing, cli->pool,
+                                                       &error), error);
+}
+
+/* What has been done to a scope. */
+static cli_exit_e tell_scope(cli_t *cli, const char *description, int changed,
+                             const char *sentence)
+{
+    cli_json_t json = { cli->pool, 0 };
+
+    if (cli->json) {
+        cli_json_open(&json, NULL, '{');
+        cli_json_text(&json, "name", cli->words[0]);
+        if (description) {
+            cli_json_text(&json, "description", description);
+        }
+        cli_json_flag(&json, "listed", description != NULL);
+        cli_json_flag(&json, "changed", changed);
+        cli_json_close(&json, '}');
+        cli_out("\n");
+    }
+    else {
+        cli_out("The scope %s %s.\n", cli_clean(cli->words[0], cli->pool),
+                sentence);
+    }
+    return CLI_DONE;
 }
 
 cli_exit_e cli_cmd_scope_add(cli_t *cli)
 {
-    const char *description = cli->word_count > 1 ? cli->words[1] : "";
     const char *error = NULL;
+    apikey_scope_done_t done;
     apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
+    cli_exit_e code = cli_scope(cli, cli->words[0], "htapikey scope add");
 
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || (code = cli_open(cli, 0)) != CLI_DONE) {
         return code;
     }
-    status = apikey_scope_add(cli->store, cli->words[0], description,
-                              &cli->actor, cli->pool, &error);
-    return cli_done(cli, status, error);
+    status = apikey_scope_add(cli->store, cli->words[0],
+                              cli->word_count > 1 ? cli->words[1] : "",
+                              &cli->actor, &done, cli->pool, &error);
+    return status == APR_SUCCESS
+           ? tell_scope(cli, done.description, done.changed, !done.was_there
+                        ? "is in the catalogue now; create and set grant what "
+                          "the catalogue has" : done.changed
+                        ? "is in the catalogue, and has a new description"
+                        : "is in the catalogue already; nothing was changed")
+           : cli_fail(cli, status, error);
 }
 
 cli_exit_e cli_cmd_scope_remove(cli_t *cli)
@@ -111,13 +96,28 @@ cli_exit_e cli_cmd_scope_remove(cli_t *cli)
     }
     status = apikey_scope_remove(cli->store, cli->words[0], &cli->actor,
                                  cli->pool, &error);
-    return cli_done(cli, status, error);
+    return status == APR_SUCCESS
+           ? tell_scope(cli, NULL, 1, "is no longer in the catalogue; keys "
+                        "that have it keep it")
+           : cli_fail(cli, status, error);
+}
+
+static void json_tenant(cli_json_t *json, const apikey_tenant_t *tenant)
+{
+    cli_json_text(json, "tenant", tenant->tenant);
+    cli_json_number(json, "keys", tenant->keys);
+    cli_json_time(json, "created", tenant->created);
+    cli_json_time(json, "suspended", tenant->suspended);
+    cli_json_text(json, "reason", tenant->reason);
+    if (tenant->fault) {
+        cli_json_text(json, "fault", tenant->fault);
+    }
 }
 
 static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
 {
-    listing_t *listing = baton;
-    apr_pool_t *pool = cleared(listing);
+    cli_listing_t *listing = baton;
+    apr_pool_t *pool = cli_listing_pool(listing);
     cli_json_t *json = &listing->json;
     const char *cells[] = {
         tenant->tenant, apr_psprintf(pool, "%" APR_INT64_T_FMT, tenant->keys),
@@ -132,14 +132,7 @@ static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
     }
     else {
         cli_json_open(json, NULL, '{');
-        cli_json_text(json, "tenant", tenant->tenant);
-        cli_json_number(json, "keys", tenant->keys);
-        cli_json_time(json, "created", tenant->created);
-        cli_json_time(json, "suspended", tenant->suspended);
-        cli_json_text(json, "reason", tenant->reason);
-        if (tenant->fault) {
-            cli_json_text(json, "fault", tenant->fault);
-        }
+        json_tenant(json, tenant);
         cli_json_close(json, '}');
     }
     return APR_SUCCESS;
@@ -150,23 +143,59 @@ cli_exit_e cli_cmd_tenant_list(cli_t *cli)
     static const char *const heads[] = {
         "TENANT", "KEYS", "CREATED", "SUSPENDED", "REASON", NULL
     };
-    listing_t listing;
+    cli_listing_t listing;
     const char *error = NULL;
     cli_exit_e code = cli_open(cli, 0);
 
     if (code != CLI_DONE) {
         return code;
     }
-    begin(&listing, cli, heads);
-    return end(&listing, apikey_tenant_list(cli->store, list_tenant, &listing,
-                                            cli->pool, &error), error);
+    cli_listing_begin(&listing, cli, cli_table_make(heads, cli->pool));
+    return cli_listing_end(&listing,
+                           apikey_tenant_list(cli->store, list_tenant,
+                                              &listing, cli->pool, &error),
+                           error);
+}
+
+/* What has been done to a tenant. */
+static void tell_tenant(cli_t *cli, const apikey_tenant_t *tenant, int changed)
+{
+    apr_pool_t *pool = cli->pool;
+    cli_json_t json = { pool, 0 };
+    const char *name = cli_clean(tenant->tenant, pool);
+    const char *keys = apr_psprintf(pool, "%" APR_INT64_T_FMT " key%s",
+                                    tenant->keys,
+                                    tenant->keys == 1 ? "" : "s");
+
+    if (cli->json) {
+        cli_json_open(&json, NULL, '{');
+        json_tenant(&json, tenant);
+        cli_json_flag(&json, "changed", changed);
+        cli_json_close(&json, '}');
+        cli_out("\n");
+    }
+    else if (tenant->suspended) {
+        cli_out("The tenant %s (%s) %s %s%s%s%s.\n", name, keys,
+                changed ? "is suspended from" : "was suspended already,",
+                cli_time(tenant->suspended, "-", pool),
+                *tenant->reason ? ": " : "",
+                cli_clean(tenant->reason, pool),
+                changed ? "" : "; nothing was changed");
+    }
+    else {
+        cli_out("The tenant %s (%s) %s.\n", name, keys, changed
+                ? "has API access again"
+                : "was not suspended; nothing was changed");
+    }
 }
 
 static cli_exit_e suspend(cli_t *cli, int on)
 {
     const char *reason = cli->value[CLI_REASON];
     const char *error = NULL;
+    apikey_tenant_t *tenant;
     apr_status_t status;
+    int changed;
     cli_exit_e code = cli_open(cli, 0);
 
     if (code != CLI_DONE) {
@@ -174,7 +203,14 @@ static cli_exit_e suspend(cli_t *cli, int on)
     }
     status = apikey_tenant_suspend(cli->store, cli->words[0], on,
                                    reason ? reason : "", &cli->actor,
-                                   cli->pool, &error);
+                                   &changed, cli->pool, &error);
+    if (status == APR_SUCCESS) {
+        status = apikey_tenant_show(cli->store, cli->words[0], &tenant,
+                                    cli->pool, &error);
+    }
+    if (status == APR_SUCCESS && tenant) {
+        tell_tenant(cli, tenant, changed);
+    }
     return cli_done(cli, status, error);
 }
 
@@ -186,69 +222,4 @@ cli_exit_e cli_cmd_tenant_suspend(cli_t *cli)
 cli_exit_e cli_cmd_tenant_resume(cli_t *cli)
 {
     return suspend(cli, 0);
-}
-
-static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
-{
-    listing_t *listing = baton;
-    apr_pool_t *pool = cleared(listing);
-    cli_json_t *json = &listing->json;
-    const char *cells[] = {
-        cli_time(entry->happened, "-", pool), entry->who, entry->action,
-        *entry->id ? entry->id : "-", *entry->tenant ? entry->tenant : "-",
-        *entry->reason ? entry->reason : "-", entry->was
-    };
-
-    if (listing->table) {
-        cli_table_row(listing->table, cells);
-        return APR_SUCCESS;
-    }
-    cli_json_open(json, NULL, '{');
-    cli_json_number(json, "number", entry->number);
-    cli_json_time(json, "time", entry->happened);
-    cli_json_text(json, "who", entry->who);
-    cli_json_text(json, "action", entry->action);
-    cli_json_text(json, "id", entry->id);
-    cli_json_text(json, "tenant", entry->tenant);
-    cli_json_text(json, "reason", entry->reason);
-    cli_json_text(json, "was", entry->was);
-    if (entry->fault) {
-        cli_json_text(json, "fault", entry->fault);
-    }
-    cli_json_close(json, '}');
-    return APR_SUCCESS;
-}
-
-/* Whether that key's entries are for those who asked; one that is gone tells
- * no keyspace. */
-static cli_exit_e may_tell(cli_t *cli, const char *id)
-{
-    apikey_managed_t *key;
-    const char *error = NULL;
-    apr_status_t status = id ? apikey_manage_show(cli->store, id,
-                                                  cli->actor.keyspace, &key,
-                                                  cli->pool, &error)
-                             : APR_SUCCESS;
-
-    return status == APR_NOTFOUND ? CLI_DONE : cli_done(cli, status, error);
-}
-
-cli_exit_e cli_cmd_audit(cli_t *cli)
-{
-    static const char *const heads[] = {
-        "TIME", "WHO", "ACTION", "ID", "TENANT", "REASON", "WAS", NULL
-    };
-    listing_t listing;
-    const char *error = NULL;
-    cli_exit_e code = cli_open(cli, 0);
-
-    if (code != CLI_DONE
-        || (code = may_tell(cli, cli->value[CLI_KEY])) != CLI_DONE) {
-        return code;
-    }
-    begin(&listing, cli, heads);
-    return end(&listing, apikey_audit_list(cli->store, cli->value[CLI_KEY],
-                                           cli->value[CLI_TENANT], list_entry,
-                                           &listing, cli->pool, &error),
-               error);
 }

@@ -11,7 +11,7 @@
 #include "../core/verdict.h"
 #include "../store/prune.h"
 #include "../store/schema.h"
-#include "cli.h"
+#include "commands.h"
 
 /* So long a command goes on for what is old, when it has done its own; the
  * next one continues. */
@@ -64,7 +64,7 @@ cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    cli_say(cli->pool, "%s; `htapikey --help` tells more",
+    cli_say(cli->pool, "%s; `htapikey help` tells more",
             apr_pvsprintf(cli->pool, format, args));
     va_end(args);
     return CLI_USAGE;
@@ -133,7 +133,8 @@ cli_exit_e cli_open(cli_t *cli, int ring)
     if (status == APR_SUCCESS) {
         status = apikey_schema_check(cli->store, cli->pool, &error);
     }
-    return cli_done(cli, status, error);
+    return status == APR_SUCCESS ? cli_refuse_keys(cli)
+                                 : cli_fail(cli, status, error);
 }
 
 void cli_prune(cli_t *cli)
@@ -142,7 +143,7 @@ void cli_prune(cli_t *cli)
     apikey_prune_t prune = { .before = cli->actor.now - cli->conf.retention,
                              .audit = 1, .budget = PRUNING };
 
-    if (cli->changes && cli->store
+    if (cli->command && cli->command->changes && cli->store
         && apikey_store_prune(cli->store, &prune, cli->pool, &error)
            != APR_SUCCESS) {
         cli_say(cli->pool, "done; but rows that are older than "
@@ -200,11 +201,11 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     cli_json_text(json, "format", record->format);
     cli_json_text(json, "prefix", key->prefix);
     cli_json_text(json, "secret", record->secret_id);
-    cli_json_text(json, "creator", record->creator);
+    cli_json_text(json, "created_by", record->creator);
     json_time(json, key, "created", record->created);
     json_time(json, key, "expires", record->expires);
     json_time(json, key, "last_used", record->last_used);
-    cli_json_number(json, "use_count", record->use_count);
+    cli_json_number(json, "uses", record->use_count);
     json_time(json, key, "revoked", record->revoked);
     cli_json_text(json, "reason", key->reason);
     json_time(json, key, "disabled", record->disabled);
@@ -212,6 +213,9 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     json_time(json, key, "exposed", key->exposed);
     cli_json_text(json, "root", key->root);
     cli_json_text(json, "rotated_from", key->rotated_from);
+    cli_json_text(json, "owner", key->owner);
+    cli_json_networks(json, "networks", key->networks);
+    cli_json_meta(json, "meta", key->meta);
     cli_json_text(json, "state", cli_state(cli, key));
     if (fault) {
         cli_json_text(json, "fault", fault);

@@ -21,28 +21,38 @@ typedef enum {
 
 /** The options of all commands. */
 typedef enum {
-    CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_EXPIRES, CLI_ENV, CLI_PREFIX,
-    CLI_FORMAT, CLI_KEYSPACE, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_ALL,
-    CLI_QUIET, CLI_DIGEST, CLI_WEAK, CLI_NEW_IDENTITY, CLI_USER, CLI_OPTIONS
+    CLI_TENANT, CLI_NAME, CLI_SCOPE, CLI_ADD_SCOPE, CLI_REMOVE_SCOPE,
+    CLI_EXPIRES, CLI_ENV, CLI_OWNER, CLI_NETWORK, CLI_META, CLI_PREFIX,
+    CLI_FORMAT, CLI_KEYSPACE, CLI_STATE, CLI_EXPIRING, CLI_UNUSED, CLI_SORT,
+    CLI_COLUMNS, CLI_ALL, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_SINCE,
+    CLI_QUIET, CLI_DIGEST, CLI_WEAK, CLI_NEW_IDENTITY, CLI_USER, CLI_WORDS,
+    CLI_OPTIONS
 } cli_option_e;
 
-#define CLI_BIT(option) (1u << (option))
+#define CLI_BIT(option) ((apr_uint64_t)1 << (option))
+
+/** The columns that `list` can show and sort by. */
+#define CLI_COLUMN_NAMES                                                    \
+    "id, tenant, name, hint, scopes, created, expires, last_used, state, "  \
+    "env, keyspace, uses, created_by, format, prefix, secret, exposed, "    \
+    "revoked, reason, disabled, rotated_from, root, owner, networks, meta"
 
 typedef struct cli_t {
     apr_pool_t *pool;
+    const struct cli_command_t *command;
     const char *conf_path;      /**< -f or $APIKEY_CONF; NULL: neither */
     int json;
-    /** Of each option: its argument, "" for one that takes none, NULL where
-     * it was not given.  Those of --scope stand in scopes. */
+    /** Of each option that can be given once: its argument, "" for one that
+     * takes none, NULL where it was not given. */
     const char *value[CLI_OPTIONS];
-    apr_array_header_t *scopes; /**< of const char * */
+    /** Of each that can be given again: const char *, in their order. */
+    apr_array_header_t *list[CLI_OPTIONS];
     const char *const *words;   /**< what is no option */
     int word_count;
     cli_conf_t conf;
     apikey_ring_t *ring;
     apikey_store_t *store;
     apikey_actor_t actor;
-    int changes;                /**< the command is one that changes rows */
 } cli_t;
 
 /**
@@ -86,6 +96,20 @@ cli_exit_e cli_read_presented(cli_t *cli, cli_presented_t *given);
 /** What the server accepts that has the same CONF. */
 apikey_policy_t cli_policy(const cli_t *cli);
 
+/** Whatever may be a key, as far as the ring can tell. */
+apikey_policy_t cli_policy_any(const cli_t *cli);
+
+/** The record of what is any key of the database's; NULL: there is none, or
+ * it could not be looked up.  The ring must be there. */
+apikey_record_t *cli_look_up(cli_t *cli, const cli_presented_t *given);
+
+/** Text in which nothing looks like a whole key any more. */
+const char *cli_masked(const char *text, apr_pool_t *pool);
+
+/** Refuses a command with a whole key in its arguments; the database must be
+ * open.  cli_open() does it. */
+cli_exit_e cli_refuse_keys(cli_t *cli);
+
 /** The record of a key.  CLI_DONE with a NULL record: there is none, or the
  * key is refused unseen, as by a server with that policy. */
 cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
@@ -105,18 +129,37 @@ const char *cli_key_time(const apikey_managed_t *key, const char *column,
  * server asks for; or NULL. */
 const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool);
 
+/** A list of networks as an array, a key's meta as an object; where it is none,
+ * as the text that it is. */
+void cli_json_networks(cli_json_t *json, const char *name, const char *text);
+void cli_json_meta(cli_json_t *json, const char *name, const char *text);
+
 /** Whether a ring (NULL: none) has the secret of that id. */
 int cli_in_ring(const apikey_ring_t *ring, const char *id);
 
-/** The members of a key's JSON object. */
+/** Says what has been done to a key ("revoked"), and what it is now.
+ * @param done NULL: nothing */
+void cli_tell_key(cli_t *cli, const apikey_managed_t *key, const char *done);
+
+/** The members of a key's JSON object: KEY, as the manager has it, and more. */
 void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key);
 
-/** The scopes given, each once, separated by one blank; refuses one that
- * cannot be granted. */
-cli_exit_e cli_scopes(cli_t *cli, const char **scopes);
+/** Refuses a scope that cannot be granted; one with a comma with the right
+ * spelling, which begins with @a option. */
+cli_exit_e cli_scope(cli_t *cli, const char *scope, const char *option);
 
-/** Whether @a word is in @a list, whose words one blank separates. */
-int cli_has_word(const char *list, const char *word);
+/** The scopes given by an option, each once, separated by one blank; NULL
+ * where none was.  Refuses one that cannot be granted. */
+cli_exit_e cli_scopes(cli_t *cli, cli_option_e option, const char **scopes);
+
+/** What --owner, --network and --meta say, as the store has it; NULL where
+ * nothing does. */
+cli_exit_e cli_details(cli_t *cli, const char **owner, const char **networks,
+                       const char **meta);
+
+/** The time that an option names, which has been; unchanged where it was not
+ * given. */
+cli_exit_e cli_since(cli_t *cli, cli_option_e option, apr_int64_t *since);
 
 /** Says on standard error which rows of keys and tenants are faulty, and why:
  * after an upgrade, whose new rules do not touch what is there. */
@@ -149,5 +192,6 @@ cli_exit_e cli_cmd_audit(cli_t *cli);
 cli_exit_e cli_cmd_import(cli_t *cli);
 cli_exit_e cli_cmd_doctor(cli_t *cli);
 cli_exit_e cli_cmd_explain(cli_t *cli);
+cli_exit_e cli_cmd_help(cli_t *cli);
 
 #endif

@@ -173,6 +173,30 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyChangesQuery", 1, set_changes }
 };
 
+/* What only httpd reads. */
+static const char *const only_httpd[] = {
+    "ApiKeyCache", "ApiKeyCacheTTL", "ApiKeyChallenge", "ApiKeyEnforce",
+    "ApiKeyErrorBody", "ApiKeyErrorFormat", "ApiKeyFrom", "ApiKeyHeaders",
+    "ApiKeyPassKey", "ApiKeyRevocationPoll", "ApiKeyStaleLimit",
+    "ApiKeyTenant", "ApiKeyUsageFlush", "ApiKeyUser"
+};
+
+/* A directive that is not read here: another module's is ignored; one that
+ * this module has not is a mistake, which httpd would refuse, too. */
+static const char *other(const char *name, apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(only_httpd) / sizeof(*only_httpd); i++) {
+        if (strcasecmp(name, only_httpd[i]) == 0) {
+            return NULL;
+        }
+    }
+    return strncasecmp(name, "ApiKey", 6) != 0
+           ? NULL : apr_psprintf(pool, "there is no directive \"%s\"; check "
+                                 "how it is spelled", name);
+}
+
 /* Cuts the next logical line off: a backslash before the line's end joins it
  * with the one that follows.  lines: how many they were. */
 static char *next_line(char **rest, int *lines)
@@ -257,7 +281,7 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
         }
     }
     if (i == sizeof(directives) / sizeof(*directives)) {
-        return NULL;
+        return other(name, pool);
     }
     while (!is_blank(line) && argc < WORDS_MAX) {
         argv[argc++] = apr_pstrdup(pool, next_word(&line));

@@ -30,8 +30,9 @@ typedef struct cli_conf_t {
 
 /**
  * Reads CONF by httpd's rules: quotes, line continuation, names without
- * case.  Other directives are passed over; sections, Include and ${ are an
- * error, since what they mean cannot be known here.
+ * case.  Other directives are ignored, but for those that begin with ApiKey and
+ * that no module has; sections, Include and ${ are an error, since what they
+ * mean cannot be known here.
  * @param error a sentence that begins with file and line
  */
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,

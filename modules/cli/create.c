@@ -1,5 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include <apr_strings.h>
 
 #include "../core/text.h"
@@ -16,8 +19,7 @@ static cli_exit_e choose_expiry(cli_t *cli, apr_int64_t *expires)
     if (cli->value[CLI_EXPIRES]
         && apikey_expiry_parse(expires, cli->value[CLI_EXPIRES], now)
            != APR_SUCCESS) {
-        return cli_usage(cli, "--expires wants a time such as 90d, a date "
-                         "such as 2030-12-31, or never");
+        return cli_usage(cli, "--expires wants " APIKEY_EXPIRY_FORMS);
     }
     fault = apikey_lifetime_fault(lifetime, now, *expires, now, cli->pool);
     return fault ? cli_fail(cli, APIKEY_EREFUSED, fault) : CLI_DONE;
@@ -122,6 +124,39 @@ static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
     return CLI_REFUSED;
 }
 
+/* Whether a tenant that is not there is meant: at a terminal a person says so,
+ * before anything is made. */
+static cli_exit_e may_make(cli_t *cli, const char *tenant)
+{
+    char answer[8] = "";
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        return CLI_DONE;
+    }
+    fprintf(stderr, "There is no tenant \"%s\" yet.  Make it? [y/N] ",
+            cli_clean(tenant, cli->pool));
+    fflush(stderr);
+    if (fgets(answer, sizeof(answer), stdin)
+        && (*answer == 'y' || *answer == 'Y')) {
+        return CLI_DONE;
+    }
+    return cli_fail(cli, APIKEY_EREFUSED, "no key was made; `htapikey tenant "
+                    "list` tells which tenants there are");
+}
+
+/* Whether the tenant is new, and may be. */
+static cli_exit_e look_for_tenant(cli_t *cli, const char *name, int *is_new)
+{
+    const char *error = NULL;
+    apikey_tenant_t *tenant;
+    apr_status_t status = apikey_tenant_show(cli->store, name, &tenant,
+                                             cli->pool, &error);
+
+    *is_new = status == APR_SUCCESS && !tenant;
+    return *is_new && !apikey_name_fault(name) ? may_make(cli, name)
+                                               : cli_done(cli, status, error);
+}
+
 cli_exit_e cli_cmd_create(cli_t *cli)
 {
     apikey_managed_t key = { .prefix = NULL };
@@ -130,20 +165,23 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     apikey_format_e format = APIKEY_FORMAT_NONE;
     const char *error = NULL;
     apr_status_t status;
-    cli_exit_e code;
+    int is_new = 0;
+    cli_exit_e code = cli_open(cli, 1);
 
     record->tenant = cli->value[CLI_TENANT];
     record->name = cli->value[CLI_NAME];
-    if (!record->tenant || !record->name) {
-        return cli_usage(cli, "create wants --tenant and --name");
-    }
-    code = cli_open(cli, 1);
     if (code != CLI_DONE || (code = choose_format(cli, &format)) != CLI_DONE
         || (code = choose_prefix(cli, &key.prefix)) != CLI_DONE
         || (code = choose_expiry(cli, &record->expires)) != CLI_DONE
-        || (code = cli_scopes(cli, &record->scopes)) != CLI_DONE) {
+        || (code = cli_scopes(cli, CLI_SCOPE, &record->scopes))
+           != CLI_DONE
+        || (code = cli_details(cli, &key.owner, &key.networks, &key.meta))
+           != CLI_DONE
+        || (code = look_for_tenant(cli, record->tenant, &is_new))
+           != CLI_DONE) {
         return code;
     }
+    record->scopes = record->scopes ? record->scopes : "";
     record->format = apikey_format_name(format);
     record->env = cli->value[CLI_ENV] ? cli->value[CLI_ENV] : "live";
     record->keyspace = cli->actor.keyspace;
@@ -157,6 +195,9 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     if (status != APR_SUCCESS) {
         apikey_wipe(fresh.key, strlen(fresh.key));
         return cli_fail(cli, status, error);
+    }
+    if (is_new) {
+        cli_say(cli->pool, "the tenant \"%s\" is new", record->tenant);
     }
     return hand_over(cli, &fresh, &key);
 }

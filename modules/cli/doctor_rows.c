@@ -178,6 +178,7 @@ static apr_status_t look_at_tenant(void *baton, const apikey_tenant_t *tenant)
 
 static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
 {
+    const apikey_filter_t all = { 0 };
     apr_status_t status;
 
     faults->cli = cli;
@@ -186,7 +187,7 @@ static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
     faults->list = apr_array_make(cli->pool, 4, sizeof(fault_t *));
     faults->keys = 0;
     apr_pool_create(&faults->row, cli->pool);
-    status = apikey_manage_list(cli->store, NULL, NULL, look_at_key, faults,
+    status = apikey_manage_list(cli->store, &all, look_at_key, faults,
                                 cli->pool, error);
     return status == APR_SUCCESS
            ? apikey_tenant_list(cli->store, look_at_tenant, faults, cli->pool,

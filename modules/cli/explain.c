@@ -13,10 +13,6 @@
 #include "../core/verdict.h"
 #include "cli.h"
 
-#define ALL_FORMATS (APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64 \
-                     | APIKEY_FORMAT_OPAQUE)
-#define ALL_DIGESTS (APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256)
-
 /* What was found out. */
 typedef struct finding_t {
     cli_t *cli;
@@ -81,7 +77,7 @@ static void judge_text(finding_t *finding, const cli_presented_t *given)
                APIKEY_KEY_MAX);
         return;
     }
-    policy.formats = ALL_FORMATS;
+    policy.formats = cli_policy_any(finding->cli).formats;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
         refuse_prefix(finding);
     }
@@ -120,8 +116,7 @@ static cli_exit_e ask(finding_t *finding, const cli_presented_t *given,
 {
     cli_t *cli = finding->cli;
     const apikey_policy_t served = cli_policy(cli);
-    const apikey_policy_t all = { ALL_FORMATS, ALL_DIGESTS, NULL, 0,
-                                  cli->ring };
+    const apikey_policy_t all = cli_policy_any(cli);
     cli_exit_e code = cli_find_presented(cli, given, &served, record);
 
     look_at(finding, given, &all);
@@ -146,6 +141,9 @@ static cli_exit_e find_presented(finding_t *finding)
         code = ask(finding, &given, &record);
     }
     apikey_wipe(&given, sizeof(given));
+    if (code == CLI_DATABASE && !cli->json) {
+        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+    }
     if (code == CLI_DONE && record) {
         code = cli_done(cli, apikey_manage_show(cli->store, record->id, NULL,
                                                 &key, cli->pool, &error),

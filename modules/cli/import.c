@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "../core/strength.h"
+#include "../core/scope.h"
 #include "../core/text.h"
 #include "../store/csv.h"
 #include "../store/import.h"
@@ -337,7 +338,7 @@ static const char *take_scopes(const reading_t *reading, apr_pool_t *pool)
 
     for (scope = apr_strtok(rest, " \t\r\n", &state); scope;
          scope = apr_strtok(NULL, " \t\r\n", &state)) {
-        if (!cli_has_word(scopes, scope)) {
+        if (!apikey_scope_listed(scopes, scope)) {
             scopes = apr_pstrcat(pool, scopes, *scopes ? " " : "", scope,
                                  NULL);
         }

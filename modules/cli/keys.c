@@ -7,84 +7,6 @@
 #include "../core/verdict.h"
 #include "cli.h"
 
-typedef struct listing_t {
-    cli_t *cli;
-    cli_table_t *table;         /**< NULL: JSON */
-    cli_json_t json;
-    apr_pool_t *row_pool;
-} listing_t;
-
-static apr_status_t list_key(void *baton, const apikey_managed_t *key)
-{
-    listing_t *listing = baton;
-    cli_t *cli = listing->cli;
-    const apikey_record_t *record = &key->record;
-    apr_pool_t *pool = listing->row_pool;
-    const char *state = cli_state(cli, key);
-
-    apr_pool_clear(pool);
-    if (!cli->value[CLI_ALL] && (strcmp(state, "revoked") == 0
-                                 || strcmp(state, "expired") == 0)) {
-        return APR_SUCCESS;
-    }
-    if (listing->table) {
-        const char *cells[] = {
-            record->id, record->tenant, record->name, record->hint,
-            *record->scopes ? record->scopes : "-",
-            cli_key_time(key, "created", record->created, "-", pool),
-            cli_key_time(key, "expires", record->expires, "never", pool),
-            cli_key_time(key, "last_used", record->last_used, "-", pool),
-            state
-        };
-
-        cli_table_row(listing->table, cells);
-    }
-    else {
-        cli_json_open(&listing->json, NULL, '{');
-        cli_key_json(cli, &listing->json, key);
-        cli_json_close(&listing->json, '}');
-    }
-    return APR_SUCCESS;
-}
-
-cli_exit_e cli_cmd_list(cli_t *cli)
-{
-    static const char *const heads[] = {
-        "ID", "TENANT", "NAME", "HINT", "SCOPES", "CREATED", "EXPIRES",
-        "LAST USED", "STATE", NULL
-    };
-    listing_t listing = { cli, NULL, { NULL, 0 }, NULL };
-    const char *error = NULL;
-    apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
-
-    if (code != CLI_DONE) {
-        return code;
-    }
-    apr_pool_create(&listing.row_pool, cli->pool);
-    listing.json.pool = listing.row_pool;
-    if (cli->json) {
-        cli_json_open(&listing.json, NULL, '[');
-    }
-    else {
-        listing.table = cli_table_make(heads, cli->pool);
-    }
-    status = apikey_manage_list(cli->store, cli->value[CLI_TENANT],
-                                cli->value[CLI_KEYSPACE], list_key, &listing,
-                                cli->pool, &error);
-    if (status != APR_SUCCESS) {
-        return cli_fail(cli, status, error);
-    }
-    if (listing.table) {
-        cli_table_write(listing.table);
-    }
-    else {
-        cli_json_close(&listing.json, ']');
-        cli_out("\n");
-    }
-    return CLI_DONE;
-}
-
 /* The catalogue's word on a scope of the key that is being shown. */
 typedef struct described_t {
     apr_table_t *descriptions;
@@ -170,6 +92,9 @@ static void show_fields(cli_t *cli, const apikey_managed_t *key,
     cli_field("hint", record->hint, pool);
     cli_field("format", record->format, pool);
     cli_field("env", record->env, pool);
+    cli_field("owner", *key->owner ? key->owner : "-", pool);
+    cli_field("networks", *key->networks ? key->networks : "-", pool);
+    cli_field("meta", *key->meta ? key->meta : "-", pool);
     cli_field("keyspace", record->keyspace, pool);
     show_scopes(cli, record->scopes, descriptions);
     cli_field("secret", *record->secret_id ? record->secret_id : "-", pool);

@@ -23,7 +23,7 @@ int cli_out_end(void);
 /** printf() to standard output. */
 void cli_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** A line "htapikey: …" on standard error. */
+/** A line "htapikey: …" on standard error, in which no whole key stands. */
 void cli_say(apr_pool_t *pool, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -40,6 +40,12 @@ typedef struct cli_table_t cli_table_t;
 
 /** @param heads the columns' titles, ending with NULL */
 cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool);
+
+/** Cuts cells so that lines are @a width columns wide at most.
+ * @param least of each column, to how many it may be cut; 0: never.  Where all
+ *        are cut to that and it is not enough, columns stand closer, and what
+ *        is still too wide stays so. */
+void cli_table_fit(cli_table_t *table, int width, const int *least);
 
 /** Adds a row of as many cells as there are heads; cleaned and copied. */
 void cli_table_row(cli_table_t *table, const char *const *cells);
@@ -61,6 +67,8 @@ void cli_json_open(cli_json_t *json, const char *name, char bracket);
 void cli_json_close(cli_json_t *json, char bracket);
 void cli_json_text(cli_json_t *json, const char *name, const char *value);
 void cli_json_number(cli_json_t *json, const char *name, apr_int64_t value);
+/** true or false. */
+void cli_json_flag(cli_json_t *json, const char *name, int value);
 /** RFC 3339, or null where the time is 0. */
 void cli_json_time(cli_json_t *json, const char *name, apr_int64_t epoch);
 /** Words separated by blanks as an array. */

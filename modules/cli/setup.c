@@ -13,7 +13,8 @@ cli_exit_e cli_cmd_secret(cli_t *cli)
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
                         "bytes; no secret was made");
     }
-    cli_out("%s\n", line);
+    /* Nothing in it needs an escape, and no copy of it stays. */
+    cli_out(cli->json ? "{\"line\":\"%s\"}\n" : "%s\n", line);
     apikey_wipe(line, strlen(line));
     return CLI_DONE;
 }

@@ -86,9 +86,9 @@ static apikey_reason_e judge(cli_t *cli, const apikey_record_t *record)
     if (tenant && strcmp(tenant, record->tenant) != 0) {
         return APIKEY_TENANT;
     }
-    if (cli->scopes->nelts
+    if (cli->list[CLI_SCOPE]->nelts
         && !apikey_scope_covers(record->scopes,
-                                APR_ARRAY_IDX(cli->scopes, 0,
+                                APR_ARRAY_IDX(cli->list[CLI_SCOPE], 0,
                                               const char *))) {
         return APIKEY_SCOPE;
     }
@@ -144,6 +144,9 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
     }
     else {
         cli_out("%s\n", code);
+        if (record) {
+            cli_field("id", record->id, cli->pool);
+        }
     }
     if (reason == APIKEY_GRANTED) {
         if (record->network_count) {
@@ -178,10 +181,17 @@ cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
     if (status == APR_SUCCESS || status == APR_NOTFOUND) {
         return CLI_DONE;
     }
-    if (!cli->json) {
-        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
-    }
     return cli_fail(cli, status, error);
+}
+
+apikey_record_t *cli_look_up(cli_t *cli, const cli_presented_t *given)
+{
+    const apikey_policy_t any = cli_policy_any(cli);
+    apikey_record_t *record = NULL;
+    const char *error = NULL;
+
+    return find_record(cli, given, &any, &record, &error) == APR_SUCCESS
+           ? record : NULL;
 }
 
 cli_exit_e cli_cmd_verify(cli_t *cli)
@@ -192,7 +202,7 @@ cli_exit_e cli_cmd_verify(cli_t *cli)
     const char *fault;
     cli_exit_e code;
 
-    if (cli->scopes->nelts > 1) {
+    if (cli->list[CLI_SCOPE]->nelts > 1) {
         return cli_usage(cli, "verify takes one --scope");
     }
     code = cli_open(cli, 1);
@@ -205,6 +215,9 @@ cli_exit_e cli_cmd_verify(cli_t *cli)
         code = cli_find_presented(cli, &given, &policy, &record);
     }
     apikey_wipe(&given, sizeof(given));
+    if (code == CLI_DATABASE && !cli->json) {
+        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+    }
     if (code != CLI_DONE) {
         return code;
     }

@@ -39,6 +39,19 @@ const char *apikey_scope_grant_fault(const char *scope)
     return NULL;
 }
 
+int apikey_scope_listed(const char *scopes, const char *scope)
+{
+    apr_size_t len = strlen(scope);
+    const char *at;
+
+    for (at = scopes; (at = strstr(at, scope)) != NULL; at++) {
+        if ((at == scopes || at[-1] == ' ') && (at[len] == ' ' || !at[len])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int scope_covers_one(const char *granted, apr_size_t len,
                             const char *required, apr_size_t required_len)
 {

@@ -22,6 +22,9 @@ const char *apikey_scope_fault(const char *scope);
  * may be granted to a key. */
 const char *apikey_scope_grant_fault(const char *scope);
 
+/** Whether @a scope itself is among @a scopes, which blanks separate. */
+int apikey_scope_listed(const char *scopes, const char *scope);
+
 /**
  * Says whether a key's scopes cover the one required: the same scope,
  * PREFIX:* where @a required begins with "PREFIX:", or *.

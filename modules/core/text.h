@@ -57,15 +57,34 @@ const char *apikey_word_fault(const char *word);
  */
 apr_status_t apikey_duration_parse(apr_int64_t *seconds, const char *text);
 
+/** How apikey_expiry_parse() reads a time, for a message. */
+#define APIKEY_EXPIRY_FORMS "a time from now (90d, 3mo, tomorrow), a date " \
+    "(2030-12-31, 2030-12-31T12:00:00Z, 2030-12-31T12:00:00+01:00) or never"
+
+/** How apikey_since_parse() does. */
+#define APIKEY_SINCE_FORMS "a time ago (90d, 3mo, yesterday) or a date " \
+    "(2030-12-31, 2030-12-31T12:00:00Z, 2030-12-31T12:00:00+01:00)"
+
 /**
- * Reads an expiry: "never", a duration from @a now, or a date
- * (YYYY-MM-DD: its end is not meant, its midnight UTC is; or
- * YYYY-MM-DDTHH:MM:SSZ, RFC 3339 in UTC).  A date may lie before @a now.
+ * Reads an expiry: "never", a duration from @a now ("3mo" is the same day in
+ * three months, or that month's last), "tomorrow" (in 24 hours), or a date of
+ * ISO 8601: YYYY-MM-DD (its end is not meant, its midnight UTC is), or one with
+ * a time of day and an offset: YYYY-MM-DDTHH:MM[:SS[.F]] and Z or +HH[:MM].
+ * A date may lie before @a now.
  * @param expires set on success: epoch seconds or APIKEY_NEVER
  * @return APR_EINVAL if it is none, or later than the year 9999
  */
 apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
                                  apr_int64_t now);
+
+/**
+ * Reads a time that has been: a duration back from @a now, "yesterday" (24
+ * hours ago), "today" (its midnight UTC), or a date as above.
+ * @param since set on success: epoch seconds
+ * @return APR_EINVAL if it is none
+ */
+apr_status_t apikey_since_parse(apr_int64_t *since, const char *text,
+                                apr_int64_t now);
 
 /**
  * NULL if @a sql (an ApiKeyQuery) is a select that APR DBD can prepare with

@@ -61,16 +61,17 @@ static int behind_entry(const void *item, const char **args,
 }
 
 apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,
-                               const char *tenant, apikey_audit_fn each,
-                               void *baton, apr_pool_t *pool,
-                               const char **error)
+                               const char *tenant, apr_int64_t since,
+                               apikey_audit_fn each, void *baton,
+                               apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { "0", text(id), text(id), text(tenant),
-                           text(tenant) };
+    const char *args[] = { "0", apikey_sql_number(pool, since), text(id),
+                           text(id), text(tenant), text(tenant) };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { APIKEY_SQL_AUDIT_LIST, args,
-                             sizeof(apikey_audit_t), read_entry,
-                             behind_entry, give_entry, &to };
+    apikey_pages_t pages = { .which = APIKEY_SQL_AUDIT_LIST, .args = args,
+                             .size = sizeof(apikey_audit_t), .read = read_entry,
+                             .next = behind_entry, .give = give_entry,
+                             .baton = &to };
 
     return apikey_sql_pages(store, &pages, pool, error);
 }

@@ -9,6 +9,9 @@
 
 #include "store.h"
 
+/** Characters of what an entry tells of a change, on every database. */
+#define APIKEY_AUDIT_MAX 15000
+
 /** An entry; NULL strings are written as "". */
 typedef struct apikey_audit_t {
     apr_int64_t number;         /**< the database gives it */
@@ -18,7 +21,8 @@ typedef struct apikey_audit_t {
     const char *id;             /**< of the key; "" where it is about none */
     const char *tenant;
     const char *reason;
-    const char *was;            /**< JSON: what the action replaced, or "" */
+    const char *was;            /**< JSON: what the action replaced, by its
+                                 * name, and in "now" what by; or "" */
     const char *fault;          /**< out: happened could not be read; or NULL */
 } apikey_audit_t;
 
@@ -34,10 +38,11 @@ typedef apr_status_t (*apikey_audit_fn)(void *baton,
 /**
  * Hands the entries to @a each, oldest first.
  * @param id,tenant only those; NULL: all
+ * @param since only those of that time (epoch seconds) or later
  */
 apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,
-                               const char *tenant, apikey_audit_fn each,
-                               void *baton, apr_pool_t *pool,
-                               const char **error);
+                               const char *tenant, apr_int64_t since,
+                               apikey_audit_fn each, void *baton,
+                               apr_pool_t *pool, const char **error);
 
 #endif

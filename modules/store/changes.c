@@ -89,8 +89,10 @@ apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
     const char *number = apikey_sql_number(pool, since);
     const char *args[] = { number, number };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { APIKEY_SQL_CHANGES, args, sizeof(change_t),
-                             read_change, behind_change, give_change, &to };
+    apikey_pages_t pages = { .which = APIKEY_SQL_CHANGES, .args = args,
+                             .size = sizeof(change_t), .read = read_change,
+                             .next = behind_change, .give = give_change,
+                             .baton = &to };
 
     return apikey_sql_pages(store, &pages, pool, error);
 }
@@ -136,9 +138,9 @@ static apr_status_t read_some(apikey_store_t *store, const char *sql,
 {
     apikey_rows_t rows;
     change_t change;
-    apr_status_t status =
-        apikey_sql_select_own(&rows, store, sql,
-                              apikey_sql_number(pool, since), pool, error);
+    const char *last = apikey_sql_number(pool, since);
+    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &last,
+                                                pool, error);
 
     if (status != APR_SUCCESS) {
         return status;

@@ -73,6 +73,8 @@ typedef struct apikey_change_t {
     const char *owner;          /**< "": none */
     const char *networks;       /**< core/networks.h's text; replaces all */
     const char *meta;           /**< core/meta.h's text; replaces all */
+    const char *add_scopes;     /**< it gets these, too */
+    const char *remove_scopes;  /**< these are taken; it must have them */
 } apikey_change_t;
 
 typedef apr_status_t (*apikey_managed_fn)(void *baton,
@@ -100,22 +102,35 @@ apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
                                 const char *keyspace, apikey_managed_t **key,
                                 apr_pool_t *pool, const char **error);
 
+/** Which keys a list has: those that are all of this; NULL and 0 leave it
+ * open. */
+typedef struct apikey_filter_t {
+    const char *tenant;
+    const char *keyspace;
+    const char *env;
+    const char *owner;
+    const char *state;          /**< as apikey_managed_state() has it at now */
+    apr_int64_t now;            /**< epoch seconds */
+    apr_int64_t ends_until;     /**< it ends after now, until then */
+    apr_int64_t unused_since;   /**< made before, and not used since then */
+} apikey_filter_t;
+
 /**
- * Hands every key to @a each, oldest first, page by page: a key lives only
- * during the call.
- * @param tenant,keyspace only those; NULL: all
+ * Hands every key that is so to @a each, oldest first, page by page: a key
+ * lives only during the call.
  */
-apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
-                                const char *keyspace, apikey_managed_fn each,
-                                void *baton, apr_pool_t *pool,
-                                const char **error);
+apr_status_t apikey_manage_list(apikey_store_t *store,
+                                const apikey_filter_t *filter,
+                                apikey_managed_fn each, void *baton,
+                                apr_pool_t *pool, const char **error);
 
 /** Changes a key that is not revoked.  A change writes all that it can
  * change: of these, what cannot be read, and a text that is wrong, must be
- * among what is changed, or it is refused.  Other faults of the row stay. */
+ * among what is changed, or it is refused.  Other faults of the row stay.
+ * @param changed out: whether anything was not so before; may be NULL */
 apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
                                const apikey_change_t *change,
-                               const apikey_actor_t *actor,
+                               const apikey_actor_t *actor, int *changed,
                                apr_pool_t *pool, const char **error);
 
 /** Revokes for good, whatever else is in the row; what is revoked already
@@ -126,10 +141,22 @@ apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
                                   const apikey_actor_t *actor,
                                   apr_pool_t *pool, const char **error);
 
-/** Disables (@a on) or enables; what is so already stays as it is. */
+/** The same for several keys, for all of them or none.
+ * @param ids const char *
+ * @param changed out: how many were not revoked before */
+apr_status_t apikey_manage_revoke_all(apikey_store_t *store,
+                                      const apr_array_header_t *ids,
+                                      const char *reason,
+                                      const apikey_actor_t *actor,
+                                      int *changed, apr_pool_t *pool,
+                                      const char **error);
+
+/** Disables (@a on) or enables; what is so already stays as it is.
+ * @param changed out: whether it was not so; may be NULL */
 apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
                                    int on, const apikey_actor_t *actor,
-                                   apr_pool_t *pool, const char **error);
+                                   int *changed, apr_pool_t *pool,
+                                   const char **error);
 
 typedef struct apikey_rotation_t {
     const apikey_ring_t *ring;
@@ -167,10 +194,17 @@ apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
                                 void *baton, apr_pool_t *pool,
                                 const char **error);
 
-/** Takes API access from a tenant (@a on) or gives it back. */
+/** The tenant of that name, which may have keys and no row of its own, in
+ * @a pool; NULL: there is none. */
+apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
+                                apikey_tenant_t **tenant, apr_pool_t *pool,
+                                const char **error);
+
+/** Takes API access from a tenant (@a on) or gives it back.
+ * @param changed out: whether it was not so before; may be NULL */
 apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
                                    int on, const char *reason,
-                                   const apikey_actor_t *actor,
+                                   const apikey_actor_t *actor, int *changed,
                                    apr_pool_t *pool, const char **error);
 
 typedef apr_status_t (*apikey_scope_fn)(void *baton, const char *name,
@@ -180,10 +214,20 @@ apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
                                void *baton, apr_pool_t *pool,
                                const char **error);
 
-/** Adds a scope, or gives one that is there a new description. */
+/** What apikey_scope_add() has done. */
+typedef struct apikey_scope_done_t {
+    int was_there;
+    int changed;                /**< it is new, or its description is */
+    const char *description;    /**< that it has now */
+} apikey_scope_done_t;
+
+/** Adds a scope, or gives one that is there a new description.
+ * @param description "" leaves what there is
+ * @param done out; may be NULL */
 apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
                               const char *description,
-                              const apikey_actor_t *actor, apr_pool_t *pool,
+                              const apikey_actor_t *actor,
+                              apikey_scope_done_t *done, apr_pool_t *pool,
                               const char **error);
 
 /** Removes a scope from the catalogue; keys that have it keep it. */

@@ -187,6 +187,39 @@ apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
            : status;
 }
 
+static void add_member(const char **members, const char *name,
+                       const char *json, apr_pool_t *pool)
+{
+    *members = apr_pstrcat(pool, *members, **members ? "," : "", "\"", name,
+                           "\":", json, NULL);
+}
+
+/* What a key is made with, for the audit. */
+static const char *made(const apikey_managed_t *key, apr_pool_t *pool)
+{
+    const apikey_record_t *record = &key->record;
+
+    const struct { const char *name, *text; } members[] = {
+        { "name", record->name }, { "env", record->env },
+        { "keyspace", record->keyspace }, { "scopes", record->scopes },
+        { "owner", key->owner }, { "networks", key->networks },
+        { "meta", key->meta }
+    };
+    const char *now = "";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        if (*members[i].text) {
+            add_member(&now, members[i].name,
+                       apikey_json_string(members[i].text, pool), pool);
+        }
+    }
+    add_member(&now, "expires", apikey_sql_number(pool, record->expires),
+               pool);
+    now = apr_psprintf(pool, "{\"now\":{%s}}", now);
+    return strlen(now) <= APIKEY_AUDIT_MAX ? now : "";
+}
+
 apr_status_t apikey_managed_insert(apikey_store_t *store,
                                    const apikey_managed_t *key,
                                    const apikey_actor_t *actor,
@@ -211,8 +244,8 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
                                   error);
     }
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, actor, "create", reason, "",
-                                  pool, error)
+           ? apikey_managed_audit(store, key, actor, "create", reason,
+                                  made(key, pool), pool, error)
            : status;
 }
 
@@ -224,6 +257,7 @@ typedef struct job_t {
     apikey_managed_t *key;
     const apikey_change_t *change;
     int on;
+    int *changed;               /* out: whether anything was */
 } job_t;
 
 static apr_status_t do_create(apikey_store_t *store, void *baton,
@@ -341,104 +375,152 @@ static apr_status_t check_change(const apikey_managed_t *key,
     return APR_SUCCESS;
 }
 
-/* Puts the new value in place; what it replaced goes into was. */
+/* What a change replaces and what by, members of JSON; "" where it is none. */
+typedef struct trail_t {
+    const char *was;
+    const char *now;
+    apr_pool_t *pool;
+} trail_t;
+
+/* Both; the new values are left out where there is no room for them: they are
+ * what the row has, or what the next change has replaced. */
+static const char *told(const trail_t *trail)
+{
+    const char *both = apr_psprintf(trail->pool, "{%s,\"now\":{%s}}",
+                                    trail->was, trail->now);
+
+    return strlen(both) <= APIKEY_AUDIT_MAX
+           ? both : apr_psprintf(trail->pool, "{%s}", trail->was);
+}
+
+/* Puts the new value in place. */
 static void replace(const char **value, const char *wanted, const char *name,
-                    const char **was, apr_pool_t *pool)
+                    trail_t *trail)
 {
     if (wanted && strcmp(wanted, *value) != 0) {
-        *was = apr_pstrcat(pool, *was, **was ? "," : "", "\"", name, "\":",
-                           apikey_json_string(*value, pool), NULL);
+        add_member(&trail->was, name,
+                   apikey_json_string(*value, trail->pool), trail->pool);
+        add_member(&trail->now, name,
+                   apikey_json_string(wanted, trail->pool), trail->pool);
         *value = wanted;
     }
+}
+
+static void replace_expiry(apikey_managed_t *key, const apr_int64_t *wanted,
+                           trail_t *trail)
+{
+    const char *raw = apikey_managed_raw(key, "expires");
+    apr_pool_t *pool = trail->pool;
+
+    if (wanted && (raw || *wanted != key->record.expires)) {
+        add_member(&trail->was, "expires",
+                   raw ? apikey_json_string(raw, pool)
+                       : apikey_sql_number(pool, key->record.expires), pool);
+        add_member(&trail->now, "expires", apikey_sql_number(pool, *wanted),
+                   pool);
+        apikey_managed_expire(key, *wanted);
+    }
+}
+
+/* The scopes that a key has when some are taken and some are given; it must
+ * have those taken. */
+static apr_status_t change_scopes(const char **scopes,
+                                  const apikey_change_t *change,
+                                  const apikey_managed_t *key,
+                                  apr_pool_t *pool, const char **error)
+{
+    const char *had = change->scopes ? change->scopes : key->record.scopes;
+    const char *scope;
+    char *rest, *state;
+
+    *scopes = change->scopes;
+    if (!change->add_scopes && !change->remove_scopes) {
+        return APR_SUCCESS;
+    }
+    rest = apr_pstrdup(pool, change->remove_scopes ? change->remove_scopes
+                                                   : "");
+    for (; (scope = apr_strtok(rest, " ", &state)) != NULL; rest = NULL) {
+        if (!apikey_scope_listed(had, scope)) {
+            return apikey_reject(pool, error, "the key has no scope \"%s\"; "
+                                 "it has: %s", scope, *had ? had : "none");
+        }
+    }
+    *scopes = "";
+    rest = apr_pstrcat(pool, had, " ", change->add_scopes, NULL);
+    for (; (scope = apr_strtok(rest, " ", &state)) != NULL; rest = NULL) {
+        if (!apikey_scope_listed(*scopes, scope)
+            && !(change->remove_scopes
+                 && apikey_scope_listed(change->remove_scopes, scope))) {
+            *scopes = apr_pstrcat(pool, *scopes, **scopes ? " " : "", scope,
+                                  NULL);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* What is granted anew must be in the catalogue; a key keeps what it has. */
+static apr_status_t check_granted(apikey_store_t *store,
+                                  const apikey_change_t *change,
+                                  apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = change->scopes
+                          ? apikey_scope_known(store, change->scopes, pool,
+                                               error) : APR_SUCCESS;
+
+    return status == APR_SUCCESS && change->add_scopes
+           ? apikey_scope_known(store, change->add_scopes, pool, error)
+           : status;
 }
 
 static apr_status_t do_set(apikey_store_t *store, void *baton,
                            apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
-    const apikey_change_t *change = job->change;
+    apikey_change_t change = *job->change;
+    trail_t trail = { "", "", pool };
     apikey_managed_t *key;
-    const char *was = "";
-    const char *raw;
     apr_status_t status = find_living(store, job, &key, pool, error);
 
     if (status == APR_SUCCESS) {
-        status = check_change(key, change, pool, error);
+        status = change_scopes(&change.scopes, job->change, key, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = check_change(key, &change, pool, error);
     }
     if (status != APR_SUCCESS) {
         return status;
     }
-    raw = apikey_managed_raw(key, "expires");
-    replace(&key->record.name, change->name, "name", &was, pool);
-    replace(&key->record.env, change->env, "env", &was, pool);
-    replace(&key->record.scopes, change->scopes, "scopes", &was, pool);
-    replace(&key->owner, change->owner, "owner", &was, pool);
-    replace(&key->networks, change->networks, "networks", &was, pool);
-    replace(&key->meta, change->meta, "meta", &was, pool);
-    if (change->expires && (raw || *change->expires != key->record.expires)) {
-        was = apr_pstrcat(pool, was, *was ? "," : "", "\"expires\":",
-                          raw ? apikey_json_string(raw, pool)
-                          : apikey_sql_number(pool, key->record.expires),
-                          NULL);
-        apikey_managed_expire(key, *change->expires);
-    }
-    if (!*was) {
+    replace(&key->record.name, change.name, "name", &trail);
+    replace(&key->record.env, change.env, "env", &trail);
+    replace(&key->record.scopes, change.scopes, "scopes", &trail);
+    replace(&key->owner, change.owner, "owner", &trail);
+    replace(&key->networks, change.networks, "networks", &trail);
+    replace(&key->meta, change.meta, "meta", &trail);
+    replace_expiry(key, change.expires, &trail);
+    *job->changed = *trail.was != '\0';
+    if (!*trail.was) {
         return APR_SUCCESS;
     }
-    if (change->scopes) {
-        status = apikey_scope_known(store, change->scopes, pool, error);
-    }
+    status = check_granted(store, job->change, pool, error);
     if (status == APR_SUCCESS) {
         status = apikey_managed_update(store, key, pool, error);
     }
     return status == APR_SUCCESS
            ? apikey_managed_audit(store, key, job->actor, "set", "",
-                                  apr_psprintf(pool, "{%s}", was), pool,
-                                  error)
+                                  told(&trail), pool, error)
            : status;
 }
 
 apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
                                const apikey_change_t *change,
-                               const apikey_actor_t *actor,
+                               const apikey_actor_t *actor, int *changed,
                                apr_pool_t *pool, const char **error)
 {
-    job_t job = { .id = id, .change = change, .actor = actor };
+    int any;
+    job_t job = { .id = id, .change = change, .actor = actor,
+                  .changed = changed ? changed : &any };
 
     return apikey_sql_transact(store, do_set, &job, pool, error);
-}
-
-static apr_status_t do_revoke(apikey_store_t *store, void *baton,
-                              apr_pool_t *pool, const char **error)
-{
-    const job_t *job = baton;
-    const char *args[] = { apikey_sql_number(pool, job->actor->now),
-                           job->reason, job->id };
-    apikey_managed_t *key;
-    apr_status_t status = find(store, job, &key, pool, error);
-
-    if (status != APR_SUCCESS
-        || (key->record.revoked && !apikey_managed_raw(key, "revoked"))) {
-        return status;
-    }
-    status = apikey_sql_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
-                              error);
-    return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, job->actor, "revoke",
-                                  job->reason, "", pool, error)
-           : status;
-}
-
-apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
-                                  const char *reason,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error)
-{
-    job_t job = { .id = id, .reason = reason, .actor = actor };
-    apr_status_t status = apikey_reason_check(reason, pool, error);
-
-    return status == APR_SUCCESS
-           ? apikey_sql_transact(store, do_revoke, &job, pool, error) : status;
 }
 
 static apr_status_t do_disable(apikey_store_t *store, void *baton,
@@ -454,6 +536,7 @@ static apr_status_t do_disable(apikey_store_t *store, void *baton,
                                   && !apikey_managed_raw(key, "disabled"))) {
         return status;
     }
+    *job->changed = 1;
     status = apikey_sql_query(store, APIKEY_SQL_KEY_DISABLE, args, pool,
                               error);
     return status == APR_SUCCESS
@@ -465,9 +548,13 @@ static apr_status_t do_disable(apikey_store_t *store, void *baton,
 
 apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
                                    int on, const apikey_actor_t *actor,
-                                   apr_pool_t *pool, const char **error)
+                                   int *changed, apr_pool_t *pool,
+                                   const char **error)
 {
-    job_t job = { .id = id, .on = on, .actor = actor };
+    int any;
+    job_t job = { .id = id, .on = on, .actor = actor,
+                  .changed = changed ? changed : &any };
 
+    *job.changed = 0;
     return apikey_sql_transact(store, do_disable, &job, pool, error);
 }

@@ -137,15 +137,18 @@ static int is_elsewhere(const apikey_managed_t *key, const char *keyspace)
            && !apikey_text_fault(key->record.keyspace);
 }
 
-/* The first statement of its transaction: what is read after it is what the
- * one before has committed. */
-static apr_status_t hold_key(apikey_store_t *store, const char *id,
-                             apr_pool_t *pool, const char **error)
+apr_status_t apikey_managed_hold(apikey_store_t *store, const char *id,
+                                 apr_pool_t *pool, const char **error)
 {
     const char *args[] = { id };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_HOLD,
-                                            args, pool, error);
+    apr_status_t status = APR_SUCCESS;
+
+    if (!store->in_transaction || !store->dialect->hold) {
+        return status;
+    }
+    status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_HOLD, args, pool,
+                               error);
 
     return status == APR_SUCCESS ? apikey_rows_end(&rows, pool, error)
                                  : status;
@@ -158,8 +161,7 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
     const char *args[] = { id };
     apikey_rows_t rows;
     apikey_managed_t *found = apr_palloc(pool, sizeof(*found));
-    apr_status_t status = store->in_transaction && store->dialect->hold
-                          ? hold_key(store, id, pool, error) : APR_SUCCESS;
+    apr_status_t status = apikey_managed_hold(store, id, pool, error);
 
     *key = NULL;
     if (status == APR_SUCCESS) {
@@ -178,7 +180,11 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
     }
     status = apikey_rows_end(&rows, pool, error);
     if (status == APR_SUCCESS && !*key) {
-        *error = apr_psprintf(pool, "there is no key with the id \"%s\"", id);
+        /* What is as long as that may be a key, and is not repeated. */
+        int shown = strlen(id) < APIKEY_WORD_MIN ? APIKEY_WORD_MIN : 4;
+
+        *error = apr_psprintf(pool, "there is no key with the id \"%.*s%s\"",
+                              shown, id, shown == 4 ? "..." : "");
         status = APR_NOTFOUND;
     }
     if (status == APR_SUCCESS && is_elsewhere(*key, keyspace)) {
@@ -202,16 +208,32 @@ apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
 typedef struct listener_t {
     apikey_managed_fn each;
     void *baton;
-    const char *keyspace;       /* only that; NULL: all */
+    const apikey_filter_t *filter;
+    apr_pool_t *pool;           /* cleared for each key */
 } listener_t;
 
+static int is_same(const char *wanted, const char *value)
+{
+    return !wanted || strcmp(wanted, value) == 0;
+}
+
+/* The database has chosen already, by its own rules for text and by what is
+ * quick to ask. */
 static apr_status_t give_key(void *baton, const void *item)
 {
     listener_t *to = baton;
+    const apikey_filter_t *filter = to->filter;
     const apikey_managed_t *key = item;
 
-    return to->keyspace && strcmp(to->keyspace, key->record.keyspace) != 0
-           ? APR_SUCCESS : to->each(to->baton, key);
+    apr_pool_clear(to->pool);
+    return is_same(filter->tenant, key->record.tenant)
+           && is_same(filter->keyspace, key->record.keyspace)
+           && is_same(filter->env, key->record.env)
+           && is_same(filter->owner, key->owner)
+           && (!filter->state
+               || strcmp(filter->state,
+                         apikey_managed_state(key, filter->now, to->pool))
+                  == 0) ? to->each(to->baton, key) : APR_SUCCESS;
 }
 
 /* args: created, id, created. */
@@ -226,28 +248,99 @@ static int behind_key(const void *item, const char **args, apr_pool_t *pool)
     return other;
 }
 
-/* The same behind the tenant. */
-static int behind_tenant_key(const void *item, const char **args,
-                             apr_pool_t *pool)
+/* What a state needs of the columns; of some keys it is another all the
+ * same. */
+static const struct {
+    const char *state, *condition;
+    int now;                    /* it has a %n for that */
+} states[] = {
+    { "active", "k.revoked = 0 AND k.disabled = 0"
+                " AND (k.expires = 0 OR k.expires > %n)", 1 },
+    { "expired", "k.expires <> 0 AND k.expires <= %n", 1 },
+    { "revoked", "k.revoked <> 0", 0 },
+    { "disabled", "k.disabled <> 0", 0 },
+    { "suspended", "t.suspended <> 0", 0 }
+};
+
+/* Conditions of a list, and their arguments. */
+typedef struct chosen_t {
+    const char *where;          /* "" or "A AND B AND " */
+    apr_array_header_t *args;   /* const char * */
+    apr_pool_t *pool;
+} chosen_t;
+
+/* @param arg NULL: it has none */
+static void choose(chosen_t *chosen, const char *condition, const char *arg)
 {
-    return behind_key(item, args + 1, pool);
+    chosen->where = apr_pstrcat(chosen->pool, chosen->where, condition,
+                                " AND ", NULL);
+    if (arg) {
+        APR_ARRAY_PUSH(chosen->args, const char *) = arg;
+    }
 }
 
-apr_status_t apikey_manage_list(apikey_store_t *store, const char *tenant,
-                                const char *keyspace, apikey_managed_fn each,
-                                void *baton, apr_pool_t *pool,
-                                const char **error)
+static void choose_by(chosen_t *chosen, const apikey_filter_t *filter)
+{
+    const char *now = apikey_sql_number(chosen->pool, filter->now);
+    apr_size_t i;
+
+    if (filter->tenant) {
+        choose(chosen, "k.tenant = %s", filter->tenant);
+    }
+    if (filter->keyspace) {
+        choose(chosen, "k.keyspace = %s", filter->keyspace);
+    }
+    if (filter->env) {
+        choose(chosen, "k.env = %s", filter->env);
+    }
+    if (filter->owner) {
+        choose(chosen, "k.owner = %s", filter->owner);
+    }
+    for (i = 0; filter->state && i < sizeof(states) / sizeof(*states); i++) {
+        if (strcmp(filter->state, states[i].state) == 0) {
+            choose(chosen, states[i].condition, states[i].now ? now : NULL);
+        }
+    }
+    if (filter->ends_until) {
+        choose(chosen, "k.expires > %n", now);
+        choose(chosen, "k.expires <= %n",
+               apikey_sql_number(chosen->pool, filter->ends_until));
+    }
+    if (filter->unused_since) {
+        const char *since = apikey_sql_number(chosen->pool,
+                                              filter->unused_since);
+
+        choose(chosen, "k.created < %n", since);
+        choose(chosen, "COALESCE(u.last_used, 0) < %n", since);
+    }
+}
+
+apr_status_t apikey_manage_list(apikey_store_t *store,
+                                const apikey_filter_t *filter,
+                                apikey_managed_fn each, void *baton,
+                                apr_pool_t *pool, const char **error)
 {
     const char *first = apikey_sql_number(pool, APR_INT64_MIN);
-    const char *args[] = { tenant, first, "", first };
-    listener_t to = { each, baton, keyspace && *keyspace ? keyspace : NULL };
-    apikey_pages_t all = { APIKEY_SQL_KEY_LIST, args + 1,
-                           sizeof(apikey_managed_t), read_key, behind_key,
-                           give_key, &to };
-    apikey_pages_t some = { APIKEY_SQL_KEY_LIST_TENANT, args,
-                            sizeof(apikey_managed_t), read_key,
-                            behind_tenant_key, give_key, &to };
+    chosen_t chosen = { "", apr_array_make(pool, 8, sizeof(char *)), pool };
+    listener_t to = { each, baton, filter, NULL };
+    apikey_pages_t pages = { .which = APIKEY_SQL_KEY_LIST,
+                             .size = sizeof(apikey_managed_t),
+                             .read = read_key, .next = behind_key,
+                             .give = give_key, .baton = &to };
+    apr_status_t status = apikey_store_connect(store, pool, error);
 
-    return apikey_sql_pages(store, tenant && *tenant ? &some : &all, pool,
-                            error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    choose_by(&chosen, filter);
+    pages.fixed = chosen.args->nelts;
+    if (*chosen.where) {
+        pages.sql = apikey_statement_list(chosen.where, store->dialect, pool);
+    }
+    APR_ARRAY_PUSH(chosen.args, const char *) = first;
+    APR_ARRAY_PUSH(chosen.args, const char *) = "";
+    APR_ARRAY_PUSH(chosen.args, const char *) = first;
+    pages.args = (const char **)chosen.args->elts;
+    apr_pool_create(&to.pool, pool);
+    return apikey_sql_pages(store, &pages, pool, error);
 }

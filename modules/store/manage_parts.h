@@ -16,6 +16,12 @@ apr_status_t apikey_reject(apr_pool_t *pool, const char **error,
                            const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** Locks a key's row until the transaction is over, where the database has more
+ * than one writer.  The first statement of its transaction: what is read after
+ * it is what the one before has committed. */
+apr_status_t apikey_managed_hold(apikey_store_t *store, const char *id,
+                                 apr_pool_t *pool, const char **error);
+
 /** The key, or APR_NOTFOUND with a sentence; of another keyspace (NULL: any)
  * APIKEY_EREFUSED. */
 apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,

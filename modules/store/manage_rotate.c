@@ -103,7 +103,9 @@ static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
                                   apr_pstrcat(pool, "replaced by ",
                                               job->rotation->fresh.id, NULL),
                                   apr_psprintf(pool, "{\"expires\":%"
-                                               APR_INT64_T_FMT "}", was),
+                                               APR_INT64_T_FMT ",\"now\":{"
+                                               "\"expires\":%"
+                                               APR_INT64_T_FMT "}}", was, end),
                                   pool, error)
            : status;
 }

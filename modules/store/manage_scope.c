@@ -47,8 +47,10 @@ apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
 {
     const char *args[] = { "" };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { APIKEY_SQL_SCOPE_LIST, args, sizeof(entry_t),
-                             read_scope, behind_scope, give_scope, &to };
+    apikey_pages_t pages = { .which = APIKEY_SQL_SCOPE_LIST, .args = args,
+                             .size = sizeof(entry_t), .read = read_scope,
+                             .next = behind_scope, .give = give_scope,
+                             .baton = &to };
 
     return apikey_sql_pages(store, &pages, pool, error);
 }
@@ -108,6 +110,7 @@ typedef struct job_t {
     const char *name;
     const char *description;
     const apikey_actor_t *actor;
+    apikey_scope_done_t *done;
 } job_t;
 
 /* The description of a scope; NULL: it is not in the catalogue. */
@@ -133,14 +136,27 @@ static apr_status_t find(apikey_store_t *store, const char *name,
     return apikey_rows_end(&rows, pool, error);
 }
 
+/* Old and new description, as the audit has them; NULL: there is none. */
+static const char *members(const char *was, const char *now, apr_pool_t *pool)
+{
+    const char *old = was ? apr_pstrcat(pool, "\"description\":",
+                                        apikey_json_string(was, pool), NULL)
+                          : "";
+
+    return apr_pstrcat(pool, "{", old, was && now ? "," : "",
+                       now ? "\"now\":{\"description\":" : "",
+                       now ? apikey_json_string(now, pool) : "",
+                       now ? "}}" : "}", NULL);
+}
+
+/* @param now the description that it has from now on; NULL: it is gone */
 static apr_status_t note(apikey_store_t *store, const job_t *job,
-                         const char *action, const char *was,
+                         const char *action, const char *was, const char *now,
                          apr_pool_t *pool, const char **error)
 {
     const apikey_audit_t entry = {
         0, job->actor->now, job->actor->who, action, "", "", job->name,
-        was ? apr_psprintf(pool, "{\"description\":%s}",
-                           apikey_json_string(was, pool)) : "", NULL
+        members(was, now, pool), NULL
     };
 
     return apikey_audit_write(store, &entry, pool, error);
@@ -155,25 +171,30 @@ static apr_status_t add(apikey_store_t *store, void *baton, apr_pool_t *pool,
     const char *was;
     apr_status_t status = find(store, job->name, &was, pool, error);
 
-    if (status != APR_SUCCESS
-        || (was && (!*job->description
-                    || strcmp(was, job->description) == 0))) {
+    job->done->was_there = was != NULL;
+    job->done->changed = !was || (*job->description
+                                  && strcmp(was, job->description) != 0);
+    job->done->description = job->done->changed ? job->description : was;
+    if (status != APR_SUCCESS || !job->done->changed) {
         return status;
     }
     status = was ? apikey_sql_query(store, APIKEY_SQL_SCOPE_UPDATE, update,
                                     pool, error)
                  : apikey_sql_query(store, APIKEY_SQL_SCOPE_INSERT, insert,
                                     pool, error);
-    return status == APR_SUCCESS ? note(store, job, "scope-add", was, pool,
-                                        error) : status;
+    return status == APR_SUCCESS ? note(store, job, "scope-add", was,
+                                        job->description, pool, error)
+                                 : status;
 }
 
 apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
                               const char *description,
-                              const apikey_actor_t *actor, apr_pool_t *pool,
+                              const apikey_actor_t *actor,
+                              apikey_scope_done_t *done, apr_pool_t *pool,
                               const char **error)
 {
-    job_t job = { name, description, actor };
+    apikey_scope_done_t any;
+    job_t job = { name, description, actor, done ? done : &any };
     const char *fault = apikey_scope_fault(name);
 
     if (fault) {
@@ -204,14 +225,14 @@ static apr_status_t take_out(apikey_store_t *store, void *baton,
                                   error);
     }
     return status == APR_SUCCESS ? note(store, job, "scope-remove", was,
-                                        pool, error) : status;
+                                        NULL, pool, error) : status;
 }
 
 apr_status_t apikey_scope_remove(apikey_store_t *store, const char *name,
                                  const apikey_actor_t *actor,
                                  apr_pool_t *pool, const char **error)
 {
-    job_t job = { name, "", actor };
+    job_t job = { name, "", actor, NULL };
 
     return apikey_sql_transact(store, take_out, &job, pool, error);
 }

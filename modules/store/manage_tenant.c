@@ -41,11 +41,34 @@ apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
 {
     const char *args[] = { "" };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { APIKEY_SQL_TENANT_LIST, args,
-                             sizeof(apikey_tenant_t), read_tenant,
-                             behind_tenant, give_tenant, &to };
+    apikey_pages_t pages = { .which = APIKEY_SQL_TENANT_LIST, .args = args,
+                             .size = sizeof(apikey_tenant_t),
+                             .read = read_tenant, .next = behind_tenant,
+                             .give = give_tenant, .baton = &to };
 
     return apikey_sql_pages(store, &pages, pool, error);
+}
+
+apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
+                                apikey_tenant_t **tenant, apr_pool_t *pool,
+                                const char **error)
+{
+    const char *args[] = { name, name };
+    apikey_tenant_t *found = apr_palloc(pool, sizeof(*found));
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_TENANT_ONE, args, pool,
+                                            error);
+
+    *tenant = NULL;
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (!*tenant && apikey_rows_next(&rows)) {
+        read_tenant(&rows, found, pool);
+        *tenant = strcmp(found->tenant, name) == 0 ? found : NULL;
+    }
+    return apikey_rows_end(&rows, pool, error);
 }
 
 typedef struct job_t {
@@ -53,6 +76,7 @@ typedef struct job_t {
     int on;
     const char *reason;
     const apikey_actor_t *actor;
+    int *changed;               /* out: whether it was not so before */
 } job_t;
 
 /* Whether a select by the tenant's name finds it, to the byte.  Where it cannot
@@ -129,6 +153,7 @@ static apr_status_t suspend(apikey_store_t *store, void *baton,
         || (suspended != -1 && !suspended == !job->on)) {
         return status;
     }
+    *job->changed = 1;
     status = apikey_sql_query(store, APIKEY_SQL_TENANT_SUSPEND, args, pool,
                               error);
     return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
@@ -137,12 +162,14 @@ static apr_status_t suspend(apikey_store_t *store, void *baton,
 
 apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
                                    int on, const char *reason,
-                                   const apikey_actor_t *actor,
+                                   const apikey_actor_t *actor, int *changed,
                                    apr_pool_t *pool, const char **error)
 {
-    job_t job = { tenant, on, reason, actor };
+    int any;
+    job_t job = { tenant, on, reason, actor, changed ? changed : &any };
     apr_status_t status = apikey_reason_check(reason, pool, error);
 
+    *job.changed = 0;
     return status == APR_SUCCESS
            ? apikey_sql_transact(store, suspend, &job, pool, error) : status;
 }

@@ -12,8 +12,11 @@ static apr_status_t read_page(apikey_store_t *store,
                               const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, pages->which,
-                                            pages->args, pool, error);
+    apr_status_t status = pages->sql
+                          ? apikey_sql_select_own(&rows, store, pages->sql,
+                                                  pages->args, pool, error)
+                          : apikey_sql_select(&rows, store, pages->which,
+                                              pages->args, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -57,7 +60,7 @@ apr_status_t apikey_sql_pages(apikey_store_t *store,
         }
         if (status == APR_SUCCESS && page->nelts == APIKEY_PAGE
             && !pages->next(page->elts + (page->nelts - 1) * pages->size,
-                            pages->args, pool)) {
+                            pages->args + pages->fixed, pool)) {
             *error = "more rows than a page holds cannot be told apart for "
                      "what stands in them; correct them";
             status = APIKEY_EANSWER;

@@ -355,9 +355,10 @@ static apr_status_t check_around(apikey_store_t *store, const char *sql,
 static apr_status_t check_columns(apikey_store_t *store, const char *sql,
                                   apr_pool_t *pool, const char **error)
 {
+    const char *none = NO_DIGEST;
     columns_t columns;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_own(&rows, store, sql, NO_DIGEST,
+    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &none,
                                                 pool, error);
 
     if (status == APR_SUCCESS) {
@@ -412,7 +413,7 @@ static apr_status_t check_pair(apikey_store_t *store, const char *sql,
                                const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_own(&rows, store, sql, number,
+    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &number,
                                                 pool, error);
 
     if (status != APR_SUCCESS) {
@@ -469,7 +470,7 @@ apr_status_t apikey_query_lookup(apikey_store_t *store,
         status = apikey_query_check(store, query->sql, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_sql_select_own(&rows, store, query->sql, digest, pool,
+        status = apikey_sql_select_own(&rows, store, query->sql, &digest, pool,
                                        error);
     }
     if (status == APR_SUCCESS) {

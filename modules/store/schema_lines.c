@@ -73,8 +73,10 @@ apr_status_t apikey_schema_lines(apikey_store_t *store, apr_pool_t *pool,
 {
     job_t job = { store, apr_hash_make(pool), pool, error };
     const char *args[] = { "0" };
-    apikey_pages_t pages = { APIKEY_SQL_LINE_AUDIT, args, sizeof(entry_t),
-                             read_entry, behind_entry, write_line, &job };
+    apikey_pages_t pages = { .which = APIKEY_SQL_LINE_AUDIT, .args = args,
+                             .size = sizeof(entry_t), .read = read_entry,
+                             .next = behind_entry, .give = write_line,
+                             .baton = &job };
 
     return apikey_sql_pages(store, &pages, pool, error);
 }

@@ -337,10 +337,10 @@ apikey_prepared_t *apikey_sql_own(apikey_store_t *store, const char *sql)
 
 apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
                                    apikey_store_t *store, const char *sql,
-                                   const char *arg, apr_pool_t *pool,
+                                   const char **args, apr_pool_t *pool,
                                    const char **error)
 {
-    return select_set(rows, store, apikey_sql_own(store, sql), 0, &arg, pool,
+    return select_set(rows, store, apikey_sql_own(store, sql), 0, args, pool,
                       error);
 }
 

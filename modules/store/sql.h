@@ -104,7 +104,7 @@ apr_status_t apikey_sql_select(apikey_rows_t *rows, apikey_store_t *store,
                                apikey_sql_e which, const char **args,
                                apr_pool_t *pool, const char **error);
 
-/** The statements for a text with one %s that is not in the list: of each
+/** The statements for a text that is not in the list: of each
  * connection and each text its own, so that no two can be confused. */
 apikey_prepared_t *apikey_sql_own(apikey_store_t *store, const char *sql);
 
@@ -112,7 +112,7 @@ apikey_prepared_t *apikey_sql_own(apikey_store_t *store, const char *sql);
  * our tables, which need not be there. */
 apr_status_t apikey_sql_select_own(apikey_rows_t *rows,
                                    apikey_store_t *store, const char *sql,
-                                   const char *arg, apr_pool_t *pool,
+                                   const char **args, apr_pool_t *pool,
                                    const char **error);
 
 /** Fills in what texts say of networks and of what applications are told; what
@@ -197,11 +197,14 @@ apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
 /** A list that is read and handed on page by page. */
 typedef struct apikey_pages_t {
     apikey_sql_e which;         /**< its statement, ordered and limited */
+    const char *sql;            /**< another instead; NULL: which */
     const char **args;          /**< of the first page, changed by next */
+    int fixed;                  /**< so many of them are not, the first */
     apr_size_t size;            /**< of an item */
     void (*read)(apikey_rows_t *rows, void *item, apr_pool_t *pool);
-    /** Sets args to what comes behind item; 0: they were so before, and the
-     * list would never end.  apikey_page_arg() does one of them. */
+    /** Sets those that are not fixed to what comes behind item; 0: they were
+     * so before, and the list would never end.  apikey_page_arg() does one of
+     * them. */
     int (*next)(const void *item, const char **args, apr_pool_t *pool);
     apr_status_t (*give)(void *baton, const void *item);
     void *baton;

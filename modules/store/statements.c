@@ -43,6 +43,14 @@
     " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"           \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
 
+#define LIST_BEGIN KEY_COLUMNS " WHERE "
+#define LIST_END "%b ORDER BY k.created, k.id" PAGE
+
+/* In the order in which read_tenant() of manage_tenant.c reads them. */
+#define TENANT_COLUMNS                                                      \
+    "SELECT n.tenant, t.created, t.suspended, t.reason,"                    \
+    " (SELECT COUNT(*) FROM apikey k WHERE k.tenant = n.tenant)"
+
 static const char *const statements[APIKEY_SQL_COUNT] = {
     /* The hot path: a column takes SQLite's driver a thousand instructions. */
     [APIKEY_SQL_LOOKUP] =
@@ -59,12 +67,11 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
      * lock on the row of its uses would wait for those who count them. */
     [APIKEY_SQL_KEY_HOLD] =
     "SELECT k.id FROM apikey k WHERE k.id = %s%h",
-    /* Two statements, and no condition that is true of all: with one,
-     * PostgreSQL plans for few rows and sorts all that are left, each page. */
+    /* Conditions are added where there are any, and none that is true of all:
+     * with one, PostgreSQL plans for few rows and sorts all that are left, each
+     * page. */
     [APIKEY_SQL_KEY_LIST] =
-    KEY_COLUMNS " WHERE %b ORDER BY k.created, k.id" PAGE,
-    [APIKEY_SQL_KEY_LIST_TENANT] =
-    KEY_COLUMNS " WHERE k.tenant = %s AND %b ORDER BY k.created, k.id" PAGE,
+    LIST_BEGIN LIST_END,
     [APIKEY_SQL_KEY_INSERT] =
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
     " secret_id, format, prefix, hint, creator, root, rotated_from, owner,"
@@ -111,10 +118,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_TENANT_KEYS] =
     "SELECT tenant FROM apikey WHERE tenant = %s LIMIT 1",
     /* Keys written by hand may name a tenant that has no row of its own. */
+    [APIKEY_SQL_TENANT_ONE] =
+    TENANT_COLUMNS " FROM (SELECT tenant FROM apikey_tenant WHERE tenant = %s"
+    " UNION SELECT tenant FROM apikey WHERE tenant = %s) n"
+    " LEFT JOIN apikey_tenant t ON t.tenant = n.tenant",
     [APIKEY_SQL_TENANT_LIST] =
-    "SELECT n.tenant, t.created, t.suspended, t.reason,"
-    " (SELECT COUNT(*) FROM apikey k WHERE k.tenant = n.tenant)"
-    " FROM (SELECT tenant FROM apikey_tenant"
+    TENANT_COLUMNS " FROM (SELECT tenant FROM apikey_tenant"
     " UNION SELECT tenant FROM apikey) n"
     " LEFT JOIN apikey_tenant t ON t.tenant = n.tenant"
     " WHERE n.tenant > %s ORDER BY n.tenant" PAGE,
@@ -140,7 +149,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " was) VALUES (%n, %s, %s, %s, %s, %s, %s)",
     [APIKEY_SQL_AUDIT_LIST] =
     "SELECT number, happened, who, action, id, tenant, reason, was"
-    " FROM apikey_audit WHERE number > %n"
+    " FROM apikey_audit WHERE number > %n AND happened >= %n"
     " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
     " ORDER BY number" PAGE,
 
@@ -247,12 +256,11 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
     }
 }
 
-const char *apikey_statement(apikey_sql_e which,
+static const char *translate(const char *from,
                              const apikey_dialect_t *dialect,
                              apr_pool_t *pool)
 {
     apr_array_header_t *parts = apr_array_make(pool, 8, sizeof(char *));
-    const char *from = statements[which];
     const char *mark;
 
     for (; (mark = strchr(from, '%')) != NULL; from = mark + 2) {
@@ -262,4 +270,19 @@ const char *apikey_statement(apikey_sql_e which,
     }
     APR_ARRAY_PUSH(parts, const char *) = from;
     return apr_array_pstrcat(pool, parts, '\0');
+}
+
+const char *apikey_statement(apikey_sql_e which,
+                             const apikey_dialect_t *dialect,
+                             apr_pool_t *pool)
+{
+    return translate(statements[which], dialect, pool);
+}
+
+const char *apikey_statement_list(const char *conditions,
+                                  const apikey_dialect_t *dialect,
+                                  apr_pool_t *pool)
+{
+    return translate(apr_pstrcat(pool, LIST_BEGIN, conditions, LIST_END,
+                                 NULL), dialect, pool);
 }

@@ -4,8 +4,9 @@
  * @file statements.h
  * @brief Every statement that the store ever prepares.
  *
- * They are fixed: what comes from outside goes in as a parameter, and a
- * connection prepares each at most once, whatever is asked of it.
+ * They are fixed, and so are the conditions of a list: what comes from outside
+ * goes in as a parameter, and a connection prepares each at most once, whatever
+ * is asked of it.
  */
 #ifndef APIKEY_STATEMENTS_H
 #define APIKEY_STATEMENTS_H
@@ -20,7 +21,6 @@ typedef enum {
     APIKEY_SQL_KEY_SHOW,
     APIKEY_SQL_KEY_HOLD,
     APIKEY_SQL_KEY_LIST,
-    APIKEY_SQL_KEY_LIST_TENANT,
     APIKEY_SQL_KEY_INSERT,
     APIKEY_SQL_KEY_IMPORT,
     APIKEY_SQL_KEY_TAKEN,
@@ -34,6 +34,7 @@ typedef enum {
     APIKEY_SQL_TENANT_HOLD,
     APIKEY_SQL_TENANT_KEYS,
     APIKEY_SQL_TENANT_LIST,
+    APIKEY_SQL_TENANT_ONE,
     APIKEY_SQL_TENANT_INSERT,
     APIKEY_SQL_TENANT_SUSPEND,
     APIKEY_SQL_SCOPE_SHOW,
@@ -76,5 +77,11 @@ typedef enum {
 const char *apikey_statement(apikey_sql_e which,
                              const apikey_dialect_t *dialect,
                              apr_pool_t *pool);
+
+/** The same of the list of keys (APIKEY_SQL_KEY_LIST) with conditions before
+ * those of a page: "A AND B AND ". */
+const char *apikey_statement_list(const char *conditions,
+                                  const apikey_dialect_t *dialect,
+                                  apr_pool_t *pool);
 
 #endif

@@ -211,6 +211,8 @@ is($status, 0, 'make install succeeds') or diag($said);
 chomp(my $modules = `apxs -q LIBEXECDIR`);
 for my $file ("$modules/mod_apikey.so", '/usr/local/bin/htapikey',
               '/usr/local/share/man/man1/htapikey.1',
+              '/usr/local/share/bash-completion/completions/htapikey',
+              '/usr/local/share/zsh/site-functions/_htapikey',
               map { "/usr/local/share/mod_apikey/$_" } qw(apikey.conf
                   manual/directives.md schema/sqlite3/001_tables.sql)) {
     ok(-s "$to$file", "it installs $file");

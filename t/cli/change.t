@@ -45,9 +45,11 @@ is($now->{env}, 'test', 'the env');
 near(epoch($now->{expires}), time + 10 * $day, 'the expiry, from now');
 my $last = (audited($id))[-1];
 is($last->{action}, 'set', 'the audit has it');
-is_deeply(JSON::PP->new->decode($last->{was}),
-          { name => 'old', scopes => 'a:b', env => 'live',
-            expires => epoch($key->{expires}) }, 'and what it was');
+is_deeply($last->{was}, { name => 'old', scopes => ['a:b'], env => 'live',
+                          expires => $key->{expires} }, 'and what it was');
+is_deeply($last->{now}, { name => 'new "x"', scopes => [qw(c d:*)],
+                          env => 'test', expires => $now->{expires} },
+          'and what it is');
 is($cli->verify($key->{key}, '--scope', 'd:x'), 'granted',
    'the key itself is the same');
 $cli->run('set', $id, '--name', 'alone');
@@ -133,6 +135,9 @@ is($cli->verify($done->{out} =~ /^key +(\w+)/m), 'granted', 'until then');
 my @trail = audited($human->{id});
 is($trail[-1]{action}, 'rotate', 'the audit has the rotation');
 like($trail[-1]{reason}, qr/replaced by \w{12}/, 'and the new id');
+is_deeply([ @{ $trail[-1] }{qw(was now)} ],
+          [ map { { expires => $_->{expires} } } $human,
+            $cli->show($human->{id}) ], 'when it ended, and when it does');
 $cli->conf('ApiKeyLifetime 20d max=20d');
 ($new) = rotated($cli->show($done->{out} =~ /^id +(\w+)/m));
 near(epoch($new->{expires}), time + 20 * $day, 'no longer than max');

@@ -31,7 +31,8 @@ sub epoch {
 # The three ways to be told the key.
 my $quiet = $cli->run(@base, '-q');
 like($quiet->{out}, qr/^ak_[0-9A-Za-z]{49}\n\z/, '-q: the key and no more');
-is($quiet->{err}, '', 'nothing on standard error');
+like($quiet->{err}, qr/^htapikey: the tenant "\S+" is new\n\z/,
+     'and that the tenant is new on standard error');
 my $human = $cli->run(@base, '--scope', 'a:b', '--scope', 'c:*');
 like($human->{out}, qr/^key +(ak_\w{49})$/m, 'for people: the key');
 my ($shown) = $human->{out} =~ /^key +(\w+)/m;
@@ -206,9 +207,9 @@ for my $scope ('partners:delete', 'Partners:read', 'x:*') {
 }
 
 # Who made it.
-is($cli->json(@base, { env => { SUDO_USER => 'alice' } })->{creator},
+is($cli->json(@base, { env => { SUDO_USER => 'alice' } })->{created_by},
    $> == 0 ? 'alice' : scalar getpwuid($>), 'behind sudo, the person');
-is($cli->create->{creator}, scalar getpwuid($>), 'else the user');
+is($cli->create->{created_by}, scalar getpwuid($>), 'else the user');
 
 # A key that nobody has seen must not stay valid.
 for my $how ([ '/dev/full', { stdout => '/dev/full' } ],

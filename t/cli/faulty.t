@@ -78,7 +78,7 @@ for my $case (@faults) {
     is($cli->verify($key->{key}), 'granted', 'and it is granted');
     my ($entry) = grep { $_->{action} eq 'set' }
                   @{ $cli->json('audit', '--key', $id) };
-    ok(JSON::PP->new->decode($entry->{was}), 'the audit has what it was');
+    ok(keys %{ $entry->{was} }, 'the audit has what it was');
     $cli->old_rows("UPDATE apikey SET $set WHERE id = '$id'");
 }
 

@@ -48,7 +48,7 @@ for my $head ('TENANT', 'NAME', 'CREATED', 'STATE') {
     }
 }
 my ($line) = grep { /^$id{other} / } @lines;
-like($line, qr/a:b c:\* d  20\d\d-\S+Z  never +-  +active$/, 'a whole line');
+like($line, qr/a:b c:\* d  20\d\d-\d\d-\d\d  never +-  +active$/, 'a whole line');
 unlike(join("\n", @lines), qr/\Q$_->{key}\E/, 'no key in it')
     for values %key;
 
@@ -82,7 +82,7 @@ $cli->sql("INSERT INTO apikey_usage (id, last_used, use_count) VALUES "
           . "('$id{other}', 1700000000, 42)");
 my $shown = $cli->json('show', $id{other}, @in);
 is($shown->{last_used}, '2023-11-14T22:13:20Z', 'when it was last used');
-is($shown->{use_count}, 42, 'and how often');
+is($shown->{uses}, 42, 'and how often');
 
 # show, for people.
 $cli->run('scope', 'add', 'a:b', 'Read the b of a');
@@ -116,7 +116,8 @@ $cli->old_rows(q{INSERT INTO apikey (digest, id, tenant, name, scopes,
     VALUES ('} . ('ab' x 32) . q{', 'hand', 'e' || char(27) || '[2Jvil',
     'a' || char(13, 10) || 'b' || char(155) || char(8238) || x'ff' || '"\',
     'x' || char(9) || 'y', char(7))});
-for my $command ([qw(list)], [qw(show hand)], [qw(tenant list)]) {
+for my $command ([ "list", "--columns", "id,tenant,name" ], [qw(show hand)],
+                 [qw(tenant list)]) {
     $done = $cli->run(@$command);
     is($done->{exit}, 0, "@$command with a row by hand");
     my $text = $done->{out};
@@ -144,5 +145,94 @@ $cli->sql(q{WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
 my @many = @{ $cli->json('list', '--tenant', 'many') };
 is(scalar @many, 1500, '1500 keys');
 is(scalar(keys %{ { map { ($_->{id} => 1) } @many } }), 1500, 'each once');
+
+# Which keys, by each of their properties.
+my $all = APIKey::CLI->new;
+my $day = 86400;
+my %by;
+sub by {
+    my ($name, %option) = @_;
+    $by{$name} = $all->create(name => $name, tenant => "t-$name", %option)->{id};
+}
+by('soon', expires => '3d');
+by('late', expires => '40d', env => 'test');
+by('never', expires => 'never');
+by('off');
+by('hung');
+by('over');
+by('gone');
+by('both');
+by('old', expires => 'never');
+by('used', expires => 'never');
+$all->run('disable', $by{off});
+$all->run(qw(tenant suspend t-hung));
+$all->run('revoke', $by{$_}) for qw(gone both);
+$all->sql("UPDATE apikey SET expires = 1000 WHERE name IN ('over', 'both')",
+          "UPDATE apikey SET created = created - 100 * $day WHERE name IN "
+          . "('old', 'used')", 'INSERT INTO apikey_usage (id, last_used) VALUES '
+          . "('$by{used}', strftime('%s') - 10 * $day)");
+$all->old_rows("UPDATE apikey SET disabled = 'x' WHERE name = 'never'");
+sub named {
+    return join ' ', map { $_->{name} } @{ $all->json('list', @_) };
+}
+my %states = (active => 'soon late old used', disabled => 'off',
+              suspended => 'hung', expired => 'over', revoked => 'gone both',
+              faulty => 'never');
+for my $state (sort keys %states) {
+    is(join(' ', sort split / /, named('--state', $state)),
+       join(' ', sort split / /, $states{$state}), "--state $state");
+}
+is(named('--expiring', '14d'), 'soon', '--expiring 14d');
+is(named('--expiring', '2mo', '--env', 'test'), 'late', 'and --env');
+is(named('--expiring', '2100-01-01', '--tenant', 't-soon'), 'soon', 'a date');
+is(named('--unused', '90d'), 'old', '--unused 90d: never used since it is old');
+is(join(' ', sort split / /, named('--unused', '9d')), 'old used',
+   '--unused 9d: nor those used before');
+is(named('--unused', '90d', '--state', 'revoked'), '', 'all must hold');
+
+# In which order; what never ends comes last.
+sub places {
+    my ($sort, @name) = @_;
+    my %wanted = map { $_ => 1 } @name;
+    is(join(' ', grep { $wanted{$_} } split / /, named('--all', '--sort', $sort)),
+       "@name", "--sort $sort");
+}
+places('name', qw(both gone hung late never off old over soon used));
+places('-name', reverse qw(both gone hung late never off old over soon used));
+places('expires', qw(over soon late old));
+places('-expires', qw(old late soon over));
+places('last_used', qw(soon used));
+places('created', qw(old soon));
+places('-created', qw(soon old));
+places('state', qw(soon off never gone hung));
+
+# With which columns; every one that there is.
+my ($columns) = map { $_->{does} =~ /whole: (.*)/ } grep {
+    $_->{option} eq '--columns' } @{ $all->json('help', 'list')->[0]{options} };
+my @columns = split /, /, $columns;
+cmp_ok(scalar @columns, '>=', 20, 'help names them');
+for my $column (@columns) {
+    my $told = $all->run('list', '--columns', "id,$column", '--sort', $column);
+    is($told->{out} =~ tr/\n//, 8, "a line a key with $column")
+        or diag $told->{err};
+}
+is($all->run('list', '--columns', 'state,name', '--env', 'test')->{out},
+   "STATE   NAME\nactive  late\n", 'in the order in which they are named');
+is($all->run('list', '--columns', 'created', '--env', 'test')->{out},
+   "CREATED\n" . $all->show($by{late})->{created} . "\n", 'times are whole');
+
+# A table fits 100 columns, whatever stands in it; what is named is whole.
+my @long = ('x' x 200, 'n' x 90, map { "scope:number$_" } 1 .. 20);
+$all->create(tenant => $long[0], name => $long[1], prefix => 'p' x 32,
+             scope => [ @long[2 .. 21] ]);
+$all->create(tenant => '日本語' x 20, name => '😀' x 40);
+my @table = split /\n/, decode_utf8($all->run(qw(list --all))->{out});
+is(scalar @table, 13, 'all keys in a table');
+is(join("\n", grep { cells($_) > 100 } @table), '', 'of 100 columns at most');
+like((grep { /xxx/ } @table)[0], qr/x\x{2026} +n+\x{2026}.*\x{2026} .*active$/,
+     'what is cut ends so');
+like($all->run('list', '--columns', 'tenant,name,scopes')->{out},
+     qr/$long[0]  +$long[1]  +\Q@{[ join ' ', @long[2 .. 21] ]}\E$/m,
+     '--columns: nothing is cut');
 
 done_testing;

@@ -71,7 +71,8 @@ $cli->sql(map { encode_utf8($_) }
     "INSERT INTO apikey_scope (name, description) VALUES ('s', 'a\x{200d}b')");
 is($cli->verify($old->{key}), 'granted', 'a name that was there is no fault');
 my %shown = (
-    'list'        => [ qr/acme\\xE2\\x80\\x8B +a\\xC2\\xA0b\\xF3\\xA0\\x81\\x81/,
+    'list --columns tenant,name' => [
+                       qr/acme\\xE2\\x80\\x8B +a\\xC2\\xA0b\\xF3\\xA0\\x81\\x81/,
                        "acme\x{200b}" ],
     "show $old->{id}" => [ qr/^tenant +acme\\xE2\\x80\\x8B$/m,
                            "acme\x{200b}" ],

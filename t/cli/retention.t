@@ -36,6 +36,7 @@ sub fill {
 }
 
 my $key = $cli->create;
+$cli->create(tenant => 't');
 my %changing = (
     'create'         => [qw(create --tenant t --name n)],
     'set'            => [qw(set ID --name other)],

@@ -20,7 +20,7 @@ my ($key, $id) = @{$made}{qw(key id)};
 sub answer {
     my ($input, $word, $name, @arguments) = @_;
     my $done = $cli->run('verify', @arguments, { stdin => $input });
-    is($done->{out}, "$word\n", "$word: $name");
+    like($done->{out}, qr/\A$word\n(?:id +\w+\n)?\z/, "$word: $name");
     is($done->{exit}, $word eq 'granted' ? 0 : 1, 'its exit status');
     if ($word eq 'granted') {
         is($done->{err}, '', 'no word on standard error');
@@ -32,6 +32,8 @@ sub answer {
 
 # What stands on standard input.
 answer("$key\n", 'granted', 'a line');
+is($cli->run('verify', { stdin => $key })->{out}, "granted\nid          $id\n",
+   'and its id');
 answer($key, 'granted', 'no line end');
 answer("$key\r\n", 'granted', 'CR LF');
 answer("$key\nmore\n", 'granted', 'only the first line counts');
@@ -89,7 +91,8 @@ $cli->sql("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
           "UPDATE apikey_tenant SET meta = 'plan=no; zone=eu' "
           . "WHERE tenant = 'bob'");
 my $asked = $cli->run('verify', { stdin => $inside->{key} });
-is("$asked->{out}$asked->{exit}", "granted\n0", 'a key with networks');
+is("$asked->{out}$asked->{exit}", "granted\nid          $inside->{id}\n0",
+   'a key with networks');
 is($asked->{err}, 'htapikey: granted from 192.0.2.0/24 2001:db8::/32; from any '
    . "other address the server says network\n", 'and from where');
 my $told = JSON::PP->new->decode(
@@ -102,7 +105,8 @@ for my $fault ([ networks => '10.0.0.1/8' ], [ meta => 'gold' ]) {
               "UPDATE apikey SET $fault->[0] = '$fault->[1]' WHERE id = "
               . "'$inside->{id}'");
     $asked = $cli->run('verify', { stdin => $inside->{key} });
-    is("$asked->{out}$asked->{exit}", "unavailable\n1", "a bad $fault->[0]");
+    like("$asked->{out}$asked->{exit}", qr/^unavailable\nid .*\n1$/,
+         "a bad $fault->[0]");
     like($asked->{err}, qr/never be granted: its $fault->[0] /, 'and why');
 }
 
@@ -111,7 +115,8 @@ my $broken = $cli->create(tenant => 'bob');
 $cli->old_rows("UPDATE apikey SET tenant = 'b' || char(10) || 'c' WHERE id = "
                . "'$broken->{id}'");
 my $done = $cli->run('verify', { stdin => $broken->{key} });
-is($done->{out}, "unavailable\n", 'a row that no header could carry');
+is($done->{out}, "unavailable\nid          $broken->{id}\n",
+   'a row that no header could carry');
 is($done->{exit}, 1, 'is not granted');
 like($done->{err}, qr/$broken->{id}.*tenant.*control/, 'and why');
 for my $fault ([ "tenant = 'bob' || char(0) || 'x'", qr/tenant has a NUL/ ],
@@ -121,7 +126,8 @@ for my $fault ([ "tenant = 'bob' || char(0) || 'x'", qr/tenant has a NUL/ ],
     my $row = $cli->create(tenant => 'bob');
     $cli->old_rows("UPDATE apikey SET $fault->[0] WHERE id = '$row->{id}'");
     $done = $cli->run('verify', { stdin => $row->{key} });
-    is("$done->{out}$done->{exit}", "unavailable\n1", $fault->[0]);
+    like("$done->{out}$done->{exit}", qr/\Aunavailable\nid.*\n1\z/,
+         $fault->[0]);
     like($done->{err}, qr/$row->{id} can never be granted: its $fault->[1]/,
          'it says which row, and why');
 }

@@ -225,8 +225,12 @@ static void test_expiries(void)
         "2024-00-10", "2024-01-00", "2024-01-32", "2024-1-01", "24-01-01",
         "2024-01-01 ", " 2024-01-01", "2024-01-01T", "2024-01-01T00:00:00",
         "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
-        "2024-01-01T00:00:60Z", "2024-01-01T00:00:00z",
-        "2024-01-01 00:00:00Z", "2024-01-01T00:00:00+00:00", "2024/01/01",
+        "2024-01-01T00:00:60Z", "2024-01-01T00:00:00+24:00", "2024/01/01",
+        "2024-01-01T00:00:00+1", "2024-01-01T00:00:00+01:60",
+        "2024-01-01T00:00:00+01:0", "2024-01-01T00:00:00+01:000",
+        "2024-01-01T00:00:00.Z", "2024-01-01T00Z", "2024-01-01T00:00:00 Z",
+        "2024-01-01  00:00:00Z", "2024-01-01Z", "Tomorrow", "mo", "-1mo",
+        "1.5mo", "3mon", "99999mo", "123456mo", "today", "yesterday",
         "2024-01-01T00:00:00Zx", "1969-12-31", "0000-01-01", "1899-01-01",
         "253402300799s", "+024-01-01", "20240101"
     };
@@ -243,6 +247,18 @@ static void test_expiries(void)
     is_expiry("2038-01-19T03:14:08Z", APR_INT64_C(2147483648));
     is_expiry("9999-12-31T23:59:59Z", APR_INT64_C(253402300799));
     is_expiry("1970-01-01T00:00:01Z", 1);
+    is_expiry("2024-01-01T00:00:00z", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01 00:00:00Z", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01T00:00Z", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01T00:00:00.999Z", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01T02:00:00+02:00", APR_INT64_C(1704067200));
+    is_expiry("2023-12-31T16:30:00-07:30", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01T05:45+0545", APR_INT64_C(1704067200));
+    is_expiry("2024-01-01T01:00:00+01", APR_INT64_C(1704067200));
+    is_expiry("tomorrow", NOW + 86400);
+    is_expiry("3mo", APR_INT64_C(1707948800));
+    is_expiry("0mo", NOW);
+    is_expiry("12mo", APR_INT64_C(1731622400));
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         is_int(apikey_expiry_parse(&expires, bad[i], NOW), APR_EINVAL,
                "'%s' is no expiry", bad[i]);
@@ -254,6 +270,42 @@ static void test_expiries(void)
     is_int(apikey_expiry_parse(&expires, "2100-02-29", NOW), APR_EINVAL,
            "2100 is no leap year");
     is_int(expires, 42, "what is no expiry leaves the number alone");
+}
+
+/* The last days of months, and what lies back. */
+static void test_months(void)
+{
+    static const struct { const char *from, *text, *to; int back; } cases[] = {
+        { "2023-01-31T10:00:00Z", "1mo", "2023-02-28T10:00:00Z", 0 },
+        { "2024-01-31T10:00:00Z", "1mo", "2024-02-29T10:00:00Z", 0 },
+        { "2100-01-31T10:00:00Z", "1mo", "2100-02-28T10:00:00Z", 0 },
+        { "2023-12-31T10:00:00Z", "2mo", "2024-02-29T10:00:00Z", 0 },
+        { "2023-03-31T10:00:00Z", "1mo", "2023-02-28T10:00:00Z", 1 },
+        { "2024-01-15T10:00:00Z", "1mo", "2023-12-15T10:00:00Z", 1 },
+        { "2024-01-15T10:00:00Z", "today", "2024-01-15T00:00:00Z", 1 },
+        { "2024-01-15T10:00:00Z", "yesterday", "2024-01-14T10:00:00Z", 1 },
+        { "2024-01-15T10:00:00Z", "7d", "2024-01-08T10:00:00Z", 1 },
+        { "2024-01-15T10:00:00Z", "2024-01-02T01:00:00+01:00",
+          "2024-01-02T00:00:00Z", 1 }
+    };
+    apr_int64_t from = 0, to = 0, got = 0;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        apikey_expiry_parse(&from, cases[i].from, NOW);
+        apikey_expiry_parse(&to, cases[i].to, NOW);
+        is_int((cases[i].back ? apikey_since_parse : apikey_expiry_parse)
+               (&got, cases[i].text, from), APR_SUCCESS, "%s %s %s",
+               cases[i].text, cases[i].back ? "before" : "after",
+               cases[i].from);
+        is_int(got, to, "is %s", cases[i].to);
+    }
+    for (i = 0; i < 3; i++) {
+        static const char *bad[] = { "soon", "never", "" };
+
+        is_int(apikey_since_parse(&got, bad[i], NOW), APR_EINVAL,
+               "'%s' is no time that has been", bad[i]);
+    }
 }
 
 static void test_format(apr_pool_t *pool)
@@ -322,6 +374,7 @@ int main(void)
     test_words(pool);
     test_durations();
     test_expiries();
+    test_months();
     test_format(pool);
     test_queries();
     return done();

@@ -51,8 +51,8 @@ static void test_details(void)
     is_str(shown->meta, "plan=gold; seats=25", "the meta");
     is_str(apr_table_get(shown->record.meta, "PLAN"), "gold",
            "which is read");
-    is_int(apikey_manage_set(fx.store, fresh.id, &name, &fx.actor, fx.pool,
-                             &fx.error), APR_SUCCESS, "another name");
+    is_int(apikey_manage_set(fx.store, fresh.id, &name, &fx.actor, NULL,
+                             fx.pool, &fx.error), APR_SUCCESS, "another name");
     is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
                                 fx.pool, &fx.error), APR_SUCCESS, "rotate");
     shown = show(rotation.fresh.id);
@@ -60,10 +60,11 @@ static void test_details(void)
                        shown->meta, NULL),
            "ops|192.0.2.0/24|plan=gold; seats=25", "they stay");
     is_int(apikey_manage_set(fx.store, rotation.fresh.id, &other, &fx.actor,
-                             fx.pool, &fx.error), APR_SUCCESS, "set");
+                             NULL, fx.pool, &fx.error), APR_SUCCESS, "set");
     is_str(audited(), "tester set acme  {\"owner\":\"ops\",\"networks\":"
-           "\"192.0.2.0/24\",\"meta\":\"plan=gold; seats=25\"}",
-           "what they were is in the audit");
+           "\"192.0.2.0/24\",\"meta\":\"plan=gold; seats=25\","
+           "\"now\":{\"owner\":\"\",\"networks\":\"::1\","
+           "\"meta\":\"plan=free\"}}", "what they were is in the audit");
     shown = show(rotation.fresh.id);
     is_str(apr_pstrcat(fx.pool, shown->owner, "|", shown->networks, "|",
                        shown->meta, NULL), "|::1|plan=free", "what they are");
@@ -87,7 +88,7 @@ static void test_bad_details(void)
     need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "a key");
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         is_int(apikey_manage_set(fx.store, fresh.id, &bad[i].change,
-                                 &fx.actor, fx.pool, &fx.error),
+                                 &fx.actor, NULL, fx.pool, &fx.error),
                APIKEY_EREFUSED, "refused");
         ok(says(bad[i].says), "and why: %s", said());
     }
@@ -98,11 +99,11 @@ static void test_bad_details(void)
                           "id = '%s'", key.record.id)) == 0, "by hand");
     is_str(apikey_managed_state(show(key.record.id), NOW, fx.pool), "faulty",
            "what somebody typed is told");
-    is_int(apikey_manage_set(fx.store, key.record.id, &name, &fx.actor,
+    is_int(apikey_manage_set(fx.store, key.record.id, &name, &fx.actor, NULL,
                              fx.pool, &fx.error), APIKEY_EREFUSED,
            "and not written again");
     ok(says("the key's networks is not as it should be"), "%s", said());
-    is_int(apikey_manage_set(fx.store, key.record.id, &mend, &fx.actor,
+    is_int(apikey_manage_set(fx.store, key.record.id, &mend, &fx.actor, NULL,
                              fx.pool, &fx.error), APR_SUCCESS, "but mended");
 }
 

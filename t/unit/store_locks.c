@@ -34,18 +34,19 @@ static void test_atomic(void)
            "no audit, no key");
     ok(says("no audit today"),
        "in the database's words: %s", said());
-    is_int(apikey_manage_set(fx.store, fresh.id, &change, &fx.actor, fx.pool,
-                             &fx.error), APIKEY_EDATABASE, "no change");
+    is_int(apikey_manage_set(fx.store, fresh.id, &change, &fx.actor, NULL,
+                             fx.pool, &fx.error),
+           APIKEY_EDATABASE, "no change");
     is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
                                 &fx.error), APIKEY_EDATABASE,
            "no revocation");
     is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
                                 fx.pool, &fx.error), APIKEY_EDATABASE,
            "no rotation");
-    is_int(apikey_tenant_suspend(fx.store, "acme", 1, "", &fx.actor, fx.pool,
-                                 &fx.error), APIKEY_EDATABASE,
+    is_int(apikey_tenant_suspend(fx.store, "acme", 1, "", &fx.actor, NULL,
+                                 fx.pool, &fx.error), APIKEY_EDATABASE,
            "no suspension");
-    is_int(apikey_scope_add(fx.store, "a", "", &fx.actor, fx.pool,
+    is_int(apikey_scope_add(fx.store, "a", "", &fx.actor, NULL, fx.pool,
                             &fx.error), APIKEY_EDATABASE, "no scope");
     is_str(everything(), before, "nothing of all that was stored");
     is_str(raw_text("SELECT name || revoked || expires FROM apikey"),

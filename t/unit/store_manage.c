@@ -29,7 +29,10 @@ static void test_create(void)
 
     is_int(create(&key, &fresh, "acme", "a:b c", NOW + 90 * DAY),
            APR_SUCCESS, "a key is made");
-    is_str(audited(), "tester create acme  ", "and stands in the audit");
+    is_str(audited(), apr_psprintf(fx.pool, "tester create acme  {\"now\":{"
+           "\"name\":\"a test\",\"env\":\"live\",\"keyspace\":"
+           "\"default\",\"scopes\":\"a:b c\",\"expires\":%" APR_INT64_T_FMT
+           "}}", NOW + 90 * DAY), "and stands in the audit");
     shown = show(fresh.id);
     is_str(shown->record.tenant, "acme", "its tenant");
     is_str(shown->record.scopes, "a:b c", "its scopes");
@@ -98,8 +101,8 @@ static void test_refused(void)
 static void test_change(void)
 {
     const apr_int64_t expires = NOW + 5 * DAY;
-    const apikey_change_t all = { .name = "new", .env = "test",
-                                  .scopes = "x:y", .expires = &expires };
+    const apikey_change_t all = { .name = "new", .env = "test", .scopes = "x:y",
+                                  .expires = &expires };
     const apikey_change_t bad = { .name = "new\n" };
     const apikey_change_t same = { .name = "new", .scopes = "x:y" };
     apikey_managed_t key, *shown;
@@ -108,8 +111,8 @@ static void test_change(void)
 
     need(create(&key, &fresh, "acme", "a", NOW + DAY) == APR_SUCCESS,
          "create");
-    is_int(apikey_manage_set(fx.store, fresh.id, &all, &fx.actor, fx.pool,
-                             &fx.error), APR_SUCCESS, "set");
+    is_int(apikey_manage_set(fx.store, fresh.id, &all, &fx.actor, NULL,
+                             fx.pool, &fx.error), APR_SUCCESS, "set");
     shown = show(fresh.id);
     is_str(shown->record.name, "new", "the name");
     is_str(shown->record.env, "test", "the env");
@@ -117,19 +120,23 @@ static void test_change(void)
     is_int(shown->record.expires, expires, "the expiry");
     is_str(audited(), apr_psprintf(fx.pool, "tester set acme  {\"name\":"
            "\"a test\",\"env\":\"live\",\"scopes\":\"a\",\"expires\":%"
-           APR_INT64_T_FMT "}", NOW + DAY), "what it was is in the audit");
+           APR_INT64_T_FMT ",\"now\":{\"name\":\"new\",\"env\":\"test\","
+           "\"scopes\":\"x:y\",\"expires\":%" APR_INT64_T_FMT "}}",
+           NOW + DAY, expires), "what it was and is now is in the audit");
     before = raw_text("SELECT MAX(number) FROM apikey_audit");
-    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, fx.pool,
-                             &fx.error), APR_SUCCESS, "set to the same");
-    is_int(apikey_manage_set(fx.store, fresh.id, &bad, &fx.actor, fx.pool,
-                             &fx.error), APIKEY_EREFUSED, "set to nonsense");
+    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, NULL,
+                             fx.pool, &fx.error),
+           APR_SUCCESS, "set to the same");
+    is_int(apikey_manage_set(fx.store, fresh.id, &bad, &fx.actor, NULL,
+                             fx.pool, &fx.error),
+           APIKEY_EREFUSED, "set to nonsense");
     is_str(raw_text("SELECT MAX(number) FROM apikey_audit"), before,
            "neither is a change");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 1, &fx.actor, fx.pool,
-                                 &fx.error), APR_SUCCESS, "disable");
+    is_int(apikey_manage_disable(fx.store, fresh.id, 1, &fx.actor, NULL,
+                                 fx.pool, &fx.error), APR_SUCCESS, "disable");
     is_int(show(fresh.id)->record.disabled, NOW, "when");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, fx.pool,
-                                 &fx.error), APR_SUCCESS, "enable");
+    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
+                                 fx.pool, &fx.error), APR_SUCCESS, "enable");
     is_int(show(fresh.id)->record.disabled, 0, "no more");
     is_str(audited(), "tester enable acme  ", "in the audit");
     is_int(apikey_manage_revoke(fx.store, fresh.id, "lost", &fx.actor,
@@ -141,11 +148,11 @@ static void test_change(void)
     fx.actor.now--;
     is_int(show(fresh.id)->record.revoked, NOW, "the first time stays");
     is_str(show(fresh.id)->reason, "lost", "with its reason");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, fx.pool,
-                                 &fx.error), APIKEY_EREFUSED,
+    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
+                                 fx.pool, &fx.error), APIKEY_EREFUSED,
            "what is revoked is not enabled");
-    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, fx.pool,
-                             &fx.error), APIKEY_EREFUSED, "nor set");
+    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, NULL,
+                             fx.pool, &fx.error), APIKEY_EREFUSED, "nor set");
 }
 
 static void test_not_found(void)
@@ -157,15 +164,15 @@ static void test_not_found(void)
     is_int(apikey_manage_show(fx.store, "nobody", NULL, &key, fx.pool,
                               &fx.error), APR_NOTFOUND, "show an unknown key");
     ok(says("nobody"), "and which: %s", said());
-    is_int(apikey_manage_set(fx.store, "nobody", &change, &fx.actor, fx.pool,
-                             &fx.error), APR_NOTFOUND, "set");
+    is_int(apikey_manage_set(fx.store, "nobody", &change, &fx.actor, NULL,
+                             fx.pool, &fx.error), APR_NOTFOUND, "set");
     is_int(apikey_manage_revoke(fx.store, "nobody", "", &fx.actor, fx.pool,
                                 &fx.error), APR_NOTFOUND, "revoke");
-    is_int(apikey_manage_disable(fx.store, "nobody", 1, &fx.actor, fx.pool,
-                                 &fx.error), APR_NOTFOUND, "disable");
+    is_int(apikey_manage_disable(fx.store, "nobody", 1, &fx.actor, NULL,
+                                 fx.pool, &fx.error), APR_NOTFOUND, "disable");
     is_int(apikey_manage_rotate(fx.store, "nobody", &rotation, &fx.actor,
                                 fx.pool, &fx.error), APR_NOTFOUND, "rotate");
-    is_int(apikey_tenant_suspend(fx.store, "nobody", 1, "", &fx.actor,
+    is_int(apikey_tenant_suspend(fx.store, "nobody", 1, "", &fx.actor, NULL,
                                  fx.pool, &fx.error), APR_NOTFOUND,
            "suspend an unknown tenant");
     is_int(apikey_scope_remove(fx.store, "nobody", &fx.actor, fx.pool,
@@ -371,15 +378,17 @@ static apr_status_t stop_at_three(void *baton, const apikey_managed_t *key)
 
 static int listed(const char *tenant, const char *keyspace)
 {
+    const apikey_filter_t filter = { .tenant = tenant, .keyspace = keyspace };
     int count = 0;
 
-    is_int(apikey_manage_list(fx.store, tenant, keyspace, count_keys, &count,
-                              fx.pool, &fx.error), APR_SUCCESS, "a list");
+    is_int(apikey_manage_list(fx.store, &filter, count_keys, &count, fx.pool,
+                              &fx.error), APR_SUCCESS, "a list");
     return count;
 }
 
 static void test_list(void)
 {
+    const apikey_filter_t all = { 0 };
     int count = 0;
 
     need(raw("DELETE FROM apikey") == 0
@@ -394,7 +403,7 @@ static void test_list(void)
     is_int(listed("t1", "k1"), 167, "those of both");
     is_int(listed("T1", NULL), 0, "a tenant to the letter");
     is_int(listed("' OR ''='", NULL), 0, "and no SQL");
-    is_int(apikey_manage_list(fx.store, NULL, NULL, stop_at_three, &count,
+    is_int(apikey_manage_list(fx.store, &all, stop_at_three, &count,
                               fx.pool, &fx.error), APR_EINTR,
            "a list that its reader ends");
     is_int(count, 3, "ends there");
@@ -415,7 +424,7 @@ static void test_tenants(void)
 {
     need(raw("DELETE FROM apikey WHERE id NOT IN ('id1', 'id2', 'id4')") == 0
          && raw("DELETE FROM apikey_tenant") == 0, "three keys");
-    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "unpaid", &fx.actor,
+    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "unpaid", &fx.actor, NULL,
                                  fx.pool, &fx.error), APR_SUCCESS,
            "a tenant known by its keys alone is suspended");
     is_str(audited(), "tester suspend t1 unpaid ", "in the audit");
@@ -424,13 +433,14 @@ static void test_tenants(void)
     is_str(tenants, " t1:2:unpaid:1 t2:1::0", "are these");
     is_int(show("id1")->record.suspended, NOW, "its keys show it");
     is_str(show("id1")->tenant_reason, "unpaid", "and why");
-    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, fx.pool,
-                                 &fx.error), APR_SUCCESS, "it is resumed");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, NULL,
+                                 fx.pool, &fx.error), APR_SUCCESS,
+           "it is resumed");
     is_int(show("id1")->record.suspended, 0, "its keys show that, too");
     is_str(audited(), "tester resume t1  ", "in the audit");
-    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, fx.pool,
-                                 &fx.error), APR_SUCCESS, "once more");
-    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "a\nb", &fx.actor,
+    is_int(apikey_tenant_suspend(fx.store, "t1", 0, "", &fx.actor, NULL,
+                                 fx.pool, &fx.error), APR_SUCCESS, "once more");
+    is_int(apikey_tenant_suspend(fx.store, "t1", 1, "a\nb", &fx.actor, NULL,
                                  fx.pool, &fx.error), APIKEY_EREFUSED,
            "a reason with a line end is refused");
 }
@@ -441,15 +451,17 @@ static void test_scopes(void)
     apikey_managed_t key;
     apikey_fresh_t fresh;
 
-    is_int(apikey_scope_add(fx.store, "a:read", "Read", &fx.actor, fx.pool,
-                            &fx.error), APR_SUCCESS, "a scope is added");
-    is_int(apikey_scope_add(fx.store, "a:read", "Read all", &fx.actor,
+    is_int(apikey_scope_add(fx.store, "a:read", "Read", &fx.actor, NULL,
+                            fx.pool, &fx.error), APR_SUCCESS,
+           "a scope is added");
+    is_int(apikey_scope_add(fx.store, "a:read", "Read all", &fx.actor, NULL,
                             fx.pool, &fx.error), APR_SUCCESS, "described");
     is_str(raw_text("SELECT name || ' ' || description FROM apikey_scope"),
            "a:read Read all", "anew");
-    is_str(audited(), "tester scope-add  a:read {\"description\":\"Read\"}",
-           "what it was is in the audit");
-    is_int(apikey_scope_add(fx.store, "a b", "", &fx.actor, fx.pool,
+    is_str(audited(), "tester scope-add  a:read {\"description\":\"Read\","
+           "\"now\":{\"description\":\"Read all\"}}",
+           "what it was and is now is in the audit");
+    is_int(apikey_scope_add(fx.store, "a b", "", &fx.actor, NULL, fx.pool,
                             &fx.error), APIKEY_EREFUSED, "no blank in one");
     is_int(create(&key, &fresh, "acme", "a:read", 0), APR_SUCCESS,
            "a key with a scope of the catalogue");
@@ -457,8 +469,9 @@ static void test_scopes(void)
            "with wildcards that cover one");
     is_int(create(&key, &fresh, "fresh", "a:read a:write", 0),
            APIKEY_EREFUSED, "none with another scope");
-    is_int(apikey_manage_set(fx.store, "id1", &other, &fx.actor, fx.pool,
-                             &fx.error), APIKEY_EREFUSED, "nor by a change");
+    is_int(apikey_manage_set(fx.store, "id1", &other, &fx.actor, NULL,
+                             fx.pool, &fx.error),
+           APIKEY_EREFUSED, "nor by a change");
     ok(says("a:write") && says("a:read"),
        "it says which there are: %s", said());
     is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant WHERE tenant = "

@@ -100,16 +100,16 @@ static apr_status_t revoke_key(const char *id)
 
 static apr_status_t disable(const char *id)
 {
-    return apikey_manage_disable(fx.store, id, 1, &fx.actor, fx.pool,
-                                 &fx.error);
+    return apikey_manage_disable(fx.store, id, 1, &fx.actor, NULL,
+                                 fx.pool, &fx.error);
 }
 
 static apr_status_t rename_key(const char *id)
 {
     const apikey_change_t change = { .name = "new" };
 
-    return apikey_manage_set(fx.store, id, &change, &fx.actor, fx.pool,
-                             &fx.error);
+    return apikey_manage_set(fx.store, id, &change, &fx.actor, NULL,
+                             fx.pool, &fx.error);
 }
 
 static apr_status_t rotate(const char *id)
@@ -123,7 +123,7 @@ static apr_status_t rotate(const char *id)
 static apr_status_t suspend_tenant(const char *id)
 {
     return apikey_tenant_suspend(fx.store, "acme", strcmp(id, "k000") == 0, "",
-                                 &fx.actor, fx.pool, &fx.error);
+                                 &fx.actor, NULL, fx.pool, &fx.error);
 }
 
 static void change_all(apr_status_t (*change)(const char *id), int count,

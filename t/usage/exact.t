@@ -55,7 +55,7 @@ sub clean_stop {
               'a clean stop: each use of each key, and nothing else');
     my $shown = JSON::PP->new->decode($site->htapikey('--json', 'show',
                                                       $keys[0]{id}));
-    is($shown->{use_count}, $EACH, 'show has the count');
+    is($shown->{uses}, $EACH, 'show has the count');
     like($site->htapikey('show', $keys[0]{id}), qr/^last used\s+20\d\d-/m,
          'and the time');
     my ($first, $last) = split /\|/, $site->sql(

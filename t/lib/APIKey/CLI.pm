@@ -136,8 +136,8 @@ sub show {
 sub verify {
     my ($self, $key, @arguments) = @_;
     my $done = $self->run('verify', @arguments, { stdin => "$key\n" });
-    chomp(my $word = $done->{out});
-    return $word;
+    my ($word) = $done->{out} =~ /^(\w+)$/m;
+    return $word // '';
 }
 
 # Past htapikey, as a person or a dashboard would.

@@ -1,0 +1,343 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * list: which keys, in what order, with what of each.
+ */
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "../core/verdict.h"
+#include "commands.h"
+#include "listing.h"
+
+#define WIDTH 100               /* of the table, where no columns are named */
+
+/* What a column is made of. */
+typedef enum {
+    IS_TEXT, IS_TIME, IS_EXPIRY, IS_NUMBER
+} kind_e;
+
+/* Each column: its name, its head, its kind, to how many cells it may be cut,
+ * and where the value stands in an apikey_managed_t. */
+#define AT(field) APR_OFFSETOF(apikey_managed_t, field)
+static const struct column_t {
+    const char *name, *head;
+    kind_e kind;
+    int least;
+    apr_size_t at;              /* 0: it is computed */
+} columns[] = {
+    { "id", "ID", IS_TEXT, 0, AT(record.id) },
+    { "tenant", "TENANT", IS_TEXT, 4, AT(record.tenant) },
+    { "name", "NAME", IS_TEXT, 4, AT(record.name) },
+    { "hint", "HINT", IS_TEXT, 10, AT(record.hint) },
+    { "scopes", "SCOPES", IS_TEXT, 4, AT(record.scopes) },
+    { "created", "CREATED", IS_TIME, 10, AT(record.created) },
+    { "expires", "EXPIRES", IS_EXPIRY, 10, AT(record.expires) },
+    { "last_used", "LAST USED", IS_TIME, 10, AT(record.last_used) },
+    { "state", "STATE", IS_TEXT, 0, 0 },
+    { "env", "ENV", IS_TEXT, 4, AT(record.env) },
+    { "keyspace", "KEYSPACE", IS_TEXT, 4, AT(record.keyspace) },
+    { "uses", "USES", IS_NUMBER, 0, AT(record.use_count) },
+    { "created_by", "CREATED BY", IS_TEXT, 4, AT(record.creator) },
+    { "format", "FORMAT", IS_TEXT, 4, AT(record.format) },
+    { "prefix", "PREFIX", IS_TEXT, 4, AT(prefix) },
+    { "secret", "SECRET", IS_TEXT, 4, AT(record.secret_id) },
+    { "exposed", "EXPOSED", IS_TIME, 10, AT(exposed) },
+    { "revoked", "REVOKED", IS_TIME, 10, AT(record.revoked) },
+    { "reason", "REASON", IS_TEXT, 4, AT(reason) },
+    { "disabled", "DISABLED", IS_TIME, 10, AT(record.disabled) },
+    { "rotated_from", "ROTATED FROM", IS_TEXT, 0, AT(rotated_from) },
+    { "root", "ROOT", IS_TEXT, 0, AT(root) },
+    { "owner", "OWNER", IS_TEXT, 4, AT(owner) },
+    { "networks", "NETWORKS", IS_TEXT, 4, AT(networks) },
+    { "meta", "META", IS_TEXT, 4, AT(meta) }
+};
+
+#define COLUMNS ((int)(sizeof(columns) / sizeof(*columns)))
+#define USUAL 9                 /* so many of them where none is named */
+
+/* What a key is sorted by, and which it is. */
+typedef struct place_t {
+    apr_int64_t number;
+    const char *text;
+    const char *id;
+    apr_size_t order;           /* in which it came */
+} place_t;
+
+typedef struct list_t {
+    cli_listing_t out;
+    apikey_filter_t filter;
+    int chosen[COLUMNS];        /* indices of columns, in their order */
+    int count;
+    int whole;                  /* nothing is cut, and times are whole */
+    int sort;                   /* index of a column; -1: by creation */
+    int backward;
+    apr_array_header_t *places; /* place_t */
+} list_t;
+
+static int column_of(const char *name, apr_size_t len)
+{
+    int i;
+
+    for (i = 0; i < COLUMNS; i++) {
+        if (strlen(columns[i].name) == len
+            && strncmp(columns[i].name, name, len) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static const char *text_of(const list_t *list, int column,
+                           const apikey_managed_t *key)
+{
+    apr_size_t at = columns[column].at;
+
+    return at || column == 0 ? *(const char *const *)((const char *)key + at)
+                             : cli_state(list->out.cli, key);
+}
+
+static apr_int64_t number_of(int column, const apikey_managed_t *key)
+{
+    return *(const apr_int64_t *)((const char *)key + columns[column].at);
+}
+
+static const char *cell_of(const list_t *list, int column,
+                           const apikey_managed_t *key, apr_pool_t *pool)
+{
+    const char *text;
+
+    switch (columns[column].kind) {
+    case IS_TEXT:
+        text = text_of(list, column, key);
+        return *text ? text : "-";
+    case IS_NUMBER:
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                            number_of(column, key));
+    default:
+        text = cli_key_time(key, columns[column].name, number_of(column, key),
+                            columns[column].kind == IS_EXPIRY ? "never" : "-",
+                            pool);
+        /* The day alone, but of a text that is no time all that fits. */
+        return list->whole || apikey_managed_raw(key, columns[column].name)
+               ? text : apr_pstrndup(pool, text, 10);
+    }
+}
+
+static void write_key(list_t *list, const apikey_managed_t *key,
+                      apr_pool_t *pool)
+{
+    cli_json_t *json = &list->out.json;
+    const char *cells[COLUMNS];
+    int i;
+
+    if (!list->out.table) {
+        cli_json_open(json, NULL, '{');
+        cli_key_json(list->out.cli, json, key);
+        cli_json_close(json, '}');
+        return;
+    }
+    for (i = 0; i < list->count; i++) {
+        cells[i] = cell_of(list, list->chosen[i], key, pool);
+    }
+    cli_table_row(list->out.table, cells);
+}
+
+/* What a key is sorted by; what never ends comes last. */
+static void keep_place(list_t *list, const apikey_managed_t *key)
+{
+    apr_pool_t *pool = list->places->pool;
+    place_t *place = apr_array_push(list->places);
+    kind_e kind = columns[list->sort].kind;
+
+    place->order = (apr_size_t)list->places->nelts;
+    place->id = apr_pstrdup(pool, key->record.id);
+    if (kind == IS_TEXT) {
+        place->text = apr_pstrdup(pool, text_of(list, list->sort, key));
+        place->number = 0;
+        return;
+    }
+    place->text = "";
+    place->number = number_of(list->sort, key);
+    if (kind == IS_EXPIRY && place->number == APIKEY_NEVER) {
+        place->number = APR_INT64_MAX;
+    }
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const place_t *one = left, *other = right;
+    int text = strcmp(one->text, other->text);
+
+    return text ? text
+         : one->number != other->number
+         ? (one->number < other->number ? -1 : 1)
+         : one->order < other->order ? -1 : 1;
+}
+
+static apr_status_t list_key(void *baton, const apikey_managed_t *key)
+{
+    list_t *list = baton;
+    cli_t *cli = list->out.cli;
+    const char *state = cli_state(cli, key);
+    apr_pool_t *pool = cli_listing_pool(&list->out);
+
+    if (!cli->value[CLI_ALL] && !list->filter.state
+        && (strcmp(state, "revoked") == 0 || strcmp(state, "expired") == 0)) {
+        return APR_SUCCESS;
+    }
+    if (list->places) {
+        keep_place(list, key);
+    }
+    else {
+        write_key(list, key, pool);
+    }
+    return APR_SUCCESS;
+}
+
+/* Those whose places are known, each read again: so many need not stay in
+ * memory.  One that is gone meanwhile is left out. */
+static apr_status_t write_sorted(list_t *list, const char **error)
+{
+    apr_array_header_t *places = list->places;
+    apr_status_t status = APR_SUCCESS;
+    apikey_managed_t *key;
+    int i;
+
+    qsort(places->elts, (size_t)places->nelts, sizeof(place_t), by_place);
+    for (i = 0; i < places->nelts && status == APR_SUCCESS; i++) {
+        int at = list->backward ? places->nelts - 1 - i : i;
+        apr_pool_t *pool = cli_listing_pool(&list->out);
+
+        status = apikey_manage_show(list->out.cli->store,
+                                    APR_ARRAY_IDX(places, at, place_t).id,
+                                    NULL, &key, pool, error);
+        if (status == APR_SUCCESS) {
+            write_key(list, key, pool);
+        }
+        else if (status == APR_NOTFOUND) {
+            status = APR_SUCCESS;
+        }
+        else {
+            *error = apr_pstrdup(list->out.cli->pool, *error);
+        }
+    }
+    return status;
+}
+
+static cli_exit_e wrong_column(cli_t *cli, const char *option,
+                               const char *name)
+{
+    return cli_usage(cli, "%s has no column \"%s\"; there are "
+                     CLI_COLUMN_NAMES, option, name);
+}
+
+static cli_exit_e choose_columns(list_t *list)
+{
+    cli_t *cli = list->out.cli;
+    const char *name = cli->value[CLI_COLUMNS];
+    apr_size_t len;
+    int i;
+
+    for (i = 0; !name && i < USUAL; i++) {
+        list->chosen[list->count++] = i;
+    }
+    list->whole = name != NULL;
+    for (; name; name = name[len] ? name + len + 1 : NULL) {
+        len = strcspn(name, ",");
+        i = column_of(name, len);
+        if (i < 0) {
+            return wrong_column(cli, "--columns",
+                                apr_pstrmemdup(cli->pool, name, len));
+        }
+        if (list->count == COLUMNS) {
+            return cli_usage(cli, "--columns has a column twice");
+        }
+        list->chosen[list->count++] = i;
+    }
+    return CLI_DONE;
+}
+
+static cli_exit_e choose_order(list_t *list)
+{
+    cli_t *cli = list->out.cli;
+    const char *name = cli->value[CLI_SORT];
+
+    list->sort = -1;
+    if (!name || strcmp(name, "created") == 0) {
+        return CLI_DONE;
+    }
+    list->backward = *name == '-';
+    name += list->backward;
+    list->sort = column_of(name, strlen(name));
+    list->places = apr_array_make(cli->pool, 64, sizeof(place_t));
+    return list->sort < 0 ? wrong_column(cli, "--sort", name) : CLI_DONE;
+}
+
+static cli_exit_e choose_keys(list_t *list)
+{
+    static const char known[] = "|active|disabled|suspended|expired|revoked|"
+                                "faulty|";
+    cli_t *cli = list->out.cli;
+    apikey_filter_t *filter = &list->filter;
+    const char *expiring = cli->value[CLI_EXPIRING];
+
+    filter->tenant = cli->value[CLI_TENANT];
+    filter->keyspace = cli->value[CLI_KEYSPACE];
+    filter->env = cli->value[CLI_ENV];
+    filter->owner = cli->value[CLI_OWNER];
+    filter->state = cli->value[CLI_STATE];
+    filter->now = cli->actor.now;
+    if (filter->state && (strchr(filter->state, '|')
+                          || !strstr(known, apr_pstrcat(cli->pool, "|",
+                                                        filter->state, "|",
+                                                        NULL)))) {
+        return cli_usage(cli, "--state wants one of %s",
+                         cli_options[CLI_STATE].argument);
+    }
+    if (expiring && (apikey_expiry_parse(&filter->ends_until, expiring,
+                                         filter->now) != APR_SUCCESS
+                     || !filter->ends_until)) {
+        return cli_usage(cli, "--expiring wants a time from now (14d, 3mo) or "
+                         "a date (2030-12-31)");
+    }
+    return cli_since(cli, CLI_UNUSED, &filter->unused_since);
+}
+
+cli_exit_e cli_cmd_list(cli_t *cli)
+{
+    list_t list = { .out = { .cli = cli } };
+    const char **heads = apr_pcalloc(cli->pool,
+                                     (COLUMNS + 1) * sizeof(char *));
+    int *least = apr_pcalloc(cli->pool, COLUMNS * sizeof(int));
+    const char *error = NULL;
+    apr_status_t status;
+    cli_table_t *table;
+    cli_exit_e code;
+    int i;
+
+    if ((code = choose_columns(&list)) != CLI_DONE
+        || (code = choose_order(&list)) != CLI_DONE
+        || (code = choose_keys(&list)) != CLI_DONE
+        || (code = cli_open(cli, 0)) != CLI_DONE) {
+        return code;
+    }
+    for (i = 0; i < list.count; i++) {
+        heads[i] = columns[list.chosen[i]].head;
+        least[i] = columns[list.chosen[i]].least;
+    }
+    table = cli_table_make(heads, cli->pool);
+    if (!list.whole) {
+        cli_table_fit(table, WIDTH, least);
+    }
+    cli_listing_begin(&list.out, cli, table);
+    status = apikey_manage_list(cli->store, &list.filter, list_key, &list,
+                                cli->pool, &error);
+    if (status == APR_SUCCESS && list.places) {
+        status = write_sorted(&list, &error);
+    }
+    return cli_listing_end(&list.out, status, error);
+}

@@ -1,0 +1,180 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * Tables for people.
+ */
+
+#include <apr_strings.h>
+
+#include "../core/text.h"
+#include "output.h"
+
+/* How many cells of a terminal; near enough for what people write. */
+static int width_of(const char *text)
+{
+    static const struct { int from, to, width; } odd[] = {
+        { 0x0300, 0x036F, 0 }, { 0x1100, 0x115F, 2 }, { 0x200B, 0x200F, 0 },
+        { 0x20D0, 0x20FF, 0 }, { 0x2E80, 0xA4CF, 2 }, { 0xAC00, 0xD7A3, 2 },
+        { 0xF900, 0xFAFF, 2 }, { 0xFE00, 0xFE0F, 0 }, { 0xFE30, 0xFE6F, 2 },
+        { 0xFF00, 0xFF60, 2 }, { 0xFFE0, 0xFFE6, 2 },
+        { 0x1F300, 0x1F64F, 2 }, { 0x1F680, 0x1F6FF, 2 },
+        { 0x1F900, 0x1F9FF, 2 }, { 0x20000, 0x3FFFD, 2 }
+    };
+    int width = 0;
+    int code;
+    apr_size_t i;
+
+    for (; *text; text += apikey_utf8_read(text, &code)) {
+        apikey_utf8_read(text, &code);
+        for (i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+            if (code >= odd[i].from && code <= odd[i].to) {
+                break;
+            }
+        }
+        width += i < sizeof(odd) / sizeof(*odd) ? odd[i].width : 1;
+    }
+    return width;
+}
+
+#define ROWS_AT_ONCE 1000
+
+struct cli_table_t {
+    apr_pool_t *pool;           /* of the cells that are not written yet */
+    apr_array_header_t *cells;
+    int columns;
+    int *widths;                /* of the widest cell so far */
+    int width;                  /* of a line at most; 0: any */
+    const int *least;
+    int *fitted;                /* widths that fit in it */
+    int gap;                    /* between columns */
+};
+
+cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool)
+{
+    cli_table_t *table = apr_pcalloc(pool, sizeof(*table));
+
+    while (heads[table->columns]) {
+        table->columns++;
+    }
+    apr_pool_create(&table->pool, pool);
+    table->cells = apr_array_make(table->pool, 64, sizeof(char *));
+    table->widths = apr_pcalloc(pool, table->columns * sizeof(int));
+    table->fitted = apr_pcalloc(pool, table->columns * sizeof(int));
+    cli_table_row(table, heads);
+    return table;
+}
+
+void cli_table_fit(cli_table_t *table, int width, const int *least)
+{
+    table->width = width;
+    table->least = least;
+}
+
+void cli_table_row(cli_table_t *table, const char *const *cells)
+{
+    int i;
+
+    for (i = 0; i < table->columns; i++) {
+        const char *cell = cli_clean(cells[i], table->pool);
+        int width = width_of(cell);
+
+        APR_ARRAY_PUSH(table->cells, const char *) = cell;
+        if (width > table->widths[i]) {
+            table->widths[i] = width;
+        }
+    }
+    if (table->cells->nelts >= ROWS_AT_ONCE * table->columns) {
+        cli_table_write(table);
+    }
+}
+
+/* Takes a cell from the widest column that may be cut; 0: there is none. */
+static int cut_widest(cli_table_t *table)
+{
+    int widest = -1;
+    int i;
+
+    for (i = 0; i < table->columns; i++) {
+        if (table->least[i] && table->fitted[i] > table->least[i]
+            && (widest < 0 || table->fitted[i] > table->fitted[widest])) {
+            widest = i;
+        }
+    }
+    if (widest >= 0) {
+        table->fitted[widest]--;
+    }
+    return widest >= 0;
+}
+
+static void fit(cli_table_t *table)
+{
+    int total = 0;
+    int i;
+
+    table->gap = 2;
+    for (i = 0; i < table->columns; i++) {
+        table->fitted[i] = table->widths[i];
+        total += table->fitted[i] + table->gap;
+    }
+    total -= table->gap;
+    while (table->width && total > table->width) {
+        if (cut_widest(table)) {
+            total--;
+        }
+        else if (table->gap > 1) {
+            table->gap--;
+            total -= table->columns - 1;
+        }
+        else {
+            break;
+        }
+    }
+}
+
+/* A cell that is wider than that ends with an ellipsis. */
+static const char *cut(const char *cell, int width, apr_pool_t *pool)
+{
+    const char *end = cell;
+    const char *shown = "";
+    int code;
+
+    if (width_of(cell) <= width) {
+        return cell;
+    }
+    do {
+        const char *more = apr_pstrmemdup(pool, cell, (apr_size_t)(end - cell));
+
+        if (width_of(more) >= width) {
+            break;
+        }
+        shown = more;
+        end += apikey_utf8_read(end, &code);
+    } while (*end);
+    return apr_pstrcat(pool, shown, "\xE2\x80\xA6", NULL);
+}
+
+void cli_table_write(cli_table_t *table)
+{
+    int i, gap = 0;
+
+    fit(table);
+    for (i = 0; i < table->cells->nelts; i++) {
+        int column = i % table->columns;
+        const char *cell = cut(APR_ARRAY_IDX(table->cells, i, const char *),
+                               table->fitted[column], table->pool);
+
+        /* The gap before a cell, so that no line ends with blanks. */
+        if (*cell) {
+            cli_out("%*s%s", gap, "", cell);
+            gap = 0;
+        }
+        gap += table->fitted[column] - (*cell ? width_of(cell) : 0)
+               + table->gap;
+        if (column == table->columns - 1) {
+            cli_out("\n");
+            gap = 0;
+        }
+    }
+    apr_pool_clear(table->pool);
+    table->cells = apr_array_make(table->pool, 64, sizeof(char *));
+}

@@ -1,0 +1,121 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * Revoking: several keys at once, all or none.
+ */
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "manage_parts.h"
+
+/* What the transaction works on. */
+typedef struct job_t {
+    const apr_array_header_t *ids;      /* const char * */
+    const char *id;                     /* the one that is next */
+    const char *reason;
+    const apikey_actor_t *actor;
+    int *changed;                       /* out: how many were not revoked */
+} job_t;
+
+static int by_text(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static apr_status_t revoke_one(apikey_store_t *store, const job_t *job,
+                               apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { apikey_sql_number(pool, job->actor->now),
+                           job->reason, job->id };
+    apikey_managed_t *key;
+    apr_status_t status = apikey_managed_find(store, job->id,
+                                              job->actor->keyspace, &key,
+                                              pool, error);
+
+    if (status != APR_SUCCESS
+        || (key->record.revoked && !apikey_managed_raw(key, "revoked"))) {
+        return status;
+    }
+    ++*job->changed;
+    status = apikey_sql_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
+                              error);
+    return status == APR_SUCCESS
+           ? apikey_managed_audit(store, key, job->actor, "revoke",
+                                  job->reason, "", pool, error)
+           : status;
+}
+
+/* Locks the rows of all of them, in the order of their ids, so that of two that
+ * do it none waits for the other: all that is read of them afterwards is what
+ * was committed before. */
+static apr_status_t hold_all(apikey_store_t *store, const job_t *job,
+                             apr_pool_t *pool, const char **error)
+{
+    apr_array_header_t *ids = apr_array_copy(pool, job->ids);
+    apr_status_t status = APR_SUCCESS;
+    apr_pool_t *sub;
+    int i;
+
+    qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), by_text);
+    apr_pool_create(&sub, pool);
+    for (i = 0; i < ids->nelts && status == APR_SUCCESS; i++) {
+        apr_pool_clear(sub);
+        status = apikey_managed_hold(store, APR_ARRAY_IDX(ids, i,
+                                                          const char *),
+                                     sub, error);
+        *error = *error ? apr_pstrdup(pool, *error) : NULL;
+    }
+    apr_pool_destroy(sub);
+    return status;
+}
+
+static apr_status_t do_revoke(apikey_store_t *store, void *baton,
+                              apr_pool_t *pool, const char **error)
+{
+    job_t job = *(const job_t *)baton;
+    apr_status_t status = hold_all(store, &job, pool, error);
+    apr_pool_t *sub;
+    int i;
+
+    *job.changed = 0;
+    apr_pool_create(&sub, pool);
+    for (i = 0; i < job.ids->nelts && status == APR_SUCCESS; i++) {
+        apr_pool_clear(sub);
+        job.id = APR_ARRAY_IDX(job.ids, i, const char *);
+        status = revoke_one(store, &job, sub, error);
+        *error = *error ? apr_pstrdup(pool, *error) : NULL;
+    }
+    apr_pool_destroy(sub);
+    return status;
+}
+
+apr_status_t apikey_manage_revoke_all(apikey_store_t *store,
+                                      const apr_array_header_t *ids,
+                                      const char *reason,
+                                      const apikey_actor_t *actor,
+                                      int *changed, apr_pool_t *pool,
+                                      const char **error)
+{
+    job_t job = { .ids = ids, .reason = reason, .actor = actor,
+                  .changed = changed };
+    apr_status_t status = apikey_reason_check(reason, pool, error);
+
+    *changed = 0;
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, do_revoke, &job, pool, error) : status;
+}
+
+apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
+                                  const char *reason,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
+    int changed;
+
+    APR_ARRAY_PUSH(ids, const char *) = id;
+    return apikey_manage_revoke_all(store, ids, reason, actor, &changed, pool,
+                                    error);
+}

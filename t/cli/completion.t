@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What bash and zsh complete is what the table of commands has; help and the
+# manual tell the same.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+use APIKey::Guard qw(slurp source_root);
+
+my $cli = APIKey::CLI->bare;
+my $program = APIKey::CLI::program();
+my $completion = source_root() . '/conf/completion';
+my @table = @{ $cli->json('help') };
+cmp_ok(scalar @table, '>', 20, 'the table was read');
+
+# What a program writes; the words go in as arguments, and into no shell text.
+sub written {
+    open my $in, '-|', @_ or die "$_[0]: $!\n";
+    my @lines = readline $in;
+    close $in or die "@_: $?\n";
+    chomp @lines;
+    return @lines;
+}
+
+sub bash {
+    return join ' ', sort(written('bash', '--norc', '-c', 'source '
+        . '"$0/htapikey.bash"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+        . '_htapikey; printf "%s\n" "${COMPREPLY[@]}"', $completion, $program,
+        @_));
+}
+
+# The functions of zsh's completion write what they would offer.
+sub zsh {
+    return join ' ', sort(written('zsh', '-f', '-c', '_describe() { local i; '
+        . 'for i in ${(P)@[-1]}; do print -r -- ${i%%:*}; done }; compadd() '
+        . '{ shift; print -rl -- $@ }; _files() { print FILE }; _message() '
+        . '{ print }; words=("$@"); CURRENT=$#; source "$0/_htapikey"',
+        $completion, $program, @_));
+}
+
+my @global = qw(-f --json -h --help -V --version);
+my (%subs, %own);
+for my $command (@table) {
+    my ($name, $sub) = split / /, $command->{command};
+    push @{ $subs{$name} }, $sub // ();
+    my @own = map { $_->{option}, $_->{short} || () } @{ $command->{options} };
+    $own{ $command->{command} } = join ' ', sort @own, @global;
+}
+for my $shell ([ 'bash', \&bash ], [ 'zsh', \&zsh ]) {
+    my ($which, $complete) = @$shell;
+    is($complete->(''), join(' ', sort keys %subs), "$which: all commands");
+    for my $name (sort keys %subs) {
+        next if !@{ $subs{$name} };
+        is($complete->($name, ''), join(' ', sort @{ $subs{$name} }),
+           "$which: $name");
+        is($complete->('help', $name, ''), join(' ', sort @{ $subs{$name} }),
+           "$which: help $name");
+    }
+    is($complete->('help', ''), join(' ', sort keys %subs), "$which: help");
+    my @wrong = grep {
+        $complete->(split(/ /), '--')
+            ne join ' ', grep { /^--/ } split / /, $own{$_}
+    } $which eq 'bash' ? sort keys %own : ();
+    is(join(', ', @wrong), '', "$which: the options of each command");
+    is($complete->('list', '--state', ''),
+       'active disabled expired faulty revoked suspended', "$which: values");
+    is($complete->('-f', 'x', '--json', 'tenant', ''), 'list resume suspend',
+       "$which: behind -f CONF");
+}
+is(zsh(split(/ /), '-'), $own{$_}, "zsh: the options of $_")
+    for 'create', 'scope add';
+is(bash('tenant', 's'), 'suspend', 'bash: what is begun');
+is(bash('-f', "$cli->{folder}/c"), "$cli->{folder}/conf", 'bash: a file');
+is(bash('import', "$cli->{folder}/r"), "$cli->{folder}/ring", 'and another');
+is(zsh('-f', ''), 'FILE', 'zsh: a file');
+
+# Where help, the manual and the man page would say something else.
+my $manual = slurp('conf/manual/htapikey.md') =~ s/.*^## Commands$//msr;
+my $man = slurp('conf/manual/htapikey.1') =~ s/\\f[BRIP]//gr =~ s/\\-/-/gr;
+for my $command (@table) {
+    my $name = $command->{command};
+    my $help = $cli->run('help', split / /, $name)->{out};
+    my $section = join "\n",
+        $manual =~ /^\ {4}htapikey\ \Q$name\E\b
+                    (.*?)(?=^\#\#|^\ {4}htapikey|^\ {0,3}\S)/gmsx;
+    my ($entry) = $man =~ /^(?:\.B\ )?(?:.*,\ )?\Q$name\E\b
+                           (.*?)(?=^\.TP|^\.SH)/msx;
+    for my $text ([ help => $help ], [ 'the manual' => $section ],
+                  [ 'the man page' => $entry ]) {
+        my @missing = grep { ($text->[1] // '') !~ /(?<![\w-])$_(?![\w-])/ }
+            map { $_->{short} || $_->{option} } @{ $command->{options} };
+        is(length($text->[1] // '') ? "@missing" : 'all', '',
+           "$text->[0] tells of $name and its options");
+    }
+    cmp_ok((sort { $b <=> $a } map { length } split /\n/, $help)[0], '<=', 80,
+           "help $name is 80 columns wide");
+}
+
+done_testing;

@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Owner, networks and meta of a key on the command line.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+
+my $cli = APIKey::CLI->new;
+my $key = $cli->create(owner => 'Ann', network => [qw(192.0.2.0/24 2001:db8::1)],
+                       meta => [ 'plan=gold', 'note=a;b = 100%' ]);
+is($key->{owner}, 'Ann', 'create: the owner');
+is_deeply($key->{networks}, [qw(192.0.2.0/24 2001:db8::1)], 'the networks');
+is_deeply($key->{meta}, { plan => 'gold', note => 'a;b = 100%' }, 'the meta');
+is_deeply($cli->show($key->{id})->{meta}, $key->{meta}, 'show has it');
+is_deeply($cli->json('list')->[0]{networks}, $key->{networks}, 'list, too');
+my $text = $cli->run('show', $key->{id})->{out};
+like($text, qr/^owner +Ann\nnetworks +192\S+ 2001\S+\nmeta +plan=gold/m,
+     'and to people');
+my $none = $cli->create;
+is_deeply([ @{$none}{qw(owner networks meta)} ], [ '', [], {} ], 'none of it');
+
+my @set = ('set', $key->{id});
+my $now = $cli->json(@set, '--owner', 'Bob', '--network', '::/0', '--meta', 'a=');
+is_deeply([ @{$now}{qw(owner networks meta)} ], [ 'Bob', ['::/0'], { a => '' } ],
+          'set replaces all of it');
+is_deeply($cli->json(@set, '--name', 'x')->{networks}, ['::/0'],
+          'what is not given stays');
+my ($entry) = grep { $_->{action} eq 'set' }
+              @{ $cli->json('audit', '--key', $key->{id}) };
+is_deeply([ @{$entry}{qw(was now)} ],
+          [ { map { $_ => $key->{$_} } qw(owner networks meta) },
+            { map { $_ => $now->{$_} } qw(owner networks meta) } ],
+          'the audit has what it was and is');
+$now = $cli->json(@set, '--owner', '', '--network', '', '--meta', '');
+is_deeply([ @{$now}{qw(owner networks meta)} ], [ '', [], {} ], 'set to none');
+for my $bad ([ '--network', '192.0.2.0/33' ], [ '--network', 'example.org' ],
+             [ '--network', '::1', '--network', '' ], [ '--meta', 'plan' ],
+             [ '--meta', '=x' ], [ '--meta', 'a b=c' ], [ '--owner', "a\nb" ],
+             [ '--meta', 'a=1', '--meta', 'A=2' ]) {
+    for my $command ([ @set ], [qw(create --tenant acme --name n)]) {
+        my $done = $cli->run(@$command, @$bad);
+        is($done->{exit}, 1, "$command->[0] @$bad is refused" =~ s/\n/?/r);
+        like($done->{err}, qr/^htapikey: (?:the owner|$bad->[0])/, 'named');
+    }
+}
+
+# As much as the audit has room for.
+for my $i (1, 2) {
+    my @scopes = map { sprintf '%d:%098d', $i, $_ } 1 .. 39;
+    my @meta = map { "a$_=$i" . 'x' x 250 } 1 .. 14;
+    is($cli->run(@set, (map { ('--scope', $_) } @scopes),
+                 map { ('--meta', $_) } @meta)->{err}, '', 'much at once');
+}
+$entry = $cli->json('audit', '--key', $key->{id})->[-1];
+is(scalar keys %{ $entry->{was}{meta} }, 14, 'the old values are in the audit');
+is_deeply($entry->{now}, {}, 'the new ones need not be');
+
+# By owner.
+my @of = map { $cli->create(owner => 'Carl', tenant => "t$_") } 1 .. 3;
+is(join(' ', sort map { $_->{tenant} } @{ $cli->json(qw(list --owner Carl)) }),
+   't1 t2 t3', 'list --owner');
+is_deeply($cli->json(qw(list --owner carl)), [], 'to the letter');
+like($cli->run('list', '--columns', 'owner,networks,meta', '--owner', 'Carl')->{out},
+     qr/^OWNER +NETWORKS +META\nCarl   -         -$/m, 'as columns');
+my $done = $cli->run(qw(revoke --owner Carl --reason left));
+is(() = $done->{out} =~ /has been revoked/g, 3, 'revoke --owner: all of them');
+is($cli->show($none->{id})->{state}, 'active', 'and no other');
+like($cli->run(qw(revoke --owner carl))->{err}, qr/no key of the owner "carl"/,
+     'an owner of none');
+
+done_testing;

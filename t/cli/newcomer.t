@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A tenant that is new is told, and at a terminal it is asked for first; how
+# people write times; what CONF must not have.
+
+use strict;
+use warnings;
+
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use APIKey::CLI;
+use APIKey::Guard qw(slurp directives);
+
+my $cli = APIKey::CLI->new;
+
+# With nobody to ask.
+my @new = qw(create --name n -q --tenant);
+my $done = $cli->run(@new, 'acme');
+is($done->{exit}, 0, 'without a terminal a new tenant is made');
+is($done->{err}, qq(htapikey: the tenant "acme" is new\n), 'and told');
+is($cli->run(@new, 'acme')->{err}, '', 'one that is there is not');
+$cli->sql("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+          . ('cd' x 32) . "', 'hand', 'by hand', 'n')");
+is($cli->run(@new, 'by hand')->{err}, '', 'nor one that has only keys');
+is($cli->run(@new, 'Acme')->{err}, qq(htapikey: the tenant "Acme" is new\n),
+   'to the letter');
+is($cli->run(@new, 'none', '--expires', '2001-01-01')->{err} =~ /is new/, '',
+   'nor where no key was made');
+
+# At a terminal, which script(1) makes: what it shows, and its exit status.
+sub terminal {
+    my ($typed, @command) = @_;
+    my $words = join ' ', map { "'$_'" } APIKey::CLI::program(), '-f',
+                                         $cli->{conf}, @command;
+    open my $in, '-|', 'sh', '-c', '(sleep 0.3; printf %s "$0"; sleep 0.3) | '
+        . 'script -qec "$1" /dev/null', $typed, $words or die "sh: $!\n";
+    my $shown = join '', readline $in;
+    close $in;
+    return ($shown, $? >> 8);
+}
+sub tenants { return $cli->sql('SELECT COUNT(*) FROM apikey_tenant') }
+my $before = tenants();
+for my $no ("n\n", "\n", "nay\n", "\cD") {
+    my ($shown, $exit) = terminal($no, @new, 'acmee');
+    like($shown, qr/There is no tenant "acmee" yet\..*\[y\/N\]/, 'it is asked');
+    like($shown, qr/no key was made/, 'anything but yes: nothing is made');
+    is($exit, 1, 'exit status 1');
+}
+is(tenants(), $before, 'there is no such tenant');
+my ($shown, $exit) = terminal("y\n", @new, 'acmee');
+is($exit, 0, 'yes: it is made') or diag $shown;
+like($shown, qr/ak_\w{49}/, 'and so is its key');
+is(tenants(), $before + 1, 'it is there');
+($shown, $exit) = terminal('', @new, 'acmee');
+is($exit, 0, 'one that is there is not asked for') or diag $shown;
+unlike($shown, qr/There is no tenant/, 'at all');
+
+# Times; core_text.c has the rest.
+for my $case ([ '2100-01-01T02:00:00+02:00', qr/^2100-01-01T00:00:00Z$/ ],
+              [ '2100-01-01 00:00Z', qr/^2100-01-01T00:00:00Z$/ ],
+              [ '3mo', qr/^20/ ], [ 'tomorrow', qr/^20/ ]) {
+    like($cli->create(expires => $case->[0])->{expires}, $case->[1],
+         "--expires $case->[0]");
+}
+$done = $cli->run(@new, 'acme', '--expires', '2100-01-01T00:00:00');
+is($done->{exit}, 2, 'a time of day without an offset');
+like($done->{err}, qr/3mo.*tomorrow.*\+01:00/, 'is told how it is written');
+
+# Every directive of the module's is known in CONF, and none besides.
+my @known = grep { /^ApiKey/ } sort keys %{ directives(slurp('mod_apikey.c')) };
+cmp_ok(scalar @known, '>', 20, 'the directives were read');
+for my $name (@known) {
+    $cli->conf("$name x");
+    unlike($cli->run('list')->{err}, qr/no directive/, "$name is known");
+}
+for my $wrong ('ApiKeyPrefx ak', 'apikeyfoo', 'ApiKey x', 'ApiKeyCacheTLL 60') {
+    $cli->conf($wrong);
+    $done = $cli->run('list');
+    is($done->{exit}, 2, "$wrong is refused");
+    my ($name) = $wrong =~ /^(\w+)/;
+    like($done->{err}, qr/:4: there is no directive "$name"/,
+         'with file and line');
+}
+
+done_testing;
