@@ -62,7 +62,8 @@ apr_status_t apikey_entry_context(unsigned char *context,
 
 /**
  * What an entry is kept under: a hash of context and digest, which shows
- * neither of them.
+ * neither of them.  Here and below the first APIKEY_DIGEST_HEX characters of
+ * a digest count.
  */
 apr_status_t apikey_entry_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
                              const unsigned char *context,

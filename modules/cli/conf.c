@@ -9,6 +9,7 @@
 #include "conf.h"
 
 #define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
+#define DIGESTS_MAX (3 + APIKEY_PARTS_MAX)
 #define WORDS_MAX 8             /* arguments; more are counted, not kept */
 
 /* What a directive's function answers: NULL, or what is wrong with it. */
@@ -110,16 +111,15 @@ static const char *set_digest(cli_conf_t *conf, int argc,
 {
     int i;
 
-    (void)pool;
-    conf->digests = 0;
+    memset(&conf->digests, 0, sizeof(conf->digests));
     for (i = 0; i < argc; i++) {
-        conf->digests |= strcasecmp(argv[i], "hmac-sha256") == 0
-                         ? APIKEY_DIGEST_HMAC
-                         : strcasecmp(argv[i], "sha256") == 0
-                         ? APIKEY_DIGEST_SHA256 : 0x100;
+        const char *fault = apikey_kinds_add(&conf->digests, argv[i], pool);
+
+        if (fault) {
+            return apr_psprintf(pool, "has '%s', which %s", argv[i], fault);
+        }
     }
-    return conf->digests & APIKEY_DIGEST_HMAC && conf->digests < 0x100
-           ? NULL : "wants 'hmac-sha256' or 'hmac-sha256 sha256'";
+    return NULL;
 }
 
 static const char *set_lifetime(cli_conf_t *conf, int argc,
@@ -166,7 +166,7 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyKeyspace", 1, set_keyspace },
     { "ApiKeyPrefix", 1, set_prefix },
     { "ApiKeyFormat", 3, set_format },
-    { "ApiKeyDigest", 2, set_digest },
+    { "ApiKeyDigest", DIGESTS_MAX, set_digest },
     { "ApiKeyLifetime", 3, set_lifetime },
     { "ApiKeyRetention", 1, set_retention },
     { "ApiKeyQuery", 1, set_query },
@@ -308,7 +308,7 @@ static apr_status_t parse(cli_conf_t *conf, const char *path, char *text,
     conf->path = path;
     conf->keyspace = "default";
     conf->formats = conf->first_format = APIKEY_FORMAT_BASE62;
-    conf->digests = APIKEY_DIGEST_HMAC;
+    conf->digests.digests = APIKEY_DIGEST_HMAC;
     conf->lifetime.usual = APIKEY_LIFETIME_USUAL;
     conf->retention = APIKEY_RETENTION_USUAL;
     for (; *text; number += lines) {

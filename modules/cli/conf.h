@@ -7,7 +7,7 @@
 #ifndef APIKEY_CLI_CONF_H
 #define APIKEY_CLI_CONF_H
 
-#include "../core/key.h"
+#include "../core/kinds.h"
 #include "../core/lifetime.h"
 
 typedef struct cli_conf_t {
@@ -21,7 +21,7 @@ typedef struct cli_conf_t {
     const char *prefix;             /**< NULL: any */
     unsigned int formats;           /**< apikey_format_e flags */
     apikey_format_e first_format;   /**< what `create` makes */
-    unsigned int digests;           /**< apikey_digest_e flags */
+    apikey_kinds_t digests;
     apikey_lifetime_t lifetime;
     apr_int64_t retention;          /**< seconds */
     const char *query;              /**< ApiKeyQuery, for doctor; or NULL */

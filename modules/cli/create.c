@@ -47,6 +47,15 @@ static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
     return CLI_DONE;
 }
 
+/* A server that looks for no key of ours gets none. */
+static cli_exit_e check_signed(cli_t *cli)
+{
+    return cli->conf.digests.digests & APIKEY_DIGEST_HMAC ? CLI_DONE
+        : cli_fail(cli, APIKEY_EREFUSED, "the server would look for no key "
+                   "that is made here: ApiKeyDigest does not name "
+                   "hmac-sha256");
+}
+
 static cli_exit_e choose_format(cli_t *cli, apikey_format_e *format)
 {
     const char *name = cli->value[CLI_FORMAT];
@@ -170,7 +179,8 @@ cli_exit_e cli_cmd_create(cli_t *cli)
 
     record->tenant = cli->value[CLI_TENANT];
     record->name = cli->value[CLI_NAME];
-    if (code != CLI_DONE || (code = choose_format(cli, &format)) != CLI_DONE
+    if (code != CLI_DONE || (code = check_signed(cli)) != CLI_DONE
+        || (code = choose_format(cli, &format)) != CLI_DONE
         || (code = choose_prefix(cli, &key.prefix)) != CLI_DONE
         || (code = choose_expiry(cli, &record->expires)) != CLI_DONE
         || (code = cli_scopes(cli, CLI_SCOPE, &record->scopes))
@@ -215,7 +225,7 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
         return cli_usage(cli, "--overlap wants a time such as 24h or 7d");
     }
     code = cli_open(cli, 1);
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || (code = check_signed(cli)) != CLI_DONE) {
         return code;
     }
     rotation.ring = cli->ring;

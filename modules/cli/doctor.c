@@ -193,10 +193,10 @@ static apr_status_t count_secret(void *baton, const char *id,
     signed_t *count = baton;
     const cli_t *cli = count->doctor->cli;
     int known = *id ? cli_in_ring(cli->ring, id)
-                    : (cli->conf.digests & APIKEY_DIGEST_SHA256) != 0;
+                    : apikey_kinds_plain(&cli->conf.digests);
     const char *whose = *id ? apr_pstrcat(cli->pool, "the secret \"", id,
                                           "\"", NULL)
-                            : "no secret (SHA-256 digests)";
+                            : "no secret (SHA-256 or SHA-512 digests)";
 
     if (live > 0) {
         apr_hash_set(count->seen, id, APR_HASH_KEY_STRING, id);

@@ -103,9 +103,9 @@ static void judge_secret(finding_t *finding)
         refuse(finding, APIKEY_INVALID, "the secret \"%s\", which signed it, "
                "is not in ApiKeySecretFile", secret);
     }
-    else if (!*secret && !(cli->conf.digests & APIKEY_DIGEST_SHA256)) {
-        refuse(finding, APIKEY_INVALID, "it is stored as SHA-256, which "
-               "ApiKeyDigest does not accept");
+    else if (!*secret && !apikey_kinds_plain(&cli->conf.digests)) {
+        refuse(finding, APIKEY_INVALID, "it is stored as SHA-256 or SHA-512, "
+               "which ApiKeyDigest does not accept");
     }
 }
 

@@ -12,7 +12,8 @@
 
 #define ALL_FORMATS (APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64 \
                      | APIKEY_FORMAT_OPAQUE)
-#define ALL_DIGESTS (APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256)
+#define ALL_DIGESTS \
+    (APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256 | APIKEY_DIGEST_SHA512)
 
 /* What may stand around a key in a sentence; a '=' may be part of one. */
 #define AROUND " \t\r\n\"'`,;:()<>"
@@ -55,7 +56,8 @@ const char *cli_masked(const char *text, apr_pool_t *pool)
 apikey_policy_t cli_policy_any(const cli_t *cli)
 {
     const apikey_policy_t any = { ALL_FORMATS, ALL_DIGESTS, NULL, 0,
-                                  cli->ring };
+                                  cli->ring,
+                                  cli->conf.digests.parts };
 
     return any;
 }

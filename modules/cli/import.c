@@ -34,7 +34,8 @@ typedef struct reading_t {
     apikey_lifetime_t lifetime; /* ApiKeyLifetime's max alone */
     int at[COLUMNS];            /* which field; -1: there is no such column */
     int columns;
-    unsigned int digest;        /* apikey_digest_e; 0: the keys themselves */
+    apikey_kinds_t kinds;       /* of --digest; none: not said */
+    int hmac;                   /* --digest is by a secret of the ring */
     apr_int64_t rows;
     char id[APIKEY_ID_LEN + 1];
     apikey_candidates_t candidates;
@@ -104,6 +105,18 @@ static const char *read_names(reading_t *reading, apr_pool_t *pool)
     return NULL;
 }
 
+/* Whether --digest has said what the digests are; "none": keys. */
+static int is_said(const reading_t *reading)
+{
+    return reading->kinds.digests || reading->kinds.parts[0].kind;
+}
+
+static int is_long(const reading_t *reading)
+{
+    return (reading->kinds.digests | reading->kinds.parts[0].kind)
+           & APIKEY_DIGEST_SHA512;
+}
+
 /* Whether the columns go together, and with --digest; or what is wrong. */
 static const char *check_names(reading_t *reading)
 {
@@ -125,15 +138,17 @@ static const char *check_names(reading_t *reading)
                  "key they are found out"
                : NULL;
     }
-    if (!reading->digest) {
-        return "the column is digest: say of which kind with --digest sha256 "
-               "or --digest hmac-sha256";
+    if (!is_said(reading)) {
+        return reading->at[SECRET] >= 0 ? NULL
+               : "the column is digest: say of which kind with --digest "
+                 "sha256, sha512 or hmac-sha256";
     }
-    if ((reading->at[SECRET] >= 0) != (reading->digest == APIKEY_DIGEST_HMAC)) {
-        return reading->digest == APIKEY_DIGEST_HMAC
+    if ((reading->at[SECRET] >= 0) != reading->hmac) {
+        return reading->hmac
                ? "HMAC-SHA256 digests need a column secret, the id of the "
                  "secret in ApiKeySecretFile"
-               : "a SHA-256 digest has no secret; leave that column out";
+               : "a SHA-256 or SHA-512 digest has no secret; leave that "
+                 "column out";
     }
     return NULL;
 }
@@ -143,14 +158,14 @@ static const char *check_conf(const reading_t *reading)
 {
     const cli_conf_t *conf = &reading->cli->conf;
 
-    if (reading->digest == APIKEY_DIGEST_SHA256
-        && !(conf->digests & APIKEY_DIGEST_SHA256)) {
-        return "the server would look for no SHA-256 digest; write "
-               "\"ApiKeyDigest hmac-sha256 sha256\"";
+    if (!apikey_kinds_have(&conf->digests, &reading->kinds)) {
+        return apr_psprintf(reading->cli->pool, "the server would look for no "
+                            "%s digest; write it behind ApiKeyDigest "
+                            "hmac-sha256", reading->cli->value[CLI_DIGEST]);
     }
-    if (reading->digest == APIKEY_DIGEST_SHA256
+    if (is_said(reading) && !reading->hmac
         && conf->formats == APIKEY_FORMAT_BASE62) {
-        return "the server would look for no SHA-256 digest of a base62 key; "
+        return "the server would look for no such digest of a base62 key; "
                "write ApiKeyFormat with hex64 or opaque, too";
     }
     return NULL;
@@ -252,16 +267,28 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
 {
     unsigned int formats = reading->cli->conf.formats;
     const char *format = field(reading, FORMAT);
+    const char *secret = field(reading, SECRET);
     char *digest = apr_pstrdup(pool, field(reading, DIGEST));
     char *c;
 
     for (c = digest; *c; c++) {
         *c = (char)apr_tolower(*c);
     }
-    if (reading->digest == APIKEY_DIGEST_HMAC
-        && !knows_secret(reading->cli->ring, field(reading, SECRET))) {
+    if (is_said(reading)
+        && strlen(digest) != (is_long(reading) ? APIKEY_DIGEST_LONG_HEX
+                                               : APIKEY_DIGEST_HEX)) {
+        return refuse(pool, error, "the digest is not ", is_long(reading)
+                      ? "128 hex characters" : "64 hex characters");
+    }
+    if ((reading->hmac || *secret)
+        && !knows_secret(reading->cli->ring, secret)) {
         return refuse(pool, error, "", "the secret is none of "
                       "ApiKeySecretFile, so the key could never be found");
+    }
+    if (!*secret && !apikey_kinds_plain(&reading->cli->conf.digests)) {
+        return refuse(pool, error, "", "the server would look for no digest "
+                      "without a secret; write of which kind it is behind "
+                      "ApiKeyDigest hmac-sha256");
     }
     if (!*format) {
         format = formats & APIKEY_FORMAT_OPAQUE ? "opaque"
@@ -273,7 +300,7 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
     }
     key->record.format = format;
     key->record.digest = digest;
-    key->record.secret_id = field(reading, SECRET);
+    key->record.secret_id = secret;
     key->record.hint = field(reading, HINT);
     key->prefix = field(reading, PREFIX);
     return APR_SUCCESS;
@@ -375,7 +402,7 @@ static apr_status_t take_row(reading_t *reading, apikey_managed_t *key,
                                                : cli->actor.who;
     key->root = *field(reading, ROOT) ? field(reading, ROOT) : record->id;
     key->rotated_from = field(reading, ROTATED_FROM);
-    status = reading->digest ? take_digest(reading, key, pool, error)
+    status = reading->at[DIGEST] >= 0 ? take_digest(reading, key, pool, error)
                              : take_key(reading, key, pool, error);
     return status == APR_SUCCESS ? take_times(reading, record, pool, error)
                                  : status;
@@ -504,21 +531,23 @@ cli_exit_e cli_cmd_import(cli_t *cli)
 
     reading->cli = cli;
     if (digest && strcmp(digest, "none") != 0) {
-        reading->digest = strcmp(digest, "sha256") == 0
-                          ? APIKEY_DIGEST_SHA256
-                          : strcmp(digest, "hmac-sha256") == 0
-                          ? APIKEY_DIGEST_HMAC : 0;
-        if (!reading->digest) {
-            return cli_usage(cli, "--digest wants sha256, hmac-sha256 or "
-                             "none");
+        const char *fault = apikey_kinds_add(&reading->kinds, digest,
+                                             cli->pool);
+
+        if (fault) {
+            return cli_usage(cli, "--digest %s %s; or none: they are keys",
+                             digest, fault);
         }
     }
+    reading->hmac = (reading->kinds.digests | reading->kinds.parts[0].kind)
+                    & APIKEY_DIGEST_HMAC;
     code = cli_open(cli, 1);
     if (code != CLI_DONE) {
         return code;
     }
     reading->policy.formats = cli->conf.formats;
-    reading->policy.digests = cli->conf.digests;
+    reading->policy.digests = cli->conf.digests.digests;
+    reading->policy.parts = cli->conf.digests.parts;
     reading->policy.prefix = cli->conf.prefix;
     reading->policy.prefix_len = cli->conf.prefix ? strlen(cli->conf.prefix)
                                                   : 0;

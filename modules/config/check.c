@@ -7,6 +7,7 @@
 #include <util_cfgtree.h>
 #include <apr_strings.h>
 
+#include "../core/kinds.h"
 #include "check.h"
 #include "check_database.h"
 #include "check_tenant.h"
@@ -318,8 +319,9 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
     }
     conf->policy.formats = conf->formats == APIKEY_UNSET
                                ? APIKEY_FORMAT_BASE62 : conf->formats;
-    conf->policy.digests = conf->digests == APIKEY_UNSET
-                               ? APIKEY_DIGEST_HMAC : conf->digests;
+    conf->policy.digests = conf->digests ? conf->digests->digests
+                                         : APIKEY_DIGEST_HMAC;
+    conf->policy.parts = conf->digests ? conf->digests->parts : NULL;
     conf->policy.prefix = conf->prefix;
     conf->policy.prefix_len = conf->prefix ? strlen(conf->prefix) : 0;
     return check_sources(pconf, s, conf);

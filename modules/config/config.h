@@ -83,7 +83,7 @@ typedef enum {
     F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */\
     F(const char *, prefix, NULL, last)         /* ApiKeyPrefix */          \
     F(int, formats, APIKEY_UNSET, last)         /* ApiKeyFormat */          \
-    F(int, digests, APIKEY_UNSET, last)         /* ApiKeyDigest */          \
+    F(const struct apikey_kinds_t *, digests, NULL, last) /* ApiKeyDigest */\
     F(apr_array_header_t *, from, NULL, last)   /* ApiKeyFrom */            \
     F(const char *, headers, NULL, last)        /* ApiKeyHeaders; "": Off */\
     F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \

@@ -10,6 +10,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/kinds.h"
 #include "../core/lifetime.h"
 #include "../core/text.h"
 #include "check.h"
@@ -206,25 +207,21 @@ const char *apikey_set_format(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
                               char *const argv[])
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_kinds_t *kinds = apr_pcalloc(cmd->pool, sizeof(*kinds));
     int i;
 
-    conf->digests = 0;
     for (i = 0; i < argc; i++) {
-        if (!ap_cstr_casecmp(argv[i], "hmac-sha256")) {
-            conf->digests |= APIKEY_DIGEST_HMAC;
-        }
-        else if (!ap_cstr_casecmp(argv[i], "sha256")) {
-            conf->digests |= APIKEY_DIGEST_SHA256;
-        }
-        else {
-            return apr_psprintf(cmd->pool, "ApiKeyDigest: '%s' is neither "
-                                "'hmac-sha256' nor 'sha256'", argv[i]);
+        const char *fault = apikey_kinds_add(kinds, argv[i], cmd->pool);
+
+        if (fault) {
+            return apr_psprintf(cmd->pool, "ApiKeyDigest: '%s' %s", argv[i],
+                                fault);
         }
     }
-    return conf->digests & APIKEY_DIGEST_HMAC ? NULL
-        : "ApiKeyDigest: write 'hmac-sha256', or 'hmac-sha256 sha256' where "
-          "keys were imported as plain SHA-256 digests";
+    server_conf(cmd)->digests = kinds;
+    return argc ? NULL
+        : "ApiKeyDigest: write 'hmac-sha256', and behind it how keys that "
+          "were imported are digested, such as 'sha256'";
 }
 
 /* Which lifetimes keys get is htapikey's business; httpd reads the same file

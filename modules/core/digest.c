@@ -77,7 +77,7 @@ void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
     }
 }
 
-int apikey_digest_is_hex(const char *text, apr_size_t len)
+static int all_hex(const char *text, apr_size_t len)
 {
     apr_size_t i;
 
@@ -87,13 +87,31 @@ int apikey_digest_is_hex(const char *text, apr_size_t len)
             return 0;
         }
     }
-    return len == APIKEY_DIGEST_HEX;
+    return 1;
+}
+
+int apikey_digest_is_hex(const char *text, apr_size_t len)
+{
+    return len == APIKEY_DIGEST_HEX && all_hex(text, len);
+}
+
+int apikey_digest_is_any(const char *text, apr_size_t len)
+{
+    return (len == APIKEY_DIGEST_HEX || len == APIKEY_DIGEST_LONG_HEX)
+           && all_hex(text, len);
 }
 
 apr_status_t apikey_digest_sha256(unsigned char digest[APIKEY_DIGEST_LEN],
                                   const void *data, apr_size_t len)
 {
     return EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1
+           ? APR_SUCCESS : APR_EGENERAL;
+}
+
+apr_status_t apikey_digest_sha512(unsigned char digest[APIKEY_DIGEST_LONG_LEN],
+                                  const void *data, apr_size_t len)
+{
+    return EVP_Digest(data, len, digest, NULL, EVP_sha512(), NULL) == 1
            ? APR_SUCCESS : APR_EGENERAL;
 }
 

@@ -2,7 +2,7 @@
 
 /**
  * @file digest.h
- * @brief SHA-256 digests and the comparison of secrets.
+ * @brief SHA-256 and SHA-512 digests, and the comparison of secrets.
  *
  * Everything here is pure: no allocation, no shared state, any thread.
  */
@@ -12,7 +12,10 @@
 #include <apr_errno.h>
 
 #define APIKEY_DIGEST_LEN 32    /**< bytes in a SHA-256 digest */
-#define APIKEY_DIGEST_HEX 64    /**< characters in its hex form */
+#define APIKEY_DIGEST_HEX 64    /**< characters in its hex form; of a longer
+                                 * digest's, as many as caches know it by */
+#define APIKEY_DIGEST_LONG_LEN 64       /**< bytes in a SHA-512 digest */
+#define APIKEY_DIGEST_LONG_HEX 128      /**< characters in its hex form */
 
 /** Writes the lower-case hex form and a final NUL: what the database holds. */
 void apikey_digest_hex(char hex[APIKEY_DIGEST_HEX + 1],
@@ -29,8 +32,15 @@ void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
  */
 int apikey_digest_is_hex(const char *text, apr_size_t len);
 
+/** The same, and of APIKEY_DIGEST_LONG_HEX characters: of a SHA-512 digest. */
+int apikey_digest_is_any(const char *text, apr_size_t len);
+
 /** SHA-256 of @a data; APR_EGENERAL if OpenSSL refuses (then fail closed). */
 apr_status_t apikey_digest_sha256(unsigned char digest[APIKEY_DIGEST_LEN],
+                                  const void *data, apr_size_t len);
+
+/** The same by SHA-512. */
+apr_status_t apikey_digest_sha512(unsigned char digest[APIKEY_DIGEST_LONG_LEN],
                                   const void *data, apr_size_t len);
 
 /**

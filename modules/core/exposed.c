@@ -86,7 +86,7 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
 {
     const apikey_policy_t *policy = search->policy;
     const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
-                                     NULL, 0, policy->ring };
+                                     NULL, 0, policy->ring, NULL };
 
     if (len < RUN_MIN || len > RUN_MAX) {
         return 0;

@@ -8,8 +8,9 @@
 
 #include "giveaway.h"
 
-/* Without the padding; the alphabets differ in two characters. */
-#define BASE64_LEN 43
+/* Those characters of it that a longer digest's have in common; the alphabets
+ * differ in two characters. */
+#define BASE64_LEN 42
 #define BASE64_SIZE 45
 
 static int same_hex(char a, char b)
@@ -49,7 +50,8 @@ int apikey_shows_digest(const char *bytes, apr_size_t len,
     }
     apikey_digest_bytes(raw, digest);
     EVP_EncodeBlock(base64, raw, sizeof(raw));
-    return (len == sizeof(raw) && apikey_equal(bytes, raw, sizeof(raw)))
+    return ((len == sizeof(raw) || len == APIKEY_DIGEST_LONG_LEN)
+            && apikey_equal(bytes, raw, sizeof(raw)))
            || has(bytes, len, digest, APIKEY_DIGEST_HEX, same_hex)
            || has(bytes, len, (const char *)base64, BASE64_LEN, same_base64);
 }

@@ -16,8 +16,8 @@
 /**
  * Whether a digest stands in these bytes: in hex of any case, whatever is
  * before and behind it ("\x...", "0x...", "sha256:..."), in base64 or
- * base64url, padded or not, or as its 32 bytes alone.
- * @param digest lower-case hex
+ * base64url, padded or not, or as its bytes alone.
+ * @param digest lower-case hex; the first APIKEY_DIGEST_HEX count
  */
 int apikey_shows_digest(const char *bytes, apr_size_t len,
                         const char *digest);

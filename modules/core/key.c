@@ -209,34 +209,64 @@ int apikey_key_checked_by(const apikey_ring_t *ring,
     return by;
 }
 
-static void add_candidate(apikey_candidates_t *candidates,
-                          const unsigned char digest[APIKEY_DIGEST_LEN],
-                          const char *secret_id)
+static apikey_candidate_t *
+add_candidate(apikey_candidates_t *candidates,
+              const unsigned char digest[APIKEY_DIGEST_LEN],
+              const char *secret_id)
 {
     apikey_candidate_t *candidate = &candidates->at[candidates->count++];
 
     apikey_digest_hex(candidate->hex, digest);
     candidate->secret_id = secret_id;
+    return candidate;
 }
 
-/** The digests of a key without check characters, all signed whole. */
-static apr_status_t add_all(apikey_candidates_t *candidates,
-                            const apikey_policy_t *policy,
-                            const char *key, apr_size_t len)
+/** The digests of these kinds of what is signed whole. */
+static apr_status_t add_kinds(apikey_candidates_t *candidates,
+                              unsigned int kinds, const apikey_ring_t *ring,
+                              const char *text, apr_size_t len)
 {
-    unsigned char digest[APIKEY_DIGEST_LEN];
-    int secrets = policy->digests & APIKEY_DIGEST_HMAC
-                  ? apikey_ring_count(policy->ring) : 0;
+    unsigned char digest[APIKEY_DIGEST_LONG_LEN];
+    int secrets = kinds & APIKEY_DIGEST_HMAC ? apikey_ring_count(ring) : 0;
     apr_status_t rv = APR_SUCCESS;
     int i;
 
     for (i = 0; i < secrets && rv == APR_SUCCESS; i++) {
-        rv = apikey_ring_sign(digest, policy->ring, i, key, len);
-        add_candidate(candidates, digest, apikey_ring_id(policy->ring, i));
+        rv = apikey_ring_sign(digest, ring, i, text, len);
+        add_candidate(candidates, digest, apikey_ring_id(ring, i));
     }
-    if (rv == APR_SUCCESS && (policy->digests & APIKEY_DIGEST_SHA256)) {
-        rv = apikey_digest_sha256(digest, key, len);
+    if (rv == APR_SUCCESS && (kinds & APIKEY_DIGEST_SHA256)) {
+        rv = apikey_digest_sha256(digest, text, len);
         add_candidate(candidates, digest, NULL);
+    }
+    if (rv == APR_SUCCESS && (kinds & APIKEY_DIGEST_SHA512)) {
+        rv = apikey_digest_sha512(digest, text, len);
+        apikey_digest_hex(add_candidate(candidates, digest, NULL)->hex
+                          + APIKEY_DIGEST_HEX, digest + APIKEY_DIGEST_LEN);
+    }
+    return rv;
+}
+
+/** The digests of a key without check characters: of the key, and of what
+ * stands behind a character of it. */
+static apr_status_t add_all(apikey_candidates_t *candidates,
+                            const apikey_policy_t *policy,
+                            const char *key, apr_size_t len)
+{
+    const apikey_part_t *part = policy->parts;
+    apr_status_t rv = add_kinds(candidates, policy->digests, policy->ring,
+                                key, len);
+
+    for (; part && part->kind && rv == APR_SUCCESS; part++) {
+        apr_size_t from = len;
+
+        while (from > 0 && key[from - 1] != part->after) {
+            from--;
+        }
+        if (from < len) {
+            rv = add_kinds(candidates, part->kind, policy->ring, key + from,
+                           len - from);
+        }
     }
     return rv;
 }

@@ -43,8 +43,18 @@ typedef enum {
 /** How a key may be digested; flags. */
 typedef enum {
     APIKEY_DIGEST_HMAC = 1,         /**< HMAC-SHA256 by a secret of the ring */
-    APIKEY_DIGEST_SHA256 = 2        /**< plain SHA-256: imported keys only */
+    APIKEY_DIGEST_SHA256 = 2,       /**< plain SHA-256: imported keys only */
+    APIKEY_DIGEST_SHA512 = 4        /**< plain SHA-512: imported keys only */
 } apikey_digest_e;
+
+/** The same of a part of the key. */
+typedef struct apikey_part_t {
+    apikey_digest_e kind;
+    char after;                     /**< of what stands behind the last of
+                                     * these; of all where there is none */
+} apikey_part_t;
+
+#define APIKEY_PARTS_MAX 4          /**< parts that a server may digest */
 
 /** What a server accepts; filled from its configuration at start-up. */
 typedef struct apikey_policy_t {
@@ -53,17 +63,20 @@ typedef struct apikey_policy_t {
     const char *prefix;             /**< NULL: any */
     apr_size_t prefix_len;
     const apikey_ring_t *ring;
+    const apikey_part_t *parts;     /**< beside digests; end with kind 0;
+                                     * NULL: none */
 } apikey_policy_t;
 
 /** A digest that a presented key may be stored under. */
 typedef struct apikey_candidate_t {
-    char hex[APIKEY_DIGEST_HEX + 1];
-    const char *secret_id;          /**< lives as the ring; NULL for SHA-256 */
+    char hex[APIKEY_DIGEST_LONG_HEX + 1];
+    const char *secret_id;          /**< lives as the ring; NULL for SHA-256
+                                     * and SHA-512 */
 } apikey_candidate_t;
 
 typedef struct apikey_candidates_t {
     int count;
-    apikey_candidate_t at[APIKEY_RING_MAX + 1];
+    apikey_candidate_t at[2 * APIKEY_RING_MAX + 2 + APIKEY_PARTS_MAX];
 } apikey_candidates_t;
 
 /** Where a key stood that must not stand there; flags. */
@@ -136,7 +149,8 @@ int apikey_key_checked_by(const apikey_ring_t *ring,
  * base62 with a right check (and HMAC in the policy's digests): the one
  * digest of the secret that signed it.
  * hex64, opaque (and, where opaque is accepted, base62 with a wrong check):
- * one a secret, and SHA-256 if the policy accepts it.
+ * one a secret, SHA-256 and SHA-512 if the policy accepts them, and those of
+ * the policy's parts; of a part that is empty there is none.
  */
 apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
                                    const apikey_policy_t *policy,

@@ -72,7 +72,7 @@ static int has_right_check(apikey_judged_t *judged, const char *word,
                            apr_size_t len)
 {
     static const apikey_policy_t base62 = {
-        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL
+        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL, NULL
     };
 
     if (apikey_key_shape(&base62, word, len) == APIKEY_FORMAT_NONE) {

@@ -20,8 +20,9 @@ typedef struct apikey_record_t {
     const char *name;
     const char *env;
     const char *scopes;         /**< separated by one blank */
-    const char *digest;         /**< hex; "" where a query does not give it */
-    const char *secret_id;      /**< "" for SHA-256 digests */
+    const char *digest;         /**< APIKEY_DIGEST_HEX of its characters; ""
+                                 * where a query does not give it */
+    const char *secret_id;      /**< "" for SHA-256 and SHA-512 digests */
     const char *format;         /**< base62, hex64 or opaque */
     const char *hint;
     const char *creator;

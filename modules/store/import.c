@@ -21,7 +21,7 @@ typedef struct job_t {
     const apikey_actor_t *actor;
     seen_t *tenants;            /* that have a row */
     seen_t *scopes;             /* lists that the catalogue allows */
-    char digest[APIKEY_DIGEST_HEX + 1];     /* of the last key */
+    char digest[APIKEY_DIGEST_LONG_HEX + 1];    /* of the last key */
     char id[APIKEY_WORD_MAX + 1];
     int duplicate;
     int ran;
@@ -87,9 +87,9 @@ static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
     const struct { const char *what, *fault; } checks[] = {
         { "the id ", apikey_word_fault(record->id) },
         { "the name ", apikey_name_fault(record->name) },
-        { "the digest ", apikey_digest_is_hex(record->digest,
+        { "the digest ", apikey_digest_is_any(record->digest,
                                               strlen(record->digest))
-                         ? NULL : "is not 64 hex characters" },
+                         ? NULL : "is neither 64 nor 128 hex characters" },
         { "the prefix ", *key->prefix ? apikey_prefix_fault(key->prefix)
                                       : NULL },
         { "the hint ", strlen(record->hint) > APIKEY_WORD_MAX

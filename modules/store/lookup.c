@@ -66,8 +66,9 @@ static apikey_record_t *read_record(apikey_rows_t *rows, int before,
 /* Databases compare as their collation says; a digest is these bytes. */
 static int is_digest(const char *text, const char *digest)
 {
-    return strlen(text) == APIKEY_DIGEST_HEX
-           && apikey_equal(text, digest, APIKEY_DIGEST_HEX);
+    apr_size_t len = strlen(digest);
+
+    return strlen(text) == len && apikey_equal(text, digest, len);
 }
 
 /* What a look-up finds out. */
@@ -136,7 +137,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
     apr_status_t status;
 
     *record = NULL;
-    if (!apikey_digest_is_hex(digest, strlen(digest))) {
+    if (!apikey_digest_is_any(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
     status = ask_either(store, digest, &answer, pool, error);

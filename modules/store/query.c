@@ -310,7 +310,7 @@ static apikey_record_t *read_row(apikey_rows_t *rows,
     record->env = record->secret_id = record->format = "";
     record->hint = record->creator = "";
     record->keyspace = apr_pstrdup(pool, query->keyspace);
-    record->digest = apr_pstrdup(pool, digest);
+    record->digest = apr_pstrmemdup(pool, digest, APIKEY_DIGEST_HEX);
     record->meta = apr_table_make(pool, 4);
     for (i = 0; i < columns->count; i++) {
         read_column(record, rows, &columns->list[i], query, pool);
@@ -451,7 +451,7 @@ apr_status_t apikey_query_check_changes(apikey_store_t *store,
  * What the database compared is not compared again, as it is in our own
  * tables: the column's name is not known.  A collation that folds case, or
  * passes over blanks at the end, finds the digest in another spelling, and
- * nothing but the same digest: the value asked for is 64 digits of hex.
+ * nothing but the same digest: the value asked for is all digits of hex.
  */
 apr_status_t apikey_query_lookup(apikey_store_t *store,
                                  const apikey_query_t *query,
@@ -463,7 +463,7 @@ apr_status_t apikey_query_lookup(apikey_store_t *store,
     apr_status_t status = APR_SUCCESS;
 
     *record = NULL;
-    if (!apikey_digest_is_hex(digest, strlen(digest))) {
+    if (!apikey_digest_is_any(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
     if (!apikey_sql_own(store, query->sql)->checked) {

@@ -71,7 +71,7 @@ typedef struct apikey_state_t {
  * tenant's state included, and nothing else of the record.  Prepares its
  * statement at the first call on a connection; after an error tries once more
  * on a fresh one.
- * @param digest lower-case hex
+ * @param digest lower-case hex, all of it
  * @param record lives in @a pool; what of its row cannot be read is its fault
  * @param state  out, in @a pool, where the digest is not found, too; may be
  *               NULL

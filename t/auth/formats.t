@@ -127,6 +127,20 @@ is(reason($at, import_key($at, 'sha-word', sha256_hex('sha-word'))),
    'invalid', 'not by SHA-256, which is not asked for');
 is(reason($at, 'not-there'), 'invalid', 'an unknown one');
 
+# ---- Of a part of the key ----
+$at = 'auth_fmt_part';
+my $part = 'kZ0' . 'q' x 37;
+sql($at, row_of(sha256_hex($part), id => 'part0001'));
+is(reason($at, $_ . $part), 'granted', "behind the last of it: $_")
+    for '', '12|', '1|2|', 'mycompany_BRTRKFsL_', '_|', '|_';
+is(reason($at, $_ . $part), 'invalid', "not behind another: $_")
+    for '12:', '12.', 'x';
+is(reason($at, "$part|"), 'invalid', 'nor before it');
+sql($at, row_of(sha256_hex(''), id => 'part0002'));
+is(reason($at, $_), 'invalid', "nothing is no part of a key: $_")
+    for '12|', '12_';
+is(reason($at, create_key($at)->{key}), 'granted', 'a key of ours, too');
+
 # ---- Keyspaces ----
 my %in = map { $_ => create_key('auth_ks', keyspace => $_)->{key} }
          qw(one two default);

@@ -124,6 +124,44 @@ is(import("digest,tenant,name,hint,format,creator\n\U" . sha256_hex($opaque)
 is($cli->sql('SELECT secret_id, hint, format, creator FROM apikey'),
    '|...IJKL|opaque|me', 'has no secret');
 is($cli->verify($opaque), 'granted', 'and is found');
+# Of a part of the key, as Sanctum has them; a kind is what the server has, too.
+empty();
+my @part = ($sha[0], 'ApiKeyDigest hmac-sha256 sha256:after=|');
+$cli->conf(@part);
+my $row = sha256_hex($opaque) . ",T,N\n";
+for my $kind ('sha256', 'sha512', 'sha256:after=_') {
+    my $refused = import("digest,tenant,name\n$row", '--digest', $kind);
+    is("$refused->{exit} " . rows(), '1 0', "--digest $kind is refused");
+    like($refused->{err}, qr/line 1: the server would look for no \Q$kind\E d/,
+         'since the server would look for none');
+}
+is(import("digest,tenant,name\n$row", '--digest', 'SHA256:after=|')->{exit}, 0,
+   'the digest of a part');
+is($cli->verify($_), 'granted', "is found: $_") for $opaque, "17|$opaque";
+is($cli->verify("17_$opaque"), 'invalid', 'not behind another character');
+is(import("digest,tenant,name\n" . 'ab' x 64 . ",T,N\n", '--digest',
+          'sha256:after=|')->{exit}, 1, 'one that is too long');
+$cli->conf($sha[0], 'ApiKeyDigest sha256');
+for my $command ([qw(create --tenant t --name n)], ['rotate', 'x']) {
+    $done = $cli->run(@$command);
+    is($done->{exit}, 1, "$command->[0], where no key of ours is looked for");
+    like($done->{err}, qr/look for no key that is made here: ApiKeyDigest/,
+         'says why it makes none');
+}
+
+# Of each kind, side by side: a row with a secret is of HMAC.
+empty();
+$cli->conf(@sha);
+is(import('digest,secret,tenant,name' . "\n" . sha256_hex('one' x 9)
+          . ",,t,a\n" . hmac_sha256_hex('two' x 9, $secret) . ",k1,t,b\n")
+   ->{exit}, 0, 'digests of two kinds');
+is($cli->verify($_ x 9), 'granted', "$_ is found") for qw(one two);
+$cli->conf($sha[0]);
+like(import('digest,secret,tenant,name' . "\n" . sha256_hex('six')
+            . ",,t,a\n")->{err}, qr/line 2: .*no digest without a secret/,
+     'where there is no such kind it is refused');
+$cli->conf(@sha);
+
 empty();
 $cli->write(ring => "k0 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
 is(import('digest,secret,tenant,name' . "\n" . hmac_sha256_hex($hex, $secret)
@@ -156,7 +194,7 @@ my @bad = (
     [ "key,digest,tenant,name\n", qr/one of key and digest/ ],
     [ "key,tenant,name,hint\n", qr/go with digest/ ],
     [ "digest,tenant,name\n", qr/line 1: .*--digest sha256/ ],
-    [ "digest,tenant,name\n", qr/line 1: .*no SHA-256.*ApiKeyDigest/,
+    [ "digest,tenant,name\n", qr/line 1: .*no sha256 digest.*ApiKeyDigest/,
       '--digest', 'sha256' ],
     [ "digest,tenant,name\n", qr/column secret/, '--digest', 'hmac-sha256' ],
     [ "key,tenant,name\n", qr/--digest must be none/, '--digest', 'sha256' ],

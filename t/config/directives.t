@@ -66,12 +66,19 @@ refused("ApiKeyFormat $_", qr/ApiKeyFormat: '.*' is none of/,
     for 'base64', 'base62,hex64', 'hex64 uuid', 'none';
 refused('ApiKeyFormat', qr/ApiKeyFormat/);
 accepted("ApiKeyDigest $_") for 'hmac-sha256', 'hmac-sha256 sha256',
-    'SHA256 HMAC-SHA256';
-refused("ApiKeyDigest $_", qr/ApiKeyDigest: '.*' is neither/,
-        qr/'hmac-sha256' nor 'sha256'/)
-    for 'md5', 'sha1', 'hmac-sha256 none', 'bcrypt';
-refused("ApiKeyDigest $_", qr/ApiKeyDigest: write 'hmac-sha256'/)
-    for '', 'sha256';
+    'SHA256 HMAC-SHA256', 'sha256', 'sha512', 'sha256:after=|',
+    'hmac-sha256 sha256:after=_ sha512:after=.', 'hmac-sha256:after=_',
+    'sha256:after=a sha256:after=b sha256:after=c sha256:after=d';
+refused("ApiKeyDigest $_", qr/ApiKeyDigest: '.*' is none of/,
+        qr/'hmac-sha256', 'sha256', 'sha512'/)
+    for 'md5', 'sha1', 'hmac-sha256 none', 'bcrypt', 'sha256:', 'sha256|';
+refused("ApiKeyDigest $_", qr/ApiKeyDigest: '.*' must have one character/)
+    for 'sha256:after=', 'sha256:after=ab', '"sha512:after= "';
+refused('ApiKeyDigest hmac-sha256:after=_ hmac-sha256:after=.',
+        qr/is the second of 'hmac-sha256:after='/);
+refused('ApiKeyDigest ' . join(' ', map { "sha512:after=$_" } 1 .. 5),
+        qr/is the fifth/);
+refused('ApiKeyDigest', qr/ApiKeyDigest: write 'hmac-sha256'/);
 accepted("ApiKeyLifetime $_") for '90d', 'never', '365d', '1h', '90d min=30d',
     '90d max=365d', '90d min=30d max=365d', '1y', '12w max=1y',
     'never min=1d';

@@ -110,7 +110,7 @@ static void check(const apikey_policy_t *policy, const uint8_t *data,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
-                               NULL, 0, fuzz_ring() };
+                               NULL, 0, fuzz_ring(), NULL };
 
     for (divide = APIKEY_DIVIDE_QUERY; divide <= APIKEY_DIVIDE_URL; divide++) {
         policy.formats = APIKEY_FORMAT_BASE62;

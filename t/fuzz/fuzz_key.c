@@ -9,7 +9,8 @@ static apikey_policy_t a_policy(unsigned int formats, unsigned int digests,
                                 const char *prefix)
 {
     apikey_policy_t policy = { formats, digests, prefix,
-                               prefix ? strlen(prefix) : 0, fuzz_ring() };
+                               prefix ? strlen(prefix) : 0, fuzz_ring(),
+                               NULL };
 
     return policy;
 }

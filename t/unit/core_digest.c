@@ -68,6 +68,25 @@ static void test_is_hex(void)
     }
 }
 
+static void test_long(void)
+{
+    unsigned char digest[APIKEY_DIGEST_LONG_LEN];
+    char hex[APIKEY_DIGEST_LONG_HEX + 1];
+
+    apikey_digest_sha512(digest, "abc", 3);
+    apikey_digest_hex(hex, digest);
+    apikey_digest_hex(hex + APIKEY_DIGEST_HEX, digest + APIKEY_DIGEST_LEN);
+    is_str(hex, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55"
+                "d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94f"
+                "a54ca49f", "SHA-512 is as FIPS 180-2 has it");
+    ok(apikey_digest_is_any(hex, 128), "128 characters are a digest");
+    ok(apikey_digest_is_any(hex, 64), "so are 64");
+    ok(!apikey_digest_is_any(hex, 96), "96 are not");
+    ok(!apikey_digest_is_hex(hex, 128), "128 are none of SHA-256");
+    hex[127] = 'G';
+    ok(!apikey_digest_is_any(hex, 128), "nor 128 with another last one");
+}
+
 static void test_equal(void)
 {
     unsigned char a[APIKEY_DIGEST_LEN] = { 0 }, b[APIKEY_DIGEST_LEN] = { 0 };
@@ -134,6 +153,7 @@ int main(void)
     test_sha256();
     test_hex();
     test_is_hex();
+    test_long();
     test_equal();
     test_wipe();
     test_base64();

@@ -32,7 +32,7 @@ static apikey_ring_t *both;         /* k1, k2 */
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
     apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, prefix,
-                               prefix ? strlen(prefix) : 0, ring };
+                               prefix ? strlen(prefix) : 0, ring, NULL };
 
     return policy;
 }

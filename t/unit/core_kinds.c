@@ -1,0 +1,159 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The kinds of digests that keys are stored under. */
+
+#include <string.h>
+
+#include <apr_general.h>
+
+#include "../../modules/core/kinds.h"
+#include "tap.h"
+
+#define OURS "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
+
+static apr_pool_t *pool;
+
+static apikey_policy_t a_policy(unsigned int formats)
+{
+    apikey_policy_t policy = { .formats = formats };
+
+    return policy;
+}
+
+static apikey_ring_t *a_ring(void)
+{
+    static const char text[] =
+        "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+        "k2 AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    apikey_ring_t *ring = NULL;
+    const char *error;
+
+    apikey_ring_parse(&ring, text, sizeof(text) - 1, pool, &error);
+    return ring;
+}
+
+static int candidates(const apikey_policy_t *policy, const char *key)
+{
+    apikey_candidates_t found;
+
+    apikey_key_candidates(&found, policy, key, strlen(key));
+    return found.count;
+}
+
+/** Whether @a key may be stored under this digest, which has no secret. */
+static int is_under(const apikey_policy_t *policy, const char *key,
+                    const char *hex)
+{
+    apikey_candidates_t found;
+    int i, seen = 0;
+
+    apikey_key_candidates(&found, policy, key, strlen(key));
+    for (i = 0; i < found.count; i++) {
+        seen += !found.at[i].secret_id && strcmp(found.at[i].hex, hex) == 0;
+    }
+    return seen;
+}
+
+/* As OpenSSL's command line digests "secret". */
+#define SECRET_256 "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97b" \
+                   "f527a25b"
+#define SECRET_512 "bd2b1aaf7ef4f09be9f52ce2d8d599674d81aa9d6a4421696dc4d93d" \
+                   "d0619d682ce56b4d64a9ef097761ced99e0f67265b5f76085e5b0ee7" \
+                   "ca4696b2ad6fe2b2"
+
+static void test_kinds(void)
+{
+    apikey_policy_t policy = a_policy(APIKEY_FORMAT_OPAQUE);
+    apikey_kinds_t kinds = { 0 };
+    apikey_kinds_t other = { 0 };
+
+    is_str(apikey_kinds_add(&kinds, "sha512", pool), NULL, "SHA-512");
+    is_str(apikey_kinds_add(&kinds, "SHA256:After=|", pool), NULL,
+           "of what stands behind a '|', without case");
+    is_str(apikey_kinds_add(&kinds, "sha256:after=|", pool), NULL, "again");
+    policy.digests = kinds.digests;
+    policy.parts = kinds.parts;
+    is_int(is_under(&policy, "secret", SECRET_512), 1, "SHA-512 of a key");
+    is_int(is_under(&policy, "7|secret", SECRET_256), 1,
+           "SHA-256 of what stands behind the character");
+    is_int(is_under(&policy, "7|x|secret", SECRET_256), 1,
+           "behind the last of them");
+    is_int(is_under(&policy, "secret", SECRET_256), 1,
+           "and of all where there is none");
+    is_int(is_under(&policy, "secret|", SECRET_256), 0,
+           "not of what stands before");
+    is_int(is_under(&policy, "7_secret", SECRET_256), 0,
+           "nor behind another character");
+    is_int(is_under(&policy, "7|secret", SECRET_512), 0,
+           "nor by another kind");
+    is_int(candidates(&policy, "7|"), 1, "of nothing there is no digest");
+    ok(apikey_kinds_plain(&kinds), "these are digests without a secret");
+    apikey_kinds_add(&other, "sha256:after=|", pool);
+    ok(apikey_kinds_have(&kinds, &other), "a kind that is there");
+    ok(!apikey_kinds_have(&other, &kinds), "kinds that are not all there");
+    apikey_kinds_add(&other, "sha256:after=_", pool);
+    ok(!apikey_kinds_have(&kinds, &other), "another character is another kind");
+}
+
+static void test_kinds_hmac(void)
+{
+    apikey_policy_t policy = a_policy(APIKEY_FORMAT_BASE62
+                                      | APIKEY_FORMAT_OPAQUE);
+    apikey_ring_t *both = a_ring();
+    apikey_kinds_t kinds = { 0 };
+    apikey_candidates_t found;
+    unsigned char digest[APIKEY_DIGEST_LEN];
+    char hex[APIKEY_DIGEST_HEX + 1];
+
+    is_str(apikey_kinds_add(&kinds, "hmac-sha256:after=.", pool), NULL,
+           "HMAC of a part");
+    ok(!apikey_kinds_plain(&kinds), "is by a secret");
+    policy.parts = kinds.parts;
+    policy.ring = both;
+    apikey_key_candidates(&found, &policy, "id.part", 7);
+    is_int(found.count, 2, "one for each secret");
+    apikey_ring_sign(digest, both, 1, "part", 4);
+    apikey_digest_hex(hex, digest);
+    is_str(found.at[1].hex, hex, "of the part");
+    is_str(found.at[1].secret_id, "k2", "by that secret");
+    is_int(candidates(&policy, OURS), 2,
+           "a key of ours is looked for as every other");
+}
+
+static void test_kinds_bad(void)
+{
+    static const char *const bad[] = {
+        "md5", "sha", "sha2567", "sha256:", "sha256:after", "sha256:after=",
+        "sha256:after=ab", "sha256:after= ", "sha256:after=\xc3", "sha256|",
+        "hmac-sha256:after=_"       /* the second */
+    };
+    apikey_kinds_t kinds = { 0 };
+    char word[] = "sha256:after=0";
+    apr_size_t i;
+
+    apikey_kinds_add(&kinds, "hmac-sha256:after=.", pool);
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ok(apikey_kinds_add(&kinds, bad[i], pool) != NULL, "no kind: %s",
+           i == 8 ? "a byte" : bad[i]);
+    }
+    is_int(kinds.digests, 0, "none of these has been added");
+    for (i = 1; i < APIKEY_PARTS_MAX; i++) {
+        word[13]++;
+        is_str(apikey_kinds_add(&kinds, word, pool), NULL, "part %d", (int)i);
+    }
+    word[13]++;
+    ok(apikey_kinds_add(&kinds, word, pool) != NULL, "and one too many");
+    is_int(kinds.parts[APIKEY_PARTS_MAX].kind, 0, "the list still ends");
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_kinds();
+    test_kinds_hmac();
+    test_kinds_bad();
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done();
+}
