@@ -37,6 +37,7 @@ typedef struct reading_t {
     apikey_kinds_t kinds;       /* of --digest; none: not said */
     int hmac;                   /* --digest is by a secret of the ring */
     apr_int64_t rows;
+    apikey_import_t import;
     char id[APIKEY_ID_LEN + 1];
     apikey_candidates_t candidates;
 } reading_t;
@@ -447,6 +448,7 @@ static apr_status_t next_key(void *baton, apikey_managed_t *key,
     if (status == APR_SUCCESS) {
         status = take_row(reading, key, pool, error);
     }
+    reading->import.place = reading->row.line;
     if (status == APR_SUCCESS) {
         reading->rows++;
         tell(reading);
@@ -489,10 +491,11 @@ static cli_exit_e begin(reading_t *reading, const char *path)
     return CLI_DONE;
 }
 
-static cli_exit_e finish(reading_t *reading, const apikey_import_t *import,
-                         apr_status_t status, const char *error)
+static cli_exit_e finish(reading_t *reading, apr_status_t status,
+                         const char *error)
 {
     cli_t *cli = reading->cli;
+    const apikey_import_t *import = &reading->import;
     cli_json_t json = { cli->pool, 0 };
 
     if (reading->rows >= TOLD_EACH && isatty(STDERR_FILENO)) {
@@ -503,7 +506,7 @@ static cli_exit_e finish(reading_t *reading, const apikey_import_t *import,
         if (import->at_key || status == APIKEY_EREFUSED) {
             error = apr_psprintf(cli->pool, "%s, line %" APR_INT64_T_FMT
                                  ": %s; no key was imported", cli->words[0],
-                                 reading->row.line, error);
+                                 import->place, error);
         }
         return cli_fail(cli, status, error);
     }
@@ -523,7 +526,6 @@ static cli_exit_e finish(reading_t *reading, const apikey_import_t *import,
 cli_exit_e cli_cmd_import(cli_t *cli)
 {
     reading_t *reading = apr_pcalloc(cli->pool, sizeof(*reading));
-    apikey_import_t import = { next_key, reading, 0, 0 };
     const char *digest = cli->value[CLI_DIGEST];
     const char *error = NULL;
     apr_status_t status;
@@ -557,7 +559,9 @@ cli_exit_e cli_cmd_import(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_import(cli->store, &import, &cli->actor, cli->pool,
-                           &error);
-    return finish(reading, &import, status, error);
+    reading->import.next = next_key;
+    reading->import.baton = reading;
+    status = apikey_import(cli->store, &reading->import, &cli->actor,
+                           cli->pool, &error);
+    return finish(reading, status, error);
 }

@@ -9,7 +9,7 @@
  * themselves stand in statements.c: their parameters are all text, a number is
  * written %n there and cast as the dialect says, a text between %[ and %] is
  * read as its bytes (%( and %): one that may be long), and %h holds the rows,
- * %u is used_again.
+ * %u is used_again; %i %j %k %v are those of an import.
  */
 #ifndef APIKEY_DIALECT_H
 #define APIKEY_DIALECT_H
@@ -95,6 +95,29 @@ typedef struct apikey_dialect_t {
     /** Commands to run when that transaction is over, whatever its end: they
      * switch off what a rollback does not.  NULL: nothing to do. */
     const char *const *bulk_over;
+    /** Where an import is done in steps, of a transaction each: commands of
+     * the first; of the last, which make all of it valid; and of the last one
+     * where it is given up.  Each ends with NULL.  NULL: it is done in one
+     * transaction, and the rest of this group is NULL, too. */
+    const char *const *import_begin;
+    const char *const *import_over;
+    const char *const *import_undone;
+    /** Selects that set the connection up for the steps, and for the last of
+     * them.  Each ends with NULL; bulk_over follows. */
+    const char *const *import_on;
+    const char *const *import_off;
+    /** A further column of a key that is imported, and its value: the mark
+     * that it is of an import that has not ended. */
+    const char *import_column, *import_number;
+    /** What is there of apikey without such keys; a condition of apikey k
+     * beside apikey_identity i that it is none. */
+    const char *import_known, *import_valid;
+    /** Selects a number, not 0 where an import has begun and not ended; the
+     * last of some thousand digests behind one, or NULL; deletes such keys
+     * behind one digest and up to another.  Hold a %s for each digest. */
+    const char *import_unfinished, *import_range, *import_remove;
+    /** Selects the name of the file that the database is in, or "". */
+    const char *import_file;
     /** What a connection of our own is opened with instead of params; NULL:
      * params. */
     const char *(*params)(const char *params, apr_pool_t *pool);

@@ -101,10 +101,8 @@ static const apikey_advice_t advice[] = {
 };
 
 /* The triggers look at this flag (003_bulk.sql).  There is one writer, and a
- * rollback takes it back.  Digests fall all over the table: with 64 MiB of
- * pages in memory, not 2, it costs a quarter less. */
+ * rollback takes it back. */
 static const char *const bulk_on[] = {
-    "PRAGMA cache_size = -65536",
     "UPDATE apikey_identity SET bulk = 1",
     NULL
 };
@@ -115,9 +113,42 @@ static const char *const bulk_off[] = {
 };
 
 static const char *const bulk_over[] = {
+    "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA cache_size = -2000",
     NULL
 };
+
+/*
+ * Digests fall all over the table, so that each step changes many pages: they
+ * stay in memory, and go from the log into the file when they have been changed
+ * often.  A step that a crash of the machine takes away is of an import that it
+ * has ended anyway: only the last one is waited for.
+ */
+static const char *const import_on[] = {
+    "PRAGMA cache_size = -65536",
+    "PRAGMA wal_autocheckpoint = 16384",
+    "PRAGMA synchronous = NORMAL",
+    NULL
+};
+
+static const char *const import_off[] = {
+    "PRAGMA synchronous = FULL",
+    NULL
+};
+
+/* The switch of 006_meta.sql: while an import is under way the number is odd,
+ * and its keys have the next. */
+static const char *const import_next[] = {
+    "UPDATE apikey_identity SET imported = imported + 1",
+    NULL
+};
+
+static const char *const import_undone[] = {
+    "UPDATE apikey_identity SET imported = imported - 1",
+    NULL
+};
+
+#define IMPORTED "(SELECT imported FROM apikey_identity)"
 
 static const apikey_probe_t probes[] = {
     { "journal", "PRAGMA journal_mode", "wal", 0,
@@ -131,6 +162,10 @@ static const apikey_probe_t probes[] = {
       "Changes are recorded.",
       "is in apikey_identity.bulk, so no change is recorded and a revoked "
       "key may live on in caches; set it to 0" },
+    { "unfinished", "SELECT COUNT(*) FROM apikey WHERE batch > " IMPORTED,
+      "0", 0, "No import has been left unfinished.",
+      "keys are of an import that has not ended, and are not valid; if none is "
+      "under way, the next one removes them" },
     { NULL, NULL, NULL, 0, NULL, NULL }
 };
 
@@ -167,6 +202,22 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .bulk_over = bulk_over,
+    .import_on = import_on,
+    .import_off = import_off,
+    .import_begin = import_next,
+    .import_over = import_next,
+    .import_column = ", batch",
+    .import_number = ", 1 + " IMPORTED,
+    .import_known = "apikey_known",
+    .import_valid = " AND k.batch <= i.imported",
+    .import_undone = import_undone,
+    .import_unfinished = "SELECT imported % 2 FROM apikey_identity",
+    .import_range = "SELECT MAX(digest) FROM (SELECT digest FROM apikey"
+                    " WHERE digest > '%s' ORDER BY digest LIMIT 5000)",
+    .import_remove = "DELETE FROM apikey WHERE digest > '%s'"
+                     " AND digest <= '%s' AND batch > " IMPORTED,
+    .import_file = "SELECT file FROM pragma_database_list"
+                   " WHERE name = 'main'",
     .triggers = "SELECT name || ' ' || tbl_name, '', sql FROM sqlite_master"
                 " WHERE type = 'trigger'",
     .probes = probes

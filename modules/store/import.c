@@ -4,26 +4,48 @@
 #include <apr_strings.h>
 
 #include "../core/key.h"
+#include "../core/mutex.h"
 #include "../core/text.h"
 #include "import.h"
+#include "import_lock.h"
 #include "manage_parts.h"
 
 #define SEEN_SLOTS 512
 #define SEEN_MAX 256            /* longer texts are looked up each time */
+
+/* Rows that are read before they are stored; where others wait for it, as many
+ * as take this long to store, and then the database is left alone. */
+#define ROWS_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
+#define ROWS_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
+#define HOLD apr_time_from_msec(400)
 
 /* Texts that were seen lately: a later one takes an earlier one's place. */
 typedef struct seen_t {
     char text[SEEN_SLOTS][SEEN_MAX];
 } seen_t;
 
+#define COLUMNS 20              /* of APIKEY_SQL_KEY_IMPORT */
+
+typedef struct row_t {
+    const char *args[COLUMNS];
+    apr_int64_t place;
+} row_t;
+
 typedef struct job_t {
     apikey_import_t *import;
     const apikey_actor_t *actor;
     seen_t *tenants;            /* that have a row */
     seen_t *scopes;             /* lists that the catalogue allows */
-    char digest[APIKEY_DIGEST_LONG_HEX + 1];    /* of the last key */
-    char id[APIKEY_WORD_MAX + 1];
-    int duplicate;
+    apr_pool_t *pool;
+    apr_hash_t *new_tenants;    /* that get one when all keys are there */
+    apr_pool_t *rows_pool;
+    row_t *rows;                /* ROWS_MOST of them, read and not stored */
+    int count;
+    int most;                   /* rows to be read at once */
+    apr_time_t ended;           /* the last step, apikey_clock() */
+    int steps;                  /* of a transaction each */
+    int over;                   /* behind the last key */
+    row_t *taken;               /* cannot be stored */
     int ran;
     apr_status_t status;
     const char *error;
@@ -52,32 +74,7 @@ static void remember(seen_t *seen, const char *text)
     }
 }
 
-static apr_status_t run_commands(apikey_store_t *store,
-                                 const char *const *commands,
-                                 apr_pool_t *pool, const char **error)
-{
-    apr_status_t status = APR_SUCCESS;
-
-    for (; commands && *commands && status == APR_SUCCESS; commands++) {
-        status = apikey_sql_run(store, *commands, pool, error);
-    }
-    return status;
-}
-
-static apr_status_t need_tenant(apikey_store_t *store, job_t *job,
-                                const char *tenant, apr_pool_t *pool,
-                                const char **error)
-{
-    apr_status_t status = APR_SUCCESS;
-
-    if (!is_seen(job->tenants, tenant)) {
-        status = apikey_tenant_need(store, tenant, job->actor, pool, error);
-    }
-    if (status == APR_SUCCESS) {
-        remember(job->tenants, tenant);
-    }
-    return status;
-}
+/* ---- Reading ---- */
 
 /* What apikey_managed_check() leaves, since `create` makes it itself. */
 static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
@@ -118,12 +115,57 @@ static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
     return apikey_managed_check(key, pool, error);
 }
 
-static apr_status_t store_key(apikey_store_t *store, job_t *job,
-                              const apikey_managed_t *key, apr_pool_t *pool,
-                              const char **error)
+static apr_status_t check_scopes(apikey_store_t *store, job_t *job,
+                                 const char *scopes, apr_pool_t *pool,
+                                 const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+
+    if (!is_seen(job->scopes, scopes)) {
+        status = apikey_scope_known(store, scopes, pool, error);
+        if (status == APR_SUCCESS) {
+            remember(job->scopes, scopes);
+        }
+    }
+    return status;
+}
+
+/* Where a transaction is not the whole import, tenants wait for its end: one
+ * that has no key should not be there. */
+static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
+                                 const char *tenant, apr_pool_t *pool,
+                                 const char **error)
+{
+    apr_status_t status;
+    int there;
+
+    if (is_seen(job->tenants, tenant)) {
+        return APR_SUCCESS;
+    }
+    if (!job->steps) {
+        status = apikey_tenant_need(store, tenant, job->actor, pool, error);
+    }
+    else {
+        status = apikey_tenant_there(store, tenant, &there, pool, error);
+        if (status == APR_SUCCESS && !there) {
+            tenant = apr_pstrdup(job->pool, tenant);
+            apr_hash_set(job->new_tenants, tenant, APR_HASH_KEY_STRING,
+                         tenant);
+        }
+    }
+    if (status == APR_SUCCESS) {
+        remember(job->tenants, tenant);
+    }
+    return status;
+}
+
+/* What goes into the statements lives as long as the rows. */
+static void keep(job_t *job, const apikey_managed_t *key)
 {
     const apikey_record_t *record = &key->record;
-    const char *args[] = {
+    row_t *row = &job->rows[job->count++];
+    apr_pool_t *pool = job->rows_pool;
+    const char *args[COLUMNS] = {
         record->digest, record->id, record->keyspace, record->tenant,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
@@ -132,37 +174,26 @@ static apr_status_t store_key(apikey_store_t *store, job_t *job,
         apikey_sql_number(pool, record->expires),
         apikey_sql_number(pool, key->bits)
     };
-    apr_status_t status = check(key, pool, error);
+    int i;
 
-    if (status == APR_SUCCESS && !is_seen(job->scopes, record->scopes)) {
-        status = apikey_scope_known(store, record->scopes, pool, error);
-        if (status == APR_SUCCESS) {
-            remember(job->scopes, record->scopes);
-        }
+    for (i = 0; i < COLUMNS; i++) {
+        row->args[i] = i < COLUMNS - 3 ? apr_pstrdup(pool, args[i]) : args[i];
     }
-    if (status == APR_SUCCESS) {
-        status = need_tenant(store, job, record->tenant, pool, error);
-    }
-    if (status == APR_SUCCESS) {
-        apr_cpystrn(job->digest, record->digest, sizeof(job->digest));
-        apr_cpystrn(job->id, record->id, sizeof(job->id));
-        store->duplicate = 0;
-        status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, args, pool,
-                                  error);
-        job->duplicate = status != APR_SUCCESS && store->duplicate;
-    }
-    return status;
+    row->place = job->import->place;
 }
 
-static apr_status_t store_keys(apikey_store_t *store, job_t *job,
-                               apr_pool_t *pool, const char **error)
+/* Reads as many as are to be stored at once, and checks each. */
+static apr_status_t read_rows(apikey_store_t *store, job_t *job,
+                              apr_pool_t *pool, const char **error)
 {
     apikey_import_t *import = job->import;
+    apr_status_t status = APR_SUCCESS;
     apr_pool_t *row;
-    apr_status_t status;
 
+    job->count = 0;
+    apr_pool_clear(job->rows_pool);
     apr_pool_create(&row, pool);
-    for (;;) {
+    while (job->count < job->most && status == APR_SUCCESS) {
         apikey_managed_t key = { .prefix = "" };
 
         apr_pool_clear(row);
@@ -173,51 +204,318 @@ static apr_status_t store_keys(apikey_store_t *store, job_t *job,
         }
         import->at_key = 1;
         apikey_managed_details(&key, row);
-        status = store_key(store, job, &key, row, error);
-        if (status != APR_SUCCESS) {
-            break;
+        status = check(&key, row, error);
+        if (status == APR_SUCCESS) {
+            status = check_scopes(store, job, key.record.scopes, row, error);
         }
-        import->count++;
+        if (status == APR_SUCCESS) {
+            status = check_tenant(store, job, key.record.tenant, row, error);
+        }
+        if (status == APR_SUCCESS) {
+            keep(job, &key);
+        }
     }
-    if (status == APR_EOF) {
+    job->over = status == APR_EOF;
+    if (job->over) {
         import->at_key = 0;
         status = APR_SUCCESS;
+    }
+    *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
+                                             : NULL;
+    apr_pool_destroy(row);
+    return status;
+}
+
+/* ---- Storing ---- */
+
+/* Of the first row that has a digest or an id of those before it. */
+static row_t *find_repeated(row_t *rows, int count)
+{
+    int i, k;
+
+    for (i = 1; i < count; i++) {
+        for (k = 0; k < i; k++) {
+            if (strcmp(rows[i].args[0], rows[k].args[0]) == 0
+                || strcmp(rows[i].args[1], rows[k].args[1]) == 0) {
+                return &rows[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The first row that has a digest or an id of the database, or of a row before
+ * it; NULL: none. */
+static apr_status_t find_taken(apikey_store_t *store, job_t *job, row_t *rows,
+                               int count, apr_pool_t *pool,
+                               const char **error)
+{
+    const char *args[2 * APIKEY_IMPORTED_AT_ONCE];
+    row_t *found = find_repeated(rows, count);
+    apikey_rows_t there;
+    apr_status_t status;
+    int i;
+
+    for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
+        args[i] = i < count ? rows[i].args[0] : "";
+        args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? rows[i].args[1] : "";
+    }
+    status = apikey_sql_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
+                               pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&there)) {
+        int of = apikey_rows_number(&there) ? 0 : 1;
+        const char *text = apikey_rows_copy(&there, pool);
+
+        for (i = 0; i < count && (!found || &rows[i] < found); i++) {
+            if (strcmp(rows[i].args[of], text) == 0) {
+                found = &rows[i];
+            }
+        }
+    }
+    job->taken = found;
+    return apikey_rows_end(&there, pool, error);
+}
+
+/* As many rows as one statement stores, or fewer. */
+static apr_status_t store_some(apikey_store_t *store, job_t *job, row_t *rows,
+                               int count, apr_pool_t *pool,
+                               const char **error)
+{
+    const char *args[COLUMNS * APIKEY_IMPORTED_AT_ONCE];
+    apr_status_t status = find_taken(store, job, rows, count, pool, error);
+    int i;
+
+    if (status == APR_SUCCESS && job->taken) {
+        return apikey_reject(pool, error, "it is there already");
+    }
+    if (status == APR_SUCCESS && count == APIKEY_IMPORTED_AT_ONCE) {
+        for (i = 0; i < count; i++) {
+            memcpy(args + i * COLUMNS, rows[i].args, sizeof(rows[i].args));
+        }
+        return apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
+                                error);
+    }
+    for (i = 0; i < count && status == APR_SUCCESS; i++) {
+        status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, rows[i].args,
+                                  pool, error);
+        if (status != APR_SUCCESS) {
+            job->import->at_key = 1;
+            job->import->place = rows[i].place;
+        }
+    }
+    return status;
+}
+
+static apr_status_t store_rows(apikey_store_t *store, job_t *job,
+                               apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+    apr_pool_t *sub;
+    int from;
+
+    apr_pool_create(&sub, pool);
+    for (from = 0; from < job->count && status == APR_SUCCESS;
+         from += APIKEY_IMPORTED_AT_ONCE) {
+        int count = job->count - from;
+
+        apr_pool_clear(sub);
+        status = store_some(store, job, job->rows + from,
+                            count < APIKEY_IMPORTED_AT_ONCE
+                            ? count : APIKEY_IMPORTED_AT_ONCE, sub, error);
+    }
+    if (status == APR_SUCCESS) {
+        job->import->count += job->count;
     }
     else {
         *error = *error ? apr_pstrdup(pool, *error) : NULL;
     }
-    apr_pool_destroy(row);
+    apr_pool_destroy(sub);
     return status;
 }
+
+static apr_status_t note(apikey_store_t *store, const job_t *job,
+                         apr_pool_t *pool, const char **error)
+{
+    apikey_audit_t entry = { .happened = job->actor->now,
+                             .who = job->actor->who, .action = "import" };
+
+    entry.reason = apr_psprintf(pool, "%" APR_INT64_T_FMT " keys",
+                                job->import->count);
+    return apikey_audit_write(store, &entry, pool, error);
+}
+
+/* What has been read cannot be read again: no second try. */
+static int has_run(job_t *job, const char **error)
+{
+    if (job->ran) {
+        *error = job->error;
+    }
+    return job->ran++;
+}
+
+/* ---- In one transaction ---- */
 
 static apr_status_t import_all(apikey_store_t *store, void *baton,
                                apr_pool_t *pool, const char **error)
 {
     job_t *job = baton;
-    apikey_audit_t entry = { .happened = job->actor->now,
-                             .who = job->actor->who, .action = "import" };
     apr_status_t status;
 
-    /* What has been read cannot be read again: no second try. */
-    if (job->ran) {
-        *error = job->error;
+    if (has_run(job, error)) {
         return job->status;
     }
-    status = run_commands(store, store->dialect->bulk_on, pool, error);
-    if (status == APR_SUCCESS) {
-        job->ran = 1;
-        status = store_keys(store, job, pool, error);
+    status = apikey_import_run(store, store->dialect->bulk_on, pool, error);
+    while (status == APR_SUCCESS && !job->over) {
+        apr_status_t read = read_rows(store, job, pool, &job->error);
+
+        /* What is wrong with an earlier line is said first. */
+        status = store_rows(store, job, pool, error);
+        if (status == APR_SUCCESS && read != APR_SUCCESS) {
+            *error = job->error;
+            status = read;
+        }
     }
     if (status == APR_SUCCESS) {
-        entry.reason = apr_psprintf(pool, "%" APR_INT64_T_FMT " keys",
-                                    job->import->count);
-        status = apikey_audit_write(store, &entry, pool, error);
+        status = note(store, job, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = run_commands(store, store->dialect->bulk_off, pool, error);
+        status = apikey_import_run(store, store->dialect->bulk_off, pool,
+                                   error);
     }
     job->status = status;
     job->error = *error;
+    return status;
+}
+
+/* ---- In steps ---- */
+
+static apr_status_t import_step(apikey_store_t *store, void *baton,
+                                apr_pool_t *pool, const char **error)
+{
+    job_t *job = baton;
+
+    if (!has_run(job, error)) {
+        job->status = store_rows(store, job, pool, error);
+        job->error = *error;
+    }
+    return job->status;
+}
+
+/* All keys are there: from here on they are valid. */
+static apr_status_t import_over(apikey_store_t *store, void *baton,
+                                apr_pool_t *pool, const char **error)
+{
+    job_t *job = baton;
+    apr_hash_index_t *at;
+    apr_status_t status = apikey_import_run(store, store->dialect->bulk_on,
+                                            pool, error);
+
+    for (at = apr_hash_first(pool, job->new_tenants);
+         at && status == APR_SUCCESS; at = apr_hash_next(at)) {
+        status = apikey_tenant_need(store, apr_hash_this_key(at), job->actor,
+                                    pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = note(store, job, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_import_run(store, store->dialect->import_over, pool,
+                                   error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_import_run(store, store->dialect->bulk_off, pool, error)
+           : status;
+}
+
+/* How many rows the next step has, so that others come in between. */
+static void pace(job_t *job, apr_time_t began)
+{
+    apr_time_t took = apikey_clock() - began;
+    int most = took > HOLD ? job->most / 2
+             : took < HOLD / 2 ? job->most * 2 : job->most;
+
+    job->most = most < ROWS_LEAST ? ROWS_LEAST
+              : most > ROWS_MOST ? ROWS_MOST : most;
+    job->ended = began + took;
+}
+
+/* Reading takes a part of the time in which others can write. */
+static void wait_for_others(const job_t *job)
+{
+    apr_time_t rest = job->ended + APIKEY_IMPORT_PAUSE - apikey_clock();
+
+    if (rest > 0) {
+        apr_sleep(rest);
+    }
+}
+
+static apr_status_t import_steps(apikey_store_t *store, job_t *job,
+                                 apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+    apr_pool_t *sub;
+
+    job->most = ROWS_LEAST;
+    job->ended = apikey_clock() - APIKEY_IMPORT_PAUSE;
+    apr_pool_create(&sub, pool);
+    while (status == APR_SUCCESS && !job->over) {
+        const char *fault = NULL;
+        apr_time_t began;
+        apr_status_t read;
+
+        apr_pool_clear(sub);
+        read = read_rows(store, job, sub, &fault);
+        wait_for_others(job);
+        began = apikey_clock();
+        job->ran = 0;
+        status = apikey_sql_transact(store, import_step, job, sub, error);
+        if (status == APR_SUCCESS && read != APR_SUCCESS) {
+            *error = fault;
+            status = read;
+        }
+        pace(job, began);
+    }
+    *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
+                                             : NULL;
+    apr_pool_destroy(sub);
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_settings(store, store->dialect->import_off, pool,
+                                     error);
+    }
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, import_over, job, pool, error)
+           : status;
+}
+
+/* One at a time: what another has not finished would be removed. */
+static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
+                                    apr_pool_t *pool, const char **error)
+{
+    const char *ignored;
+    apikey_import_lock_t *lock;
+    apr_status_t status = apikey_import_lock(store, &lock, pool, error);
+
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    status = apikey_import_clean(store, pool, error);
+    if (status == APR_SUCCESS) {
+        status = apikey_sql_settings(store, store->dialect->import_on, pool,
+                                     error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_import_begin(store, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = import_steps(store, job, pool, error);
+        if (status != APR_SUCCESS) {
+            apikey_import_clean(store, pool, &ignored);
+        }
+    }
+    apikey_import_unlock(lock);
     return status;
 }
 
@@ -226,7 +524,8 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
 static apr_status_t say_taken(apikey_store_t *store, const job_t *job,
                               apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { job->digest, job->id };
+    const char *id = job->taken->args[1];
+    const char *args[] = { job->taken->args[0], id };
     const char *other = "";
     apikey_rows_t rows;
     apr_status_t status = apikey_sql_select(&rows, store,
@@ -242,11 +541,13 @@ static apr_status_t say_taken(apikey_store_t *store, const job_t *job,
     if (status != APR_SUCCESS) {
         return status;
     }
+    job->import->at_key = 1;
+    job->import->place = job->taken->place;
     if (!*other) {
         return apikey_reject(pool, error, "the key or its id (%s) stands on "
-                             "an earlier line, too", job->id);
+                             "an earlier line, too", id);
     }
-    return strcmp(other, job->id) == 0
+    return strcmp(other, id) == 0
            ? apikey_reject(pool, error, "the id %s is in the database "
                            "already", other)
            : apikey_reject(pool, error, "the key is in the database already, "
@@ -257,21 +558,30 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
                            const apikey_actor_t *actor, apr_pool_t *pool,
                            const char **error)
 {
-    job_t job = { .import = import, .actor = actor };
+    job_t job = { .import = import, .actor = actor, .pool = pool };
     const char *ignored;
-    apr_status_t status;
+    apr_status_t status = apikey_store_connect(store, pool, error);
 
+    if (status != APR_SUCCESS) {
+        return status;
+    }
     import->count = 0;
     import->at_key = 0;
     job.tenants = apr_pcalloc(pool, sizeof(*job.tenants));
     job.scopes = apr_pcalloc(pool, sizeof(*job.scopes));
+    job.new_tenants = apr_hash_make(pool);
+    job.rows = apr_pcalloc(pool, ROWS_MOST * sizeof(*job.rows));
+    job.most = APIKEY_IMPORTED_AT_ONCE;
+    job.steps = store->dialect->import_over != NULL;
+    apr_pool_create(&job.rows_pool, pool);
     /* An empty slot "has seen" the empty text: the list without a scope is
      * always allowed, and no tenant is empty. */
-    status = apikey_sql_transact(store, import_all, &job, pool, error);
+    status = job.steps ? import_in_steps(store, &job, pool, error)
+             : apikey_sql_transact(store, import_all, &job, pool, error);
     if (store->handle) {
-        run_commands(store, store->dialect->bulk_over, pool, &ignored);
+        apikey_import_run(store, store->dialect->bulk_over, pool, &ignored);
     }
-    if (status == APIKEY_EDATABASE && job.duplicate) {
+    if (status != APR_SUCCESS && job.taken) {
         status = say_taken(store, &job, pool, error);
     }
     if (status != APR_SUCCESS) {

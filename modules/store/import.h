@@ -22,14 +22,22 @@ typedef struct apikey_import_t {
                          apr_pool_t *pool, const char **error);
     void *baton;
     apr_int64_t count;          /**< out: keys that are stored */
-    int at_key;                 /**< out: the error is about the last key */
+    int at_key;                 /**< out: the error is about a key */
+    apr_int64_t place;          /**< where a key comes from, its line: next()
+                                 * sets it; out: of the key that the error is
+                                 * about */
 } apikey_import_t;
 
 /**
- * Stores keys in one transaction, in a memory that does not grow with their
- * number.  Readers of changes are told one thing, that anything may have
- * changed; the audit has one entry.  Tenants come into being with their
- * first key, scopes must be in the catalogue unless that is empty.
+ * Stores keys, all or none, in a memory that does not grow with their number.
+ * Readers of changes are told one thing, that anything may have changed; the
+ * audit has one entry.  Tenants come into being with their first key, scopes
+ * must be in the catalogue unless that is empty.
+ *
+ * On SQLite, where there is one writer, keys are stored in steps of a fifth of
+ * a second, between which others can write.  None of them is valid, or seen,
+ * before the last step makes all of them so; one import runs at a time, and
+ * what one has left that was killed is removed by the next.
  */
 apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
                            const apikey_actor_t *actor, apr_pool_t *pool,

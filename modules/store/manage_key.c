@@ -162,25 +162,34 @@ apr_status_t apikey_managed_audit(apikey_store_t *store,
     return apikey_audit_write(store, &entry, pool, error);
 }
 
+apr_status_t apikey_tenant_there(apikey_store_t *store, const char *tenant,
+                                 int *there, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *fault = apikey_name_fault(tenant);
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_TENANT_SHOW, &tenant,
+                                            pool, error);
+
+    *there = 0;
+    if (status == APR_SUCCESS) {
+        *there = apikey_rows_next(&rows);
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    return status == APR_SUCCESS && !*there && fault
+           ? apikey_reject(pool, error, "the tenant %s", fault) : status;
+}
+
 apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
                                 const apikey_actor_t *actor,
                                 apr_pool_t *pool, const char **error)
 {
-    const char *fault = apikey_name_fault(tenant);
     const char *args[] = { tenant, apikey_sql_number(pool, actor->now) };
-    apikey_rows_t rows;
-    int found = 0;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_TENANT_SHOW, args,
-                                            pool, error);
+    int found;
+    apr_status_t status = apikey_tenant_there(store, tenant, &found, pool,
+                                              error);
 
-    if (status == APR_SUCCESS) {
-        found = apikey_rows_next(&rows);
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    if (status == APR_SUCCESS && !found && fault) {
-        return apikey_reject(pool, error, "the tenant %s", fault);
-    }
     return status == APR_SUCCESS && !found
            ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
                               error)

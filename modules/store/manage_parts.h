@@ -28,6 +28,11 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
                                  const char *keyspace, apikey_managed_t **key,
                                  apr_pool_t *pool, const char **error);
 
+/** Whether a tenant has a row; refuses one that has none and could get none. */
+apr_status_t apikey_tenant_there(apikey_store_t *store, const char *tenant,
+                                 int *there, apr_pool_t *pool,
+                                 const char **error);
+
 /** Makes sure that a tenant has a row, in the running transaction: it comes
  * into being with its first key, unless its name looks like another's. */
 apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,

@@ -28,19 +28,19 @@
     TEXT(owner) LONG(k, networks, networks) LONG(k, meta, meta)             \
     LONG(t, meta, tenant_meta) " t.suspended,"                              \
     " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed"   \
-    " FROM apikey k"                                                        \
+    " FROM %k k"                                                            \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
 
 /* What a verdict or an application needs, and which state of the database it is
  * of: that is read in the same statement, for the next one may be answered by
  * another server, and its row is there without the key's, too. */
-#define LOOKUP(first, more)                                                 \
+#define LOOKUP(first, more, valid)                                          \
     "SELECT " first "i.uuid, i.epoch, COALESCE((SELECT MAX(number)"         \
     " FROM apikey_change), i.pruned), k.digest," TEXT(id) TEXT(keyspace)    \
     TEXT(tenant) TEXT(name) TEXT(env)                                       \
     " k.scopes," more " k.expires, k.revoked, k.disabled, t.suspended"      \
-    " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s"           \
+    " FROM apikey_identity i LEFT JOIN apikey k ON k.digest = %s" valid     \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"
 
 #define LIST_BEGIN KEY_COLUMNS " WHERE "
@@ -49,24 +49,38 @@
 /* In the order in which read_tenant() of manage_tenant.c reads them. */
 #define TENANT_COLUMNS                                                      \
     "SELECT n.tenant, t.created, t.suspended, t.reason,"                    \
-    " (SELECT COUNT(*) FROM apikey k WHERE k.tenant = n.tenant)"
+    " (SELECT COUNT(*) FROM %k k WHERE k.tenant = n.tenant)"
+
+/* Keys of an import, each with the mark that it is of one. */
+#define IMPORT                                                              \
+    "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"  \
+    " secret_id, format, prefix, hint, creator, root, rotated_from, owner," \
+    " networks, meta, created, expires, bits%i) VALUES "
+#define IMPORTED                                                            \
+    "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"  \
+    " %n, %n, %n%j)"
+#define THIRTEEN(text) TEN(text) text text text
+#define THIRTY_NINE(text) THIRTEEN(text) THIRTEEN(text) THIRTEEN(text)
+#if APIKEY_IMPORTED_AT_ONCE != 40
+#error "IMPORTED and THIRTY_NINE() are not APIKEY_IMPORTED_AT_ONCE rows"
+#endif
 
 static const char *const statements[APIKEY_SQL_COUNT] = {
     /* The hot path: a column takes SQLite's driver a thousand instructions. */
     [APIKEY_SQL_LOOKUP] =
     LOOKUP("", LONG(k, networks, networks) LONG(k, meta, meta)
-           LONG(t, meta, tenant_meta)),
+           LONG(t, meta, tenant_meta), "%v"),
     /* The same for tables of the version before, as which they are believed
      * only while they say so. */
     [APIKEY_SQL_LOOKUP_BEFORE] =
-    LOOKUP("i.schema_version, ", ""),
+    LOOKUP("i.schema_version, ", "", ""),
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
     /* In a transaction that is going to change it; of the key's row alone: a
      * lock on the row of its uses would wait for those who count them. */
     [APIKEY_SQL_KEY_HOLD] =
-    "SELECT k.id FROM apikey k WHERE k.id = %s%h",
+    "SELECT k.id FROM %k k WHERE k.id = %s%h",
     /* Conditions are added where there are any, and none that is true of all:
      * with one, PostgreSQL plans for few rows and sorts all that are left, each
      * page. */
@@ -78,27 +92,31 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " networks, meta, created, expires, lifetime) VALUES (%s, %s, %s, %s, %s,"
     " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
     [APIKEY_SQL_KEY_IMPORT] =
-    "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"
-    " secret_id, format, prefix, hint, creator, root, rotated_from, owner,"
-    " networks, meta, created, expires, bits) VALUES (%s, %s, %s, %s, %s, %s,"
-    " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %n, %n, %n)",
+    IMPORT IMPORTED,
+    [APIKEY_SQL_KEYS_IMPORT] =
+    IMPORT IMPORTED THIRTY_NINE(", " IMPORTED),
+    [APIKEY_SQL_KEYS_TAKEN] =
+    "SELECT 1, digest FROM apikey"
+    " WHERE digest IN (%s" THIRTY_NINE(", %s") ")"
+    " UNION ALL SELECT 0, id FROM apikey"
+    " WHERE id IN (%s" THIRTY_NINE(", %s") ")",
     [APIKEY_SQL_KEY_TAKEN] =
     "SELECT id FROM apikey WHERE digest = %s OR id = %s",
     /* "<> ''" as the index has it, so that this is found there. */
     [APIKEY_SQL_KEY_SUCCESSOR] =
-    "SELECT id FROM apikey WHERE rotated_from = %s AND rotated_from <> ''"
+    "SELECT id FROM %k WHERE rotated_from = %s AND rotated_from <> ''"
     " AND id <> rotated_from AND revoked = 0 ORDER BY created, id",
     /* What counts as live here, apikey_verdict() says of a record. */
     [APIKEY_SQL_KEY_SECRETS] =
     "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
     " (expires = 0 OR expires > %n) THEN 1 ELSE 0 END)"
-    " FROM apikey GROUP BY secret_id ORDER BY secret_id",
+    " FROM %k GROUP BY secret_id ORDER BY secret_id",
     /* Keys that open something, and what is known of how far they can be
      * guessed; the number that counts as few comes first. */
     [APIKEY_SQL_KEY_WEAK] =
     "SELECT COUNT(*), SUM(CASE WHEN bits > 0 AND bits < %n THEN 1 ELSE 0 END),"
     " SUM(CASE WHEN bits = 0 AND format = 'opaque' THEN 1 ELSE 0 END)"
-    " FROM apikey WHERE revoked = 0 AND (expires = 0 OR expires > %n)",
+    " FROM %k WHERE revoked = 0 AND (expires = 0 OR expires > %n)",
     [APIKEY_SQL_KEY_SET] =
     "UPDATE apikey SET name = %s, env = %s, scopes = %s, owner = %s,"
     " networks = %s, meta = %s, expires = %n, lifetime = %n WHERE id = %s",
@@ -116,15 +134,15 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "SELECT k.tenant, k.suspended, k.reason FROM apikey_tenant k"
     " WHERE k.tenant = %s%h",
     [APIKEY_SQL_TENANT_KEYS] =
-    "SELECT tenant FROM apikey WHERE tenant = %s LIMIT 1",
+    "SELECT tenant FROM %k WHERE tenant = %s LIMIT 1",
     /* Keys written by hand may name a tenant that has no row of its own. */
     [APIKEY_SQL_TENANT_ONE] =
     TENANT_COLUMNS " FROM (SELECT tenant FROM apikey_tenant WHERE tenant = %s"
-    " UNION SELECT tenant FROM apikey WHERE tenant = %s) n"
+    " UNION SELECT tenant FROM %k WHERE tenant = %s) n"
     " LEFT JOIN apikey_tenant t ON t.tenant = n.tenant",
     [APIKEY_SQL_TENANT_LIST] =
     TENANT_COLUMNS " FROM (SELECT tenant FROM apikey_tenant"
-    " UNION SELECT tenant FROM apikey) n"
+    " UNION SELECT tenant FROM %k) n"
     " LEFT JOIN apikey_tenant t ON t.tenant = n.tenant"
     " WHERE n.tenant > %s ORDER BY n.tenant" PAGE,
     [APIKEY_SQL_TENANT_INSERT] =
@@ -202,7 +220,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " WHERE v.uses > 0%u",
 
     [APIKEY_SQL_EXPOSED_FIND] =
-    "SELECT" TEXT(id) TEXT(tenant) " u.id, u.exposed FROM apikey k"
+    "SELECT" TEXT(id) TEXT(tenant) " u.id, u.exposed FROM %k k"
     " LEFT JOIN apikey_usage u ON u.id = k.id WHERE k.digest = %s",
     [APIKEY_SQL_EXPOSED_SET] =
     "UPDATE apikey_usage SET exposed = %n WHERE id = %s",
@@ -251,6 +269,14 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
         return dialect->hold ? dialect->hold : "";
     case 'u':
         return dialect->used_again;
+    case 'i':
+        return dialect->import_column ? dialect->import_column : "";
+    case 'j':
+        return dialect->import_number ? dialect->import_number : "";
+    case 'k':
+        return dialect->import_known ? dialect->import_known : "apikey";
+    case 'v':
+        return dialect->import_valid ? dialect->import_valid : "";
     default:
         return "%s";
     }

@@ -23,7 +23,9 @@ typedef enum {
     APIKEY_SQL_KEY_LIST,
     APIKEY_SQL_KEY_INSERT,
     APIKEY_SQL_KEY_IMPORT,
+    APIKEY_SQL_KEYS_IMPORT,
     APIKEY_SQL_KEY_TAKEN,
+    APIKEY_SQL_KEYS_TAKEN,
     APIKEY_SQL_KEY_SUCCESSOR,
     APIKEY_SQL_KEY_SECRETS,
     APIKEY_SQL_KEY_WEAK,
@@ -69,6 +71,10 @@ typedef enum {
 
 /** Rows of one page of a list. */
 #define APIKEY_PAGE 256
+
+/** Rows that one statement of an import stores; with more parameters older
+ * versions of SQLite would refuse it. */
+#define APIKEY_IMPORTED_AT_ONCE 40
 
 /** Rows that one transaction of a clean-up looks at. */
 #define APIKEY_PRUNED_AT_ONCE 1000

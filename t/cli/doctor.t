@@ -45,7 +45,8 @@ my $done = doctor();
 is($done->{exit}, 0, 'nothing is wrong') or diag $done->{out};
 is($done->{err}, '', 'and nothing is on standard error');
 is(join(' ', @{ $done->{levels}{ok} }), 'secrets file schema triggers '
-   . 'statements journal integrity import identity keys rows strength',
+   . 'statements journal integrity import unfinished identity keys rows'
+   . ' strength',
    'all is looked at');
 is(join(' ', sort keys %{ $done->{levels} }), 'ok', 'no more than that');
 like($done->{ok}{keys}, qr/^1 live ones of 1 .*"k1"/, 'the keys are counted');

@@ -305,6 +305,7 @@ is(scalar(keys %{{ map { (split)[0] => 1 } @lines }}), 20_001, 'each once');
 
 # Killed in the middle: nothing is half done, and nobody is kept out.
 empty();
+$cli->conf('ApiKeyFormat base62 opaque');
 mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
 my $pid = fork // die "fork: $!\n";
 if (!$pid) {
@@ -320,14 +321,30 @@ for (1 .. 200) {
     sleep 0.05;
 }
 ok(-s "$cli->{folder}/err", 'ten thousand keys have been read');
-is(rows(), 0, 'nobody sees them yet');
+is($cli->run('list')->{out} =~ s/^.*\n//r, '', 'list has none of them yet');
+is($cli->verify($keys[7]), 'invalid', 'nor is one valid');
+
+# It waits for its input, and holds up nobody.
+my $other = $cli->create;
+is($cli->run('revoke', $other->{id})->{exit}, 0, 'a key is revoked meanwhile');
+is($cli->verify($other->{key}), 'revoked', 'at once');
+like(import("key,tenant,name\nZ,t,n\n")->{err},
+     qr/another import is under way; wait/, 'a second import is told to wait');
 kill 'KILL', $pid;
 waitpid $pid, 0;
 is($? & 127, 9, 'then it is killed');
 close $out;
-is(rows(), 0, 'no key is kept');
+is($cli->verify($keys[7]), 'invalid', 'no key is valid');
+is($cli->sql('SELECT COUNT(*) FROM apikey_known'), 1, 'nor known');
+is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 1, 'nor a tenant there');
 is($cli->sql('SELECT bulk FROM apikey_identity'), 0, 'changes are recorded');
 is($cli->sql('PRAGMA quick_check'), 'ok', 'the file is whole');
-is(import("key,tenant,name\nZ,t,n\n")->{exit}, 0, 'and the next one works');
+like($cli->run(qw(doctor --user), scalar getpwuid $>)->{out},
+     qr/^warn +unfinished +"[1-9]\d*" keys are of an import/m, 'doctor tells');
+is(import($text)->{exit}, 0, 'and the same import works');
+is(rows(), 20_001, 'with all keys, once');
+is($cli->verify($keys[7]), 'granted', 'which are valid');
+is(join(' ', glob "$cli->{folder}/keys.db*"), "$cli->{folder}/keys.db",
+   'nothing is left beside the file');
 
 done_testing;

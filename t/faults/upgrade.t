@@ -10,8 +10,17 @@ use APIKey::UsageSite;
 
 # From the tables of this version to those of the one before.
 my %BACK = (
-    sqlite3 => [ (map { "ALTER TABLE apikey DROP COLUMN $_" }
-                  qw(owner networks meta)),
+    sqlite3 => [ 'DROP VIEW apikey_known',
+                 (map { ("DROP TRIGGER apikey_after_$_->[0]",
+                         "CREATE TRIGGER apikey_after_$_->[0] AFTER $_->[0]"
+                         . ' ON apikey WHEN (SELECT bulk FROM apikey_identity)'
+                         . ' IS NOT 1 BEGIN INSERT INTO apikey_change (kind,'
+                         . " value, changed) VALUES ('digest', $_->[1].digest,"
+                         . " CAST(strftime('%s', 'now') AS INTEGER)); END") }
+                  [ insert => 'NEW' ], [ delete => 'OLD' ]),
+                 (map { "ALTER TABLE apikey DROP COLUMN $_" }
+                  qw(owner networks meta batch)),
+                 'ALTER TABLE apikey_identity DROP COLUMN imported',
                  'ALTER TABLE apikey_tenant DROP COLUMN meta',
                  'PRAGMA writable_schema = ON',
                  "UPDATE sqlite_master SET sql = replace(replace(sql,"

@@ -11,7 +11,11 @@ typedef struct source_t {
     const char *scopes;
     void (*spoil)(apikey_managed_t *key);
     apr_status_t end;           /* what comes behind the last */
+    int look_at;                /* before this one look() is called */
+    void (*look)(void);
 } source_t;
+
+static apikey_import_t job;
 
 static apr_status_t next(void *baton, apikey_managed_t *key,
                          apr_pool_t *pool, const char **error)
@@ -22,7 +26,10 @@ static apr_status_t next(void *baton, apikey_managed_t *key,
         *error = "the source broke off";
         return source->end;
     }
-    source->given++;
+    job.place = ++source->given;
+    if (source->look_at == source->given) {
+        source->look();
+    }
     key->record.digest = apr_psprintf(pool, "%064x", source->given);
     key->record.id = apr_psprintf(pool, "id%d", source->given);
     key->record.secret_id = "k1";
@@ -43,8 +50,6 @@ static apr_status_t next(void *baton, apikey_managed_t *key,
     }
     return APR_SUCCESS;
 }
-
-static apikey_import_t job;
 
 static apr_status_t import(source_t *source)
 {
@@ -169,7 +174,7 @@ static void test_refused(void)
         { spoil_id, "(id1) stands on an earlier line" },
         { spoil_digest, "in the database already, with the id taken" },
         { spoil_other_id, "the id taken is in the database already" },
-        { spoil_form, "the digest is not 64 hex characters" },
+        { spoil_form, "the digest is neither 64 nor 128 hex characters" },
         { spoil_word, "the id " }, { spoil_tenant, "the tenant " },
         { spoil_hint, "the hint " }, { spoil_prefix, "the prefix " },
         { spoil_creator, "the creator " }, { spoil_root, "the root " },
@@ -192,7 +197,7 @@ static void test_refused(void)
 
         is_int(import(&source), APIKEY_EREFUSED, "%s", bad[i].says);
         ok(says(bad[i].says), "it says: %s", said());
-        is_int(source.given, 850, "nothing behind it is read");
+        is_int(job.place, 850, "it is that one");
         ok(job.at_key && job.count == 0, "it is about that key");
         is_str(raw_text(STATE), before, "and nothing is kept");
     }
@@ -214,8 +219,8 @@ static void test_broken(void)
     source.given = 0;
     source.end = APR_EOF;
     is_int(import(&source), APIKEY_EDATABASE, "a database that refuses");
-    ok(says("no more") && job.at_key, "in its own words: %s", said());
-    is_int(source.given, 30, "is not asked twice");
+    ok(says("no more"), "in its own words: %s", said());
+    is_int(source.given, 50, "is not asked twice");
     is_str(raw_text(STATE), before, "and nothing is kept");
     need(raw("DROP TRIGGER t") == 0
          && raw("CREATE TRIGGER t BEFORE INSERT ON apikey_audit BEGIN "
@@ -228,6 +233,81 @@ static void test_broken(void)
     source.given = 0;
     is_int(import(&source), APR_SUCCESS, "then all is well: %s", said());
     is_int(job.count, 50, "with all keys");
+}
+
+/* In the middle of an import, on another connection. */
+static void look_around(void)
+{
+    apr_status_t status;
+
+    is_str(raw_text("SELECT COUNT(*) > 0 FROM apikey WHERE id LIKE 'id%'"),
+           "1", "in the middle some keys are stored");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "1",
+           "and not known yet");
+    ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) == NULL
+       && status == APR_NOTFOUND, "nor valid");
+    is_int(raw("UPDATE apikey SET revoked = 1 WHERE id = 'other'"), 0,
+           "another writer comes in between");
+    is_str(raw_text("SELECT kind || ' ' || value FROM apikey_change"),
+           "digest " DIGEST_B, "and is told");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant"), "0",
+           "no tenant is there before its keys");
+}
+
+static void start_again(void)
+{
+    need(raw("DELETE FROM apikey") == 0 && raw("DELETE FROM apikey_tenant")
+         == 0 && raw("DELETE FROM apikey_change") == 0
+         && raw("DELETE FROM apikey_scope") == 0
+         && raw_key(DIGEST_B, "other", "acme") == 0
+         && raw("DELETE FROM apikey_tenant") == 0
+         && raw("DELETE FROM apikey_change") == 0, "one key of another");
+}
+
+static void test_steps(void)
+{
+    source_t source = { .count = 3000, .scopes = "a:b", .end = APR_EOF,
+                        .look_at = 2900, .look = look_around };
+    apr_status_t status;
+
+    start_again();
+    is_int(import(&source), APR_SUCCESS, "an import in steps: %s", said());
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "3001",
+           "all are known when it is over");
+    ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) != NULL,
+       "and valid");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_change WHERE kind = 'all'"),
+           "1", "with one change");
+}
+
+/* One that was killed: what it has left, an import removes that is refused
+ * itself, and what others have is kept. */
+static void test_left(void)
+{
+    source_t source = { .count = 3000, .scopes = "a:b", .end = APR_EOF };
+    apr_status_t status;
+
+    start_again();
+    is_int(import(&source), APR_SUCCESS, "an import");
+    need(raw("UPDATE apikey_identity SET imported = imported - 1") == 0
+         && raw("DELETE FROM apikey_change") == 0, "that did not come to its "
+         "end");
+    ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) == NULL,
+       "is not valid");
+    is_int(raw("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
+               DIGEST_A "', 'mine', 'T', 'n')"), 0, "others write meanwhile");
+    need(raw("DELETE FROM apikey_change") == 0, "no change");
+    source = (source_t){ .count = 10, .scopes = "a:b", .bad_at = 5,
+                         .spoil = spoil_word, .end = APR_EOF };
+    is_int(import(&source), APIKEY_EREFUSED, "the next is refused");
+    is_str(raw_text("SELECT group_concat(id, ' ') FROM apikey"), "mine other",
+           "and has removed all of it, and no other key");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_change"), "0",
+           "of which nobody is told");
+    source = (source_t){ .count = 3000, .scopes = "a:b", .end = APR_EOF };
+    is_int(import(&source), APR_SUCCESS, "the same again works: %s", said());
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "3002",
+           "with all keys");
 }
 
 /* Whoever takes the flag by hand, or loses its row, hides nothing. */
@@ -243,7 +323,7 @@ static void test_flag(void)
            "there is one change when it is taken back");
     need(raw("DELETE FROM apikey_change") == 0
          && raw("DELETE FROM apikey_identity") == 0
-         && raw("UPDATE apikey SET disabled = 2 WHERE id = 'taken'") == 0,
+         && raw("UPDATE apikey SET disabled = 2 WHERE id = 'other'") == 0,
          "without the row");
     is_str(raw_text("SELECT kind FROM apikey_change"), "digest",
            "changes are recorded");
@@ -255,6 +335,8 @@ int main(void)
     test_import();
     test_refused();
     test_broken();
+    test_steps();
+    test_left();
     test_flag();
     fixture_remove();
     return done();

@@ -184,6 +184,7 @@ static void test_collation(void)
          && raw("CREATE TABLE apikey (digest VARCHAR(64) COLLATE NOCASE, id, "
                 "keyspace, tenant, name, env, scopes, secret_id, format, "
                 "networks NOT NULL DEFAULT '', meta NOT NULL DEFAULT '', "
+                "batch NOT NULL DEFAULT 0, "
                 "created, expires, revoked, disabled)") == 0
          && raw("INSERT INTO apikey (digest, id) VALUES (upper('" DIGEST_B
                 "'), 'upper')") == 0, "a table that knows no case");

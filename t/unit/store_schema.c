@@ -116,6 +116,7 @@ static void undo_steps(void)
         "DROP TRIGGER apikey_tenant_text_update",
         "DROP TRIGGER apikey_scope_text_insert",
         "DROP TRIGGER apikey_scope_text_update",
+        "DROP VIEW apikey_known",
         "DROP INDEX apikey_rotated_from",
         "ALTER TABLE apikey DROP COLUMN root",
         "ALTER TABLE apikey DROP COLUMN rotated_from",
@@ -123,7 +124,9 @@ static void undo_steps(void)
         "ALTER TABLE apikey DROP COLUMN owner",
         "ALTER TABLE apikey DROP COLUMN networks",
         "ALTER TABLE apikey DROP COLUMN meta",
+        "ALTER TABLE apikey DROP COLUMN batch",
         "ALTER TABLE apikey_tenant DROP COLUMN meta",
+        "ALTER TABLE apikey_identity DROP COLUMN imported",
         "ALTER TABLE apikey_identity DROP COLUMN bulk",
         "ALTER TABLE apikey_identity DROP COLUMN pruned"
     };

@@ -34,3 +34,34 @@ ALTER TABLE apikey ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
     CHECK (instr(meta, char(0)) = 0 AND meta NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
+--;
+-- SQLite has one writer, so an import is done in steps, between which others
+-- write.  `imported` is odd then, and its keys have the next number in `batch`:
+-- they count for nothing (apikey_known leaves them out) until `imported` is that
+-- number.  What an import leaves that was killed is removed by the next.
+ALTER TABLE apikey ADD COLUMN batch BIGINT NOT NULL DEFAULT 0
+--;
+ALTER TABLE apikey_identity ADD COLUMN imported BIGINT NOT NULL DEFAULT 0
+--;
+CREATE VIEW apikey_known AS SELECT * FROM apikey
+    WHERE batch <= (SELECT imported FROM apikey_identity)
+--;
+DROP TRIGGER apikey_after_insert
+--;
+CREATE TRIGGER apikey_after_insert AFTER INSERT ON apikey
+WHEN (SELECT bulk = 1 OR NEW.batch > imported FROM apikey_identity) IS NOT 1
+BEGIN
+    INSERT INTO apikey_change (kind, value, changed)
+        VALUES ('digest', NEW.digest,
+                CAST(strftime('%s', 'now') AS INTEGER));
+END
+--;
+DROP TRIGGER apikey_after_delete
+--;
+CREATE TRIGGER apikey_after_delete AFTER DELETE ON apikey
+WHEN (SELECT bulk = 1 OR OLD.batch > imported FROM apikey_identity) IS NOT 1
+BEGIN
+    INSERT INTO apikey_change (kind, value, changed)
+        VALUES ('digest', OLD.digest,
+                CAST(strftime('%s', 'now') AS INTEGER));
+END

@@ -1,0 +1,184 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "import_lock.h"
+
+struct apikey_import_lock_t {
+    apr_pool_t *pool;
+    apr_file_t *file;           /* NULL: there is nothing to be locked */
+    const char *path;
+};
+
+/* The first column of the only row; "" for NULL. */
+static apr_status_t select_text(apikey_store_t *store, const char *sql,
+                                const char **text, apr_pool_t *pool,
+                                const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select_plain(&rows, store, sql, pool,
+                                                  error);
+
+    *text = "";
+    if (status == APR_SUCCESS) {
+        if (apikey_rows_next(&rows)) {
+            *text = apikey_rows_copy(&rows, pool);
+        }
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    return status;
+}
+
+/* Another one may have removed the file after it was opened here. */
+static int is_there(const apikey_import_lock_t *lock)
+{
+    apr_finfo_t ours, theirs;
+
+    return apr_file_info_get(&ours, APR_FINFO_IDENT, lock->file)
+               == APR_SUCCESS
+           && apr_stat(&theirs, lock->path, APR_FINFO_IDENT, lock->pool)
+                  == APR_SUCCESS
+           && ours.inode == theirs.inode && ours.device == theirs.device;
+}
+
+apr_status_t apikey_import_lock(apikey_store_t *store,
+                                apikey_import_lock_t **out, apr_pool_t *pool,
+                                const char **error)
+{
+    apikey_import_lock_t *lock = apr_pcalloc(pool, sizeof(*lock));
+    const char *path;
+    char reason[128];
+    apr_status_t status = select_text(store, store->dialect->import_file,
+                                      &path, pool, error);
+
+    *out = lock;
+    if (status != APR_SUCCESS || !*path) {
+        return status;
+    }
+    apr_pool_create(&lock->pool, pool);
+    lock->path = apr_pstrcat(pool, path, "-import", NULL);
+    status = apr_file_open(&lock->file, lock->path,
+                           APR_FOPEN_WRITE | APR_FOPEN_CREATE,
+                           APR_FPROT_UREAD | APR_FPROT_UWRITE, lock->pool);
+    if (status == APR_SUCCESS) {
+        status = apr_file_lock(lock->file,
+                               APR_FLOCK_EXCLUSIVE | APR_FLOCK_NONBLOCK);
+    }
+    if (status == APR_SUCCESS && is_there(lock)) {
+        return APR_SUCCESS;
+    }
+    if (status == APR_SUCCESS || APR_STATUS_IS_EAGAIN(status)) {
+        *error = "another import is under way; wait until it has ended";
+        status = APIKEY_ELOCKED;
+    }
+    else {
+        *error = apr_psprintf(pool, "%s, which keeps two imports apart, cannot "
+                              "be locked: %s", lock->path,
+                              apr_strerror(status, reason, sizeof(reason)));
+        status = APIKEY_EDATABASE;
+    }
+    apr_pool_destroy(lock->pool);
+    return status;
+}
+
+void apikey_import_unlock(apikey_import_lock_t *lock)
+{
+    if (lock->file) {
+        apr_file_remove(lock->path, lock->pool);
+        apr_pool_destroy(lock->pool);
+    }
+}
+
+/* Digests of a range of keys. */
+typedef struct range_t {
+    const char *behind;
+    const char *last;
+} range_t;
+
+static apr_status_t remove_range(apikey_store_t *store, void *baton,
+                                 apr_pool_t *pool, const char **error)
+{
+    const range_t *range = baton;
+
+    return apikey_sql_run(store, apr_psprintf(pool,
+                                              store->dialect->import_remove,
+                                              range->behind, range->last),
+                          pool, error);
+}
+
+static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
+                                const char **error)
+{
+    char behind[APIKEY_DIGEST_LONG_HEX + 1] = "";
+    apr_status_t status;
+    apr_pool_t *sub;
+    range_t range;
+
+    apr_pool_create(&sub, pool);
+    do {
+        apr_pool_clear(sub);
+        range.behind = behind;
+        status = select_text(store, apr_psprintf(sub,
+                                                 store->dialect->import_range,
+                                                 behind),
+                             &range.last, sub, error);
+        if (status == APR_SUCCESS && *range.last) {
+            status = apikey_sql_transact(store, remove_range, &range, sub,
+                                         error);
+            apr_cpystrn(behind, range.last, sizeof(behind));
+            apr_sleep(APIKEY_IMPORT_PAUSE);
+        }
+    } while (status == APR_SUCCESS && *range.last);
+    if (status != APR_SUCCESS) {
+        *error = apr_pstrdup(pool, *error);
+    }
+    apr_pool_destroy(sub);
+    return status;
+}
+
+apr_status_t apikey_import_run(apikey_store_t *store,
+                               const char *const *commands, apr_pool_t *pool,
+                               const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+
+    for (; commands && *commands && status == APR_SUCCESS; commands++) {
+        status = apikey_sql_run(store, *commands, pool, error);
+    }
+    return status;
+}
+
+/* apikey_work_t */
+static apr_status_t run_all(apikey_store_t *store, void *baton,
+                            apr_pool_t *pool, const char **error)
+{
+    return apikey_import_run(store, baton, pool, error);
+}
+
+apr_status_t apikey_import_begin(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error)
+{
+    return apikey_sql_transact(store, run_all,
+                               (void *)store->dialect->import_begin, pool,
+                               error);
+}
+
+apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
+                                 const char **error)
+{
+    const char *number = "0";
+    apr_status_t status = select_text(store,
+                                      store->dialect->import_unfinished,
+                                      &number, pool, error);
+
+    if (status != APR_SUCCESS || strcmp(number, "0") == 0) {
+        return status;
+    }
+    status = remove_keys(store, pool, error);
+    return status == APR_SUCCESS
+           ? apikey_sql_transact(store, run_all,
+                                 (void *)store->dialect->import_undone, pool,
+                                 error)
+           : status;
+}
