@@ -25,8 +25,8 @@ typedef enum {
     CLI_EXPIRES, CLI_ENV, CLI_OWNER, CLI_NETWORK, CLI_META, CLI_PREFIX,
     CLI_FORMAT, CLI_KEYSPACE, CLI_STATE, CLI_EXPIRING, CLI_UNUSED, CLI_SORT,
     CLI_COLUMNS, CLI_ALL, CLI_REASON, CLI_OVERLAP, CLI_KEY, CLI_SINCE,
-    CLI_QUIET, CLI_DIGEST, CLI_WEAK, CLI_NEW_IDENTITY, CLI_USER, CLI_WORDS,
-    CLI_OPTIONS
+    CLI_QUIET, CLI_DIGEST, CLI_WEAK, CLI_MAP, CLI_DRY_RUN,
+    CLI_NEW_IDENTITY, CLI_USER, CLI_WORDS, CLI_OPTIONS
 } cli_option_e;
 
 #define CLI_BIT(option) ((apr_uint64_t)1 << (option))
@@ -190,6 +190,7 @@ cli_exit_e cli_cmd_tenant_suspend(cli_t *cli);
 cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
 cli_exit_e cli_cmd_audit(cli_t *cli);
 cli_exit_e cli_cmd_import(cli_t *cli);
+cli_exit_e cli_cmd_export(cli_t *cli);
 cli_exit_e cli_cmd_doctor(cli_t *cli);
 cli_exit_e cli_cmd_explain(cli_t *cli);
 cli_exit_e cli_cmd_help(cli_t *cli);

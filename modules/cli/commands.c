@@ -50,8 +50,13 @@ const cli_option_t cli_options[CLI_OPTIONS] = {
                     "yesterday" },
     [CLI_QUIET] = { "quiet", 'q', NULL, 0, "the key and nothing else on "
                     "standard output" },
-    [CLI_DIGEST] = { "digest", 0, "sha256|hmac-sha256|none", 0, "of which "
-                     "kind the digests in FILE are" },
+    [CLI_DIGEST] = { "digest", 0, "sha256|sha512|hmac-sha256|none", 0, "of "
+                     "which kind the digests in FILE are; or KIND:after=C, as "
+                     "ApiKeyDigest has it" },
+    [CLI_MAP] = { "map", 0, "COLUMN=NAME", 1, "a column of FILE is what import "
+                  "calls NAME; -: it is not read" },
+    [CLI_DRY_RUN] = { "dry-run", 0, NULL, 0, "store nothing; show the first "
+                      "keys and all that is wrong, with its line" },
     [CLI_WEAK] = { "weak", 0, NULL, 0, "keys that can be guessed, too" },
     [CLI_NEW_IDENTITY] = { "new-identity", 0, NULL, 0, "tell a copy of a "
                            "database from its original" },
@@ -126,8 +131,10 @@ const cli_command_t cli_commands[] = {
       | CLI_BIT(CLI_SINCE) | IN_KEYSPACE, 0, 0, "", 0,
       "tell who did what and when" },
     { "import", NULL, cli_cmd_import, 0, CLI_BIT(CLI_DIGEST)
-      | CLI_BIT(CLI_WEAK), 1, 1, "FILE|-", 1,
-      "store the keys of a CSV file, all or none" },
+      | CLI_BIT(CLI_WEAK) | CLI_BIT(CLI_MAP) | CLI_BIT(CLI_DRY_RUN), 1, 1,
+      "FILE|-", 1, "store the keys of a CSV file, all or none" },
+    { "export", NULL, cli_cmd_export, 0, CLI_BIT(CLI_TENANT), 0, 0, "", 0,
+      "write all keys as a CSV file that import reads: digests, no key" },
     { "doctor", NULL, cli_cmd_doctor, 0, CLI_BIT(CLI_USER), 0, WORDS_ANY,
       "[CONF]...", 0,
       "look for what is or may go wrong; further CONFs: are their databases "

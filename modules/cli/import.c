@@ -9,167 +9,15 @@
 #include "../core/strength.h"
 #include "../core/scope.h"
 #include "../core/text.h"
-#include "../store/csv.h"
-#include "../store/import.h"
-#include "cli.h"
+#include "import_parts.h"
 
 #define TOLD_EACH 10000         /* rows between two lines of progress */
-
-typedef enum {
-    KEY, DIGEST, SECRET, ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, FORMAT,
-    PREFIX, HINT, CREATOR, CREATED, EXPIRES, ROOT, ROTATED_FROM, COLUMNS
-} column_e;
-
-static const char *const names[COLUMNS] = {
-    "key", "digest", "secret", "id", "tenant", "name", "scopes", "env",
-    "keyspace", "format", "prefix", "hint", "creator", "created", "expires",
-    "root", "rotated_from"
-};
-
-typedef struct reading_t {
-    cli_t *cli;
-    apikey_csv_t *csv;
-    apikey_csv_row_t row;
-    apikey_policy_t policy;
-    apikey_lifetime_t lifetime; /* ApiKeyLifetime's max alone */
-    int at[COLUMNS];            /* which field; -1: there is no such column */
-    int columns;
-    apikey_kinds_t kinds;       /* of --digest; none: not said */
-    int hmac;                   /* --digest is by a secret of the ring */
-    apr_int64_t rows;
-    apikey_import_t import;
-    char id[APIKEY_ID_LEN + 1];
-    apikey_candidates_t candidates;
-} reading_t;
-
-/* "" where the column is missing. */
-static const char *field(const reading_t *reading, column_e column)
-{
-    return reading->at[column] >= 0
-           ? reading->row.field[reading->at[column]] : "";
-}
 
 static apr_status_t refuse(apr_pool_t *pool, const char **error,
                            const char *what, const char *why)
 {
     *error = apr_pstrcat(pool, what, why, NULL);
     return APIKEY_EREFUSED;
-}
-
-static const char *known_columns(apr_pool_t *pool)
-{
-    const char *list = names[0];
-    int i;
-
-    for (i = 1; i < COLUMNS; i++) {
-        list = apr_pstrcat(pool, list, ", ", names[i], NULL);
-    }
-    return list;
-}
-
-/* A word, for people; where the header is missing, it may be a key. */
-static const char *quote(const char *name, apr_pool_t *pool)
-{
-    return *name && strlen(name) <= 16
-           && strspn(name, "abcdefghijklmnopqrstuvwxyz_") == strlen(name)
-           ? apr_psprintf(pool, " (\"%s\")", name) : "";
-}
-
-/* The header: which column stands where.  NULL, or what is wrong. */
-static const char *read_names(reading_t *reading, apr_pool_t *pool)
-{
-    int i, column;
-
-    memset(reading->at, -1, sizeof(reading->at));
-    reading->columns = reading->row.count;
-    for (i = 0; i < reading->row.count; i++) {
-        char *name = apr_pstrdup(pool, reading->row.field[i]);
-
-        apr_collapse_spaces(name, name);
-        for (column = 0; column < COLUMNS; column++) {
-            if (strcasecmp(name, names[column]) == 0) {
-                break;
-            }
-        }
-        if (column == COLUMNS) {
-            return apr_psprintf(pool, "column %d%s is none of: %s; the first "
-                                "line must name the columns, with commas "
-                                "between", i + 1, quote(name, pool),
-                                known_columns(pool));
-        }
-        if (reading->at[column] >= 0) {
-            return apr_psprintf(pool, "the header names %s twice",
-                                names[column]);
-        }
-        reading->at[column] = i;
-    }
-    return NULL;
-}
-
-/* Whether --digest has said what the digests are; "none": keys. */
-static int is_said(const reading_t *reading)
-{
-    return reading->kinds.digests || reading->kinds.parts[0].kind;
-}
-
-static int is_long(const reading_t *reading)
-{
-    return (reading->kinds.digests | reading->kinds.parts[0].kind)
-           & APIKEY_DIGEST_SHA512;
-}
-
-/* Whether the columns go together, and with --digest; or what is wrong. */
-static const char *check_names(reading_t *reading)
-{
-    const char *wanted = reading->cli->value[CLI_DIGEST];
-    int keys = reading->at[KEY] >= 0;
-
-    if (keys == (reading->at[DIGEST] >= 0)) {
-        return "the header must name one of key and digest, and not both";
-    }
-    if (reading->at[TENANT] < 0 || reading->at[NAME] < 0) {
-        return "the header must name tenant and name, too";
-    }
-    if (keys) {
-        return wanted && strcmp(wanted, "none") != 0
-               ? "the column is key, so --digest must be none or left away"
-               : reading->at[SECRET] >= 0 || reading->at[HINT] >= 0
-                 || reading->at[PREFIX] >= 0
-               ? "the columns secret, hint and prefix go with digest; of a "
-                 "key they are found out"
-               : NULL;
-    }
-    if (!is_said(reading)) {
-        return reading->at[SECRET] >= 0 ? NULL
-               : "the column is digest: say of which kind with --digest "
-                 "sha256, sha512 or hmac-sha256";
-    }
-    if ((reading->at[SECRET] >= 0) != reading->hmac) {
-        return reading->hmac
-               ? "HMAC-SHA256 digests need a column secret, the id of the "
-                 "secret in ApiKeySecretFile"
-               : "a SHA-256 or SHA-512 digest has no secret; leave that "
-                 "column out";
-    }
-    return NULL;
-}
-
-/* Digests that the server would never look for. */
-static const char *check_conf(const reading_t *reading)
-{
-    const cli_conf_t *conf = &reading->cli->conf;
-
-    if (!apikey_kinds_have(&conf->digests, &reading->kinds)) {
-        return apr_psprintf(reading->cli->pool, "the server would look for no "
-                            "%s digest; write it behind ApiKeyDigest "
-                            "hmac-sha256", reading->cli->value[CLI_DIGEST]);
-    }
-    if (is_said(reading) && !reading->hmac
-        && conf->formats == APIKEY_FORMAT_BASE62) {
-        return "the server would look for no such digest of a base62 key; "
-               "write ApiKeyFormat with hex64 or opaque, too";
-    }
-    return NULL;
 }
 
 /* How far a key can be guessed; one that can be is refused without --weak.
@@ -203,8 +51,8 @@ static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
 static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
                              apr_pool_t *pool, const char **error)
 {
-    const char *text = field(reading, KEY);
-    const char *format = field(reading, FORMAT);
+    const char *text = cli_import_field(reading, KEY);
+    const char *format = cli_import_field(reading, FORMAT);
     apr_size_t len = strlen(text);
     apikey_format_e shape = apikey_key_shape(&reading->policy, text, len);
     apikey_candidates_t *candidates = &reading->candidates;
@@ -267,19 +115,20 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
                                 apr_pool_t *pool, const char **error)
 {
     unsigned int formats = reading->cli->conf.formats;
-    const char *format = field(reading, FORMAT);
-    const char *secret = field(reading, SECRET);
-    char *digest = apr_pstrdup(pool, field(reading, DIGEST));
+    const char *format = cli_import_field(reading, FORMAT);
+    const char *secret = cli_import_field(reading, SECRET);
+    char *digest = apr_pstrdup(pool, cli_import_field(reading, DIGEST));
     char *c;
 
     for (c = digest; *c; c++) {
         *c = (char)apr_tolower(*c);
     }
-    if (is_said(reading)
-        && strlen(digest) != (is_long(reading) ? APIKEY_DIGEST_LONG_HEX
+    if (cli_import_said(reading)
+        && strlen(digest) != (cli_import_long(reading) ? APIKEY_DIGEST_LONG_HEX
                                                : APIKEY_DIGEST_HEX)) {
-        return refuse(pool, error, "the digest is not ", is_long(reading)
-                      ? "128 hex characters" : "64 hex characters");
+        return refuse(pool, error, "the digest is not ",
+                      cli_import_long(reading) ? "128 hex characters"
+                                               : "64 hex characters");
     }
     if ((reading->hmac || *secret)
         && !knows_secret(reading->cli->ring, secret)) {
@@ -302,17 +151,40 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
     key->record.format = format;
     key->record.digest = digest;
     key->record.secret_id = secret;
-    key->record.hint = field(reading, HINT);
-    key->prefix = field(reading, PREFIX);
+    key->record.hint = cli_import_field(reading, HINT);
+    key->prefix = cli_import_field(reading, PREFIX);
     return APR_SUCCESS;
 }
 
+/* As PostgreSQL and others write a time, for apikey_expiry_parse(): a blank
+ * before the hour, a fraction of a second, a zone without minutes or none. */
+static const char *plain_time(const char *text, apr_pool_t *pool)
+{
+    char *copy = apr_pstrdup(pool, text);
+    char *at = copy + 10;
+    apr_size_t len = strlen(copy);
+
+    if (len < 19 || copy[4] != '-' || copy[13] != ':') {
+        return text;
+    }
+    *at = *at == ' ' ? 'T' : *at;
+    at += 9;
+    if (*at == '.') {
+        apr_size_t digits = strspn(at + 1, "0123456789");
+
+        memmove(at, at + 1 + digits, strlen(at + 1 + digits) + 1);
+    }
+    return apr_pstrcat(pool, copy, *at == '\0' ? "Z"
+                       : (*at == '+' || *at == '-') && strlen(at) == 3
+                       ? ":00" : "", NULL);
+}
+
 /* A time as apikey_expiry_parse() has it, or epoch seconds. */
-static apr_status_t take_time(reading_t *reading, column_e column,
+static apr_status_t take_time(reading_t *reading, cli_column_e column,
                               apr_int64_t *when, apr_pool_t *pool,
                               const char **error)
 {
-    const char *text = field(reading, column);
+    const char *text = plain_time(cli_import_field(reading, column), pool);
 
     if (*text && strspn(text, "0123456789") == strlen(text)
         && strlen(text) <= 12) {
@@ -321,7 +193,7 @@ static apr_status_t take_time(reading_t *reading, column_e column,
     }
     return apikey_expiry_parse(when, text, reading->cli->actor.now)
            == APR_SUCCESS ? APR_SUCCESS
-           : refuse(pool, error, names[column],
+           : refuse(pool, error, cli_import_names[column],
                     " wants a date such as 2030-12-31 or "
                     "2030-12-31T23:59:59Z, epoch seconds, a time such as 90d "
                     "from now, or never");
@@ -339,10 +211,10 @@ static apr_status_t take_times(reading_t *reading, apikey_record_t *record,
 
     record->created = now;
     record->expires = usual ? now + usual : APIKEY_NEVER;
-    if (*field(reading, CREATED)) {
+    if (*cli_import_field(reading, CREATED)) {
         status = take_time(reading, CREATED, &record->created, pool, error);
     }
-    if (status == APR_SUCCESS && *field(reading, EXPIRES)) {
+    if (status == APR_SUCCESS && *cli_import_field(reading, EXPIRES)) {
         status = take_time(reading, EXPIRES, &record->expires, pool, error);
         if (record->expires == APIKEY_NEVER || record->expires > now) {
             fault = apikey_lifetime_fault(&reading->lifetime, record->created,
@@ -356,25 +228,112 @@ static apr_status_t take_times(reading_t *reading, apikey_record_t *record,
                                           : status;
 }
 
-/* Scopes, each once, whatever blanks or line ends stand between them. */
-static const char *take_scopes(const reading_t *reading, apr_pool_t *pool)
+/* A truth, or the time since when it is so; 0: it is not. */
+static apr_status_t take_since(reading_t *reading, cli_column_e column,
+                               apr_int64_t *since, apr_pool_t *pool,
+                               const char **error)
 {
-    char *rest = apr_pstrdup(pool, field(reading, SCOPES));
-    const char *scopes = "";
-    char *state = NULL;
-    char *scope;
+    static const char *const no[] = { "", "0", "f", "false", "n", "no",
+                                      "never" };
+    static const char *const yes[] = { "1", "t", "true", "y", "yes" };
+    const char *text = cli_import_field(reading, column);
+    apr_size_t i;
 
-    for (scope = apr_strtok(rest, " \t\r\n", &state); scope;
-         scope = apr_strtok(NULL, " \t\r\n", &state)) {
-        if (!apikey_scope_listed(scopes, scope)) {
-            scopes = apr_pstrcat(pool, scopes, *scopes ? " " : "", scope,
-                                 NULL);
+    for (i = 0; i < sizeof(no) / sizeof(*no); i++) {
+        if (strcasecmp(text, no[i]) == 0) {
+            *since = 0;
+            return APR_SUCCESS;
         }
     }
-    return scopes;
+    for (i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
+        if (strcasecmp(text, yes[i]) == 0) {
+            *since = reading->cli->actor.now;
+            return APR_SUCCESS;
+        }
+    }
+    return take_time(reading, column, since, pool, error);
 }
 
-static apr_status_t take_row(reading_t *reading, apikey_managed_t *key,
+static apr_status_t take_state(reading_t *reading, apikey_record_t *record,
+                               apr_pool_t *pool, const char **error)
+{
+    apr_int64_t enabled = 0;
+    apr_status_t status = take_since(reading, REVOKED, &record->revoked, pool,
+                                     error);
+
+    if (status == APR_SUCCESS) {
+        status = take_since(reading, DISABLED, &record->disabled, pool,
+                            error);
+    }
+    if (status == APR_SUCCESS && reading->at[ENABLED] >= 0) {
+        status = take_since(reading, ENABLED, &enabled, pool, error);
+        if (!enabled && !record->disabled) {
+            record->disabled = reading->cli->actor.now;
+        }
+    }
+    return status;
+}
+
+static apr_status_t take_number(reading_t *reading, cli_column_e column,
+                                apr_int64_t *number, apr_pool_t *pool,
+                                const char **error)
+{
+    const char *text = cli_import_field(reading, column);
+    char *rest;
+
+    *number = apr_strtoi64(text, &rest, 10);
+    return !*rest && strlen(text) <= 12 ? APR_SUCCESS
+           : refuse(pool, error, cli_import_names[column],
+                    " wants a number");
+}
+
+/* Words, each once, whatever of these stands between them. */
+static const char *take_words(const reading_t *reading, cli_column_e column,
+                              const char *between, apr_pool_t *pool)
+{
+    char *rest = apr_pstrdup(pool, cli_import_field(reading, column));
+    const char *words = "";
+    char *state = NULL;
+    char *word;
+
+    for (word = apr_strtok(rest, between, &state); word;
+         word = apr_strtok(NULL, between, &state)) {
+        if (!apikey_scope_listed(words, word)) {
+            words = apr_pstrcat(pool, words, *words ? " " : "", word, NULL);
+        }
+    }
+    return words;
+}
+
+/* From where it may be used, and what applications and people are told. */
+static apr_status_t take_details(reading_t *reading, apikey_managed_t *key,
+                                 apr_pool_t *pool, const char **error)
+{
+    apr_int64_t bits = 0;
+    apr_status_t status;
+
+    key->owner = cli_import_field(reading, OWNER);
+    key->networks = take_words(reading, NETWORKS, " ,;\t\r\n", pool);
+    key->meta = cli_import_field(reading, META);
+    key->reason = cli_import_field(reading, REASON);
+    status = take_number(reading, LIFETIME, &key->lifetime, pool, error);
+    if (status == APR_SUCCESS && reading->at[BITS] >= 0
+        && reading->at[KEY] < 0) {
+        status = take_number(reading, BITS, &bits, pool, error);
+        key->bits = (int)bits;
+    }
+    return status;
+}
+
+static const char *field_or(const reading_t *reading, cli_column_e column,
+                            const char *usual)
+{
+    const char *text = cli_import_field(reading, column);
+
+    return *text ? text : usual;
+}
+
+apr_status_t cli_import_take(reading_t *reading, apikey_managed_t *key,
                              apr_pool_t *pool, const char **error)
 {
     cli_t *cli = reading->cli;
@@ -386,26 +345,30 @@ static apr_status_t take_row(reading_t *reading, apikey_managed_t *key,
                               reading->row.count, reading->columns);
         return APIKEY_EREFUSED;
     }
-    record->id = field(reading, ID);
+    record->id = cli_import_field(reading, ID);
     if (!*record->id) {
         if (apikey_id_make(reading->id) != APR_SUCCESS) {
             return refuse(pool, error, "", "the system gave no random bytes");
         }
         record->id = reading->id;
     }
-    record->tenant = field(reading, TENANT);
-    record->name = field(reading, NAME);
-    record->scopes = take_scopes(reading, pool);
-    record->env = *field(reading, ENV) ? field(reading, ENV) : "live";
-    record->keyspace = *field(reading, KEYSPACE) ? field(reading, KEYSPACE)
-                                                 : cli->conf.keyspace;
-    record->creator = *field(reading, CREATOR) ? field(reading, CREATOR)
-                                               : cli->actor.who;
-    key->root = *field(reading, ROOT) ? field(reading, ROOT) : record->id;
-    key->rotated_from = field(reading, ROTATED_FROM);
+    record->tenant = cli_import_field(reading, TENANT);
+    record->name = cli_import_field(reading, NAME);
+    record->scopes = take_words(reading, SCOPES, " \t\r\n", pool);
+    record->env = field_or(reading, ENV, "live");
+    record->keyspace = field_or(reading, KEYSPACE, cli->conf.keyspace);
+    record->creator = field_or(reading, CREATOR, cli->actor.who);
+    key->root = field_or(reading, ROOT, record->id);
+    key->rotated_from = cli_import_field(reading, ROTATED_FROM);
     status = reading->at[DIGEST] >= 0 ? take_digest(reading, key, pool, error)
                              : take_key(reading, key, pool, error);
-    return status == APR_SUCCESS ? take_times(reading, record, pool, error)
+    if (status == APR_SUCCESS) {
+        status = take_times(reading, record, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = take_state(reading, record, pool, error);
+    }
+    return status == APR_SUCCESS ? take_details(reading, key, pool, error)
                                  : status;
 }
 
@@ -421,7 +384,7 @@ static void tell(const reading_t *reading)
     }
 }
 
-static apr_status_t read_csv(reading_t *reading, apr_pool_t *pool,
+apr_status_t cli_import_read(reading_t *reading, apr_pool_t *pool,
                              const char **error)
 {
     const char *fault = NULL;
@@ -443,10 +406,10 @@ static apr_status_t next_key(void *baton, apikey_managed_t *key,
                              apr_pool_t *pool, const char **error)
 {
     reading_t *reading = baton;
-    apr_status_t status = read_csv(reading, pool, error);
+    apr_status_t status = cli_import_read(reading, pool, error);
 
     if (status == APR_SUCCESS) {
-        status = take_row(reading, key, pool, error);
+        status = cli_import_take(reading, key, pool, error);
     }
     reading->import.place = reading->row.line;
     if (status == APR_SUCCESS) {
@@ -474,14 +437,13 @@ static cli_exit_e begin(reading_t *reading, const char *path)
         return CLI_REFUSED;
     }
     reading->csv = apikey_csv_make(file, cli->pool);
-    status = read_csv(reading, cli->pool, &error);
+    status = cli_import_read(reading, cli->pool, &error);
     if (status == APR_EOF) {
         error = "it is empty; the first line must name the columns";
     }
     else if (status == APR_SUCCESS
-             && (error = read_names(reading, cli->pool)) == NULL
-             && (error = check_names(reading)) == NULL) {
-        error = check_conf(reading);
+             && (error = cli_import_columns(reading)) == NULL) {
+        return CLI_DONE;
     }
     if (error) {
         cli_say(cli->pool, "%s, line %" APR_INT64_T_FMT ": %s", path,
@@ -558,6 +520,9 @@ cli_exit_e cli_cmd_import(cli_t *cli)
     code = begin(reading, cli->words[0]);
     if (code != CLI_DONE) {
         return code;
+    }
+    if (cli->value[CLI_DRY_RUN]) {
+        return cli_import_dry(reading);
     }
     reading->import.next = next_key;
     reading->import.baton = reading;

@@ -7,7 +7,7 @@
 #include "../core/mutex.h"
 #include "../core/text.h"
 #include "import.h"
-#include "import_lock.h"
+#include "import_parts.h"
 #include "manage_parts.h"
 
 #define SEEN_SLOTS 512
@@ -24,7 +24,8 @@ typedef struct seen_t {
     char text[SEEN_SLOTS][SEEN_MAX];
 } seen_t;
 
-#define COLUMNS 20              /* of APIKEY_SQL_KEY_IMPORT */
+#define COLUMNS 24              /* of APIKEY_SQL_KEY_IMPORT, of which these */
+#define NUMBERS 6               /* come last */
 
 typedef struct row_t {
     const char *args[COLUMNS];
@@ -75,45 +76,6 @@ static void remember(seen_t *seen, const char *text)
 }
 
 /* ---- Reading ---- */
-
-/* What apikey_managed_check() leaves, since `create` makes it itself. */
-static apr_status_t check(const apikey_managed_t *key, apr_pool_t *pool,
-                          const char **error)
-{
-    const apikey_record_t *record = &key->record;
-    const struct { const char *what, *fault; } checks[] = {
-        { "the id ", apikey_word_fault(record->id) },
-        { "the name ", apikey_name_fault(record->name) },
-        { "the digest ", apikey_digest_is_any(record->digest,
-                                              strlen(record->digest))
-                         ? NULL : "is neither 64 nor 128 hex characters" },
-        { "the prefix ", *key->prefix ? apikey_prefix_fault(key->prefix)
-                                      : NULL },
-        { "the hint ", strlen(record->hint) > APIKEY_WORD_MAX
-                       ? "is longer than 64 characters"
-                       : *record->hint ? apikey_text_fault(record->hint)
-                       : NULL },
-        { "the root ", apikey_word_fault(key->root) },
-        { "rotated_from ", *key->rotated_from
-                           ? apikey_word_fault(key->rotated_from) : NULL },
-        { "rotated_from ", *key->rotated_from
-                           && (strcmp(key->root, record->id) == 0
-                               || strcmp(key->rotated_from, record->id) == 0)
-                           ? "is another key's id, and goes with a root, the "
-                             "id of the first of the line" : NULL },
-        { "the creator ", *record->creator
-                          ? apikey_name_fault(record->creator) : NULL }
-    };
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        if (checks[i].fault) {
-            return apikey_reject(pool, error, "%s%s", checks[i].what,
-                                 checks[i].fault);
-        }
-    }
-    return apikey_managed_check(key, pool, error);
-}
 
 static apr_status_t check_scopes(apikey_store_t *store, job_t *job,
                                  const char *scopes, apr_pool_t *pool,
@@ -170,14 +132,19 @@ static void keep(job_t *job, const apikey_managed_t *key)
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
         key->root, key->rotated_from, key->owner, key->networks, key->meta,
+        key->reason ? key->reason : "",
         apikey_sql_number(pool, record->created),
         apikey_sql_number(pool, record->expires),
-        apikey_sql_number(pool, key->bits)
+        apikey_sql_number(pool, key->bits),
+        apikey_sql_number(pool, record->revoked),
+        apikey_sql_number(pool, record->disabled),
+        apikey_sql_number(pool, key->lifetime)
     };
     int i;
 
     for (i = 0; i < COLUMNS; i++) {
-        row->args[i] = i < COLUMNS - 3 ? apr_pstrdup(pool, args[i]) : args[i];
+        row->args[i] = i < COLUMNS - NUMBERS ? apr_pstrdup(pool, args[i])
+                                             : args[i];
     }
     row->place = job->import->place;
 }
@@ -204,7 +171,7 @@ static apr_status_t read_rows(apikey_store_t *store, job_t *job,
         }
         import->at_key = 1;
         apikey_managed_details(&key, row);
-        status = check(&key, row, error);
+        status = apikey_import_look(&key, row, error);
         if (status == APR_SUCCESS) {
             status = check_scopes(store, job, key.record.scopes, row, error);
         }
@@ -524,34 +491,15 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
 static apr_status_t say_taken(apikey_store_t *store, const job_t *job,
                               apr_pool_t *pool, const char **error)
 {
-    const char *id = job->taken->args[1];
-    const char *args[] = { job->taken->args[0], id };
-    const char *other = "";
-    apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_KEY_TAKEN, args, pool,
-                                            error);
+    const char *const *args = job->taken->args;
+    const char *other;
+    apr_status_t status = apikey_import_other(store, args[0], args[1], &other,
+                                              pool, error);
 
-    if (status == APR_SUCCESS) {
-        if (apikey_rows_next(&rows)) {
-            other = apikey_rows_copy(&rows, pool);
-        }
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    if (status != APR_SUCCESS) {
-        return status;
-    }
     job->import->at_key = 1;
     job->import->place = job->taken->place;
-    if (!*other) {
-        return apikey_reject(pool, error, "the key or its id (%s) stands on "
-                             "an earlier line, too", id);
-    }
-    return strcmp(other, id) == 0
-           ? apikey_reject(pool, error, "the id %s is in the database "
-                           "already", other)
-           : apikey_reject(pool, error, "the key is in the database already, "
-                           "with the id %s", other);
+    return status == APR_SUCCESS
+           ? apikey_import_taken(other, args[1], pool, error) : status;
 }
 
 apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,

@@ -13,7 +13,8 @@ typedef struct apikey_import_t {
     /**
      * Gives the next key: digest, secret_id ("" for SHA-256), id, tenant,
      * name, env, keyspace, scopes, format, hint, creator, created, expires,
-     * prefix, bits, root and rotated_from; none is NULL.
+     * revoked, disabled, lifetime, prefix, bits, root and rotated_from; none
+     * is NULL.  Owner, networks, meta and reason may be.
      * @param pool lives until the next call
      * @return APR_EOF behind the last; what else is not APR_SUCCESS ends the
      *         import and is handed on
@@ -42,5 +43,10 @@ typedef struct apikey_import_t {
 apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
                            const apikey_actor_t *actor, apr_pool_t *pool,
                            const char **error);
+
+/** Whether such a key could be stored: all that an import looks at but what
+ * stands on its other lines.  The database is not changed. */
+apr_status_t apikey_import_check(apikey_store_t *store, apikey_managed_t *key,
+                                 apr_pool_t *pool, const char **error);
 
 #endif

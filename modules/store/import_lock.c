@@ -3,7 +3,7 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "import_lock.h"
+#include "import_parts.h"
 
 struct apikey_import_lock_t {
     apr_pool_t *pool;

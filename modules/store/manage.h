@@ -22,7 +22,8 @@
 
 #define APIKEY_SCOPES_MAX 4000  /**< bytes of all scopes of a key */
 
-/** A key with what only its managers see.  record.digest is "". */
+/** A key with what only its managers see; record.digest is for `export`
+ * alone, and whole. */
 typedef struct apikey_managed_t {
     apikey_record_t record;
     const char *prefix;

@@ -27,7 +27,8 @@
     " k.lifetime, k.bits," TEXT(reason) TEXT(root) TEXT(rotated_from)       \
     TEXT(owner) LONG(k, networks, networks) LONG(k, meta, meta)             \
     LONG(t, meta, tenant_meta) " t.suspended,"                              \
-    " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed"   \
+    " %[t.reason%] AS tenant_reason, u.last_used, u.use_count, u.exposed,"  \
+    " k.digest"                                                             \
     " FROM %k k"                                                            \
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
@@ -55,10 +56,11 @@
 #define IMPORT                                                              \
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"  \
     " secret_id, format, prefix, hint, creator, root, rotated_from, owner," \
-    " networks, meta, created, expires, bits%i) VALUES "
+    " networks, meta, reason, created, expires, bits, revoked, disabled,"     \
+    " lifetime%i) VALUES "
 #define IMPORTED                                                            \
     "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"  \
-    " %n, %n, %n%j)"
+    " %s, %n, %n, %n, %n, %n, %n%j)"
 #define THIRTEEN(text) TEN(text) text text text
 #define THIRTY_NINE(text) THIRTEEN(text) THIRTEEN(text) THIRTEEN(text)
 #if APIKEY_IMPORTED_AT_ONCE != 40

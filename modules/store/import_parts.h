@@ -1,14 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file import_lock.h
- * @brief One import in steps at a time, and what one has left; for import.c
- *        only.
+ * @file import_parts.h
+ * @brief What the files behind import.h share; for them only.
  */
-#ifndef APIKEY_IMPORT_LOCK_H
-#define APIKEY_IMPORT_LOCK_H
+#ifndef APIKEY_IMPORT_PARTS_H
+#define APIKEY_IMPORT_PARTS_H
 
 #include "../core/digest.h"
+#include "manage.h"
 #include "sql.h"
 
 typedef struct apikey_import_lock_t apikey_import_lock_t;
@@ -42,5 +42,19 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
 
 /** Removes the file. */
 void apikey_import_unlock(apikey_import_lock_t *lock);
+
+/** Refuses a key that nobody could use, show or find. */
+apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
+                                const char **error);
+
+/** The id of the key that has a digest or an id; "" where none has. */
+apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,
+                                 const char *id, const char **other,
+                                 apr_pool_t *pool, const char **error);
+
+/** Refuses the key with that id since there is another; "": on an earlier
+ * line. */
+apr_status_t apikey_import_taken(const char *other, const char *id,
+                                 apr_pool_t *pool, const char **error);
 
 #endif

@@ -1,0 +1,113 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <apr_strings.h>
+
+#include "../core/key.h"
+#include "../core/text.h"
+#include "import.h"
+#include "import_parts.h"
+#include "manage_parts.h"
+
+/* What apikey_managed_check() leaves, since `create` makes it itself. */
+apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
+                                const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const struct { const char *what, *fault; } checks[] = {
+        { "the id ", apikey_word_fault(record->id) },
+        { "the name ", apikey_name_fault(record->name) },
+        { "the digest ", apikey_digest_is_any(record->digest,
+                                              strlen(record->digest))
+                         ? NULL : "is neither 64 nor 128 hex characters" },
+        { "the prefix ", *key->prefix ? apikey_prefix_fault(key->prefix)
+                                      : NULL },
+        { "the hint ", strlen(record->hint) > APIKEY_WORD_MAX
+                       ? "is longer than 64 characters"
+                       : *record->hint ? apikey_text_fault(record->hint)
+                       : NULL },
+        { "the root ", apikey_word_fault(key->root) },
+        { "rotated_from ", *key->rotated_from
+                           ? apikey_word_fault(key->rotated_from) : NULL },
+        { "rotated_from ", *key->rotated_from
+                           && (strcmp(key->root, record->id) == 0
+                               || strcmp(key->rotated_from, record->id) == 0)
+                           ? "is another key's id, and goes with a root, the "
+                             "id of the first of the line" : NULL },
+        { "the creator ", *record->creator
+                          ? apikey_name_fault(record->creator) : NULL }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+        if (checks[i].fault) {
+            return apikey_reject(pool, error, "%s%s", checks[i].what,
+                                 checks[i].fault);
+        }
+    }
+    if (key->reason && *key->reason) {
+        apr_status_t status = apikey_reason_check(key->reason, pool, error);
+
+        if (status != APR_SUCCESS) {
+            return status;
+        }
+    }
+    return apikey_managed_check(key, pool, error);
+}
+
+apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,
+                                 const char *id, const char **other,
+                                 apr_pool_t *pool, const char **error)
+{
+    const char *args[] = { digest, id };
+    apikey_rows_t rows;
+    apr_status_t status = apikey_sql_select(&rows, store,
+                                            APIKEY_SQL_KEY_TAKEN, args, pool,
+                                            error);
+
+    *other = "";
+    if (status == APR_SUCCESS) {
+        if (apikey_rows_next(&rows)) {
+            *other = apikey_rows_copy(&rows, pool);
+        }
+        status = apikey_rows_end(&rows, pool, error);
+    }
+    return status;
+}
+
+apr_status_t apikey_import_taken(const char *other, const char *id,
+                                 apr_pool_t *pool, const char **error)
+{
+    return !*other
+           ? apikey_reject(pool, error, "the key or its id (%s) stands on an "
+                           "earlier line, too", id)
+           : strcmp(other, id) == 0
+           ? apikey_reject(pool, error, "the id %s is in the database "
+                           "already", other)
+           : apikey_reject(pool, error, "the key is in the database already, "
+                           "with the id %s", other);
+}
+
+apr_status_t apikey_import_check(apikey_store_t *store, apikey_managed_t *key,
+                                 apr_pool_t *pool, const char **error)
+{
+    const apikey_record_t *record = &key->record;
+    const char *other = "";
+    apr_status_t status;
+    int there;
+
+    apikey_managed_details(key, pool);
+    status = apikey_import_look(key, pool, error);
+    if (status == APR_SUCCESS) {
+        status = apikey_scope_known(store, record->scopes, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_tenant_there(store, record->tenant, &there, pool,
+                                     error);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_import_other(store, record->digest, record->id, &other,
+                                     pool, error);
+    }
+    return status == APR_SUCCESS && *other
+           ? apikey_import_taken(other, record->id, pool, error) : status;
+}
