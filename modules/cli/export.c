@@ -59,7 +59,7 @@ static apr_status_t write_key(void *baton, const apikey_managed_t *key)
     }
     {
         const char *fields[COLUMNS] = {
-            [DIGEST] = record->digest, [SECRET] = record->secret_id,
+            [DIGEST] = key->digest, [SECRET] = record->secret_id,
             [ID] = record->id, [TENANT] = record->tenant,
             [NAME] = record->name, [SCOPES] = record->scopes,
             [ENV] = record->env, [KEYSPACE] = record->keyspace,

@@ -22,11 +22,11 @@
 
 #define APIKEY_SCOPES_MAX 4000  /**< bytes of all scopes of a key */
 
-/** A key with what only its managers see; record.digest is for `export`
- * alone, and whole. */
+/** A key with what only its managers see.  record.digest is "". */
 typedef struct apikey_managed_t {
     apikey_record_t record;
     const char *prefix;
+    const char *digest;         /**< for `export` alone */
     const char *reason;         /**< of the revocation */
     const char *root;           /**< id of the first key of its line, which may
                                      be its own */

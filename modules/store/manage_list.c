@@ -92,6 +92,7 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     reading_t from = { rows, key, pool };
 
     memset(key, 0, sizeof(*key));
+    record->digest = "";
     record->id = text(&from, "id");
     record->keyspace = text(&from, "keyspace");
     record->tenant = text(&from, "tenant");
@@ -124,7 +125,7 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     record->last_used = other_number(&from, "last_used");
     record->use_count = other_number(&from, "use_count");
     key->exposed = other_number(&from, "exposed");
-    record->digest = other_text(&from, "digest");
+    key->digest = other_text(&from, "digest");
     apikey_managed_details(key, pool);
 }
 
