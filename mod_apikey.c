@@ -94,7 +94,11 @@ static const command_rec directives[] = {
     /* Where a key stands, and what the application sees. */
     AP_INIT_TAKE_ARGV("ApiKeyFrom", apikey_set_from, NULL,
                       RSRC_CONF | OR_AUTHCFG,
-                      "header[:NAME], bearer, basic; sections drop some"),
+                      "header[:NAME], bearer, scheme:NAME, authorization, "
+                      "basic; sections drop some"),
+    AP_INIT_TAKE_ARGV("ApiKeyChallenge", apikey_set_challenge, NULL,
+                      RSRC_CONF | ACCESS_CONF,
+                      "SCHEME NAME=VALUE...: parameters of a challenge"),
     AP_INIT_TAKE1("ApiKeyUser", apikey_set_user, NULL,
                   RSRC_CONF | OR_AUTHCFG, "REMOTE_USER: tenant or id"),
     AP_INIT_TAKE1("ApiKeyHeaders", apikey_set_headers, NULL, RSRC_CONF,

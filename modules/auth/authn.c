@@ -29,6 +29,14 @@ static int same_key(const apikey_presented_t *a, const apikey_presented_t *b)
            && apikey_equal(a->key, b->key, a->key_len);
 }
 
+/* Whether they are the two halves of one credential, of which the second is
+ * asked for if the database does not know the first. */
+static int is_other_half(const apikey_presented_t *one,
+                         const apikey_presented_t *chosen)
+{
+    return chosen && chosen->half == 1 && one == chosen + 1;
+}
+
 /* The one credential that counts: ours, wherever it stands and however often;
  * foreign ones beside it are the application's business. */
 static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
@@ -42,7 +50,7 @@ static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
         apikey_presented_t *one =
             &APR_ARRAY_IDX(state->presented, i, apikey_presented_t);
 
-        if (!allowed(r, one)) {
+        if (!allowed(r, one) || is_other_half(one, *chosen)) {
             continue;
         }
         if (one->repeated
@@ -151,6 +159,9 @@ int apikey_check_authn(request_rec *r)
     reason = choose(r, state, &chosen);
     if (reason == APIKEY_GRANTED) {
         reason = identify(r, state, chosen);
+        if (reason == APIKEY_INVALID && chosen->half == 1) {
+            reason = identify(r, state, ++chosen);
+        }
     }
     if (reason != APIKEY_GRANTED) {
         return refuse(r, reason, NULL);

@@ -58,13 +58,18 @@ void apikey_check_from_later(cmd_parms *cmd, const apr_array_header_t *from)
 
 static const apr_array_header_t *sources_default(apr_pool_t *pool)
 {
-    apr_array_header_t *from = apr_array_make(pool, 2,
+    static const apikey_source_t usual[] = {
+        { APIKEY_FROM_HEADER, "X-API-Key", "" },
+        { APIKEY_FROM_BEARER, "Authorization", "" },
+        { APIKEY_FROM_SCHEME, "Authorization", "ApiKey" }
+    };
+    apr_array_header_t *from = apr_array_make(pool, 3,
                                               sizeof(apikey_source_t));
-    apikey_source_t header = { APIKEY_FROM_HEADER, "X-API-Key" };
-    apikey_source_t bearer = { APIKEY_FROM_BEARER, "Authorization" };
+    apr_size_t i;
 
-    APR_ARRAY_PUSH(from, apikey_source_t) = header;
-    APR_ARRAY_PUSH(from, apikey_source_t) = bearer;
+    for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        APR_ARRAY_PUSH(from, apikey_source_t) = usual[i];
+    }
     return from;
 }
 
@@ -84,13 +89,9 @@ const char *apikey_from_fault(apr_pool_t *pool, server_rec *s,
         if (!apikey_source_allowed(all, source)) {
             return apr_psprintf(pool, "ApiKeyFrom in a section can only drop "
                                 "what the server accepts, and the server "
-                                "does not accept a key in %s%s: add it to "
-                                "the server's ApiKeyFrom",
-                                source->header,
-                                source->from == APIKEY_FROM_BEARER
-                                    ? " (bearer)"
-                                    : source->from == APIKEY_FROM_BASIC
-                                          ? " (basic)" : "");
+                                "does not accept '%s': add it to the "
+                                "server's ApiKeyFrom",
+                                apikey_source_name(source, pool));
         }
     }
     return NULL;
@@ -223,8 +224,7 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
         const char *name =
             APR_ARRAY_IDX(conf->from, i, apikey_source_t).header;
 
-        if (*conf->headers && !ap_cstr_casecmpn(name, conf->headers,
-                                                strlen(conf->headers))) {
+        if (apikey_forged_header(name, conf->headers)) {
             REFUSE(s, "APIKEY0004: ApiKeyHeaders %s would remove the header "
                    "%s that ApiKeyFrom accepts keys in: choose another "
                    "prefix", conf->headers, name);

@@ -22,7 +22,25 @@
 
 int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b)
 {
-    return a->from == b->from && !ap_cstr_casecmp(a->header, b->header);
+    return a->from == b->from && !ap_cstr_casecmp(a->header, b->header)
+           && !ap_cstr_casecmp(a->scheme, b->scheme);
+}
+
+const char *apikey_source_name(const apikey_source_t *source,
+                               apr_pool_t *pool)
+{
+    switch (source->from) {
+    case APIKEY_FROM_HEADER:
+        return apr_pstrcat(pool, "header:", source->header, NULL);
+    case APIKEY_FROM_SCHEME:
+        return apr_pstrcat(pool, "scheme:", source->scheme, NULL);
+    case APIKEY_FROM_BEARER:
+        return "bearer";
+    case APIKEY_FROM_BASIC:
+        return "basic";
+    default:
+        return "authorization";
+    }
 }
 
 int apikey_source_allowed(const apr_array_header_t *from,

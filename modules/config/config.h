@@ -43,12 +43,15 @@ typedef enum {
 typedef enum {
     APIKEY_FROM_HEADER,         /**< a header of its own */
     APIKEY_FROM_BEARER,         /**< Authorization: Bearer KEY */
-    APIKEY_FROM_BASIC           /**< Authorization: Basic base64(KEY:) */
+    APIKEY_FROM_SCHEME,         /**< Authorization: NAME KEY */
+    APIKEY_FROM_AUTHORIZATION,  /**< Authorization: KEY */
+    APIKEY_FROM_BASIC           /**< Authorization: Basic, user or password */
 } apikey_from_e;
 
 typedef struct apikey_source_t {
     apikey_from_e from;
     const char *header;         /**< the header's name; never NULL */
+    const char *scheme;         /**< its name, of APIKEY_FROM_SCHEME; else "" */
 } apikey_source_t;
 
 typedef enum { APIKEY_USER_TENANT, APIKEY_USER_ID } apikey_user_e;
@@ -60,6 +63,14 @@ typedef struct apikey_body_t {
     const char *type;           /**< Content-Type */
     const char *text;           /**< with %{…}, checked at start-up */
 } apikey_body_t;
+
+/** A parameter of ApiKeyChallenge. */
+typedef struct apikey_parameter_t {
+    const char *scheme;
+    const char *name;
+    const char *value;          /**< as it stands between the quotes of a
+                                 * quoted-string (RFC 9110, 5.6.4) */
+} apikey_parameter_t;
 
 /** How far a server is known to need a database. */
 typedef enum {
@@ -108,6 +119,7 @@ typedef enum {
 
 #define APIKEY_DIR_FIELDS(F)                                                \
     F(apr_array_header_t *, from, NULL, narrow)     /* ApiKeyFrom */        \
+    F(apr_array_header_t *, challenge, NULL, overlay) /* ApiKeyChallenge */ \
     F(int, user, APIKEY_UNSET, last)                /* ApiKeyUser */        \
     F(int, errors, APIKEY_UNSET, last)              /* ApiKeyErrorFormat */ \
     F(apr_array_header_t *, bodies, NULL, overlay)  /* ApiKeyErrorBody */ \
@@ -181,6 +193,10 @@ const char *apikey_server_name(apr_pool_t *pool, const server_rec *s);
 
 /** Whether both name the same place in a request. */
 int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b);
+
+/** A source as ApiKeyFrom names it: "header:X-API-Key", "bearer". */
+const char *apikey_source_name(const apikey_source_t *source,
+                               apr_pool_t *pool);
 
 /** Whether a directory's ApiKeyFrom (NULL: not written) leaves @a source. */
 int apikey_source_allowed(const apr_array_header_t *from,

@@ -40,6 +40,8 @@ const char *apikey_set_retention(cmd_parms *cmd, void *dir,
                                  const char *days);
 const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
                             char *const argv[]);
+const char *apikey_set_challenge(cmd_parms *cmd, void *dir, int argc,
+                                 char *const argv[]);
 const char *apikey_set_user(cmd_parms *cmd, void *dir, const char *what);
 const char *apikey_set_headers(cmd_parms *cmd, void *dir, const char *what);
 const char *apikey_set_pass_key(cmd_parms *cmd, void *dir, int on);

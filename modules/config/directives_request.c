@@ -12,7 +12,24 @@
 
 #define HEADER_DEFAULT "X-API-Key"
 
-/* A header that httpd, a proxy or a browser gives a meaning of its own. */
+/* RFC 9110, 5.6.2: the characters of the name of a header or a scheme. */
+static const char *token_fault(const char *name)
+{
+    int i;
+
+    if (!*name) {
+        return "has no name after the ':'";
+    }
+    for (i = 0; name[i]; i++) {
+        if (!apr_isalnum(name[i]) && !strchr("!#$%&'*+-.^_`|~", name[i])) {
+            return "has a character that no such name has (RFC 9110, 5.6.2)";
+        }
+    }
+    return NULL;
+}
+
+/* A header that httpd, a proxy or a browser gives a meaning of its own, or
+ * that an application takes for one of those. */
 static const char *header_fault(const char *name)
 {
     static const char *const taken[] = {
@@ -20,54 +37,78 @@ static const char *header_fault(const char *name)
         "Cookie", "Host", "Proxy-Authorization", "Referer", "TE",
         "Transfer-Encoding", "Upgrade", "User-Agent", NULL
     };
+    const char *fault = token_fault(name);
     int i;
 
-    if (!*name) {
-        return "has no name behind 'header:'";
-    }
-    for (i = 0; name[i]; i++) {
-        if (!apr_isalnum(name[i]) && name[i] != '-') {
-            return "has a character other than letters, digits and '-'";
+    for (i = 0; !fault && taken[i]; i++) {
+        if (apikey_header_same(name, taken[i])) {
+            fault = "names a header with a meaning of its own (for "
+                    "Authorization write 'bearer', 'scheme:NAME', "
+                    "'authorization' or 'basic')";
         }
     }
-    for (i = 0; taken[i]; i++) {
-        if (!ap_cstr_casecmp(name, taken[i])) {
-            return "names a header with a meaning of its own (for "
-                   "Authorization write 'bearer' or 'basic')";
-        }
+    if (!fault && apikey_forged_header(name, "")) {
+        fault = "names a header that tells the application its tenant";
     }
-    if (!ap_cstr_casecmpn(name, APIKEY_HEADERS_DEFAULT,
-                          sizeof(APIKEY_HEADERS_DEFAULT) - 1)) {
-        return "names a header that tells the application its tenant";
-    }
-    return NULL;
+    return fault;
 }
+
+/* A scheme whose credentials are no key, or are read in a way of their own. */
+static const char *scheme_fault(const char *name)
+{
+    static const char *const other[] = { "Digest", "Negotiate", "NTLM", NULL };
+    const char *fault = token_fault(name);
+    int i;
+
+    if (!fault && !ap_cstr_casecmp(name, "Basic")) {
+        return "is read otherwise than other schemes: write 'basic'";
+    }
+    for (i = 0; !fault && other[i]; i++) {
+        if (!ap_cstr_casecmp(name, other[i])) {
+            fault = "names a scheme in which no key can stand";
+        }
+    }
+    return fault;
+}
+
+/* Words that are whole, and what they mean. */
+static const struct { const char *word; apikey_source_t source; } words[] = {
+    { "header", { APIKEY_FROM_HEADER, HEADER_DEFAULT, "" } },
+    { "bearer", { APIKEY_FROM_BEARER, "Authorization", "" } },
+    { "scheme:Bearer", { APIKEY_FROM_BEARER, "Authorization", "" } },
+    { "authorization", { APIKEY_FROM_AUTHORIZATION, "Authorization", "" } },
+    { "basic", { APIKEY_FROM_BASIC, "Authorization", "" } }
+};
 
 static const char *parse_source(apikey_source_t *source, cmd_parms *cmd,
                                 const char *word)
 {
     const char *fault;
+    apr_size_t i;
 
-    source->header = "Authorization";
-    if (!ap_cstr_casecmp(word, "bearer")) {
-        source->from = APIKEY_FROM_BEARER;
-        return NULL;
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!ap_cstr_casecmp(word, words[i].word)) {
+            *source = words[i].source;
+            return NULL;
+        }
     }
-    if (!ap_cstr_casecmp(word, "basic")) {
-        source->from = APIKEY_FROM_BASIC;
-        return NULL;
+    memset(source, 0, sizeof(*source));
+    if (!ap_cstr_casecmpn(word, "header:", 7)) {
+        source->from = APIKEY_FROM_HEADER;
+        source->header = word + 7;
+        source->scheme = "";
+        fault = header_fault(word + 7);
     }
-    source->from = APIKEY_FROM_HEADER;
-    if (!ap_cstr_casecmp(word, "header")) {
-        source->header = HEADER_DEFAULT;
-        return NULL;
+    else if (!ap_cstr_casecmpn(word, "scheme:", 7)) {
+        source->from = APIKEY_FROM_SCHEME;
+        source->header = "Authorization";
+        source->scheme = word + 7;
+        fault = scheme_fault(word + 7);
     }
-    if (ap_cstr_casecmpn(word, "header:", 7)) {
-        return apr_psprintf(cmd->pool, "ApiKeyFrom: '%s' is none of 'header', "
-                            "'header:NAME', 'bearer', 'basic'", word);
+    else {
+        fault = "is none of 'header', 'header:NAME', 'bearer', 'scheme:NAME', "
+                "'authorization', 'basic'";
     }
-    source->header = word + 7;
-    fault = header_fault(source->header);
     return fault ? apr_psprintf(cmd->pool, "ApiKeyFrom: '%s' %s", word, fault)
                  : NULL;
 }
@@ -92,7 +133,8 @@ const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
 
     if (argc < 1) {
         return "ApiKeyFrom: name where keys may stand: 'header', "
-               "'header:NAME', 'bearer', 'basic'";
+               "'header:NAME', 'bearer', 'scheme:NAME', 'authorization', "
+               "'basic'";
     }
     from = apr_array_make(cmd->pool, argc, sizeof(apikey_source_t));
     for (i = 0; i < argc; i++) {
@@ -113,6 +155,113 @@ const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
     apikey_server_own(cmd->server, cmd->pool)->from = from;
     apikey_server_own(cmd->server, cmd->pool)->used = 1;
     return NULL;
+}
+
+/* What may stand in a quoted-string, with a backslash where one is needed.
+ * NULL: something that may not. */
+static const char *quoted(apr_pool_t *pool, const char *text)
+{
+    char *to = apr_palloc(pool, 2 * strlen(text) + 1), *end = to;
+
+    for (; *text; text++) {
+        if (!apr_isprint(*text) || !apr_isascii(*text)) {
+            return NULL;
+        }
+        if (*text == '"' || *text == '\\') {
+            *end++ = '\\';
+        }
+        *end++ = *text;
+    }
+    *end = '\0';
+    return to;
+}
+
+/* @a name is what stands before the '='. */
+static const char *parameter_fault(const apr_array_header_t *all,
+                                   const apikey_parameter_t *one)
+{
+    static const char *const ours[] = { "realm", "header", "error",
+                                        "error_description", NULL };
+    const char *fault = token_fault(one->name);
+    int i;
+
+    if (fault) {
+        return "is no NAME=VALUE";
+    }
+    if (!one->value) {
+        return "has a character that no header can carry: write printable "
+               "ASCII";
+    }
+    for (i = 0; ours[i]; i++) {
+        if (!ap_cstr_casecmp(one->name, ours[i])) {
+            return "names a parameter that this module sets itself (the "
+                   "realm is AuthName's)";
+        }
+    }
+    for (i = 0; i < all->nelts; i++) {
+        const apikey_parameter_t *other =
+            &APR_ARRAY_IDX(all, i, apikey_parameter_t);
+
+        if (!ap_cstr_casecmp(one->scheme, other->scheme)
+            && !ap_cstr_casecmp(one->name, other->name)) {
+            return "names a parameter that this section has already";
+        }
+    }
+    return NULL;
+}
+
+static const char *add_parameter(cmd_parms *cmd, apr_array_header_t *all,
+                                 const char *scheme, const char *word)
+{
+    const char *value = strchr(word, '=');
+    apr_size_t len = value ? strlen(++value) : 0;
+    apikey_parameter_t one;
+    const char *fault;
+
+    /* Somebody may write NAME="VALUE", as it will stand in the header. */
+    if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
+        value = apr_pstrmemdup(cmd->pool, value + 1, len - 2);
+    }
+    one.scheme = scheme;
+    one.name = apr_pstrmemdup(cmd->pool, word, strcspn(word, "="));
+    one.value = value ? quoted(cmd->pool, value) : NULL;
+    fault = value ? parameter_fault(all, &one) : "is no NAME=VALUE";
+    if (fault) {
+        return apr_psprintf(cmd->pool, "ApiKeyChallenge: '%s' %s", word,
+                            fault);
+    }
+    APR_ARRAY_PUSH(all, apikey_parameter_t) = one;
+    return NULL;
+}
+
+const char *apikey_set_challenge(cmd_parms *cmd, void *dirv, int argc,
+                                 char *const argv[])
+{
+    apikey_dir_t *dir = dirv;
+    /* An AllowOverrideList may name it. */
+    const char *fault = ap_check_cmd_context(cmd, NOT_IN_HTACCESS);
+    int i;
+
+    if (fault) {
+        return fault;
+    }
+    if (argc < 2) {
+        return "ApiKeyChallenge: write a scheme and parameters, such as "
+               "'Bearer resource_metadata=https://...'";
+    }
+    if (token_fault(argv[0])) {
+        return apr_psprintf(cmd->pool, "ApiKeyChallenge: '%s' is no scheme: "
+                            "write Bearer, ApiKey, Basic or a NAME of "
+                            "ApiKeyFrom's scheme:NAME", argv[0]);
+    }
+    if (!dir->challenge) {
+        dir->challenge = apr_array_make(cmd->pool, 2,
+                                        sizeof(apikey_parameter_t));
+    }
+    for (i = 1; !fault && i < argc; i++) {
+        fault = add_parameter(cmd, dir->challenge, argv[0], argv[i]);
+    }
+    return fault;
 }
 
 const char *apikey_set_user(cmd_parms *cmd APIKEY_UNUSED, void *dirv,

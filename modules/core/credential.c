@@ -57,12 +57,79 @@ static const char *find(const char *scheme, const char *value)
     }
 }
 
-int apikey_credential_parse(apikey_credential_t *credential,
-                            apikey_scheme_e scheme, const char *value,
-                            apr_pool_t *pool)
+/* Of a field without a scheme: where it begins. NULL: it has one. */
+static const char *find_word(const char *value)
 {
-    int basic = scheme == APIKEY_SCHEME_BASIC;
-    const char *rest = find(basic ? "Basic" : "Bearer", value);
+    const char *end;
+
+    value += strspn(value, BLANKS);
+    end = value + strcspn(value, BLANKS ",");
+    end += strspn(end, BLANKS);
+    return *value && (!*end || *end == ',') ? value : NULL;
+}
+
+/* What stands between quotes, without the backslash of each quoted-pair; empty
+ * if it does not end with the text. */
+static char *unquote(const char *text, const char *end, apr_pool_t *pool)
+{
+    char *plain = apr_palloc(pool, (apr_size_t)(end - text) + 1);
+    char *to = plain;
+
+    while (text < end && *text != '"') {
+        if (*text == '\\' && text + 1 < end) {
+            text++;
+        }
+        *to++ = *text++;
+    }
+    if (text + 1 != end) {
+        to = plain;
+    }
+    *to = '\0';
+    return plain;
+}
+
+/* The value of the parameter "token", if that is all there is. */
+static const char *parameter(const char *text, apr_size_t len,
+                             apr_pool_t *pool)
+{
+    const char *end = text + len;
+
+    if (len < 5 || strncasecmp(text, "token", 5) != 0) {
+        return NULL;
+    }
+    text += 5;
+    text += strspn(text, BLANKS);
+    if (text >= end || *text != '=') {
+        return NULL;
+    }
+    text++;
+    text += strspn(text, BLANKS);
+    return *text == '"' ? unquote(text + 1, end, pool)
+                        : apr_pstrmemdup(pool, text, text < end
+                                         ? (apr_size_t)(end - text) : 0);
+}
+
+static const char *find_scheme(apikey_scheme_e scheme, const char *name,
+                               const char *value)
+{
+    switch (scheme) {
+    case APIKEY_SCHEME_BASIC:
+        return find("Basic", value);
+    case APIKEY_SCHEME_BEARER:
+        return find("Bearer", value);
+    case APIKEY_SCHEME_NAMED:
+        return find(name, value);
+    default:
+        return find_word(value);
+    }
+}
+
+int apikey_credential_parse(apikey_credential_t *credential,
+                            apikey_scheme_e scheme, const char *name,
+                            const char *value, apr_pool_t *pool)
+{
+    const char *rest = find_scheme(scheme, name, value);
+    const char *token = NULL;
     apr_size_t len;
 
     credential->token = "";
@@ -77,11 +144,17 @@ int apikey_credential_parse(apikey_credential_t *credential,
     while (len > 0 && strchr(BLANKS, rest[len - 1])) {
         len--;
     }
-    if (basic) {
+    if (scheme == APIKEY_SCHEME_BASIC) {
         basic_decode(credential, rest, len, pool);
         return 1;
     }
-    credential->token = rest[len] ? apr_pstrmemdup(pool, rest, len) : rest;
-    credential->token_len = len;
+    if (scheme == APIKEY_SCHEME_NAMED) {
+        token = parameter(rest, len, pool);
+    }
+    if (!token) {
+        token = rest[len] ? apr_pstrmemdup(pool, rest, len) : rest;
+    }
+    credential->token = token;
+    credential->token_len = strlen(token);
     return 1;
 }

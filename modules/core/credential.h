@@ -13,13 +13,17 @@
 
 typedef enum {
     APIKEY_SCHEME_BEARER,       /**< RFC 6750, 2.1 */
-    APIKEY_SCHEME_BASIC         /**< RFC 7617 */
+    APIKEY_SCHEME_BASIC,        /**< RFC 7617 */
+    APIKEY_SCHEME_NAMED,        /**< NAME KEY, or NAME and a parameter: NAME
+                                 * token=KEY, NAME token="KEY" (RFC 9110,
+                                 * 11.4) */
+    APIKEY_SCHEME_NONE          /**< the key alone, in one word */
 } apikey_scheme_e;
 
 typedef struct apikey_credential_t {
-    /** Bearer: the token.  Basic: the user-id.  Points into the field's value
-     * or, for Basic, into the pool.  Empty where the scheme stands alone or
-     * Basic does not decode.  NUL-terminated. */
+    /** Basic: the user-id.  Else the token.  Points into the field's value
+     * or into the pool.  Empty where the scheme stands alone, Basic does not
+     * decode, or a parameter is malformed.  NUL-terminated. */
     const char *token;
     apr_size_t token_len;
     /** Basic: what follows the first colon ("" if none); else NULL. */
@@ -30,17 +34,20 @@ typedef struct apikey_credential_t {
 
 /**
  * Splits the value of an Authorization field.  The scheme is compared without
- * case, blanks and tabs around and between are passed over.  A Basic value
- * that holds a NUL after decoding has an empty token.  Where fields were
- * joined by commas, the first of this scheme counts, wherever it stands: a key
- * must not hide behind another scheme's field.
+ * case, and so is the parameter's name; blanks and tabs around and between are
+ * ignored.  A Basic value that holds a NUL after decoding has an empty token.
+ * Where fields were joined by commas, the first of this scheme counts, wherever
+ * it stands: a key must not hide after another scheme's field.  Without a
+ * scheme, the first field must be a word.
+ * @param name  of APIKEY_SCHEME_NAMED; of the others not read
  * @param value NUL-terminated, as httpd keeps it
- * @param pool  for the decoded Basic value and a trimmed token; the caller
- *              wipes nothing, the pool must not outlive the request
+ * @param pool  for the decoded Basic value and a token that is not the value's
+ *              end; the caller wipes nothing, the pool must not outlive the
+ *              request
  * @return whether there is one of this scheme; else the token is empty
  */
 int apikey_credential_parse(apikey_credential_t *credential,
-                            apikey_scheme_e scheme, const char *value,
-                            apr_pool_t *pool);
+                            apikey_scheme_e scheme, const char *name,
+                            const char *value, apr_pool_t *pool);
 
 #endif

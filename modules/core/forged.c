@@ -41,6 +41,11 @@ int apikey_forged_header(const char *name, const char *own)
            || (*own && begins(name, own));
 }
 
+int apikey_header_same(const char *name, const char *other)
+{
+    return begins(name, other) && begins(other, name);
+}
+
 int apikey_forged_variable(const char *name, const char *own)
 {
     char first = ARRIVES(*name);

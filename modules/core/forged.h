@@ -24,6 +24,10 @@ typedef int (*apikey_forged_fn)(const char *name, const char *own);
 /** A request header. */
 int apikey_forged_header(const char *name, const char *own);
 
+/** Whether an application may take one header for the other: CGI gives both
+ * the same name. */
+int apikey_header_same(const char *name, const char *other);
+
 /** A variable: APIKEY_*, or a header's HTTP_*; behind REDIRECT_ (an internal
  * redirect's) and AJP_ (of which mod_proxy_ajp makes an attribute), too. */
 int apikey_forged_variable(const char *name, const char *own);

@@ -36,6 +36,9 @@ typedef struct apikey_presented_t {
     const char *key;            /**< of a header's value, or in the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */
+    int half;                   /**< 1, and 2 of the next one: user and password
+                                 * of a Basic credential, of which the database
+                                 * knows one at most; else 0 */
     int to_proxy;               /**< it came in Proxy-Authorization */
     apikey_format_e shape;      /**< this server's, prefix too; NONE: no key
                                  * of ours */

@@ -30,11 +30,52 @@ static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
     one->key = credential->token;
     one->key_len = credential->token_len;
     one->repeated = credential->repeated;
-    one->shape = credential->repeated
-                 || (credential->password && *credential->password)
-                 ? APIKEY_FORMAT_NONE
+    one->shape = credential->repeated ? APIKEY_FORMAT_NONE
                  : apikey_key_shape(policy, one->key, one->key_len);
     return one;
+}
+
+/* Basic: the key is the user or the password, whichever has the shape of one.
+ * Where both have, right check characters tell which it is; and where a key may
+ * have any shape, the database. */
+static void present_basic(request_rec *r, apikey_request_t *state,
+                          const apikey_source_t *source,
+                          const apikey_credential_t *user)
+{
+    const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
+    apikey_credential_t password = { 0 };
+    apikey_format_e of_user, of_password;
+    int user_right, password_right;
+
+    password.token = user->password;
+    password.token_len = strlen(user->password);
+    password.repeated = user->repeated;
+    of_user = apikey_key_shape(policy, user->token, user->token_len);
+    of_password = apikey_key_shape(policy, password.token,
+                                   password.token_len);
+    if (!of_user || !of_password) {
+        present(r, state, source, of_password ? &password : user);
+        return;
+    }
+    user_right = apikey_key_checked_by(policy->ring, user->token,
+                                       user->token_len) >= 0;
+    password_right = apikey_key_checked_by(policy->ring, password.token,
+                                           password.token_len) >= 0;
+    if (user_right != password_right) {
+        present(r, state, source, user_right ? user : &password);
+        return;
+    }
+    present(r, state, source, user);
+    present(r, state, source, &password);
+    if (!user_right && !policy->prefix
+        && (of_user | of_password) & APIKEY_FORMAT_OPAQUE) {
+        apikey_presented_t *last =
+            &APR_ARRAY_IDX(state->presented, state->presented->nelts - 1,
+                           apikey_presented_t);
+
+        last[-1].half = 1;
+        last[0].half = 2;
+    }
 }
 
 /* Whether a source takes its key from this Authorization value, or from a
@@ -42,6 +83,13 @@ static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
 static int reads(const apikey_source_t *source, const char *value,
                  apikey_credential_t *credential, apr_pool_t *pool)
 {
+    static const apikey_scheme_e schemes[] = {
+        [APIKEY_FROM_BEARER] = APIKEY_SCHEME_BEARER,
+        [APIKEY_FROM_SCHEME] = APIKEY_SCHEME_NAMED,
+        [APIKEY_FROM_AUTHORIZATION] = APIKEY_SCHEME_NONE,
+        [APIKEY_FROM_BASIC] = APIKEY_SCHEME_BASIC
+    };
+
     if (source->from == APIKEY_FROM_HEADER) {
         memset(credential, 0, sizeof(*credential));
         credential->token = value;
@@ -49,10 +97,8 @@ static int reads(const apikey_source_t *source, const char *value,
         credential->repeated = strchr(value, ',') != NULL;
         return 1;
     }
-    return apikey_credential_parse(credential,
-                                   source->from == APIKEY_FROM_BASIC
-                                   ? APIKEY_SCHEME_BASIC
-                                   : APIKEY_SCHEME_BEARER, value, pool);
+    return apikey_credential_parse(credential, schemes[source->from],
+                                   source->scheme, value, pool);
 }
 
 /* All of them, should a module before us have added one: httpd itself has
@@ -107,31 +153,32 @@ static int names(const apikey_source_t *source, const char *header)
                && !ap_cstr_casecmp(header, TO_PROXY));
 }
 
-/* What the sources that name this header read in it.
- * @return how many of them */
-static int judge_sources(request_rec *r, apikey_request_t *state,
-                         const char *header, const char *value,
-                         apikey_judged_t *judged)
+/* What the sources that name this header read in it: further ones of
+ * state->presented. */
+static void judge_sources(request_rec *r, apikey_request_t *state,
+                          const char *header, const char *value,
+                          apikey_judged_t *judged)
 {
     const apr_array_header_t *from = apikey_server_conf(r->server)->from;
     apikey_credential_t credential;
-    int count = 0, i;
+    int i;
 
     for (i = 0; i < from->nelts; i++) {
         const apikey_source_t *source =
             &APR_ARRAY_IDX(from, i, apikey_source_t);
 
-        if (names(source, header)
-            && reads(source, value, &credential, r->pool)) {
-            present(r, state, source, &credential)->to_proxy =
-                ap_cstr_casecmp(source->header, header) != 0;
-            count++;
-            if (source->from != APIKEY_FROM_BASIC) {
-                apikey_judge_token(judged, credential.token);
-            }
+        if (!names(source, header)
+            || !reads(source, value, &credential, r->pool)) {
+            continue;
+        }
+        if (source->from == APIKEY_FROM_BASIC) {
+            present_basic(r, state, source, &credential);
+        }
+        else {
+            present(r, state, source, &credential);
+            apikey_judge_token(judged, credential.token);
         }
     }
-    return count;
 }
 
 /* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
@@ -154,46 +201,95 @@ static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
     made->formats &= APIKEY_FORMAT_HEX64;
 }
 
+static int presented(const apikey_request_t *state)
+{
+    return state->presented ? state->presented->nelts : 0;
+}
+
 static void take_header(request_rec *r, apikey_request_t *state,
                         const char *header)
 {
     const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
-    int first = state->presented ? state->presented->nelts : 0, count;
     const char *value = all_of(r, header);
+    apikey_masked_t *masked = NULL;
+    int at = presented(state);
     apikey_judged_t judged;
-    apikey_masked_t *masked;
     apikey_policy_t made;
 
     if (!value) {
         return;
     }
     apikey_judge_init(&judged, policy, r->pool);
-    count = judge_sources(r, state, header, value, &judged);
-    if (!count) {
+    judge_sources(r, state, header, value, &judged);
+    if (at == presented(state)) {
         judge_stray(&judged, &made, value);
     }
     if (judged.kin == APIKEY_FOREIGN) {
         apikey_judge_value(&judged, value);
     }
-    if (judged.kin == APIKEY_FOREIGN) {
-        return;
+    if (judged.kin != APIKEY_FOREIGN) {
+        masked = mask(r, state, header, value, judged.hint,
+                      apikey_judge_scheme(policy, value));
     }
-    masked = mask(r, state, header, value, judged.hint,
-                  apikey_judge_scheme(policy, value));
-    while (count--) {
-        APR_ARRAY_IDX(state->presented, first + count,
-                      apikey_presented_t).masked = masked;
+    for (; at < presented(state); at++) {
+        apikey_presented_t *one =
+            &APR_ARRAY_IDX(state->presented, at, apikey_presented_t);
+
+        one->masked = masked;
+        one->to_proxy = ap_cstr_casecmp(one->source->header, header) != 0;
+    }
+}
+
+/* A header that is none of those that are looked at, and that an application
+ * may take for one in which keys are accepted: api-key for api_key. */
+static int is_alike(const apikey_server_t *conf, const char *name)
+{
+    int alike = 0, i;
+
+    for (i = 0; i < conf->looked_at->nelts; i++) {
+        const char *header = APR_ARRAY_IDX(conf->looked_at, i, const char *);
+
+        if (apikey_header_same(name, header)) {
+            if (!ap_cstr_casecmp(name, header)) {
+                return 0;
+            }
+            alike = 1;
+        }
+    }
+    return alike;
+}
+
+/* Their names first: what is masked moves in its table. */
+static void take_alike(request_rec *r, apikey_request_t *state,
+                       const apikey_server_t *conf)
+{
+    const apr_array_header_t *elts = apr_table_elts(r->headers_in);
+    apr_array_header_t *names = NULL;
+    int i;
+
+    for (i = 0; i < elts->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(elts, i, apr_table_entry_t).key;
+
+        if (is_alike(conf, name)) {
+            names = names ? names : apr_array_make(r->pool, 2,
+                                                   sizeof(const char *));
+            APR_ARRAY_PUSH(names, const char *) = name;
+        }
+    }
+    for (i = 0; names && i < names->nelts; i++) {
+        take_header(r, state, APR_ARRAY_IDX(names, i, const char *));
     }
 }
 
 static void take_headers(request_rec *r, apikey_request_t *state)
 {
-    const apr_array_header_t *all = apikey_server_conf(r->server)->looked_at;
+    const apikey_server_t *conf = apikey_server_conf(r->server);
     int i;
 
-    for (i = 0; i < all->nelts; i++) {
-        take_header(r, state, APR_ARRAY_IDX(all, i, const char *));
+    for (i = 0; i < conf->looked_at->nelts; i++) {
+        take_header(r, state, APR_ARRAY_IDX(conf->looked_at, i, const char *));
     }
+    take_alike(r, state, conf);
 }
 
 /* mod_http2 makes the first stream of what is left of the headers when it

@@ -6,6 +6,7 @@
 #include <http_log.h>
 #include <apr_strings.h>
 
+#include "challenge.h"
 #include "export.h"
 #include "refuse.h"
 #include "scrub.h"
@@ -14,90 +15,22 @@ APLOG_USE_MODULE(apikey);
 
 #define RETRY_AFTER "5"         /* seconds */
 
-/* RFC 9110, 11.6.1 and 11.7.1. */
-static const char *field(request_rec *r)
-{
-    return apikey_forward(r) ? "Proxy-Authenticate" : "WWW-Authenticate";
-}
-
-static void challenge(request_rec *r, const char *value)
-{
-    apr_table_addn(r->err_headers_out, field(r), value);
-}
-
 int apikey_refuse_status(request_rec *r, const apikey_reason_t *reason)
 {
     return reason->status == HTTP_UNAUTHORIZED && apikey_forward(r)
                ? HTTP_PROXY_AUTHENTICATION_REQUIRED : reason->status;
 }
 
-static const char *realm(request_rec *r)
-{
-    const char *name = ap_auth_name(r);
-
-    return name ? name : APIKEY_REALM_DEFAULT;
-}
-
-/* RFC 9110, 11.6.1: one challenge for each scheme that is accepted here. */
-static void challenge_all(request_rec *r)
-{
-    const apr_array_header_t *all = apikey_server_conf(r->server)->from;
-    int i;
-
-    for (i = 0; i < all->nelts; i++) {
-        const apikey_source_t *source =
-            &APR_ARRAY_IDX(all, i, apikey_source_t);
-
-        if (!apikey_source_allowed(apikey_dir_conf(r)->from, source)) {
-            continue;
-        }
-        switch (source->from) {
-        case APIKEY_FROM_HEADER:
-            challenge(r, apr_pstrcat(r->pool, "ApiKey realm=\"", realm(r),
-                                     "\", header=\"", source->header, "\"",
-                                     NULL));
-            break;
-        case APIKEY_FROM_BEARER:
-            challenge(r, apr_pstrcat(r->pool, "Bearer realm=\"", realm(r),
-                                     "\"", NULL));
-            break;
-        case APIKEY_FROM_BASIC:
-            challenge(r, apr_pstrcat(r->pool, "Basic realm=\"", realm(r),
-                                     "\"", NULL));
-            break;
-        }
-    }
-}
-
-/* RFC 6750, 3: what was wrong with the key. */
-static void challenge_error(request_rec *r, const apikey_reason_t *reason,
-                            const apikey_decision_t *decision)
-{
-    const char *value = apr_pstrcat(r->pool, "Bearer realm=\"", realm(r),
-                                    "\", error=\"", reason->error, "\"",
-                                    NULL);
-
-    if (reason->describe) {
-        value = apr_pstrcat(r->pool, value, ", error_description=\"",
-                            reason->message, "\"", NULL);
-    }
-    if (decision->wanted_scope) {
-        value = apr_pstrcat(r->pool, value, ", scope=\"",
-                            decision->wanted_scope, "\"", NULL);
-    }
-    challenge(r, value);
-}
-
 void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_reason_t *reason = apikey_reason(decision->reason);
 
-    apr_table_unset(r->err_headers_out, field(r));
+    apikey_challenge_none(r);
     if (reason->error) {
-        challenge_error(r, reason, decision);
+        apikey_challenge_error(r, reason, decision->wanted_scope);
     }
     else if (reason->status == HTTP_UNAUTHORIZED) {
-        challenge_all(r);
+        apikey_challenge_all(r, decision->wanted_scope);
     }
     if (reason->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
@@ -150,7 +83,7 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision)
     apikey_request_t *state = apikey_request_make(r);
 
     /* The chain has asked for a user before it was left alone. */
-    apr_table_unset(r->err_headers_out, field(r));
+    apikey_challenge_none(r);
     tell_reason(r, decision);
     decision->passed = 1;
     /* The first is what the client would have been told. */
@@ -225,8 +158,8 @@ int apikey_note_failure(request_rec *r, const char *type)
     }
     decision = apikey_decision_own(r);
     if (!decision || decision->reason == APIKEY_GRANTED) {
-        apr_table_unset(r->err_headers_out, field(r));
-        challenge_all(r);
+        apikey_challenge_none(r);
+        apikey_challenge_all(r, NULL);
     }
     return OK;
 }

@@ -20,7 +20,7 @@ sub arrived {
     my ($host, $path, @headers) = @_;
     my $r = ask($host, "$path/x", @headers);
     return "status $r->{status}" if $r->{status} != 200;
-    my %got = map { /^([^:]+): (.*)$/ ? (lc $1 => $2) : () }
+    my %got = map { /^([^:]+): (.*)$/ ? (lc $1 =~ tr/_./-/r => $2) : () }
               split /\r\n/, $r->{body};
     return { map { exists $got{$_} ? ($_ => $got{$_}) : () }
              qw(authorization x-api-key x-partner-key api-token) };
@@ -38,21 +38,29 @@ my ($host, $key) = ('auth_src', $key{auth_src});
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
     for map { s/KEY/$key/r } 'X-API-Key: KEY', 'x-api-key: KEY',
         'X-Api-KEy: KEY', 'Authorization: Bearer KEY',
-        'authorization: bearer KEY', 'AUTHORIZATION: BEARER KEY';
+        'authorization: bearer KEY', 'AUTHORIZATION: BEARER KEY',
+        'Authorization: ApiKey KEY', 'Authorization: apikey token="KEY"';
 # Not create_key(): where nobody looks for it, it is logged.
 chomp(my $loud = tell($host, qw(create -q --tenant acme --name loud)));
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'missing', 'not accepted: '
    . s/\Q$loud\E/KEY/r)
     for "Cookie: X-API-Key=$loud", "X-Partner-Key: $loud",
-        "Proxy-Authorization: Bearer $loud", "X_API_Key: $loud";
+        "Proxy-Authorization: Bearer $loud";
+is(reason_of(ask($host, '/cgi/index.html', "$_: $key")), 'missing',
+   "not accepted: $_") for qw(X_API_Key x.api.key);
+is_deeply(arrived($host, '/open', "$_: $key"), {}, 'an application that takes '
+          . "$_ for X-API-Key does not get the key")
+    for qw(X_API_Key x.api-KEY);
+is_deeply(arrived($host, '/open', 'x_api_key: own'), { 'x-api-key' => 'own' },
+          'what is no key comes through');
 
 ($host, $key) = ('auth_src_names', $key{auth_src_names});
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
     for map { s/KEY/$key/r } 'X-Partner-Key: KEY', 'x-PARTNER-key: KEY',
         'Api-Token: KEY', 'Authorization: Bearer KEY';
 my %named = (
-    ways => [ 'ApiKey realm="R", header="X-Partner-Key"',
-              'ApiKey realm="R", header="api-token"', 'Bearer realm="R"' ],
+    ways => [ 'Bearer realm="R"', 'ApiKey realm="R", header="X-Partner-Key"',
+              'ApiKey realm="R", header="api-token"' ],
     vary => [qw(Authorization X-Partner-Key api-token)],
 );
 is_deeply(refusal(ask($host, '/cgi/index.html')),
@@ -73,8 +81,8 @@ is(reason_of(ask($host, '/cgi/index.html',
    'Basic where it is asked for');
 is_deeply(refusal(ask($host, '/cgi/index.html')),
           expected('missing', ways => [
-              'ApiKey realm="R", header="X-API-Key"', 'Basic realm="R"',
-              'Bearer realm="R"' ]), 'its challenge, too');
+              'Bearer realm="R"', 'ApiKey realm="R", header="X-API-Key"',
+              'Basic realm="R"' ]), 'its challenge, too, and last');
 is_deeply(refusal(ask($host, '/cgi/index.html',
                       'Authorization: ' . basic('bob:builder'))),
           expected('invalid'), 'a user and a password are no key');
@@ -223,7 +231,8 @@ for my $begin ('X-API-Key: ', 'Authorization: Token ') {
 # A key in a scheme that is not accepted is not for others, either.
 $host = 'auth_src';
 for my $value ("Basic " . encode_base64("$key{$host}:", ''),
-               "ApiKey $key{$host}", "Token $key{$host}", $key{$host}) {
+               "Token token=\"$key{$host}\"", "Token $key{$host}",
+               $key{$host}) {
     my $what = $value =~ s/(\w*) ?.*/$1/r;
     $what = 'no scheme' if $what =~ /^ak_/;
     is_deeply(arrived($host, '/open', "Authorization: $value"), {},

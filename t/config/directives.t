@@ -91,22 +91,30 @@ refused("ApiKeyLifetime $_", qr/ApiKeyLifetime/,
 # ---- ApiKeyFrom ----
 accepted("ApiKeyFrom $_") for qw(header bearer basic header:X-Partner-Key),
     'bearer header basic', 'HEADER Bearer BASIC', 'header:A header:B bearer',
-    'header header:X-API-Key', 'header:Api-Token';
+    'header header:X-API-Key', 'header:Api-Token', 'header:api_key',
+    'header:X.Key', "\"header:X'Y\"", 'header:!#$%&*+-.^_`|~9',
+    'authorization', 'scheme:Token scheme:Api-Key SCHEME:ApiKey',
+    'scheme:Bearer bearer', 'header bearer scheme:x_y authorization basic';
 refused("ApiKeyFrom $_", qr/ApiKeyFrom: '.*' is none of/,
-        qr/'header', 'header:NAME', 'bearer', 'basic'/)
-    for 'query', 'cookie', 'headers', 'header=X', 'bearer digest';
+        qr/'header', 'header:NAME', 'bearer', 'scheme:NAME', 'authorization'/)
+    for 'query', 'cookie', 'headers', 'header=X', 'bearer digest', 'scheme',
+        'authorization:x', 'scheme=Token';
+refused("ApiKeyFrom scheme:$_", qr/ApiKeyFrom: 'scheme:.*' (?:has|names|is)/)
+    for '', 'a/b', 'a:b', 'Basic', 'basic', 'Digest', 'negotiate', 'NTLM',
+        "\xc3\xa9";
 refused('ApiKeyFrom', qr/ApiKeyFrom: name where keys may stand/);
 refused("ApiKeyFrom header:$_", qr/ApiKeyFrom: 'header:.*' (?:has|names)/)
-    for '', 'X_Key', 'X.Key', 'X:Key', "X\xc3\xa9";
+    for '', 'X:Key', "X\xc3\xa9", 'X/Key', 'X=Key', 'X@Key';
 refused("ApiKeyFrom \"header:$_\"", qr/ApiKeyFrom: 'header:.*' (?:has|names)/)
-    for 'X Key', "X\tKey", 'X,Y', 'X(Y)', "X'Y";
+    for 'X Key', "X\tKey", 'X,Y', 'X(Y)', 'X[Y]', 'X;Y', 'X?Y';
 refused("ApiKeyFrom header:$_", qr/a meaning of its own/,
-        qr/for Authorization write 'bearer' or 'basic'/)
+        qr/for Authorization write 'bearer', 'scheme:NAME'/)
     for qw(Authorization authorization Cookie Host Connection Content-Length
            Content-Type Transfer-Encoding TE Upgrade Proxy-Authorization
-           Referer User-Agent);
+           Referer User-Agent user_agent Proxy_Authorization Content.Type);
 refused("ApiKeyFrom header:$_", qr/tells the application its tenant/)
-    for qw(X-Apikey-Tenant x-apikey-id X-Apikey-Key);
+    for qw(X-Apikey-Tenant x-apikey-id X-Apikey-Key X_Apikey_Tenant
+           x_apikey-key X.ApiKey.Id);
 
 # ---- A section can only drop ----
 my $section = "<Location /in>\n%s\n</Location>";
@@ -115,17 +123,23 @@ accepted('ApiKeyFrom header bearer basic',
 accepted(sprintf($section, 'ApiKeyFrom basic'),
          'ApiKeyFrom header bearer basic');
 accepted(sprintf $section, "ApiKeyFrom $_") for qw(header bearer),
-    'bearer header', 'header:x-api-key';
+    'bearer header', 'header:x-api-key', 'scheme:apikey',
+    'scheme:ApiKey bearer';
 refused(sprintf($section, "ApiKeyFrom $_->[0]"),
         qr/APIKEY0001: \S+:\d+: ApiKeyFrom in a section can only drop/,
-        qr/a key in $_->[1]: add it to the server's ApiKeyFrom/)
-    for [ 'basic', 'Authorization \(basic\)' ],
-        [ 'header bearer basic', 'Authorization \(basic\)' ],
-        [ 'header:X-Other', 'X-Other' ];
+        qr/does not accept '$_->[1]': add it to the server's ApiKeyFrom/)
+    for [ 'basic', 'basic' ], [ 'header bearer basic', 'basic' ],
+        [ 'header:X-Other', 'header:X-Other' ],
+        [ 'header:X_API_Key', 'header:X_API_Key' ],
+        [ 'scheme:Token', 'scheme:Token' ],
+        [ 'authorization', 'authorization' ];
+refused("ApiKeyFrom header scheme:Token\n"
+        . sprintf($section, 'ApiKeyFrom scheme:ApiKey'),
+        qr/APIKEY0001/, qr/accept 'scheme:ApiKey'/);
 refused("ApiKeyFrom bearer\n" . sprintf($section, 'ApiKeyFrom header'),
         qr/APIKEY0001/, qr/X-API-Key/);
 refused("ApiKeyFrom header\n" . sprintf($section, 'ApiKeyFrom bearer'),
-        qr/APIKEY0001/, qr/Authorization \(bearer\)/);
+        qr/APIKEY0001/, qr/accept 'bearer'/);
 refused(sprintf($section, 'ApiKeyFrom query'), qr/is none of/);
 
 # ---- ApiKeyUser, ApiKeyPassKey ----
@@ -150,7 +164,7 @@ refused("ApiKeyHeaders $_", qr/ApiKeyHeaders: '.*' (?:is|has|would)/)
            Host X_Api_ A- - -- X:), '"X Y-"', "X\xc3\xa9-";
 refused("ApiKeyHeaders X-Customer-\nApiKeyFrom header:$_", qr/APIKEY0004/,
         qr/would remove the header $_ .*choose another prefix/)
-    for qw(X-Customer-Key x-customer-);
+    for qw(X-Customer-Key x-customer- X_Customer_Key);
 accepted('ApiKeyHeaders X-Customer-', 'ApiKeyFrom header:X-Custom-Key');
 accepted('ApiKeyHeaders Off', 'ApiKeyFrom header:X-Customer-Key');
 

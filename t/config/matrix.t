@@ -8,7 +8,8 @@ use APIKey::Test;
 
 my $site = APIKey::ConfigTest->new;
 
-# S: server and virtual host; D: directories, too.  With words that hold.
+# S: server and virtual host; P: sections, too; D: and .htaccess.  With words
+# that hold.
 my %MATRIX = (
     ApiKeySecretFile => [ S => '"@DIR@/secret"' ],
     ApiKeyKeyspace => [ S => 'default' ], ApiKeyTenant => [ S => 'acme' ],
@@ -24,13 +25,14 @@ my %MATRIX = (
         [ S => '"SELECT id, tenant FROM apikey WHERE digest = %s"' ],
     ApiKeyChangesQuery => [ S => '"SELECT number, value FROM apikey_change '
                                . 'WHERE number > %s"' ],
-    ApiKeyFrom => [ D => 'bearer' ], ApiKeyUser => [ D => 'id' ],
+    ApiKeyFrom => [ D => 'bearer' ],
+    ApiKeyChallenge => [ P => 'Bearer a=b' ], ApiKeyUser => [ D => 'id' ],
     ApiKeyErrorFormat => [ D => 'none' ],
     ApiKeyErrorBody => [ D => '401 text/plain x' ],
 );
 my @ALL = sort keys %MATRIX;
 my @SERVER = grep { $MATRIX{$_}[0] eq 'S' } @ALL;
-my @ANYWHERE = grep { $MATRIX{$_}[0] eq 'D' } @ALL;
+my @ANYWHERE = grep { $MATRIX{$_}[0] ne 'S' } @ALL;
 
 # httpd's own words.
 my $NOT = qr/(?:not allowed (?:here|in <)|cannot occur within )/;
@@ -160,7 +162,7 @@ my %ALLOWED = map { $_ => 1 } qw(authconfig all nonfatal list);
 for my $at (@at) {
     my ($override, $around) = @$at;
     for my $name (@ALL) {
-        my $server = $MATRIX{$name}[0] eq 'S';
+        my $server = $MATRIX{$name}[0] ne 'D';
         my $what = "$name in .htaccess, AllowOverride $override"
                  . ($around && ", in <$around>");
         my $from = length $site->slurp('error_log');

@@ -32,7 +32,8 @@ static void check_credential(apikey_scheme_e scheme, const char *value,
 {
     const char *end = value + strlen(value);
     apikey_credential_t found;
-    int there = apikey_credential_parse(&found, scheme, value, pool);
+    int there = apikey_credential_parse(&found, scheme, "Token", value,
+                                        pool);
 
     must(found.token && strlen(found.token) == found.token_len);
     must(found.token_len <= strlen(value));
@@ -49,6 +50,9 @@ static void check_credential(apikey_scheme_e scheme, const char *value,
                  && !strchr(" \t", found.token[found.token_len - 1])));
         must(strstr(value, found.token));
     }
+    else if (scheme != APIKEY_SCHEME_BASIC) {
+        must(!found.password);
+    }
     else {
         must(found.password && !strchr(found.token, ':'));
         must(found.token_len + strlen(found.password) <= strlen(value));
@@ -64,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(apr_pool_create(&pool, fuzz_pool()) == APR_SUCCESS);
     check_credential(APIKEY_SCHEME_BEARER, value, pool);
     check_credential(APIKEY_SCHEME_BASIC, value, pool);
+    check_credential(APIKEY_SCHEME_NAMED, value, pool);
+    check_credential(APIKEY_SCHEME_NONE, value, pool);
     check_base64(text, size);
     apr_pool_destroy(pool);
     free(value);

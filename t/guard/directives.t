@@ -13,7 +13,7 @@ use APIKey::Guard qw(files slurp directives fields setters);
 my @promised = map { "ApiKey$_" } qw(
     SecretFile Keyspace Tenant Prefix Format Query ChangesQuery Digest Cache
     CacheTTL RevocationPoll StaleLimit UsageFlush Lifetime DBDriver DBDParams
-    Retention From User Headers PassKey ErrorFormat ErrorBody Enforce);
+    Retention From Challenge User Headers PassKey ErrorFormat ErrorBody Enforce);
 my $table = directives(slurp('mod_apikey.c'));
 # mod_dbd's, which its own manual explains.
 my @shared = grep { exists $table->{$_} }

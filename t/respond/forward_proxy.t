@@ -128,7 +128,7 @@ like(head($r), qr/^X-Apikey-Tenant: acme\r$/m,
 
 # ---- Refused: as a proxy does ----
 
-my @WAYS = ('ApiKey realm="R", header="X-API-Key"', 'Bearer realm="R"');
+my @WAYS = ('Bearer realm="R"', 'ApiKey realm="R", header="X-API-Key"');
 my $ERROR = 'Bearer realm="R", error=';
 sub refused {
     my ($r, $status, $reason, $challenges, $what) = @_;

@@ -89,14 +89,75 @@ static void test_both(apr_pool_t *pool)
 {
     apikey_credential_t credential;
 
-    ok(apikey_credential_parse(&credential, BEARER, "Basic YTpi, Bearer k",
-                               pool)
+    ok(apikey_credential_parse(&credential, BEARER, NULL,
+                               "Basic YTpi, Bearer k", pool)
        && credential.repeated && strcmp(credential.token, "k") == 0,
        "Bearer behind Basic is found");
-    ok(apikey_credential_parse(&credential, BASIC, "Bearer k, Basic YTpi",
-                               pool)
+    ok(apikey_credential_parse(&credential, BASIC, NULL,
+                               "Bearer k, Basic YTpi", pool)
        && credential.repeated && strcmp(credential.token, "a") == 0,
        "Basic behind Bearer is found");
+}
+
+/* NAME KEY, NAME token=KEY, NAME token="KEY"; the key alone. */
+static const struct {
+    const char *name;           /* NULL: APIKEY_SCHEME_NONE */
+    const char *value;
+    const char *token;          /* NULL: there is none of this scheme */
+    int repeated;
+} others[] = {
+    { "Token", "Token ak_1", "ak_1", 0 },
+    { "token", "TOKEN \t ak_1 ", "ak_1", 0 },
+    { "Api-Key", "api-key ak_1", "ak_1", 0 },
+    { "Token", "Token token=ak_1", "ak_1", 0 },
+    { "Token", "Token token=\"ak_1\"", "ak_1", 0 },
+    { "Token", "token TOKEN = \t\"ak_1\" ", "ak_1", 0 },
+    { "Token", "Token token=\"a\\\"b\\\\c\"", "a\"b\\c", 0 },
+    { "Token", "Token token=\"\"", "", 0 },
+    { "Token", "Token token=", "", 0 },
+    { "Token", "Token token= ", "", 0 },
+    { "Token", "Token token=\"", "", 0 },
+    { "Token", "Token token=\"ak_1", "", 0 },
+    { "Token", "Token token=\"ak_1\\\"", "", 0 },
+    { "Token", "Token token=\"ak_1\"x", "", 0 },
+    { "Token", "Token token=\"a\" b=\"c\"", "", 0 },
+    { "Token", "Token token", "token", 0 },
+    { "Token", "Token tokens=x", "tokens=x", 0 },
+    { "Token", "Token key=x", "key=x", 0 },
+    { "Token", "Token", "", 0 },
+    { "Token", "Tokenx y", NULL, 0 },
+    { "Token", "Bearer Token", NULL, 0 },
+    { "Token", "Token token=\"a\", nonce=\"b\"", "", 1 },
+    { "Token", "Bearer x, Token k", "k", 1 },
+    { NULL, "ak_1", "ak_1", 0 },
+    { NULL, " \t ak_1 ", "ak_1", 0 },
+    { NULL, "", NULL, 0 },
+    { NULL, " ", NULL, 0 },
+    { NULL, "Bearer ak_1", NULL, 0 },
+    { NULL, "ak_1 x", NULL, 0 },
+    { NULL, "ak_1, ak_2", "ak_1, ak_2", 1 },
+    { NULL, "ak_1,ak_2", "ak_1,ak_2", 1 },
+    { NULL, "Digest username=\"a, b\", realm=\"c\"", NULL, 1 }
+};
+
+static void test_others(apr_pool_t *pool)
+{
+    apikey_credential_t credential;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        const char *name = others[i].name, *token = others[i].token;
+        int there = apikey_credential_parse(
+            &credential, name ? APIKEY_SCHEME_NAMED : APIKEY_SCHEME_NONE,
+            name, others[i].value, pool);
+
+        is_int(there, token != NULL, "%s: '%s'", name ? name : "no scheme",
+               others[i].value);
+        is_str(credential.token, token ? token : "", "its token");
+        is_int(credential.token_len, strlen(credential.token), "its length");
+        is_str(credential.password, NULL, "no password");
+        is_int(credential.repeated, others[i].repeated, "repeated");
+    }
 }
 
 static void test_long(apr_pool_t *pool)
@@ -107,13 +168,13 @@ static void test_long(apr_pool_t *pool)
 
     memset(value, 'A', len);
     memcpy(value, "Bearer ", 7);
-    apikey_credential_parse(&credential, BEARER, value, pool);
+    apikey_credential_parse(&credential, BEARER, NULL, value, pool);
     is_int(credential.token_len, len - 7, "8 KiB of token are measured");
     memcpy(value, "Basic  \t", 8);
-    apikey_credential_parse(&credential, BASIC, value, pool);
+    apikey_credential_parse(&credential, BASIC, NULL, value, pool);
     is_int(credential.token_len, 0, "8 KiB of Basic that decode to NULs");
     memset(value + 8, 'Q', len - 8);
-    apikey_credential_parse(&credential, BASIC, value, pool);
+    apikey_credential_parse(&credential, BASIC, NULL, value, pool);
     is_int(credential.token_len, (len - 8) / 4 * 3,
            "8 KiB of Basic are decoded whole");
 }
@@ -131,11 +192,13 @@ int main(void)
 
         memset(&credential, 0x55, sizeof(credential));
         is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
-                                       ? BASIC : BEARER, cases[i].value, pool),
+                                       ? BASIC : BEARER, NULL, cases[i].value,
+                                       pool),
                0, "%s: the scheme alone", cases[i].promise);
         is_str(credential.token, "", "%s: else nothing", cases[i].promise);
         is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
-                                       ? BEARER : BASIC, cases[i].value, pool),
+                                       ? BEARER : BASIC, NULL, cases[i].value,
+                                       pool),
                cases[i].scheme != OTHER, "%s: scheme", cases[i].promise);
         is_str(credential.token, cases[i].token, "%s: token",
                cases[i].promise);
@@ -147,6 +210,7 @@ int main(void)
                cases[i].promise);
     }
     test_both(pool);
+    test_others(pool);
     test_long(pool);
     return done();
 }

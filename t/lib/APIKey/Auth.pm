@@ -100,7 +100,7 @@ sub refusal {
     my ($response) = @_;
     my %of = (
         status    => $response->{status},
-        challenge => [ sort(header_of($response, 'WWW-Authenticate')) ],
+        challenge => [ header_of($response, 'WWW-Authenticate') ],
         cache     => [ header_of($response, 'Cache-Control') ],
         retry     => [ header_of($response, 'Retry-After') ],
         type      => [ header_of($response, 'Content-Type') ],
@@ -130,8 +130,8 @@ sub expected {
     }
     elsif ($status == 401) {
         @challenge = @{ $with{ways}
-            // [ qq(ApiKey realm="$realm", header="X-API-Key"),
-                 qq(Bearer realm="$realm") ] };
+            // [ qq(Bearer realm="$realm"),
+                 qq(ApiKey realm="$realm", header="X-API-Key") ] };
     }
     my %of = (
         status    => $status,
