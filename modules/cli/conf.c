@@ -10,7 +10,8 @@
 
 #define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
 #define DIGESTS_MAX (3 + APIKEY_PARTS_MAX)
-#define WORDS_MAX 8             /* arguments; more are counted, not kept */
+#define WORDS_MAX (APIKEY_PREFIXES_MAX + 1)     /* arguments that are read: one
+                                                 * more than any may have */
 
 /* What a directive's function answers: NULL, or what is wrong with it. */
 typedef const char *(*setter_t)(cli_conf_t *conf, int argc,
@@ -79,12 +80,15 @@ static const char *set_keyspace(cli_conf_t *conf, int argc,
 static const char *set_prefix(cli_conf_t *conf, int argc,
                               const char *const *argv, apr_pool_t *pool)
 {
-    const char *fault = apikey_prefix_fault(argv[0]);
+    const char *fault;
+    int i;
 
-    (void)argc;
-    conf->prefix = argv[0];
-    return fault ? apr_psprintf(pool, "has an argument that %s", fault)
-                 : NULL;
+    conf->leads = apikey_leads_parse(argc, argv, pool, &fault);
+    conf->prefix = conf->prefixes = argv[0];
+    for (i = 1; i < argc; i++) {
+        conf->prefixes = apr_pstrcat(pool, conf->prefixes, " ", argv[i], NULL);
+    }
+    return fault;
 }
 
 static const char *set_format(cli_conf_t *conf, int argc,
@@ -164,7 +168,7 @@ static const struct { const char *name; int max; setter_t set; } directives[]
     { "ApiKeyDBDParams", 1, set_own_params },
     { "ApiKeySecretFile", 1, set_secret_file },
     { "ApiKeyKeyspace", 1, set_keyspace },
-    { "ApiKeyPrefix", 1, set_prefix },
+    { "ApiKeyPrefix", APIKEY_PREFIXES_MAX, set_prefix },
     { "ApiKeyFormat", 3, set_format },
     { "ApiKeyDigest", DIGESTS_MAX, set_digest },
     { "ApiKeyLifetime", 3, set_lifetime },

@@ -27,22 +27,22 @@ static cli_exit_e choose_expiry(cli_t *cli, apr_int64_t *expires)
 
 static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
 {
-    const char *ours = cli->conf.prefix;
+    const cli_conf_t *conf = &cli->conf;
     const char *fault;
 
     *prefix = cli->value[CLI_PREFIX] ? cli->value[CLI_PREFIX]
-            : ours ? ours : APIKEY_PREFIX_DEFAULT;
+            : conf->prefix ? conf->prefix : APIKEY_PREFIX_DEFAULT;
     fault = apikey_prefix_fault(*prefix);
     if (fault) {
         return cli_fail(cli, APIKEY_EREFUSED,
                         apr_psprintf(cli->pool, "the prefix %s", fault));
     }
-    if (ours && strcmp(ours, *prefix) != 0) {
+    if (conf->leads && !apikey_leads_have(conf->leads, *prefix)) {
         return cli_fail(cli, APIKEY_EREFUSED,
                         apr_psprintf(cli->pool, "the server would refuse a "
                                      "key with the prefix \"%s\": "
                                      "ApiKeyPrefix is \"%s\"", *prefix,
-                                     ours));
+                                     conf->prefixes));
     }
     return CLI_DONE;
 }
@@ -215,6 +215,7 @@ cli_exit_e cli_cmd_create(cli_t *cli)
 cli_exit_e cli_cmd_rotate(cli_t *cli)
 {
     apikey_rotation_t rotation = { 0 };
+    apikey_policy_t policy;
     const char *overlap = cli->value[CLI_OVERLAP];
     const char *error = NULL;
     apr_status_t status;
@@ -228,7 +229,9 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
     if (code != CLI_DONE || (code = check_signed(cli)) != CLI_DONE) {
         return code;
     }
+    policy = cli_policy(cli);
     rotation.ring = cli->ring;
+    rotation.policy = &policy;
     rotation.longest = cli->conf.lifetime.max;
     status = apikey_manage_rotate(cli->store, cli->words[0], &rotation,
                                   &cli->actor, cli->pool, &error);

@@ -67,6 +67,40 @@ static void check_ring(doctor_t *doctor)
     }
 }
 
+/* Programs that look for leaked keys in published text know them by what
+ * they begin with. */
+static void check_prefix(doctor_t *doctor)
+{
+    const cli_conf_t *conf = &doctor->cli->conf;
+    const apikey_lead_t *lead;
+    const char *brief = "";
+
+    if (!conf->leads) {
+        doctor_find(doctor, DOCTOR_OK, "prefix", "No ApiKeyPrefix: new keys "
+                    "begin with " APIKEY_PREFIX_DEFAULT "_. Secret scanners "
+                    "tell keys by a prefix of %d characters or more.",
+                    APIKEY_PREFIX_TOLD);
+        return;
+    }
+    for (lead = conf->leads; lead->text; lead++) {
+        if (apikey_lead_prefix(lead->text, lead->len) < APIKEY_PREFIX_TOLD) {
+            brief = apr_pstrcat(doctor->cli->pool, brief, *brief ? ", " : "",
+                                lead->text, NULL);
+        }
+    }
+    if (*brief) {
+        doctor_find(doctor, DOCTOR_WARN, "prefix", "Secret scanners cannot "
+                    "tell keys that begin with %s from other text: put a "
+                    "prefix of %d characters or more before it in "
+                    "ApiKeyPrefix, which new keys will have.", brief,
+                    APIKEY_PREFIX_TOLD);
+    }
+    else {
+        doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be told from other "
+                    "text by what they begin with: %s.", conf->prefixes);
+    }
+}
+
 static void check_schema(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
@@ -250,6 +284,7 @@ static const struct {
     int tables;                 /* only where the tables are there */
 } checks[] = {
     { check_ring, 0 },
+    { check_prefix, 0 },
     { doctor_file, 0 },
     { check_schema, 0 },
     { check_triggers, 1 },

@@ -52,7 +52,7 @@ static void refuse_format(finding_t *finding, const char *format)
 static void refuse_prefix(finding_t *finding)
 {
     refuse(finding, APIKEY_INVALID, "ApiKeyPrefix is %s, and its prefix is "
-           "another", finding->cli->conf.prefix);
+           "another", finding->cli->conf.prefixes);
 }
 
 /* What the key that is presented looks like, whatever CONF accepts. */
@@ -72,16 +72,15 @@ static void judge_text(finding_t *finding, const cli_presented_t *given)
     unsigned int accepted = policy.formats;
 
     if (!finding->format) {
-        refuse(finding, APIKEY_INVALID, "it is no key: empty, longer than %d "
-               "bytes, or with a blank or a byte that no key has",
-               APIKEY_KEY_MAX);
+        refuse(finding, APIKEY_INVALID, "it is no key: it %s",
+               apikey_key_fault(&policy, given->text, given->len));
         return;
     }
     policy.formats = cli_policy_any(finding->cli).formats;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
         refuse_prefix(finding);
     }
-    policy.prefix = NULL;
+    policy.leads = NULL;
     policy.formats = accepted;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
         refuse_format(finding, apikey_format_name(finding->format));
@@ -180,8 +179,8 @@ static cli_exit_e find_by_id(finding_t *finding)
     if (!(conf->formats & finding->format)) {
         refuse_format(finding, key->record.format);
     }
-    if (conf->prefix && finding->format != APIKEY_FORMAT_OPAQUE
-        && strcmp(conf->prefix, key->prefix) != 0) {
+    if (conf->leads && finding->format != APIKEY_FORMAT_OPAQUE
+        && !apikey_leads_have(conf->leads, key->prefix)) {
         refuse_prefix(finding);
     }
     judge_secret(finding);

@@ -26,14 +26,14 @@ static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
                                    const char *text, apr_pool_t *pool,
                                    const char **error)
 {
-    apr_size_t known = reading->policy.prefix_len;
+    const apikey_lead_t *leads = reading->policy.leads;
     apr_size_t len = strlen(text);
+    const apikey_lead_t *lead = leads ? apikey_leads_find(leads, text, len)
+                                      : NULL;
 
-    if (known > 0 && len > known + 1
-        && strncmp(text, reading->policy.prefix, known) == 0
-        && text[known] == '_') {
-        text += known + 1;
-        len -= known + 1;
+    if (lead) {
+        text += lead->len;
+        len -= lead->len;
     }
     key->bits = apikey_key_bits(text, len);
     if (key->bits >= APIKEY_KEY_MIN_BITS || reading->cli->value[CLI_WEAK]) {
@@ -58,9 +58,8 @@ static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
     apikey_candidates_t *candidates = &reading->candidates;
 
     if (shape == APIKEY_FORMAT_NONE) {
-        return refuse(pool, error, "", "the server would refuse the key "
-                      "unseen: neither ApiKeyFormat and ApiKeyPrefix nor 512 "
-                      "printable characters without blanks describe it");
+        return refuse(pool, error, "the server would refuse the key unseen: "
+                      "it ", apikey_key_fault(&reading->policy, text, len));
     }
     if (apikey_key_candidates(candidates, &reading->policy, text, len)
         != APR_SUCCESS) {
@@ -92,9 +91,7 @@ static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
     key->record.secret_id = candidates->at[0].secret_id;
     key->record.hint = apikey_key_hint(text, len, pool);
     if (shape != APIKEY_FORMAT_OPAQUE) {
-        len -= 1 + (shape == APIKEY_FORMAT_HEX64 ? APIKEY_DIGEST_HEX
-                    : APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN);
-        key->prefix = apr_pstrmemdup(pool, text, len);
+        key->prefix = apikey_key_prefix(text, len, pool);
     }
     return APR_SUCCESS;
 }
@@ -509,13 +506,7 @@ cli_exit_e cli_cmd_import(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    reading->policy.formats = cli->conf.formats;
-    reading->policy.digests = cli->conf.digests.digests;
-    reading->policy.parts = cli->conf.digests.parts;
-    reading->policy.prefix = cli->conf.prefix;
-    reading->policy.prefix_len = cli->conf.prefix ? strlen(cli->conf.prefix)
-                                                  : 0;
-    reading->policy.ring = cli->ring;
+    reading->policy = cli_policy(cli);
     reading->lifetime.max = cli->conf.lifetime.max;
     code = begin(reading, cli->words[0]);
     if (code != CLI_DONE) {

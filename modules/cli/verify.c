@@ -43,9 +43,8 @@ static apr_status_t read_line(cli_t *cli, char *line, apr_size_t *len)
 apikey_policy_t cli_policy(const cli_t *cli)
 {
     const apikey_policy_t policy = {
-        cli->conf.formats, cli->conf.digests.digests, cli->conf.prefix,
-        cli->conf.prefix ? strlen(cli->conf.prefix) : 0, cli->ring,
-        cli->conf.digests.parts
+        cli->conf.formats, cli->conf.digests.digests, cli->conf.leads,
+        cli->ring, cli->conf.digests.parts
     };
 
     return policy;

@@ -322,8 +322,7 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
     conf->policy.digests = conf->digests ? conf->digests->digests
                                          : APIKEY_DIGEST_HMAC;
     conf->policy.parts = conf->digests ? conf->digests->parts : NULL;
-    conf->policy.prefix = conf->prefix;
-    conf->policy.prefix_len = conf->prefix ? strlen(conf->prefix) : 0;
+    conf->policy.leads = conf->leads;
     return check_sources(pconf, s, conf);
 }
 
@@ -383,7 +382,7 @@ static int takes_all(const server_rec *s)
 {
     const apikey_policy_t *policy = &apikey_server_conf(s)->policy;
 
-    return policy->ring && !policy->prefix
+    return policy->ring && !policy->leads
            && (policy->formats & APIKEY_FORMAT_OPAQUE);
 }
 

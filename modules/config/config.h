@@ -92,7 +92,7 @@ typedef enum {
     F(const char *, tenant_text, NULL, last)    /* ApiKeyTenant, as is */   \
     F(ap_expr_info_t *, tenant, NULL, last)     /* ApiKeyTenant, parsed */  \
     F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */\
-    F(const char *, prefix, NULL, last)         /* ApiKeyPrefix */          \
+    F(const apikey_lead_t *, leads, NULL, last) /* ApiKeyPrefix */          \
     F(int, formats, APIKEY_UNSET, last)         /* ApiKeyFormat */          \
     F(const struct apikey_kinds_t *, digests, NULL, last) /* ApiKeyDigest */\
     F(apr_array_header_t *, from, NULL, last)   /* ApiKeyFrom */            \

@@ -172,17 +172,17 @@ const char *apikey_set_changes_query(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 }
 
 const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
-                              const char *prefix)
+                              int argc, char *const argv[])
 {
-    const char *fault = apikey_prefix_fault(prefix);
+    const char *fault;
 
-    if (fault) {
-        return apr_psprintf(cmd->pool, "ApiKeyPrefix: '%s' %s: write it "
-                            "without the '_' that follows it in a key, such "
-                            "as 'ak'", prefix, fault);
-    }
-    server_conf(cmd)->prefix = prefix;
-    return NULL;
+    server_conf(cmd)->leads = apikey_leads_parse(argc,
+                                                 (const char *const *)argv,
+                                                 cmd->pool, &fault);
+    return fault ? apr_psprintf(cmd->pool, "ApiKeyPrefix: %s: write it as "
+                                "'ak' for ak_..., or with its last character "
+                                "where that is no letter or digit, such as "
+                                "'glpat-'", fault) : NULL;
 }
 
 /* ITERATE: called once a word; formats of an outer section do not add up,

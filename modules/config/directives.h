@@ -30,7 +30,8 @@ const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir, const char *sql);
 const char *apikey_set_query(cmd_parms *cmd, void *dir, const char *sql);
 const char *apikey_set_changes_query(cmd_parms *cmd, void *dir,
                                      const char *sql);
-const char *apikey_set_prefix(cmd_parms *cmd, void *dir, const char *prefix);
+const char *apikey_set_prefix(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[]);
 const char *apikey_set_format(cmd_parms *cmd, void *dir, const char *name);
 const char *apikey_set_digest(cmd_parms *cmd, void *dir, int argc,
                               char *const argv[]);

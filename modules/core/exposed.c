@@ -4,14 +4,16 @@
 
 #include "key.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define LEVELS 3    /* as it stands, and decoded up to twice: a URL in the
                      * query of a URL in a query */
 
 /* No key with a tail of fixed length is longer or shorter than this. */
+#define BASE62_TAIL (APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN)
 #define RUN_MAX (APIKEY_PREFIX_MAX + 1 + APIKEY_DIGEST_HEX)
-#define RUN_MIN (1 + 1 + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN)
+#define RUN_MIN (1 + 1 + BASE62_TAIL)
 
 /** By character: which apikey_divide_e it divides by. */
 static const unsigned char divides[256] = {
@@ -86,12 +88,12 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
 {
     const apikey_policy_t *policy = search->policy;
     const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
-                                     NULL, 0, policy->ring, NULL };
+                                     NULL, policy->ring, NULL };
 
     if (len < RUN_MIN || len > RUN_MAX) {
         return 0;
     }
-    if (policy->prefix
+    if (policy->leads
         && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
         tell_digests(search, run, len);
         return 1;
@@ -108,14 +110,16 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
                == APR_SUCCESS && search->digests->count > 0;
 }
 
-/** Whether it begins as our opaque keys do. */
-static int has_prefix(const search_t *search, const char *word,
-                      apr_size_t len)
+/** Whether it is what our opaque keys begin with. */
+static int is_lead(const search_t *search, const char *word, apr_size_t len)
 {
-    const apikey_policy_t *policy = search->policy;
+    const apikey_lead_t *lead = search->policy->leads;
 
-    return len > policy->prefix_len && word[policy->prefix_len] == '_'
-           && memcmp(word, policy->prefix, policy->prefix_len) == 0;
+    while (lead->text
+           && (lead->len != len || memcmp(word, lead->text, len) != 0)) {
+        lead++;
+    }
+    return lead->text != NULL;
 }
 
 static int is_opaque(const search_t *search, const char *word, apr_size_t len)
@@ -141,26 +145,56 @@ static int in_a_word(int c)
            || c == '=';
 }
 
-/** Characters in a row; those beyond the array are counted, not kept. */
-typedef struct row_t {
-    apr_size_t len;
-    char text[APIKEY_KEY_MAX];
-} row_t;
+/** What has been read of a value since something else stood in it; characters
+ * beyond the arrays are counted, not kept. */
+typedef struct state_t {
+    apr_size_t run_len;             /**< characters of a key */
+    char run[RUN_MAX];
+    apr_size_t before_len;          /**< the run before it, if nothing but a '.'
+                                     * stands between; else 0 */
+    char before[APIKEY_PREFIX_MAX];
+    int opens;                      /**< the word begins with a lead of ours */
+    apr_size_t word_len;            /**< characters of an opaque one */
+    char word[APIKEY_KEY_MAX];
+} state_t;
 
-static void add(row_t *row, int c)
+static void add(char *row, apr_size_t size, apr_size_t *len, int c)
 {
-    if (row->len < sizeof(row->text)) {
-        row->text[row->len] = (char)c;
+    if (*len < size) {
+        row[*len] = (char)c;
     }
-    row->len++;
+    ++*len;
 }
 
-/** What has been read of a value since something else stood in it. */
-typedef struct state_t {
-    row_t run;                      /**< of characters of a key */
-    row_t word;                     /**< of an opaque one */
-    int opens;                      /**< the word has our prefix */
-} state_t;
+/** Whether the run is a key, or is one together with the prefix before it that
+ * a '.' ends. */
+static int run_is_ours(const state_t *state, const search_t *search)
+{
+    char joined[RUN_MAX + 1];
+    apr_size_t before = state->before_len, len = state->run_len;
+    int found = is_ours(search, state->run, len);
+
+    if (!found && before > 0
+        && (len == BASE62_TAIL || len == APIKEY_DIGEST_HEX)) {
+        memcpy(joined, state->before, before);
+        joined[before] = '.';
+        memcpy(joined + before + 1, state->run, len);
+        found = is_ours(search, joined, before + 1 + len);
+        apikey_wipe(joined, sizeof(joined));
+    }
+    return found;
+}
+
+/** The run has ended; a '.' may end the prefix of the next. */
+static void end_run(state_t *state, int c)
+{
+    state->before_len = 0;
+    if (c == '.' && state->run_len < APIKEY_PREFIX_MAX) {
+        memcpy(state->before, state->run, state->run_len);
+        state->before_len = state->run_len;
+    }
+    state->run_len = 0;
+}
 
 /** A byte of the value, -1 at its end; non-zero if a key ends before it. */
 static int feed(state_t *state, const search_t *search, int c, int decided)
@@ -169,28 +203,32 @@ static int feed(state_t *state, const search_t *search, int c, int decided)
 
     if (in_a_key(c)) {
         /* A word may begin wherever a run does. */
-        if (state->run.len == 0 && !state->opens) {
-            state->word.len = 0;
+        if (state->run_len == 0 && !state->opens) {
+            state->word_len = 0;
         }
-        add(&state->run, c);
+        add(state->run, sizeof(state->run), &state->run_len, c);
         if (search->words) {
-            add(&state->word, c);
-            state->opens |= state->word.len == search->policy->prefix_len + 1
-                            && has_prefix(search, state->word.text,
-                                          state->word.len);
+            add(state->word, sizeof(state->word), &state->word_len, c);
+            state->opens = state->opens
+                           || is_lead(search, state->word, state->word_len);
         }
         return 0;
     }
-    found = is_ours(search, state->run.text, state->run.len);
-    state->run.len = 0;
+    found = run_is_ours(state, search);
+    end_run(state, c);
     if (state->opens && in_a_word(c)) {
-        add(&state->word, c);
+        add(state->word, sizeof(state->word), &state->word_len, c);
         return found;
     }
     if (state->opens && decided && !found) {
-        found = is_opaque(search, state->word.text, state->word.len);
+        found = is_opaque(search, state->word, state->word_len);
     }
-    state->word.len = 0;
+    if (search->words && !state->opens && c == '.') {
+        add(state->word, sizeof(state->word), &state->word_len, c);
+        state->opens = is_lead(search, state->word, state->word_len);
+        return found;
+    }
+    state->word_len = 0;
     state->opens = 0;
     return found;
 }
@@ -205,7 +243,7 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
     state_t state;
     int found, c;
 
-    state.run.len = state.word.len = 0;
+    state.run_len = state.before_len = state.word_len = 0;
     state.opens = 0;
     *escapes = 0;
     do {
@@ -214,7 +252,9 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
         found = feed(&state, search, c, c != '%' || level == LEVELS - 1);
         *escapes |= c == '%';
     } while (c >= 0 && !found);
-    apikey_wipe(&state, sizeof(state));
+    /* Without words the last array, which is much the longest, is unused. */
+    apikey_wipe(&state, search->words ? sizeof(state)
+                                      : offsetof(state_t, word));
     return found;
 }
 
@@ -225,7 +265,7 @@ int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
                        apr_size_t from, int *tries,
                        apikey_candidates_t *digests)
 {
-    int words = policy->prefix && (policy->formats & APIKEY_FORMAT_OPAQUE);
+    int words = policy->leads && (policy->formats & APIKEY_FORMAT_OPAQUE);
     apr_size_t least = words ? APIKEY_WORD_MIN : RUN_MIN;
     search_t search = { policy, words, tries, digests };
 

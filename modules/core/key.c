@@ -45,18 +45,18 @@ const char *apikey_format_name(apikey_format_e format)
     return "none";
 }
 
-/* 1: in base62; 2: in the middle of a prefix; 4: in an opaque key.  Looked
- * at for each character of each key. */
+/* 1: in base62; 4: in an opaque key.  Looked at for each character of each
+ * key. */
 #define R4(c) c, c, c, c
 #define R16(c) R4(c), R4(c), R4(c), R4(c)
 #define R32(c) R16(c), R16(c)
 #define R128(c) R32(c), R32(c), R32(c), R32(c)
 static const unsigned char kinds[256] = {
     R32(0),
-    0, R4(4), R4(4), R4(4), 6, 4, 4,                    /* ' ' to '/' */
-    R4(7), R4(7), 7, 7, 4, 4, R4(4),                    /* '0' to '?' */
-    4, R16(7), R4(7), R4(7), 7, 7, R4(4), 6,            /* '@' to '_' */
-    4, R16(7), R4(7), R4(7), 7, 7, R4(4), 0,            /* '`' to DEL */
+    0, R4(4), R4(4), 4, 4, 4, 0, 4, 4, 4,               /* ' ' to '/' */
+    R4(5), R4(5), 5, 5, 4, 4, R4(4),                    /* '0' to '?' */
+    4, R16(5), R4(5), R4(5), 5, 5, R4(4), 4,            /* '@' to '_' */
+    4, R16(5), R4(5), R4(5), 5, 5, R4(4), 0,            /* '`' to DEL */
     R128(0)
 };
 #define KIND(c) kinds[(unsigned char)(c)]
@@ -73,33 +73,10 @@ static int all_are(unsigned int kind, const char *text, apr_size_t len)
     return all != 0;
 }
 
-static const char *prefix_fault(const char *prefix, apr_size_t len)
-{
-    if (len == 0) {
-        return "is empty";
-    }
-    if (len > APIKEY_PREFIX_MAX) {
-        return "is longer than 32 characters";
-    }
-    if (!all_are(2, prefix, len)) {
-        return "has a character other than letters, digits, '_' and '-'";
-    }
-    if (!(KIND(prefix[0]) & KIND(prefix[len - 1]) & 1)) {
-        return "does not begin and end with a letter or digit";
-    }
-    return NULL;
-}
-
-const char *apikey_prefix_fault(const char *prefix)
-{
-    return prefix_fault(prefix, strlen(prefix));
-}
-
-/** Whether @a key is a good prefix, '_' and @a tail characters. */
+/** Whether @a key is a lead and @a tail characters. */
 static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
 {
-    return len > tail + 1 && key[len - tail - 1] == '_'
-           && !prefix_fault(key, len - tail - 1);
+    return len > tail && apikey_is_lead(key, len - tail);
 }
 
 static int is_base62_key(const char *key, apr_size_t len)
@@ -114,20 +91,19 @@ static int is_hex64_key(const char *key, apr_size_t len)
            && apikey_digest_is_hex(key + len - HEX64_TAIL, HEX64_TAIL);
 }
 
-/** Where the policy has a prefix, @a key begins with it, '_' and something;
- * for the tailed forms, the tail must begin just there. */
+/** Where the policy has prefixes, @a key begins with the lead of one and goes
+ * on; for the tailed forms, the tail must begin just there. */
 static int prefix_agrees(const apikey_policy_t *policy, const char *key,
                          apr_size_t len, apr_size_t tail)
 {
-    apr_size_t prefix_len = policy->prefix_len;
+    const apikey_lead_t *lead = policy->leads;
 
-    if (!policy->prefix) {
-        return 1;
+    while (lead && lead->text
+           && (len <= lead->len || (tail > 0 && len != lead->len + tail)
+               || memcmp(key, lead->text, lead->len) != 0)) {
+        lead++;
     }
-    return len > prefix_len + 1
-           && (tail == 0 || len == prefix_len + 1 + tail)
-           && memcmp(key, policy->prefix, prefix_len) == 0
-           && key[prefix_len] == '_';
+    return !lead || lead->text;
 }
 
 apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
@@ -152,6 +128,32 @@ apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
         return APIKEY_FORMAT_NONE;
     }
     return APIKEY_FORMAT_OPAQUE;
+}
+
+const char *apikey_key_fault(const apikey_policy_t *policy,
+                             const char *key, apr_size_t len)
+{
+    apikey_policy_t wide = *policy;
+
+    if (apikey_key_shape(policy, key, len) != APIKEY_FORMAT_NONE) {
+        return NULL;
+    }
+    if (len == 0) {
+        return "is empty";
+    }
+    if (len > APIKEY_KEY_MAX) {
+        return "is longer than 2048 bytes";
+    }
+    if (memchr(key, ',', len)) {
+        return "has a comma, which in a header divides two keys";
+    }
+    if (!all_are(4, key, len)) {
+        return "has a blank or another byte that no key has";
+    }
+    wide.leads = NULL;
+    return apikey_key_shape(&wide, key, len) != APIKEY_FORMAT_NONE
+           ? "begins with no ApiKeyPrefix"
+           : "has none of the forms that ApiKeyFormat names";
 }
 
 static void check_characters(char check[APIKEY_CHECK_LEN],
@@ -353,15 +355,15 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
                              apr_pool_t *pool)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
-    apr_size_t start = strlen(prefix) + 1, signed_len;
+    const apikey_lead_t lead = apikey_prefix_lead(prefix, pool);
+    apr_size_t start = lead.len, signed_len;
     apr_status_t rv;
 
     if (format != APIKEY_FORMAT_BASE62 && format != APIKEY_FORMAT_HEX64) {
         return APR_EINVAL;
     }
     fresh->key = apr_pcalloc(pool, start + HEX64_TAIL + 1);
-    memcpy(fresh->key, prefix, start - 1);
-    fresh->key[start - 1] = '_';
+    memcpy(fresh->key, lead.text, lead.len);
     if (format == APIKEY_FORMAT_BASE62) {
         signed_len = start + APIKEY_RANDOM_LEN;
         rv = random_base62(fresh->key + start, APIKEY_RANDOM_LEN);
@@ -389,10 +391,22 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
     return APR_SUCCESS;
 }
 
+/** How many characters of a key are its lead; 0: that cannot be told. */
+static apr_size_t lead_len(const char *key, apr_size_t len)
+{
+    return is_base62_key(key, len) ? len - BASE62_TAIL
+           : is_hex64_key(key, len) ? len - HEX64_TAIL : 0;
+}
+
+const char *apikey_key_prefix(const char *key, apr_size_t len,
+                              apr_pool_t *pool)
+{
+    return apr_pstrmemdup(pool, key,
+                          apikey_lead_prefix(key, lead_len(key, len)));
+}
+
 char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool)
 {
-    apr_size_t prefix_len = is_base62_key(key, len) ? len - BASE62_TAIL
-                            : is_hex64_key(key, len) ? len - HEX64_TAIL : 0;
     apr_size_t tail = APIKEY_HINT_TAIL;
 
     /* An imported key may be short, and its prefix cannot be told from its
@@ -400,6 +414,7 @@ char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool)
     if (len < 5 * tail) {
         tail = 0;
     }
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, key, prefix_len), "...",
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, key, lead_len(key, len)),
+                       "...",
                        apr_pstrmemdup(pool, key + len - tail, tail), NULL);
 }

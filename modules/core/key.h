@@ -7,8 +7,10 @@
  *
  *   base62  PREFIX_ + 43 random base62 + 6 check characters
  *   hex64   PREFIX_ + 64 lower-case hex characters
- *   opaque  anything printable without blanks (imported keys)
+ *   opaque  anything printable without blanks and commas (imported keys): a
+ *           comma is how httpd joins a header that came twice
  *
+ * PREFIX_ is the prefix's lead, which need not end in '_': see prefix.h.
  * The check characters are the first 32 bits (big-endian) of the HMAC-SHA256
  * of all that stands before them, in base62, padded to six with '0'.
  * Nothing here logs; nothing keeps a key.  Any thread may call.
@@ -19,11 +21,10 @@
 #include <apr_pools.h>
 
 #include "digest.h"
+#include "prefix.h"
 #include "ring.h"
 
-#define APIKEY_KEY_MAX 512          /**< longest credential looked at, bytes */
-#define APIKEY_PREFIX_MAX 32        /**< characters of a prefix */
-#define APIKEY_PREFIX_DEFAULT "ak"
+#define APIKEY_KEY_MAX 2048         /**< longest credential looked at, bytes */
 #define APIKEY_RANDOM_LEN 43        /**< 43 base62 characters > 256 bits */
 #define APIKEY_CHECK_LEN 6
 #define APIKEY_ID_LEN 12            /**< base62 characters of a key id */
@@ -60,8 +61,7 @@ typedef struct apikey_part_t {
 typedef struct apikey_policy_t {
     unsigned int formats;           /**< apikey_format_e flags, not 0 */
     unsigned int digests;           /**< apikey_digest_e flags, not 0 */
-    const char *prefix;             /**< NULL: any */
-    apr_size_t prefix_len;
+    const apikey_lead_t *leads;     /**< ApiKeyPrefix; NULL: any */
     const apikey_ring_t *ring;
     const apikey_part_t *parts;     /**< beside digests; end with kind 0;
                                      * NULL: none */
@@ -119,21 +119,28 @@ apikey_format_e apikey_format_from_name(const char *name);
 const char *apikey_format_name(apikey_format_e format);
 
 /**
- * NULL if @a prefix may stand before keys (1 to APIKEY_PREFIX_MAX characters
- * of [0-9A-Za-z_-], first and last a letter or digit); else what is wrong, a
- * static sentence fragment.
- */
-const char *apikey_prefix_fault(const char *prefix);
-
-/**
  * The shape of a credential under @a policy: prefix and form alone, no
  * digest.  APIKEY_FORMAT_NONE: the credential is foreign to this server
- * (empty, longer than APIKEY_KEY_MAX and bytes outside %x21-7E included).
+ * (empty, longer than APIKEY_KEY_MAX, a comma and bytes outside %x21-7E
+ * included).
  * Where several shapes fit, base62 goes before hex64 before opaque.
  * @param key need not end with NUL
  */
 apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
                                  const char *key, apr_size_t len);
+
+/**
+ * Why apikey_key_shape() says APIKEY_FORMAT_NONE, a static sentence fragment
+ * about the key that ends what "it ..." begins; NULL: it does not.  For people:
+ * whoever decides asks for the shape.
+ */
+const char *apikey_key_fault(const apikey_policy_t *policy,
+                             const char *key, apr_size_t len);
+
+/** The prefix of a base62 or hex64 key, as apikey_prefix_fault() has it; ""
+ * for others. */
+const char *apikey_key_prefix(const char *key, apr_size_t len,
+                              apr_pool_t *pool);
 
 /**
  * Which secret of the ring made this base62 key, whatever its prefix: the
@@ -171,7 +178,7 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
                              const char *prefix, const apikey_ring_t *ring,
                              apr_pool_t *pool);
 
-/** A hint for @a key: its prefix (none for opaque ones, where it cannot be
+/** A hint for @a key: its lead (none for opaque ones, where it cannot be
  * told from the secret part), "..." and its last characters (none if it is
  * shorter than 20), never more than that. */
 char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool);
@@ -182,13 +189,14 @@ apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
 /**
  * Finds the next key of this server in text that may be logged (a request
  * line, a Referer): a word with right check characters whatever its prefix;
- * one of hex64's form, if the policy accepts hex64 and has a prefix; if it
- * accepts opaque and has a prefix, every word that begins with prefix and '_'
+ * one of hex64's form, if the policy accepts hex64 and has prefixes; if it
+ * accepts opaque and has prefixes, every word that begins with the lead of one
  * and has APIKEY_WORD_MIN to APIKEY_KEY_MAX characters.  An opaque word is made
  * of letters, digits and "-._~+/=" (token68 of RFC 9110, 11.2), the others of
- * letters, digits, '_' and '-'.  Looks through percent-encoding, up to two
- * layers of it (a URL in the query of a URL in a query), in a time linear in
- * @a len.  The word may stand anywhere in a value, between other characters.
+ * letters, digits, '_' and '-', and of the '.' that may end a prefix.  Looks
+ * through percent-encoding, up to two layers of it (a URL in the query of a URL
+ * in a query), in a time linear in @a len.  The word may stand anywhere in a
+ * value, between other characters.
  * @param start,end out: the bytes of the raw text to mask: the whole value
  *        between dividers and the ends
  * @param from  where to begin; go on at @a end

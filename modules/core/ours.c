@@ -25,20 +25,28 @@ void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
     judged->hint = NULL;
 }
 
-static const char *prefix_of(const apikey_policy_t *policy)
+static const apikey_lead_t *leads_of(const apikey_policy_t *policy)
 {
-    return policy->prefix ? policy->prefix : APIKEY_PREFIX_DEFAULT;
+    static const apikey_lead_t usual[] = {
+        { APIKEY_PREFIX_DEFAULT "_", sizeof(APIKEY_PREFIX_DEFAULT) },
+        { NULL, 0 }
+    };
+
+    return policy->leads ? policy->leads : usual;
 }
 
-/* The length of the prefix of our keys, with its '_', that @a text begins
- * with; 0: it does not. */
+/* The length of what our keys begin with, where @a text begins so; 0: it does
+ * not. */
 static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
                              apr_size_t len)
 {
-    apr_size_t prefix = strlen(prefix_of(policy));
+    const apikey_lead_t *lead = leads_of(policy);
 
-    return len > prefix && !memcmp(text, prefix_of(policy), prefix)
-           && text[prefix] == '_' ? prefix + 1 : 0;
+    while (lead->text
+           && (len < lead->len || memcmp(text, lead->text, lead->len) != 0)) {
+        lead++;
+    }
+    return lead->len;
 }
 
 /* Prefix, dots and, of a key that may be right, its last characters. */
@@ -72,7 +80,7 @@ static int has_right_check(apikey_judged_t *judged, const char *word,
                            apr_size_t len)
 {
     static const apikey_policy_t base62 = {
-        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, 0, NULL, NULL
+        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, NULL, NULL
     };
 
     if (apikey_key_shape(&base62, word, len) == APIKEY_FORMAT_NONE) {
@@ -120,21 +128,26 @@ void apikey_judge_token(apikey_judged_t *judged, const char *token)
     }
 }
 
+static void judge_behind(apikey_judged_t *judged, const apikey_lead_t *lead,
+                         const char *text)
+{
+    apr_size_t len = lead->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
+
+    for (; (text = strstr(text, lead->text)); text++) {
+        if (strlen(text) >= len && has_right_check(judged, text, len)) {
+            find(judged, APIKEY_NEAR_MISS, text, len);
+        }
+    }
+}
+
 /* A key with something before or behind it that does not belong there (a
  * zero-width space, the rest of a file) is a key in every log. */
 static void judge_inside(apikey_judged_t *judged, const char *text)
 {
-    const apikey_policy_t *policy = judged->policy;
-    apr_size_t tail = APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
+    const apikey_lead_t *lead;
 
-    for (; (text = strstr(text, prefix_of(policy))); text++) {
-        apr_size_t len = strlen(text);
-        apr_size_t prefix = prefix_len(policy, text, len);
-
-        if (prefix && len >= prefix + tail
-            && has_right_check(judged, text, prefix + tail)) {
-            find(judged, APIKEY_NEAR_MISS, text, prefix + tail);
-        }
+    for (lead = leads_of(judged->policy); lead->text; lead++) {
+        judge_behind(judged, lead, text);
     }
 }
 

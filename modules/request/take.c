@@ -67,7 +67,7 @@ static void present_basic(request_rec *r, apikey_request_t *state,
     }
     present(r, state, source, user);
     present(r, state, source, &password);
-    if (!user_right && !policy->prefix
+    if (!user_right && !policy->leads
         && (of_user | of_password) & APIKEY_FORMAT_OPAQUE) {
         apikey_presented_t *last =
             &APR_ARRAY_IDX(state->presented, state->presented->nelts - 1,
@@ -192,7 +192,7 @@ static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
     token += strspn(token, " \t");
     *made = *judged->policy;
     /* Without a prefix, what has the form of a key may be anything. */
-    made->formats = made->prefix ? made->formats : 0;
+    made->formats = made->leads ? made->formats : 0;
     judged->policy = made;
     if (!strpbrk(token, " \t,")) {
         apikey_judge_token(judged, token);

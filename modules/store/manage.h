@@ -161,6 +161,8 @@ apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
 
 typedef struct apikey_rotation_t {
     const apikey_ring_t *ring;
+    const apikey_policy_t *policy;      /**< the server's, which must accept the
+                                         * new key; NULL: not known */
     apr_int64_t overlap;        /**< seconds that the old key still has */
     apr_int64_t longest;        /**< lifetime of the new key; 0: any */
     apikey_fresh_t fresh;       /**< out: the new key; wipe it when shown */

@@ -34,6 +34,25 @@ static void forget_key(apikey_rotation_t *rotation)
     }
 }
 
+/* The old key may be of a time when ApiKeyPrefix and ApiKeyFormat were
+ * others. */
+static apr_status_t check_accepted(apikey_rotation_t *rotation,
+                                   apr_pool_t *pool, const char **error)
+{
+    const char *key = rotation->fresh.key;
+    const char *fault = rotation->policy
+                        ? apikey_key_fault(rotation->policy, key, strlen(key))
+                        : NULL;
+
+    if (!fault) {
+        return APR_SUCCESS;
+    }
+    forget_key(rotation);
+    return apikey_reject(pool, error, "the server would refuse a new key like "
+                         "the old one: it %s; make one with `htapikey create`",
+                         fault);
+}
+
 /* Makes the new key in the old one's shape. */
 static apr_status_t make_key(apikey_rotation_t *rotation,
                              const apikey_managed_t *old, apr_pool_t *pool,
@@ -59,7 +78,7 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
         return apikey_reject(pool, error, "the system gave no random bytes "
                              "or OpenSSL failed; no key was made");
     }
-    return APR_SUCCESS;
+    return check_accepted(rotation, pool, error);
 }
 
 /* As long a life as the old one was given, within what is allowed now. */

@@ -72,7 +72,7 @@ sub values_for {
         [ '8 KiB', 'a' x 8192 ], [ '8 KiB of underscores', '_' x 8192 ],
         [ 'a key and 8 KiB', $key . 'a' x 8192 ],
         [ '8 KiB and a key', 'a' x 8192 . $key ],
-        [ 'a key of 513 bytes', 'a' x 463 . "_$word" ],
+        [ 'a key of 2049 bytes', 'a' x 1999 . "_$word" ],
         [ 'a prefix of 33 characters', 'a' x 33 . "_$word" ],
         [ 'UTF-8', 'ключ' ], [ 'an emoji', "\xf0\x9f\x94\x91" ],
         [ 'not UTF-8', "\xff\xfe\xc0\x80" ],
@@ -204,6 +204,8 @@ sub basic { return 'Authorization: Basic ' . encode_base64($_[0], '') }
 my ($any, $key) = ('auth_bad_any', $good{auth_bad_any});
 is(reason_of(send_headers($any, basic("${key}:"))), 200, 'Basic KEY:');
 is(reason_of(send_headers($any, basic($key))), 200, 'Basic KEY');
+is(reason_of(send_headers($any, basic($_))), 200, 'Basic, as ' . s/ak_\w+/KEY/r)
+    for ":$key", "user:$key", "${key}:password";
 try_one($any, "Basic: $_->[0]", 'invalid', $_->[1]) for (
     [ 'alone', 'Authorization: Basic' ],
     [ 'blanks', "Authorization: Basic  \t" ],
@@ -213,9 +215,6 @@ try_one($any, "Basic: $_->[0]", 'invalid', $_->[1]) for (
     [ 'no padding', basic("${key}:::") =~ s/=+$//r ],
     [ 'blanks in it', basic("${key}:") =~ s/(.{30})/$1 /r ],
     [ 'nothing', basic('') ], [ 'a colon', basic(':') ],
-    [ 'a key as password', basic(":$key") ],
-    [ 'user and key', basic("user:$key") ],
-    [ 'key and password', basic("${key}:password") ],
     [ 'key and a blank', basic("$key :") ],
     [ 'NUL', basic("\0") ], [ 'a key and NUL', basic("$key\0:") ],
     [ 'NUL and a key', basic("\0$key:") ],

@@ -102,7 +102,7 @@ is(reason($at, import_foreign($at, $bare, sha256_hex($bare))), 'invalid',
 # ---- opaque ----
 $at = 'auth_fmt_opaque';
 for my $word ('a', 'short', '123e4567-e89b-12d3-a456-426614174000', '%s%n',
-              "it's", 'a"b', 'x' x 512, 'sk_live_51Hx+/==', '~!@#$^&*()',
+              "it's", 'a"b', 'x' x 2048, 'sk_live_51Hx+/==', '~!@#$^&*()',
               'ak_' . 'B' x 49, sha256_hex('word'), 'eyJ.e30.sig') {
     my $shown = length $word > 70 ? length($word) . ' characters' : $word;
     # One digest or the other; no import_key(), for words stand in every log.
@@ -111,7 +111,36 @@ for my $word ('a', 'short', '123e4567-e89b-12d3-a456-426614174000', '%s%n',
     is(reason($at, $word), 'granted', "opaque: $shown");
     is(reason($at, "${word}x"), 'invalid', 'not with more behind it');
 }
-is(reason($at, 'y' x 513), 'invalid', 'one too long');
+is(reason($at, 'y' x 2049), 'invalid', 'one too long');
+
+# ---- Several prefixes ----
+$at = 'auth_fmt_prefixes';
+my %of = map { $_->{key} => 1 } map {
+    my $prefix = $_;
+    map { create_key($at, prefix => $prefix, format => $_) } qw(base62 hex64);
+} 'sk_live', 'glpat-', 'SG.';
+for my $key (sort(keys %of), map { import_key($at, $_, hmac($_)) }
+             'SG.Imported.0123456789', 'glpat-Imported0123456789') {
+    my ($shown) = $key =~ /^(sk_live_|glpat-|SG\.)/;
+    is(reason($at, $key), 'granted', "$shown is granted");
+    is(get($at, "/open/?k=$key")->{status}, 400, 'in a URL it is found');
+    unlike(get($at, '/open/', "X-API-Key: $key")->{body}, qr/\Q$key\E/,
+           'and no application gets it');
+}
+is(reason($at, unknown_key($secret)), 'invalid', 'ak_ is none of them');
+
+# ---- Long ones ----
+my $jwt = join '.', 'SG', 'x' x 400, 'y' x (2048 - 404);
+is(length import_key($at, $jwt, hmac($jwt)), 2048, 'as long as a JWT');
+is(reason($at, $jwt), 'granted', 'is granted');
+is(get($at, '/index.html', "Authorization: Bearer $jwt")->{status}, 200,
+   'as Bearer, too');
+is(reason($at, import_foreign($at, "${jwt}y", hmac("${jwt}y"))), 'invalid',
+   'a byte more is not');
+# A value with a comma is two values to httpd: import takes no such key.
+my $comma = 'SG.with,a.comma.0123456789';
+is(reason($at, import_key($at, $comma, hmac($comma))), 'ambiguous',
+   'a comma in a key');
 
 # ---- All of them, HMAC alone ----
 $at = 'auth_fmt_all';
@@ -220,6 +249,6 @@ $site->stop;
 
 like($site->slurp('error_log'), qr/APIKEY0101/, 'that httpd logged');
 is($site->leaks($vector, values %made), '', 'no key stands in its logs');
-key_nowhere_in_logs($_) for $key, values %in;
+key_nowhere_in_logs($_) for $key, values %in, keys %of, $jwt;
 
 done_testing;

@@ -174,6 +174,20 @@ for my $why (sort keys %dead) {
     is($cli->sql('SELECT COUNT(*) FROM apikey'), $count, 'no key came');
 }
 
+# What the server would not accept is not made in its place.
+$old = $cli->create;
+for (['ApiKeyPrefix acme', qr/it begins with no ApiKeyPrefix/],
+     ['ApiKeyFormat hex64', qr/none of the forms that ApiKeyFormat/]) {
+    my ($line, $why) = @$_;
+    $cli->conf($line);
+    my $count = $cli->sql('SELECT COUNT(*) FROM apikey');
+    $done = $cli->run('rotate', $old->{id});
+    is($done->{exit}, 1, "$line: not rotated");
+    like($done->{err}, $why, 'and why');
+    is($cli->sql('SELECT COUNT(*) FROM apikey'), $count, 'no key came');
+}
+$cli->conf;
+
 # A new key that nobody has seen is revoked; the old one goes on to its end.
 $old = $cli->create;
 $done = $cli->run('rotate', $old->{id}, { stdout => '/dev/full' });

@@ -146,7 +146,8 @@ my @refused = (
     [ env => '', qr/the env/ ],
     [ env => 'x' x 1000, qr/the env/ ],
     [ keyspace => "a'b", qr/the keyspace/ ],
-    [ prefix => '-x', qr/the prefix/ ],
+    [ prefix => '-x', qr/the prefix does not begin/ ],
+    [ prefix => 'a.b', qr/the prefix has a character other than/ ],
     [ prefix => '', qr/the prefix/ ],
     [ prefix => 'a b', qr/the prefix/ ],
     [ prefix => 'x' x 33, qr/the prefix/ ],
@@ -180,6 +181,31 @@ is(join(' ', $cli->sql('SELECT COUNT(*) FROM apikey',
     'SELECT COUNT(*) FROM apikey_tenant',
     'SELECT COUNT(*) FROM apikey_audit')), $before, 'nothing was stored');
 like($cli->create(prefix => 'acme')->{key}, qr/^acme_/, 'the same prefix');
+is($cli->create(prefix => 'acme_')->{prefix}, 'acme_', 'or as it stands');
+
+# Several: the first is the usual one.
+$cli->conf('ApiKeyPrefix sk_live sk_test glpat- SG.');
+like($cli->create->{key}, qr/^sk_live_\w{49}$/, 'the first of ApiKeyPrefix');
+for (['sk_test', 'sk_test_'], ['glpat-', 'glpat-'], ['SG.', 'SG.']) {
+    my ($prefix, $lead) = @$_;
+    for my $format (qw(base62 hex64)) {
+        $cli->conf("ApiKeyPrefix sk_live sk_test glpat- SG.\nApiKeyFormat "
+                   . "$format");
+        my $made = $cli->create(prefix => $prefix);
+        like($made->{key}, qr/^\Q$lead\E[0-9A-Za-z]{49,64}$/,
+             "$format: --prefix $prefix");
+        is($made->{prefix}, $prefix, 'which is stored');
+        like($made->{hint}, qr/^\Q$lead\E\.\.\./, 'and in the hint');
+        is($cli->verify($made->{key}), 'granted', 'it is granted');
+        my $new = $cli->json('rotate', $made->{id});
+        like($new->{key}, qr/^\Q$lead\E/, 'the one in its place has it, too');
+        is($cli->verify($new->{key}), 'granted', 'and is granted');
+    }
+}
+$other = $cli->run(@base, '--prefix', 'glpat');
+is($other->{exit}, 1, 'refused: glpat is not glpat-');
+like($other->{err}, qr/ApiKeyPrefix is "sk_live sk_test glpat- SG\."/,
+     'and why');
 $cli->conf;
 
 # What is strange and yet allowed arrives unchanged.

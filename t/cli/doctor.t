@@ -44,7 +44,7 @@ my $key = $cli->create;
 my $done = doctor();
 is($done->{exit}, 0, 'nothing is wrong') or diag $done->{out};
 is($done->{err}, '', 'and nothing is on standard error');
-is(join(' ', @{ $done->{levels}{ok} }), 'secrets file schema triggers '
+is(join(' ', @{ $done->{levels}{ok} }), 'secrets prefix file schema triggers '
    . 'statements journal integrity import unfinished identity keys rows'
    . ' strength',
    'all is looked at');
@@ -78,6 +78,20 @@ system('sqlite3', "$folder/own.db", 'PRAGMA journal_mode = WAL') == 0
     or die "sqlite3: $?\n";
 finds('warn', 'schema', qr/ApiKeyQuery and needs no other tables/,
       'tables of one\'s own alone');
+$cli->conf();
+
+# The prefix.
+like($done->{ok}{prefix}, qr/^No ApiKeyPrefix: .* ak_\. .* 6 characters or more/,
+     'without a prefix it is advised');
+for (['ak', 'warn', qr/begin with ak_ from/],
+     ['glpat', 'warn', qr/begin with glpat_ from/],
+     ['acme_live sk SG.', 'warn', qr/begin with sk_, SG\. from/],
+     ['glpat-', 'ok', qr/begin with: glpat-\.$/],
+     ['acme_live acme_test', 'ok', qr/: acme_live acme_test\.$/]) {
+    my ($prefix, $level, $like) = @$_;
+    $cli->conf("ApiKeyPrefix $prefix");
+    finds($level, 'prefix', $like, "ApiKeyPrefix $prefix");
+}
 $cli->conf();
 
 # The secrets.

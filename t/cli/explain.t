@@ -140,8 +140,10 @@ my $typo = $gone->{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 push @all, $typo;
 like(explained('-', $typo)->{why_not}[0], qr/check characters.*mistyped/,
      'mistyped');
-like(explained('-', $_)->{why_not}[0], qr/no key: empty, longer than 512/,
-     'no key') for '', 'a b', "a\x7f", 'x' x 600;
+like(explained('-', $_->[0])->{why_not}[0], qr/no key: it $_->[1]/, 'no key')
+    for [ '', 'is empty' ], [ 'a b', 'has a blank' ],
+        [ "a\x7f", 'has .*another byte' ], [ 'a,b', 'has a comma' ],
+        [ 'x' x 2049, 'is longer than 2048' ];
 is($cli->run('explain', 'nobody')->{exit}, 1, 'an id that is not there');
 like($cli->run('explain', 'nobody')->{err}, qr/no key with the id/, 'says so');
 

@@ -52,11 +52,14 @@ accepted("ApiKeyKeyspace $_") for 'customer1', 'a.b_c-1', 'x' x 64;
 refused("ApiKeyKeyspace $_", qr/ApiKeyKeyspace: '.*' (?:has|is)/,
         qr/give a word such as/)
     for '"a b"', 'x' x 65, 'a/b', "\xc3\xa9", '*', "it's";
-accepted("ApiKeyPrefix $_") for 'ak', 'sk-live', 'a_b-c', 'x' x 32, '0';
+accepted("ApiKeyPrefix $_") for 'ak', 'sk-live', 'a_b-c', 'x' x 32, '0',
+    'ak_', 'glpat-', 'SG.', 'sk_live sk_test glpat-', "@{[ 'a' .. 'p' ]}";
 refused("ApiKeyPrefix $_", qr/ApiKeyPrefix: '.*' (?:has|is|does)/,
-        qr/without the '_' that follows/)
-    for 'ak_', '_ak', 'ak-', '"a b"', 'x' x 33, "\xc3\xa9", 'a%s', 'a=';
-refused('ApiKeyPrefix ak sk', qr/takes one argument/);
+        qr/write it as 'ak' for ak_\.\.\., or with its last character/)
+    for '_ak', '-ak', '.', '"a b"', 'x' x 33, "\xc3\xa9", 'a%s', 'a=', 'a.b',
+        'a:', '""', 'ak _ak';
+refused("ApiKeyPrefix $_->[0]", qr/ApiKeyPrefix: wants $_->[1]/)
+    for ['', 'one or more'], ["@{[ 'a' .. 'q' ]}", '16 prefixes at most'];
 
 # ---- ApiKeyFormat, Digest, Lifetime ----
 accepted("ApiKeyFormat $_") for qw(base62 hex64 opaque),

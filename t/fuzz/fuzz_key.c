@@ -6,11 +6,13 @@
 #include "fuzz.h"
 
 static apikey_policy_t a_policy(unsigned int formats, unsigned int digests,
-                                const char *prefix)
+                                int several)
 {
-    apikey_policy_t policy = { formats, digests, prefix,
-                               prefix ? strlen(prefix) : 0, fuzz_ring(),
-                               NULL };
+    static const apikey_lead_t leads[] = {
+        { "ak_", 3 }, { "glpat-", 6 }, { "SG.", 3 }, { NULL, 0 }
+    };
+    apikey_policy_t policy = { formats, digests, several ? leads : NULL,
+                               fuzz_ring(), NULL };
 
     return policy;
 }
@@ -33,18 +35,18 @@ static void check_shape(const apikey_policy_t *policy, const char *key,
                         size_t len)
 {
     apikey_format_e shape = apikey_key_shape(policy, key, len);
-    apikey_policy_t wide = a_policy(policy->formats, policy->digests, NULL);
+    apikey_policy_t wide = a_policy(policy->formats, policy->digests, 0);
 
     if (shape == APIKEY_FORMAT_NONE) {
+        must(apikey_key_fault(policy, key, len) != NULL);
         return;
     }
     must(policy->formats & shape);
     must(len > 0 && len <= APIKEY_KEY_MAX && is_printable(key, len));
     must(apikey_key_shape(&wide, key, len) != APIKEY_FORMAT_NONE);
-    must(!policy->prefix
-         || (len > policy->prefix_len + 1
-             && memcmp(key, policy->prefix, policy->prefix_len) == 0
-             && key[policy->prefix_len] == '_'));
+    must(!policy->leads || apikey_leads_find(policy->leads, key, len));
+    must(!apikey_key_fault(policy, key, len));
+    must(!memchr(key, ',', len));
 }
 
 static void check_candidates(const apikey_policy_t *policy, const char *key,
@@ -100,16 +102,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apikey_policy_t policy;
 
     for (formats = 1; formats < 8; formats++) {
-        policy = a_policy(formats, APIKEY_DIGEST_HMAC, NULL);
+        policy = a_policy(formats, APIKEY_DIGEST_HMAC, 0);
         check_shape(&policy, key, size);
-        policy = a_policy(formats, APIKEY_DIGEST_HMAC, "ak");
+        policy = a_policy(formats, APIKEY_DIGEST_HMAC, 1);
         check_shape(&policy, key, size);
     }
-    policy = a_policy(APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL);
+    policy = a_policy(APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, 0);
     check_candidates(&policy, key, size);
-    policy = a_policy(APIKEY_FORMAT_HEX64, both, "ak");
+    policy = a_policy(APIKEY_FORMAT_HEX64, both, 1);
     check_candidates(&policy, key, size);
-    policy = a_policy(7, both, NULL);
+    policy = a_policy(7, both, 0);
     check_candidates(&policy, key, size);
     check_hint(key, size);
     free(key);

@@ -89,13 +89,21 @@ static const struct { const char *promise, *text, *want; } cases[] = {
     { "hex64 without an agreed prefix", "k=ak_" HEX, "k=ak_" HEX }
 };
 
+static void set_prefix(unsigned int formats, const char *prefix)
+{
+    const char *fault;
+
+    policy.formats = formats;
+    policy.leads = prefix ? apikey_leads_parse(1, &prefix, pool, &fault)
+                          : NULL;
+}
+
 static void test_hex64(void)
 {
     policy.formats = APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64;
     is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
            "hex64 accepted, no prefix: anybody's digest stays");
-    policy.prefix = "introzy";
-    policy.prefix_len = 7;
+    set_prefix(policy.formats, "introzy");
     is_str(masked("a&k=introzy_" HEX "&b", 8), "a&k=*&b",
            "hex64 with its prefix is masked");
     is_str(masked("k=introzy%5f" HEX, 0), "k=*",
@@ -107,15 +115,7 @@ static void test_hex64(void)
     policy.formats = APIKEY_FORMAT_BASE62;
     is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
            "hex64 not accepted: it stays");
-    policy.prefix = NULL;
-    policy.prefix_len = 0;
-}
-
-static void set_prefix(unsigned int formats, const char *prefix)
-{
-    policy.formats = formats;
-    policy.prefix = prefix;
-    policy.prefix_len = prefix ? strlen(prefix) : 0;
+    policy.leads = NULL;
 }
 
 /* Imported keys: whatever begins with the prefix is one. */
@@ -246,8 +246,7 @@ static void test_digests(void)
            "through two layers");
     policy.formats = APIKEY_FORMAT_HEX64;
     policy.digests = APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256;
-    policy.prefix = "acme";
-    policy.prefix_len = 4;
+    set_prefix(policy.formats, "acme");
     apikey_key_candidates(&want, &policy, "acme_" HEX, strlen("acme_" HEX));
     is_int(want.count, 2, "of hex64 two come into question");
     is_str(digests_of("k=acme_" HEX),
@@ -263,6 +262,45 @@ static void test_digests(void)
            apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
            "an opaque one as it was decoded, without what is around it");
     policy = before;
+}
+
+/* Prefixes that end in a character of their own. */
+static void test_leads(void)
+{
+    static const char *const leads[] = { "glpat-", "SG.", "ak_" };
+    static const char *const three[] = { "sk_live", "SG.", "glpat-" };
+    apikey_candidates_t want;
+    apikey_fresh_t fresh;
+    const char *fault;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, leads[i], policy.ring,
+                        pool);
+        is_str(masked(apr_pstrcat(pool, "a&k=", fresh.key, "&b", NULL), 8),
+               "a&k=*&b", "a key of the prefix %s", leads[i]);
+        is_str(masked(apr_pstrcat(pool, "k=v1.", fresh.key, NULL), 8),
+               "k=*", "after a '.'");
+        is_str(masked(apr_pstrcat(pool, "k='", fresh.key, "'", NULL), 8),
+               "k=*", "between quotes");
+        is_str(digests_of(fresh.key), fresh.digest, "its digest");
+    }
+    policy.leads = apikey_leads_parse(3, three, pool, &fault);
+    policy.formats = APIKEY_FORMAT_OPAQUE | APIKEY_FORMAT_HEX64;
+    for (i = 0; i < 3; i++) {
+        is_str(masked(apr_pstrcat(pool, "k=", policy.leads[i].text,
+                                  "0123456789.abc", NULL), 8), "k=*",
+               "opaque: a word with the prefix %s", three[i]);
+        is_str(masked(apr_pstrcat(pool, "k=", policy.leads[i].text, HEX, NULL),
+                      0), "k=*", "hex64: and a key with it");
+    }
+    is_str(masked("k=x.SG.0123456789abc", 8), "k=*", "after another '.'");
+    is_str(masked("k=xSG.0123456789abc", 8), "k=xSG.0123456789abc",
+           "within another word");
+    is_str(masked("k=SG%2E0123456789abc", 8), "k=*", "its '.' encoded");
+    apikey_key_candidates(&want, &policy, "SG.0123456789ab.c", 17);
+    is_str(digests_of("k=SG.0123456789ab.c"), want.at[0].hex, "its digest");
+    set_prefix(APIKEY_FORMAT_BASE62, NULL);
 }
 
 static void test_prefixes(void)
@@ -344,6 +382,7 @@ int main(void)
     test_opaque();
     test_urls();
     test_tries();
+    test_leads();
     test_prefixes();
     test_digests();
     test_linear();

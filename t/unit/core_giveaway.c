@@ -62,7 +62,7 @@ static void test_key(apr_pool_t *pool)
 {
     static const char opaque[] = "legacy-key-of-a-shop-0123456789";
     apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL,
-                               0, NULL, NULL };
+                               NULL, NULL };
     apikey_candidates_t candidates;
     apikey_ring_t *ring;
     const char *error;

@@ -31,9 +31,13 @@ static apikey_ring_t *both;         /* k1, k2 */
 
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, prefix,
-                               prefix ? strlen(prefix) : 0, ring, NULL };
+    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring,
+                               NULL };
+    const char *fault;
 
+    if (prefix) {
+        policy.leads = apikey_leads_parse(1, &prefix, pool, &fault);
+    }
     return policy;
 }
 
@@ -142,19 +146,19 @@ static void test_bytes(void)
     is_int(apikey_key_shape(&policy, key, 8192), APIKEY_FORMAT_NONE,
            "8 KiB are foreign, whatever is accepted");
     is_int(apikey_key_shape(&policy, key, APIKEY_KEY_MAX + 1),
-           APIKEY_FORMAT_NONE, "so are 513 bytes");
+           APIKEY_FORMAT_NONE, "so are 2049 bytes");
     is_int(apikey_key_shape(&policy, key, APIKEY_KEY_MAX),
-           APIKEY_FORMAT_OPAQUE, "512 bytes are opaque");
+           APIKEY_FORMAT_OPAQUE, "2048 bytes are opaque");
     is_int(apikey_key_shape(&policy, key, 0), APIKEY_FORMAT_NONE,
            "nothing is foreign");
     for (c = 0; c < 256; c++) {
         one[4] = (char)c;
         wrong += apikey_key_shape(&policy, one, sizeof(one) - 1)
-                 != (c > 0x20 && c < 0x7f ? APIKEY_FORMAT_OPAQUE
-                                          : APIKEY_FORMAT_NONE);
+                 != (c > 0x20 && c < 0x7f && c != ',' ? APIKEY_FORMAT_OPAQUE
+                                                      : APIKEY_FORMAT_NONE);
     }
-    is_int(wrong, 0, "NUL, blanks, control bytes and those beyond ASCII are "
-                     "foreign; every other byte is opaque");
+    is_int(wrong, 0, "NUL, blanks, commas, control bytes and those beyond "
+                     "ASCII are foreign; every other byte is opaque");
 }
 
 static int is_letter(int c)
@@ -222,7 +226,7 @@ static void test_make(apikey_format_e format, const char *prefix)
     ok(strcmp(fresh.key, again.key) && strcmp(fresh.id, again.id),
        "%s %s: every one is new", name, prefix);
     len = strlen(fresh.key);
-    is_int(len, strlen(prefix) + 1
+    is_int(len, apikey_prefix_lead(prefix, pool).len
                 + (format == APIKEY_FORMAT_HEX64 ? 64 : 43 + 6),
            "%s %s: it has its length", name, prefix);
     is_int(shape(&policy, fresh.key), format, "%s %s: and its shape", name,
@@ -236,9 +240,9 @@ static void test_make(apikey_format_e format, const char *prefix)
            prefix);
     is_int(strspn(fresh.id, base62), APIKEY_ID_LEN, "%s %s: its id", name,
            prefix);
-    is_str(fresh.hint, apr_pstrcat(pool, prefix, "_...",
-                                   fresh.key + len - 4, NULL),
-           "%s %s: the hint is prefix and last four", name, prefix);
+    is_str(fresh.hint, apr_pstrcat(pool, apikey_prefix_lead(prefix, pool).text,
+                                   "...", fresh.key + len - 4, NULL),
+           "%s %s: the hint is lead and last four", name, prefix);
 }
 
 /** The check characters by the contract's own words, from the hex digest. */
@@ -317,8 +321,9 @@ static void test_bias(void)
 static void test_prefix(void)
 {
     static const char *good[] = { "a", "9", "ak", "sk_live", "a-b", "A_B-C9",
+                                  "a_", "glpat-", "SG.", "a-.",
                                   "12345678901234567890123456789012" };
-    static const char *bad[] = { "", "_", "_a", "a_", "-a", "a-", "a b",
+    static const char *bad[] = { "", "_", "_a", ".", "-a", "a..", "a b",
                                  "a.b", "a\n", "a%", "\xc3\xa9", "a:",
                                  "123456789012345678901234567890123" };
     apikey_policy_t ak = a_policy(ALL, "ak");
@@ -348,6 +353,104 @@ static void test_prefix(void)
            "and is another one than what stands before it");
     is_int(apikey_key_checked_by(ring, fresh.key, strlen(fresh.key)), 0,
            "the check is right whatever the prefix");
+}
+
+/* What stands before a key, and which prefix that was. */
+static void test_leads(void)
+{
+    static const struct { const char *prefix, *lead, *told; } cases[] = {
+        { "ak", "ak_", "ak" }, { "sk_live", "sk_live_", "sk_live" },
+        { "ak_", "ak_", "ak" }, { "ak__", "ak__", "ak__" },
+        { "glpat-", "glpat-", "glpat-" }, { "SG.", "SG.", "SG." },
+        { "a_-", "a_-", "a_-" }, { "a-_", "a-_", "a-_" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *prefix = cases[i].prefix;
+        apikey_lead_t lead = apikey_prefix_lead(prefix, pool);
+        apikey_policy_t policy = a_policy(ALL, prefix);
+        apikey_fresh_t fresh;
+        apr_size_t len;
+
+        is_str(lead.text, cases[i].lead, "'%s': its lead", prefix);
+        is_int(lead.len, strlen(lead.text), "and how long that is");
+        ok(apikey_is_lead(lead.text, lead.len), "which is one");
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, ring, pool);
+        len = strlen(fresh.key);
+        ok(strncmp(fresh.key, lead.text, lead.len) == 0
+           && len == lead.len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN,
+           "a key of it begins so");
+        is_str(apikey_key_prefix(fresh.key, len, pool), cases[i].told,
+               "and tells its prefix");
+        ok(apikey_leads_have(policy.leads, cases[i].told),
+           "which is among those of the server");
+        is_int(candidates(&policy, fresh.key), 1, "it is looked up");
+        ok(strncmp(fresh.hint, lead.text, lead.len) == 0
+           && strncmp(fresh.hint + lead.len, "...", 3) == 0, "its hint");
+        is_str(apikey_key_prefix(fresh.key, len - 1, pool), "",
+               "a shorter one tells none");
+    }
+    ok(!apikey_is_lead("ak", 2) && !apikey_is_lead("", 0)
+       && !apikey_is_lead("_", 1) && !apikey_is_lead("a.b_", 4)
+       && !apikey_is_lead(".", 1), "what is no lead");
+}
+
+static void test_several(void)
+{
+    static const char *const words[] = { "sk_live", "sk_test", "glpat-" };
+    static const char *const odd[] = { "sk_live", "-x" };
+    apikey_policy_t policy = a_policy(ALL, NULL);
+    const char *fault;
+    apr_size_t i;
+
+    policy.leads = apikey_leads_parse(3, words, pool, &fault);
+    is_str(fault, NULL, "three prefixes");
+    for (i = 0; i < 3; i++) {
+        apikey_fresh_t fresh;
+
+        apikey_key_make(&fresh, APIKEY_FORMAT_HEX64, words[i], ring, pool);
+        is_int(shape(&policy, fresh.key), APIKEY_FORMAT_HEX64, "hex64 of %s",
+               words[i]);
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, words[i], ring, pool);
+        is_int(shape(&policy, fresh.key), APIKEY_FORMAT_BASE62, "base62");
+        ok(apikey_leads_have(policy.leads, words[i]), "and they have it");
+    }
+    is_int(shape(&policy, "glpat-x"), APIKEY_FORMAT_OPAQUE, "opaque");
+    is_int(shape(&policy, "glpat_x"), APIKEY_FORMAT_NONE, "but as it is");
+    is_int(shape(&policy, "glpat-"), APIKEY_FORMAT_NONE, "and not alone");
+    is_int(shape(&policy, VECTOR), APIKEY_FORMAT_NONE, "another is foreign");
+    ok(!apikey_leads_have(policy.leads, "glpat")
+       && !apikey_leads_have(policy.leads, "sk")
+       && !apikey_leads_have(policy.leads, ""), "and not among them");
+    is_int(apikey_leads_find(policy.leads, "sk_test_x", 9)
+           - policy.leads, 1, "which of them it is");
+    ok(!apikey_leads_find(policy.leads, "sk_test_", 8), "if more follows");
+    ok(!apikey_leads_parse(2, odd, pool, &fault), "one with a fault");
+    is_str(fault, "'-x' does not begin with a letter or digit", "is named");
+}
+
+/* A sentence for whatever has no shape. */
+static void test_fault(void)
+{
+    apikey_policy_t all = a_policy(ALL, NULL);
+    apikey_policy_t ak = a_policy(APIKEY_FORMAT_BASE62, "ak");
+    char *longest = apr_pcalloc(pool, APIKEY_KEY_MAX + 2);
+
+    memset(longest, 'x', APIKEY_KEY_MAX + 1);
+    is_str(apikey_key_fault(&all, "x", 1), NULL, "no fault");
+    is_str(apikey_key_fault(&all, longest, APIKEY_KEY_MAX), NULL,
+           "the longest");
+    is_str(apikey_key_fault(&all, "", 0), "is empty", "nothing");
+    is_str(apikey_key_fault(&all, longest, APIKEY_KEY_MAX + 1),
+           "is longer than 2048 bytes", "one byte more");
+    ok(strstr(apikey_key_fault(&all, "a,b", 3), "a comma") != NULL, "a comma");
+    ok(strstr(apikey_key_fault(&all, "a b", 3), "a blank") != NULL, "a blank");
+    is_str(apikey_key_fault(&ak, "b" VECTOR, strlen(VECTOR) + 1),
+           "begins with no ApiKeyPrefix", "another prefix");
+    is_str(apikey_key_fault(&ak, "ak_x", 4),
+           "has none of the forms that ApiKeyFormat names", "another form");
+    is_str(apikey_key_fault(&ak, VECTOR, strlen(VECTOR)), NULL, "a good one");
 }
 
 static void test_hex64(void)
@@ -469,6 +572,8 @@ int main(void)
     test_make(APIKEY_FORMAT_BASE62, "ak");
     test_make(APIKEY_FORMAT_BASE62, "my-app_live");
     test_make(APIKEY_FORMAT_HEX64, "introzy");
+    test_make(APIKEY_FORMAT_HEX64, "glpat-");
+    test_make(APIKEY_FORMAT_BASE62, "SG.");
     test_check();
     test_bad_prefix("");
     test_bad_prefix("a.b");
@@ -477,6 +582,9 @@ int main(void)
     test_no_opaque();
     test_bias();
     test_prefix();
+    test_leads();
+    test_several();
+    test_fault();
     test_hex64();
     test_opaque();
     test_hints();

@@ -41,9 +41,12 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, prefix,
-                               prefix ? strlen(prefix) : 0, ring };
+    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring };
+    const char *fault;
 
+    if (prefix) {
+        policy.leads = apikey_leads_parse(1, &prefix, pool, &fault);
+    }
     return policy;
 }
 

@@ -1,0 +1,110 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "prefix.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+static int is_alnum(char c)
+{
+    return apr_isascii(c) && apr_isalnum(c);
+}
+
+static const char *fault_of(const char *prefix, apr_size_t len)
+{
+    apr_size_t i;
+
+    if (len == 0) {
+        return "is empty";
+    }
+    if (len > APIKEY_PREFIX_MAX) {
+        return "is longer than 32 characters";
+    }
+    for (i = 0; i < len; i++) {
+        if (!is_alnum(prefix[i]) && prefix[i] != '_' && prefix[i] != '-'
+            && (prefix[i] != '.' || i + 1 < len)) {
+            return "has a character other than letters, digits, '_', '-' and "
+                   "a '.' at its end";
+        }
+    }
+    return is_alnum(prefix[0]) ? NULL
+                               : "does not begin with a letter or digit";
+}
+
+const char *apikey_prefix_fault(const char *prefix)
+{
+    return fault_of(prefix, strlen(prefix));
+}
+
+apikey_lead_t apikey_prefix_lead(const char *prefix, apr_pool_t *pool)
+{
+    apikey_lead_t lead = { prefix, strlen(prefix) };
+
+    if (lead.len == 0 || is_alnum(prefix[lead.len - 1])) {
+        lead.text = apr_pstrcat(pool, prefix, "_", NULL);
+        lead.len++;
+    }
+    return lead;
+}
+
+apr_size_t apikey_lead_prefix(const char *lead, apr_size_t len)
+{
+    return len >= 2 && lead[len - 1] == '_' && is_alnum(lead[len - 2])
+           ? len - 1 : len;
+}
+
+int apikey_is_lead(const char *text, apr_size_t len)
+{
+    return len > 0 && !is_alnum(text[len - 1])
+           && !fault_of(text, apikey_lead_prefix(text, len));
+}
+
+const apikey_lead_t *apikey_leads_parse(int argc, const char *const *argv,
+                                        apr_pool_t *pool, const char **fault)
+{
+    apikey_lead_t *leads = apr_pcalloc(pool, (APIKEY_PREFIXES_MAX + 1)
+                                             * sizeof(*leads));
+    int i;
+
+    *fault = argc < 1 ? "wants one or more prefixes, such as ak"
+             : argc > APIKEY_PREFIXES_MAX ? "wants 16 prefixes at most" : NULL;
+    for (i = 0; !*fault && i < argc; i++) {
+        const char *wrong = apikey_prefix_fault(argv[i]);
+
+        if (wrong) {
+            *fault = apr_psprintf(pool, "'%s' %s", argv[i], wrong);
+        }
+        else {
+            leads[i] = apikey_prefix_lead(argv[i], pool);
+        }
+    }
+    return *fault ? NULL : leads;
+}
+
+int apikey_leads_have(const apikey_lead_t *leads, const char *prefix)
+{
+    apr_size_t len = strlen(prefix);
+
+    for (; leads->text; leads++) {
+        if (apikey_lead_prefix(leads->text, leads->len)
+            == apikey_lead_prefix(prefix, len)
+            && strncmp(leads->text, prefix,
+                       apikey_lead_prefix(prefix, len)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const apikey_lead_t *apikey_leads_find(const apikey_lead_t *leads,
+                                       const char *text, apr_size_t len)
+{
+    for (; leads->text; leads++) {
+        if (len > leads->len && memcmp(text, leads->text, leads->len) == 0) {
+            return leads;
+        }
+    }
+    return NULL;
+}
