@@ -11,6 +11,7 @@
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
+#include "require.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -92,6 +93,9 @@ static int refuse(request_rec *r, apikey_reason_e reason,
     apikey_decision_t *decision = apikey_decide(r, reason, record);
 
     if (!apikey_only_logs(r->server)) {
+        if (reason == APIKEY_MISSING) {
+            decision->wanted_scope = apikey_require_scope(r);
+        }
         return apikey_refuse(r, decision);
     }
     r->user = (char *)"";

@@ -18,35 +18,6 @@
 
 APLOG_USE_MODULE(apikey);
 
-typedef struct {
-    const char *literal;        /* NULL: evaluate the expression */
-    ap_expr_info_t *expr;
-} wanted_t;
-
-/* RequireAny, RequireAll or the section itself, which is a RequireAny. */
-typedef struct group_t {
-    const void *node;           /* which container: compared, not read */
-    int all;
-    struct group_t *outer;      /* NULL: the section */
-} group_t;
-
-/* A Require line, read once. */
-typedef struct {
-    const apikey_kind_t *kind;
-    wanted_t *name;             /* of what is compared; NULL: kind says it */
-    apr_array_header_t *wanted; /* wanted_t */
-    group_t *group;
-    int negated;                /* its failure refuses nobody */
-    const ap_directive_t *directive;
-    int in_htaccess;            /* gone with the request that read it */
-} require_t;
-
-/* A line that counts for a request. */
-typedef struct {
-    const request_rec *r;
-    const require_t *line;
-} noted_t;
-
 static int scope_matches(const apikey_record_t *record,
                          const char *name APIKEY_UNUSED, const char *wanted)
 {
@@ -248,10 +219,14 @@ static int met(request_rec *r, const require_t *require,
                apikey_decision_t *decision, const char **values)
 {
     const apikey_record_t *record = decision->record;
-    const char *name = name_of(r, require);
+    const char *name;
     int i;
 
     *values = NULL;
+    if (decision->checking == APIKEY_CHECKING_SCOPE) {
+        return require->kind->reason != APIKEY_SCOPE;
+    }
+    name = name_of(r, require);
     for (i = 0; i < require->wanted->nelts; i++) {
         const char *value = !name ? NULL
             : value_of(r, require, &APR_ARRAY_IDX(require->wanted, i,
@@ -321,7 +296,7 @@ static authz_status note(request_rec *r, const require_t *require)
     return AUTHZ_DENIED_NO_USER;
 }
 
-static apr_array_header_t *lines_of(request_rec *r)
+apr_array_header_t *apikey_require_lines(request_rec *r)
 {
     const apr_array_header_t *all = apikey_request_get(r)->required;
     apr_array_header_t *lines = apr_array_make(r->pool, 4,
@@ -408,8 +383,8 @@ static int group_met(request_rec *r, const apr_array_header_t *lines,
     return group->all;
 }
 
-static int counts(request_rec *r, const apr_array_header_t *lines,
-                  const require_t *line, apikey_decision_t *decision)
+int apikey_require_counts(request_rec *r, const apr_array_header_t *lines,
+                          const require_t *line, apikey_decision_t *decision)
 {
     const group_t *group;
 
@@ -424,7 +399,7 @@ static int counts(request_rec *r, const apr_array_header_t *lines,
 apikey_reason_e apikey_require_failed(request_rec *r,
                                       apikey_decision_t *decision)
 {
-    const apr_array_header_t *lines = lines_of(r);
+    const apr_array_header_t *lines = apikey_require_lines(r);
     const char *values;
     int i, k;
 
@@ -434,7 +409,8 @@ apikey_reason_e apikey_require_failed(request_rec *r,
                                                   const require_t *);
             int failed = line->kind == &kinds[k]
                          && !met(r, line, decision, &values)
-                         && counts(r, lines, line, decision);
+                         && apikey_require_counts(r, lines, line,
+                                                  decision);
 
             if (decision->failed) {
                 return APIKEY_UNAVAILABLE;

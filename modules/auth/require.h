@@ -47,4 +47,12 @@ int apikey_require_begin(request_rec *r);
 apikey_reason_e apikey_require_failed(request_rec *r,
                                       apikey_decision_t *decision);
 
+/**
+ * The scopes that the Require in effect needs, for the challenge of a client
+ * without a key, separated by blanks: of one line, any of them will do.
+ * NULL: none, or one of them depends on the request, or cannot be known.
+ * @return in r->pool
+ */
+const char *apikey_require_scope(request_rec *r);
+
 #endif

@@ -35,6 +35,7 @@ int apikey_require_pre_config(apr_pool_t *pconf,
 {
     aliases = apr_hash_make(pconf);
     apikey_require_wait(pconf);
+    apikey_require_scope_init(pconf);
     return OK;
 }
 
@@ -53,6 +54,13 @@ static const apikey_kind_t *kind_of(const char *name)
         }
     }
     return NULL;
+}
+
+/* Whether a line asks about a key: it may be an alias. */
+static int is_ours(const char *name)
+{
+    return !strncmp(name, "apikey-", 7)
+           || (alias_of(name) && alias_of(name)->kind);
 }
 
 /* A Require that names an alias is parsed like one that says what the alias
@@ -163,6 +171,9 @@ const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line)
     }
     if (!ap_cstr_casecmp(name, "not")) {
         name = ap_getword_conf(cmd->temp_pool, &line);
+    }
+    else if (!is_ours(name)) {
+        apikey_require_see_other(cmd, conf, name);
     }
     if (varies(name, line)) {
         conf->varies = 1;

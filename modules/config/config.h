@@ -124,7 +124,9 @@ typedef enum {
     F(int, errors, APIKEY_UNSET, last)              /* ApiKeyErrorFormat */ \
     F(apr_array_header_t *, bodies, NULL, overlay)  /* ApiKeyErrorBody */ \
     F(int, varies, 0, either)   /* a Require's answer may differ from URI   \
-                                 * to URI */
+                                 * to URI */                                \
+    F(int, users, 0, either)    /* an .htaccess has a Require of another    \
+                                 * module's that a user may meet */
 
 #define APIKEY_FIELD(type, field, unset, rule) type field;
 

@@ -48,8 +48,10 @@ typedef struct apikey_presented_t {
 typedef enum {
     APIKEY_CHECKING_NOT,        /**< they are not */
     APIKEY_CHECKING,
-    APIKEY_CHECKING_OTHERS      /**< whether those that are not ours are met:
+    APIKEY_CHECKING_OTHERS,     /**< whether those that are not ours are met:
                                  * ours give way */
+    APIKEY_CHECKING_SCOPE       /**< ours alone, by nobody: which scopes a key
+                                 * needs that meets all else */
 } apikey_checking_e;
 
 /** What was decided for one request_rec under one configuration. */
@@ -58,7 +60,8 @@ typedef struct apikey_decision_t {
     const ap_conf_vector_t *per_dir_config;
     apikey_reason_e reason;
     apikey_record_t *record;    /**< NULL where no key was found */
-    const char *wanted_scope;   /**< for the challenge, with APIKEY_SCOPE */
+    const char *wanted_scope;   /**< for the challenge: what a good key lacks,
+                                 * or one that is missing needs; or NULL */
     apikey_checking_e checking; /**< check_authz runs httpd's own chain */
     int passed;                 /**< ApiKeyEnforce Log: let through, though it
                                  * should be refused */

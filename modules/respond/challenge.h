@@ -21,7 +21,7 @@ void apikey_challenge_none(request_rec *r);
 void apikey_challenge_all(request_rec *r, const char *scope);
 
 /** RFC 6750, 3: what was wrong with the key.
- * @param scope as above, or what was lacking */
+ * @param scope what it lacks, or NULL */
 void apikey_challenge_error(request_rec *r, const apikey_reason_t *reason,
                             const char *scope);
 

@@ -45,7 +45,7 @@ sub logged {
 # The situation, where, the headers, the reason, whose key the log names,
 # and what else is expected.
 my @rows = (
-    [ 'no key', 'api', [], 'missing' ],
+    [ 'no key', 'api', [], 'missing', undef, scope => 'partners:read' ],
     [ 'an empty key', 'api', ['X-API-Key:'], 'invalid' ],
     [ 'an empty bearer', 'api', ['Authorization: Bearer'], 'invalid' ],
     [ 'a malformed key', 'api', [ header_with('nonsense') ], 'invalid' ],

@@ -57,9 +57,9 @@ accepted("ApiKeyPrefix $_") for 'ak', 'sk-live', 'a_b-c', 'x' x 32, '0',
 refused("ApiKeyPrefix $_", qr/ApiKeyPrefix: '.*' (?:has|is|does)/,
         qr/write it as 'ak' for ak_\.\.\., or with its last character/)
     for '_ak', '-ak', '.', '"a b"', 'x' x 33, "\xc3\xa9", 'a%s', 'a=', 'a.b',
-        'a:', '""', 'ak _ak';
+        'a:', 'ak _ak', '"" ak';
 refused("ApiKeyPrefix $_->[0]", qr/ApiKeyPrefix: wants $_->[1]/)
-    for ['', 'one or more'], ["@{[ 'a' .. 'q' ]}", '16 prefixes at most'];
+    for ['', 'one or more'], ['""', 'one or more'], ["@{[ 'a' .. 'q' ]}", '16 prefixes at most'];
 
 # ---- ApiKeyFormat, Digest, Lifetime ----
 accepted("ApiKeyFormat $_") for qw(base62 hex64 opaque),
@@ -145,6 +145,26 @@ refused("ApiKeyFrom header\n" . sprintf($section, 'ApiKeyFrom bearer'),
         qr/APIKEY0001/, qr/accept 'bearer'/);
 refused(sprintf($section, 'ApiKeyFrom query'), qr/is none of/);
 
+# ---- ApiKeyChallenge ----
+accepted("ApiKeyChallenge $_") for 'Bearer a=b', 'bearer a=b c=d',
+    'ApiKey docs=https://a.example/?x=y', 'Token scope=', "X a='b'",
+    'Basic charset="UTF-8"', 'Bearer "title=two words, and a comma"',
+    "Bearer a=b\nApiKeyChallenge Bearer c=d\nApiKeyChallenge Basic a=b";
+refused("ApiKeyChallenge $_", qr/ApiKeyChallenge: write a scheme and param/)
+    for '', 'Bearer';
+refused("ApiKeyChallenge $_ a=b", qr/ApiKeyChallenge: '.*' is no scheme/)
+    for 'a/b', '"a b"', 'scheme:Token', '""';
+refused("ApiKeyChallenge Bearer $_", qr/ApiKeyChallenge: '.*' is no NAME=VALUE/)
+    for 'a', '=b', '"a b=c"', 'a/b=c', 'a=b c';
+refused("ApiKeyChallenge Bearer $_=x", qr/names a parameter that this module/)
+    for qw(realm Realm error error_description header);
+refused("ApiKeyChallenge Bearer $_", qr/has a character that no header can/)
+    for "a=\xc3\xa9", "a=\x01", "\"a=b\tc\"";
+refused("ApiKeyChallenge Bearer $_", qr/names a parameter that this section/)
+    for 'a=b A=c', "a=b\nApiKeyChallenge bearer a=c";
+accepted("ApiKeyChallenge Bearer a=b\n"
+         . sprintf $section, 'ApiKeyChallenge Bearer a=c');
+
 # ---- ApiKeyUser, ApiKeyPassKey ----
 accepted("ApiKeyUser $_") for qw(tenant id Tenant ID);
 refused("ApiKeyUser $_", qr/ApiKeyUser: write 'tenant' or 'id'/)
@@ -196,7 +216,7 @@ refused("ApiKeyErrorBody 401 text/plain $_",
 refused("ApiKeyErrorBody $_", qr/ApiKeyErrorBody takes three arguments/)
     for '', '401', '401 text/plain', '401 text/plain a b';
 
-refused("$_ \"\"", qr/$_(?:: name where| takes | requires at least one)/)
+refused("$_ \"\"", qr/$_(?:: name where|: wants| takes | requires at least one)/)
     for map { "ApiKey$_" } qw(SecretFile Keyspace Tenant Prefix Format From
                               User Headers ErrorFormat);
 

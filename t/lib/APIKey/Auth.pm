@@ -115,7 +115,7 @@ sub refusal {
     return \%of;
 }
 
-# That, for a reason.  With: realm, scope (the challenge's), ways (the
+# That, for a reason.  With: realm, scope (the first challenge's), ways (the
 # challenges of `missing`), vary, body (0: none, as for HEAD).
 sub expected {
     my ($reason, %with) = @_;
@@ -130,7 +130,8 @@ sub expected {
     }
     elsif ($status == 401) {
         @challenge = @{ $with{ways}
-            // [ qq(Bearer realm="$realm"),
+            // [ qq(Bearer realm="$realm")
+                 . ($with{scope} ? qq(, scope="$with{scope}") : ''),
                  qq(ApiKey realm="$realm", header="X-API-Key") ] };
     }
     my %of = (
