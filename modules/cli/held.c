@@ -55,8 +55,7 @@ const char *cli_masked(const char *text, apr_pool_t *pool)
 
 apikey_policy_t cli_policy_any(const cli_t *cli)
 {
-    const apikey_policy_t any = { ALL_FORMATS, ALL_DIGESTS, NULL, 0,
-                                  cli->ring,
+    const apikey_policy_t any = { ALL_FORMATS, ALL_DIGESTS, NULL, cli->ring,
                                   cli->conf.digests.parts };
 
     return any;

@@ -48,7 +48,7 @@ my @rows = (
 for my $row (@rows) {
     my ($reason, @headers) = @$row;
     my @with = map { ('-H', $_) } @headers;
-    my %more = $reason eq 'scope' ? (scope => 'a:b') : ();
+    my %more = $reason =~ /^(?:missing|scope)$/ ? (scope => 'a:b') : ();
     my $r = curl('/index.html', @with);
     is($r->{version}, $prefork ? 'HTTP/1.1' : 'HTTP/2', 'the protocol');
     is_deeply(refusal($r), expected($reason, %more), $reason);

@@ -136,8 +136,9 @@ my @RULES = (
              guards => $SECTIONS{$name} } ] } sort keys %SCOPES),
     [ qr/examples\/README/, qr/^Define INTROW_BIND/m,
       { host => 1, example => 'introw', guards => $SECTIONS{introw} } ],
-    # Told by tests of their own: t/manual/server.t, t/respond/forward_proxy.t
-    # and t/manual/claims.t.
+    # Told by tests of their own: t/apps/mcp.t, t/manual/server.t,
+    # t/respond/forward_proxy.t and t/manual/claims.t.
+    [ qr/mcp\.md/, qr/^<Location "\/mcp">/, { elsewhere => 1 } ],
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],

@@ -113,6 +113,13 @@ static const struct {
     { "opaque, short", OPAQUE, NULL, "hunter2", "ours ...***" },
     { "opaque, that may be imported", BASE62 | OPAQUE, NULL, WRONG,
       "ours ak_...Jlm7" },
+    { "a prefix as it stands", OPAQUE, "glpat-", "glpat-0123456789abcdef",
+      "ours glpat-...cdef" },
+    { "one that a '.' ends", OPAQUE, "SG.", "SG.0123456789.abcdefgh",
+      "ours SG....efgh" },
+    { "as it stands, too short", BASE62, "glpat-", "glpat-x",
+      "near miss glpat-...***" },
+    { "but for its end", BASE62, "glpat-", "glpat_x", "foreign" },
     { "another's token", BASE62, "ak", JWT, "foreign" }
 };
 

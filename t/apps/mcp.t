@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Keys for a server of the Model Context Protocol, as conf/manual/mcp.md has it:
+# the requests of the specification, and a client of its TypeScript SDK where
+# build/test has installed that.
+
+use APIKey::Blocks qw(blocks);
+use APIKey::ConfigTest;
+use APIKey::Guard qw(slurp);
+use APIKey::Process qw(end_process wait_until);
+use APIKey::Test;
+use IO::Socket::INET;
+use JSON::PP ();
+
+my $PAGE = 'conf/manual/mcp.md';
+my $SDK = "$ENV{APIKEY_BUILD}/mcp/node_modules/\@modelcontextprotocol/sdk";
+my $site = APIKey::ConfigTest->new;
+my ($port, $other) = map { APIKey::ConfigTest::free_port() } 1, 2;
+my $server = fork // die "fork: $!\n";
+if (!$server) {
+    exec $^X, "$ENV{APIKEY_SOURCE}/t/lib/mcp.pl", $port or POSIX::_exit(127);
+}
+END { end_process($server, 10) if $server && $$ == $site->{owner} }
+wait_until(30, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
+    or die "mcp.pl did not start.\n";
+
+# The manual's two places, here one below the other's name, and its challenge.
+my ($plain, $challenge, $tools) = map { $_->{text} =~ s/:9000/:$port/gr }
+    blocks($PAGE, slurp($PAGE), { ApiKeyChallenge => 1 });
+like($tools, qr/Require apikey-scope "mcp:/, 'what the manual says is tried');
+$site->file('docs/index.html', "A page.\n");
+$site->start(<<"EOF_CONF");
+\@DATABASE\@
+Listen 127.0.0.1:$other
+<VirtualHost 127.0.0.1:$other>
+    @{[ $plain =~ s/^/    /mgr ]}
+    @{[ $challenge =~ s{https://mcp\.example}{http://127.0.0.1:$other}r ]}
+</VirtualHost>
+$tools
+EOF_CONF
+my %key = (plain => [ '--scope', 'mcp' ], reader => [ qw(--scope mcp: --scope),
+           'mcp:search' ], agent => [ '--scope', 'mcp:*' ], none => []);
+$key{$_} = $site->create(@{ $key{$_} }) for keys %key;
+
+# ---- The requests of the specification ----
+my $json = JSON::PP->new->utf8->canonical;
+my $id = 0;
+sub post {
+    my ($at, $key, $method, $name, @headers) = @_;
+    my $params = $method eq 'initialize'
+        ? { protocolVersion => '2026-07-28', capabilities => {},
+            clientInfo => { name => 'test', version => '1' } }
+        : $name ? { name => $name, arguments => {} } : {};
+    my $r = request($at, 'POST', '/mcp', [
+        'Content-Type: application/json', "Mcp-Method: $method",
+        'Accept: application/json, text/event-stream',
+        $key ? "Authorization: Bearer $key" : (),
+        @headers ? @headers : $name ? "Mcp-Name: $name" : () ],
+        $json->encode({ jsonrpc => '2.0', id => ++$id, method => $method,
+                        params => $params }));
+    return ($r, eval { $json->decode($r->{body}) } // {});
+}
+sub status { return (post(@_))[0]{status} }
+
+my ($r, $said) = post($other, $key{plain}, 'tools/call', 'search');
+is($said->{result}{content}[0]{text}, 'search for acme',
+   'a key opens the server, which is told the tenant');
+is(status($other, $key{none}, 'tools/list'), 403, 'not without the scope');
+($r) = post($other, undef, 'initialize');
+is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP", scope="mcp", '
+   . "resource_metadata=\"http://127.0.0.1:$other"
+   . '/.well-known/oauth-protected-resource"',
+   'without a key the first challenge names scope and metadata');
+is(get($_, '/.well-known/oauth-protected-resource/mcp')->{status}, 404,
+   'what lies around is not guarded') for $other, $site->port;
+
+my $at = $site->port;
+for my $method (qw(initialize tools/list)) {
+    is(status($at, $key{$_}, $method), 200, "$_: $method")
+        for qw(reader agent);
+    is(status($at, $key{plain}, $method), 403, "another scope: $method");
+}
+is(status($at, $key{reader}, 'tools/call', 'search'), 200, 'its own tool');
+is(status($at, $key{agent}, 'tools/call', 'remove'), 200, 'any tool');
+($r) = post($at, $key{reader}, 'tools/call', 'remove');
+is($r->{status}, 403, 'not another one');
+is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP", '
+   . 'error="insufficient_scope", scope="mcp:remove"', 'the scope is named');
+($r) = post($at, undef, 'tools/call', 'remove');
+is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP"',
+   'none is before a key is sent, since it depends on the request');
+# The limit: it is the server that compares.
+for (['another name', 'Mcp-Name: search'], ['no name', 'X-Other: x']) {
+    my ($what, @headers) = @$_;
+    ($r, $said) = post($at, $key{reader}, 'tools/call', 'remove', @headers);
+    is("$r->{status} $said->{error}{code}", '400 -32020',
+       "$what than the body's is for the MCP server to refuse");
+}
+
+# ---- A client of the SDK ----
+sub client {
+    my ($at, @arguments) = @_;
+    open my $out, '-|', 'node', "$ENV{APIKEY_SOURCE}/t/lib/mcp_client.mjs",
+        $SDK, "http://127.0.0.1:$at/mcp", @arguments or die "node: $!\n";
+    my $text = do { local $/; <$out> } // '';
+    close $out or die "node: $text\n";
+    return $json->decode($text);
+}
+if (-d $SDK) {
+    my $saw = client($site->port, $key{reader});
+    is_deeply($saw->{tools}, [qw(search remove)], 'it lists the tools');
+    is($saw->{calls}{search}, 'search for acme', 'and calls one');
+    is($saw->{calls}{remove}{code}, 403, 'and is refused the other');
+    $saw = client($other, $key{plain}, 'provider');
+    is($saw->{calls}{remove}, 'remove for acme',
+       'with an authProvider, a key in the headers is enough');
+    is(scalar(grep { $_->[1] ne '/mcp' } @{ $saw->{asked} }), 0,
+       'and nothing else is asked for');
+    $saw = client($other, 'wrong');
+    is($saw->{connected}{code}, 401, 'a wrong key is refused');
+    $saw = client($site->port, '', 'provider');
+    my @known = grep { $_->[1] =~ m{^/\.well-known/} } @{ $saw->{asked} };
+    cmp_ok(scalar @known, '>', 1, 'without one it looks for a server of tokens');
+    is(scalar(grep { $_->[0] != 404 } @known), 0, 'and finds 404, never 401');
+    $saw = client($other, '', 'provider');
+    is($saw->{asked}[1][1], '/.well-known/oauth-protected-resource',
+       'the metadata that the challenge names are asked for first');
+}
+else {
+    note("$SDK is not there: build/test installs it");
+}
+is($site->leaks(values %key), '', 'no key stands in the logs');
+$site->stop;
+
+done_testing;
