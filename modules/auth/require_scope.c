@@ -39,7 +39,7 @@ void apikey_require_see_other(cmd_parms *cmd, apikey_dir_t *conf,
     const ap_directive_t *child = cmd->directive, *node = child->parent;
     apr_array_header_t *list;
 
-    if (needs_no_user(name)) {
+    if (!strncmp(name, "apikey-", 7) || needs_no_user(name)) {
         return;
     }
     if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL) {

@@ -91,6 +91,9 @@ my @RULES = (
         answers => qr/A page of acme/, guards => { '* /page' => $BOTH } } ],
     [ qr/README\.md/, qr/^<Location "\/api">/m,
       { guards => { '* /api' => ['acme'] } } ],
+    # The keys of this test begin with ak_.
+    [ qr/directives/, qr/^ApiKeyPrefix/,
+      { after => $GUARD, guards => { '* /api' => [] } } ],
     # Lines of which a server would have one.
     [ qr/directives/, qr/^ApiKeyCache .*^ApiKeyCache/ms,
       { alternatives => {}, after => $GUARD,

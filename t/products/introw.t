@@ -111,7 +111,8 @@ page 'Send the API key in the `x-api-key` header.' => sub {
     granted(ask($acme, 'GET', $partners, "Authorization: Bearer $acme->{key}"),
             'acme', 'the key, in Authorization, too,');
     is_deeply([ header_of(ask(undef, 'GET', $partners), 'WWW-Authenticate') ],
-              [ 'ApiKey realm="Introw API", header="x-api-key"' ],
+              [ 'ApiKey realm="Introw API", header="x-api-key", '
+                . 'scope="partners:read"' ],
               'a client without a key is told so');
 };
 

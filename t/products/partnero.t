@@ -41,7 +41,9 @@ page 'Every API request must include your API key in the `Authorization` '
             my $r = ask(undef, $method, $path);
             refused($r, 401, 'missing', "$method $path without a key");
             is_deeply([ header_of($r, 'WWW-Authenticate') ],
-                      [ 'Bearer realm="Partnero API"' ], '... is told so');
+                      [ 'Bearer realm="Partnero API", scope="'
+                        . ($method eq 'GET' ? 'read' : 'write') . '"' ],
+                      '... is told so');
         }
     }
     my $connection = connection('partnero');

@@ -149,7 +149,8 @@ page 'Send the key in the `X-API-KEY` header.' => sub {
     refused(ask_with('GET', '/passes', "Authorization: Bearer $acme->{key}"),
             401, 'missing', 'a Bearer key');
     is_deeply([ header_of(ask(undef, 'GET', '/passes'), 'WWW-Authenticate') ],
-              [ 'ApiKey realm="The Wallet Crew", header="X-API-KEY"' ],
+              [ 'ApiKey realm="The Wallet Crew", header="X-API-KEY", '
+                . 'scope="passes:read"' ],
               'a client without a key is told so');
 };
 
