@@ -226,6 +226,26 @@ static void test_scheme(void)
     is_int(scheme(""), 0, "nor of nothing");
 }
 
+/* Of several prefixes each one counts. */
+static void test_prefixes(void)
+{
+    static const char *const words[] = { "sk_live", "glpat-" };
+    static const char *const texts[] = { "sk_live_x", "glpat-x", "glpat_x" };
+    static const char *const want[] = { "near miss sk_live_...***",
+                                        "near miss glpat-...***", "foreign" };
+    apikey_policy_t policy = a_policy(BASE62, NULL);
+    apikey_judged_t judged;
+    const char *fault;
+    int i;
+
+    policy.leads = apikey_leads_parse(2, words, pool, &fault);
+    for (i = 0; i < 3; i++) {
+        apikey_judge_init(&judged, &policy, pool);
+        apikey_judge_token(&judged, texts[i]);
+        is_str(said(&judged), want[i], "of two prefixes: %s", texts[i]);
+    }
+}
+
 int main(void)
 {
     const char *error;
@@ -237,6 +257,7 @@ int main(void)
         fprintf(stderr, "%s\n", error);
         return 1;
     }
+    test_prefixes();
     test_kin();
     test_cost();
     test_scheme();
