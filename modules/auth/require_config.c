@@ -56,13 +56,6 @@ static const apikey_kind_t *kind_of(const char *name)
     return NULL;
 }
 
-/* Whether a line asks about a key: it may be an alias. */
-static int is_ours(const char *name)
-{
-    return !strncmp(name, "apikey-", 7)
-           || (alias_of(name) && alias_of(name)->kind);
-}
-
 /* A Require that names an alias is parsed like one that says what the alias
  * stands for: each has a container of its own. */
 static const char *parse_alias(cmd_parms *cmd,
@@ -172,7 +165,7 @@ const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line)
     if (!ap_cstr_casecmp(name, "not")) {
         name = ap_getword_conf(cmd->temp_pool, &line);
     }
-    else if (!is_ours(name)) {
+    else if (!alias_of(name) || !alias_of(name)->kind) {
         apikey_require_see_other(cmd, conf, name);
     }
     if (varies(name, line)) {

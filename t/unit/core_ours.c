@@ -41,7 +41,8 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring };
+    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring,
+                               NULL };
     const char *fault;
 
     if (prefix) {
