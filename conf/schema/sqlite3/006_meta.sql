@@ -43,7 +43,8 @@ ALTER TABLE apikey ADD COLUMN batch BIGINT NOT NULL DEFAULT 0
 --;
 ALTER TABLE apikey_identity ADD COLUMN imported BIGINT NOT NULL DEFAULT 0
 --;
-DROP VIEW IF EXISTS apikey_known;
+DROP VIEW IF EXISTS apikey_known
+--;
 CREATE VIEW apikey_known AS SELECT * FROM apikey
     WHERE batch <= (SELECT imported FROM apikey_identity)
 --;
