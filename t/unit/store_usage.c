@@ -353,15 +353,21 @@ static int write_rounds(int process)
 static int sleeps;              /* until the database can be written */
 static int slept;               /* so many so far */
 
+/* The store has closed its connection when it was refused. */
+static void stop_refusing(void)
+{
+    need(apikey_store_connect(fx.store, fx.pool, &fx.error) == APR_SUCCESS,
+         "a connection");
+    run("DROP TRIGGER refuse");
+}
+
 /* In place of APR's, for the store: what it waits for comes while it waits. */
 void apr_sleep(apr_interval_time_t time)
 {
     usleep((useconds_t)time);
     slept++;
     if (sleeps && --sleeps == 0) {
-        need(apikey_store_connect(fx.store, fx.pool, &fx.error)
-             == APR_SUCCESS, "a connection");
-        run("DROP TRIGGER refuse");
+        stop_refusing();
     }
 }
 
@@ -401,7 +407,7 @@ static void test_read_only_for_a_while(void)
     is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
            APIKEY_EREADONLY, "one that stays read-only is given up");
     is_int(slept, 10, "after ten times 20 ms");
-    run("DROP TRIGGER refuse");
+    stop_refusing();
 }
 
 static void test_together(void)
