@@ -3,7 +3,8 @@
 /**
  * @file text.h
  * @brief Which words may be stored, carried in a header and shown; how
- *        people write times, and where a query has its parameter.
+ *        people write times, where a query has its parameter, and a message
+ *        in one line.
  */
 #ifndef APIKEY_TEXT_H
 #define APIKEY_TEXT_H
@@ -102,8 +103,9 @@ const char *apikey_time_fault(apr_int64_t epoch);
  * (somebody stored milliseconds) as the number it is. */
 char *apikey_time_format(apr_int64_t epoch, apr_pool_t *pool);
 
-/** A message of several lines (PostgreSQL's) in one, in @a pool; NULL for
- * NULL. */
+/** A copy of a message (PostgreSQL's have several lines) in @a pool, in which
+ * each run of white space is one blank, and none is at either end; NULL if
+ * @a message is NULL. */
 const char *apikey_one_line(const char *message, apr_pool_t *pool);
 
 #endif

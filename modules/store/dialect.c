@@ -38,7 +38,7 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
 
 int apikey_dialect_says(const char *const *words, const char *message)
 {
-    for (; *words && message; words++) {
+    for (; words && *words && message; words++) {
         if (strstr(message, *words)) {
             return 1;
         }

@@ -85,7 +85,8 @@ typedef struct apikey_dialect_t {
      * write; ends with NULL. */
     const char *const *read_only;
     /** Words of a message that a table has changed since the statement was
-     * prepared, so that it is to be prepared anew; ends with NULL. */
+     * prepared, so that it has to be prepared again; ends with NULL.  NULL:
+     * the database does that itself. */
     const char *const *outdated;
     /** Commands that begin and end an import inside of its transaction:
      * between them no row of apikey or apikey_tenant leaves a change, and the
@@ -197,8 +198,8 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
                                             apr_pool_t *pool,
                                             const char **error);
 
-/** Whether a database's message has one of @a words, which end with NULL, in
- * it.
+/** Whether a database's message contains one of @a words (ends with NULL; may
+ * be NULL).
  * @param message may be NULL */
 int apikey_dialect_says(const char *const *words, const char *message);
 

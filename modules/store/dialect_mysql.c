@@ -96,10 +96,6 @@ static const char *const read_only[] = {
     "command denied to user", NULL
 };
 
-static const char *const outdated[] = {
-    "needs to be re-prepared", "Table definition has changed", NULL
-};
-
 static int is_duplicate(int error, const char *message)
 {
     return error == DUPLICATE_ENTRY
@@ -162,7 +158,6 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
     .read_only = read_only,
-    .outdated = outdated,
     .is_deadlock = is_deadlock,
     .has_column = "SELECT COUNT(*) FROM information_schema.columns"
                   " WHERE table_schema = DATABASE() AND table_name = '%s'"

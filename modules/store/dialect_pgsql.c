@@ -64,10 +64,6 @@ static const char *const read_only[] = {
     " 42501", NULL
 };
 
-static const char *const outdated[] = {
-    "cached plan must not change result type", NULL
-};
-
 static int is_duplicate(int error, const char *message)
 {
     (void)error;
@@ -197,7 +193,6 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
     .read_only = read_only,
-    .outdated = outdated,
     .is_deadlock = is_deadlock,
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,

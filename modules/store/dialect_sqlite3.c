@@ -77,7 +77,8 @@ static int is_duplicate(int error, const char *message)
 
 static const char *const read_only[] = { "readonly database", NULL };
 
-/* With the driver's kind of statements, SQLite does not prepare anew itself. */
+/* The driver prepares with sqlite3_prepare(): unlike sqlite3_prepare_v2(), that
+ * leaves it to the caller to prepare anew when a table has changed. */
 static const char *const outdated[] = { "schema has changed", NULL };
 
 static const apikey_advice_t advice[] = {

@@ -95,8 +95,9 @@ static int renew(apikey_store_t *store, apikey_prepared_t *set)
     return 1;
 }
 
-/* How often what has failed is tried once more: an upgrade changes tables again
- * and again. */
+/* How often a failed statement is repeated: once, in case its connection had
+ * died; more often where a table has changed, since an upgrade changes several
+ * tables, one after another. */
 static int most_tries(const apikey_store_t *store)
 {
     return store->outdated ? 10 : 1;
@@ -543,23 +544,27 @@ apr_status_t apikey_sql_transact(apikey_store_t *store, apikey_work_t work,
                                  void *baton, apr_pool_t *pool,
                                  const char **error)
 {
-    apr_status_t status;
-    int tries = 0, again;
+    int tries;
 
-    do {
-        status = apikey_sql_transact_plain(store, work, baton, pool, error);
-        /* While root is the first to open a SQLite database, its -shm is
-         * root's for a moment; a connection that is made then can only read,
-         * as long as it lives. */
-        again = store->read_only && store->file && tries++ < 10;
-        if (status == APIKEY_EDATABASE) {
-            status = explain(store, pool, error);
+    for (tries = 0;; tries++) {
+        apr_status_t status = apikey_sql_transact_plain(store, work, baton,
+                                                        pool, error);
+        int read_only = store->read_only && store->file;
+
+        if (status != APIKEY_EDATABASE) {
+            return status;
         }
-        if (status == APIKEY_EDATABASE && again) {
-            apr_sleep(apr_time_from_msec(20));
+        /* This closes the connection to a file. */
+        status = explain(store, pool, error);
+        if (status != APIKEY_EDATABASE || !read_only || tries == 10) {
+            return status;
         }
-    } while (status == APIKEY_EDATABASE && again);
-    return status;
+        /* When root is the first to open a SQLite database, the -shm file is
+         * root's until SQLite has changed its owner.  A connection of another
+         * user that is opened before that stays read-only; the next one may
+         * not be. */
+        apr_sleep(apr_time_from_msec(20));
+    }
 }
 
 apr_status_t apikey_sql_select_plain(apikey_rows_t *rows,

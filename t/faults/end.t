@@ -40,11 +40,13 @@ subtest 'SIGTERM while the thread of requests holds a lock' => sub {
     is($site->status($key), 503, 'the database is away');
     my @before;
     ok(wait_until(30, sub { 6 <= (@before = descendants($site->{pid})) }),
-       'six children have begun');
+       'its children have begun');
     $faults->set(signal_in_lock => 1);
-    # A child that is told to end may be one that has taken another's place.
+    # httpd starts a new child for each that ends, and the new ones answer
+    # requests, too: it is asked until four of the first children have ended.
     ok(wait_until(60, sub {
-        $site->collect($_) for map { $site->client(0, $key, count => 1) } 1 .. 6;
+        my @clients = map { $site->client(0, $key, count => 1) } 1 .. 6;
+        $site->collect($_) for @clients;
         return 3 < grep { !kill 0, $_ } @before;
     }), 'children that are told to end do so');
     $faults->set(signal_in_lock => 0);

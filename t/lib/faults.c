@@ -48,7 +48,8 @@ static int conds;               /* that this process has made */
         *(void **)&next = dlsym(RTLD_NEXT, #name); \
     }
 
-/* The default action of the signal, and the core, come after it. */
+/* A handler that writes the stack to the error log, then lets the signal do
+ * what it does by default. */
 static void say_where(int number)
 {
     static const char head[] = "faults.c: a process has crashed at\n";
@@ -62,7 +63,8 @@ static void say_where(int number)
     raise(number);
 }
 
-/* httpd's own handler of this signal says no more than that it has come. */
+/* httpd installs a handler for SIGSEGV, which logs that the child has crashed
+ * and not where; ours takes its place. */
 int sigaction(int number, const struct sigaction *restrict action,
               struct sigaction *restrict before)
 {

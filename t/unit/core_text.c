@@ -362,6 +362,14 @@ static void test_queries(void)
     }
 }
 
+static void test_one_line(apr_pool_t *pool)
+{
+    is_str(apikey_one_line(" ERROR:  no\n\tsuch  table\r\n", pool),
+           "ERROR: no such table", "several lines are made one");
+    is_str(apikey_one_line(" \n", pool), "", "white space alone is nothing");
+    ok(!apikey_one_line(NULL, pool), "NULL stays NULL");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -377,5 +385,6 @@ int main(void)
     test_months();
     test_format(pool);
     test_queries();
+    test_one_line(pool);
     return done();
 }

@@ -346,17 +346,41 @@ static int write_rounds(int process)
     return 0;
 }
 
-/* What a connection can only read is written by the next one.  A temporary
- * trigger goes with its connection, which stays as long as the file is as it
- * was opened. */
-static void test_read_only_once(void)
+#define REFUSE(kind) "CREATE " kind "TRIGGER refuse BEFORE INSERT ON "        \
+    "main.apikey_usage BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly" \
+    " database'); END"
+
+static int sleeps;              /* until the database can be written */
+static int slept;               /* so many so far */
+
+/* The store has closed its connection when it was refused. */
+static void stop_refusing(void)
+{
+    need(apikey_store_connect(fx.store, fx.pool, &fx.error) == APR_SUCCESS,
+         "a connection");
+    run("DROP TRIGGER refuse");
+}
+
+/* In place of APR's, for the store: what it waits for comes while it waits. */
+void apr_sleep(apr_interval_time_t time)
+{
+    usleep((useconds_t)time);
+    slept++;
+    if (sleeps && --sleeps == 0) {
+        stop_refusing();
+    }
+}
+
+/* A connection that cannot write is replaced: a temporary trigger ends with its
+ * connection.  The store must not find that the file was written since it was
+ * opened, which would replace the connection as well. */
+static void test_read_only_connection(void)
 {
     const apikey_use_t use = { "once", 1, NOW };
     apr_finfo_t file;
 
     key("once", 77);
-    run("CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.apikey_usage BEGIN "
-        "SELECT RAISE(ABORT, 'attempt to write a readonly database'); END");
+    run(REFUSE("TEMP "));
     need(apr_stat(&file, fx.store->file, APR_FINFO_MTIME | APR_FINFO_SIZE,
                   fx.pool) == APR_SUCCESS, "the file");
     fx.store->changed = file.mtime;
@@ -365,6 +389,25 @@ static void test_read_only_once(void)
            APR_SUCCESS, "uses are written on a connection that can write");
     is_str(used("once"), apr_psprintf(fx.pool, "1 %" APR_INT64_T_FMT, NOW),
            "and count");
+}
+
+static void test_read_only_for_a_while(void)
+{
+    const apikey_use_t use = { "while", 1, NOW };
+
+    key("while", 78);
+    run(REFUSE(""));
+    sleeps = 5;
+    is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
+           APR_SUCCESS, "uses are written when the database can be written");
+    is_str(used("while"), apr_psprintf(fx.pool, "1 %" APR_INT64_T_FMT, NOW),
+           "and count");
+    run(REFUSE(""));
+    slept = 0;
+    is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
+           APIKEY_EREADONLY, "one that stays read-only is given up");
+    is_int(slept, 10, "after ten times 20 ms");
+    stop_refusing();
 }
 
 static void test_together(void)
@@ -416,7 +459,8 @@ int main(int argc, char **argv)
     test_atomic();
     test_wide();
     if (strcmp(driver, "sqlite3") == 0) {
-        test_read_only_once();
+        test_read_only_connection();
+        test_read_only_for_a_while();
         test_exposed_parts();
         test_in_the_way();
     }

@@ -235,10 +235,11 @@ sub free_port {
 
 sub port { return $_[0]{port} }
 
-# The event MPM, told to end at once, closes the socket of each thread's
-# connection; where the thread frees that connection at this moment, the child
-# crashes (2.4.71, close_worker_sockets() in event.c: seen in a core).  A client
-# has its whole answer a little before that, so threads get time to be done.
+# Stops httpd with SIGTERM.  A child of the event MPM then closes the sockets of
+# its threads' connections without a lock, and crashes if a thread is just
+# freeing its connection (httpd 2.4.71, close_worker_sockets() in event.c; seen
+# in a core).  The last client may have its answer before the thread has done
+# so, hence the pause; httpd offers nothing that could be waited for.
 sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
