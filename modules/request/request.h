@@ -32,7 +32,8 @@ typedef struct apikey_masked_t {
 /** A credential found where a key may stand. */
 typedef struct apikey_presented_t {
     const apikey_source_t *source;
-    apikey_masked_t *masked;    /**< its header; NULL: it is foreign */
+    apikey_masked_t *masked;    /**< its header; NULL: it is foreign, and has
+                                 * no shape */
     const char *key;            /**< of a header's value, or in the pool */
     apr_size_t key_len;
     int repeated;               /**< a comma: the header came twice */

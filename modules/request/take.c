@@ -153,15 +153,20 @@ static int names(const apikey_source_t *source, const char *header)
                && !ap_cstr_casecmp(header, TO_PROXY));
 }
 
+static int presented(const apikey_request_t *state)
+{
+    return state->presented ? state->presented->nelts : 0;
+}
+
 /* What the sources that name this header read in it: further ones of
- * state->presented. */
+ * state->presented. What has the shape of a key is masked, however short. */
 static void judge_sources(request_rec *r, apikey_request_t *state,
                           const char *header, const char *value,
                           apikey_judged_t *judged)
 {
     const apr_array_header_t *from = apikey_server_conf(r->server)->from;
     apikey_credential_t credential;
-    int i;
+    int at = presented(state), i;
 
     for (i = 0; i < from->nelts; i++) {
         const apikey_source_t *source =
@@ -177,6 +182,14 @@ static void judge_sources(request_rec *r, apikey_request_t *state,
         else {
             present(r, state, source, &credential);
             apikey_judge_token(judged, credential.token);
+        }
+    }
+    for (; at < presented(state); at++) {
+        const apikey_presented_t *one =
+            &APR_ARRAY_IDX(state->presented, at, apikey_presented_t);
+
+        if (one->shape) {
+            apikey_judge_token(judged, one->key);
         }
     }
 }
@@ -199,11 +212,6 @@ static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
     }
     /* A word with the prefix may be the name of a user. */
     made->formats &= APIKEY_FORMAT_HEX64;
-}
-
-static int presented(const apikey_request_t *state)
-{
-    return state->presented ? state->presented->nelts : 0;
 }
 
 static void take_header(request_rec *r, apikey_request_t *state,

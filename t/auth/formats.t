@@ -170,6 +170,19 @@ is(reason($at, $_), 'invalid', "nothing is no part of a key: $_")
     for '12|', '12_';
 is(reason($at, create_key($at)->{key}), 'granted', 'a key of ours, too');
 
+# ---- Shorter than what is looked for in other places, in Basic ----
+$at = 'auth_fmt_short';
+my $short = import_key($at, 'sk_=12:5', hmac('sk_=12:5'));
+my $short_user = import_key($at, 'sk_=1235', hmac('sk_=1235'));
+for my $half ([$short_user, 'x', 'user'], ['x', $short, 'password'],
+              ['', $short_user, 'password alone']) {
+    my ($user, $password, $name) = @$half;
+    my $r = get($at, '/env', 'Authorization: Basic '
+                             . encode_base64("$user:$password", ''));
+    is($r->{status}, 200, "the $name is a short key: granted");
+    unlike($r->{body}, qr/^HTTP_AUTHORIZATION=/m, '... and kept to itself');
+}
+
 # ---- Keyspaces ----
 my %in = map { $_ => create_key('auth_ks', keyspace => $_)->{key} }
          qw(one two default);
