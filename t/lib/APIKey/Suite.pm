@@ -13,7 +13,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Spec ();
 use File::Temp ();
-use List::Util qw(sum0);
+use List::Util qw(sum0 uniq);
 use TAP::Formatter::Console;
 use TAP::Formatter::File;
 use TAP::Harness;
@@ -27,8 +27,9 @@ use APIKey::Server;
 # sources and need to do so only once.  And folders with no tests to find.
 my @ONCE = qw(guard build);
 my @QUIET = qw(cli db);
-# Their tests start servers of their own, and wait for those most of the time.
-my @APART = qw(apps cache config faults manual query usage);
+# Their tests start servers of their own, and wait for those most of the time;
+# those that take long come first.
+my @APART = qw(faults usage cache apps config manual query);
 my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
     qw(unit fuzz after lib conf htdocs bench);
 
@@ -146,9 +147,14 @@ sub run_server {
     my ($self, $server, @areas) = @_;
     print "\n";
     $server->start;
+    # Those of our server one after the other, beside those that have their own.
     my $apart = join '|', @APART;
-    $self->test(1, grep { !m{/t/(?:$apart)/} } @areas);
-    $self->test(2, grep { m{/t/(?:$apart)/} } @areas);
+    my $shared = join ',', uniq map { m{/t/(?!$apart)(\w+)/} } @areas;
+    $self->{rules} = { par => [
+        { seq => "**/t/{$shared}/*.t" },
+        { par => [ map { "**/t/$_/*.t" } @APART ] },
+    ] };
+    $self->test(3, @areas);
     $server->stop;
     $self->test(1, glob "$self->{source}/t/after/*.t");
 }
@@ -181,6 +187,7 @@ sub test {
     my $harness = TAP::Harness->new({
         formatter => $self->{formatter},
         jobs      => $jobs,
+        rules     => $self->{rules},
         exec      => sub {
             my ($harness, $file) = @_;
             return $self->{commands}{$file} || [ $^X, '-w', $file ];
