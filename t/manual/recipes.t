@@ -34,6 +34,10 @@ my $NARROW = <<'EOF_NARROW';
     Require apikey-scope admin
 </Location>
 EOF_NARROW
+# An area whose Require is missing.
+my %AREA = (
+    before => qq(<Location "/api">\nAuthType ApiKey\nAuthName "Partner API"\n),
+    after => qq(ProxyPass "http://127.0.0.1:9000/api"\n</Location>\n));
 my $AWAY = qq(ApiKeyDBDriver pgsql\n)
          . qq(ApiKeyDBDParams "host=127.0.0.1 port=1 connect_timeout=1"\n);
 my $BOTH = [qw(acme globex)];
@@ -99,10 +103,11 @@ my @RULES = (
       { alternatives => {}, after => $GUARD,
         guards => { '* /api' => $BOTH } } ],
     [ qr/apikey\.conf/, qr/\A(?:Require apikey-\N+\n)+\z/,
-      { before => "<Location /api>\nAuthType ApiKey\nAuthName \"R\"\n",
-        after => "ProxyPass http://127.0.0.1:9000/api\n</Location>\n",
-        alternatives => { scope => ['acme'], tenant => ['acme'],
-                          env => $BOTH, id => [], none => [] } } ],
+      { %AREA, alternatives => { scope => ['acme'], tenant => ['acme'],
+                                 env => $BOTH, id => [], meta => ['acme'],
+                                 none => [] } } ],
+    [ qr/directives/, qr/\ARequire expr .*PLAN\} == 'gold'/,
+      { %AREA, guards => { '* /api' => ['acme'] } } ],
     # Databases that are away: nobody is let through.
     [ qr/./, qr/^ApiKeyDBDriver .*^ApiKeyDBDParams/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
@@ -248,7 +253,8 @@ sub prepare {
     my @user = getpwnam run_info()->{user};
     chown @user[2, 3], "$dir/db", glob "$dir/db/*" unless $>;
     $site->{own_keys} = $site->keys_of("$dir/cli.conf", 'X-API-Key: ',
-        acme => [ 'partners:read' ], globex => [qw(partners:write admin)]);
+        acme => [qw(partners:read plan=gold)],
+        globex => [qw(partners:write admin)]);
     $site->{host_keys} = $site->keys_of("$dir/cli.conf", 'X-API-Key: ',
         'acme.example' => [], 'globex.example' => []);
 }

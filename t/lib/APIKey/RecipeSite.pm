@@ -61,14 +61,15 @@ sub start_app {
     }) or die "The application did not start.\n";
 }
 
-# Customers' keys, by the first part of their names.
+# Customers' keys, by the first part of their names. Of each the scopes, and the
+# details as NAME=VALUE.
 sub keys_of {
-    my ($self, $conf, $header, %scopes) = @_;
+    my ($self, $conf, $header, %of) = @_;
     my %key;
-    for my $tenant (sort keys %scopes) {
+    for my $tenant (sort keys %of) {
         my @command = ($ENV{HTAPIKEY}, '-f', $conf, qw(create -q --name edges),
             '--tenant', $tenant,
-            map { ('--scope', $_) } @{ $scopes{$tenant} });
+            map { (/=/ ? '--meta' : '--scope', $_) } @{ $of{$tenant} });
         open my $out, '-|', @command or die "@command: $!\n";
         chomp(my $key = <$out> // '');
         close $out or die "@command failed.\n";
