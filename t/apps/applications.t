@@ -307,8 +307,9 @@ for my $app ($site->apps('chunks')) {
     knows($app, $saw, told($app, $key{plain}), "$app: chunked");
     ok($saw->{body} eq $body, "$app: the chunks, byte for byte");
 }
-is($site->ask('php', 'kept', [], body => [ 'a', 'piece' ])->{body}, '',
-   'without proxy-sendcl PHP-FPM gets nothing of a chunked body');
+# httpd knows the length of a short one that has arrived when it looks.
+is($site->ask('php', 'kept', [], body => \@chunks)->{body}, '',
+   'without proxy-sendcl PHP-FPM gets nothing of a long chunked body');
 $reached++;
 for my $app ($site->apps('frames')) {
     my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ]);
