@@ -1,10 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # The recipes of conf/manual/applications.md in which keys stand beside other
-# ways to log in: Basic and mod_auth_openidc.
+# ways to log in: Basic and mod_auth_openidc; and each condition of our pages
+# that looks for a key.
 
 use APIKey::ConfigTest;
-use APIKey::Guard qw(slurp);
+use APIKey::Guard qw(files slurp);
 use APIKey::Test;
 use Digest::SHA qw(hmac_sha256_base64 sha1);
 use JSON::PP ();
@@ -20,6 +21,25 @@ for my $name ('One URL for people and programs', 'A JWT area beside keys') {
 }
 my ($basic, $else) = @{ $block{One} };
 my $openid = $basic =~ s{ *<Else>\n.*?</Else>\n}{$else}sr;
+
+# Wherever a reader may copy one from: its page's line and the condition.
+my %condition;
+for my $page (files(qr{^(?:README\.md|conf/.*\.(?:md|conf))$})) {
+    my $number = 0;
+    for my $line (split /\n/, slurp($page)) {
+        $number++;
+        $condition{"$page:$number"} = $1
+            if $line =~ /^[ #]*<(?:Else)?If ("[^"]*%\{HTTP:[^"]*\bak_[^"]*")>/;
+    }
+}
+my @conditions = sort keys %condition;
+my $conditions = join '', map { <<"EOF_IF" } 0 .. $#conditions;
+    <Location "/reports/if$_">
+        <If $condition{ $conditions[$_] }>
+            Header always set X-If "looks for a key"
+        </If>
+    </Location>
+EOF_IF
 
 my $site = APIKey::ConfigTest->new(above => do {
     chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
@@ -58,6 +78,7 @@ DirectoryIndex index.html
     Options FollowSymLinks
 </Directory>
 Header always set X-Who "expr=%{REMOTE_USER}/%{AUTH_TYPE}"
+$conditions
 $hosts
 EOF_CONF
 $site->file('docs/reports/.htaccess', "RewriteEngine On\n"
@@ -91,7 +112,23 @@ sub gets_in {
 my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
 my $mallory = 'Authorization: Basic ' . encode_base64('eve:other', '');
 my $jwt = 'Authorization: Bearer ' . token(sub => 'anna', aud => 'reports');
-my @WITH = map { "$_$key" } 'X-API-Key: ', 'Authorization: Bearer ';
+# All that ApiKeyFrom accepts where it is not set, in clients' spellings.
+my @WITH = map { "$_$key" } 'X-API-Key: ', 'x-api-key: ',
+    map { "Authorization: $_ " } qw(Bearer bearer ApiKey APIKEY apikey);
+
+subtest 'each condition that looks for a key' => sub {
+    cmp_ok(scalar @conditions, '>', 1, 'the manual has some');
+    for my $number (0 .. $#conditions) {
+        my $sees = sub {
+            my $r = ask('basic', "/reports/if$number", @_);
+            return scalar header_of($r, 'X-If');
+        };
+        is($sees->($_), 1, "$conditions[$number]: " . s/\Q$key\E/KEY/r)
+            for @WITH;
+        is($sees->(@$_), 0, '... not ' . ("@$_" =~ s/ .*//r || 'nothing'))
+            for [], [$eve], [$jwt];
+    }
+};
 
 for my $host (qw(basic files)) {
     subtest "one URL, keys and Basic: $host" => sub {
@@ -109,8 +146,8 @@ for my $host (qw(basic files)) {
                 is_deeply([ header_of($r, 'WWW-Authenticate') ],
                           [ 'Basic realm="Reports"' ], '... asked to log in');
             }
-            for my $header ("X-API-Key: $bad", 'X-API-Key: of-another',
-                            "Authorization: Bearer $bad") {
+            for my $header ('X-API-Key: of-another',
+                            map { s/\Q$key\E/$bad/r } @WITH) {
                 my $r = ask($host, $path, $header);
                 is($r->{status}, 401, "$path, a bad key: refused");
                 like($r->{body}, qr/"code":"invalid"/, '... as one');
