@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# mod_evasive beside keys: a client that it shuts out is told so, and nothing of
+# keys, with one or without.
+
+use APIKey::Auth;
+use APIKey::ConfigTest;
+use APIKey::Process qw(wait_until);
+use APIKey::Test;
+
+chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+my $site = APIKey::ConfigTest->new(
+    above => qq(LoadModule evasive20_module "$folder/mod_evasive20.so"\n));
+my ($key, $gone) = map { $site->create('--owner', $_) } qw(anna bob);
+$site->htapikey(qw(revoke --owner bob));
+my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
+$site->file("docs/$_/index.html", "A page.\n")
+    for qw(api any basic open);
+$site->file('none', '');
+mkdir "$site->{dir}/evasive";
+chmod 0777, "$site->{dir}/evasive";
+# It counts in each process for itself. The period is for one page and for all,
+# so that after the first refusal everything is refused.
+$site->start(<<'EOF_CONF');
+@DATABASE@
+LogLevel apikey:debug
+<IfModule mpm_prefork_module>
+    MaxRequestWorkers 1
+</IfModule>
+DOSPageCount 3
+DOSPageInterval 600
+DOSBlockingPeriod 600
+DOSLogDir "@DIR@/evasive"
+LogFormat "%>s %{APIKEY_RESULT}e %{apikey-id}n %U" results
+CustomLog "@DIR@/results" results
+<LocationMatch "^/(?:api|any)/">
+    AuthType ApiKey
+    AuthName "R"
+    Require valid-user
+</LocationMatch>
+<Location "/any/">
+    # Either is enough to get in.
+    Satisfy Any
+</Location>
+<Location "/basic/">
+    AuthType Basic
+    AuthName "B"
+    AuthUserFile "@DIR@/none"
+    Require valid-user
+</Location>
+EOF_CONF
+
+sub ask_for { return get($site->port, "/$_[0]/", @_[1 .. $#_]) }
+
+my $with = "X-API-Key: $key";
+ok(granted(ask_for(api => $with)), 'a key opens the area');
+my $asked = 1;
+1 until ask_for(api => $with)->{status} == 403 || ++$asked == 20;
+cmp_ok($asked, '<', 20, 'until mod_evasive has had enough');
+
+my %SENT = ('a key' => [$with], nothing => [], 'a revoked key' =>
+            ["Authorization: Bearer $gone"], 'a wrong one' =>
+            ["X-API-Key: $bad"], "another's" => ['Authorization: Bearer x.y']);
+for my $what (sort keys %SENT) {
+    my $r = ask_for(api => @{ $SENT{$what} });
+    is_deeply(refusal($r), expected('denied'),
+              "$what: no challenge, and no word of keys");
+}
+is_deeply(refusal(ask_for(any => @{ $SENT{$_->[0]} })), expected($_->[1]),
+          "where a key is enough, $_->[0]: $_->[1]")
+    for [ 'nothing', 'missing' ], [ 'a wrong one', 'invalid' ];
+ok(granted(ask_for(any => $with)), '... a key');
+for my $place (qw(open basic)) {
+    my $r = ask_for($place => $with);
+    is("$r->{status} @{[ header_of($r, 'Content-Type') ]}",
+       '403 text/html; charset=iso-8859-1', "$place: httpd's own page");
+    is_deeply([ header_of($r, 'WWW-Authenticate') ], [], '... no challenge');
+}
+
+my @log;
+wait_until(20, sub {
+    @log = split /\n/, $site->slurp('results');
+    return @log >= $asked + 1 + keys(%SENT) + 5;
+});
+is(scalar(grep { /^403 forbidden - .api/ } @log), 1 + keys %SENT,
+   'the log names no key, for none was looked at');
+is(scalar(grep { /^403 - - / } @log), 2, 'nor a reason elsewhere');
+like($site->slurp('error_log'), qr/evasive20:error\N+client denied/,
+     'mod_evasive says that it was it');
+like($site->slurp('error_log'),
+     qr/APIKEY0200: request refused, forbidden, by no Require apikey-/,
+     'and we that no line of ours was');
+
+$site->stop;
+is($site->leaks($key, $gone), '', 'no key in a log');
+done_testing;
