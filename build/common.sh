@@ -72,6 +72,25 @@ need_packages() {
     rm -f "$said"
 }
 
+# A client of the Model Context Protocol, with which t/apps/mcp.t asks, in this
+# folder: the only thing that no package of Debian has.  What an earlier run
+# began and did not finish is begun again.
+need_mcp_client() {
+    sdk=@modelcontextprotocol/sdk@1.32.2
+    test ! -d "$1/node_modules/${sdk%@*}" || return 0
+    command -v npm >/dev/null || need_packages nodejs npm
+    echo "Installing $sdk"
+    rm -rf "$1" "$1.new"
+    mkdir -p "$1.new"
+    # npm itself waits for minutes where packets get no answer.
+    watched "$1.log" timeout -k 5 "${MCP_SECONDS:-180}" npm install \
+        --prefix "$1.new" --no-audit --no-fund --ignore-scripts \
+        --loglevel=error --fetch-retries=1 --fetch-timeout=30000 "$sdk" ||
+        fail "npm could not install $sdk, which t/apps/mcp.t needs; see" \
+             "$1.log, and try again where npm's registry can be reached."
+    mv "$1.new" "$1"
+}
+
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake perl apache2-bin
     apache2-dev libssl-dev libaprutil1-dbd-sqlite3"
 

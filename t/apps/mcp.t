@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Keys for a server of the Model Context Protocol, as conf/manual/mcp.md has it:
-# the requests of the specification, and a client of its TypeScript SDK where
-# build/test has installed that.
+# the requests of the specification, and a client of its TypeScript SDK, which
+# build/test has installed.
 
 use APIKey::Blocks qw(blocks);
 use APIKey::ConfigTest;
@@ -13,7 +13,10 @@ use IO::Socket::INET;
 use JSON::PP ();
 
 my $PAGE = 'conf/manual/mcp.md';
-my $SDK = "$ENV{APIKEY_BUILD}/mcp/node_modules/\@modelcontextprotocol/sdk";
+# One for all builds: check-asan has a folder of its own below.
+my ($SDK) = grep { -d } map { "$_/mcp/node_modules/\@modelcontextprotocol/sdk" }
+    $ENV{APIKEY_BUILD}, "$ENV{APIKEY_BUILD}/..", "$ENV{APIKEY_SOURCE}/_build";
+die "There is no client: build/test installs it.\n" unless $SDK;
 my $site = APIKey::ConfigTest->new;
 my ($port, $other) = map { APIKey::ConfigTest::free_port() } 1, 2;
 my $server = fork // die "fork: $!\n";
@@ -97,38 +100,35 @@ for (['another name', 'Mcp-Name: search'], ['no name', 'X-Other: x']) {
        "$what than the body's is for the MCP server to refuse");
 }
 
-# ---- A client of the SDK ----
-sub client {
-    my ($at, @arguments) = @_;
+# ---- Clients of the SDK ----
+sub clients {
+    my @clients = map { my ($at, $key, $provider) = @$_;
+        { url => "http://127.0.0.1:$at/mcp", key => $key,
+          provider => $provider } } @_;
     open my $out, '-|', 'node', "$ENV{APIKEY_SOURCE}/t/lib/mcp_client.mjs",
-        $SDK, "http://127.0.0.1:$at/mcp", @arguments or die "node: $!\n";
+        $SDK, $json->encode(\@clients) or die "node: $!\n";
     my $text = do { local $/; <$out> } // '';
     close $out or die "node: $text\n";
-    return $json->decode($text);
+    return @{ $json->decode($text) };
 }
-if (-d $SDK) {
-    my $saw = client($site->port, $key{reader});
-    is_deeply($saw->{tools}, [qw(search remove)], 'it lists the tools');
-    is($saw->{calls}{search}, 'search for acme', 'and calls one');
-    is($saw->{calls}{remove}{code}, 403, 'and is refused the other');
-    $saw = client($other, $key{plain}, 'provider');
-    is($saw->{calls}{remove}, 'remove for acme',
-       'with an authProvider, a key in the headers is enough');
-    is(scalar(grep { $_->[1] ne '/mcp' } @{ $saw->{asked} }), 0,
-       'and nothing else is asked for');
-    $saw = client($other, 'wrong');
-    is($saw->{connected}{code}, 401, 'a wrong key is refused');
-    $saw = client($site->port, '', 'provider');
-    my @known = grep { $_->[1] =~ m{^/\.well-known/} } @{ $saw->{asked} };
-    cmp_ok(scalar @known, '>', 1, 'without one it looks for a server of tokens');
-    is(scalar(grep { $_->[0] != 404 } @known), 0, 'and finds 404, never 401');
-    $saw = client($other, '', 'provider');
-    is($saw->{asked}[1][1], '/.well-known/oauth-protected-resource',
-       'the metadata that the challenge names are asked for first');
-}
-else {
-    note("$SDK is not there: build/test installs it");
-}
+my ($reader, $with_provider, $wrong, $without, $told) = clients(
+    [ $at, $key{reader} ], [ $other, $key{plain}, 'provider' ],
+    [ $other, 'wrong' ], [ $at, undef, 'provider' ],
+    [ $other, undef, 'provider' ]);
+is_deeply($reader->{tools}, [qw(search remove)], 'it lists the tools');
+is($reader->{calls}{search}, 'search for acme', 'and calls one');
+is($reader->{calls}{remove}{code}, 403, 'and is refused the other');
+is($with_provider->{calls}{remove}, 'remove for acme',
+   'with an authProvider, a key in the headers is enough');
+is(scalar(grep { $_->[1] ne '/mcp' } @{ $with_provider->{asked} }), 0,
+   'and nothing else is asked for');
+is($wrong->{connected}{code}, 401, 'a wrong key is refused');
+my @known = grep { $_->[1] =~ m{^/\.well-known/} } @{ $without->{asked} };
+cmp_ok(scalar @known, '>', 1, 'without one it looks for a server of tokens');
+is(scalar(grep { $_->[0] != 404 } @known), 0, 'and finds 404, never 401');
+is($told->{asked}[1][1], '/.well-known/oauth-protected-resource',
+   'the metadata that the challenge names are asked for first');
+
 is($site->leaks(values %key), '', 'no key stands in the logs');
 $site->stop;
 
