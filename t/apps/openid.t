@@ -4,6 +4,7 @@
 # ways to log in: Basic and mod_auth_openidc; and each condition of our pages
 # that looks for a key.
 
+use APIKey::Blocks qw(section);
 use APIKey::ConfigTest;
 use APIKey::Guard qw(files slurp);
 use APIKey::Test;
@@ -11,15 +12,9 @@ use Digest::SHA qw(hmac_sha256_base64 sha1);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
-my %block;
-my $manual = slurp('conf/manual/applications.md');
-for my $name ('One URL for people and programs', 'A JWT area beside keys') {
-    my ($section) = $manual =~ /^## \Q$name\E\n(.*?)^## /ms
-        or die "no section $name\n";
-    push @{ $block{ (split ' ', $name)[0] } }, map { s/^ {4}//mgr }
-        $section =~ /^((?:    \N+\n)+)/mg;
-}
-my ($basic, $else) = @{ $block{One} };
+my $MANUAL = 'conf/manual/applications.md';
+my ($basic, $else) = section($MANUAL, 'One URL for people and programs');
+my ($jwt_area) = section($MANUAL, 'A JWT area beside keys');
 my $openid = $basic =~ s{ *<Else>\n.*?</Else>\n}{$else}sr;
 
 # Wherever a reader may copy one from: its page's line and the condition.
@@ -51,7 +46,7 @@ my $shared = 'secret' x 6;
 $site->file('users', 'eve:{SHA}' . encode_base64(sha1('secret'), ''));
 $site->file('docs/reports/index.html', "A page.\n");
 my $app = '127.0.0.1:' . port('app');
-my %says = (basic => $basic, openid => $openid, jwt => $block{A}[0]);
+my %says = (basic => $basic, openid => $openid, jwt => $jwt_area);
 # The same guard for files, with what makes two requests of one.
 $says{files} = $basic =~ s/^ *ProxyPass.*\n//mr;
 my $hosts = join '', map { <<"EOF_HOST" } sort keys %says;

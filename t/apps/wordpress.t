@@ -3,7 +3,7 @@
 # What conf/manual/applications.md says of front controllers, on a real
 # WordPress in mod_php: which guard holds, and which does not.
 
-use APIKey::Guard qw(slurp);
+use APIKey::Blocks qw(section);
 use APIKey::Process qw(wait_until);
 use APIKey::Test;
 use APIKey::WordPress;
@@ -11,10 +11,8 @@ use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
 # The blocks of the manual's section: the three guards and the plug-in.
-my ($section) = slurp('conf/manual/applications.md')
-    =~ /^## Front controllers\n(.*?)^## /ms or die "no section\n";
-my ($whole, $file, $asks, $plugin) = map { s/^ {4}//mgr }
-    $section =~ /^((?:    \N+\n|\n(?=    ))+)/mg;
+my ($whole, $file, $asks, $plugin) =
+    section('conf/manual/applications.md', 'Front controllers');
 my $site = APIKey::WordPress->new;
 my $key = $site->create;
 my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;

@@ -5,6 +5,7 @@ package APIKey::Blocks;
 #
 #   my @blocks = blocks($file, $text, $directives);
 #   $block->{file}, $block->{line}, $block->{text}
+#   my @texts = section($page, 'Front controllers');    all below a heading
 #
 # In a *.md: an indented or fenced block, and in a shell's block what stands
 # between <<'END' and END.  In a *.conf: the file itself, and in its comments
@@ -18,7 +19,9 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(blocks directive_names);
+use APIKey::Guard qw(slurp);
+
+our @EXPORT_OK = qw(blocks directive_names section);
 
 # All that this httpd knows with the modules that a configuration loads.
 sub directive_names {
@@ -35,6 +38,14 @@ sub blocks {
     my @found = @whole ? in_comments($text) : in_markdown($text);
     return map { +{ %$_, file => $file } }
            @whole, grep { is_configuration($_->{text}, $directives) } @found;
+}
+
+# The indented blocks of a section of one of our pages, whatever they are.
+sub section {
+    my ($page, $heading) = @_;
+    my ($section) = slurp($page) =~ /^## \Q$heading\E\n(.*?)(?:^## |\z)/ms
+        or die "$page: no section $heading\n";
+    return map { s/^ {4}//mgr } $section =~ /^((?:    \N+\n|\n(?=    ))+)/mg;
 }
 
 sub is_configuration {

@@ -1,0 +1,200 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# What conf/manual/applications.md says of front controllers, for those of
+# Laravel and Symfony: an .htaccess hands all that is no file to index.php,
+# which reads the path itself. Here is a small one, in PHP-FPM.
+
+use APIKey::Apps;
+use APIKey::Blocks qw(section);
+use APIKey::Test;
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+
+package Site {
+    our @ISA = ('APIKey::Apps');
+
+    sub new {
+        my ($class, %more) = @_;
+        my $self = APIKey::ConfigTest::new($class, %more);
+        $self->php;
+        return $self;
+    }
+}
+
+chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
+my $site = Site->new(above => join '', map {
+    qq(LoadModule ${_}_module "$folder/mod_$_.so"\n)
+} qw(proxy_fcgi negotiation));
+my $key = $site->create;
+my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
+my ($whole, $programs, $asks) =
+    section('conf/manual/applications.md', 'Front controllers');
+
+# ---- The application ----
+
+# The path as these frameworks take it out of REQUEST_URI, whatever base it has,
+# and as older ones do out of the query; it says what it was told, and of whom
+# the orders are.
+$site->file("docs/$_/index.php", <<'EOF_PHP') for qw(rules fallback);
+<?php
+$uri = explode('?', $_SERVER['REQUEST_URI'], 2);
+$path = preg_replace('#^/+index\.php(?=/|$)#', '', $uri[0]);
+if (($uri[1][0] ?? '') === '/') {
+    $path = $uri[1];
+}
+$path = trim(preg_replace('#/+#', '/', rawurldecode($path)), '/');
+$names = ['REMOTE_USER', 'AUTH_TYPE', 'APIKEY_TENANT', 'APIKEY_SCOPES',
+          'HTTP_X_APIKEY_TENANT', 'HTTP_X_APIKEY_SCOPES'];
+header("X-Told: " . json_encode((object) 
+    array_intersect_key($_SERVER, array_flip($names))));
+header('X-Key: ' . (preg_match('/ak_/', serialize([$_SERVER, getenv(),
+    apache_request_headers()])) ? 'seen' : 'none'));
+if (strpos($_SERVER['HTTP_HOST'], 'asks.') === 0 && strpos($path, 'api') === 0
+    && !isset($_SERVER['HTTP_X_APIKEY_TENANT'])) {
+    http_response_code(401);
+    echo 'An API key is needed.';
+} elseif ($path === 'api/orders') {
+    echo 'orders of ', $_SERVER['HTTP_X_APIKEY_TENANT'] ?? 'all';
+} else {
+    echo "page $path";
+}
+EOF_PHP
+$site->file("docs/$_/a.css", "a { color: red }\n") for qw(rules fallback);
+# Laravel's public/.htaccess does this: Authorization and the token of a form for
+# CGI, no slash at the end, and all that is no file to the front controller.
+$site->file('docs/rules/.htaccess', <<'EOF_HTACCESS');
+Options -MultiViews -Indexes
+RewriteEngine On
+RewriteCond %{HTTP:Authorization} .
+RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteCond %{HTTP:X-XSRF-Token} .
+RewriteRule .* - [E=HTTP_X_XSRF_TOKEN:%{HTTP:X-XSRF-Token}]
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteCond %{REQUEST_URI} (.+)/$
+RewriteRule ^ %1 [L,R=301]
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteRule ^ index.php [L]
+EOF_HTACCESS
+# Symfony's documents show this instead.
+$site->file('docs/fallback/.htaccess', "FallbackResource /index.php\n");
+
+# ---- Hosts: a guard each, with both ways to the front controller ----
+
+my $users = $site->file('users', 'eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=');
+my $location = <<'EOF_LOCATION';
+<Location "/api">
+    AuthType ApiKey
+    AuthName "API"
+    Require valid-user
+</Location>
+EOF_LOCATION
+my %says = (plain => '', location => $location, whole => $whole,
+    programs => $programs, asks => $asks, users => $location . <<"EOF_USERS");
+# A front controller that has users of its own.
+<Files "index.php">
+    AuthType Basic
+    AuthName "People"
+    AuthUserFile "$users"
+    Require all granted
+</Files>
+EOF_USERS
+my @WAYS = qw(rules fallback);
+$site->start(join "\n", <<'EOF_CONF', map { my $way = $_; map { <<"EOF_HOST" } sort keys %says } @WAYS);
+@DATABASE@
+LogLevel notice
+DirectoryIndex index.php
+<FilesMatch ".+\.ph(?:ar|p|tml)$">
+    SetHandler "proxy:unix:@DIR@/fpm.sock|fcgi://localhost"
+</FilesMatch>
+<Directory "@DOCS@">
+    Options FollowSymLinks MultiViews
+    AllowOverride FileInfo Options=MultiViews,Indexes Indexes
+    CGIPassAuth On
+</Directory>
+EOF_CONF
+<VirtualHost *>
+    ServerName $_.$way
+    DocumentRoot "\@DOCS\@/$way"
+    @{[ $says{$_} =~ s{/srv/www/site}{\@DOCS\@/$way}gr ]}
+</VirtualHost>
+EOF_HOST
+
+sub ask {
+    my ($host, $path, @headers) = @_;
+    return get($site->port, $path, "Host: $host", @headers);
+}
+sub has_orders { return $_[0]{status} == 200 && $_[0]{body} =~ /^orders/ }
+sub told {
+    my ($r) = @_;
+    my ($told) = header_of($r, 'X-Told');
+    return JSON::PP->new->decode($told // '{}');
+}
+
+my @WITH = map { "$_$key" } 'X-API-Key: ', 'Authorization: Bearer ';
+# All that is one to the application; in the first ones httpd reads /api, too.
+my @READ = qw(/api/orders //api/orders /%61pi/orders /api//orders);
+my @OTHER = ('/index.php/api/orders', '/index.php//api/orders',
+             '/index.php/%61pi/orders', '//index.php/api/orders',
+             '/index.php?/api/orders', '/?/api/orders',
+             '/none.css?/api/orders');
+my %TOLD = (REMOTE_USER => 'acme', AUTH_TYPE => 'ApiKey',
+            APIKEY_TENANT => 'acme', APIKEY_SCOPES => '',
+            HTTP_X_APIKEY_TENANT => 'acme', HTTP_X_APIKEY_SCOPES => '');
+
+for my $way (@WAYS) {
+    subtest "$way: URLs that are one" => sub {
+        my @found = grep { has_orders(ask("plain.$way", $_)) } @READ, @OTHER;
+        is_deeply(\@found, [ @READ, @OTHER ], 'to the front controller');
+        is(ask("plain.$way", '/api/orders/')->{status},
+           $way eq 'rules' ? 301 : 200, 'one with a slash at its end');
+    };
+    subtest "$way: a Location of the API" => sub {
+        for my $path (@READ, '/api/orders/') {
+            is(ask("location.$way", $path)->{status}, 401, "$path: guarded");
+            is(ask("location.$way", $path, "X-API-Key: $bad")->{status}, 401,
+               '... against a bad key');
+        }
+        ok(has_orders(ask("location.$way", $_)), "$_ is open") for @OTHER;
+        for my $path (@READ) {
+            for my $with (@WITH) {
+                my $r = ask("location.$way", $path, $with);
+                is($r->{body}, 'orders of acme', "$path is answered");
+                is_deeply(told($r), \%TOLD, '... to a program that is told all');
+                is_deeply([ header_of($r, 'X-Key') ], ['none'], '... no key');
+            }
+        }
+        is_deeply(told(ask("location.$way", '/x', @WITH)), {},
+                  'outside of the area it is told nothing');
+    };
+    subtest "$way: users of another AuthType in the front controller" => sub {
+        my $r = ask("users.$way", '/api/orders', $WITH[0]);
+        is($r->{body}, 'orders of acme', 'it answers');
+        # A fast redirect leaves the request as it is, with its user.
+        is(told($r)->{REMOTE_USER}, $way eq 'rules' ? undef : 'acme',
+           'whose users are its own, unless the request stays one');
+        is(ask("users.$way", '/api/orders')->{status}, 401, 'guarded');
+    };
+    for my $host (qw(whole programs asks)) {
+        subtest "$way: a guard that holds: $host" => sub {
+            for my $path (@READ, @OTHER) {
+                my $r = ask("$host.$way", $path);
+                is($r->{status}, 401, "$path without a key");
+                is(ask("$host.$way", $path, "X-API-Key: $bad")->{status}, 401,
+                   '... with a bad one');
+                $r = ask("$host.$way", $path, $WITH[1]);
+                is($r->{body}, 'orders of acme', '... with one');
+                is_deeply(told($r), \%TOLD, '... of which it is told');
+            }
+            my $r = ask("$host.$way", '/api/orders/');
+            ok(!has_orders($r), "a slash at the end: $r->{status}");
+            is(ask("$host.$way", '/a.css')->{status}, 200, 'a file is open');
+            is(ask("$host.$way", '/')->{status}, $host eq 'asks' ? 200 : 401,
+               'a page');
+        };
+    }
+}
+
+$site->stop;
+is($site->leaks($key), '', 'no key in a log');
+done_testing;
