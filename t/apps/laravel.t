@@ -24,7 +24,7 @@ package Site {
 chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
 my $site = Site->new(above => join '', map {
     qq(LoadModule ${_}_module "$folder/mod_$_.so"\n)
-} qw(proxy_fcgi negotiation));
+} qw(proxy_fcgi));
 my $key = $site->create;
 my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 my ($whole, $programs, $asks) =

@@ -46,6 +46,7 @@ my @WAYS = (
     [ 'Mailgun, curl -u api:KEY', sub { basic("api:$_[0]") }, 0 ],
     [ 'Freshdesk, curl -u KEY:X', sub { basic("$_[0]:X") }, 0 ],
     [ 'Jira, curl -u MAIL:KEY', sub { basic("anna\@example.org:$_[0]") }, 0 ],
+    [ 'Azure DevOps, curl -u :KEY', sub { basic(":$_[0]") }, 0 ],
     [ 'git, curl -u KEY without a colon', sub { basic($_[0]) }, 0 ],
 );
 # Not create_key(): where no server looks for it, it is logged.
@@ -67,7 +68,25 @@ for my $way (@WAYS) {
     is(reason_of(ask($all, '/index.html', $line->(unknown_key($secret)))),
        'invalid', "$what: a key that there is not");
 }
-is_deeply(\%taken, { all => 21, usual => 21 }, 'all of the 21 ways');
+is(scalar(grep { $_->[2] } @WAYS), 5, 'five of them need no ApiKeyFrom');
+is_deeply(\%taken, { all => 22, usual => 22 }, 'all of the 22 ways');
+
+# No server takes these, whatever it says: they end up in logs and caches, or
+# come from a browser without its user's doing.
+my %NEVER = (
+    'Google: ?key=' => [ 'exposed', "/index.html?key=$loud" ],
+    'Slack: ?token=' => [ 'exposed', "/index.html?x=y&token=$loud" ],
+    'a cookie' => [ 'missing', '/index.html', "Cookie: api_key=$loud" ],
+);
+for my $what (sort keys %NEVER) {
+    my ($reason, @asks) = @{ $NEVER{$what} };
+    is(reason_of(ask($_, @asks)), $reason, "$what, $_: never")
+        for $usual, $all;
+}
+is((refusal(request($_, 'POST', '/index.html',
+                    ['Content-Type: application/x-www-form-urlencoded'],
+                    "token=$loud"))->{problem} // {})->{code}, 'missing',
+   "a form, $_: never") for $usual, $all;
 
 # ---- Clients that write the header themselves ----
 for my $case ([ 'user', '-u', '%s:' ], [ 'password', '-u', 'api:%s' ],
