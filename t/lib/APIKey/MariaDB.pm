@@ -93,7 +93,7 @@ sub new {
     else {
         chmod 0711, $folder;
     }
-    $self->command(qw(mariadb-install-db --no-defaults --skip-test-db
+    $self->prepare(qw(mariadb mariadb-install-db --no-defaults --skip-test-db
                       --auth-root-authentication-method=normal
                       --innodb-log-file-size=4M), "--datadir=$folder/data",
                    # A server that starts clears the folder for such files.

@@ -164,8 +164,8 @@ sub new {
         $self->{as} = [ "--reuid=$uid", "--regid=$gid", '--clear-groups' ];
     }
     chmod 0711, $folder;
-    $self->command(program('initdb'), qw(-U postgres -A trust -E UTF8
-                   --locale=C --no-sync -D), "$folder/data");
+    $self->prepare('postgres', program('initdb'), qw(-U postgres -A trust
+                   -E UTF8 --locale=C --no-sync -D), "$folder/data");
     $self->write(odbcinst => "[apikey-pgsql]\nDriver=" . odbc_driver() . "\n");
     $self->write(odbc => '');
     %ENV = (%ENV, $self->environment) if $through eq 'odbc';

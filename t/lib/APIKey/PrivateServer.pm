@@ -13,6 +13,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use File::Path qw(remove_tree);
 use File::Temp ();
 use POSIX ();
 
@@ -34,6 +35,29 @@ sub command {
     my ($self, @command) = @_;
     waitpid $self->child(@command), 0;
     die "$command[0] failed:\n" . $self->log if $?;
+}
+
+# What such a command makes in {folder}/data.  It takes seconds, and the result
+# is the same each time: the first test of a run has it done, and leaves a copy
+# to the others.
+sub prepare {
+    my ($self, $name, @command) = @_;
+    my $data = "$self->{folder}/data";
+    my $kept = $ENV{APIKEY_TEST_DATA} && "$ENV{APIKEY_TEST_DATA}/$name";
+    if ($kept && -d $kept) {
+        copy_tree($kept, $data);
+        return;
+    }
+    $self->command(@command);
+    return if !$kept;
+    copy_tree($data, "$kept.$$");
+    # Another test may have been faster.
+    rename "$kept.$$", $kept or remove_tree("$kept.$$");
+}
+
+sub copy_tree {
+    my ($from, $to) = @_;
+    system('cp', '-a', $from, $to) == 0 or die "$from cannot be copied.\n";
 }
 
 sub log {

@@ -100,6 +100,9 @@ sub set_environment {
     # A setting of the caller's must not decide what a test sees.
     delete @ENV{qw(APIKEY_CONFIG APIKEY_TEST_PART APIKEY_RUN http_proxy)};
     $ENV{APIKEY_TEST_PART} = 1 if @{ $self->{wanted} };
+    # What databases' servers begin with: APIKey::PrivateServer.
+    $self->{data} = File::Temp->newdir('apikey-data-XXXXXX', TMPDIR => 1);
+    $ENV{APIKEY_TEST_DATA} = $self->{data}->dirname;
     $ENV{LC_ALL} = 'C';
     umask 022;
     APIKey::Instrument::environment($source);
