@@ -18,7 +18,7 @@ my ($SDK) = grep { -d } map { "$_/mcp/node_modules/\@modelcontextprotocol/sdk" }
     $ENV{APIKEY_BUILD}, "$ENV{APIKEY_BUILD}/..", "$ENV{APIKEY_SOURCE}/_build";
 die "There is no client: build/test installs it.\n" unless $SDK;
 my $site = APIKey::ConfigTest->new;
-my ($port, $other) = map { APIKey::ConfigTest::free_port() } 1, 2;
+my ($port, $other, $any) = map { APIKey::ConfigTest::free_port() } 1 .. 3;
 my $server = fork // die "fork: $!\n";
 if (!$server) {
     exec $^X, "$ENV{APIKEY_SOURCE}/t/lib/mcp.pl", $port or POSIX::_exit(127);
@@ -27,20 +27,22 @@ END { end_process($server, 10) if $server && $$ == $site->{owner} }
 wait_until(30, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
     or die "mcp.pl did not start.\n";
 
-# The manual's two places, here one below the other's name, and its challenge.
+# The manual's two places, here one below the other's name, and its challenge;
+# and the first one where keys are accepted in other ways, too.
 my ($plain, $challenge, $tools) = map { $_->{text} =~ s/:9000/:$port/gr }
     blocks($PAGE, slurp($PAGE), { ApiKeyChallenge => 1 });
 like($tools, qr/Require apikey-scope "mcp:/, 'what the manual says is tried');
 $site->file('docs/index.html', "A page.\n");
-$site->start(<<"EOF_CONF");
-\@DATABASE\@
-Listen 127.0.0.1:$other
-<VirtualHost 127.0.0.1:$other>
-    @{[ $plain =~ s/^/    /mgr ]}
-    @{[ $challenge =~ s{https://mcp\.example}{http://127.0.0.1:$other}r ]}
+my $hosts = join '', map { my ($at, $place) = @$_; <<"EOF_HOST" }
+Listen 127.0.0.1:$at
+<VirtualHost 127.0.0.1:$at>
+    ApiKeyFrom scheme:ApiKey header bearer
+    @{[ $place =~ s/^/    /mgr ]}
+    @{[ $challenge =~ s{https://mcp\.example}{http://127.0.0.1:$at}r ]}
 </VirtualHost>
-$tools
-EOF_CONF
+EOF_HOST
+    [ $other, $plain ], [ $any, $plain =~ s/^ *ApiKeyFrom bearer\n//mr ];
+$site->start("\@DATABASE\@\n$hosts<VirtualHost *>\n$tools</VirtualHost>\n");
 my %key = (plain => [ '--scope', 'mcp' ], reader => [ qw(--scope mcp: --scope),
            'mcp:search' ], agent => [ '--scope', 'mcp:*' ], none => []);
 $key{$_} = $site->create(@{ $key{$_} }) for keys %key;
@@ -69,11 +71,15 @@ my ($r, $said) = post($other, $key{plain}, 'tools/call', 'search');
 is($said->{result}{content}[0]{text}, 'search for acme',
    'a key opens the server, which is told the tenant');
 is(status($other, $key{none}, 'tools/list'), 403, 'not without the scope');
-($r) = post($other, undef, 'initialize');
-is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP", scope="mcp", '
-   . "resource_metadata=\"http://127.0.0.1:$other"
-   . '/.well-known/oauth-protected-resource"',
-   'without a key the first challenge names scope and metadata');
+for my $host ($other, $any) {
+    ($r) = post($host, undef, 'initialize');
+    my ($first, @more) = header_of($r, 'WWW-Authenticate');
+    is($first, 'Bearer realm="MCP", scope="mcp", '
+       . "resource_metadata=\"http://127.0.0.1:$host"
+       . '/.well-known/oauth-protected-resource"',
+       'without a key the first challenge names scope and metadata');
+    is(scalar @more, $host == $any ? 1 : 0, '... of those there are');
+}
 is(get($_, '/.well-known/oauth-protected-resource/mcp')->{status}, 404,
    'what lies around is not guarded') for $other, $site->port;
 
@@ -111,10 +117,10 @@ sub clients {
     close $out or die "node: $text\n";
     return @{ $json->decode($text) };
 }
-my ($reader, $with_provider, $wrong, $without, $told) = clients(
+my ($reader, $with_provider, $wrong, $without, @told) = clients(
     [ $at, $key{reader} ], [ $other, $key{plain}, 'provider' ],
     [ $other, 'wrong' ], [ $at, undef, 'provider' ],
-    [ $other, undef, 'provider' ]);
+    map { [ $_, undef, 'provider' ] } $other, $any);
 is_deeply($reader->{tools}, [qw(search remove)], 'it lists the tools');
 is($reader->{calls}{search}, 'search for acme', 'and calls one');
 is($reader->{calls}{remove}{code}, 403, 'and is refused the other');
@@ -126,8 +132,8 @@ is($wrong->{connected}{code}, 401, 'a wrong key is refused');
 my @known = grep { $_->[1] =~ m{^/\.well-known/} } @{ $without->{asked} };
 cmp_ok(scalar @known, '>', 1, 'without one it looks for a server of tokens');
 is(scalar(grep { $_->[0] != 404 } @known), 0, 'and finds 404, never 401');
-is($told->{asked}[1][1], '/.well-known/oauth-protected-resource',
-   'the metadata that the challenge names are asked for first');
+is($_->{asked}[1][1], '/.well-known/oauth-protected-resource',
+   'the metadata that the challenge names are asked for first') for @told;
 
 is($site->leaks(values %key), '', 'no key stands in the logs');
 $site->stop;
