@@ -64,8 +64,10 @@ if (!$tomcat) {
     delete $ENV{LD_PRELOAD};
     # It does not outlive this test.
     exec 'setpriv', '--pdeathsig', 'KILL', 'java', '-Xmx128m',
-        '-XX:TieredStopAtLevel=1', "-Dcatalina.home=$HOME",
-        "-Dcatalina.base=$base", "-Djava.io.tmpdir=$base/temp",
+        '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
+        '-Dtomcat.util.scan.StandardJarScanFilter.jarsToSkip=*',
+        "-Dcatalina.home=$HOME", "-Dcatalina.base=$base",
+        "-Djava.io.tmpdir=$base/temp",
         '-cp', "$HOME/bin/bootstrap.jar:$HOME/bin/tomcat-juli.jar",
         'org.apache.catalina.startup.Bootstrap', 'start'
         or POSIX::_exit(127);
