@@ -79,6 +79,8 @@ my @wrong = (
     [ ['list', '--expiring', 'never'], qr/--expiring.*14d/ ],
     [ ['list', '--unused', 'soon'], qr/--unused.*90d/ ],
     [ ['audit', '--since', 'soon'], qr/--since.*90d/ ],
+    [ ['revoke', '-', 'x'], qr/wants IDs, or - alone/ ],
+    [ ['revoke', 'x', '-'], qr/wants IDs, or - alone/ ],
     [ ['help', 'explode'], qr/"explode"/ ],
     [ ['help', 'scope', 'explode'], qr/"scope explode"/ ],
     [ ['help', 'create', 'add'], qr/"create add"/ ],
