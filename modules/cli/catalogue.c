@@ -109,6 +109,7 @@ static void json_tenant(cli_json_t *json, const apikey_tenant_t *tenant)
     cli_json_time(json, "created", tenant->created);
     cli_json_time(json, "suspended", tenant->suspended);
     cli_json_text(json, "reason", tenant->reason);
+    cli_json_meta(json, "meta", tenant->meta);
     if (tenant->fault) {
         cli_json_text(json, "fault", tenant->fault);
     }
@@ -124,7 +125,8 @@ static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
         cli_time(tenant->created, "-", pool),
         cli_time(tenant->suspended, "-", pool),
         tenant->fault ? apr_pstrcat(pool, "faulty: ", tenant->fault, NULL)
-                      : tenant->reason
+                      : tenant->reason,
+        tenant->meta
     };
 
     if (listing->table) {
@@ -141,7 +143,7 @@ static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
 cli_exit_e cli_cmd_tenant_list(cli_t *cli)
 {
     static const char *const heads[] = {
-        "TENANT", "KEYS", "CREATED", "SUSPENDED", "REASON", NULL
+        "TENANT", "KEYS", "CREATED", "SUSPENDED", "REASON", "META", NULL
     };
     cli_listing_t listing;
     const char *error = NULL;
@@ -157,25 +159,19 @@ cli_exit_e cli_cmd_tenant_list(cli_t *cli)
                            error);
 }
 
-/* What has been done to a tenant. */
-static void tell_tenant(cli_t *cli, const apikey_tenant_t *tenant, int changed)
+/* How a sentence about a tenant begins. */
+static const char *subject(const apikey_tenant_t *tenant, apr_pool_t *pool)
 {
-    apr_pool_t *pool = cli->pool;
-    cli_json_t json = { pool, 0 };
-    const char *name = cli_clean(tenant->tenant, pool);
-    const char *keys = apr_psprintf(pool, "%" APR_INT64_T_FMT " key%s",
-                                    tenant->keys,
-                                    tenant->keys == 1 ? "" : "s");
+    return apr_psprintf(pool, "The tenant %s (%" APR_INT64_T_FMT " key%s)",
+                        cli_clean(tenant->tenant, pool), tenant->keys,
+                        tenant->keys == 1 ? "" : "s");
+}
 
-    if (cli->json) {
-        cli_json_open(&json, NULL, '{');
-        json_tenant(&json, tenant);
-        cli_json_flag(&json, "changed", changed);
-        cli_json_close(&json, '}');
-        cli_out("\n");
-    }
-    else if (tenant->suspended) {
-        cli_out("The tenant %s (%s) %s %s%s%s%s.\n", name, keys,
+static void say_suspended(const apikey_tenant_t *tenant, int changed,
+                          apr_pool_t *pool)
+{
+    if (tenant->suspended) {
+        cli_out("%s %s %s%s%s%s.\n", subject(tenant, pool),
                 changed ? "is suspended from" : "was suspended already,",
                 cli_time(tenant->suspended, "-", pool),
                 *tenant->reason ? ": " : "",
@@ -183,17 +179,50 @@ static void tell_tenant(cli_t *cli, const apikey_tenant_t *tenant, int changed)
                 changed ? "" : "; nothing was changed");
     }
     else {
-        cli_out("The tenant %s (%s) %s.\n", name, keys, changed
+        cli_out("%s %s.\n", subject(tenant, pool), changed
                 ? "has API access again"
                 : "was not suspended; nothing was changed");
     }
+}
+
+static void say_meta(const apikey_tenant_t *tenant, int changed,
+                     apr_pool_t *pool)
+{
+    cli_out("%s %s%s%s.\n", subject(tenant, pool),
+            *tenant->meta ? "has meta " : "has no meta",
+            cli_clean(tenant->meta, pool),
+            changed ? " now" : ", as before; nothing was changed");
+}
+
+/* What has been done to a tenant, for people or for programs. */
+static cli_exit_e told(cli_t *cli, apr_status_t status, int changed,
+                       void (*say)(const apikey_tenant_t *tenant, int changed,
+                                   apr_pool_t *pool), const char *error)
+{
+    apikey_tenant_t *tenant = NULL;
+    cli_json_t json = { cli->pool, 0 };
+
+    if (status == APR_SUCCESS) {
+        status = apikey_tenant_show(cli->store, cli->words[0], &tenant,
+                                    cli->pool, &error);
+    }
+    if (tenant && cli->json) {
+        cli_json_open(&json, NULL, '{');
+        json_tenant(&json, tenant);
+        cli_json_flag(&json, "changed", changed);
+        cli_json_close(&json, '}');
+        cli_out("\n");
+    }
+    else if (tenant) {
+        say(tenant, changed, cli->pool);
+    }
+    return cli_done(cli, status, error);
 }
 
 static cli_exit_e suspend(cli_t *cli, int on)
 {
     const char *reason = cli->value[CLI_REASON];
     const char *error = NULL;
-    apikey_tenant_t *tenant;
     apr_status_t status;
     int changed;
     cli_exit_e code = cli_open(cli, 0);
@@ -204,14 +233,7 @@ static cli_exit_e suspend(cli_t *cli, int on)
     status = apikey_tenant_suspend(cli->store, cli->words[0], on,
                                    reason ? reason : "", &cli->actor,
                                    &changed, cli->pool, &error);
-    if (status == APR_SUCCESS) {
-        status = apikey_tenant_show(cli->store, cli->words[0], &tenant,
-                                    cli->pool, &error);
-    }
-    if (status == APR_SUCCESS && tenant) {
-        tell_tenant(cli, tenant, changed);
-    }
-    return cli_done(cli, status, error);
+    return told(cli, status, changed, say_suspended, error);
 }
 
 cli_exit_e cli_cmd_tenant_suspend(cli_t *cli)
@@ -222,4 +244,20 @@ cli_exit_e cli_cmd_tenant_suspend(cli_t *cli)
 cli_exit_e cli_cmd_tenant_resume(cli_t *cli)
 {
     return suspend(cli, 0);
+}
+
+cli_exit_e cli_cmd_tenant_set(cli_t *cli)
+{
+    const char *error = NULL;
+    const char *meta;
+    apr_status_t status;
+    int changed;
+    cli_exit_e code = cli_meta(cli, &meta);
+
+    if (code != CLI_DONE || (code = cli_open(cli, 0)) != CLI_DONE) {
+        return code;
+    }
+    status = apikey_tenant_set(cli->store, cli->words[0], meta, &cli->actor,
+                               &changed, cli->pool, &error);
+    return told(cli, status, changed, say_meta, error);
 }

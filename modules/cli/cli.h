@@ -134,6 +134,10 @@ const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool);
 void cli_json_networks(cli_json_t *json, const char *name, const char *text);
 void cli_json_meta(cli_json_t *json, const char *name, const char *text);
 
+/** Pairs as an object; NULL: none. */
+void cli_json_pairs(cli_json_t *json, const char *name,
+                    const apr_table_t *pairs);
+
 /** Whether a ring (NULL: none) has the secret of that id. */
 int cli_in_ring(const apikey_ring_t *ring, const char *id);
 
@@ -156,6 +160,9 @@ cli_exit_e cli_scopes(cli_t *cli, cli_option_e option, const char **scopes);
  * nothing does. */
 cli_exit_e cli_details(cli_t *cli, const char **owner, const char **networks,
                        const char **meta);
+
+/** What --meta says, as the store has it; NULL where nothing does. */
+cli_exit_e cli_meta(cli_t *cli, const char **meta);
 
 /** The time that an option names, which has been; unchanged where it was not
  * given. */
@@ -188,6 +195,7 @@ cli_exit_e cli_cmd_scope_remove(cli_t *cli);
 cli_exit_e cli_cmd_tenant_list(cli_t *cli);
 cli_exit_e cli_cmd_tenant_suspend(cli_t *cli);
 cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
+cli_exit_e cli_cmd_tenant_set(cli_t *cli);
 cli_exit_e cli_cmd_audit(cli_t *cli);
 cli_exit_e cli_cmd_import(cli_t *cli);
 cli_exit_e cli_cmd_export(cli_t *cli);

@@ -127,6 +127,8 @@ const cli_command_t cli_commands[] = {
       1, 1, "TENANT", 1, "take API access from a tenant" },
     { "tenant", "resume", cli_cmd_tenant_resume, 0, CLI_BIT(CLI_REASON),
       1, 1, "TENANT", 1, "give it back" },
+    { "tenant", "set", cli_cmd_tenant_set, CLI_BIT(CLI_META), 0, 1, 1,
+      "TENANT", 1, "say what applications are told of all keys of a tenant" },
     { "audit", NULL, cli_cmd_audit, 0, CLI_BIT(CLI_KEY) | CLI_BIT(CLI_TENANT)
       | CLI_BIT(CLI_SINCE) | IN_KEYSPACE, 0, 0, "", 0,
       "tell who did what and when" },

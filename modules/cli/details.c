@@ -42,7 +42,7 @@ static cli_exit_e read_networks(cli_t *cli, const char **networks)
     return CLI_DONE;
 }
 
-static cli_exit_e read_meta(cli_t *cli, const char **meta)
+cli_exit_e cli_meta(cli_t *cli, const char **meta)
 {
     const apr_array_header_t *list = cli->list[CLI_META];
     apr_table_t *pairs = apr_table_make(cli->pool, 4);
@@ -79,7 +79,7 @@ cli_exit_e cli_details(cli_t *cli, const char **owner, const char **networks,
     cli_exit_e code = read_networks(cli, networks);
 
     *owner = cli->value[CLI_OWNER];
-    return code == CLI_DONE ? read_meta(cli, meta) : code;
+    return code == CLI_DONE ? cli_meta(cli, meta) : code;
 }
 
 void cli_json_networks(cli_json_t *json, const char *name, const char *text)
@@ -93,23 +93,30 @@ void cli_json_networks(cli_json_t *json, const char *name, const char *text)
     cli_json_words(json, name, words);
 }
 
-void cli_json_meta(cli_json_t *json, const char *name, const char *text)
+void cli_json_pairs(cli_json_t *json, const char *name,
+                    const apr_table_t *pairs)
 {
-    apr_table_t *meta;
-    const apr_array_header_t *list;
+    const apr_array_header_t *list = pairs ? apr_table_elts(pairs) : NULL;
     int i;
 
-    if (apikey_meta_read(&meta, text, json->pool)) {
-        cli_json_text(json, name, text);
-        return;
-    }
-    list = apr_table_elts(meta);
     cli_json_open(json, name, '{');
-    for (i = 0; i < list->nelts; i++) {
+    for (i = 0; list && i < list->nelts; i++) {
         const apr_table_entry_t *pair = &APR_ARRAY_IDX(list, i,
                                                        apr_table_entry_t);
 
         cli_json_text(json, pair->key, pair->val);
     }
     cli_json_close(json, '}');
+}
+
+void cli_json_meta(cli_json_t *json, const char *name, const char *text)
+{
+    apr_table_t *meta;
+
+    if (apikey_meta_read(&meta, text, json->pool)) {
+        cli_json_text(json, name, text);
+    }
+    else {
+        cli_json_pairs(json, name, meta);
+    }
 }

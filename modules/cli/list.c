@@ -20,44 +20,51 @@ typedef enum {
     IS_TEXT, IS_TIME, IS_EXPIRY, IS_NUMBER
 } kind_e;
 
-/* Each column: its name, its head, its kind, to how many cells it may be cut,
- * and where the value stands in an apikey_managed_t. */
+/* Each column: its name, its head, its kind, and where the value stands in an
+ * apikey_managed_t. */
 #define AT(field) APR_OFFSETOF(apikey_managed_t, field)
 static const struct column_t {
     const char *name, *head;
     kind_e kind;
-    int least;
     apr_size_t at;              /* 0: it is computed */
 } columns[] = {
-    { "id", "ID", IS_TEXT, 0, AT(record.id) },
-    { "tenant", "TENANT", IS_TEXT, 4, AT(record.tenant) },
-    { "name", "NAME", IS_TEXT, 4, AT(record.name) },
-    { "hint", "HINT", IS_TEXT, 10, AT(record.hint) },
-    { "scopes", "SCOPES", IS_TEXT, 4, AT(record.scopes) },
-    { "created", "CREATED", IS_TIME, 10, AT(record.created) },
-    { "expires", "EXPIRES", IS_EXPIRY, 10, AT(record.expires) },
-    { "last_used", "LAST USED", IS_TIME, 10, AT(record.last_used) },
-    { "state", "STATE", IS_TEXT, 0, 0 },
-    { "env", "ENV", IS_TEXT, 4, AT(record.env) },
-    { "keyspace", "KEYSPACE", IS_TEXT, 4, AT(record.keyspace) },
-    { "uses", "USES", IS_NUMBER, 0, AT(record.use_count) },
-    { "created_by", "CREATED BY", IS_TEXT, 4, AT(record.creator) },
-    { "format", "FORMAT", IS_TEXT, 4, AT(record.format) },
-    { "prefix", "PREFIX", IS_TEXT, 4, AT(prefix) },
-    { "secret", "SECRET", IS_TEXT, 4, AT(record.secret_id) },
-    { "exposed", "EXPOSED", IS_TIME, 10, AT(exposed) },
-    { "revoked", "REVOKED", IS_TIME, 10, AT(record.revoked) },
-    { "reason", "REASON", IS_TEXT, 4, AT(reason) },
-    { "disabled", "DISABLED", IS_TIME, 10, AT(record.disabled) },
-    { "rotated_from", "ROTATED FROM", IS_TEXT, 0, AT(rotated_from) },
-    { "root", "ROOT", IS_TEXT, 0, AT(root) },
-    { "owner", "OWNER", IS_TEXT, 4, AT(owner) },
-    { "networks", "NETWORKS", IS_TEXT, 4, AT(networks) },
-    { "meta", "META", IS_TEXT, 4, AT(meta) }
+    { "id", "ID", IS_TEXT, AT(record.id) },
+    { "tenant", "TENANT", IS_TEXT, AT(record.tenant) },
+    { "name", "NAME", IS_TEXT, AT(record.name) },
+    { "hint", "HINT", IS_TEXT, AT(record.hint) },
+    { "scopes", "SCOPES", IS_TEXT, AT(record.scopes) },
+    { "created", "CREATED", IS_TIME, AT(record.created) },
+    { "expires", "EXPIRES", IS_EXPIRY, AT(record.expires) },
+    { "last_used", "LAST USED", IS_TIME, AT(record.last_used) },
+    { "state", "STATE", IS_TEXT, 0 },
+    { "env", "ENV", IS_TEXT, AT(record.env) },
+    { "keyspace", "KEYSPACE", IS_TEXT, AT(record.keyspace) },
+    { "uses", "USES", IS_NUMBER, AT(record.use_count) },
+    { "created_by", "CREATED BY", IS_TEXT, AT(record.creator) },
+    { "format", "FORMAT", IS_TEXT, AT(record.format) },
+    { "prefix", "PREFIX", IS_TEXT, AT(prefix) },
+    { "secret", "SECRET", IS_TEXT, AT(record.secret_id) },
+    { "exposed", "EXPOSED", IS_TIME, AT(exposed) },
+    { "revoked", "REVOKED", IS_TIME, AT(record.revoked) },
+    { "reason", "REASON", IS_TEXT, AT(reason) },
+    { "disabled", "DISABLED", IS_TIME, AT(record.disabled) },
+    { "rotated_from", "ROTATED FROM", IS_TEXT, AT(rotated_from) },
+    { "root", "ROOT", IS_TEXT, AT(root) },
+    { "owner", "OWNER", IS_TEXT, AT(owner) },
+    { "networks", "NETWORKS", IS_TEXT, AT(networks) },
+    { "meta", "META", IS_TEXT, AT(meta) }
 };
 
 #define COLUMNS ((int)(sizeof(columns) / sizeof(*columns)))
 #define USUAL 9                 /* so many of them where none is named */
+
+/* What of the usual columns gives way first.  The name is what people look
+ * for, and a hint's last characters are what they compare; times are days,
+ * longer only where they are no times. */
+static const cli_fit_t usual_fits[USUAL] = {
+    { 0, 0, 0 }, { 3, 4, 0 }, { 4, 4, 0 }, { 2, 10, 4 }, { 1, 4, 0 },
+    { 1, 10, 0 }, { 1, 10, 0 }, { 1, 10, 0 }, { 0, 0, 0 }
+};
 
 /* What a key is sorted by, and which it is. */
 typedef struct place_t {
@@ -312,7 +319,6 @@ cli_exit_e cli_cmd_list(cli_t *cli)
     list_t list = { .out = { .cli = cli } };
     const char **heads = apr_pcalloc(cli->pool,
                                      (COLUMNS + 1) * sizeof(char *));
-    int *least = apr_pcalloc(cli->pool, COLUMNS * sizeof(int));
     const char *error = NULL;
     apr_status_t status;
     cli_table_t *table;
@@ -327,11 +333,10 @@ cli_exit_e cli_cmd_list(cli_t *cli)
     }
     for (i = 0; i < list.count; i++) {
         heads[i] = columns[list.chosen[i]].head;
-        least[i] = columns[list.chosen[i]].least;
     }
     table = cli_table_make(heads, cli->pool);
     if (!list.whole) {
-        cli_table_fit(table, WIDTH, least);
+        cli_table_fit(table, WIDTH, usual_fits);
     }
     cli_listing_begin(&list.out, cli, table);
     status = apikey_manage_list(cli->store, &list.filter, list_key, &list,

@@ -177,7 +177,8 @@ static int has_all(const cli_t *cli, const cli_command_t *command)
     int i;
 
     for (i = 0; i < CLI_OPTIONS; i++) {
-        if ((command->needs & CLI_BIT(i)) && !cli->value[i]) {
+        if ((command->needs & CLI_BIT(i)) && !cli->value[i]
+            && apr_is_empty_array(cli->list[i])) {
             return 0;
         }
     }

@@ -41,11 +41,18 @@ typedef struct cli_table_t cli_table_t;
 /** @param heads the columns' titles, ending with NULL */
 cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool);
 
+/** How a column is cut where a line is too wide. */
+typedef struct cli_fit_t {
+    int turn;                   /**< columns of turn 1 first; 0: never cut */
+    int least;                  /**< to how many columns of the terminal */
+    int tail;                   /**< so many of them are the cell's end */
+} cli_fit_t;
+
 /** Cuts cells so that lines are @a width columns wide at most.
- * @param least of each column, to how many it may be cut; 0: never.  Where all
- *        are cut to that and it is not enough, columns stand closer, and what
- *        is still too wide stays so. */
-void cli_table_fit(cli_table_t *table, int width, const int *least);
+ * First columns stand closer, then cells are cut, within a turn those of the
+ * widest column; where that is not enough, lines stay too wide.
+ * @param fits of each column; as long as the table */
+void cli_table_fit(cli_table_t *table, int width, const cli_fit_t *fits);
 
 /** Adds a row of as many cells as there are heads; cleaned and copied. */
 void cli_table_row(cli_table_t *table, const char *const *cells);

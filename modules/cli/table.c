@@ -44,7 +44,7 @@ struct cli_table_t {
     int columns;
     int *widths;                /* of the widest cell so far */
     int width;                  /* of a line at most; 0: any */
-    const int *least;
+    const cli_fit_t *fits;      /* of each column, where there is a width */
     int *fitted;                /* widths that fit in it */
     int gap;                    /* between columns */
 };
@@ -64,10 +64,10 @@ cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool)
     return table;
 }
 
-void cli_table_fit(cli_table_t *table, int width, const int *least)
+void cli_table_fit(cli_table_t *table, int width, const cli_fit_t *fits)
 {
     table->width = width;
-    table->least = least;
+    table->fits = fits;
 }
 
 void cli_table_row(cli_table_t *table, const char *const *cells)
@@ -88,69 +88,84 @@ void cli_table_row(cli_table_t *table, const char *const *cells)
     }
 }
 
-/* Takes a cell from the widest column that may be cut; 0: there is none. */
-static int cut_widest(cli_table_t *table)
+/* The widest column of a turn that may still be cut, or -1. */
+static int widest_of(const cli_table_t *table, int turn)
 {
     int widest = -1;
     int i;
 
     for (i = 0; i < table->columns; i++) {
-        if (table->least[i] && table->fitted[i] > table->least[i]
+        if (table->fits[i].turn == turn
+            && table->fitted[i] > table->fits[i].least
             && (widest < 0 || table->fitted[i] > table->fitted[widest])) {
             widest = i;
         }
     }
-    if (widest >= 0) {
-        table->fitted[widest]--;
-    }
-    return widest >= 0;
+    return widest;
 }
 
 static void fit(cli_table_t *table)
 {
+    int turns = 0;
     int total = 0;
-    int i;
+    int turn, i;
 
     table->gap = 2;
     for (i = 0; i < table->columns; i++) {
         table->fitted[i] = table->widths[i];
-        total += table->fitted[i] + table->gap;
+        total += table->fitted[i] + (i ? table->gap : 0);
+        if (table->width && table->fits[i].turn > turns) {
+            turns = table->fits[i].turn;
+        }
     }
-    total -= table->gap;
-    while (table->width && total > table->width) {
-        if (cut_widest(table)) {
+    if (table->width && total > table->width) {
+        table->gap--;
+        total -= table->columns - 1;
+    }
+    for (turn = 1; turn <= turns; turn++) {
+        while (total > table->width && (i = widest_of(table, turn)) >= 0) {
+            table->fitted[i]--;
             total--;
-        }
-        else if (table->gap > 1) {
-            table->gap--;
-            total -= table->columns - 1;
-        }
-        else {
-            break;
         }
     }
 }
 
-/* A cell that is wider than that ends with an ellipsis. */
-static const char *cut(const char *cell, int width, apr_pool_t *pool)
+/* So much of a text, from its start, as fits. */
+static const char *start_of(const char *text, int width, apr_pool_t *pool)
 {
-    const char *end = cell;
+    const char *end = text;
     const char *shown = "";
+    int code;
+
+    for (;;) {
+        const char *more = apr_pstrmemdup(pool, text, (apr_size_t)(end - text));
+
+        if (width_of(more) > width) {
+            return shown;
+        }
+        shown = more;
+        if (!*end) {
+            return shown;
+        }
+        end += apikey_utf8_read(end, &code);
+    }
+}
+
+/* In a cell that is wider than that an ellipsis stands for what is left out. */
+static const char *cut(const char *cell, int width, int tail,
+                       apr_pool_t *pool)
+{
+    const char *rest = cell;
     int code;
 
     if (width_of(cell) <= width) {
         return cell;
     }
-    do {
-        const char *more = apr_pstrmemdup(pool, cell, (apr_size_t)(end - cell));
-
-        if (width_of(more) >= width) {
-            break;
-        }
-        shown = more;
-        end += apikey_utf8_read(end, &code);
-    } while (*end);
-    return apr_pstrcat(pool, shown, "\xE2\x80\xA6", NULL);
+    while (width_of(rest) > tail) {
+        rest += apikey_utf8_read(rest, &code);
+    }
+    return apr_pstrcat(pool, start_of(cell, width - 1 - tail, pool),
+                       "\xE2\x80\xA6", rest, NULL);
 }
 
 void cli_table_write(cli_table_t *table)
@@ -161,7 +176,9 @@ void cli_table_write(cli_table_t *table)
     for (i = 0; i < table->cells->nelts; i++) {
         int column = i % table->columns;
         const char *cell = cut(APR_ARRAY_IDX(table->cells, i, const char *),
-                               table->fitted[column], table->pool);
+                               table->fitted[column],
+                               table->width ? table->fits[column].tail : 0,
+                               table->pool);
 
         /* The gap before a cell, so that no line ends with blanks. */
         if (*cell) {

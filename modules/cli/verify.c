@@ -101,23 +101,6 @@ static const char *networks_of(const apikey_record_t *record, apr_pool_t *pool)
                                  pool);
 }
 
-/* What an application is told besides, as the server names it. */
-static void write_meta(cli_json_t *json, const apikey_record_t *record)
-{
-    const apr_array_header_t *pairs =
-        record->meta ? apr_table_elts(record->meta) : NULL;
-    int i;
-
-    cli_json_open(json, "meta", '{');
-    for (i = 0; pairs && i < pairs->nelts; i++) {
-        const apr_table_entry_t *pair = &APR_ARRAY_IDX(pairs, i,
-                                                       apr_table_entry_t);
-
-        cli_json_text(json, pair->key, pair->val);
-    }
-    cli_json_close(json, '}');
-}
-
 static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
                          const apikey_record_t *record)
 {
@@ -137,7 +120,8 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
             cli_json_text(&json, "keyspace", record->keyspace);
             cli_json_time(&json, "expires", record->expires);
             cli_json_words(&json, "networks", networks_of(record, cli->pool));
-            write_meta(&json, record);
+            /* What an application is told, as the server names it. */
+            cli_json_pairs(&json, "meta", record->meta);
         }
         cli_json_close(&json, '}');
         cli_out("\n");

@@ -10,6 +10,15 @@ static const char *text(const char *s)
     return s ? s : "";
 }
 
+const char *apikey_audit_told(const char *was, const char *now,
+                              apr_pool_t *pool)
+{
+    const char *both = apr_psprintf(pool, "{%s,\"now\":{%s}}", was, now);
+
+    return strlen(both) <= APIKEY_AUDIT_MAX
+           ? both : apr_psprintf(pool, "{%s}", was);
+}
+
 apr_status_t apikey_audit_write(apikey_store_t *store,
                                 const apikey_audit_t *entry,
                                 apr_pool_t *pool, const char **error)

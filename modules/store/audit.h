@@ -26,6 +26,14 @@ typedef struct apikey_audit_t {
     const char *fault;          /**< out: happened could not be read; or NULL */
 } apikey_audit_t;
 
+/**
+ * What an entry has as `was`: members of JSON as they were, and as they are
+ * now.  The new ones are left out where there is no room for them: they are
+ * what the row has, or what the next change has replaced.
+ */
+const char *apikey_audit_told(const char *was, const char *now,
+                              apr_pool_t *pool);
+
 /** Writes an entry in the running transaction, beside what it tells of. */
 apr_status_t apikey_audit_write(apikey_store_t *store,
                                 const apikey_audit_t *entry,

@@ -186,6 +186,7 @@ typedef struct apikey_tenant_t {
     apr_int64_t created;
     apr_int64_t suspended;
     const char *reason;
+    const char *meta;           /**< core/meta.h's text */
     apr_int64_t keys;           /**< how many, dead ones included */
     const char *fault;          /**< what of its row could not be read; NULL */
 } apikey_tenant_t;
@@ -209,6 +210,14 @@ apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
                                    int on, const char *reason,
                                    const apikey_actor_t *actor, int *changed,
                                    apr_pool_t *pool, const char **error);
+
+/** What the applications are told of all keys of a tenant.
+ * @param meta core/meta.h's text; replaces all
+ * @param changed out: whether it was not so before; may be NULL */
+apr_status_t apikey_tenant_set(apikey_store_t *store, const char *tenant,
+                               const char *meta, const apikey_actor_t *actor,
+                               int *changed, apr_pool_t *pool,
+                               const char **error);
 
 typedef apr_status_t (*apikey_scope_fn)(void *baton, const char *name,
                                         const char *description);

@@ -91,7 +91,7 @@ static const char *networks_fault(const char *text, apr_pool_t *pool)
            : apikey_networks_read(&networks, &count, text, pool);
 }
 
-static const char *meta_fault(const char *text, apr_pool_t *pool)
+const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool)
 {
     apr_table_t *meta;
 
@@ -132,7 +132,7 @@ apr_status_t apikey_managed_check(const apikey_managed_t *key,
         { "", scopes_fault(record->scopes, pool) },
         { "the owner ", owner_fault(key->owner) },
         { "the networks: the list ", networks_fault(key->networks, pool) },
-        { "the meta ", meta_fault(key->meta, pool) },
+        { "the meta ", apikey_meta_text_fault(key->meta, pool) },
         { "as it is, a header could not carry the key: ",
           apikey_record_fault(record, pool) }
     };
@@ -360,7 +360,8 @@ static apr_status_t check_change(const apikey_managed_t *key,
         { "networks", networks_fault(change->networks ? change->networks
                                                       : key->networks, pool),
           change->networks != NULL },
-        { "meta", meta_fault(change->meta ? change->meta : key->meta, pool),
+        { "meta", apikey_meta_text_fault(change->meta ? change->meta
+                                                      : key->meta, pool),
           change->meta != NULL },
         { "expires", change->expires ? apikey_time_fault(*change->expires)
                                      : NULL, change->expires != NULL }
@@ -390,17 +391,6 @@ typedef struct trail_t {
     const char *now;
     apr_pool_t *pool;
 } trail_t;
-
-/* Both; the new values are left out where there is no room for them: they are
- * what the row has, or what the next change has replaced. */
-static const char *told(const trail_t *trail)
-{
-    const char *both = apr_psprintf(trail->pool, "{%s,\"now\":{%s}}",
-                                    trail->was, trail->now);
-
-    return strlen(both) <= APIKEY_AUDIT_MAX
-           ? both : apr_psprintf(trail->pool, "{%s}", trail->was);
-}
 
 /* Puts the new value in place. */
 static void replace(const char **value, const char *wanted, const char *name,
@@ -516,7 +506,8 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     }
     return status == APR_SUCCESS
            ? apikey_managed_audit(store, key, job->actor, "set", "",
-                                  told(&trail), pool, error)
+                                  apikey_audit_told(trail.was, trail.now,
+                                                    pool), pool, error)
            : status;
 }
 

@@ -84,6 +84,10 @@ apr_status_t apikey_managed_audit(apikey_store_t *store,
  * all of it before version 5; NULL: it is another text. */
 const char *apikey_rotated_source(const char *reason, apr_pool_t *pool);
 
+/** What is wrong with a text of core/meta.h that is to be stored, a sentence
+ * fragment; NULL: nothing. */
+const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool);
+
 /** Refuses a reason that could not be shown; "" is none. */
 apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
                                  const char **error);

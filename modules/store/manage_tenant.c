@@ -2,6 +2,7 @@
 
 #include <apr_strings.h>
 
+#include "json.h"
 #include "manage_parts.h"
 
 typedef struct listener_t {
@@ -24,6 +25,7 @@ static void read_tenant(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     tenant->created = apikey_rows_number(rows);
     tenant->suspended = apikey_rows_number(rows);
     tenant->reason = apikey_rows_copy(rows, pool);
+    tenant->meta = apikey_rows_copy(rows, pool);
     tenant->keys = apikey_rows_number(rows);
     tenant->fault = apikey_rows_fault(rows, pool);
 }
@@ -74,7 +76,8 @@ apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
 typedef struct job_t {
     const char *tenant;
     int on;
-    const char *reason;
+    const char *reason;         /* of suspend() */
+    const char *meta;           /* of set() */
     const apikey_actor_t *actor;
     int *changed;               /* out: whether it was not so before */
 } job_t;
@@ -166,10 +169,58 @@ apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
                                    apr_pool_t *pool, const char **error)
 {
     int any;
-    job_t job = { tenant, on, reason, actor, changed ? changed : &any };
+    job_t job = { tenant, on, reason, NULL, actor,
+                  changed ? changed : &any };
     apr_status_t status = apikey_reason_check(reason, pool, error);
 
     *job.changed = 0;
     return status == APR_SUCCESS
            ? apikey_sql_transact(store, suspend, &job, pool, error) : status;
+}
+
+static const char *meta_member(const char *meta, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "\"meta\":", apikey_json_string(meta, pool), NULL);
+}
+
+static apr_status_t set(apikey_store_t *store, void *baton, apr_pool_t *pool,
+                        const char **error)
+{
+    const job_t *job = baton;
+    const char *args[] = { job->meta, job->tenant };
+    apikey_audit_t entry = {
+        0, job->actor->now, job->actor->who, "tenant-set", "", job->tenant,
+        "", "", NULL
+    };
+    apikey_tenant_t *tenant;
+    apr_int64_t suspended;
+    apr_status_t status = need_row(store, job, &suspended, pool, error);
+
+    if (status == APR_SUCCESS) {
+        status = apikey_tenant_show(store, job->tenant, &tenant, pool, error);
+    }
+    if (status != APR_SUCCESS || strcmp(tenant->meta, job->meta) == 0) {
+        return status;
+    }
+    *job->changed = 1;
+    entry.was = apikey_audit_told(meta_member(tenant->meta, pool),
+                                  meta_member(job->meta, pool), pool);
+    status = apikey_sql_query(store, APIKEY_SQL_TENANT_SET, args, pool,
+                              error);
+    return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
+                                                      error) : status;
+}
+
+apr_status_t apikey_tenant_set(apikey_store_t *store, const char *tenant,
+                               const char *meta, const apikey_actor_t *actor,
+                               int *changed, apr_pool_t *pool,
+                               const char **error)
+{
+    int any;
+    job_t job = { tenant, 0, NULL, meta, actor, changed ? changed : &any };
+    const char *fault = apikey_meta_text_fault(meta, pool);
+
+    *job.changed = 0;
+    return fault ? apikey_reject(pool, error, "the meta %s", fault)
+                 : apikey_sql_transact(store, set, &job, pool, error);
 }

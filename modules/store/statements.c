@@ -50,6 +50,7 @@
 /* In the order in which read_tenant() of manage_tenant.c reads them. */
 #define TENANT_COLUMNS                                                      \
     "SELECT n.tenant, t.created, t.suspended, t.reason,"                    \
+    LONG(t, meta, meta)                                                     \
     " (SELECT COUNT(*) FROM %k k WHERE k.tenant = n.tenant)"
 
 /* Keys of an import, each with the mark that it is of one. */
@@ -151,6 +152,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "INSERT INTO apikey_tenant (tenant, created) VALUES (%s, %n)",
     [APIKEY_SQL_TENANT_SUSPEND] =
     "UPDATE apikey_tenant SET suspended = %n, reason = %s WHERE tenant = %s",
+    [APIKEY_SQL_TENANT_SET] =
+    "UPDATE apikey_tenant SET meta = %s WHERE tenant = %s",
 
     [APIKEY_SQL_SCOPE_SHOW] =
     "SELECT k.name, k.description FROM apikey_scope k WHERE k.name = %s%h",

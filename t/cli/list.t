@@ -34,7 +34,7 @@ sub cells {
 }
 
 my @lines = split /\n/, decode_utf8($cli->run('list')->{out});
-is($lines[0] =~ s/ {2,}/|/gr,
+is($lines[0] =~ s/ +(?!USED)/|/gr,
    'ID|TENANT|NAME|HINT|SCOPES|CREATED|EXPIRES|LAST USED|STATE', 'the heads');
 is(scalar @lines, 5, 'a line a key');
 for my $head ('TENANT', 'NAME', 'CREATED', 'STATE') {
@@ -48,7 +48,7 @@ for my $head ('TENANT', 'NAME', 'CREATED', 'STATE') {
     }
 }
 my ($line) = grep { /^$id{other} / } @lines;
-like($line, qr/a:b c:\* d  20\d\d-\d\d-\d\d  never +-  +active$/, 'a whole line');
+like($line, qr/a:b c:\* d +20\d\d-\d\d-\d\d +never +- +active$/, 'a whole line');
 unlike(join("\n", @lines), qr/\Q$_->{key}\E/, 'no key in it')
     for values %key;
 
@@ -231,8 +231,39 @@ is(scalar @table, 13, 'all keys in a table');
 is(join("\n", grep { cells($_) > 100 } @table), '', 'of 100 columns at most');
 like((grep { /xxx/ } @table)[0], qr/x\x{2026} +n+\x{2026}.*\x{2026} .*active$/,
      'what is cut ends so');
+is((grep { /xxx/ } @table)[0] =~ s/.* (\S+\x{2026}\S+) .*/$1/r,
+   'ppppp' . "\x{2026}" . substr($all->json('list', '--tenant', $long[0])
+                                     ->[0]{hint}, -4),
+   'a hint keeps its last four characters');
 like($all->run('list', '--columns', 'tenant,name,scopes')->{out},
      qr/$long[0]  +$long[1]  +\Q@{[ join ' ', @long[2 .. 21] ]}\E$/m,
      '--columns: nothing is cut');
+
+# What gives way first: scopes, the hint, the tenant, and the name last.
+my $turns = APIKey::CLI->new;
+sub shown_of {
+    my ($name) = @_;
+    my ($line) = grep { /\b$name\b/ } split /\n/,
+                 decode_utf8($turns->run('list', '--tenant', "of-$name")->{out});
+    my @cells = $line =~
+        /^\S+ +(\S+) +(\S+(?: \S+)*?) +(\S*p_t\S*) +(\S*).* active$/;
+    $cells[2] =~ s/\w{4}$/LAST/;
+    return join '|', @cells;
+}
+for my $case (
+    [ 1, 'n1 name', 'of-n1', 'app_t_...LAST', 's:read' ],
+    [ 2, 'n2 name of twenty ch', 'of-n2', 'app_t_...LAST', "s:sco\x{2026}" ],
+    [ 3, 'n3 name of twenty and six', 'of-n3', "app_t\x{2026}LAST",
+      "s:s\x{2026}" ],
+    [ 4, 'n4 name of twenty and seven', "of-\x{2026}", "app_t\x{2026}LAST",
+      "s:s\x{2026}" ],
+) {
+    my ($many, $name, @wanted) = @$case;
+    my ($word) = split / /, $name;
+    $turns->create(tenant => "of-$word", name => $name, prefix => 'app_t',
+                   scope => [ $many > 1 ? map { "s:scope$_" } 1 .. 3 : 's:read' ]);
+    is(shown_of($word), join('|', $wanted[0], $name, @wanted[1, 2]),
+       "the whole name '$name'");
+}
 
 done_testing;

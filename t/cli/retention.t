@@ -46,11 +46,13 @@ my %changing = (
     'scope add'      => [qw(scope add a:b)],
     'tenant suspend' => [qw(tenant suspend acme)],
     'tenant resume'  => [qw(tenant resume acme)],
+    'tenant set'     => [qw(tenant set acme --meta plan=gold)],
     'scope remove'   => [qw(scope remove a:b)],
     'revoke'         => [qw(revoke ID)],
 );
 for my $name ('create', 'set', 'disable', 'enable', 'rotate', 'scope add',
-              'scope remove', 'tenant suspend', 'tenant resume', 'revoke') {
+              'scope remove', 'tenant suspend', 'tenant resume', 'tenant set',
+              'revoke') {
     my @command = map { $_ eq 'ID' ? $key->{id} : $_ } @{ $changing{$name} };
     fill();
     my $done = $cli->run(@command);

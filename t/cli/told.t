@@ -47,6 +47,47 @@ said(qr/^The tenant acme .*was not suspended; nothing/, qw(tenant resume acme));
 ok($cli->json(qw(tenant suspend acme))->{changed}, 'in JSON: it was');
 is($cli->json(qw(tenant resume acme))->{suspended}, undef, 'and is not');
 
+# What applications are told of all keys of a tenant.
+said(qr/^The tenant acme \(1 key\) has meta plan=gold; note=a%3Bb now\.$/,
+     qw(tenant set acme --meta plan=gold --meta), 'note=a;b');
+said(qr/^The tenant acme .*has meta plan=.*, as before; nothing was changed\.$/,
+     qw(tenant set acme --meta plan=gold --meta), 'note=a;b');
+$tenant = $cli->json(qw(tenant set acme --meta plan=basic --meta zone=eu));
+is_deeply([ @{$tenant}{qw(tenant meta changed)} ],
+          [ 'acme', { plan => 'basic', zone => 'eu' }, JSON::PP::true ],
+          'in JSON');
+$cli->run('set', $id, '--meta', 'plan=own');
+is_deeply(JSON::PP->new->decode($cli->run(qw(--json verify),
+              { stdin => $key->{key} })->{out})->{meta},
+          { PLAN => 'own', ZONE => 'eu' }, 'a key\'s own value goes before');
+my ($listed) = @{ $cli->json(qw(tenant list)) };
+is_deeply($listed->{meta}, { plan => 'basic', zone => 'eu' }, 'tenant list');
+like($cli->run(qw(tenant list))->{out}, qr/ META\nacme .* plan=basic; zone=eu\n/,
+     'its table, too');
+my ($entry) = grep { $_->{action} eq 'tenant-set' && $_->{was}{meta}{plan} }
+              @{ $cli->json(qw(audit --tenant acme)) };
+is_deeply([ @{$entry}{qw(was now id)} ],
+          [ { meta => { plan => 'gold', note => 'a;b' } },
+            { meta => { plan => 'basic', zone => 'eu' } }, '' ],
+          'the audit has what it was and what it is');
+said(qr/^The tenant acme \(1 key\) has no meta now\.$/,
+     qw(tenant set acme --meta), '');
+is(scalar(grep { $_->{action} eq 'tenant-set' } @{ $cli->json('audit') }), 3,
+   'an entry a change');
+for my $wrong (
+    [ 2, qr/it is: htapikey tenant set TENANT --meta N=V\.\.\.;/, 'acme' ],
+    [ 1, qr/has no '='/, qw(acme --meta plan) ],
+    [ 1, qr/there is no tenant "acne"/, qw(acne --meta plan=gold) ],
+    [ 1, qr/the meta is longer than 4000 bytes/, 'acme',
+      map { ('--meta', "a$_=" . 'x' x 250) } 1 .. 16 ],
+) {
+    my ($exit, $why, @words) = @$wrong;
+    my $done = $cli->run(qw(tenant set), @words);
+    is($done->{exit}, $exit, substr "tenant set @words", 0, 40);
+    like($done->{err}, $why, 'and why');
+}
+is_deeply($cli->json(qw(tenant list))->[0]{meta}, {}, 'nothing was changed');
+
 said(qr/^The key $id \(acme, a test\) has been disabled\.$/, 'disable', $id);
 said(qr/^The key $id .*is disabled, as before; nothing/, 'disable', $id);
 said(qr/^The key $id .*has been enabled, and is active/, 'enable', $id);

@@ -15,7 +15,7 @@ my $cli = APIKey::CLI->new;
 my @commands = qw(secret init create list show set revoke disable enable
     rotate verify audit explain);
 push @commands, 'scope add', 'scope list', 'scope remove', 'tenant list',
-    'tenant suspend', 'tenant resume';
+    'tenant suspend', 'tenant resume', 'tenant set';
 
 for my $option (qw(-h --help)) {
     my $done = $cli->run($option);
@@ -79,6 +79,8 @@ my @wrong = (
     [ ['list', '--expiring', 'never'], qr/--expiring.*14d/ ],
     [ ['list', '--unused', 'soon'], qr/--unused.*90d/ ],
     [ ['audit', '--since', 'soon'], qr/--since.*90d/ ],
+    [ ['revoke', '-', 'x'], qr/wants IDs, or - alone/ ],
+    [ ['revoke', 'x', '-'], qr/wants IDs, or - alone/ ],
     [ ['help', 'explode'], qr/"explode"/ ],
     [ ['help', 'scope', 'explode'], qr/"scope explode"/ ],
     [ ['help', 'create', 'add'], qr/"create add"/ ],
@@ -103,6 +105,7 @@ for my $command (@commands) {
     next if $command eq 'secret';
     my @more = $command eq 'create' ? qw(--tenant a --name b)
              : $command eq 'set' ? qw(x --name y)
+             : $command eq 'tenant set' ? qw(x --meta a=b)
              : $command =~ /list|init|verify|audit/ ? () : 'x';
     my $done = $cli->run(split(/ /, $command), @more, { conf => undef });
     is($done->{exit}, 2, "no CONF: $command");

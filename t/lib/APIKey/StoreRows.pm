@@ -8,6 +8,7 @@ use strict;
 use utf8;
 use warnings;
 
+use Encode qw(encode_utf8);
 use Test::More;
 
 use APIKey::StoreChanges qw(digest insert);
@@ -93,6 +94,17 @@ sub details {
     is_deeply([ @{$said}{qw(result networks meta)} ],
               [ 'granted', \@networks, { %meta, ZONE => 'Zürich' } ],
               'all is read') or diag $done->{err};
+    $last = $self->last_change;
+    is_deeply($cli->json(qw(tenant set T),
+                         map { ('--meta', encode_utf8("\L$_\E=$meta{$_}")) }
+                         sort keys %meta)->{meta},
+              { map { (lc $_ => $meta{$_}) } keys %meta }, 'tenant set');
+    is(scalar(@changes = $self->changes($last)), 1, 'a change');
+    is(join('|', $self->sql('SELECT meta FROM apikey_tenant')),
+       encode_utf8($text),
+       'stands so in the table');
+    is($cli->json(qw(audit --tenant T))->[-1]{was}{meta}{zone}, 'Zürich',
+       'and in the audit what it was');
     is($cli->run('revoke', $key->{id})->{exit}, 0, 'and left as it is');
     is(join('|', $self->sql('SELECT networks FROM apikey')), "@networks",
        'to the byte');
