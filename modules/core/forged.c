@@ -46,6 +46,15 @@ int apikey_header_same(const char *name, const char *other)
     return begins(name, other) && begins(other, name);
 }
 
+int apikey_header_variable(const char *name, const char *header)
+{
+    while (begins(name, "REDIRECT_")) {
+        name += sizeof("REDIRECT_") - 1;
+    }
+    return begins(name, "HTTP_")
+           && apikey_header_same(name + sizeof("HTTP_") - 1, header);
+}
+
 int apikey_forged_variable(const char *name, const char *own)
 {
     char first = ARRIVES(*name);

@@ -28,6 +28,10 @@ int apikey_forged_header(const char *name, const char *own);
  * the same name. */
 int apikey_header_same(const char *name, const char *other);
 
+/** Whether a variable is what CGI makes of that header, behind any number of
+ * REDIRECT_. */
+int apikey_header_variable(const char *name, const char *header);
+
 /** A variable: APIKEY_*, or a header's HTTP_*; behind REDIRECT_ (an internal
  * redirect's) and AJP_ (of which mod_proxy_ajp makes an attribute), too. */
 int apikey_forged_variable(const char *name, const char *own);

@@ -14,6 +14,7 @@
 #define DOTS "..."
 #define UNTOLD "***"            /* in the place of the last characters */
 #define SCHEME_MAX 32           /* shorter than any key that has a form */
+#define BETWEEN ", \t:;=\""      /* words */
 
 void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
                        apr_pool_t *pool)
@@ -128,15 +129,53 @@ void apikey_judge_token(apikey_judged_t *judged, const char *token)
     }
 }
 
+/* The prefix, and as much behind it as of a key that was cut or mistyped; of a
+ * shorter word it may be the beginning of somebody's name. */
+static void judge_prefix(apikey_judged_t *judged, const char *word,
+                         apr_size_t len)
+{
+    if (len >= APIKEY_WORD_MIN && prefix_len(judged->policy, word, len)) {
+        find(judged, APIKEY_NEAR_MISS, word, len);
+    }
+}
+
 static void judge_behind(apikey_judged_t *judged, const apikey_lead_t *lead,
                          const char *text)
 {
     apr_size_t len = lead->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
+    const char *end = text + strlen(text);
 
     for (; (text = strstr(text, lead->text)); text++) {
-        if (strlen(text) >= len && has_right_check(judged, text, len)) {
+        if ((apr_size_t)(end - text) >= len
+            && has_right_check(judged, text, len)) {
             find(judged, APIKEY_NEAR_MISS, text, len);
         }
+    }
+}
+
+/* What may stand in a key, up to something that may not: a bracket, a quote, a
+ * line's end, a byte of UTF-8. */
+static void judge_runs(apikey_judged_t *judged, const char *text)
+{
+    static const char in_key[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz_-.";
+    const char *run = text;
+
+    while (*(run += strcspn(run, in_key))) {
+        apr_size_t all = strspn(run, in_key), len = all;
+
+        while (len > 0 && strchr("_-.", run[len - 1])) {
+            len--;
+        }
+        /* Between blanks and the like it has been judged as a word. */
+        if (len < all || (run > text && !strchr(BETWEEN, run[-1]))
+            || !strchr(BETWEEN, run[all])) {
+            if (has_right_check(judged, run, len)) {
+                find(judged, APIKEY_NEAR_MISS, run, len);
+            }
+            judge_prefix(judged, run, len);
+        }
+        run += all;
     }
 }
 
@@ -149,18 +188,19 @@ static void judge_inside(apikey_judged_t *judged, const char *text)
     for (lead = leads_of(judged->policy); lead->text; lead++) {
         judge_behind(judged, lead, text);
     }
+    judge_runs(judged, text);
 }
 
 static void judge_words(apikey_judged_t *judged, const char *text)
 {
-    static const char between[] = ", \t:;=\"";
     const char *word = text;
 
     while (judged->kin != APIKEY_OURS
-           && *(word += strspn(word, between))) {
-        apr_size_t len = strcspn(word, between);
+           && *(word += strspn(word, BETWEEN))) {
+        apr_size_t len = strcspn(word, BETWEEN);
 
         judge_word(judged, word, len);
+        judge_prefix(judged, word, len);
         word += len;
     }
     if (judged->kin == APIKEY_FOREIGN) {
@@ -168,13 +208,14 @@ static void judge_words(apikey_judged_t *judged, const char *text)
     }
 }
 
+static const char alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+
 /* As applications decode it, not as RFC 7617 has it: without padding, with the
- * other alphabet of RFC 4648, to the first character that is of neither. */
-static char *decode(const char *text, apr_pool_t *pool)
+ * other alphabet of RFC 4648. */
+static char *decode(const char *text, apr_size_t len, apr_pool_t *pool)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
-    apr_size_t len = strspn(text, alphabet), room = (len + 3) / 4 * 4, i;
+    apr_size_t room = (len + 3) / 4 * 4, i;
     char *code = apr_palloc(pool, room + 1);
     char *plain = apr_palloc(pool, APIKEY_BASE64_ROOM(room) + 1);
 
@@ -206,9 +247,10 @@ static void judge_half(apikey_judged_t *judged, const char *half,
     judge_words(judged, half);
 }
 
-static void judge_basic(apikey_judged_t *judged, const char *text)
+static void judge_code(apikey_judged_t *judged, const char *text,
+                       apr_size_t len)
 {
-    char *user = decode(text, judged->pool);
+    char *user = decode(text, len, judged->pool);
     char *end = user + strlen(user), *password = strchr(user, ':');
 
     /* Of what was filled up, blanks have come. */
@@ -224,10 +266,37 @@ static void judge_basic(apikey_judged_t *judged, const char *text)
     }
 }
 
+/* To the end of the field, or of its part of a list: PHP decodes what is left
+ * when characters of no alphabet are taken out, and a folded field has some. */
+static void judge_scattered(apikey_judged_t *judged, const char *text)
+{
+    char *code = apr_palloc(judged->pool, strcspn(text, ",") + 1);
+    apr_size_t len = 0;
+
+    for (; *text && *text != ','; text++) {
+        if (strchr(alphabet, *text)) {
+            code[len++] = *text;
+        }
+    }
+    judge_code(judged, code, len);
+}
+
+static void judge_basic(apikey_judged_t *judged, const char *text, int begins)
+{
+    apr_size_t len = strspn(text, alphabet);
+    const char *more = text + len + strspn(text + len, "= \t");
+
+    judge_code(judged, text, len);
+    if (begins && judged->kin == APIKEY_FOREIGN && *more && *more != ',') {
+        judge_scattered(judged, text);
+    }
+}
+
 void apikey_judge_value(apikey_judged_t *judged, const char *value)
 {
     static const char blanks[] = " \t", between[] = " \t,";
     const char *word = value;
+    int begins = 1;
 
     judge_words(judged, value);
     while (*(word += strspn(word, between))) {
@@ -236,8 +305,10 @@ void apikey_judge_value(apikey_judged_t *judged, const char *value)
 
         word += len;
         if (basic && *word && strchr(blanks, *word)) {
-            judge_basic(judged, word + strspn(word, blanks));
+            judge_basic(judged, word + strspn(word, blanks), begins);
         }
+        /* A part of a list is gone through from its beginning, once. */
+        begins = word[strspn(word, blanks)] == ',';
     }
 }
 

@@ -44,8 +44,10 @@ void apikey_judge_token(apikey_judged_t *judged, const char *token);
 /**
  * Judges the words of a header's value, wherever they stand in it: two keys in
  * a list, a key after another scheme's name, with something before or behind
- * that does not belong there, or in either half of a Basic credential, which is
- * decoded as far as it can be.
+ * that does not belong there (quotes, brackets), or in either half of a Basic
+ * credential, which is decoded as far as it can be.  A word with the prefix of
+ * our keys and APIKEY_WORD_MIN characters is a near miss.  Linear in the length
+ * of the value, but for the digests of eight words.
  */
 void apikey_judge_value(apikey_judged_t *judged, const char *value);
 

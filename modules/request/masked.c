@@ -4,11 +4,14 @@
 
 #include <apr_strings.h>
 
+#include "../core/forged.h"
 #include "masked.h"
 
-/* What a value becomes that holds the sought text; NULL: nothing is left. */
-typedef const char *(change_fn)(const char *value, const char *sought,
-                                int is_header, const apikey_masked_t *masked,
+/* What the value of that name becomes, which holds the sought text; NULL:
+ * nothing is left. */
+typedef const char *(change_fn)(const char *name, const char *value,
+                                const char *sought,
+                                const apikey_masked_t *masked,
                                 apr_pool_t *pool);
 
 /* All entries stay in their order, as often and as they are spelt. */
@@ -32,9 +35,7 @@ static void change(apr_table_t *table, const char *sought, change_fn *becomes,
         const char *val = entries[i].val;
 
         if (strstr(val, sought)) {
-            val = becomes(val, sought,
-                          !ap_cstr_casecmp(entries[i].key, masked->header),
-                          masked, pool);
+            val = becomes(entries[i].key, val, sought, masked, pool);
         }
         if (val) {
             apr_table_addn(table, entries[i].key, val);
@@ -44,8 +45,8 @@ static void change(apr_table_t *table, const char *sought, change_fn *becomes,
 
 /* The value without the sought text, and without the commas of a list that it
  * leaves at its ends. */
-static const char *cut(const char *value, const char *sought,
-                       int is_header APIKEY_UNUSED,
+static const char *cut(const char *name APIKEY_UNUSED, const char *value,
+                       const char *sought,
                        const apikey_masked_t *masked APIKEY_UNUSED,
                        apr_pool_t *pool)
 {
@@ -63,19 +64,25 @@ static const char *cut(const char *value, const char *sought,
     return *left ? left : NULL;
 }
 
-static const char *give_back(const char *value, const char *sought,
-                             int is_header, const apikey_masked_t *masked,
+/* To the header, and to the variable that CGI makes of it, where another has
+ * made that (Debian's PHP-FPM: HTTP_AUTHORIZATION). */
+static const char *give_back(const char *name, const char *value,
+                             const char *sought, const apikey_masked_t *masked,
                              apr_pool_t *pool APIKEY_UNUSED)
 {
-    return is_header && !strcmp(value, sought) ? masked->value : value;
+    return !strcmp(value, sought)
+           && (!ap_cstr_casecmp(name, masked->header)
+               || apikey_header_variable(name, masked->header))
+           ? masked->value : value;
 }
 
 /* What CGI has made of the header goes. */
-static const char *take_back(const char *value, const char *sought,
-                             int is_header, const apikey_masked_t *masked,
+static const char *take_back(const char *name, const char *value,
+                             const char *sought, const apikey_masked_t *masked,
                              apr_pool_t *pool APIKEY_UNUSED)
 {
-    return strcmp(value, sought) ? value : is_header ? masked->shown : NULL;
+    return strcmp(value, sought) ? value
+           : ap_cstr_casecmp(name, masked->header) ? NULL : masked->shown;
 }
 
 /* Behind a forward proxy there are strangers. */
@@ -95,10 +102,14 @@ static void give_or_hide(request_rec *r, apikey_masked_t *masked)
 {
     const char *value = apr_table_get(r->headers_in, masked->header);
 
+    if (!value || strcmp(value, masked->shown)) {
+        return;
+    }
     if (is_passed(r, masked)) {
         change(r->headers_in, masked->shown, give_back, masked, r->pool);
+        change(r->subprocess_env, masked->shown, give_back, masked, r->pool);
     }
-    else if (value && !strcmp(value, masked->shown)) {
+    else {
         APR_ARRAY_PUSH(masked->hidden, const request_rec *) = r;
     }
 }
@@ -162,8 +173,19 @@ static void each(request_rec *r, act_fn *act)
     }
 }
 
+/* mod_rewrite's handler, which does nothing but begin an internal redirect:
+ * there is an application at its end, and the variables go there, too. */
+static int leads_on(const request_rec *r)
+{
+    return r->handler && !strcmp(r->handler, "redirect-handler")
+           && r->filename && !strncmp(r->filename, "redirect:", 9);
+}
+
 void apikey_hide_masked(request_rec *r)
 {
+    if (leads_on(r)) {
+        return;
+    }
     each(r, give_or_hide);
     each(r, cut_shown);
     each(r, cut_hint);

@@ -214,6 +214,19 @@ static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
     made->formats &= APIKEY_FORMAT_HEX64;
 }
 
+/* The scheme that may be shown. In a header of their own, keys have none: where
+ * they may have any form, it would be a part of one. */
+static apr_size_t scheme_of(const apikey_policy_t *policy, const char *header,
+                            const char *value)
+{
+    if ((policy->formats & APIKEY_FORMAT_OPAQUE) && !policy->leads
+        && ap_cstr_casecmp(header, "Authorization")
+        && ap_cstr_casecmp(header, TO_PROXY)) {
+        return 0;
+    }
+    return apikey_judge_scheme(policy, value);
+}
+
 static void take_header(request_rec *r, apikey_request_t *state,
                         const char *header)
 {
@@ -237,7 +250,7 @@ static void take_header(request_rec *r, apikey_request_t *state,
     }
     if (judged.kin != APIKEY_FOREIGN) {
         masked = mask(r, state, header, value, judged.hint,
-                      apikey_judge_scheme(policy, value));
+                      scheme_of(policy, header, value));
     }
     for (; at < presented(state); at++) {
         apikey_presented_t *one =

@@ -170,15 +170,35 @@ static int no_trailer(const char *name, const char *own)
            || !ap_cstr_casecmp(name, "Authorization");
 }
 
+/* Whether an application may take it for a header that keys stand in. */
+static int is_looked_at(const apikey_server_t *conf, const char *name)
+{
+    int i;
+
+    for (i = 0; i < conf->looked_at->nelts; i++) {
+        if (apikey_header_same(name, APR_ARRAY_IDX(conf->looked_at, i,
+                                                   const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void scrub_trailers(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
+    const apr_array_header_t *elts = apr_table_elts(r->trailers_in);
     int i;
 
     remove_fields(r, r->trailers_in, no_trailer);
-    for (i = 0; i < conf->looked_at->nelts; i++) {
-        apr_table_unset(r->trailers_in,
-                        APR_ARRAY_IDX(conf->looked_at, i, const char *));
+    for (i = elts->nelts - 1; i >= 0; i--) {
+        const char *name = APR_ARRAY_IDX(elts, i, apr_table_entry_t).key;
+
+        if (is_looked_at(conf, name)) {
+            apr_table_unset(r->trailers_in, name);
+            /* Others of that name have gone with it, before it, too. */
+            i = elts->nelts;
+        }
     }
 }
 

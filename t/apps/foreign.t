@@ -10,17 +10,6 @@ use Digest::SHA qw(hmac_sha256_base64 sha1);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
-package Guests {
-    our @ISA = ('APIKey::Apps');
-
-    sub new {
-        my ($class, %more) = @_;
-        my $self = APIKey::ConfigTest::new($class, %more);
-        $self->php;
-        return $self;
-    }
-}
-
 chomp(my $folder = `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`);
 my $shared = 'secret' x 6;
 my $http2 = run_info()->{mpm} ne 'prefork';
@@ -35,7 +24,7 @@ sub signed {
 }
 sub basic { return 'Basic ' . encode_base64($_[0], '') }
 
-my $site = Guests->new(above => join '', map {
+my $site = APIKey::Apps->with_php(above => join '', map {
     qq(LoadModule ${_}_module "$folder/mod_$_.so"\n)
 } qw(security2 proxy_fcgi auth_digest auth_openidc));
 my $key = $site->create(qw(--expires never));
@@ -58,11 +47,7 @@ foreach ($_SERVER as $name => $value) {
 EOF_PHP
 $site->file('docs/page.shtml', "A page.\n<!--#include virtual=\"show.cgi\" -->");
 
-# Debian's own, for this PHP.
-my ($debian) = glob '/etc/apache2/conf-available/php*-fpm.conf';
-open my $in, '<', $debian // '' or die "Debian's php-fpm.conf: $!\n";
-my $fpm = do { local $/; <$in> };
-$fpm =~ s{"proxy:unix:[^|]*\|}{"proxy:unix:$site->{dir}/fpm.sock|};
+my $fpm = $site->debian_fpm;
 like($fpm, qr/SetEnvIfNoCase \^Authorization\$/, "Debian's own line");
 
 my $host = <<'EOF_HOST' =~ s/\@APP\@/$app/gr;

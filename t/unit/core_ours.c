@@ -17,6 +17,7 @@
 #define KEY "ak_" TAIL "0UJlm6"
 #define WRONG "ak_" TAIL "0UJlm7"
 #define OTHER "zz_" TAIL "0UJlm6"
+#define OF_ANY "zz_" TAIL "1jgmgR"    /* right, of no prefix that is named */
 #define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define LINE "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 #define JWT "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm5hIn0." \
@@ -133,6 +134,31 @@ static const struct {
     { "with more behind it", KEY "\xe2\x80\x8b", "near miss ak_...***" },
     { "with more before it", "x-" KEY, "near miss ak_...***" },
     { "with much before it", "http://h/a.b?" KEY, "near miss ak_...***" },
+    { "in brackets", "<" OF_ANY ">", "near miss zz_...***" },
+    { "before the end of a sentence", OF_ANY ".", "near miss zz_...***" },
+    { "between bytes of UTF-8", "\xe2\x80\x9c" OF_ANY "\xe2\x80\x9d",
+      "near miss zz_...***" },
+    { "a line of a file, as a user",
+      "Basic enpfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYW"
+      "JjZGVmZzFqZ21nUgo=", "near miss zz_...***" },
+    { "Basic in quotes, which some take out",
+      "Basic \""
+      "enpfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZGVm"
+      "ZzFqZ21nUjo=" "\"", "ours zz_...gmgR" },
+    { "Basic of two lines",
+      "Basic "
+      "enpfMDEyMzQ1Njc4OUFCQ0 RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZGV"
+      "mZzFqZ21nUjo=", "ours zz_...gmgR" },
+    { "Basic in two parts of a list: none decodes that",
+      "Basic "
+      "enpfMDEyMzQ1Njc4OUFCQ0, RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZG"
+      "VmZzFqZ21nUjo=", "foreign" },
+    { "a part of a key, in a list", "own, ak_0123456789abc",
+      "near miss ak_...***" },
+    { "in quotes", "Token token=\"ak_0123456789abc\"", "near miss ak_...***" },
+    { "in brackets", "<ak_0123456789abc>", "near miss ak_...***" },
+    { "what is shorter may be a name", "own, ak_0123456789ab, <ak_joe>",
+      "foreign" },
     { "with another prefix", "Token zz_" TAIL "0UJlm6", "foreign" },
     { "as a user", "Basic YWtfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaY"
       "WJjZGVmZzBVSmxtNjo=", "ours ak_...Jlm6" },
@@ -188,6 +214,8 @@ static void test_cost(void)
     is_int(cost(JWT), 0, "a JWT costs no digest");
     is_int(cost("Bearer " JWT ", Bearer " JWT), 0, "nor do two");
     is_int(cost("Basic Ym9iOmJ1aWxkZXI="), 0, "nor Basic");
+    is_int(cost("Basic Ym9iOm J1aWxk ZXI="), 0, "nor that of some lines");
+    is_int(cost("<xoxb-1234567890-abc_def>"), 0, "nor what stands in brackets");
     is_int(cost("Digest username=\"bob\", response=\"" HEX "\""), 0,
            "nor Digest");
     is_int(cost("sk_live_4eC39HqLyjWDarjtT1zdp7dc"), 0, "nor another's key");

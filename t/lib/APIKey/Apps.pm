@@ -176,6 +176,23 @@ EOF_FPM
         or die 'php-fpm: ', $self->slurp('fpm.said'), $self->slurp('fpm.log');
 }
 
+# A site with PHP-FPM and no other application.
+sub with_php {
+    my ($class, %more) = @_;
+    my $self = $class->SUPER::new(%more);
+    $self->php;
+    return $self;
+}
+
+# What Debian has httpd do for this PHP-FPM.
+sub debian_fpm {
+    my ($self) = @_;
+    my ($path) = glob '/etc/apache2/conf-available/php*-fpm.conf';
+    die "There is no php-fpm.conf of Debian's.\n" unless defined $path;
+    return slurp_file($path)
+        =~ s{"proxy:unix:[^|]*\|}{"proxy:unix:$self->{dir}/fpm.sock|}r;
+}
+
 # ---- The server ----
 
 sub modules {
