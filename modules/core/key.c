@@ -338,6 +338,29 @@ apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1])
     return random_base62(id, APIKEY_ID_LEN);
 }
 
+static int base62_value(char c)
+{
+    return (int)(strchr(base62, c) - base62);
+}
+
+apr_status_t apikey_id_next(char id[APIKEY_ID_LEN + 1])
+{
+    char step[4];
+    int carry = 1;
+    apr_size_t i;
+    apr_status_t rv = random_base62(step, sizeof(step));
+
+    for (i = 1; i <= APIKEY_ID_LEN && rv == APR_SUCCESS; i++) {
+        char *at = id + APIKEY_ID_LEN - i;
+        int sum = base62_value(*at) + carry
+                  + (i <= sizeof(step) ? base62_value(step[i - 1]) : 0);
+
+        *at = base62[sum % 62];
+        carry = sum / 62;
+    }
+    return rv;
+}
+
 static apr_status_t random_hex(char hex[APIKEY_DIGEST_HEX + 1])
 {
     unsigned char bytes[APIKEY_DIGEST_LEN];

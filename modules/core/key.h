@@ -186,6 +186,11 @@ char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool);
 /** A random key id (base62, without bias) and a final NUL. */
 apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
 
+/** The id of the next of many keys: greater than @a id (after the greatest
+ * come the least) by a random step of 1 to 62^4.  An index grows at one place
+ * then, and an id with a mistyped character is hardly ever another's. */
+apr_status_t apikey_id_next(char id[APIKEY_ID_LEN + 1]);
+
 /**
  * Finds the next key of this server in text that may be logged (a request
  * line, a Referer): a word with right check characters whatever its prefix;

@@ -93,6 +93,8 @@ typedef struct apikey_dialect_t {
      * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
     const char *const *bulk_on;
     const char *const *bulk_off;
+    /** Whether the driver prepares what has a label alone. */
+    int labels;
     /** Commands to run when that transaction is over, whatever its end: they
      * switch off what a rollback does not.  NULL: nothing to do. */
     const char *const *bulk_over;

@@ -22,8 +22,11 @@ static const char *const on_init[] = {
     NULL
 };
 
+/* An import looks for keys that are there already in a table of which there
+ * are no statistics yet: in its indexes. */
 static const char *const bulk_on[] = {
     "SET LOCAL apikey.bulk = '1'",
+    "SET LOCAL enable_seqscan = off",
     NULL
 };
 
@@ -195,6 +198,7 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .read_only = read_only,
     .is_deadlock = is_deadlock,
     .bulk_on = bulk_on,
+    .labels = 1,
     .bulk_off = bulk_off,
     .blockers = blockers,
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",

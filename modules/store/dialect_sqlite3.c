@@ -116,6 +116,7 @@ static const char *const bulk_off[] = {
 static const char *const bulk_over[] = {
     "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA cache_size = -2000",
+    "PRAGMA temp_store = DEFAULT",
     NULL
 };
 
@@ -129,6 +130,7 @@ static const char *const import_on[] = {
     "PRAGMA cache_size = -65536",
     "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA synchronous = NORMAL",
+    "PRAGMA temp_store = MEMORY",
     NULL
 };
 

@@ -10,8 +10,7 @@
 #include "import_parts.h"
 #include "manage_parts.h"
 
-#define SEEN_SLOTS 512
-#define SEEN_MAX 256            /* longer texts are looked up each time */
+#define SEEN_MOST 16384
 
 /* Rows that are read before they are stored; where others wait for it, as many
  * as take this long to store, and then the database is left alone. */
@@ -19,9 +18,10 @@
 #define ROWS_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
 #define HOLD apr_time_from_msec(400)
 
-/* Texts that were seen lately: a later one takes an earlier one's place. */
+/* Texts that were seen lately: all are forgotten where they become too many. */
 typedef struct seen_t {
-    char text[SEEN_SLOTS][SEEN_MAX];
+    apr_pool_t *pool;
+    apr_hash_t *texts;
 } seen_t;
 
 #define COLUMNS 24              /* of APIKEY_SQL_KEY_IMPORT, of which these */
@@ -52,27 +52,28 @@ typedef struct job_t {
     const char *error;
 } job_t;
 
-static char *seen_slot(seen_t *seen, const char *text, apr_ssize_t *len)
+static seen_t *make_seen(apr_pool_t *pool)
 {
-    *len = APR_HASH_KEY_STRING;
-    return seen->text[apr_hashfunc_default(text, len) % SEEN_SLOTS];
+    seen_t *seen = apr_pcalloc(pool, sizeof(*seen));
+
+    apr_pool_create(&seen->pool, pool);
+    seen->texts = apr_hash_make(seen->pool);
+    return seen;
 }
 
-static int is_seen(seen_t *seen, const char *text)
+static int is_seen(const seen_t *seen, const char *text)
 {
-    apr_ssize_t len;
-
-    return strcmp(seen_slot(seen, text, &len), text) == 0;
+    return apr_hash_get(seen->texts, text, APR_HASH_KEY_STRING) != NULL;
 }
 
 static void remember(seen_t *seen, const char *text)
 {
-    apr_ssize_t len;
-    char *slot = seen_slot(seen, text, &len);
-
-    if (len < SEEN_MAX) {
-        memcpy(slot, text, len + 1);
+    if (apr_hash_count(seen->texts) == SEEN_MOST) {
+        apr_pool_clear(seen->pool);
+        seen->texts = apr_hash_make(seen->pool);
     }
+    text = apr_pstrdup(seen->pool, text);
+    apr_hash_set(seen->texts, text, APR_HASH_KEY_STRING, text);
 }
 
 /* ---- Reading ---- */
@@ -101,7 +102,8 @@ static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
     apr_status_t status;
     int there;
 
-    if (is_seen(job->tenants, tenant)) {
+    if (is_seen(job->tenants, tenant)
+        || apr_hash_get(job->new_tenants, tenant, APR_HASH_KEY_STRING)) {
         return APR_SUCCESS;
     }
     if (!job->steps) {
@@ -477,7 +479,9 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
         status = apikey_import_begin(store, pool, error);
     }
     if (status == APR_SUCCESS) {
+        store->steady = 1;
         status = import_steps(store, job, pool, error);
+        store->steady = 0;
         if (status != APR_SUCCESS) {
             apikey_import_clean(store, pool, &ignored);
         }
@@ -515,15 +519,13 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
     }
     import->count = 0;
     import->at_key = 0;
-    job.tenants = apr_pcalloc(pool, sizeof(*job.tenants));
-    job.scopes = apr_pcalloc(pool, sizeof(*job.scopes));
+    job.tenants = make_seen(pool);
+    job.scopes = make_seen(pool);
     job.new_tenants = apr_hash_make(pool);
     job.rows = apr_pcalloc(pool, ROWS_MOST * sizeof(*job.rows));
     job.most = APIKEY_IMPORTED_AT_ONCE;
     job.steps = store->dialect->import_over != NULL;
     apr_pool_create(&job.rows_pool, pool);
-    /* An empty slot "has seen" the empty text: the list without a scope is
-     * always allowed, and no tenant is empty. */
     status = job.steps ? import_in_steps(store, &job, pool, error)
              : apikey_sql_transact(store, import_all, &job, pool, error);
     if (store->handle) {

@@ -104,20 +104,25 @@ static int most_tries(const apikey_store_t *store)
 }
 
 /* With no label: on PostgreSQL a label survives the connection it was made
- * on, and the statement does not. */
+ * on, and the statement does not.  An import's rows have a new one each time:
+ * without it the server parses the long statement every time. */
 static int prepare(apikey_store_t *store, apikey_prepared_t *set, int which)
 {
+    const char *label = NULL;
     int code;
 
     if (!set->pool) {
         apr_pool_create(&set->pool, store->pool);
         set->at = apikey_clock();
     }
+    if (store->dialect->labels && which == APIKEY_SQL_KEYS_IMPORT) {
+        label = apr_psprintf(set->pool, "apikey_%d", ++store->labels);
+    }
     code = apr_dbd_prepare(store->driver, set->pool, store->handle,
                            set->own ? set->own
                                     : apikey_statement(which, store->dialect,
                                                        set->pool),
-                           NULL, &set->list[which]);
+                           label, &set->list[which]);
     if (code != 0) {
         set->list[which] = NULL;
     }

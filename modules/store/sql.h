@@ -55,6 +55,9 @@ struct apikey_store_t {
     apr_off_t size;
     apr_time_t changed;         /**< 0: as we opened it, it was being written */
     int written;                /**< by this connection; of our own */
+    int labels;                 /**< how many there have been */
+    int steady;                 /**< the file changes because we write it: it
+                                 * is not opened again for that */
     apr_dbd_transaction_t *transaction; /**< apr_dbd's, if that is used */
 };
 

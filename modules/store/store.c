@@ -110,7 +110,8 @@ void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
-    if (store->file && store->handle && store->connection_pool
+    if (store->file && !store->steady && store->handle
+        && store->connection_pool
         && (apr_stat(&info, store->file, IDENTITY, pool) != APR_SUCCESS
             || info.inode != store->inode || info.device != store->device
             || info.mtime != store->changed || info.size != store->size)) {

@@ -158,7 +158,7 @@ is(import('digest,secret,tenant,name' . "\n" . sha256_hex('one' x 9)
 is($cli->verify($_ x 9), 'granted', "$_ is found") for qw(one two);
 $cli->conf($sha[0]);
 like(import('digest,secret,tenant,name' . "\n" . sha256_hex('six')
-            . ",,t,a\n")->{err}, qr/line 2: .*no digest without a secret/,
+            . ",,t,a\n")->{err}, qr/line 2: .*no SHA-256 digest without a secret/,
      'where there is no such kind it is refused');
 $cli->conf(@sha);
 
@@ -250,6 +250,31 @@ for my $case (@bad) {
 is(rows(), 0, 'no key of these is kept');
 is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 0, 'nor a tenant');
 is($cli->sql('SELECT COUNT(*) FROM apikey_change'), 0, 'nor a change');
+
+# Digests that the server would not look for: of a key with right check
+# characters any but that by its secret, else those that ApiKeyDigest leaves
+# out, which a file of all kinds (as export writes it) may hold.
+my @unsought = (
+    [ 'hmac-sha256 sha256', "$digest,,base62", qr/base62.*by their secret/ ],
+    [ 'hmac-sha256 sha256', "$digest,k1,base62", undef ],
+    [ 'hmac-sha256 sha256', "$digest,,opaque", undef ],
+    [ 'hmac-sha256 sha256', "$digest$digest,,opaque", qr/no SHA-512/ ],
+    [ 'hmac-sha256 sha512', "$digest$digest,,opaque", undef ],
+    [ 'hmac-sha256 sha512', "$digest,,opaque", qr/no SHA-256/ ],
+    [ 'hmac-sha256 sha256', "$digest$digest,k1,opaque", qr/by a secret.* 64/ ],
+    [ 'sha256', "$digest,k1,opaque", qr/no digest by a secret.*hmac-sha256/ ],
+    [ 'sha256', "$digest,k1,base62", qr/no digest by a secret.*hmac-sha256/ ],
+);
+for my $case (@unsought) {
+    my ($kinds, $row, $why) = @$case;
+    $cli->conf('ApiKeyFormat base62 opaque', "ApiKeyDigest $kinds");
+    my $done = import("digest,secret,format,tenant,name\n$row,t,n\n",
+                      '--dry-run');
+    my $name = "ApiKeyDigest $kinds: " . $row =~ s/(?:ab){9,}/.../r;
+    is($done->{exit}, $why ? 1 : 0, $name) or diag $done->{err};
+    like($done->{out} . $done->{err}, $why ? qr/line 2: .*$why/ : qr/./,
+         'as the server has it');
+}
 $cli->conf('ApiKeyFormat base62');
 like(import("key,tenant,name\n$opaque,t,n\n")->{err}, qr/line 2: the server/,
      'a shape that the server does not accept');

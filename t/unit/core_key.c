@@ -293,31 +293,6 @@ static void test_no_opaque(void)
            APR_EINVAL, "nor one of no format");
 }
 
-/* 240 000 characters, 3871 expected of each: taking bytes modulo 62 would
- * make 4687 of the first eight.  12 % are more than seven deviations. */
-static void test_bias(void)
-{
-    char id[APIKEY_ID_LEN + 1];
-    int count[256] = { 0 };
-    int i, c, wrong = 0, others = 240000;
-
-    for (i = 0; i < 20000; i++) {
-        apikey_id_make(id);
-        for (c = 0; c < APIKEY_ID_LEN; c++) {
-            count[(unsigned char)id[c]]++;
-        }
-    }
-    for (i = 0; i < 62; i++) {
-        int n = count[(unsigned char)base62[i]];
-
-        wrong += n < 3407 || n > 4335;
-        others -= n;
-    }
-    is_int(others, 0, "ids have no character but base62's");
-    is_int(wrong, 0, "and every one of them as often as the others");
-    is_int(strlen(id), APIKEY_ID_LEN, "and twelve of them");
-}
-
 static void test_prefix(void)
 {
     static const char *good[] = { "a", "9", "ak", "sk_live", "a-b", "A_B-C9",
@@ -580,7 +555,6 @@ int main(void)
     test_bad_prefix("-a");
     test_bad_prefix("123456789012345678901234567890123");
     test_no_opaque();
-    test_bias();
     test_prefix();
     test_leads();
     test_several();
