@@ -332,9 +332,34 @@ my @lines = split /\n/, $cli->run('list')->{out};
 is(scalar(@lines), 20_001, 'for people, too');
 is(scalar(keys %{{ map { (split)[0] => 1 } @lines }}), 20_001, 'each once');
 
-# Killed in the middle: nothing is half done, and nobody is kept out.
+# An import that is busy lets others write between its steps: revocations, one
+# after another, end while it runs.
 empty();
 $cli->conf('ApiKeyFormat base62 opaque');
+my @revoked = map { $cli->create } 1 .. 3;
+my $busy = fork // die "fork: $!\n";
+if (!$busy) {
+    open STDOUT, '>', '/dev/null';
+    open STDERR, '>', "$cli->{folder}/err";
+    exec APIKey::CLI::program(), '-f', $cli->{conf}, 'import', '--weak', $file
+        or POSIX::_exit(127);
+}
+for (1 .. 200) {
+    last if $cli->sql('SELECT imported % 2 FROM apikey_identity');
+    sleep 0.02;
+}
+my $meanwhile = 0;
+for my $key (@revoked) {
+    is($cli->run('revoke', $key->{id})->{exit}, 0, 'a key is revoked');
+    $meanwhile++ if waitpid($busy, POSIX::WNOHANG()) == 0;
+}
+cmp_ok($meanwhile, '>=', 2, 'before the import is over');
+waitpid $busy, 0 if $meanwhile == @revoked;
+is($?, 0, 'which is done in the end');
+is(rows(), 20_003, 'with all keys');
+
+# Killed in the middle: nothing is half done, and nobody is kept out.
+empty();
 mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
 my $pid = fork // die "fork: $!\n";
 if (!$pid) {

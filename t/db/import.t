@@ -53,6 +53,24 @@ sub imports {
        'list has each key once');
 }
 
+# What export writes, import makes in an empty database.
+sub round_trip {
+    my ($cli, $backend) = @_;
+    my $change = $cli->run('set', $cli->create(tenant => 'tenant 5')->{id},
+                           '--name', "Z\xc3\xbcrich, \"=1\"", '--owner', '=cmd',
+                           '--network', '10.0.0.0/8', '--meta', 'PLAN=gold');
+    is($change->{exit}, 0, 'a key with all columns') or diag $change->{err};
+    my $written = $cli->run('export', '--tenant', 'tenant 5')->{out};
+    cmp_ok($written =~ tr/\n//, '>', 20, 'keys of a tenant are exported');
+    $cli->{database} = [ $backend->fresh ];
+    $cli->conf('ApiKeyFormat base62 opaque');
+    is($cli->run('init')->{exit}, 0, 'an empty database');
+    $cli->write(csv => $written);
+    my $done = $cli->run('import', $cli->{csv});
+    is($done->{exit}, 0, 'takes them') or diag $done->{err};
+    is($cli->run('export')->{out}, $written, 'and exports the same');
+}
+
 # How many rows PostgreSQL has read by reading the whole table.
 sub read_whole {
     my ($backend) = @_;
@@ -116,6 +134,7 @@ for my $name (backend_names()) {
     is($done->{exit}, 0, "doctor: $name") or diag $done->{out};
     like($done->{out}, qr/^ok +triggers +All \d\d? are there/m, 'triggers');
     unlike($done->{out}, qr/^(?:warn|fail)/m, 'and nothing is wrong');
+    subtest "export: $name" => sub { round_trip($cli, $backend) };
 }
 
 done_testing;
