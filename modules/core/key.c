@@ -428,15 +428,17 @@ const char *apikey_key_prefix(const char *key, apr_size_t len,
                           apikey_lead_prefix(key, lead_len(key, len)));
 }
 
+/* An imported key may be short, and its prefix cannot be told from its secret
+ * part: at least four fifths of it stay unknown. */
+apr_size_t apikey_hint_tail(apr_size_t len)
+{
+    return len < 5 * APIKEY_HINT_TAIL ? 0 : APIKEY_HINT_TAIL;
+}
+
 char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool)
 {
-    apr_size_t tail = APIKEY_HINT_TAIL;
+    apr_size_t tail = apikey_hint_tail(len);
 
-    /* An imported key may be short, and its prefix cannot be told from its
-     * secret part: at least four fifths of it stay unknown. */
-    if (len < 5 * tail) {
-        tail = 0;
-    }
     return apr_pstrcat(pool, apr_pstrmemdup(pool, key, lead_len(key, len)),
                        "...",
                        apr_pstrmemdup(pool, key + len - tail, tail), NULL);

@@ -178,6 +178,9 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
                              const char *prefix, const apikey_ring_t *ring,
                              apr_pool_t *pool);
 
+/** How many of the last of @a len characters of a key a hint shows. */
+apr_size_t apikey_hint_tail(apr_size_t len);
+
 /** A hint for @a key: its lead (none for opaque ones, where it cannot be
  * told from the secret part), "..." and its last characters (none if it is
  * shorter than 20), never more than that. */

@@ -54,16 +54,18 @@ static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
 static const char *hint_of(const apikey_judged_t *judged, apikey_kin_e kin,
                            const char *key, apr_size_t len)
 {
-    const char *shown = apikey_key_hint(key, len, judged->pool);
-    const char *dots = strstr(shown, DOTS);
     apr_size_t prefix = prefix_len(judged->policy, key, len);
+    apr_size_t tail = kin == APIKEY_OURS ? apikey_hint_tail(len) : 0;
 
     if (!prefix) {
-        prefix = (apr_size_t)(dots - shown);
+        const char *shown = apikey_key_hint(key, len, judged->pool);
+
+        prefix = (apr_size_t)(strstr(shown, DOTS) - shown);
     }
     return apr_pstrcat(judged->pool, apr_pstrmemdup(judged->pool, key, prefix),
-                       DOTS, kin == APIKEY_OURS && dots[sizeof(DOTS) - 1]
-                                 ? dots + sizeof(DOTS) - 1 : UNTOLD, NULL);
+                       DOTS, tail ? apr_pstrmemdup(judged->pool,
+                                                   key + len - tail, tail)
+                                  : UNTOLD, NULL);
 }
 
 /* The nearest counts, and of equals the first. */
@@ -76,17 +78,9 @@ static void find(apikey_judged_t *judged, apikey_kin_e kin, const char *key,
     }
 }
 
-/* A word of a base62 key's form, whatever its prefix. */
-static int has_right_check(apikey_judged_t *judged, const char *word,
-                           apr_size_t len)
+/* A word of a base62 key's form. */
+static int is_right(apikey_judged_t *judged, const char *word, apr_size_t len)
 {
-    static const apikey_policy_t base62 = {
-        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, NULL, NULL
-    };
-
-    if (apikey_key_shape(&base62, word, len) == APIKEY_FORMAT_NONE) {
-        return 0;
-    }
     if (apikey_ring_knows(judged->policy->ring, word, len)) {
         return 1;
     }
@@ -102,12 +96,25 @@ static int has_right_check(apikey_judged_t *judged, const char *word,
     return 1;
 }
 
+/* Whatever the prefix. */
+static int has_right_check(apikey_judged_t *judged, const char *word,
+                           apr_size_t len)
+{
+    static const apikey_policy_t base62 = {
+        APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL, NULL, NULL
+    };
+
+    return apikey_key_shape(&base62, word, len) != APIKEY_FORMAT_NONE
+           && is_right(judged, word, len);
+}
+
 static void judge_word(apikey_judged_t *judged, const char *word,
                        apr_size_t len)
 {
     apikey_format_e shape = apikey_key_shape(judged->policy, word, len);
 
-    if (has_right_check(judged, word, len)) {
+    if (shape == APIKEY_FORMAT_BASE62 ? is_right(judged, word, len)
+                                      : has_right_check(judged, word, len)) {
         find(judged, APIKEY_OURS, word, len);
     }
     else if (shape == APIKEY_FORMAT_BASE62

@@ -180,8 +180,12 @@ static void judge_sources(request_rec *r, apikey_request_t *state,
             present_basic(r, state, source, &credential);
         }
         else {
-            present(r, state, source, &credential);
-            apikey_judge_token(judged, credential.token);
+            const apikey_presented_t *one =
+                present(r, state, source, &credential);
+
+            if (!one->shape) {
+                apikey_judge_token(judged, one->key);
+            }
         }
     }
     for (; at < presented(state); at++) {
