@@ -23,6 +23,8 @@ EOF_CGI
 $site->start(<<'EOF_CONF');
 @DATABASE@
 LogLevel notice
+# An answer that waits for the rest of an upload does not come in a test's time.
+Timeout 600
 <IfModule mod_http2.c>
     Protocols h2c http/1.1
 </IfModule>

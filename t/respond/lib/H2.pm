@@ -67,6 +67,9 @@ sub bytes {
     my ($self, $length) = @_;
     my $got = '';
     while (length $got < $length) {
+        my $ready = '';
+        vec($ready, fileno $self->{socket}, 1) = 1;
+        select($ready, undef, undef, 30) or die "No answer within 30 s.\n";
         sysread $self->{socket}, $got, $length - length $got, length $got
             or return undef;
     }
