@@ -161,6 +161,25 @@ sub old_tables {
         . "'7f7f7f7f-0000-4000-8000-000000000000', 1, $version, 1)", @rows);
 }
 
+# Tables of the other versions before: 3 and 4 have tests of their own.
+sub earlier {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    my $tables = sub { $self->{backend}->structure =~ s/\n\n+/\n/gr };
+    $self->fresh;
+    my $new = $tables->();
+    for my $version (1, 2, 5) {
+        $self->old_tables($version, insert('old', 'T', 1));
+        my $done = $cli->run('init');
+        is("$done->{exit} $done->{err}", '0 ', "from version $version");
+        like($done->{out}, qr/upgraded \(version 6\)/, 'to this one');
+        is($tables->(), $new, 'whose tables they are');
+        is($cli->show('old')->{state}, 'active', 'with the key that was there');
+        unlike($cli->run('doctor')->{out}, qr/^fail +(?:schema|triggers|rows)/m,
+               'and doctor finds nothing wrong with them');
+    }
+}
+
 # What the audit of version 4 says of a key that was made in place of another.
 sub old_entry {
     my ($id, $reason, $action) = @_;

@@ -54,7 +54,7 @@ sub run {
     my ($self) = @_;
     for my $part (qw(no_tables init new_identity half_init versions commands
                      bytes exact pages append_only refused_texts details upgrade
-                     lines at_once milliseconds bulk counted blocked deleted
+                     earlier lines at_once milliseconds bulk counted blocked deleted
                      crowd order cut_off triggers),
                   $self->trait('hold_audit') ? qw(half_done broken) : ()) {
         subtest "$part: " . $self->trait('name') => sub { $self->$part };
