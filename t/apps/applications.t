@@ -126,12 +126,20 @@ $site->ask('http', 'guarded', [], body => ['a'], trailers =>
            [ 'X-Also: refused', with($key{strange}) ]);
 
 # HTTP/2 has them behind a body of known length, too; PHP reads the body first.
+# If it is done before they come, httpd may reset the stream; then another is
+# asked.
 for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
-    my $text = H2->new($site->port)->ask(
-        [ ':method' => 'POST', ':scheme' => 'http', ':path' => '/open/show.php',
-          ':authority' => 'plain.example', @$length ], 'abc',
-        [ 'x-also' => 'here', 'x-api-key' => $key{plain}{key},
-          'x-apikey-tenant' => 'evil' ]) // 'no answer';
+    my $text;
+    for (1 .. 10) {
+        $text = H2->new($site->port)->ask(
+            [ ':method' => 'POST', ':scheme' => 'http',
+              ':path' => '/open/show.php', ':authority' => 'plain.example',
+              @$length ], 'abc',
+            [ 'x-also' => 'here', 'x-api-key' => $key{plain}{key},
+              'x-apikey-tenant' => 'evil' ]) // next;
+        last;
+    }
+    $text //= 'no answer';
     my $saw = $site->normal('php', { status => 200, body => $text });
     knows('php', $saw, {}, "php, h2: trailers behind @$length");
     # Behind a known length they may come when PHP has all that it wants.
