@@ -13,7 +13,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Spec ();
 use File::Temp ();
-use List::Util qw(sum0 uniq);
+use List::Util qw(sum0);
 use TAP::Formatter::Console;
 use TAP::Formatter::File;
 use TAP::Harness;
@@ -143,19 +143,19 @@ sub run_quiet {
     }
     push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" }
         APIKey::Instrument::any() ? () : @ONCE, @QUIET);
-    $self->test(2, @files);
+    $self->test(3, @files);
 }
 
 sub run_server {
     my ($self, $server, @areas) = @_;
     print "\n";
     $server->start;
-    # Those of our server one after the other, beside those that have their own.
-    my $apart = join '|', @APART;
-    my $shared = join ',', uniq map { m{/t/(?!$apart)(\w+)/} } @areas;
+    # Those that have hosts in our server one after the other, beside those
+    # that have servers of their own.
+    my @shared = grep { -e s/\.t$/.conf.in/r } @areas;
     $self->{rules} = { par => [
-        { seq => "**/t/{$shared}/*.t" },
-        { par => [ map { "**/t/$_/*.t" } @APART ] },
+        { seq => [ map { '**/t/' . path_of($_) } @shared ] },
+        { par => [ map { "**/t/$_" } map({ "$_/*.t" } @APART), '**' ] },
     ] };
     $self->test(3, @areas);
     $server->stop;
