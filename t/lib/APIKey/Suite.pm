@@ -152,7 +152,7 @@ sub run_server {
     $server->start;
     # Those that have hosts in our server one after the other, beside those
     # that have servers of their own.
-    my @shared = grep { -e s/\.t$/.conf.in/r } @areas;
+    my @shared = grep { is_shared($_) } @areas;
     $self->{rules} = { par => [
         { seq => [ map { '**/t/' . path_of($_) } @shared ] },
         { par => [ map { "**/t/$_" } map({ "$_/*.t" } @APART), '**' ] },
@@ -160,6 +160,16 @@ sub run_server {
     $self->test(3, @areas);
     $server->stop;
     $self->test(1, glob "$self->{source}/t/after/*.t");
+}
+
+# Whether a test asks our server: it has hosts there, or no server of its own.
+sub is_shared {
+    my ($file) = @_;
+    my $apart = join '|', @APART;
+    return 0 if $file =~ m{/t/(?:$apart)/};
+    return 1 if -e $file =~ s/\.t$/.conf.in/r;
+    open my $in, '<', $file or die "$file: $!\n";
+    return !grep { /^use APIKey::ConfigTest\b/ } readline $in;
 }
 
 sub areas {
