@@ -68,7 +68,6 @@ typedef struct shared_t {
     apikey_word_t older;        /* since when polls find an older state */
     apikey_word_t older_polls;  /* how many have */
     apikey_word_t older_tried;  /* when it was last tried what it is */
-    apikey_word_t told[APIKEY_NOTICE_COUNT];    /* when each was last told */
     apikey_word_t claimed;      /* when somebody last set out to poll */
     apikey_word_t wanted;       /* when a request last wanted an answer */
     apikey_word_t key[KEY_PLACES];
@@ -508,28 +507,6 @@ int apikey_poll_older(apikey_board_t *board, apr_time_t grace, int polls,
            && apikey_word_get(&shared->older_polls) >= (apr_uint64_t)polls
            && (tried < since || now - tried >= (apr_uint64_t)again)
            && apikey_word_swap(&shared->older_tried, tried, now);
-}
-
-int apikey_board_tell(apikey_board_t *board, apikey_notice_e notice,
-                      apr_time_t again)
-{
-    apikey_word_t *told = &board->shared->told[notice];
-    apr_uint64_t was = apikey_word_get(told);
-    apr_uint64_t now = (apr_uint64_t)apikey_board_clock();
-
-    return (!was || now - was >= (apr_uint64_t)again)
-           && apikey_word_swap(told, was, now);
-}
-
-int apikey_board_tell_end(apikey_board_t *board)
-{
-    apikey_word_t *told = board->shared->told;
-    apr_uint64_t was = apikey_word_get(&told[APIKEY_NOTICE_CAUGHT_UP]);
-
-    return (was < apikey_word_get(&told[APIKEY_NOTICE_OLDER])
-            || was < apikey_word_get(&told[APIKEY_NOTICE_STUCK]))
-           && apikey_word_swap(&told[APIKEY_NOTICE_CAUGHT_UP], was,
-                               (apr_uint64_t)apikey_board_clock());
 }
 
 void apikey_poll_origin(apikey_board_t *board, apr_uint64_t origin)

@@ -165,25 +165,6 @@ int apikey_board_used_up(const apikey_board_t *board);
 int apikey_poll_older(apikey_board_t *board, apr_time_t grace, int polls,
                       apr_time_t again);
 
-/** What an operator is told of a database, by one process for all. */
-typedef enum {
-    APIKEY_NOTICE_OLDER,
-    APIKEY_NOTICE_CAUGHT_UP,
-    APIKEY_NOTICE_STUCK,
-    APIKEY_NOTICE_REPLACED,
-    APIKEY_NOTICE_SALTED,
-    APIKEY_NOTICE_USED_UP,
-    APIKEY_NOTICE_COUNT
-} apikey_notice_e;
-
-/** Whether the caller shall tell it: at most one does each @a again. */
-int apikey_board_tell(apikey_board_t *board, apikey_notice_e notice,
-                      apr_time_t again);
-
-/** Whether the caller shall tell that APIKEY_NOTICE_OLDER or _STUCK, one of
- * which has been told, is over. */
-int apikey_board_tell_end(apikey_board_t *board);
-
 /** Says which database it is, whatever state it is in: a hash of its UUID,
  * which its copies have, too. */
 void apikey_poll_origin(apikey_board_t *board, apr_uint64_t origin);

@@ -46,9 +46,9 @@ void apikey_cache_hooks(void);
  */
 apr_status_t apikey_cache_poll(apikey_poller_t *poller);
 
-/** Says, now and then, that a database has answered with an older state of
- * itself than the one known, whose last change is @a known. */
-void apikey_cache_tell_older(server_rec *s, apikey_board_t *board,
+/** Says, as often as config/log.h lets it, that a database has answered with
+ * an older state of itself than the one known; @a known: its last change. */
+void apikey_cache_tell_older(server_rec *s, const apikey_board_t *board,
                              apr_uint64_t known);
 
 /** Each database that answers are kept of, and one server that uses it. */

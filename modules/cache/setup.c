@@ -32,10 +32,6 @@ APLOG_USE_MODULE(apikey);
  * promised. */
 #define SLACK apr_time_from_msec(450)
 
-/* What may happen with each poll is told no more often. */
-#define SELDOM apr_time_from_sec(600)
-#define NOW_AND_THEN apr_time_from_sec(60)
-
 /* For a poll; twice as long after each that took longer.  Many changes take
  * their time, and others would only read them once more. */
 #define PATIENCE apr_time_from_msec(1500)
@@ -359,31 +355,46 @@ static void note_origin(const polled_t *polled, apr_uint64_t origin,
     }
 }
 
-static void report(polled_t *polled, apr_status_t status, const char *error)
+/* Whether it is to be said now; each database is limited for itself. */
+static int is_said(apikey_log_e kind, server_rec *s, const void *board,
+                   const char *detail)
 {
-    apikey_event_t event = { APIKEY_LOG_CHANGES, polled->server, NULL,
-                             polled->task.board, NULL, NULL, error };
+    apikey_event_t event = { kind, s, NULL, board, NULL, NULL, detail };
+
+    return apikey_log_now(&event);
+}
+
+/* Whether it had been said, and is over now. */
+static int is_over(apikey_log_e kind, const void *board)
+{
     apikey_told_t told;
 
-    if (status != APR_SUCCESS && apikey_log_now(&event)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
+    return apikey_log_over(kind, board, NULL, &told);
+}
+
+static void report(polled_t *polled, apr_status_t status, const char *error)
+{
+    server_rec *s = polled->server;
+
+    if (status != APR_SUCCESS
+        && is_said(APIKEY_LOG_CHANGES, s, polled->task.board, error)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "APIKEY0145: changes of keys cannot be read; the "
                      "database is asked for each request, and while it does "
                      "not answer, what is cached holds for ApiKeyStaleLimit: "
                      "%s", error);
     }
     else if (status == APR_SUCCESS
-             && apikey_log_over(APIKEY_LOG_CHANGES, polled->task.board, NULL,
-                                &told)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
+             && is_over(APIKEY_LOG_CHANGES, polled->task.board)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "APIKEY0146: changes of keys are read again");
     }
 }
 
-void apikey_cache_tell_older(server_rec *s, apikey_board_t *board,
+void apikey_cache_tell_older(server_rec *s, const apikey_board_t *board,
                              apr_uint64_t known)
 {
-    if (apikey_board_tell(board, APIKEY_NOTICE_OLDER, SELDOM)) {
+    if (is_said(APIKEY_LOG_OLDER, s, board, NULL)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "APIKEY0290: the database has answered with an older "
                      "state than one that was seen, without the change %"
@@ -394,34 +405,34 @@ void apikey_cache_tell_older(server_rec *s, apikey_board_t *board,
     }
 }
 
-static void tell_stuck(const polled_t *polled, const apikey_poll_task_t *task)
+static void tell_stuck(server_rec *s, const apikey_poll_task_t *task)
 {
-    if (apikey_board_tell(task->board, APIKEY_NOTICE_STUCK, SELDOM)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, polled->server,
+    const char *why = *task->why ? task->why : "nothing was changed";
+
+    if (is_said(APIKEY_LOG_STUCK, s, task->board, why)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "APIKEY0292: for more than 5 seconds the database has "
                      "shown nothing but an older state than one that was seen, "
                      "and has taken no new epoch, so it counts as a replica "
                      "that lags: see to its replication; if it was restored "
                      "from a backup, or has taken the place of a primary that "
                      "had more, run `htapikey init --new-identity` on it: %s",
-                     *task->why ? task->why : "nothing was changed");
+                     why);
     }
 }
 
-static void tell_replaced(const polled_t *polled,
-                          const apikey_poll_task_t *task)
+static void tell_replaced(server_rec *s, const apikey_poll_task_t *task)
 {
     if (task->found == APIKEY_POLL_SALTED
-        && apikey_board_tell(task->board, APIKEY_NOTICE_SALTED, SELDOM)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
+        && is_said(APIKEY_LOG_SALTED, s, task->board, task->why)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "APIKEY0294: the database has another history than it "
                      "had (it was restored), and takes no new epoch from this "
                      "server, which helps itself; others that read it find "
                      "out by themselves: %s", task->why);
     }
-    if (apikey_board_tell(task->board, APIKEY_NOTICE_REPLACED,
-                          NOW_AND_THEN)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
+    if (is_said(APIKEY_LOG_REPLACED, s, task->board, NULL)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "APIKEY0293: the database is another than it was (other "
                      "identity or epoch, or another history: it was restored, "
                      "replaced or upgraded), so every answer that was kept of "
@@ -429,9 +440,8 @@ static void tell_replaced(const polled_t *polled,
                      "databases answer in turn");
     }
     if (apikey_board_used_up(task->board)
-        && apikey_board_tell(task->board, APIKEY_NOTICE_USED_UP,
-                             NOW_AND_THEN)) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, polled->server,
+        && is_said(APIKEY_LOG_USED_UP, s, task->board, NULL)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      "APIKEY0295: the database has become another one so often "
                      "that nothing can be kept of it any more: see to it that "
                      "one database answers, then restart httpd (gracefully)");
@@ -439,28 +449,32 @@ static void tell_replaced(const polled_t *polled,
 }
 
 /* What a good poll has found, beside changes. */
-static void tell_found(const polled_t *polled, const apikey_poll_task_t *task)
+static void tell_found(server_rec *s, const apikey_poll_task_t *task)
 {
+    int over;
+
     switch (task->found) {
     case APIKEY_POLL_STUCK:
-        tell_stuck(polled, task);
-        break;
+        tell_stuck(s, task);
+        return;
     case APIKEY_POLL_OLDER:
-        apikey_cache_tell_older(polled->server, task->board, task->known);
-        break;
-    case APIKEY_POLL_CAUGHT_UP:
-        if (apikey_board_tell_end(task->board)) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, polled->server,
-                         "APIKEY0291: the database has the last change that "
-                         "was known again");
-        }
-        break;
+        apikey_cache_tell_older(s, task->board, task->known);
+        return;
+    case APIKEY_POLL_AS_EVER:
+        return;
     case APIKEY_POLL_REPLACED:
     case APIKEY_POLL_SALTED:
-        tell_replaced(polled, task);
+        tell_replaced(s, task);
         break;
-    default:
+    case APIKEY_POLL_CAUGHT_UP:
         break;
+    }
+    over = is_over(APIKEY_LOG_OLDER, task->board);
+    over |= is_over(APIKEY_LOG_STUCK, task->board);
+    if (over && task->found == APIKEY_POLL_CAUGHT_UP) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "APIKEY0291: the database has the last change that was "
+                     "known again");
     }
 }
 
@@ -489,7 +503,7 @@ static void end_poll(void *baton, void *task, apr_status_t status,
     if (status == APR_SUCCESS
         && apr_pool_create(&pool, NULL) == APR_SUCCESS) {
         note_origin(polled, ((apikey_poll_task_t *)task)->origin, pool);
-        tell_found(polled, task);
+        tell_found(polled->server, task);
         apr_pool_destroy(pool);
     }
     report(polled, status, error ? error : "");

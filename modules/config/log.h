@@ -51,6 +51,16 @@
       "secrets")                                                            \
     L(CHANGES, 145, ERR, SUCCESS, "times", "changes of keys cannot be read") \
     L(USES, 151, ERR, SUCCESS, "times", "uses of keys cannot be written")   \
+    L(OLDER, 290, WARNING, SUCCESS, "times",                                \
+      "the database shows an older state than one that was seen")           \
+    L(STUCK, 292, ERR, SUCCESS, "times",                                    \
+      "the database shows nothing but an older state")                      \
+    L(REPLACED, 293, NOTICE, QUIET, "times",                                \
+      "the database is another than it was")                                \
+    L(SALTED, 294, WARNING, QUIET, "times",                                 \
+      "the database has another history, and takes no new epoch")           \
+    L(USED_UP, 295, CRIT, QUIET, "times",                                   \
+      "nothing can be kept of the database any more")                       \
     L(USES_NOWHERE, 296, WARNING, QUIET, "times",                           \
       "uses of keys are written nowhere")                                   \
     L(USES_LOST, 154, ERR, QUIET, "uses", "uses of keys are lost")          \

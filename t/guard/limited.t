@@ -1,9 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # What a request, a look for changes or a batch says at level warning or above
-# is limited (modules/config/log.h; modules/cache/board.h for what is found out
-# about a database), or it is listed here with the reason why a client cannot
-# make it come again and again.
+# is limited (modules/config/log.h), or it is listed here with the reason why a
+# client cannot make it come again and again.
 
 use strict;
 use warnings;
@@ -34,7 +33,7 @@ sub unlimited {
         my ($head, $body) = ($1, $2);
         my $asked = '';
         while ($body =~ /(\bap_log_[rcp]?error\(|\bapikey_log_(?:now|some)\(
-                          |\bis_said\(|\bapikey_board_tell\()(.*?;)/xsg) {
+                          |\bis_said\()(.*?;)/xsg) {
             my ($call, $rest) = ($1, $2);
             $asked = $call, pos($body) = $+[1], next if $call !~ /ap_log/;
             next if $rest =~ /APLOG_STARTUP/
@@ -43,7 +42,7 @@ sub unlimited {
             my ($number) = $rest =~ /APIKEY(\d{4})/;
             next if $number && $EXEMPT{$number};
             push @wrong, "$file: APIKEY" . ($number // '') . " is not limited"
-                if !$asked || $asked !~ /board/ && $number
+                if !$asked || $number
                    && ($limited{$number} // '') ne ($level // '-');
         }
     }

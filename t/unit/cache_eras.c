@@ -138,14 +138,6 @@ static void older(void)
     change(board, 11, key_b, NULL);
     ok(!apikey_poll_older(board, hour, 1, hour), "a newer state ends that");
     ok(shared->polled > polled, "and is a good poll");
-    ok(apikey_board_tell(board, APIKEY_NOTICE_OLDER, hour), "told once");
-    ok(!apikey_board_tell(board, APIKEY_NOTICE_OLDER, hour), "and not again");
-    ok(apikey_board_tell(board, APIKEY_NOTICE_STUCK, hour), "but for others");
-    ok(apikey_board_tell_end(board), "its end is told");
-    ok(!apikey_board_tell_end(board), "once");
-    shared->told[APIKEY_NOTICE_OLDER] -= 2 * hour;
-    ok(apikey_board_tell(board, APIKEY_NOTICE_OLDER, hour), "an hour later");
-    ok(apikey_board_tell_end(board), "anew");
 }
 
 int main(void)
