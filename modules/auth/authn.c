@@ -6,7 +6,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
-#include "../cache/cache.h"
+#include "../verify/find.h"
 #include "../config/log.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"

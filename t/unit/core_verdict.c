@@ -240,10 +240,10 @@ static void test_meta(apr_pool_t *pool)
     apr_table_setn(record.meta, "note", "");
     is_str(apikey_record_fault(&record, pool), NULL,
            "good further columns, empty ones too, are none");
-    apr_table_setn(record.meta, "memo", "a\nb");
+    apr_table_setn(record.meta, "local", "a\nb");
     apr_table_setn(record.meta, "zone", "eu");
     is_str(apikey_record_fault(&record, pool),
-           "its memo has a control character",
+           "its local has a control character",
            "LF in a further column is one, wherever it stands");
 }
 

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * A database with changes, and a board that is told of them.  For a program
- * that has included cache/board.c, cache/state.c and cache/poll.c.
+ * A database with changes, and a segment that is told of them.  For a program
+ * that has included verify/poll_task.c.
  */
 #ifndef APIKEY_POLL_FIXTURE_H
 #define APIKEY_POLL_FIXTURE_H
@@ -12,14 +12,14 @@
 #define ALL_BUT(text) "DELETE FROM apikey_change WHERE NOT (" text ")"
 #define EPOCH "SELECT epoch FROM apikey_identity"
 
-static apikey_board_t *board;
+static apikey_segment_t *segment;
 static apikey_poll_task_t *task;        /* NULL: of our own tables */
 static apikey_poll_found_e found;       /* by the last poll */
 static char why[256];
 
-HELPER apr_status_t poll_board(apikey_board_t *on)
+HELPER apr_status_t poll_board(apikey_segment_t *on)
 {
-    apikey_poll_task_t ours = { .board = on };
+    apikey_poll_task_t ours = { .segment = on };
     apikey_poll_task_t *with = task ? task : &ours;
     apr_status_t status;
 
@@ -32,7 +32,7 @@ HELPER apr_status_t poll_board(apikey_board_t *on)
 
 HELPER void poll_once(void)
 {
-    need(poll_board(board) == APR_SUCCESS, "a poll");
+    need(poll_board(segment) == APR_SUCCESS, "a poll");
 }
 
 HELPER void sql(const char *text)
@@ -49,16 +49,16 @@ HELPER void add(int from, int to, const char *kind, const char *value, int at)
                      "'%s', '%s', %d FROM n", from, to, kind, value, at));
 }
 
-HELPER apikey_board_t *new_board(void)
+HELPER apikey_segment_t *new_board(void)
 {
-    apikey_board_t *made;
+    apikey_segment_t *made;
 
-    need(apikey_board_make(&made, fx.pool) == APR_SUCCESS, "a board");
-    apikey_board_child(made);
+    need(apikey_segment_create(&made, fx.pool) == APR_SUCCESS, "a segment");
+    apikey_segment_child_init(made);
     return made;
 }
 
-/* Ten changes, and a board that knows them; an answer of then. */
+/* Ten changes, and a segment that knows them; an answer of then. */
 HELPER apikey_stamp_t ten_changes(void)
 {
     apikey_stamp_t now;
@@ -67,15 +67,15 @@ HELPER apikey_stamp_t ten_changes(void)
     sql("DELETE FROM apikey_change");
     sql("UPDATE apikey_identity SET pruned = 0");
     add(1, 10, "digest", DIGEST_B, 100);
-    board = new_board();
+    segment = new_board();
     poll_once();
-    need(apikey_board_stamp(board, &now) && now.number == 10, "a stamp");
+    need(apikey_stamp_read(segment, &now) && now.number == 10, "a stamp");
     return now;
 }
 
 HELPER int holds(apikey_stamp_t stamp, const char *digest)
 {
-    return apikey_board_holds(board, &stamp, digest, "T");
+    return apikey_stamp_is_current(segment, &stamp, digest, "T");
 }
 
 HELPER int epoch(void)

@@ -1,0 +1,76 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A segment, and polls that tell it something. */
+#ifndef APIKEY_SEGMENT_FIXTURE_H
+#define APIKEY_SEGMENT_FIXTURE_H
+
+#include <stdlib.h>
+
+#include <apr_general.h>
+
+#include "verify/segment_private.h"
+#include "tap.h"
+
+#define PATIENCE apr_time_from_sec(2)
+
+/* Not every test needs every one. */
+#define HELPER static __attribute__((unused))
+
+static apr_pool_t *pool;
+
+HELPER const char key_a[] = "aaaaaaaaaaaaaaaa1111111111111111"
+                            "11111111111111111111111111111111";
+HELPER const char key_b[] = "bbbbbbbbbbbbbbbb1111111111111111"
+                            "11111111111111111111111111111111";
+
+HELPER const char key_c[] = "ccccccccaaaaaaaa1111111111111111"
+                            "11111111111111111111111111111111";
+
+HELPER apikey_segment_t *make(void)
+{
+    apikey_segment_t *segment;
+
+    if (apikey_segment_create(&segment, pool) != APR_SUCCESS) {
+        printf("Bail out! no shared memory\n");
+        exit(1);
+    }
+    apikey_segment_child_init(segment);
+    return segment;
+}
+
+/* A poll that finds a database of this identity and number. */
+HELPER void find(apikey_segment_t *segment, apr_uint64_t identity,
+                 apr_uint64_t number)
+{
+    apikey_poll_t poll;
+
+    apikey_poll_begin(segment, &poll);
+    apikey_poll_new_era(segment, &poll, identity, 1, number, number);
+}
+
+/* A poll that finds one change. */
+HELPER void change(apikey_segment_t *segment, apr_uint64_t number,
+                   const char *digest, const char *tenant)
+{
+    apikey_poll_t poll;
+
+    apikey_poll_begin(segment, &poll);
+    apikey_poll_add_change(segment, &poll, number, digest, tenant);
+    apikey_poll_finish(segment, &poll, number, number);
+}
+
+HELPER apikey_stamp_t stamp(apikey_segment_t *segment)
+{
+    apikey_stamp_t stamp = { 0, 0 };
+
+    apikey_stamp_read(segment, &stamp);
+    return stamp;
+}
+
+HELPER int holds(apikey_segment_t *segment, apikey_stamp_t stamp,
+                 const char *digest, const char *tenant)
+{
+    return apikey_stamp_is_current(segment, &stamp, digest, tenant);
+}
+
+#endif

@@ -1,0 +1,155 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Databases that come and go: how many there may be, what of an earlier one
+ * never holds again, and an older state of the one that is known. */
+
+#include "segment_fixture.h"
+
+/* Two databases answer in turn. */
+static void many_eras(void)
+{
+    apikey_segment_t *segment = make();
+    apikey_stamp_t was = { 0, 0 }, now;
+    int i;
+
+    for (i = 0; i < 20000; i++) {
+        find(segment, 77 + i % 2, 10);
+        now = stamp(segment);
+        if (!holds(segment, now, key_a, "T")
+            || holds(segment, was, key_a, "T")) {
+            break;
+        }
+        was = now;
+    }
+    is_int(i, 20000, "20000 eras: what the present one says holds, alone");
+    ok(!apikey_eras_are_used_up(segment), "and many more are left");
+}
+
+/* Up to the last era, as if there had been all the others. */
+static void last_eras(void)
+{
+    apikey_segment_t *segment = make();
+    shared_t *shared = segment->shared;
+    apikey_stamp_t first, last;
+    apikey_poll_t poll;
+    int i;
+
+    find(segment, 77, 10);
+    first = stamp(segment);
+    apikey_miss_add(segment, key_b, &first, PATIENCE);
+    apikey_word_raise(KEY_PLACE(shared, key_c), IN_ERA(1, 5));
+    apikey_word_set(&shared->known, IN_ERA(ERA_MAX - 2, 0));
+    apikey_segment_write_era(&shared->era[(ERA_MAX - 2) % ERAS], 78, 1, 10);
+    for (i = 0; i < 2; i++) {
+        find(segment, 79 + i, 10);
+        last = stamp(segment);
+        ok(last.identity == (apr_uint64_t)(79 + i)
+           && holds(segment, last, key_a, "T"), "an era before the last holds");
+    }
+    ok(!apikey_eras_are_used_up(segment), "the last one is in use");
+    change(segment, 11, key_a, NULL);
+    ok(!holds(segment, last, key_a, "T") && holds(segment, last, key_b, "T"),
+       "and sees changes");
+    find(segment, 77, 10);
+    ok(apikey_eras_are_used_up(segment), "no era is left");
+    ok(!holds(segment, first, key_a, "T") && !holds(segment, last, key_b, "T"),
+       "nothing of any era holds");
+    ok(!apikey_miss_is_known(segment, key_b), "nor is any key absent");
+    apikey_poll_begin(segment, &poll);
+    apikey_poll_finish(segment, &poll, poll.number + 1, 0);
+    ok(!holds(segment, stamp(segment), key_c, "T")
+       && !holds(segment, last, key_b, "T"), "not by a change either");
+    for (i = 0; i < 5; i++) {
+        find(segment, 77 + i, 10 + i);
+        ok(!holds(segment, stamp(segment), key_a, "T")
+           && !holds(segment, first, key_a, "T")
+           && !holds(segment, last, key_b, "T"), "for good");
+    }
+}
+
+/* Numbers that go far from where their era began. */
+static void far_numbers(void)
+{
+    static const apr_uint64_t steps[] = { (NUMBER_MASK >> 1) + 1,
+                                          NUMBER_MASK + 77,
+                                          (apr_uint64_t)1 << 50 };
+    apikey_segment_t *segment = make();
+    apikey_stamp_t before, after;
+    apr_uint64_t number = 5;
+    int i;
+
+    find(segment, 77, number);
+    for (i = 0; i < 3; i++) {
+        before = stamp(segment);
+        number += steps[i];
+        change(segment, number, key_a, NULL);
+        ok(apikey_last_change(segment) == number, "a far number is known");
+        ok(!holds(segment, before, key_a, "T"), "its change voids the answer");
+        after = stamp(segment);
+        ok(after.identity == 77 && holds(segment, after, key_a, "T"),
+           "and what is asked for then holds");
+        change(segment, ++number, key_b, NULL);
+        ok(holds(segment, after, key_a, "T")
+               && !holds(segment, after, key_b, "T"),
+           "until the next change of its key");
+    }
+}
+
+/* Two began an era at once, and left some words of each. */
+static void torn(void)
+{
+    apikey_segment_t *segment = make();
+    apikey_stamp_t now;
+    era_t *era;
+
+    find(segment, 77, 10);
+    now = stamp(segment);
+    era = &segment->shared->era[1];
+    apikey_word_set(&era->base, 8);
+    ok(!holds(segment, now, key_a, "T") && !apikey_stamp_read(segment, &now),
+       "words of two databases are nothing that is known");
+    find(segment, 88, 10);
+    now = stamp(segment);
+    ok(now.identity == 88 && holds(segment, now, key_a, "T"),
+       "the next poll begins another era");
+}
+
+static void older(void)
+{
+    const apr_time_t hour = apr_time_from_sec(3600);
+    apikey_segment_t *segment = make();
+    shared_t *shared = segment->shared;
+    apikey_stamp_t now;
+    apr_uint64_t polled;
+
+    find(segment, 77, 10);
+    now = stamp(segment);
+    shared->polled -= 1000;
+    polled = shared->polled;
+    ok(!apikey_poll_older(segment, hour, 3, hour), "an older state is seen");
+    shared->older -= 2 * hour;
+    ok(!apikey_poll_older(segment, hour, 3, hour), "long ago, but only twice");
+    ok(apikey_poll_older(segment, hour, 3, hour), "three times: one finds out");
+    ok(!apikey_poll_older(segment, hour, 3, hour), "and no other");
+    shared->older_tried -= 2 * hour;
+    shared->older -= 2 * hour;
+    ok(apikey_poll_older(segment, hour, 3, hour), "until an hour later");
+    ok(holds(segment, now, key_a, "T"), "nothing has become void");
+    ok(shared->polled == polled, "and nothing younger");
+    change(segment, 11, key_b, NULL);
+    ok(!apikey_poll_older(segment, hour, 1, hour), "a newer state ends that");
+    ok(shared->polled > polled, "and is a good poll");
+}
+
+int main(void)
+{
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    many_eras();
+    last_eras();
+    far_numbers();
+    torn();
+    older();
+    return done();
+}

@@ -1,0 +1,427 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/*
+ * What a poll tells the segment of a database's changes.  The calls between the
+ * two pass through here: what happens in between is done at that very point.
+ */
+#include "verify/segment_private.h"
+#include "verify/database_state.h"
+#include "verify/poll_task.h"
+#include "store_fixture.h"
+
+
+static int noted, early;                /* changes; known before noted */
+static int meanwhile_at;                /* before this change is noted */
+static void (*meanwhile)(void);
+static void (*before_read)(void);       /* the database is known by then */
+static void (*before_end)(void);        /* before the poll's last word */
+
+static apr_time_t late;                 /* so slow the database is */
+
+static void once(void (**what)(void))
+{
+    void (*then)(void) = *what;
+
+    *what = NULL;
+    if (then) {
+        then();
+    }
+}
+
+static void spy_note(apikey_segment_t *on, const apikey_poll_t *poll,
+                     apr_uint64_t number, const char *digest,
+                     const char *tenant)
+{
+    early += apikey_last_change(on) >= number;
+    if (++noted == meanwhile_at) {
+        once(&meanwhile);
+    }
+    apikey_poll_add_change(on, poll, number, digest, tenant);
+}
+
+static void spy_done(apikey_segment_t *on, const apikey_poll_t *poll,
+                     apr_uint64_t number, apr_uint64_t row)
+{
+    once(&before_end);
+    apikey_poll_finish(on, poll, number, row);
+}
+
+static void spy_replaced(apikey_segment_t *on, const apikey_poll_t *poll,
+                         apr_uint64_t identity, apr_int64_t then,
+                         apr_uint64_t number, apr_uint64_t row)
+{
+    once(&before_end);
+    apikey_poll_new_era(on, poll, identity, then, number, row);
+}
+
+static apr_status_t spy_changes(apikey_store_t *store, apr_int64_t since,
+                                apikey_changed_fn each, void *baton,
+                                apr_pool_t *pool, const char **error)
+{
+    once(&before_read);
+    return apikey_store_changes(store, since, each, baton, pool, error);
+}
+
+static apr_time_t spy_clock(void)
+{
+    return apikey_clock() + late;
+}
+
+#define apikey_clock spy_clock
+#define apikey_store_changes spy_changes
+#define apikey_poll_add_change spy_note
+#define apikey_poll_finish spy_done
+#define apikey_poll_new_era spy_replaced
+#include "verify/poll_task.c"
+#include "poll_fixture.h"
+
+/* Ten changes, and a segment that knows them; an answer of then. */
+static apikey_stamp_t begin(void)
+{
+    apikey_stamp_t now = ten_changes();
+
+    noted = early = 0;
+    return now;
+}
+
+static void test_news(void)
+{
+    apikey_stamp_t then;
+    const char *kinds[] = { "all", "of a later version" };
+    apr_uint64_t polled;
+    int i;
+
+    sql("DELETE FROM apikey_change");
+    segment = new_board();
+    poll_once();
+    ok(apikey_stamp_read(segment, &then) && then.number == 0,
+       "a database without a change is known");
+    add(1, 1, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "its first one too");
+
+    then = begin();
+    polled = apikey_word_get(&segment->shared->polled);
+    for (i = 0; i < 3; i++) {
+        poll_once();
+    }
+    ok(apikey_word_get(&segment->shared->polled) > polled,
+       "each is a good poll");
+    ok(holds(then, DIGEST_A) && holds(then, DIGEST_B), "nothing new: it holds");
+    is_int(noted, 0, "and the last change is not noted again");
+    add(11, 11, "digest", DIGEST_A, 100);
+    add(12, 12, "tenant", "U", 100);
+    poll_once();
+    poll_once();
+    ok(!holds(then, DIGEST_A), "a key's change voids its answer");
+    ok(holds(then, DIGEST_B), "and no other key's, or tenant's");
+    add(13, 13, "tenant", "T", 100);
+    poll_once();
+    ok(!holds(then, DIGEST_B), "a tenant's voids its keys' answers");
+    for (i = 0; i < 2; i++) {
+        then = begin();
+        add(11, 11, kinds[i], "", 100);
+        poll_once();
+        ok(!holds(then, DIGEST_B), "a change '%s' voids all", kinds[i]);
+    }
+    then = begin();
+    add(11, 11, "digest", DIGEST_A, 100);
+    add(12, 711, "digest", DIGEST_B, 100);
+    add(712, 712, "tenant", "T", 100);
+    poll_once();
+    is_int(noted, 702, "more than a page: each is noted");
+    is_int(early, 0, "before its number is known");
+    is_int(apikey_last_change(segment), 712, "which then is the last");
+    ok(!holds(then, DIGEST_A), "and the first counts");
+}
+
+/* One statement that changes a million keys. */
+static void test_many(void)
+{
+    apikey_stamp_t then = begin(), now;
+
+    add(11, 200000, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(noted <= MANY + 1, "of very many changes not all are read: %d", noted);
+    is_int(apikey_last_change(segment), 200000, "but the last is known");
+    ok(!holds(then, DIGEST_A) && !holds(then, DIGEST_B), "and all is void");
+    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_B),
+       "what is looked up then holds");
+    noted = 0;
+    add(200001, 200001, "digest", DIGEST_B, 100);
+    poll_once();
+    is_int(noted, 1, "the next change is read again");
+    ok(!holds(now, DIGEST_B) && holds(now, DIGEST_A), "for itself");
+}
+
+/* Of a slow database a few pages are read, then none. */
+static void test_slow(void)
+{
+    apikey_stamp_t then = begin(), now;
+
+    late = apr_time_from_sec(1);
+    add(11, 700, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(noted, 690, "a slow database: a few changes are read");
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "each for itself");
+    then = begin();
+    late = apr_time_from_sec(1);
+    add(11, 4000, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(noted, SOME + 1, "of more the rest is not: one voids all");
+    is_int(apikey_last_change(segment), 4000, "up to the last");
+    ok(!holds(then, DIGEST_B) && apikey_stamp_read(segment, &now)
+       && holds(now, DIGEST_A), "and what is looked up then holds");
+    late = 0;
+}
+
+static void away(void)
+{
+    sql("ALTER TABLE apikey_change RENAME TO away");
+}
+
+static void fails(apikey_stamp_t then, const char *what)
+{
+    apr_uint64_t polled = apikey_word_get(&segment->shared->polled);
+
+    apr_status_t status = poll_board(segment);
+
+    ok(status != APR_SUCCESS, "%s (%d): %s", what, status, said());
+    is_int(apikey_last_change(segment), 10, "no number is known for it");
+    ok(apikey_word_get(&segment->shared->polled) == polled, "nor a good poll");
+    ok(holds(then, DIGEST_B), "what held, holds");
+}
+
+static void test_errors(void)
+{
+    apikey_stamp_t then = begin();
+
+    add(11, 600, "digest", DIGEST_A, 100);
+    meanwhile = away;
+    meanwhile_at = 100;
+    fails(then, "no table behind the first page");
+    ok(!holds(then, DIGEST_A), "what was read is void");
+    fails(then, "no table at all");
+    sql("ALTER TABLE away RENAME TO apikey_change");
+    sql("CREATE TABLE away AS SELECT * FROM apikey_identity");
+    sql("DELETE FROM apikey_identity");
+    fails(then, "no identity");
+    ok(says("apikey_identity is empty"), "which is said");
+    sql("INSERT INTO apikey_identity SELECT * FROM away");
+    sql("DROP TABLE away");
+    sql("UPDATE apikey_change SET number = 4503599627370496 "
+        "WHERE number = 600");
+    fails(then, "a number beyond all");
+    ok(says("above 4503599627370495"), "which is said");
+    segment = new_board();
+    ok(poll_board(segment) == APIKEY_EANSWER && says("4503599627370495")
+       && !apikey_stamp_read(segment, &then), "at first as well");
+    then = begin();
+    add(11, 11, "digest", DIGEST_A, 100);
+    poll_once();
+    is_int(apikey_last_change(segment), 11, "behind an error it goes on");
+}
+
+/* An older state, with other changes behind it, each of another kind. */
+static void lost(const char *what, const char *change, int to,
+                 const char *kind, const char *value, int at)
+{
+    apikey_stamp_t then = begin(), now;
+    apikey_segment_t *first = segment, *second = new_board();
+    int was = epoch();
+
+    need(poll_board(second) == APR_SUCCESS, "another server");
+    sql(change);
+    if (to) {
+        add(10, to, kind, value, at);
+    }
+    poll_once();
+    ok(!holds(then, DIGEST_A), "%s: all is void", what);
+    is_int(epoch(), was + 1, "a new epoch");
+    segment = second;
+    poll_once();
+    ok(!holds(then, DIGEST_A), "tells the other server");
+    segment = first;
+    poll_once();
+    is_int(epoch(), was + 1, "once");
+    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_A)
+       && now.number == (apr_uint64_t)(to ? to : atoi(raw_text("SELECT "
+           "COALESCE(MAX(number), 0) FROM apikey_change"))),
+       "and what is asked for then holds");
+}
+
+static void test_lost(void)
+{
+    const char *nine = ALL_BUT("number < 10");
+
+    lost("another change", nine, 10, "digest", DIGEST_A, 100);
+    lost("another kind", nine, 10, "tenant", DIGEST_B, 100);
+    lost("everything in its place", nine, 10, "all", "", 100);
+    lost("a greater number in its place",
+         "UPDATE apikey_change SET number = 11 WHERE number = 10", 0, "", "",
+         0);
+    lost("more changes", nine, 15, "digest", DIGEST_A, 100);
+    lost("the same key at another time", nine, 10, "digest", DIGEST_B, 200);
+}
+
+static void test_unwritable(void)
+{
+    apikey_stamp_t then, now, later;
+    int i, was = epoch();
+
+    sql("CREATE TRIGGER no_epoch BEFORE UPDATE OF epoch ON apikey_identity "
+        "BEGIN SELECT RAISE(ABORT, 'read-only'); END");
+    then = begin();
+    for (i = 0; i < 2; i++) {
+        sql("UPDATE apikey_change SET value = value || 'x' "
+            "WHERE number = 10");
+        poll_once();
+        is_int(found, APIKEY_POLL_SALTED, "another history, and no new epoch");
+        ok(strstr(why, "read-only") != NULL, "the database's words: %s", why);
+        ok(!holds(then, DIGEST_A), "all is void");
+        apikey_stamp_read(segment, &now);
+        is_int(now.number, 10, "though its number is the last");
+        poll_once();
+        apikey_stamp_read(segment, &later);
+        ok(now.identity == later.identity && holds(now, DIGEST_A),
+           "and what is asked for then holds");
+        then = now;
+    }
+    is_int(epoch(), was, "the database is as it was");
+    sql("DROP TRIGGER no_epoch");
+}
+
+static void prune_some(void)
+{
+    sql("DELETE FROM apikey_change WHERE number <= 15");
+    sql("UPDATE apikey_identity SET pruned = 15");
+}
+
+static void test_pruned(void)
+{
+    apikey_stamp_t then = begin();
+    int was = epoch();
+
+    sql("DELETE FROM apikey_change WHERE number <= 5");
+    sql("UPDATE apikey_identity SET pruned = 5");
+    poll_once();
+    ok(holds(then, DIGEST_A), "old changes are gone for their age: it holds");
+    sql("DELETE FROM apikey_change");
+    sql("UPDATE apikey_identity SET pruned = 10");
+    poll_once();
+    ok(holds(then, DIGEST_A), "up to the last that was seen");
+    add(11, 20, "digest", DIGEST_B, 100);
+    prune_some();
+    poll_once();
+    ok(!holds(then, DIGEST_A), "and beyond: all is void");
+    is_int(apikey_last_change(segment), 20, "up to the last change");
+    then = begin();
+    add(11, 20, "digest", DIGEST_B, 100);
+    before_read = prune_some;
+    poll_once();
+    ok(!holds(then, DIGEST_A), "just before they are read: all is void, too");
+    is_int(epoch(), was, "none of it is an older state");
+}
+
+static void replace(void)
+{
+    sql("UPDATE apikey_identity SET uuid = 'U' || substr(uuid, 1, 30)");
+}
+
+static void replace_and_poll(void)
+{
+    replace();
+    sql("UPDATE apikey_change SET number = number - 3");
+    poll_once();
+}
+
+static void add_and_poll(void)
+{
+    add(13, 13, "digest", DIGEST_A, 100);
+    poll_once();
+}
+
+static void test_two(void)
+{
+    apikey_stamp_t then = begin(), now, late;
+    int was;
+
+    replace();
+    poll_once();
+    ok(!holds(then, DIGEST_A), "another database: all is void");
+    then = begin();
+    add(11, 12, "digest", DIGEST_B, 100);
+    before_end = add_and_poll;
+    poll_once();
+    is_int(apikey_last_change(segment), 13, "overtaken: nothing is taken back");
+    ok(!holds(then, DIGEST_A), "of what the other has found");
+    then = begin();
+    add(11, 12, "digest", DIGEST_B, 100);
+    noted = 0;
+    meanwhile = replace_and_poll;
+    meanwhile_at = 1;
+    poll_once();
+    is_int(apikey_last_change(segment), 9,
+           "nor the number of another database");
+    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_B),
+       "and voids none of its answers");
+    then = begin();
+    was = epoch();
+    sql("UPDATE apikey_change SET value = 'x' WHERE number = 10");
+    before_end = poll_once;
+    poll_once();
+    apikey_stamp_read(segment, &now);
+    poll_once();
+    apikey_stamp_read(segment, &late);
+    ok(!holds(then, DIGEST_A) && late.identity == now.identity,
+       "two find an older state: one era");
+    is_int(epoch(), was + 1, "and one epoch");
+}
+
+static void test_own(void)
+{
+    apikey_stamp_t then = begin(), now;
+    apikey_poll_task_t own = {
+        .changes = "SELECT number, value FROM apikey_change WHERE number > %s"
+    };
+    int was = epoch();
+
+    own.segment = segment = new_board();
+    own.identity = apikey_state_words("one");
+    task = &own;
+    poll_once();
+    ok(apikey_stamp_read(segment, &then) && then.number == 10
+       && then.identity == own.identity, "a select of one's own is known so");
+    add(11, 11, "digest", DIGEST_A, 100);
+    poll_once();
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "and its changes");
+    apikey_stamp_read(segment, &then);
+    sql(ALL_BUT("number < 5"));
+    poll_once();
+    ok(holds(then, DIGEST_A), "rows that are gone void nothing");
+    is_int(apikey_last_change(segment), 11, "nor does the number");
+    is_int(epoch(), was, "and our tables are let alone");
+    own.identity = apikey_state_words("other");
+    poll_once();
+    ok(!holds(then, DIGEST_A) && apikey_stamp_read(segment, &now)
+       && now.number == 4, "other words: another database");
+    add(12, 12, "digest", "no digest", 100);
+    poll_once();
+    ok(!holds(now, DIGEST_B), "what is no digest voids all");
+}
+
+int main(void)
+{
+    fixture_make();
+    test_news();
+    test_many();
+    test_slow();
+    test_errors();
+    test_lost();
+    test_unwritable();
+    test_pruned();
+    test_two();
+    test_own();
+    fixture_remove();
+    return done();
+}

@@ -1,0 +1,339 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Records as bytes: all of them, and nothing that is none. */
+
+#include <stdlib.h>
+
+#include <apr_general.h>
+
+#include "verify/record_codec.c"
+#include "tap.h"
+
+#define RING "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n" \
+             "k2 eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=\n"
+
+static apr_pool_t *pool;
+
+static const char digest[] = "1ab3f7aa1600fac4273c98287cca7592"
+                             "3cabc7f2fd82e8687cea546a78344ab6";
+static const char other[] = "2ab3f7aa1600fac4273c98287cca7592"
+                            "3cabc7f2fd82e8687cea546a78344ab6";
+
+/* Each field differs from all others. */
+static apikey_record_t *make_record(void)
+{
+    apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
+    apr_int64_t number = APR_INT64_C(0x0102030405060708);
+
+#define FILL_STRING(field) record->field = "the " #field;
+#define FILL_NUMBER(field) record->field = number++;
+    STRINGS(FILL_STRING)
+    NUMBERS(FILL_NUMBER)
+    record->digest = digest;
+    record->expires = APR_INT64_C(-5);
+    record->name = "";
+    return record;
+}
+
+static apr_size_t write_record(unsigned char *bytes, apikey_record_t *record)
+{
+    apikey_entry_t entry = { { 0xfedcba9876543210ULL, 42 }, 1234567890, NULL };
+
+    entry.record = record;
+    return apikey_record_encode(bytes, APIKEY_ENTRY_MAX, &entry);
+}
+
+static void same(const apikey_record_t *got, const apikey_record_t *want,
+                 const char *what)
+{
+    int differ = 0;
+
+#define SAME_STRING(field) differ += strcmp(got->field, want->field) != 0;
+#define SAME_NUMBER(field) differ += got->field != want->field;
+    STRINGS(SAME_STRING)
+    NUMBERS(SAME_NUMBER)
+    differ += strcmp(got->digest, want->digest) != 0;
+    is_int(differ, 0, "%s: each field is what it was", what);
+}
+
+/* A field of the record that is in no list would be lost. */
+static void complete(void)
+{
+    /* The digest, and what no look-up gives: secret_id, format, hint, creator;
+     * created, last_used, use_count; a fault, which is never kept; withheld,
+     * which was told when the record was found. */
+    apr_size_t size = 7 * sizeof(const char *) + 3 * sizeof(apr_int64_t)
+                      + sizeof(apr_table_t *) + sizeof(apikey_network_t *)
+                      + sizeof(apr_int64_t);
+
+#define SIZE_STRING(field) size += sizeof(const char *);
+#define SIZE_NUMBER(field) size += sizeof(apr_int64_t);
+    STRINGS(SIZE_STRING)
+    NUMBERS(SIZE_NUMBER)
+    size = APR_ALIGN(size, 8);
+    is_int(size, APR_ALIGN(sizeof(apikey_record_t), 8),
+           "all fields of a record are in an entry");
+}
+
+static void round_trip(void)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX];
+    apikey_record_t *record = make_record();
+    apr_size_t len = write_record(bytes, record);
+    const apr_array_header_t *meta;
+    apikey_entry_t entry;
+
+    ok(len > 0 && len < 300, "an entry is small (%d bytes)", (int)len);
+    ok(apikey_record_decode(&entry, bytes, len, digest, pool), "it is read");
+    ok(entry.stamp.identity == 0xfedcba9876543210ULL
+       && entry.stamp.number == 42 && entry.written == 1234567890,
+       "with its stamp and time");
+    same(entry.record, record, "without columns of one's own");
+    ok(!entry.record->meta, "and there are none");
+
+    record->meta = apr_table_make(pool, 2);
+    apr_table_addn(record->meta, "PLAN", "gold");
+    apr_table_addn(record->meta, "EMPTY", "");
+    apr_table_addn(record->meta, "PLAN", "again, \xc3\xa4");
+    len = write_record(bytes, record);
+    ok(apikey_record_decode(&entry, bytes, len, digest, pool), "with columns");
+    same(entry.record, record, "with columns of one's own");
+    meta = apr_table_elts(entry.record->meta);
+    is_int(meta->nelts, 3, "all are there");
+    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).key, "PLAN", "by name");
+    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).val, "gold", "a value");
+    is_str(APR_ARRAY_IDX(meta, 1, apr_table_entry_t).val, "", "an empty one");
+    is_str(APR_ARRAY_IDX(meta, 2, apr_table_entry_t).val,
+           "again, \xc3\xa4", "and in their order");
+}
+
+/* Of a record with networks; how many the entry that was written has. */
+static int read_networks(apikey_network_t *networks, int count)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX];
+    apikey_record_t *record = make_record();
+    apikey_entry_t entry;
+    apr_size_t len;
+
+    record->networks = networks;
+    record->network_count = count;
+    record->meta = apr_table_make(pool, 1);
+    apr_table_addn(record->meta, "PLAN", "gold");
+    len = write_record(bytes, record);
+    if (!len || !apikey_record_decode(&entry, bytes, len, digest, pool)) {
+        return -1;
+    }
+    same(entry.record, record, "with networks");
+    is_str(apr_table_get(entry.record->meta, "PLAN"), "gold", "and meta");
+    ok(count == 0 || memcmp(entry.record->networks, networks,
+                            count * sizeof(*networks)) == 0,
+       "each network is what it was");
+    return entry.record->network_count;
+}
+
+static void networks(void)
+{
+    apikey_network_t list[300];
+    int i;
+
+    memset(list, 0, sizeof(list));
+    for (i = 0; i < 300; i++) {
+        list[i].address[15] = (unsigned char)i;
+        list[i].bits = 128;
+    }
+    is_int(read_networks(list, 0), 0, "no network");
+    is_int(read_networks(list, 1), 1, "one");
+    is_int(read_networks(list, 300), 300, "more than a byte counts");
+    list[299].bits = 129;
+    is_int(read_networks(list, 300), -1, "one of 129 bits is none");
+}
+
+/* On every machine the same, or they could share no cache. */
+static void layout(void)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX];
+    apr_size_t len = write_record(bytes, make_record());
+
+    is_int(bytes[0], VERSION, "first the version");
+    ok(memcmp(bytes + 1, "\x10\x32\x54\x76\x98\xba\xdc\xfe", 8) == 0,
+       "then the identity, its least byte first");
+    ok(memcmp(bytes + 9, "\x2a\0\0\0\0\0\0\0", 8) == 0, "and the number");
+    is_int(len, 1 + 8 * (3 + 4) + 51 + 2, "as long as its parts");
+}
+
+/* Malloc'ed, so that a sanitizer knows where the bytes end. */
+static int read_part(const unsigned char *bytes, apr_size_t len)
+{
+    unsigned char *part = malloc(len ? len : 1);
+    apikey_entry_t entry;
+    int good;
+
+    memcpy(part, bytes, len);
+    good = apikey_record_decode(&entry, part, len, digest, pool);
+    free(part);
+    return good;
+}
+
+static void damaged(void)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX];
+    apikey_record_t *record = make_record();
+    apr_size_t len, whole = write_record(bytes, record);
+    int good = 0;
+
+    for (len = 0; len < whole; len++) {
+        good += read_part(bytes, len);
+    }
+    is_int(good, 0, "no part of an entry is one");
+    ok(read_part(bytes, whole), "but the whole is");
+    bytes[whole] = 'x';
+    ok(!read_part(bytes, whole + 1), "with a name that does not end it is "
+       "none");
+    bytes[whole + 1] = '\0';
+    ok(!read_part(bytes, whole + 2), "nor with a name without a value");
+    bytes[0] = VERSION + 1;
+    ok(!read_part(bytes, whole), "another version is none");
+}
+
+static void too_long(void)
+{
+    unsigned char bytes[APIKEY_ENTRY_MAX + 1];
+    apikey_record_t *record = make_record();
+    char *scopes = apr_pcalloc(pool, APIKEY_ENTRY_MAX + 1);
+    apr_size_t room;
+
+    bytes[APIKEY_ENTRY_MAX] = 'x';
+    record->scopes = "";
+    room = APIKEY_ENTRY_MAX - write_record(bytes, record);
+    memset(scopes, 's', room);
+    record->scopes = scopes;
+    is_int(write_record(bytes, record), APIKEY_ENTRY_MAX, "to the last byte");
+    scopes[room] = 's';
+    is_int(write_record(bytes, record), 0, "one more does not fit");
+    is_int(bytes[APIKEY_ENTRY_MAX], 'x', "and nothing is written behind");
+}
+
+typedef struct sealed_t {
+    apikey_ring_t *ring;
+    int secret;
+    const char *context;        /* APIKEY_DIGEST_LEN bytes */
+    const char *digest;
+} sealed_t;
+
+static const unsigned char *seal_of(sealed_t how, const void *bytes,
+                                    apr_size_t len)
+{
+    unsigned char *seal = apr_pcalloc(pool, APIKEY_SEAL_LEN);
+
+    return apikey_codec_seal(seal, how.ring, how.secret,
+                             (const unsigned char *)how.context, how.digest,
+                             bytes, len) == APR_SUCCESS
+           ? seal : NULL;
+}
+
+static int differs(const unsigned char *a, const unsigned char *b)
+{
+    return a && b && memcmp(a, b, APIKEY_SEAL_LEN) != 0;
+}
+
+static void seals(void)
+{
+    static const unsigned char bytes[APIKEY_ENTRY_MAX + 1] = "entry";
+    apikey_ring_t *ring;
+    const char *error;
+    const unsigned char *seal;
+
+    apikey_ring_parse(&ring, RING, strlen(RING), pool, &error);
+    sealed_t how = { ring, 0, "the hash of SELECT 1, 32 bytes..", digest },
+             moved = how, secret = how, context = how, wrong = how;
+
+    moved.digest = other;
+    secret.secret = 1;
+    context.context = "the hash of SELECT 2, 32 bytes..";
+    wrong.digest = "";
+    seal = seal_of(how, bytes, 5);
+    ok(seal && memcmp(seal, seal_of(how, bytes, 5), APIKEY_SEAL_LEN) == 0,
+       "a seal is the same each time");
+    ok(differs(seal, seal_of(moved, bytes, 5)), "of another key it differs");
+    ok(differs(seal, seal_of(secret, bytes, 5)), "by another secret");
+    ok(differs(seal, seal_of(context, bytes, 5)), "for another query");
+    ok(differs(seal, seal_of(how, "Entry", 5)), "over other bytes");
+    ok(differs(seal, seal_of(how, bytes, 4)), "or fewer");
+    ok(seal_of(how, bytes, APIKEY_ENTRY_MAX) != NULL, "the longest");
+    ok(!seal_of(how, bytes, APIKEY_ENTRY_MAX + 1), "no longer one");
+    ok(!seal_of(wrong, bytes, 5), "and none for what is no digest");
+}
+
+typedef struct asked_t {
+    const char *database;
+    const char *query;
+    const char *keyspace;
+    const char *digest;
+} asked_t;
+
+static const char *kept_under(asked_t of)
+{
+    unsigned char context[APIKEY_DIGEST_LEN], id[APIKEY_ENTRY_ID_LEN];
+    char *hex = apr_palloc(pool, APIKEY_DIGEST_HEX + 1);
+
+    if (apikey_codec_context(context, of.database, of.query, of.keyspace,
+                             pool) != APR_SUCCESS
+        || apikey_codec_id(id, context, of.digest) != APR_SUCCESS) {
+        return "";
+    }
+    apikey_digest_hex(hex, id);
+    return hex;
+}
+
+/* What answers depend on; each line is another answer than all before. */
+static void ids(void)
+{
+    static const asked_t list[] = {
+        { "pgsql\nhost=a\n", NULL, "k", digest },
+        { "pgsql\nhost=a\n", NULL, "k", other },
+        { "pgsql\nhost=b\n", NULL, "k", digest },
+        { "mysql\nhost=a\n", NULL, "k", digest },
+        { "pgsql\nhost=a\nSET x TO y", NULL, "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 1", "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 2", "k", digest },
+        { "pgsql\nhost=a\n", "SELECT 1", "l", digest },
+        { "pgsql\nhost=a\n", "", "SELECT 1k", digest },
+        { "pgsql\nhost=a\nSELECT 1", "", "k", digest },
+        { "", "pgsql\nhost=a\n", "k", digest },
+    };
+    int count = sizeof(list) / sizeof(*list), i, j, same = 0;
+    asked_t keyspace = list[0];
+    const char *id = kept_under(list[0]);
+
+    for (i = 0; i < count; i++) {
+        for (j = 0; j < i; j++) {
+            same += strcmp(kept_under(list[i]), kept_under(list[j])) == 0;
+        }
+    }
+    is_int(same, 0, "other databases, queries, keyspaces and keys have other "
+           "entries");
+    /* sha256(sha256("pgsql\nhost=a\n\0") the digest's bytes), by sha256sum:
+     * every machine must find what another has kept. */
+    is_str(id, "5b3742ad67bf53175b30648bba5f2d1a"
+           "2934eb12922f2bd41f6e99d588ad2f6e",
+           "what one is kept under is the same on every machine");
+    keyspace.keyspace = "l";
+    is_str(kept_under(keyspace), id, "our tables know each key's keyspace");
+    ok(!strstr(id, "1ab3f7aa1600fac4"), "and does not show the digest");
+}
+
+int main(void)
+{
+    apr_initialize();
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    complete();
+    round_trip();
+    networks();
+    layout();
+    damaged();
+    too_long();
+    seals();
+    ids();
+    return done();
+}

@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# A database and a copy of it, on two virtual hosts with one cache: what holds
+# in the one is no answer for the other, however much is equal in them.
+
+use APIKey::ConfigTest;
+use APIKey::Test;
+use APIKey::CacheServer;
+use APIKey::Process qw(wait_until);
+use JSON::PP ();
+use Time::HiRes qw(time);
+
+my $site = APIKey::ConfigTest->new;
+my $dir = $site->{dir};
+my %conf = map {
+    $_ => $site->file("$_.conf", qq(DBDriver sqlite3\nDBDParams )
+        . qq("$dir/db/$_.db"\nApiKeySecretFile "$dir/secret"\n))
+} qw(a b);
+
+sub tool { return $site->htapikey('-f', $conf{ +shift }, @_) }
+
+sub sql {
+    my ($name, $sql) = @_;
+    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 10000',
+           "$dir/db/$name.db", $sql) == 0 or die "sqlite3 $sql";
+}
+
+sub key_in {
+    my ($name) = @_;
+    my $made = JSON::PP->new->utf8->decode(tool($name, qw(--json create
+        --tenant), "of-$name", qw(--name n)));
+    remember_key($made->{key});
+    return $made;
+}
+
+# Production with a key, and b as it was then.
+sub clone {
+    unlink glob "$dir/db/*.db*";
+    tool('a', 'init');
+    my $key = key_in('a');
+    sql('a', ".backup $dir/db/b.db");
+    my @user = getpwnam $site->{user};
+    chown @user[2, 3], glob "$dir/db/*" unless $>;
+    return $key;
+}
+
+sub start {
+    my (@lines) = @_;
+    unshift @lines, $APIKey::ConfigTest::STATUS_PAGE;
+    $site->start(join "\n", <<'EOF_CONF', @lines, <<"EOF_HOSTS");
+ApiKeySecretFile "@DIR@/secret"
+DBDriver sqlite3
+DBDParams "@DIR@/db/a.db"
+ApiKeyRevocationPoll 200
+ApiKeyCacheTTL 600 600
+<Location "/">
+    AuthType ApiKey
+    Require valid-user
+    Header set X-Tenant "%{APIKEY_TENANT}e"
+</Location>
+EOF_CONF
+<VirtualHost 127.0.0.1:*>
+    ServerName a.example
+</VirtualHost>
+<VirtualHost 127.0.0.1:*>
+    ServerName b.example
+    DBDParams "$dir/db/b.db"
+</VirtualHost>
+EOF_HOSTS
+}
+
+# Until both databases have been looked at since.
+sub polled {
+    my $began = time;
+    ok(wait_until(30, sub {
+        my $text = get($site->port, '/server-status?auto')->{body};
+        my @ages = $text =~ /^ApiKey\d+PollAge: (-?\d+)/mg;
+        return @ages == 2 && !grep {
+            $_ < 0 || $_ / 1000 > time - $began - 0.05 } @ages;
+    }), 'both databases have been looked at');
+}
+
+sub at {
+    my ($name, $key) = @_;
+    my $got = get($site->port, '/', "Host: $name.example",
+                  "X-API-Key: $key->{key}");
+    return join ' ', $got->{status}, header_of($got, 'X-Tenant');
+}
+
+sub one_key_each {
+    clone();
+    start(@_);
+    polled();
+    my ($of_a, $of_b) = map { key_in($_) } qw(a b);
+    polled();
+    is(at('b', $of_a), '401', 'a key of a at b, which nobody has asked for');
+    is(at('a', $of_a), '200 of-a', 'the same at a') for 1, 2;
+    is(at('b', $of_a), '401', 'and at b again') for 1, 2;
+    is(at('b', $of_b), '200 of-b', 'a key of b at b');
+    is(at('a', $of_b), '401', 'and at a') for 1, 2;
+    $site->stop;
+}
+
+# The last change that production knows is not older than the clone's.
+sub revoked {
+    my $key = clone();
+    start(@_);
+    polled();
+    is(at($_, $key), '200 of-a', "what both have, at $_") for qw(a b);
+    tool('a', 'revoke', $key->{id});
+    key_in('b') for 1 .. 3;
+    key_in('a') for 1 .. 4;
+    polled();
+    is(at('a', $key), '401', 'it is revoked in production');
+    is(at('b', $key), '200 of-a', 'and not in the clone') for 1, 2;
+    is(at('a', $key), '401', 'so it stays in production') for 1, 2;
+    $site->stop;
+}
+
+# What shows the identities of a and b: the log, once they have been asked.
+sub told { return $site->slurp('error_log') =~ /^(.*APIKEY0180.*)$/m }
+
+my $redis = APIKey::CacheServer->new('redis');
+my %cache = (shmcb => 'shmcb', redis => $redis->spec);
+for my $kind (sort keys %cache) {
+    my $line = "ApiKeyCache $cache{$kind}";
+    subtest "$kind: a key of each" => sub { one_key_each($line) };
+    subtest "$kind: revoked in production" => sub { revoked($line) };
+}
+
+# Who reads the cache of several machines finds no digest to look for, and
+# nothing to try a database's password with.
+subtest 'what entries are kept under' => sub {
+    my $key = clone();
+    my @before = $redis->keys;
+    start("ApiKeyCache " . $redis->spec);
+    polled();
+    at($_, $key) for qw(a b);
+    $site->stop;
+    my %old = map { $_ => 1 } @before;
+    my @new = grep { !$old{$_} } $redis->keys;
+    is(scalar @new, 2, 'an entry for each database');
+    open my $in, '-|', 'sqlite3', "$dir/db/a.db", 'SELECT digest FROM apikey'
+        or die "sqlite3: $!\n";
+    chomp(my $digest = readline $in);
+    close $in;
+    my $raw = pack 'H*', $digest;
+    is(scalar(grep { /\Q$raw\E|$digest/i } @new), 0, 'without the digest');
+};
+
+subtest 'an identity of its own' => sub {
+    my $key = clone();
+    unlink "$dir/error_log";
+    start('ApiKeyCache shmcb');
+    ok(wait_until(30, sub { told() }), 'one identity is told when httpd starts');
+    my ($line) = told();
+    my $server = qr/of the (?:main server|server at \S+:\d+)/;
+    like($line, qr/warn\].*: the database $server has .* one $server:/,
+         'of both');
+    unlike($line, qr/\.db/, 'without their parameters');
+    polled();
+    is(at('b', $key), '200 of-a', 'b knows a key') for 1, 2;
+    sql('b', "DROP TRIGGER apikey_after_update; UPDATE apikey SET revoked = 1");
+    polled();
+    is(at('b', $key), '200 of-a', 'and does not see what no trigger tells');
+    like(tool('b', qw(init --new-identity)), qr/new identity/, 'a new one');
+    polled();
+    is(at('b', $key), '401', 'what was kept of b is void');
+    is(at('a', $key), '200 of-a', 'a is as it was');
+    $site->stop;
+    unlink "$dir/error_log";
+    start('ApiKeyCache shmcb');
+    polled();
+    is(scalar(() = told()), 0, 'and nothing is told any more');
+    $site->stop;
+};
+done_testing;

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# The database becomes another: an older state of itself whose numbers are
+# given once more, or one from elsewhere.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::CacheSite;
+use APIKey::CacheServer;
+
+my $backend = backend('sqlite3');
+my $site = APIKey::CacheSite->new($backend, 'own');
+$site->init;
+$site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
+           'ApiKeyRevocationPoll 200');
+my ($victim, $row, $id) = $site->planned_key;
+$backend->sql($row);
+my $backup = $backend->{temp}->dirname . '/backup';
+my $number = sub { $backend->sql('SELECT MAX(number) FROM apikey_change') };
+my $revoke = "UPDATE apikey SET revoked = 1 WHERE id = '$id'";
+
+# The shell's own commands; backend->sql() would put a ';' behind them.
+sub shell {
+    my ($file, @commands) = @_;
+    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 10000', $file,
+           join "\n", @commands) == 0 or die "sqlite3 $file @commands";
+}
+
+# A number of changes, then the victim is asked for and known.
+sub prepare {
+    shell($backend->{file}, ".backup $backup");
+    my @rows = map { ($site->planned_key)[1] } 1, 2;
+    # The last is the victim's own, so that it is asked for behind it.
+    $backend->sql(@rows, "UPDATE apikey SET name = name || 'x' WHERE "
+                         . "id = '$id'");
+    $site->polled;
+    is($site->status($victim), 200, 'a key') for 1, 2;
+    return $number->();
+}
+
+# In one go, between two polls.
+sub restore {
+    my (@sql) = @_;
+    shell($backup, map { "$_;" } @sql) if @sql;
+    shell($backend->{file}, ".restore $backup");
+    $site->open_file;
+    $site->polled;
+}
+
+# Of one's own kind: whose last change has the number that was the last, and
+# is another; has it, and is "everything"; has a smaller one, a greater one.
+my $everything = "INSERT INTO apikey_change (number, changed, kind, value) "
+    . "SELECT MAX(number) + 1, 0, 'all', '' FROM apikey_change";
+my %then = (
+    'as many changes' => [ $revoke, map { ($site->planned_key)[1] } 1, 2 ],
+    'as many, the last of everything' => [ $revoke,
+        ($site->planned_key)[1], $everything ],
+    'fewer' => [ $revoke ],
+    'more' => [ $revoke, map { ($site->planned_key)[1] } 1 .. 4 ],
+);
+for my $what (sort keys %then) {
+    subtest "an older state, and $what" => sub {
+        my $before = prepare();
+        restore(@{ $then{$what} });
+        my $now = $number->();
+        is($now <=> $before, $what =~ /^as/ ? 0 : $what eq 'more' ? 1 : -1,
+           "the last number was $before and is $now");
+        is($site->status($victim), 401, 'what was revoked there is refused');
+        $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+        $site->polled;
+        is($site->status($victim), 200, 'and all goes on');
+        my $count = $site->counted(sub { $site->status($victim) });
+        is($count->{Hits}, 1, 'with the cache');
+    };
+}
+
+subtest 'an older state, nothing else' => sub {
+    prepare();
+    $backend->sql($revoke);
+    $site->polled;
+    is($site->status($victim), 401, 'revoked');
+    restore();
+    is($site->status($victim), 200, 'what was not revoked then, is not');
+};
+
+subtest 'another database' => sub {
+    is($site->status($victim), 200, 'known') for 1, 2;
+    my $elsewhere = backend('sqlite3');
+    my $there = APIKey::CacheSite->new($elsewhere, 'own');
+    $there->init;
+    $elsewhere->sql($row, $revoke);
+    shell($elsewhere->{file}, ".backup $backup");
+    restore();
+    is($site->status($victim), 401, 'what is revoked there is refused');
+};
+
+# What is kept outlives httpd; its numbers are those of the backup, too.
+subtest 'an older state, put there while httpd is stopped' => sub {
+    my $redis = APIKey::CacheServer->new('redis');
+    $site->stop;
+    my $run = sub {
+        $site->run('ApiKeyCache ' . $redis->spec, 'ApiKeyCacheTTL 600 600');
+        ok($site->polled, 'httpd runs');
+    };
+    $run->();
+    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    shell($backend->{file}, ".backup $backup");
+    $backend->sql("UPDATE apikey SET name = 'y' WHERE id = '$id'");
+    $site->polled;
+    is($site->status($victim), 200, 'a key') for 1, 2;
+    my $before = $number->();
+    $site->stop;
+    cmp_ok(scalar(() = $redis->keys), '>', 0, 'is kept');
+    shell($backup, "$revoke;");
+    shell($backend->{file}, ".restore $backup");
+    $site->open_file;
+    is($number->(), $before, 'the last number is the same');
+    $run->();
+    is($site->status($victim), 401, 'what is revoked there is refused');
+};
+
+$site->stop;
+done_testing;
