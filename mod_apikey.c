@@ -41,10 +41,10 @@
 #include "modules/config/directives.h"
 #include "modules/config/log.h"
 #include "modules/config/order.h"
-#include "modules/lookup/check_pool.h"
-#include "modules/lookup/database.h"
-#include "modules/lookup/prune.h"
-#include "modules/lookup/trial.h"
+#include "modules/db/pool_check.h"
+#include "modules/db/connections.h"
+#include "modules/db/prune.h"
+#include "modules/db/query_check.h"
 #include "modules/request/masked.h"
 #include "modules/request/take.h"
 #include "modules/respond/error_body.h"
@@ -164,16 +164,17 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_require_check_config, NULL, NULL,
                          APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_check_order, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_check_config(apikey_try_databases, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_check_config(apikey_check_queries, NULL, NULL, APR_HOOK_LAST);
     ap_hook_check_config(apikey_check_pools, NULL, NULL, APR_HOOK_LAST);
-    apikey_database_hooks();
+    apikey_connections_hooks();
     apikey_status_register(pool);
     apikey_cache_hooks();
     ap_hook_post_config(apikey_log_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_post_config(apikey_database_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(apikey_connections_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(apikey_prune_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(apikey_database_child, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_init(apikey_connections_child_init, NULL, NULL,
+                       APR_HOOK_FIRST);
     ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
 }
 

@@ -148,7 +148,7 @@ const char *apikey_set_dbd_persist(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return without_dbd(cmd);
 }
 
-/* What the database thinks of it is asked later (lookup/trial.c). */
+/* What the database thinks of it is asked later (db/query_check.c). */
 static const char *query_fault(cmd_parms *cmd, const char *sql)
 {
     const char *fault = apikey_query_fault(sql);

@@ -14,7 +14,7 @@
 #include "../config/config.h"
 #include "../config/log.h"
 #include "../core/mutex.h"
-#include "../lookup/database.h"
+#include "../db/connections.h"
 #include "batch.h"
 
 APLOG_USE_MODULE(apikey);
@@ -320,9 +320,9 @@ static void settle(void *baton, void *task, apr_status_t status,
 
 static apr_status_t write_next(usage_t *usage)
 {
-    apikey_post_t post = { NULL, write_part, usage, 0, settle, usage, 0 };
+    apikey_later_t post = { NULL, write_part, usage, 0, settle, usage, 0 };
 
-    return apikey_database_post(usage->server, &post);
+    return apikey_database_ask_later(usage->server, &post);
 }
 
 /* apikey_told_fn: a part of the batch is written, or the rest is counted on.
@@ -579,6 +579,6 @@ void apikey_usage_child(apr_pool_t *pchild, server_rec *s)
                          "keys: is memory in the way?");
         }
     }
-    /* Before the crew's, which was registered earlier. */
+    /* Before that of the database threads, which was registered earlier. */
     apr_pool_pre_cleanup_register(pchild, pchild, end_child);
 }

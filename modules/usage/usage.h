@@ -6,7 +6,7 @@
  *        in memory, written in batches, never while a request waits.
  *
  * Each process counts for itself, and for each database apart.  A batch is
- * written by a thread of the database's crew (lookup/workers.h); what cannot
+ * written by a database thread (db/threads.h); what cannot
  * be written is counted on.  A process that ends in order writes what it has
  * left; one that is killed loses its batch.
  */

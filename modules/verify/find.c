@@ -11,7 +11,7 @@
 #include "../config/log.h"
 #include "../core/key.h"
 #include "../core/mutex.h"
-#include "../lookup/lookup.h"
+#include "../db/lookup.h"
 #include "counters.h"
 #include "find.h"
 #include "socache.h"
@@ -22,7 +22,7 @@
 APLOG_USE_MODULE(apikey);
 
 /* How long somebody can be asking: as long as that may take
- * (lookup/workers.c), and then some. */
+ * (db/threads.c), and then some. */
 #define PATIENCE apr_time_from_msec(2000)
 /* How long another waits for that answer. Then he asks, too: he shall have an
  * answer, or a 503, within two seconds. */

@@ -12,7 +12,7 @@
 #include <mod_watchdog.h>
 
 #include "../config/log.h"
-#include "../lookup/database.h"
+#include "../db/connections.h"
 #include "../core/atomics.h"
 #include "../core/mutex.h"
 #include "find.h"
@@ -515,15 +515,15 @@ static void end_poll(void *baton, void *task, apr_status_t status,
 /* APR_EBUSY: another is under way, or was lately. */
 static apr_status_t begin_poll(apikey_poller_t *polled)
 {
-    apikey_post_t post = { NULL, apikey_poll, &polled->task,
-                           sizeof(polled->task), end_poll, polled, 0 };
+    apikey_later_t post = { NULL, apikey_poll, &polled->task,
+                            sizeof(polled->task), end_poll, polled, 0 };
     apr_status_t status;
 
     if (!apikey_word_swap(&polled->polling, 0, 1)) {
         return APR_EBUSY;
     }
     post.patience = (apr_time_t)apikey_word_get(&polled->patience);
-    status = claim(polled) ? apikey_database_post(polled->server, &post)
+    status = claim(polled) ? apikey_database_ask_later(polled->server, &post)
                            : APR_EBUSY;
     if (status == APR_SUCCESS) {
         return status;

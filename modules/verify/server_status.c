@@ -9,7 +9,7 @@
 #include <apr_optional_hooks.h>
 #include <mod_status.h>
 
-#include "../lookup/database.h"
+#include "../db/connections.h"
 #include "../usage/usage.h"
 #include "counters.h"
 #include "find.h"

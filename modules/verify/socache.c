@@ -13,7 +13,7 @@
 #include "../config/config.h"
 #include "../config/log.h"
 #include "../core/mutex.h"
-#include "../lookup/database.h"
+#include "../db/connections.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -235,10 +235,10 @@ void apikey_socache_child_init(apikey_socache_t *socache, apr_pool_t *pchild,
         complain(s, status);
     }
     if (socache->remote
-        && (!apikey_database_crew()
-            || apikey_queue_make(&socache->queue, apikey_database_crew(),
-                                 CONNECTIONS, DEADLINE, connected, NULL, NULL,
-                                 NULL) != APR_SUCCESS)) {
+        && (!apikey_database_threads()
+            || apikey_queue_create(&socache->queue, apikey_database_threads(),
+                                   CONNECTIONS, DEADLINE, connected, NULL, NULL,
+                                   NULL) != APR_SUCCESS)) {
         /* Never on a request's thread. */
         socache->unusable = 1;
     }

@@ -1,25 +1,25 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /* What is asked of one database: its jobs, connections and breaker; see
- * workers.h. */
+ * threads.h. */
 
 #include <apr_strings.h>
 
-#include "workers_parts.h"
+#include "threads_private.h"
 
 #define TRIP 3                              /* deadlines in a row that open */
 #define PROBE apr_time_from_msec(500)       /* how often one may try, then */
 #define SUSPECT 0                           /* not to be used any more */
 #define AT_ONCE apr_time_from_msec(500)     /* an error that trips nothing */
 
-/* ---- The crew's lock is held ---- */
+/* ---- With the lock of the threads held ---- */
 
 void apikey_queue_count(apikey_queue_t *queue)
 {
     int room = queue->connections - queue->running;
     int runnable = queue->waiting < room ? queue->waiting : room;
 
-    queue->crew->runnable += runnable - queue->runnable;
+    queue->threads->runnable += runnable - queue->runnable;
     queue->runnable = runnable;
 }
 
@@ -75,7 +75,7 @@ static void add_job(apikey_job_t *job)
     queue->last = &job->next;
     queue->waiting++;
     apikey_queue_count(queue);
-    apikey_crew_call(queue->crew, queue->crew->runnable);
+    apikey_threads_wake(queue->threads, queue->threads->runnable);
 }
 
 void apikey_queue_remove(apikey_job_t *job)
@@ -118,7 +118,7 @@ void apikey_queue_suspect(apikey_queue_t *queue)
 void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost)
 {
     int kept = held && !lost && queue->idle_count < queue->connections
-               && !apikey_crew_is_ending(queue->crew);
+               && !apikey_threads_are_ending(queue->threads);
 
     if (lost) {
         queue->lost--;
@@ -151,26 +151,26 @@ void *apikey_queue_oldest(apikey_queue_t *queue)
 void apikey_queue_close(apikey_queue_t *queue, void *held)
 {
     if (held) {
-        apikey_mutex_unlock(queue->crew->lock);
+        apikey_mutex_unlock(queue->threads->lock);
         queue->leave(held);
-        apikey_mutex_lock(queue->crew->lock);
+        apikey_mutex_lock(queue->threads->lock);
     }
 }
 
 /* ---- Any thread ---- */
 
-apr_status_t apikey_queue_make(apikey_queue_t **out, apikey_crew_t *crew,
-                               int connections,
-                               apr_interval_time_t deadline,
-                               apikey_connected_fn connected,
-                               apikey_leave_fn leave, apikey_hung_fn hung,
-                               void *baton)
+apr_status_t apikey_queue_create(apikey_queue_t **out,
+                                 apikey_threads_t *threads, int connections,
+                                 apr_interval_time_t deadline,
+                                 apikey_connected_fn connected,
+                                 apikey_leave_fn leave, apikey_hung_fn hung,
+                                 void *baton)
 {
-    apikey_queue_t *queue = apr_pcalloc(crew->pool, sizeof(*queue));
+    apikey_queue_t *queue = apr_pcalloc(threads->pool, sizeof(*queue));
     apr_size_t count = (apr_size_t)connections;
 
     *out = NULL;
-    queue->crew = crew;
+    queue->threads = threads;
     queue->connections = connections;
     queue->deadline = deadline;
     queue->connected = connected;
@@ -178,21 +178,21 @@ apr_status_t apikey_queue_make(apikey_queue_t **out, apikey_crew_t *crew,
     queue->hung = hung;
     queue->baton = baton;
     queue->last = &queue->first;
-    queue->idle = apr_pcalloc(crew->pool, count * sizeof(*queue->idle));
-    queue->used = apr_pcalloc(crew->pool, count * sizeof(*queue->used));
-    queue->freed = apikey_cond_make(crew->pool);
+    queue->idle = apr_pcalloc(threads->pool, count * sizeof(*queue->idle));
+    queue->used = apr_pcalloc(threads->pool, count * sizeof(*queue->used));
+    queue->freed = apikey_cond_make(threads->pool);
     if (!queue->freed) {
         return APR_ENOMEM;
     }
-    apikey_mutex_lock(crew->lock);
-    queue->next = crew->turn ? crew->turn->next : queue;
-    if (crew->turn) {
-        crew->turn->next = queue;
+    apikey_mutex_lock(threads->lock);
+    queue->next = threads->turn ? threads->turn->next : queue;
+    if (threads->turn) {
+        threads->turn->next = queue;
     }
     else {
-        crew->turn = queue;
+        threads->turn = queue;
     }
-    apikey_mutex_unlock(crew->lock);
+    apikey_mutex_unlock(threads->lock);
     *out = queue;
     return APR_SUCCESS;
 }
@@ -223,7 +223,7 @@ static int await_job(apikey_job_t *job)
     apikey_queue_t *queue = job->queue;
     apr_time_t end = apikey_clock() + queue->deadline;
 
-    while (!job->done && apikey_cond_wait(job->answered, queue->crew->lock,
+    while (!job->done && apikey_cond_wait(job->answered, queue->threads->lock,
                                           end)) {
     }
     if (job->done) {
@@ -266,15 +266,15 @@ apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
     }
     *error = "the database has not answered, and is asked twice a second "
              "whether it is back";
-    apikey_mutex_lock(queue->crew->lock);
-    if (!apikey_crew_is_ending(queue->crew) && breaker_lets(queue)) {
+    apikey_mutex_lock(queue->threads->lock);
+    if (!apikey_threads_are_ending(queue->threads) && breaker_lets(queue)) {
         add_job(job);
         *error = apr_psprintf(pool, "the database has not answered within "
                               "%.1f seconds", (double)queue->deadline
                                               / APR_USEC_PER_SEC);
         ours = await_job(job);
     }
-    apikey_mutex_unlock(queue->crew->lock);
+    apikey_mutex_unlock(queue->threads->lock);
     /* What was abandoned is the thread's, and may be gone already. */
     if (!ours) {
         return APR_TIMEUP;
@@ -292,35 +292,36 @@ apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
                                    apikey_task_fn work, void *task,
                                    apr_pool_t *pool, const char **error)
 {
-    apikey_crew_t *crew = queue->crew;
+    apikey_threads_t *threads = queue->threads;
     apr_time_t end = apikey_clock() + queue->deadline;
     apr_status_t status = APR_TIMEUP;
     void *held;
 
     *error = "all connections to the database are in use";
-    apikey_mutex_lock(crew->lock);
+    apikey_mutex_lock(threads->lock);
     queue->here++;
     while (queue->running >= queue->connections
-           && apikey_cond_wait(queue->freed, crew->lock, end)) {
+           && apikey_cond_wait(queue->freed, threads->lock, end)) {
     }
     queue->here--;
-    if (queue->running < queue->connections && !apikey_crew_is_ending(crew)) {
+    if (queue->running < queue->connections
+        && !apikey_threads_are_ending(threads)) {
         held = apikey_queue_begin_use(queue);
-        apikey_mutex_unlock(crew->lock);
+        apikey_mutex_unlock(threads->lock);
         status = queue->connected(queue->baton, who, &held, work, task, pool,
                                   error);
-        apikey_mutex_lock(crew->lock);
+        apikey_mutex_lock(threads->lock);
         apikey_queue_close(queue, apikey_queue_end_use(queue, held, 0));
-        if (crew->runnable) {
-            apikey_crew_call(crew, crew->runnable);
+        if (threads->runnable) {
+            apikey_threads_wake(threads, threads->runnable);
         }
     }
-    apikey_mutex_unlock(crew->lock);
+    apikey_mutex_unlock(threads->lock);
     return status;
 }
 
-apr_status_t apikey_queue_post(apikey_queue_t *queue,
-                               const apikey_post_t *post)
+apr_status_t apikey_queue_ask_later(apikey_queue_t *queue,
+                                    const apikey_later_t *post)
 {
     apikey_job_t *job = make_job(queue, post->who, post->work, post->task,
                           post->size);
@@ -336,12 +337,12 @@ apr_status_t apikey_queue_post(apikey_queue_t *queue,
     job->baton = post->baton;
     job->patience = post->patience;
     job->posted = job->abandoned = 1;
-    apikey_mutex_lock(queue->crew->lock);
-    queued = !apikey_crew_is_ending(queue->crew) && breaker_lets(queue);
+    apikey_mutex_lock(queue->threads->lock);
+    queued = !apikey_threads_are_ending(queue->threads) && breaker_lets(queue);
     if (queued) {
         add_job(job);
     }
-    apikey_mutex_unlock(queue->crew->lock);
+    apikey_mutex_unlock(queue->threads->lock);
     if (!queued) {
         apr_pool_destroy(job->pool);
     }
@@ -354,9 +355,9 @@ int apikey_queue_is_silent(apikey_queue_t *queue)
     int silent;
 
     apikey_signals_hold(&signals);
-    apikey_mutex_lock(queue->crew->lock);
+    apikey_mutex_lock(queue->threads->lock);
     silent = queue->silent >= TRIP;
-    apikey_mutex_unlock(queue->crew->lock);
+    apikey_mutex_unlock(queue->threads->lock);
     apikey_signals_release(&signals);
     return silent;
 }

@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file trial.h
+ * @file query_check.h
  * @brief SQLite databases, ApiKeyQuery and ApiKeyChangesQuery, tried out
  *        before httpd starts.
  */
-#ifndef APIKEY_TRIAL_H
-#define APIKEY_TRIAL_H
+#ifndef APIKEY_QUERY_CHECK_H
+#define APIKEY_QUERY_CHECK_H
 
 #include "../config/config.h"
 
@@ -18,7 +18,7 @@
  * away, or does not answer within some seconds, is a warning; the first
  * look-up of each connection tries the query then.
  */
-int apikey_try_databases(apr_pool_t *pconf, apr_pool_t *plog,
+int apikey_check_queries(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s);
 
 #endif

@@ -29,7 +29,7 @@
 #include "../store/database_file.h"
 #include "../store/query.h"
 #include "../store/schema.h"
-#include "trial.h"
+#include "query_check.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -372,7 +372,7 @@ static int is_tried(const trial_t *trial)
     return trial->is_file || trial->items->nelts > 0;
 }
 
-int apikey_try_databases(apr_pool_t *pconf APIKEY_UNUSED,
+int apikey_check_queries(apr_pool_t *pconf APIKEY_UNUSED,
                        apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
                        server_rec *main_server)
 {

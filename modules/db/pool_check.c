@@ -9,7 +9,7 @@
 
 #include "../config/check_database.h"
 #include "../store/store.h"
-#include "check_pool.h"
+#include "pool_check.h"
 
 APLOG_USE_MODULE(apikey);
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The threads of a crew; see workers.h for why.
+/* The database threads of a process; threads.h says why there are any.
  *
  * apr_thread_pool has most of it, but joins all of its threads when its pool
  * goes: a child process whose database is frozen could then never end.
@@ -9,7 +9,7 @@
 
 #include <apr_atomic.h>
 
-#include "workers_parts.h"
+#include "threads_private.h"
 
 #ifndef IDLE                                /* a test has its own */
 #define IDLE apr_time_from_sec(10)          /* of a thread, a connection */
@@ -24,21 +24,22 @@
 #define LOST_EACH apr_time_from_sec(10)
 #define LOST_MOST 64
 #ifndef LOST_ALL
-#define LOST_ALL 256            /* of a crew: threads cost memory */
+#define LOST_ALL 256            /* of all queues: threads cost memory */
 #endif
 
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data);
 
-void apikey_crew_call(apikey_crew_t *crew, int wanted)
+void apikey_threads_wake(apikey_threads_t *threads, int wanted)
 {
     apikey_thread_t *self;
     apr_pool_t *pool;
 
-    if (crew->idle) {
-        apikey_cond_signal(crew->work);
+    if (threads->idle) {
+        apikey_cond_signal(threads->work);
     }
-    if (wanted <= crew->idle + crew->starting
-        || crew->threads >= crew->threads_max || apikey_crew_is_ending(crew)) {
+    if (wanted <= threads->idle + threads->starting
+        || threads->running >= threads->most
+        || apikey_threads_are_ending(threads)) {
         return;
     }
     /* Of its own, for a thread that hangs must keep it. */
@@ -46,63 +47,63 @@ void apikey_crew_call(apikey_crew_t *crew, int wanted)
         return;
     }
     self = apr_palloc(pool, sizeof(*self));
-    self->crew = crew;
+    self->threads = threads;
     self->pool = pool;
     if (apr_thread_create(&self->thread, NULL, run_thread, self, pool)
             != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return;
     }
-    apr_atomic_inc32(&crew->alive);
-    crew->threads++;
-    crew->starting++;
+    apr_atomic_inc32(&threads->alive);
+    threads->running++;
+    threads->starting++;
 }
 
 /* Any, without the lock: waits for the little that the thread still does. */
 static void join(apikey_thread_t *over)
 {
-    apikey_crew_t *crew;
+    apikey_threads_t *threads;
     apr_status_t status;
 
     if (over) {
-        crew = over->crew;
+        threads = over->threads;
         apr_thread_join(&status, over->thread);
         apr_pool_destroy(over->pool);
-        apr_atomic_dec32(&crew->alive);
+        apr_atomic_dec32(&threads->alive);
     }
 }
 
 /* Where the process has begun to end without this thread, it must touch nothing
  * any more: what it would call may be gone. */
-static void stay_away(apikey_crew_t *crew)
+static void stay_away(apikey_threads_t *threads)
 {
-    while (crew->left) {
-        apikey_cond_wait(crew->work, crew->lock, 0);
+    while (threads->left) {
+        apikey_cond_wait(threads->work, threads->lock, 0);
     }
 }
 
 /* The queues take turns, so that none waits for another's long list. */
-static apikey_job_t *next_job(apikey_crew_t *crew)
+static apikey_job_t *next_job(apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = crew->turn;
+    apikey_queue_t *queue = threads->turn;
     apikey_job_t *job;
 
-    if (!crew->runnable) {
+    if (!threads->runnable) {
         return NULL;
     }
     while (!queue->runnable) {
         queue = queue->next;
     }
-    crew->turn = queue->next;
+    threads->turn = queue->next;
     job = queue->first;
     apikey_queue_remove(job);
     return job;
 }
 
 /* The queue of a connection that was not used for long; NULL: there is none. */
-static apikey_queue_t *unused(const apikey_crew_t *crew)
+static apikey_queue_t *unused(const apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = crew->turn;
+    apikey_queue_t *queue = threads->turn;
     apr_time_t now = apikey_clock();
 
     if (!queue) {
@@ -113,7 +114,7 @@ static apikey_queue_t *unused(const apikey_crew_t *crew)
             return queue;
         }
         queue = queue->next;
-    } while (queue != crew->turn);
+    } while (queue != threads->turn);
     return NULL;
 }
 
@@ -122,13 +123,13 @@ static apikey_queue_t *unused(const apikey_crew_t *crew)
 void apikey_job_give_up(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
-    apikey_crew_t *crew = queue->crew;
+    apikey_threads_t *threads = queue->threads;
     apr_time_t now = apikey_clock();
 
-    if (!job->lost && crew->lost < LOST_ALL) {
+    if (!job->lost && threads->lost < LOST_ALL) {
         job->lost = 1;
-        crew->lost++;
-        crew->threads--;
+        threads->lost++;
+        threads->running--;
     }
     if (!job->replaced
         && (queue->lost < LOST || (queue->lost < LOST_MOST
@@ -140,8 +141,8 @@ void apikey_job_give_up(apikey_job_t *job)
         queue->running--;
         apikey_queue_count(queue);
     }
-    if (crew->runnable) {
-        apikey_crew_call(crew, crew->runnable);
+    if (threads->runnable) {
+        apikey_threads_wake(threads, threads->runnable);
     }
 }
 
@@ -150,29 +151,29 @@ void apikey_job_give_up(apikey_job_t *job)
 static int do_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
-    apikey_crew_t *crew = queue->crew;
+    apikey_threads_t *threads = queue->threads;
     void *held = apikey_queue_begin_use(queue);
     apikey_told_fn told;
     int lost;
 
     job->taken = 1;
     job->since = apikey_clock();
-    job->next = crew->busy;
-    crew->busy = job;
-    apikey_mutex_unlock(crew->lock);
+    job->next = threads->busy;
+    threads->busy = job;
+    apikey_mutex_unlock(threads->lock);
     job->status = queue->connected(queue->baton, job->who, &held, job->work,
                                    job->task, job->pool, &job->error);
-    apikey_mutex_lock(crew->lock);
-    stay_away(crew);
+    apikey_mutex_lock(threads->lock);
+    stay_away(threads);
     told = job->told;
     job->told = NULL;
     if (told) {
-        apikey_mutex_unlock(crew->lock);
+        apikey_mutex_unlock(threads->lock);
         told(job->baton, job->task, job->status, job->error);
-        apikey_mutex_lock(crew->lock);
-        stay_away(crew);
+        apikey_mutex_lock(threads->lock);
+        stay_away(threads);
     }
-    apikey_job_unlink(&crew->busy, job);
+    apikey_job_unlink(&threads->busy, job);
     lost = job->lost;
     apikey_queue_note_end(queue, job->status, job->since);
     held = apikey_queue_end_use(queue, held, job->replaced);
@@ -190,17 +191,17 @@ static int do_job(apikey_job_t *job)
 static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
 {
     apikey_thread_t *self = data, *before;
-    apikey_crew_t *crew = self->crew;
+    apikey_threads_t *threads = self->threads;
     int lost = 0, in_time = 1;
 
     (void)thread;
     /* Signals are for the thread that started the process. */
     apr_setup_signal_thread();
-    apikey_mutex_lock(crew->lock);
-    crew->starting--;
-    while (!lost && !apikey_crew_is_ending(crew)) {
-        apikey_job_t *job = next_job(crew);
-        apikey_queue_t *queue = job ? NULL : unused(crew);
+    apikey_mutex_lock(threads->lock);
+    threads->starting--;
+    while (!lost && !apikey_threads_are_ending(threads)) {
+        apikey_job_t *job = next_job(threads);
+        apikey_queue_t *queue = job ? NULL : unused(threads);
 
         if (job) {
             lost = do_job(job);
@@ -213,36 +214,36 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
             break;
         }
         else {
-            crew->idle++;
-            in_time = apikey_cond_wait(crew->work, crew->lock,
+            threads->idle++;
+            in_time = apikey_cond_wait(threads->work, threads->lock,
                                        apikey_clock() + IDLE);
-            crew->idle--;
+            threads->idle--;
         }
     }
     if (lost) {
-        crew->lost--;
+        threads->lost--;
     }
     else {
-        crew->threads--;
+        threads->running--;
     }
-    stay_away(crew);
-    /* Each joins the one before it; the crew, at its end, the last. */
-    before = crew->over;
-    crew->over = self;
-    apikey_cond_signal(crew->gone);
-    apikey_mutex_unlock(crew->lock);
+    stay_away(threads);
+    /* Each joins the one before it; the threads, at its end, the last. */
+    before = threads->over;
+    threads->over = self;
+    apikey_cond_signal(threads->gone);
+    apikey_mutex_unlock(threads->lock);
     join(before);
     return NULL;
 }
 
 /* Any: the first post of a job that nothing is heard of is found, and is
  * taken out of where it is; NULL: there is none. */
-static apikey_job_t *overdue(apikey_crew_t *crew, apr_time_t now)
+static apikey_job_t *overdue(apikey_threads_t *threads, apr_time_t now)
 {
-    apikey_queue_t *queue = crew->turn;
+    apikey_queue_t *queue = threads->turn;
     apikey_job_t *job;
 
-    for (job = crew->busy; job; job = job->next) {
+    for (job = threads->busy; job; job = job->next) {
         if (job->told && job->patience && now - job->since > job->patience) {
             return job;
         }
@@ -260,17 +261,17 @@ static apikey_job_t *overdue(apikey_crew_t *crew, apr_time_t now)
             }
         }
         queue = queue->next;
-    } while (queue != crew->turn);
+    } while (queue != threads->turn);
     return NULL;
 }
 
-void apikey_crew_tick(apikey_crew_t *crew)
+void apikey_threads_tick(apikey_threads_t *threads)
 {
     apr_time_t now = apikey_clock();
     apikey_job_t *job;
 
-    apikey_mutex_lock(crew->lock);
-    while (crew->turn && (job = overdue(crew, now)) != NULL) {
+    apikey_mutex_lock(threads->lock);
+    while (threads->turn && (job = overdue(threads, now)) != NULL) {
         apikey_told_fn told = job->told;
         void *baton = job->baton;
 
@@ -285,21 +286,21 @@ void apikey_crew_tick(apikey_crew_t *crew)
             apikey_queue_remove(job);
             apr_pool_destroy(job->pool);
         }
-        apikey_mutex_unlock(crew->lock);
+        apikey_mutex_unlock(threads->lock);
         told(baton, NULL, APR_TIMEUP, "the database has not answered in time");
-        apikey_mutex_lock(crew->lock);
+        apikey_mutex_lock(threads->lock);
     }
-    if (unused(crew)) {
-        apikey_crew_call(crew, crew->runnable + 1);
+    if (unused(threads)) {
+        apikey_threads_wake(threads, threads->runnable + 1);
     }
-    apikey_mutex_unlock(crew->lock);
+    apikey_mutex_unlock(threads->lock);
 }
 
-/* ---- The crew ---- */
+/* ---- The threads ---- */
 
-static void close_idle(apikey_crew_t *crew)
+static void close_idle(apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = crew->turn;
+    apikey_queue_t *queue = threads->turn;
 
     if (!queue) {
         return;
@@ -309,12 +310,12 @@ static void close_idle(apikey_crew_t *crew)
             apikey_queue_close(queue, apikey_queue_oldest(queue));
         }
         queue = queue->next;
-    } while (queue != crew->turn);
+    } while (queue != threads->turn);
 }
 
-static void tell_hung(const apikey_crew_t *crew)
+static void tell_hung(const apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = crew->turn;
+    apikey_queue_t *queue = threads->turn;
 
     if (!queue) {
         return;
@@ -324,7 +325,7 @@ static void tell_hung(const apikey_crew_t *crew)
             queue->hung(queue->baton, queue->running + queue->lost);
         }
         queue = queue->next;
-    } while (queue != crew->turn);
+    } while (queue != threads->turn);
 }
 
 /* The threads that answer in time end; one that hangs in the database is left
@@ -332,33 +333,33 @@ static void tell_hung(const apikey_crew_t *crew)
  * handler has interrupted the holder of the lock, all is left to that. */
 static apr_status_t dismiss(void *data)
 {
-    apikey_crew_t *crew = data;
+    apikey_threads_t *threads = data;
     apr_time_t end = apikey_clock() + PATIENCE;
     apikey_thread_t *last;
 
-    apr_atomic_set32(&crew->ending, 1);
-    if (!apikey_mutex_lock_within(crew->lock, PATIENCE_LOCK)) {
-        tell_hung(crew);
+    apr_atomic_set32(&threads->ending, 1);
+    if (!apikey_mutex_lock_within(threads->lock, PATIENCE_LOCK)) {
+        tell_hung(threads);
         return APR_SUCCESS;
     }
-    apikey_cond_broadcast(crew->work);
-    while (crew->threads + crew->lost > 0
-           && apikey_cond_wait(crew->gone, crew->lock, end)) {
+    apikey_cond_broadcast(threads->work);
+    while (threads->running + threads->lost > 0
+           && apikey_cond_wait(threads->gone, threads->lock, end)) {
     }
-    crew->left = crew->threads + crew->lost > 0;
-    close_idle(crew);
-    tell_hung(crew);
-    last = crew->over;
-    crew->over = NULL;
-    apikey_mutex_unlock(crew->lock);
+    threads->left = threads->running + threads->lost > 0;
+    close_idle(threads);
+    tell_hung(threads);
+    last = threads->over;
+    threads->over = NULL;
+    apikey_mutex_unlock(threads->lock);
     join(last);
     return APR_SUCCESS;
 }
 
-apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
-                              apr_pool_t *pool)
+apr_status_t apikey_threads_create(apikey_threads_t **out, int most,
+                                   apr_pool_t *pool)
 {
-    apikey_crew_t *crew;
+    apikey_threads_t *threads;
     apr_pool_t *own;
     apr_status_t status;
 
@@ -368,36 +369,37 @@ apr_status_t apikey_crew_make(apikey_crew_t **out, int threads,
     if (status != APR_SUCCESS) {
         return status;
     }
-    crew = apr_pcalloc(own, sizeof(*crew));
-    crew->pool = own;
-    crew->threads_max = threads;
-    crew->lock = apikey_mutex_make(own);
-    crew->work = apikey_cond_make(own);
-    crew->gone = apikey_cond_make(own);
-    if (!crew->lock || !crew->work || !crew->gone) {
+    threads = apr_pcalloc(own, sizeof(*threads));
+    threads->pool = own;
+    threads->most = most;
+    threads->lock = apikey_mutex_make(own);
+    threads->work = apikey_cond_make(own);
+    threads->gone = apikey_cond_make(own);
+    if (!threads->lock || !threads->work || !threads->gone) {
         return APR_ENOMEM;
     }
-    apr_pool_pre_cleanup_register(pool, crew, dismiss);
-    *out = crew;
+    apr_pool_pre_cleanup_register(pool, threads, dismiss);
+    *out = threads;
     return APR_SUCCESS;
 }
 
-int apikey_crew_is_ending(const apikey_crew_t *crew)
+int apikey_threads_are_ending(const apikey_threads_t *threads)
 {
-    return apr_atomic_read32((volatile apr_uint32_t *)&crew->ending) != 0;
+    return apr_atomic_read32((volatile apr_uint32_t *)&threads->ending) != 0;
 }
 
-int apikey_crew_has_threads(const apikey_crew_t *crew)
+int apikey_threads_exist(const apikey_threads_t *threads)
 {
-    return apr_atomic_read32((volatile apr_uint32_t *)&crew->alive) != 0;
+    return apr_atomic_read32((volatile apr_uint32_t *)&threads->alive) != 0;
 }
 
-int apikey_crew_is_usable(apikey_crew_t *crew, apr_interval_time_t patience)
+int apikey_threads_are_usable(apikey_threads_t *threads,
+                              apr_interval_time_t patience)
 {
-    int usable = apikey_mutex_lock_within(crew->lock, patience);
+    int usable = apikey_mutex_lock_within(threads->lock, patience);
 
     if (usable) {
-        apikey_mutex_unlock(crew->lock);
+        apikey_mutex_unlock(threads->lock);
     }
     return usable;
 }

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The crew that asks a database: who waits, who is told at once, who may try.
- * Takes some three seconds. */
+/* The threads that asks a database: who waits, who is told at once, who may
+ * try. Takes some three seconds. */
 
-#include "lookup_crew.h"
+#include "threads_fixture.h"
 
 static void test_errors(void)
 {
@@ -35,7 +35,7 @@ static void test_many(void)
     set(0, 0, APR_SUCCESS);
     is_int(finish(MANY, threads, answers, APR_SUCCESS), MANY,
            "a hundred at once, more than threads: all are answered");
-    is_int(db.crew->threads, 8, "by eight threads");
+    is_int(db.threads->running, 8, "by eight threads");
 }
 
 static void test_silence(void)
@@ -85,9 +85,9 @@ static void test_replaced(void)
     fresh(TRIP);
     fine_from(TRIP + 1);
     hang(APR_SUCCESS);
-    apikey_mutex_lock(db.crew->lock);
+    apikey_mutex_lock(db.threads->lock);
     db.queue->probed = 0;
-    apikey_mutex_unlock(db.crew->lock);
+    apikey_mutex_unlock(db.threads->lock);
     is_int(ask(), APR_SUCCESS, "a probe has another thread and connection");
     is_int(ask(), APR_SUCCESS, "and the breaker is shut");
     is_int(db.queue->lost, TRIP, "while the first ones hang on");
@@ -102,7 +102,8 @@ static void test_shared(void)
     apr_status_t answers[2];
     apikey_queue_t *frozen;
 
-    need(apikey_crew_make(&db.crew, 2, db.pool) == APR_SUCCESS, "a crew");
+    need(apikey_threads_create(&db.threads, 2, db.pool) == APR_SUCCESS,
+         "a threads");
     db.queue = frozen = queue_of(2);
     set(1, 0, APR_SUCCESS);
     db.asked = 0;
@@ -124,9 +125,9 @@ static int threads_of_crew(void)
 {
     int threads;
 
-    apikey_mutex_lock(db.crew->lock);
-    threads = db.crew->threads + db.crew->lost;
-    apikey_mutex_unlock(db.crew->lock);
+    apikey_mutex_lock(db.threads->lock);
+    threads = db.threads->running + db.threads->lost;
+    apikey_mutex_unlock(db.threads->lock);
     return threads;
 }
 
@@ -140,7 +141,7 @@ static void test_idle(void)
     is_int(db.queue->idle_count, 1, "its connection is kept");
     for (i = 0; i < 1000 && (closed() < 1 || threads_of_crew()); i++) {
         apr_sleep(20000);
-        apikey_crew_tick(db.crew);
+        apikey_threads_tick(db.threads);
     }
     is_int(closed(), 1, "a connection that is not used is closed");
     is_int(threads_of_crew(), 0, "a thread without work ends");
@@ -159,7 +160,7 @@ static void test_here(void)
     fresh(1);
     is_int(apikey_queue_ask_here(db.queue, NULL, look, &answer, db.pool,
                                  &error), APR_SUCCESS, "a look-up here");
-    is_int(db.crew->threads, 0, "needs no thread");
+    is_int(db.threads->running, 0, "needs no thread");
     is_int(db.queue->idle_count, 1, "and leaves its connection");
     set(1, 0, APR_SUCCESS);
     start(1, &thread, &status);
@@ -180,14 +181,15 @@ static void test_end(void)
     char *answer = NULL;
 
     apr_pool_create(&pool, db.pool);
-    need(apikey_crew_make(&db.crew, 2, pool) == APR_SUCCESS, "a crew");
+    need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
+         "a threads");
     db.queue = queue_of(2);
-    apikey_mutex_lock(db.crew->lock);
-    is_int(apikey_crew_is_usable(db.crew, 1000), 0, "the lock is held");
+    apikey_mutex_lock(db.threads->lock);
+    is_int(apikey_threads_are_usable(db.threads, 1000), 0, "the lock is held");
     apr_pool_destroy(pool);
     ok(1, "the end does not wait for it");
-    apikey_mutex_unlock(db.crew->lock);
-    is_int(apikey_crew_is_usable(db.crew, 1000), 1, "it is free again");
+    apikey_mutex_unlock(db.threads->lock);
+    is_int(apikey_threads_are_usable(db.threads, 1000), 1, "it is free again");
     is_int(ask(), APR_TIMEUP, "and nothing more is begun");
     is_int(apikey_queue_ask_here(db.queue, NULL, look, &answer, db.pool,
                                  &error), APR_TIMEUP, "nor here");
@@ -232,7 +234,7 @@ static void test_patience(void)
     is_int(post(20000), APR_SUCCESS, "and one that has no connection");
     settle(1, 1);
     apr_sleep(30000);
-    apikey_crew_tick(db.crew);
+    apikey_threads_tick(db.threads);
     is_int(told.times, 2, "both are told");
     is_int(told.status, APR_TIMEUP, "that the time is over");
     settle_lost(0, 0, 1);
@@ -255,7 +257,7 @@ static void test_long(void)
         is_int(post(20000), APR_SUCCESS, "a post that takes long");
         settle(0, 1);
         apr_sleep(30000);
-        apikey_crew_tick(db.crew);
+        apikey_threads_tick(db.threads);
         is_int(told.times, i, "is given up");
         settle_lost(0, 0, i);
     }
@@ -272,7 +274,7 @@ static void test_long(void)
     }
     settle(TRIP, 1);
     apr_sleep(30000);
-    apikey_crew_tick(db.crew);
+    apikey_threads_tick(db.threads);
     ok(apikey_queue_is_silent(db.queue), "is silence");
     set(0, 0, APR_SUCCESS);
     settle(0, 0);

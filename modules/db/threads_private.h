@@ -1,23 +1,23 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file workers_parts.h
- * @brief What workers.c (threads) and queue.c (askers) share; theirs alone.
+ * @file threads_private.h
+ * @brief What threads.c (threads) and queue.c (askers) share; theirs alone.
  *
- * All functions are called with the crew's lock held.
+ * All functions are called with the lock of the threads held.
  */
-#ifndef APIKEY_WORKERS_PARTS_H
-#define APIKEY_WORKERS_PARTS_H
+#ifndef APIKEY_THREADS_PRIVATE_H
+#define APIKEY_THREADS_PRIVATE_H
 
 #include <apr_thread_proc.h>
 
 #include "../core/mutex.h"
-#include "workers.h"
+#include "threads.h"
 
 /* A question. It may outlive its asker, so it has a pool of its own, which
  * goes with the last of the two that know it. */
 typedef struct apikey_job_t {
-    struct apikey_job_t *next;      /* in the queue's list, or in crew->busy */
+    struct apikey_job_t *next; /* in the queue's list, or in threads->busy */
     apikey_queue_t *queue;
     apr_pool_t *pool;
     void *who;
@@ -30,7 +30,7 @@ typedef struct apikey_job_t {
     apr_status_t status;
     apr_time_t since;               /* when it was queued, then begun */
     int posted;
-    int taken;                      /* a thread has it: in crew->busy */
+    int taken;                      /* a thread has it: in threads->busy */
     int done;
     int abandoned;                  /* the thread destroys it */
     int lost;                       /* its thread has been given up */
@@ -39,15 +39,15 @@ typedef struct apikey_job_t {
 } apikey_job_t;
 
 struct apikey_queue_t {
-    apikey_queue_t *next;           /* of the crew, in a ring */
-    apikey_crew_t *crew;
+    apikey_queue_t *next;           /* of the threads, in a ring */
+    apikey_threads_t *threads;
     apikey_connected_fn connected;
     apikey_leave_fn leave;
     apikey_hung_fn hung;
     void *baton;
     int connections;
     apr_interval_time_t deadline;
-    /* Guarded by the crew's lock: */
+    /* Guarded by threads->lock: */
     apikey_job_t *first, **last;
     int waiting;                    /* jobs in the list */
     int running;                    /* jobs under way, given up ones aside */
@@ -65,12 +65,12 @@ struct apikey_queue_t {
 
 /* A thread that has ended but for its return, and is to be joined. */
 typedef struct apikey_thread_t {
-    apikey_crew_t *crew;
+    apikey_threads_t *threads;
     apr_pool_t *pool;               /* what it lives in, itself included */
     apr_thread_t *thread;
 } apikey_thread_t;
 
-struct apikey_crew_t {
+struct apikey_threads_t {
     apr_pool_t *pool;               /* never destroyed */
     volatile apr_uint32_t ending;
     volatile apr_uint32_t alive;    /* threads that are not joined */
@@ -80,7 +80,7 @@ struct apikey_crew_t {
     apikey_queue_t *turn;           /* the queue to be looked at next */
     apikey_job_t *busy;
     int runnable;
-    int threads, threads_max;
+    int running, most;
     int idle;                       /* of threads: they wait for work */
     int starting;                   /* of threads: they do not run yet */
     int lost;                       /* threads that are given up, beside them */
@@ -130,6 +130,6 @@ void apikey_job_give_up(apikey_job_t *job);
 
 /** Wakes a thread, or starts one if fewer than @a wanted are idle and there may
  * be more. */
-void apikey_crew_call(apikey_crew_t *crew, int wanted);
+void apikey_threads_wake(apikey_threads_t *threads, int wanted);
 
 #endif

@@ -13,7 +13,7 @@
 #include "../core/lifetime.h"
 #include "../core/mutex.h"
 #include "../store/prune.h"
-#include "database.h"
+#include "connections.h"
 #include "prune.h"
 
 APLOG_USE_MODULE(apikey);
@@ -43,7 +43,7 @@ typedef struct pruner_t {
     shared_t *shared;
     /* In each child process: */
     int ours;                   /* the watchdog's own: this one is at it */
-    volatile apr_uint32_t busy; /* a thread of the crew has what follows */
+    volatile apr_uint32_t busy; /* a database thread has what follows */
     apikey_prune_t job;
     apr_uint32_t next;          /* after the job, when to look again */
 } pruner_t;
@@ -60,7 +60,7 @@ static int is_due(apr_uint32_t due, apr_uint32_t now)
     return (apr_int32_t)(now - due) >= 0;
 }
 
-/* ---- A thread of the crew ---- */
+/* ---- On a database thread ---- */
 
 /* apikey_task_fn */
 static apr_status_t prune(apikey_store_t *store, void *task, apr_pool_t *pool,
@@ -139,12 +139,12 @@ static void end_job(pruner_t *pruner, apr_uint32_t due)
 static void post_step(pruner_t *pruner, apr_uint32_t now)
 {
     /* A copy: a thread that hangs keeps its own. */
-    apikey_post_t post = { NULL, prune, &pruner->job, sizeof(pruner->job),
-                           end_step, pruner, PATIENCE };
+    apikey_later_t post = { NULL, prune, &pruner->job, sizeof(pruner->job),
+                            end_step, pruner, PATIENCE };
 
     apr_atomic_set32(&pruner->shared->due, now + LEASE);
     apr_atomic_set32(&pruner->busy, 1);
-    if (apikey_database_post(pruner->server, &post) != APR_SUCCESS) {
+    if (apikey_database_ask_later(pruner->server, &post) != APR_SUCCESS) {
         apr_atomic_set32(&pruner->busy, 0);
         end_job(pruner, now + RETRY);
     }

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A crew, a queue of it, and a database that says nothing while it is held; for
- * the programs that test them. */
+/* Database threads, a queue, and a database that says nothing while it is held;
+ * for the programs that test them. */
 #ifndef LOOKUP_CREW_H
 #define LOOKUP_CREW_H
 
@@ -18,8 +18,8 @@ static int lost_all = 256;
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-#include "lookup/queue.c"
-#include "lookup/workers.c"
+#include "db/queue.c"
+#include "db/threads.c"
 #include "tap.h"
 
 #define MANY 100
@@ -30,7 +30,7 @@ static struct {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *change;
-    apikey_crew_t *crew;
+    apikey_threads_t *threads;
     apikey_queue_t *queue;
     int asked, held, let_go;
     int fine_from;              /* look-ups that are answered all the same */
@@ -198,13 +198,13 @@ static inline void settle_lost(int waiting, int busy, int lost)
     int tries, good = 0;
 
     for (tries = 0; tries < 100000 && !good; tries++) {
-        apikey_mutex_lock(db.crew->lock);
+        apikey_mutex_lock(db.threads->lock);
         good = db.queue->waiting == waiting && db.queue->running == busy
                && (lost < 0 || db.queue->lost == lost);
-        apikey_mutex_unlock(db.crew->lock);
+        apikey_mutex_unlock(db.threads->lock);
         apr_sleep(500);
     }
-    need(good, "the crew does not settle");
+    need(good, "the threads does not settle");
 }
 
 static inline void settle(int waiting, int busy)
@@ -214,23 +214,26 @@ static inline void settle(int waiting, int busy)
 
 static inline void probed_now(void)
 {
-    apikey_mutex_lock(db.crew->lock);
+    apikey_mutex_lock(db.threads->lock);
     db.queue->probed = apikey_clock();
-    apikey_mutex_unlock(db.crew->lock);
+    apikey_mutex_unlock(db.threads->lock);
 }
 
 static inline apikey_queue_t *queue_of(int connections)
 {
     apikey_queue_t *queue;
 
-    need(apikey_queue_make(&queue, db.crew, connections, DEADLINE, connected,
-                           leave, NULL, NULL) == APR_SUCCESS, "a queue");
+    need(apikey_queue_create(&queue, db.threads, connections, DEADLINE,
+                             connected, leave, NULL, NULL)
+             == APR_SUCCESS,
+         "a queue");
     return queue;
 }
 
 static inline void fresh(int connections)
 {
-    need(apikey_crew_make(&db.crew, 16, db.pool) == APR_SUCCESS, "a crew");
+    need(apikey_threads_create(&db.threads, 16, db.pool) == APR_SUCCESS,
+         "a threads");
     db.queue = queue_of(connections);
     set(0, 0, APR_SUCCESS);
     db.asked = db.opened = db.closed = db.fine_from = 0;
@@ -252,9 +255,9 @@ static inline void hang(apr_status_t status)
 
 static inline apr_status_t ask_boldly(void)
 {
-    apikey_mutex_lock(db.crew->lock);
+    apikey_mutex_lock(db.threads->lock);
     db.queue->silent = 0;
-    apikey_mutex_unlock(db.crew->lock);
+    apikey_mutex_unlock(db.threads->lock);
     return ask();
 }
 
@@ -281,11 +284,11 @@ static char *posted;
 
 static inline apr_status_t post(apr_interval_time_t patience)
 {
-    apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
+    apikey_later_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
 
     one.patience = patience;
     one.size = patience ? sizeof(posted) : 0;
-    return apikey_queue_post(db.queue, &one);
+    return apikey_queue_ask_later(db.queue, &one);
 }
 
 #endif

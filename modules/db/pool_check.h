@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file check_pool.h
+ * @file pool_check.h
  * @brief Whether mod_dbd's connections are enough for httpd's threads.
  */
-#ifndef APIKEY_CHECK_POOL_H
-#define APIKEY_CHECK_POOL_H
+#ifndef APIKEY_POOL_CHECK_H
+#define APIKEY_POOL_CHECK_H
 
 #include "../config/config.h"
 

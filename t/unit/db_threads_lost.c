@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#include "lookup_crew.h"
+#include "threads_fixture.h"
 
 /* One of three connections that were used is silent. */
 static void test_suspect(void)
@@ -31,7 +31,7 @@ static void test_suspect(void)
     is_int(opened(), 4, "over a new connection, not over an idle one");
     for (i = 0; i < 1000 && closed() < 2; i++) {
         apr_sleep(10000);
-        apikey_crew_tick(db.crew);
+        apikey_threads_tick(db.threads);
     }
     is_int(closed(), 2, "the idle ones are closed");
     is_int(ask(), APR_SUCCESS, "another look-up");
@@ -58,8 +58,8 @@ static void test_bound_of_all(void)
         db.queue = queue_of(1);
     }
     db.queue = first;
-    is_int(db.crew->lost, 1, "two hang, one thread is replaced");
-    is_int(db.crew->threads, 1, "the other is one of the crew's");
+    is_int(db.threads->lost, 1, "two hang, one thread is replaced");
+    is_int(db.threads->running, 1, "the other is one of the threads's");
     lost_all = 256;
     set(0, 0, APR_SUCCESS);
     settle_lost(0, 0, 0);
@@ -80,11 +80,11 @@ static void test_bound(void)
     ok(1, "so many that hang are replaced, the next one is not");
     is_int(ask_boldly(), APR_TIMEUP, "one more");
     is_int(asked(), LOST + 1, "has no connection");
-    apikey_mutex_lock(db.crew->lock);
+    apikey_mutex_lock(db.threads->lock);
     db.queue->lost_at -= LOST_EACH;
-    apikey_mutex_unlock(db.crew->lock);
+    apikey_mutex_unlock(db.threads->lock);
     apr_sleep(db.queue->deadline + 1000);
-    apikey_crew_tick(db.crew);
+    apikey_threads_tick(db.threads);
     is_int(db.queue->lost, LOST + 1, "later one more is replaced");
     fine_from(LOST + 2);
     db.queue->deadline = DEADLINE;
@@ -99,23 +99,25 @@ static void test_left(void)
     apr_pool_t *pool;
 
     apr_pool_create(&pool, db.pool);
-    need(apikey_crew_make(&db.crew, 2, pool) == APR_SUCCESS, "a crew");
+    need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
+         "a threads");
     db.queue = queue_of(2);
     set(0, 0, APR_SUCCESS);
     fine_from(0);
     is_int(ask(), APR_SUCCESS, "a look-up");
     apr_pool_destroy(pool);
-    is_int(apikey_crew_has_threads(db.crew), 0, "its thread ends, wholly");
+    is_int(apikey_threads_exist(db.threads), 0, "its thread ends, wholly");
 
     apr_pool_create(&pool, db.pool);
-    need(apikey_crew_make(&db.crew, 2, pool) == APR_SUCCESS, "a crew");
+    need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
+         "a threads");
     db.queue = queue_of(2);
     told.times = 0;
     set(1, 0, APR_SUCCESS);
     is_int(post(0), APR_SUCCESS, "a post");
     settle(0, 1);
     apr_pool_destroy(pool);
-    is_int(apikey_crew_has_threads(db.crew), 1, "its thread is left behind");
+    is_int(apikey_threads_exist(db.threads), 1, "its thread is left behind");
     set(0, 0, APR_SUCCESS);
     apr_sleep(100000);
     is_int(told.times, 0, "and tells nothing when it comes back");

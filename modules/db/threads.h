@@ -1,12 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file workers.h
+ * @file threads.h
  * @brief Threads that ask databases, so that a database that does not answer
  *        holds none of httpd's.
  *
- * A crew is the threads of one child process; a queue is what is asked of one
- * database, with its connections.  The threads serve all queues in turn.  A
+ * apikey_threads_t is the database threads of one child process; a queue is
+ * what is asked of one database, with its connections.  The threads serve all
+ * queues in turn.  A
  * thread is started when there is work for it and ends when it had none for
  * some seconds; a connection is kept by its queue, and closed when it was not
  * used for some seconds.
@@ -25,14 +26,14 @@
  *
  * All times are of apikey_clock().  APR only.
  */
-#ifndef APIKEY_WORKERS_H
-#define APIKEY_WORKERS_H
+#ifndef APIKEY_THREADS_H
+#define APIKEY_THREADS_H
 
 #include <apr_pools.h>
 
 #include "../store/store.h"
 
-typedef struct apikey_crew_t apikey_crew_t;
+typedef struct apikey_threads_t apikey_threads_t;
 typedef struct apikey_queue_t apikey_queue_t;
 
 /**
@@ -64,12 +65,12 @@ typedef void (*apikey_leave_fn)(void *held);
 typedef void (*apikey_hung_fn)(void *baton, int threads);
 
 /**
- * Makes a crew; no thread is started yet.  Before @a pool goes, its threads
+ * Makes the object; no thread is started yet.  Before @a pool goes, its threads
  * end; one that hangs in a database then is left behind.
- * @param threads the most that work at once
+ * @param most how many work at once
  */
-apr_status_t apikey_crew_make(apikey_crew_t **crew, int threads,
-                              apr_pool_t *pool);
+apr_status_t apikey_threads_create(apikey_threads_t **threads, int most,
+                                   apr_pool_t *pool);
 
 /**
  * Adds a queue.
@@ -79,12 +80,12 @@ apr_status_t apikey_crew_make(apikey_crew_t **crew, int threads,
  * @param leave       NULL: nothing is ever held
  * @param hung        NULL: nothing is to be done about it
  */
-apr_status_t apikey_queue_make(apikey_queue_t **queue, apikey_crew_t *crew,
-                               int connections,
-                               apr_interval_time_t deadline,
-                               apikey_connected_fn connected,
-                               apikey_leave_fn leave, apikey_hung_fn hung,
-                               void *baton);
+apr_status_t apikey_queue_create(apikey_queue_t **queue,
+                                 apikey_threads_t *threads, int connections,
+                                 apr_interval_time_t deadline,
+                                 apikey_connected_fn connected,
+                                 apikey_leave_fn leave, apikey_hung_fn hung,
+                                 void *baton);
 
 /**
  * Asks and waits, for at most the deadline.  Any thread may call.
@@ -114,7 +115,7 @@ typedef void (*apikey_told_fn)(void *baton, void *task, apr_status_t status,
                                const char *error);
 
 /** What is posted; copied. */
-typedef struct apikey_post_t {
+typedef struct apikey_later_t {
     void *who;
     apikey_task_fn work;
     void *task;
@@ -124,31 +125,32 @@ typedef struct apikey_post_t {
     apr_interval_time_t patience;       /**< 0: told waits for the end; else
                                  * it is called with APR_TIMEUP after that,
                                  * and the answer is thrown away */
-} apikey_post_t;
+} apikey_later_t;
 
 /**
  * Has it done some time, and does not wait.  Where the process ends before it
  * was begun, told is not called.
  * @return anything but APR_SUCCESS: it is not done (the breaker is open)
  */
-apr_status_t apikey_queue_post(apikey_queue_t *queue,
-                               const apikey_post_t *post);
+apr_status_t apikey_queue_ask_later(apikey_queue_t *queue,
+                                    const apikey_later_t *post);
 
 /** To be called every now and then, by one thread: gives up what was posted
  * and hangs, and closes connections that are not used. */
-void apikey_crew_tick(apikey_crew_t *crew);
+void apikey_threads_tick(apikey_threads_t *threads);
 
 /** Whether the breaker is open. */
 int apikey_queue_is_silent(apikey_queue_t *queue);
 
 /** Whether the process has begun to end: nothing more is begun. */
-int apikey_crew_is_ending(const apikey_crew_t *crew);
+int apikey_threads_are_ending(const apikey_threads_t *threads);
 
 /** Whether one of its threads may still run; it needs no lock. */
-int apikey_crew_has_threads(const apikey_crew_t *crew);
+int apikey_threads_exist(const apikey_threads_t *threads);
 
-/** Whether the lock of the crew can be had: what a cleanup asks first (see
+/** Whether the lock of the threads can be had: what a cleanup asks first (see
  * apikey_mutex_lock_within()). */
-int apikey_crew_is_usable(apikey_crew_t *crew, apr_interval_time_t patience);
+int apikey_threads_are_usable(apikey_threads_t *threads,
+                              apr_interval_time_t patience);
 
 #endif

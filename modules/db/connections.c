@@ -2,8 +2,8 @@
 
 /* Work with a connection.
  *
- * A database may hang: it is asked by threads of a crew (workers.h), which the
- * databases of a child process share; each has a queue of its own, with
+ * A database may hang: it is asked by the database threads (threads.h), which
+ * the databases of a child process share; each has a queue of its own, with
  * connections of its own or borrowed from mod_dbd.  A SQLite file in which no
  * writer can hold up a reader answers at once: it is read on the request's own
  * thread, as soon as a connection has found that out. */
@@ -28,8 +28,8 @@
 #include "../config/config.h"
 #include "../config/log.h"
 #include "../core/mutex.h"
-#include "database.h"
-#include "workers.h"
+#include "connections.h"
+#include "threads.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -47,7 +47,7 @@ typedef struct connection_t {
     apikey_store_t *store;
 } connection_t;
 
-struct apikey_database_t {
+struct apikey_connections_t {
     const char *driver;
     const char *params;
     int own;                    /* not through mod_dbd's pool */
@@ -55,7 +55,7 @@ struct apikey_database_t {
     volatile apr_uint32_t at_once;      /* no writer can hold up a reader */
 };
 
-static apikey_crew_t *crew;     /* of this child process; NULL: none */
+static apikey_threads_t *threads; /* of this child process; NULL: none */
 static server_rec *main_server; /* for messages of this child process */
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
@@ -79,19 +79,19 @@ static apr_status_t count_at_end(apr_pool_t *pool,
     return APR_SUCCESS;
 }
 
-void apikey_database_hooks(void)
+void apikey_connections_hooks(void)
 {
     APR_OPTIONAL_HOOK(dbd, post_connect, count_at_end, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }
 
-static apikey_database_t *database_of(apr_pool_t *pconf,
-                                      const apikey_db_t *db)
+static apikey_connections_t *database_of(apr_pool_t *pconf,
+                                         const apikey_db_t *db)
 {
     const char *key = apr_pstrcat(pconf, db->own ? "own " : "dbd ", db->name,
                                   NULL);
-    apikey_database_t *database = apr_hash_get(databases, key,
-                                               APR_HASH_KEY_STRING);
+    apikey_connections_t *database = apr_hash_get(databases, key,
+                                                  APR_HASH_KEY_STRING);
 
     if (!database) {
         database = apr_pcalloc(pconf, sizeof(*database));
@@ -108,8 +108,8 @@ static apikey_database_t *database_of(apr_pool_t *pconf,
 static apr_status_t on_watch(int state, void *data APIKEY_UNUSED,
                              apr_pool_t *pool APIKEY_UNUSED)
 {
-    if (state == AP_WATCHDOG_STATE_RUNNING && crew) {
-        apikey_crew_tick(crew);
+    if (state == AP_WATCHDOG_STATE_RUNNING && threads) {
+        apikey_threads_tick(threads);
     }
     if (state == AP_WATCHDOG_STATE_RUNNING) {
         apikey_log_tick();
@@ -134,8 +134,8 @@ apr_status_t apikey_database_watch(apikey_watch_fn watch, void *baton,
            ? add(watchdog, AP_WD_TM_SLICE, baton, watch) : status;
 }
 
-int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                         apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
+int apikey_connections_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
+                            apr_pool_t *ptemp APIKEY_UNUSED, server_rec *s)
 {
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
@@ -158,7 +158,7 @@ int apikey_database_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
 /* Our side of a connection is kept beside mod_dbd's prepared statements, and
  * dies with them. Whoever holds the connection is alone with it. */
 static apr_status_t store_of(apikey_store_t **store,
-                             const apikey_database_t *database,
+                             const apikey_connections_t *database,
                              ap_dbd_t *dbd, const char **error)
 {
     apr_status_t status;
@@ -181,7 +181,7 @@ static apr_status_t store_of(apikey_store_t **store,
 }
 
 /* What a connection has shown of the next one. */
-static void note(apikey_database_t *database, apikey_store_t *store,
+static void note(apikey_connections_t *database, apikey_store_t *store,
                  apr_status_t status, apr_pool_t *pool)
 {
     int answered = status == APR_SUCCESS || status == APR_NOTFOUND;
@@ -207,7 +207,7 @@ typedef enum {
 } again_e;
 
 /* With a connection of mod_dbd's, held for this alone. */
-static apr_status_t borrow_once(const apikey_database_t *database,
+static apr_status_t borrow_once(const apikey_connections_t *database,
                                 server_rec *server, apikey_task_fn work,
                                 void *task, again_e *again, apr_pool_t *pool,
                                 const char **error)
@@ -258,14 +258,14 @@ static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
         took = apikey_clock() - began;
         healed += again == HEALED;
     } while (again != ENOUGH && healed < 2 && took < TRYING
-             && !apikey_crew_is_ending(crew));
+             && !apikey_threads_are_ending(threads));
     return status;
 }
 
 /* A connection of our own. Its pool is nobody's child: the threads that make
  * such connections share no pool. */
 static apr_status_t connect_own(connection_t **connection,
-                                const apikey_database_t *database,
+                                const apikey_connections_t *database,
                                 apr_pool_t *pool, const char **error)
 {
     apr_pool_t *own;
@@ -293,7 +293,7 @@ static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
                             apikey_task_fn work, void *task,
                             apr_pool_t *pool, const char **error)
 {
-    apikey_database_t *database = baton;
+    apikey_connections_t *database = baton;
     connection_t *connection = *held;
     apr_status_t status = APR_SUCCESS;
 
@@ -338,14 +338,14 @@ static void end_process(void *baton APIKEY_UNUSED, int threads)
 #ifdef __GLIBC__
 static void leave_threads(int code, void *data APIKEY_UNUSED)
 {
-    if (crew && apikey_crew_has_threads(crew)) {
+    if (threads && apikey_threads_exist(threads)) {
         _exit(code);
     }
 }
 #else
 static void leave_threads(void)
 {
-    if (crew && apikey_crew_has_threads(crew)) {
+    if (threads && apikey_threads_exist(threads)) {
         _exit(0);
     }
 }
@@ -364,27 +364,27 @@ static void prepare_end(void)
 #endif
 }
 
-void apikey_database_child(apr_pool_t *pchild, server_rec *s)
+void apikey_connections_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *index;
     apr_status_t status = APR_SUCCESS;
 
     main_server = s;
-    crew = NULL;
+    threads = NULL;
     if (apr_hash_count(databases)) {
         prepare_end();
-        status = apikey_crew_make(&crew, THREADS, pchild);
+        status = apikey_threads_create(&threads, THREADS, pchild);
     }
     for (index = apr_hash_first(pchild, databases);
          index && status == APR_SUCCESS; index = apr_hash_next(index)) {
-        apikey_database_t *database = apr_hash_this_val(index);
+        apikey_connections_t *database = apr_hash_this_val(index);
 
-        status = apikey_queue_make(&database->queue, crew, APIKEY_STORES,
-                                   DEADLINE,
-                                   database->own ? use_own : borrow,
-                                   database->own ? close_own : NULL,
-                                   database->own ? NULL : end_process,
-                                   database);
+        status = apikey_queue_create(&database->queue, threads, APIKEY_STORES,
+                                     DEADLINE,
+                                     database->own ? use_own : borrow,
+                                     database->own ? close_own : NULL,
+                                     database->own ? NULL : end_process,
+                                     database);
     }
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -393,26 +393,26 @@ void apikey_database_child(apr_pool_t *pchild, server_rec *s)
     }
 }
 
-apikey_crew_t *apikey_database_crew(void)
+apikey_threads_t *apikey_database_threads(void)
 {
-    return crew;
+    return threads;
 }
 
 int apikey_database_is_ending(void)
 {
-    return crew && apikey_crew_is_ending(crew);
+    return threads && apikey_threads_are_ending(threads);
 }
 
 int apikey_database_is_usable(void)
 {
-    return !crew || apikey_crew_is_usable(crew, PATIENCE);
+    return !threads || apikey_threads_are_usable(threads, PATIENCE);
 }
 
-apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
+apr_status_t apikey_database_ask(server_rec *s, apikey_task_fn work,
                                  void *task, apr_size_t size,
                                  apr_pool_t *pool, const char **error)
 {
-    apikey_database_t *database = apikey_server_conf(s)->database;
+    apikey_connections_t *database = apikey_server_conf(s)->database;
     apr_status_t status;
     sigset_t signals;
 
@@ -431,18 +431,18 @@ apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
     return status;
 }
 
-apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)
+apr_status_t apikey_database_ask_later(server_rec *s, apikey_later_t *post)
 {
-    apikey_database_t *database = apikey_server_conf(s)->database;
+    apikey_connections_t *database = apikey_server_conf(s)->database;
 
     post->who = s;
-    return database->queue ? apikey_queue_post(database->queue, post)
+    return database->queue ? apikey_queue_ask_later(database->queue, post)
                            : APIKEY_EDATABASE;
 }
 
 int apikey_database_is_silent(server_rec *s)
 {
-    const apikey_database_t *database = apikey_server_conf(s)->database;
+    const apikey_connections_t *database = apikey_server_conf(s)->database;
 
     return database->queue && apikey_queue_is_silent(database->queue);
 }
