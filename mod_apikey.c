@@ -34,7 +34,7 @@
 #include "modules/auth/exposed.h"
 #include "modules/auth/require.h"
 #include "modules/verify/find.h"
-#include "modules/verify/server_status.h"
+#include "modules/admin/server_status.h"
 #include "modules/config/check_names.h"
 #include "modules/config/check_tenant.h"
 #include "modules/config/config.h"

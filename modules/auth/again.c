@@ -44,7 +44,7 @@ static int tells_of_refusal(request_rec *r, const apikey_request_t *state)
         return r->prev->status == HTTP_FORBIDDEN
                && state->authorized != r->prev;
     }
-    return decision->r == r->prev && decision->reason != APIKEY_GRANTED
+    return decision->r == r->prev && decision->result != APIKEY_GRANTED
            && !decision->passed;
 }
 

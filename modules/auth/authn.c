@@ -40,10 +40,10 @@ static int is_other_half(const apikey_presented_t *one,
 
 /* The one credential that counts: ours, wherever it stands and however often;
  * foreign ones beside it are the application's business. */
-static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
+static apikey_result_e choose(request_rec *r, const apikey_request_t *state,
                               apikey_presented_t **chosen)
 {
-    apikey_reason_e reason = APIKEY_MISSING;
+    apikey_result_e result = APIKEY_MISSING;
     int i;
 
     *chosen = NULL;
@@ -61,39 +61,39 @@ static apikey_reason_e choose(request_rec *r, const apikey_request_t *state,
         if (one->shape) {
             *chosen = one;
         }
-        reason = APIKEY_INVALID;
+        result = APIKEY_INVALID;
     }
-    return *chosen ? APIKEY_GRANTED : reason;
+    return *chosen ? APIKEY_GRANTED : result;
 }
 
 /* The record of the chosen key. Asked once for a client's request: redirects
  * and sub-requests of one request see one state of the database. */
-static apikey_reason_e identify(request_rec *r, apikey_request_t *state,
+static apikey_result_e identify(request_rec *r, apikey_request_t *state,
                                 const apikey_presented_t *chosen)
 {
     apr_pool_t *pool = state->decisions->pool;
-    apikey_reason_e reason;
+    apikey_result_e result;
 
     if (state->looked_up && same_key(state->looked_up, chosen)) {
         return state->record ? APIKEY_GRANTED : APIKEY_INVALID;
     }
-    reason = apikey_find(r, chosen->shape, chosen->key, chosen->key_len,
+    result = apikey_find(r, chosen->shape, chosen->key, chosen->key_len,
                          &state->record, pool);
-    if (reason != APIKEY_UNAVAILABLE) {
+    if (result != APIKEY_UNAVAILABLE) {
         state->looked_up = chosen;
     }
-    return reason;
+    return result;
 }
 
 /* Where the server only logs, check_authz goes on with nobody: what has
  * nothing to do with keys must still be met. */
-static int refuse(request_rec *r, apikey_reason_e reason,
+static int refuse(request_rec *r, apikey_result_e result,
                   apikey_record_t *record)
 {
-    apikey_decision_t *decision = apikey_decide(r, reason, record);
+    apikey_decision_t *decision = apikey_decide(r, result, record);
 
     if (!apikey_only_logs(r->server)) {
-        if (reason == APIKEY_MISSING) {
+        if (result == APIKEY_MISSING) {
             decision->wanted_scope = apikey_require_scope(r);
         }
         return apikey_refuse(r, decision);
@@ -144,7 +144,7 @@ int apikey_check_authn(request_rec *r)
 {
     apikey_request_t *state;
     apikey_presented_t *chosen;
-    apikey_reason_e reason;
+    apikey_result_e result;
     apikey_record_t *record;
 
     if (!apikey_area(r)) {
@@ -153,35 +153,36 @@ int apikey_check_authn(request_rec *r)
     r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
     apikey_guard(r);
     state = apikey_request_make(r);
-    if (!apikey_server_conf(r->server)->policy.ring) {
+    if (!apikey_server_conf(r->server)->policy.secrets) {
         tell_no_secrets(r);
         return refuse(r, APIKEY_UNAVAILABLE, NULL);
     }
     if (exposed(r, state)) {
         return refuse(r, APIKEY_EXPOSED, NULL);
     }
-    reason = choose(r, state, &chosen);
-    if (reason == APIKEY_GRANTED) {
-        reason = identify(r, state, chosen);
-        if (reason == APIKEY_INVALID && chosen->half == 1) {
-            reason = identify(r, state, ++chosen);
+    result = choose(r, state, &chosen);
+    if (result == APIKEY_GRANTED) {
+        result = identify(r, state, chosen);
+        if (result == APIKEY_INVALID && chosen->half == 1) {
+            result = identify(r, state, ++chosen);
         }
     }
-    if (reason != APIKEY_GRANTED) {
-        return refuse(r, reason, NULL);
+    if (result != APIKEY_GRANTED) {
+        return refuse(r, result, NULL);
     }
     record = state->record;
-    reason = apikey_verdict(record, apikey_server_conf(r->server)->keyspace,
-                            apr_time_sec(apr_time_now()));
+    result = apikey_record_result(record,
+                                  apikey_server_conf(r->server)->keyspace,
+                                  apr_time_sec(apr_time_now()));
     /* Nothing may tell that a key of another keyspace exists. */
-    if (reason == APIKEY_INVALID) {
-        return refuse(r, reason, NULL);
+    if (result == APIKEY_INVALID) {
+        return refuse(r, result, NULL);
     }
-    if (reason == APIKEY_GRANTED && !is_from_network(r, record)) {
-        reason = APIKEY_NETWORK;
+    if (result == APIKEY_GRANTED && !is_from_network(r, record)) {
+        result = APIKEY_NETWORK;
     }
-    if (reason != APIKEY_GRANTED) {
-        return refuse(r, reason, record);
+    if (result != APIKEY_GRANTED) {
+        return refuse(r, result, record);
     }
     apikey_decide(r, APIKEY_GRANTED, record);
     chosen->masked->accepted = 1;

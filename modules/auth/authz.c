@@ -98,14 +98,14 @@ static int is_refusal(int status)
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
 }
 
-/* A good key: whether it may do this; else decision->reason says why not. An
+/* A good key: whether it may do this; else decision->result says why not. An
  * error of the server's grants nothing either. */
 static int check_good(request_rec *r, apikey_decision_t *decision)
 {
     int status;
 
     if (locked_out(r, decision->record)) {
-        decision->reason = APIKEY_TENANT;
+        decision->result = APIKEY_TENANT;
         return HTTP_FORBIDDEN;
     }
     status = run_chain(r, decision, APIKEY_CHECKING);
@@ -113,7 +113,7 @@ static int check_good(request_rec *r, apikey_decision_t *decision)
         count(r, decision->record);
         return OK;
     }
-    decision->reason = is_refusal(status)
+    decision->result = is_refusal(status)
                            ? apikey_require_failed(r, decision)
                            : APIKEY_UNAVAILABLE;
     return decision->failed ? HTTP_INTERNAL_SERVER_ERROR : status;
@@ -129,10 +129,10 @@ int apikey_check_authz(request_rec *r)
      * belongs to one configuration: AuthType need not be asked for again. */
     decision = apikey_decision_own(r);
     if (!decision || decision->checking
-        || (decision->reason != APIKEY_GRANTED && !only_logs)) {
+        || (decision->result != APIKEY_GRANTED && !only_logs)) {
         return DECLINED;
     }
-    if (decision->reason == APIKEY_GRANTED) {
+    if (decision->result == APIKEY_GRANTED) {
         status = check_good(r, decision);
         if (status == OK) {
             return OK;
@@ -161,12 +161,12 @@ int apikey_check_late(request_rec *r)
     if (status != OK) {
         return status;
     }
-    if (decision->reason == APIKEY_GRANTED) {
+    if (decision->result == APIKEY_GRANTED) {
         if (!locked_out(r, decision->record)) {
             count(r, decision->record);
             return OK;
         }
-        decision->reason = APIKEY_TENANT;
+        decision->result = APIKEY_TENANT;
     }
     return apikey_only_logs(r->server) ? apikey_pass(r, decision)
                                        : apikey_refuse(r, decision);

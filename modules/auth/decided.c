@@ -12,7 +12,7 @@ APLOG_USE_MODULE(apikey);
 
 static int refuses(const apikey_decision_t *decision)
 {
-    return decision->reason != APIKEY_GRANTED;
+    return decision->result != APIKEY_GRANTED;
 }
 
 /* What the client's request came to: the first refusal on its way through
@@ -35,7 +35,7 @@ static const apikey_decision_t *found(request_rec *r,
     }
     for (i = state->decisions->nelts - 1; i >= 0; i--) {
         other = APR_ARRAY_IDX(state->decisions, i, apikey_decision_t *);
-        if (refuses(other) && apikey_reason(other->reason)->status == status) {
+        if (refuses(other) && apikey_result(other->result)->status == status) {
             return other;
         }
     }
@@ -54,7 +54,7 @@ static const char *by(request_rec *r, const apikey_decision_t *decision)
         return apr_psprintf(r->pool, "Require %s (%s:%d)", line->args,
                             line->filename, line->line_num);
     }
-    switch (decision->reason) {
+    switch (decision->result) {
     case APIKEY_NETWORK:
         return "the networks of the key";
     case APIKEY_TENANT:
@@ -75,7 +75,7 @@ static const char *by(request_rec *r, const apikey_decision_t *decision)
 
 static const char *outcome(request_rec *r, const apikey_decision_t *decision)
 {
-    const char *code = apikey_reason(decision->reason)->code;
+    const char *code = apikey_result(decision->result)->code;
     const char *line = by(r, decision);
 
     if (!refuses(decision)) {

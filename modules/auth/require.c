@@ -224,7 +224,7 @@ static int met(request_rec *r, const require_t *require,
 
     *values = NULL;
     if (decision->checking == APIKEY_CHECKING_SCOPE) {
-        return require->kind->reason != APIKEY_SCOPE;
+        return require->kind->result != APIKEY_SCOPE;
     }
     name = name_of(r, require);
     for (i = 0; i < require->wanted->nelts; i++) {
@@ -325,7 +325,7 @@ authz_status apikey_require_check(request_rec *r,
     if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
         return require->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
     }
-    if (!decision || decision->reason != APIKEY_GRANTED) {
+    if (!decision || decision->result != APIKEY_GRANTED) {
         return note(r, require);
     }
     good = met(r, require, decision, &values);
@@ -396,7 +396,7 @@ int apikey_require_counts(request_rec *r, const apr_array_header_t *lines,
     return 1;
 }
 
-apikey_reason_e apikey_require_failed(request_rec *r,
+apikey_result_e apikey_require_failed(request_rec *r,
                                       apikey_decision_t *decision)
 {
     const apr_array_header_t *lines = apikey_require_lines(r);
@@ -418,8 +418,8 @@ apikey_reason_e apikey_require_failed(request_rec *r,
             if (failed) {
                 refused_by(decision, line);
                 decision->wanted_scope =
-                    kinds[k].reason == APIKEY_SCOPE ? values : NULL;
-                return kinds[k].reason;
+                    kinds[k].result == APIKEY_SCOPE ? values : NULL;
+                return kinds[k].result;
             }
         }
     }

@@ -42,9 +42,9 @@ int apikey_require_begin(request_rec *r);
  * scope for which a Require failed, whatever the order written; FORBIDDEN where
  * none of ours did. A line beside another that was met, in one RequireAny,
  * has not failed. Fills decision->wanted_scope and refused_by. Where an
- * expression fails, decision->failed is set, and the reason is UNAVAILABLE.
+ * expression fails, decision->failed is set, and the result is UNAVAILABLE.
  */
-apikey_reason_e apikey_require_failed(request_rec *r,
+apikey_result_e apikey_require_failed(request_rec *r,
                                       apikey_decision_t *decision);
 
 /**

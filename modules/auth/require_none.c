@@ -28,7 +28,7 @@ static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
     if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
         return AUTHZ_GRANTED;
     }
-    if (!decision || decision->reason != APIKEY_GRANTED) {
+    if (!decision || decision->result != APIKEY_GRANTED) {
         return AUTHZ_DENIED_NO_USER;
     }
     /* Unless a line that gives a reason of its own has failed, too. */

@@ -14,7 +14,7 @@
 /** A provider of ours. */
 typedef struct apikey_kind_t {
     const char *name;
-    apikey_reason_e reason;     /**< of a failure */
+    apikey_result_e result;     /**< of a failure */
     const char *(*name_fault)(const char *word);    /**< of the word before the
                                                      * values; NULL: there is
                                                      * none */

@@ -141,7 +141,7 @@ const char *apikey_require_scope(request_rec *r)
     for (i = 0; scopes && i < lines->nelts; i++) {
         const require_t *line = APR_ARRAY_IDX(lines, i, const require_t *);
 
-        if (line->kind->reason == APIKEY_SCOPE
+        if (line->kind->result == APIKEY_SCOPE
             && apikey_require_counts(r, lines, line, &bare)) {
             scopes = has_other(r, line) ? NULL
                      : add_scopes(scopes, line, r->pool);

@@ -72,7 +72,7 @@ authz_status apikey_require_check_waiting(request_rec *r,
         if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
             return line->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
         }
-        if (!decision || decision->reason != APIKEY_GRANTED) {
+        if (!decision || decision->result != APIKEY_GRANTED) {
             return AUTHZ_DENIED_NO_USER;
         }
     }

@@ -8,7 +8,7 @@
 #include <apr_user.h>
 
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "../store/prune.h"
 #include "../store/schema.h"
 #include "commands.h"
@@ -110,7 +110,7 @@ cli_exit_e cli_read_conf(cli_t *cli)
     return CLI_DONE;
 }
 
-cli_exit_e cli_open(cli_t *cli, int ring)
+cli_exit_e cli_open(cli_t *cli, int secrets)
 {
     const char *error = NULL;
     apr_status_t status;
@@ -119,13 +119,15 @@ cli_exit_e cli_open(cli_t *cli, int ring)
     if (code != CLI_DONE) {
         return code;
     }
-    if (ring && !cli->conf.secret_file) {
+    if (secrets && !cli->conf.secret_file) {
         return cli_fail(cli, APR_EINVAL,
                         apr_psprintf(cli->pool, "%s has no ApiKeySecretFile",
                                      cli->conf_path));
     }
-    if (ring && apikey_ring_load(&cli->ring, cli->conf.secret_file, cli->pool,
-                                 &error) != APR_SUCCESS) {
+    if (secrets
+        && apikey_secrets_load(&cli->secrets, cli->conf.secret_file, cli->pool,
+                               &error)
+               != APR_SUCCESS) {
         return cli_fail(cli, APR_EINVAL, error);
     }
     status = apikey_store_open(&cli->store, cli->conf.driver,
@@ -222,12 +224,12 @@ void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
     }
 }
 
-int cli_in_ring(const apikey_ring_t *ring, const char *id)
+int cli_has_secret(const apikey_secrets_t *secrets, const char *id)
 {
     int i;
 
-    for (i = 0; ring && i < apikey_ring_count(ring); i++) {
-        if (strcmp(apikey_ring_id(ring, i), id) == 0) {
+    for (i = 0; secrets && i < apikey_secrets_count(secrets); i++) {
+        if (strcmp(apikey_secrets_id(secrets, i), id) == 0) {
             return 1;
         }
     }

@@ -50,7 +50,7 @@ typedef struct cli_t {
     const char *const *words;   /**< what is no option */
     int word_count;
     cli_conf_t conf;
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     apikey_store_t *store;
     apikey_actor_t actor;
 } cli_t;
@@ -58,9 +58,9 @@ typedef struct cli_t {
 /**
  * Reads CONF and opens the database, whose tables must be there.  What fails
  * has been said when this returns anything but CLI_DONE.
- * @param ring whether the secrets are needed, too
+ * @param secrets whether the secrets are needed, too
  */
-cli_exit_e cli_open(cli_t *cli, int ring);
+cli_exit_e cli_open(cli_t *cli, int secrets);
 
 /** Finds out who works here, and when. */
 void cli_actor(cli_t *cli);
@@ -96,11 +96,11 @@ cli_exit_e cli_read_presented(cli_t *cli, cli_presented_t *given);
 /** What the server accepts that has the same CONF. */
 apikey_policy_t cli_policy(const cli_t *cli);
 
-/** Whatever may be a key, as far as the ring can tell. */
+/** Whatever may be a key, as far as the secrets can tell. */
 apikey_policy_t cli_policy_any(const cli_t *cli);
 
 /** The record of what is any key of the database's; NULL: there is none, or
- * it could not be looked up.  The ring must be there. */
+ * it could not be looked up.  The secrets must be there. */
 apikey_record_t *cli_look_up(cli_t *cli, const cli_presented_t *given);
 
 /** Text in which nothing looks like a whole key any more. */
@@ -138,8 +138,8 @@ void cli_json_meta(cli_json_t *json, const char *name, const char *text);
 void cli_json_pairs(cli_json_t *json, const char *name,
                     const apr_table_t *pairs);
 
-/** Whether a ring (NULL: none) has the secret of that id. */
-int cli_in_ring(const apikey_ring_t *ring, const char *id);
+/** Whether there are secrets, and one of that id. */
+int cli_has_secret(const apikey_secrets_t *secrets, const char *id);
 
 /** Says what has been done to a key ("revoked"), and what it is now.
  * @param done NULL: nothing */

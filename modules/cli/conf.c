@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/trust.h"
+#include "../core/file_trust.h"
 #include "conf.h"
 
 #define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
@@ -117,7 +117,8 @@ static const char *set_digest(cli_conf_t *conf, int argc,
 
     memset(&conf->digests, 0, sizeof(conf->digests));
     for (i = 0; i < argc; i++) {
-        const char *fault = apikey_kinds_add(&conf->digests, argv[i], pool);
+        const char *fault =
+            apikey_digest_kinds_add(&conf->digests, argv[i], pool);
 
         if (fault) {
             return apr_psprintf(pool, "has '%s', which %s", argv[i], fault);
@@ -369,7 +370,7 @@ static apr_status_t read_text(char **content, const char *path,
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error)
 {
-    const char *fault = apikey_trust_fault(path, APIKEY_OWNED_BY_US, pool);
+    const char *fault = apikey_file_trust_fault(path, APIKEY_OWNED_BY_US, pool);
     char *text;
     apr_status_t status;
 

@@ -7,7 +7,7 @@
 #ifndef APIKEY_CLI_CONF_H
 #define APIKEY_CLI_CONF_H
 
-#include "../core/kinds.h"
+#include "../core/digest_kinds.h"
 #include "../core/lifetime.h"
 
 typedef struct cli_conf_t {
@@ -23,7 +23,7 @@ typedef struct cli_conf_t {
     const char *prefixes;           /**< all, one blank between; NULL */
     unsigned int formats;           /**< apikey_format_e flags */
     apikey_format_e first_format;   /**< what `create` makes */
-    apikey_kinds_t digests;
+    apikey_digest_kinds_t digests;
     apikey_lifetime_t lifetime;
     apr_int64_t retention;          /**< seconds */
     const char *query;              /**< ApiKeyQuery, for doctor; or NULL */

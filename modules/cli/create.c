@@ -195,7 +195,7 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     record->format = apikey_format_name(format);
     record->env = cli->value[CLI_ENV] ? cli->value[CLI_ENV] : "live";
     record->keyspace = cli->actor.keyspace;
-    if (apikey_key_make(&fresh, format, key.prefix, cli->ring, cli->pool)
+    if (apikey_key_make(&fresh, format, key.prefix, cli->secrets, cli->pool)
         != APR_SUCCESS) {
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
                         "bytes or OpenSSL failed; no key was made");
@@ -230,7 +230,7 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
         return code;
     }
     policy = cli_policy(cli);
-    rotation.ring = cli->ring;
+    rotation.secrets = cli->secrets;
     rotation.policy = &policy;
     rotation.longest = cli->conf.lifetime.max;
     status = apikey_manage_rotate(cli->store, cli->words[0], &rotation,

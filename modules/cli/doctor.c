@@ -43,8 +43,8 @@ static void check_ring(doctor_t *doctor)
     apr_status_t status = APR_SUCCESS;
 
     if (cli->conf.secret_file) {
-        status = apikey_ring_load(&cli->ring, cli->conf.secret_file,
-                                  cli->pool, &error);
+        status = apikey_secrets_load(&cli->secrets, cli->conf.secret_file,
+                                     cli->pool, &error);
     }
     if (!cli->conf.secret_file) {
         doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s has no "
@@ -55,7 +55,7 @@ static void check_ring(doctor_t *doctor)
         doctor_find(doctor, DOCTOR_WARN, "secrets", "The secret file %s cannot "
                     "be read by this user, which is as it should be where "
                     "root keeps it: httpd reads it as root. Run doctor as root "
-                    "to have it judged.", cli->conf.secret_file);
+                    "to have it classified.", cli->conf.secret_file);
     }
     else if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s", error);
@@ -63,7 +63,7 @@ static void check_ring(doctor_t *doctor)
     else {
         doctor_find(doctor, DOCTOR_OK, "secrets", "The secret file %s can be "
                     "used: %d in it.", cli->conf.secret_file,
-                    apikey_ring_count(cli->ring));
+                    apikey_secrets_count(cli->secrets));
     }
 }
 
@@ -226,8 +226,8 @@ static apr_status_t count_secret(void *baton, const char *id,
 {
     signed_t *count = baton;
     const cli_t *cli = count->doctor->cli;
-    int known = *id ? cli_in_ring(cli->ring, id)
-                    : apikey_kinds_plain(&cli->conf.digests);
+    int known = *id ? cli_has_secret(cli->secrets, id)
+                    : apikey_digest_kinds_plain(&cli->conf.digests);
     const char *whose = *id ? apr_pstrcat(cli->pool, "the secret \"", id,
                                           "\"", NULL)
                             : "no secret (SHA-256 or SHA-512 digests)";
@@ -238,13 +238,15 @@ static apr_status_t count_secret(void *baton, const char *id,
     if (known || live == 0) {
         doctor_find(count->doctor, DOCTOR_OK, "keys", "%" APR_INT64_T_FMT
                     " live ones of %" APR_INT64_T_FMT " are signed by %s%s.",
-                    live, keys, whose, known || !cli->ring ? ""
+                    live, keys, whose, known || !cli->secrets ? ""
                     : ", which is not in use any more and need not be");
     }
-    else if (*id && !cli->ring) {
-        doctor_find(count->doctor, DOCTOR_WARN, "keys", "%" APR_INT64_T_FMT
+    else if (*id && !cli->secrets) {
+        doctor_find(count->doctor, DOCTOR_WARN, "keys",
+                    "%" APR_INT64_T_FMT
                     " live ones are signed by %s; whether that is in use "
-                    "cannot be judged without the secret file.", live, whose);
+                    "cannot be classified without the secret file.",
+                    live, whose);
     }
     else {
         doctor_find(count->doctor, DOCTOR_FAIL, "keys", "%" APR_INT64_T_FMT
@@ -268,8 +270,8 @@ static void check_secrets(doctor_t *doctor)
         doctor_find(doctor, DOCTOR_FAIL, "keys", "%s", error);
         return;
     }
-    for (i = 1; cli->ring && i < apikey_ring_count(cli->ring); i++) {
-        const char *id = apikey_ring_id(cli->ring, i);
+    for (i = 1; cli->secrets && i < apikey_secrets_count(cli->secrets); i++) {
+        const char *id = apikey_secrets_id(cli->secrets, i);
 
         if (!apr_hash_get(count.seen, id, APR_HASH_KEY_STRING)) {
             doctor_find(doctor, DOCTOR_OK, "keys", "The secret \"%s\" signs "

@@ -8,7 +8,7 @@
 
 #include "../core/strength.h"
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "../store/inspect.h"
 #include "doctor.h"
 
@@ -225,7 +225,7 @@ static void count_weak(doctor_t *doctor)
     if (strengths.unknown > 0) {
         doctor_find(doctor, DOCTOR_OK, "strength", "%" APR_INT64_T_FMT
                     " opaque ones came as digests, or before this was looked "
-                    "at: they cannot be judged.", strengths.unknown);
+                    "at: they cannot be classified.", strengths.unknown);
     }
 }
 

@@ -10,7 +10,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "cli.h"
 
 /* What was found out. */
@@ -21,15 +21,15 @@ typedef struct finding_t {
                                  * right; NULL: none, or not presented */
     const apikey_managed_t *key;        /* NULL: the database has none */
     int unseen;                 /* the server does not get as far as to it */
-    apikey_reason_e reason;             /* the first that the server meets */
+    apikey_result_e result;             /* the first that the server meets */
     apr_array_header_t *why;            /* const char *: each reason why not */
 } finding_t;
 
-static void refuse(finding_t *finding, apikey_reason_e reason,
+static void refuse(finding_t *finding, apikey_result_e result,
                    const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void refuse(finding_t *finding, apikey_reason_e reason,
+static void refuse(finding_t *finding, apikey_result_e result,
                    const char *format, ...)
 {
     va_list args;
@@ -38,8 +38,8 @@ static void refuse(finding_t *finding, apikey_reason_e reason,
     APR_ARRAY_PUSH(finding->why, const char *) =
         apr_pvsprintf(finding->cli->pool, format, args);
     va_end(args);
-    if (finding->reason == APIKEY_GRANTED) {
-        finding->reason = reason;
+    if (finding->result == APIKEY_GRANTED) {
+        finding->result = result;
     }
 }
 
@@ -59,10 +59,10 @@ static void refuse_prefix(finding_t *finding)
 static void look_at(finding_t *finding, const cli_presented_t *given,
                     const apikey_policy_t *all)
 {
-    int by = apikey_key_checked_by(all->ring, given->text, given->len);
+    int by = apikey_key_checked_by(all->secrets, given->text, given->len);
 
     finding->format = apikey_key_shape(all, given->text, given->len);
-    finding->signer = by < 0 ? NULL : apikey_ring_id(all->ring, by);
+    finding->signer = by < 0 ? NULL : apikey_secrets_id(all->secrets, by);
 }
 
 /* Why it is refused before any database is asked. */
@@ -98,11 +98,11 @@ static void judge_secret(finding_t *finding)
     const cli_t *cli = finding->cli;
     const char *secret = finding->key->record.secret_id;
 
-    if (*secret && !cli_in_ring(cli->ring, secret)) {
+    if (*secret && !cli_has_secret(cli->secrets, secret)) {
         refuse(finding, APIKEY_INVALID, "the secret \"%s\", which signed it, "
                "is not in ApiKeySecretFile", secret);
     }
-    else if (!*secret && !apikey_kinds_plain(&cli->conf.digests)) {
+    else if (!*secret && !apikey_digest_kinds_plain(&cli->conf.digests)) {
         refuse(finding, APIKEY_INVALID, "it is stored as SHA-256 or SHA-512, "
                "which ApiKeyDigest does not accept");
     }
@@ -141,7 +141,7 @@ static cli_exit_e find_presented(finding_t *finding)
     }
     apikey_wipe(&given, sizeof(given));
     if (code == CLI_DATABASE && !cli->json) {
-        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+        cli_out("%s\n", apikey_result(APIKEY_UNAVAILABLE)->code);
     }
     if (code == CLI_DONE && record) {
         code = cli_done(cli, apikey_manage_show(cli->store, record->id, NULL,
@@ -347,9 +347,8 @@ static void write_json(const finding_t *finding, const char *result,
 
 cli_exit_e cli_cmd_explain(cli_t *cli)
 {
-    finding_t finding = { .cli = cli, .reason = APIKEY_GRANTED };
-    const apikey_reason_t *reason;
-    const char *result;
+    finding_t finding = { .cli = cli, .result = APIKEY_GRANTED };
+    const apikey_result_t *result;
     int good;
     cli_exit_e code = cli_open(cli, 1);
 
@@ -364,10 +363,10 @@ cli_exit_e cli_cmd_explain(cli_t *cli)
     if (finding.key) {
         judge_row(&finding);
     }
-    reason = apikey_reason(finding.reason);
-    good = finding.reason == APIKEY_GRANTED;
-    result = good ? "good" : reason->code;
-    (cli->json ? write_json : write_text)(&finding, result,
-                                          good ? 0 : reason->status);
+    result = apikey_result(finding.result);
+    good = finding.result == APIKEY_GRANTED;
+    (cli->json ? write_json : write_text)(&finding,
+                                          good ? "good" : result->code,
+                                          good ? 0 : result->status);
     return good ? CLI_DONE : CLI_REFUSED;
 }

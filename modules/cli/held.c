@@ -55,7 +55,7 @@ const char *cli_masked(const char *text, apr_pool_t *pool)
 
 apikey_policy_t cli_policy_any(const cli_t *cli)
 {
-    const apikey_policy_t any = { ALL_FORMATS, ALL_DIGESTS, NULL, cli->ring,
+    const apikey_policy_t any = { ALL_FORMATS, ALL_DIGESTS, NULL, cli->secrets,
                                   cli->conf.digests.parts };
 
     return any;
@@ -75,12 +75,12 @@ static apikey_record_t *find_key(cli_t *cli, const char *text,
         if (given.len < APIKEY_WORD_MIN || given.len > APIKEY_KEY_MAX) {
             continue;
         }
-        if (!cli->ring && (!cli->conf.secret_file
-                           || apikey_ring_load(&cli->ring,
-                                               cli->conf.secret_file,
-                                               cli->pool, &error)
-                              != APR_SUCCESS)) {
-            cli->ring = NULL;
+        if (!cli->secrets && (!cli->conf.secret_file
+                              || apikey_secrets_load(&cli->secrets,
+                                                     cli->conf.secret_file,
+                                                     cli->pool, &error)
+                                 != APR_SUCCESS)) {
+            cli->secrets = NULL;
             return NULL;
         }
         memcpy(given.text, text, given.len);

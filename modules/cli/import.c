@@ -73,7 +73,7 @@ static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
                       "opaque, too");
     }
     if (shape == APIKEY_FORMAT_BASE62
-        && apikey_key_checked_by(reading->cli->ring, text, len) < 0) {
+        && apikey_key_checked_by(reading->cli->secrets, text, len) < 0) {
         shape = APIKEY_FORMAT_OPAQUE;
     }
     if (shape != APIKEY_FORMAT_BASE62
@@ -96,12 +96,12 @@ static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
     return APR_SUCCESS;
 }
 
-static int knows_secret(const apikey_ring_t *ring, const char *id)
+static int knows_secret(const apikey_secrets_t *secrets, const char *id)
 {
     int i;
 
-    for (i = 0; i < apikey_ring_count(ring); i++) {
-        if (strcmp(apikey_ring_id(ring, i), id) == 0) {
+    for (i = 0; i < apikey_secrets_count(secrets); i++) {
+        if (strcmp(apikey_secrets_id(secrets, i), id) == 0) {
             return 1;
         }
     }
@@ -110,7 +110,7 @@ static int knows_secret(const apikey_ring_t *ring, const char *id)
 
 /* Why the server would never look for such a digest; NULL: it does.  Of keys
  * with right check characters it looks for the one by their secret. */
-static const char *digest_fault(const apikey_kinds_t *kinds,
+static const char *digest_fault(const apikey_digest_kinds_t *kinds,
                                 apikey_format_e format, int by_secret,
                                 apr_size_t len)
 {
@@ -163,7 +163,7 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
                                                : "64 hex characters");
     }
     if ((reading->hmac || *secret)
-        && !knows_secret(reading->cli->ring, secret)) {
+        && !knows_secret(reading->cli->secrets, secret)) {
         return refuse(pool, error, "", "the secret is none of "
                       "ApiKeySecretFile, so the key could never be found");
     }
@@ -529,8 +529,8 @@ cli_exit_e cli_cmd_import(cli_t *cli)
 
     reading->cli = cli;
     if (digest && strcmp(digest, "none") != 0) {
-        const char *fault = apikey_kinds_add(&reading->kinds, digest,
-                                             cli->pool);
+        const char *fault = apikey_digest_kinds_add(&reading->kinds, digest,
+                                                    cli->pool);
 
         if (fault) {
             return cli_usage(cli, "--digest %s %s; or none: they are keys",

@@ -230,7 +230,7 @@ static const char *check_conf(const reading_t *reading)
 {
     const cli_conf_t *conf = &reading->cli->conf;
 
-    if (!apikey_kinds_have(&conf->digests, &reading->kinds)) {
+    if (!apikey_digest_kinds_have(&conf->digests, &reading->kinds)) {
         return apr_psprintf(reading->cli->pool, "the server would look for no "
                             "%s digest; write it behind ApiKeyDigest "
                             "hmac-sha256", reading->cli->value[CLI_DIGEST]);

@@ -7,7 +7,7 @@
 #ifndef APIKEY_CLI_IMPORT_PARTS_H
 #define APIKEY_CLI_IMPORT_PARTS_H
 
-#include "../core/kinds.h"
+#include "../core/digest_kinds.h"
 #include "../store/csv.h"
 #include "../store/import.h"
 #include "cli.h"
@@ -32,8 +32,8 @@ typedef struct reading_t {
     int at[COLUMNS];            /**< which field; -1: there is no such column */
     int columns;
     apr_uint64_t mapped;        /**< which of --map were of a column */
-    apikey_kinds_t kinds;       /**< of --digest; none: not said */
-    int hmac;                   /**< --digest is by a secret of the ring */
+    apikey_digest_kinds_t kinds; /**< of --digest; none: not said */
+    int hmac;                   /**< --digest is by a secret of the server's */
     apr_int64_t rows;
     apikey_import_t import;
     char id[APIKEY_ID_LEN + 1];

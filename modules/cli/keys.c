@@ -4,7 +4,7 @@
 
 #include "../core/scope.h"
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "cli.h"
 
 /* The catalogue's word on a scope of the key that is being shown. */

@@ -9,7 +9,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "commands.h"
 #include "listing.h"
 

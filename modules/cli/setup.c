@@ -9,7 +9,7 @@ cli_exit_e cli_cmd_secret(cli_t *cli)
 {
     char *line;
 
-    if (apikey_ring_make_line(&line, cli->pool) != APR_SUCCESS) {
+    if (apikey_secrets_new_line(&line, cli->pool) != APR_SUCCESS) {
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
                         "bytes; no secret was made");
     }

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 
 #include "../core/scope.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "cli.h"
 
 #define INPUT_SIZE (sizeof(((cli_presented_t *)NULL)->text))
@@ -44,7 +44,7 @@ apikey_policy_t cli_policy(const cli_t *cli)
 {
     const apikey_policy_t policy = {
         cli->conf.formats, cli->conf.digests.digests, cli->conf.leads,
-        cli->ring, cli->conf.digests.parts
+        cli->secrets, cli->conf.digests.parts
     };
 
     return policy;
@@ -74,14 +74,14 @@ static apr_status_t find_record(cli_t *cli, const cli_presented_t *given,
 }
 
 /* The server's order: what the record says, then tenant, then scope. */
-static apikey_reason_e judge(cli_t *cli, const apikey_record_t *record)
+static apikey_result_e judge(cli_t *cli, const apikey_record_t *record)
 {
-    apikey_reason_e reason = apikey_verdict(record, cli->conf.keyspace,
-                                            cli->actor.now);
+    apikey_result_e result = apikey_record_result(record, cli->conf.keyspace,
+                                                  cli->actor.now);
     const char *tenant = cli->value[CLI_TENANT];
 
-    if (reason != APIKEY_GRANTED) {
-        return reason;
+    if (result != APIKEY_GRANTED) {
+        return result;
     }
     if (tenant && strcmp(tenant, record->tenant) != 0) {
         return APIKEY_TENANT;
@@ -101,11 +101,11 @@ static const char *networks_of(const apikey_record_t *record, apr_pool_t *pool)
                                  pool);
 }
 
-static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
+static cli_exit_e answer(cli_t *cli, apikey_result_e result,
                          const apikey_record_t *record)
 {
-    const char *code = reason == APIKEY_GRANTED ? "granted"
-                                                : apikey_reason(reason)->code;
+    const char *code = result == APIKEY_GRANTED ? "granted"
+                                                : apikey_result(result)->code;
     cli_json_t json = { cli->pool, 0 };
 
     if (cli->json) {
@@ -132,14 +132,14 @@ static cli_exit_e answer(cli_t *cli, apikey_reason_e reason,
             cli_field("id", record->id, cli->pool);
         }
     }
-    if (reason == APIKEY_GRANTED) {
+    if (result == APIKEY_GRANTED) {
         if (record->network_count) {
             cli_say(cli->pool, "granted from %s; from any other address the "
                     "server says network", networks_of(record, cli->pool));
         }
         return CLI_DONE;
     }
-    cli_say(cli->pool, "%s", apikey_reason(reason)->message);
+    cli_say(cli->pool, "%s", apikey_result(result)->message);
     return CLI_REFUSED;
 }
 
@@ -200,7 +200,7 @@ cli_exit_e cli_cmd_verify(cli_t *cli)
     }
     apikey_wipe(&given, sizeof(given));
     if (code == CLI_DATABASE && !cli->json) {
-        cli_out("%s\n", apikey_reason(APIKEY_UNAVAILABLE)->code);
+        cli_out("%s\n", apikey_result(APIKEY_UNAVAILABLE)->code);
     }
     if (code != CLI_DONE) {
         return code;

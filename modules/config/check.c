@@ -7,7 +7,7 @@
 #include <util_cfgtree.h>
 #include <apr_strings.h>
 
-#include "../core/kinds.h"
+#include "../core/digest_kinds.h"
 #include "check.h"
 #include "check_database.h"
 #include "check_tenant.h"
@@ -224,7 +224,7 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
         const char *name =
             APR_ARRAY_IDX(conf->from, i, apikey_source_t).header;
 
-        if (apikey_forged_header(name, conf->headers)) {
+        if (apikey_reserved_header(name, conf->headers)) {
             REFUSE(s, "APIKEY0004: ApiKeyHeaders %s would remove the header "
                    "%s that ApiKeyFrom accepts keys in: choose another "
                    "prefix", conf->headers, name);
@@ -243,21 +243,22 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
 }
 
 /* Ten thousand virtual hosts may name one file: it is read once a start. */
-static int load_ring(const apikey_ring_t **found, apr_hash_t *rings,
+static int load_ring(const apikey_secrets_t **found, apr_hash_t *rings,
                      const char *path, server_rec *s)
 {
-    apikey_ring_t *ring = apr_hash_get(rings, path, APR_HASH_KEY_STRING);
+    apikey_secrets_t *secrets = apr_hash_get(rings, path, APR_HASH_KEY_STRING);
     const char *error = NULL;
 
-    if (!ring) {
-        if (apikey_ring_load(&ring, path, apr_hash_pool_get(rings), &error)
+    if (!secrets) {
+        if (apikey_secrets_load(&secrets, path, apr_hash_pool_get(rings),
+                                &error)
             != APR_SUCCESS) {
             REFUSE(s, "APIKEY0005: ApiKeySecretFile: %s", error);
             return !OK;
         }
-        apr_hash_set(rings, path, APR_HASH_KEY_STRING, ring);
+        apr_hash_set(rings, path, APR_HASH_KEY_STRING, secrets);
     }
-    *found = ring;
+    *found = secrets;
     return OK;
 }
 
@@ -312,9 +313,10 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
     if (!conf->keyspace) {
         conf->keyspace = "default";
     }
-    conf->policy.ring = NULL;
+    conf->policy.secrets = NULL;
     if (conf->secret_file
-        && load_ring(&conf->policy.ring, rings, conf->secret_file, s) != OK) {
+        && load_ring(&conf->policy.secrets, rings, conf->secret_file, s)
+               != OK) {
         return !OK;
     }
     conf->policy.formats = conf->formats == APIKEY_UNSET
@@ -358,7 +360,7 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
         != OK) {
         return !OK;
     }
-    if ((own && !conf->policy.ring)
+    if ((own && !conf->policy.secrets)
         || ((seen->guarded || conf->used == 1) && !any_secret)) {
         REFUSE(s, "APIKEY0006: AuthType ApiKey needs the secrets that keys "
                "are signed by: write `htapikey secret` to a file of mode "
@@ -374,7 +376,7 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
 /* Somebody may have forgotten it there. */
 static int lets_through(const server_rec *s)
 {
-    return apikey_only_logs(s) && apikey_server_conf(s)->policy.ring;
+    return apikey_only_logs(s) && apikey_server_conf(s)->policy.secrets;
 }
 
 /* An opaque key without a prefix looks like any credential. */
@@ -382,7 +384,7 @@ static int takes_all(const server_rec *s)
 {
     const apikey_policy_t *policy = &apikey_server_conf(s)->policy;
 
-    return policy->ring && !policy->leads
+    return policy->secrets && !policy->leads
            && (policy->formats & APIKEY_FORMAT_OPAQUE);
 }
 
@@ -443,8 +445,8 @@ int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         if (derive(pconf, rings, s, conf) != OK) {
             return !OK;
         }
-        any_secret |= conf->policy.ring != NULL;
-        any_database |= conf->policy.ring && apikey_has_database(conf);
+        any_secret |= conf->policy.secrets != NULL;
+        any_database |= conf->policy.secrets && apikey_has_database(conf);
     }
     for (i = 0; i < seen->nelts; i++) {
         const seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);

@@ -46,7 +46,7 @@ int apikey_check_database(server_rec *s, const apikey_server_t *conf,
                   || (!any && (conf->needs == APIKEY_NEEDS_PERHAPS
                                || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)));
 
-    if (!conf->policy.ring || apikey_has_database(conf)) {
+    if (!conf->policy.secrets || apikey_has_database(conf)) {
         return OK;
     }
     if (refused || (conf->needs == APIKEY_NEEDS_PERHAPS && s->is_virtual)) {

@@ -18,7 +18,7 @@
 #include <ap_expr.h>
 #include <apr_hash.h>
 
-#include "../core/forged.h"
+#include "../core/reserved_names.h"
 #include "../core/key.h"
 
 extern module AP_MODULE_DECLARE_DATA apikey_module;
@@ -86,36 +86,37 @@ typedef enum {
  * "last", but what belongs to an outer ApiKeyQuery goes with it; "all" keeps
  * what both have said; "either" is set where one of the two is.
  */
-#define APIKEY_SERVER_FIELDS(F)                                             \
-    F(const char *, secret_file, NULL, last)    /* ApiKeySecretFile */      \
-    F(const char *, keyspace, NULL, last)       /* ApiKeyKeyspace */        \
-    F(const char *, tenant_text, NULL, last)    /* ApiKeyTenant, as is */   \
-    F(ap_expr_info_t *, tenant, NULL, last)     /* ApiKeyTenant, parsed */  \
-    F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */\
-    F(const apikey_lead_t *, leads, NULL, last) /* ApiKeyPrefix */          \
-    F(int, formats, APIKEY_UNSET, last)         /* ApiKeyFormat */          \
-    F(const struct apikey_kinds_t *, digests, NULL, last) /* ApiKeyDigest */\
-    F(apr_array_header_t *, from, NULL, last)   /* ApiKeyFrom */            \
-    F(const char *, headers, NULL, last)        /* ApiKeyHeaders; "": Off */\
-    F(int, pass_key, APIKEY_UNSET, last)        /* ApiKeyPassKey */         \
-    F(const char *, db_driver, NULL, last)      /* ApiKeyDBDriver */        \
-    F(const char *, db_params, NULL, last)      /* ApiKeyDBDParams */       \
-    F(const char *, dbd_driver, NULL, last)     /* DBDriver */              \
-    F(const char *, dbd_params, NULL, last)     /* DBDParams; never "" */   \
-    F(const char *, dbd_init, NULL, all)        /* DBDInitSQL, a line each */\
-    F(int, dbd_max, APIKEY_UNSET, last)         /* DBDMax */                \
-    F(int, dbd_persist, APIKEY_UNSET, last)     /* DBDPersist */            \
-    F(const char *, query, NULL, last)          /* ApiKeyQuery */           \
-    F(const char *, changes, NULL, beside)      /* ApiKeyChangesQuery */    \
-    F(const char *, cache, NULL, last)          /* ApiKeyCache; "": off */  \
-    F(int, ttl, APIKEY_UNSET, last)             /* ApiKeyCacheTTL */        \
-    F(int, ttl_negative, APIKEY_UNSET, last)    /* ApiKeyCacheTTL, 2nd */   \
-    F(int, poll, APIKEY_UNSET, last)            /* ApiKeyRevocationPoll */  \
-    F(int, stale, APIKEY_UNSET, last)           /* ApiKeyStaleLimit */      \
-    F(int, flush, APIKEY_UNSET, last)       /* ApiKeyUsageFlush; 0: off */  \
-    F(apr_int64_t, retention, APIKEY_UNSET, last)   /* ApiKeyRetention */   \
-    F(int, enforce, APIKEY_UNSET, last)     /* ApiKeyEnforce; 0: Log */     \
-    F(int, used, APIKEY_UNSET, last)            /* any ApiKey… at all */
+#define APIKEY_SERVER_FIELDS(F) \
+    F(const char *, secret_file, NULL, last) /* ApiKeySecretFile */ \
+    F(const char *, keyspace, NULL, last) /* ApiKeyKeyspace */ \
+    F(const char *, tenant_text, NULL, last) /* ApiKeyTenant, as is */ \
+    F(ap_expr_info_t *, tenant, NULL, last) /* ApiKeyTenant, parsed */ \
+    F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */ \
+    F(const apikey_lead_t *, leads, NULL, last) /* ApiKeyPrefix */ \
+    F(int, formats, APIKEY_UNSET, last) /* ApiKeyFormat */ \
+    F(const struct apikey_digest_kinds_t *, digests, NULL, \
+      last) /* ApiKeyDigest */ \
+    F(apr_array_header_t *, from, NULL, last) /* ApiKeyFrom */ \
+    F(const char *, headers, NULL, last) /* ApiKeyHeaders; "": Off */ \
+    F(int, pass_key, APIKEY_UNSET, last) /* ApiKeyPassKey */ \
+    F(const char *, db_driver, NULL, last) /* ApiKeyDBDriver */ \
+    F(const char *, db_params, NULL, last) /* ApiKeyDBDParams */ \
+    F(const char *, dbd_driver, NULL, last) /* DBDriver */ \
+    F(const char *, dbd_params, NULL, last) /* DBDParams; never "" */ \
+    F(const char *, dbd_init, NULL, all) /* DBDInitSQL, a line each */ \
+    F(int, dbd_max, APIKEY_UNSET, last) /* DBDMax */ \
+    F(int, dbd_persist, APIKEY_UNSET, last) /* DBDPersist */ \
+    F(const char *, query, NULL, last) /* ApiKeyQuery */ \
+    F(const char *, changes, NULL, beside) /* ApiKeyChangesQuery */ \
+    F(const char *, cache, NULL, last) /* ApiKeyCache; "": off */ \
+    F(int, ttl, APIKEY_UNSET, last) /* ApiKeyCacheTTL */ \
+    F(int, ttl_negative, APIKEY_UNSET, last) /* ApiKeyCacheTTL, 2nd */ \
+    F(int, poll, APIKEY_UNSET, last) /* ApiKeyRevocationPoll */ \
+    F(int, stale, APIKEY_UNSET, last) /* ApiKeyStaleLimit */ \
+    F(int, flush, APIKEY_UNSET, last) /* ApiKeyUsageFlush; 0: off */ \
+    F(apr_int64_t, retention, APIKEY_UNSET, last) /* ApiKeyRetention */ \
+    F(int, enforce, APIKEY_UNSET, last) /* ApiKeyEnforce; 0: Log */ \
+    F(int, used, APIKEY_UNSET, last) /* any ApiKey… at all */
 
 #define APIKEY_DIR_FIELDS(F)                                                \
     F(apr_array_header_t *, from, NULL, narrow)     /* ApiKeyFrom */        \
@@ -150,7 +151,7 @@ typedef struct apikey_server_t {
     const server_rec *owner;    /**< the server that this was made for */
     APIKEY_SERVER_FIELDS(APIKEY_FIELD)
     /* What check.c makes of the fields above, once they are merged. */
-    apikey_policy_t policy;     /**< ring NULL: this server checks no keys */
+    apikey_policy_t policy;     /**< secrets NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
     apr_array_header_t *looked_at;  /**< const char *: the names of the headers
                                  * that a key may stand in, accepted or not */

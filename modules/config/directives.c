@@ -10,7 +10,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "../core/kinds.h"
+#include "../core/digest_kinds.h"
 #include "../core/lifetime.h"
 #include "../core/text.h"
 #include "check.h"
@@ -207,11 +207,11 @@ const char *apikey_set_format(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
                               char *const argv[])
 {
-    apikey_kinds_t *kinds = apr_pcalloc(cmd->pool, sizeof(*kinds));
+    apikey_digest_kinds_t *kinds = apr_pcalloc(cmd->pool, sizeof(*kinds));
     int i;
 
     for (i = 0; i < argc; i++) {
-        const char *fault = apikey_kinds_add(kinds, argv[i], cmd->pool);
+        const char *fault = apikey_digest_kinds_add(kinds, argv[i], cmd->pool);
 
         if (fault) {
             return apr_psprintf(cmd->pool, "ApiKeyDigest: '%s' %s", argv[i],

@@ -6,7 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "check.h"
 #include "directives.h"
 
@@ -47,7 +47,7 @@ static const char *header_fault(const char *name)
                     "'authorization' or 'basic')";
         }
     }
-    if (!fault && apikey_forged_header(name, "")) {
+    if (!fault && apikey_reserved_header(name, "")) {
         fault = "names a header that tells the application its tenant";
     }
     return fault;
@@ -338,12 +338,12 @@ const char *apikey_set_error_body(cmd_parms *cmd, void *dirv,
     int i;
 
     body.status = atoi(status);
-    for (i = APIKEY_GRANTED + 1; i < APIKEY_REASONS; i++) {
-        if (apikey_reason(i)->status == body.status) {
+    for (i = APIKEY_GRANTED + 1; i < APIKEY_RESULTS; i++) {
+        if (apikey_result(i)->status == body.status) {
             break;
         }
     }
-    if (i == APIKEY_REASONS || strlen(status) != 3) {
+    if (i == APIKEY_RESULTS || strlen(status) != 3) {
         return apr_psprintf(cmd->pool, "ApiKeyErrorBody: '%s' is no status "
                             "that this module answers: write 400, 401, 403 "
                             "or 503", status);

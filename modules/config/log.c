@@ -78,7 +78,7 @@ static const char *place_of(char *buffer, apr_size_t size, const char *label,
     return buffer;
 }
 
-static void say_more(const apikey_told_t *told, const char *detail)
+static void say_more(const apikey_limit_report_t *told, const char *detail)
 {
     server_rec *server = (server_rec *)told->cause.owner;
     int kind = told->cause.kind;
@@ -97,7 +97,7 @@ int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount)
 {
     apikey_cause_t cause = cause_of(event->kind, event->owner, event->what);
     int level = kinds[event->kind].level;
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     if (!limit) {
         return 1;
@@ -128,7 +128,7 @@ int apikey_log_now(const apikey_event_t *event)
 }
 
 int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
-                    apikey_told_t *told)
+                    apikey_limit_report_t *told)
 {
     apikey_cause_t cause;
 
@@ -141,7 +141,7 @@ int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
 
 /* apikey_limit_fn */
 static void say(void *baton APIKEY_UNUSED, apikey_limit_e what,
-                const apikey_told_t *told)
+                const apikey_limit_report_t *told)
 {
     int kind = told->cause.kind;
     server_rec *server = (server_rec *)told->cause.owner;

@@ -7,8 +7,8 @@
  * A request, a look for changes or a batch of uses that cannot be served says
  * why; many of them would say it as often.  Each such message of level warning
  * or above asks here first.  It is said once in full; then, once a minute, a
- * line with its number says how often it has happened since, and one that it
- * is over, for all processes of the server together (core/limit.h).  What has
+ * line with its number says how often it has happened since, and one that it is
+ * over, for all processes of the server together (core/log_limit.h).  What has
  * nothing to do with each other (databases, rows, lines of the configuration)
  * is limited each for itself.  t/guard/limited.t sees that none is forgotten.
  *
@@ -21,7 +21,7 @@
 
 #include <httpd.h>
 
-#include "../core/limit.h"
+#include "../core/log_limit.h"
 
 /*
  * L(name, number, level, ends, unit, text): the message APIKEY0NUMBER; what
@@ -119,7 +119,7 @@ int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount);
  * @return 1: say it
  */
 int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
-                    apikey_told_t *told);
+                    apikey_limit_report_t *told);
 
 /** Each watchdog's, often: says what is left to be said. */
 void apikey_log_tick(void);

@@ -143,7 +143,7 @@ int apikey_check_order(apr_pool_t *pconf APIKEY_UNUSED,
 {
     server_rec *s = main_server;
 
-    while (s && !apikey_server_conf(s)->policy.ring) {
+    while (s && !apikey_server_conf(s)->policy.secrets) {
         s = s->next;
     }
     if (s && apikey_start_tells()) {

@@ -178,7 +178,7 @@ static void check_characters(char check[APIKEY_CHECK_LEN],
  */
 static apr_status_t find_signer(int *by,
                                 unsigned char digest[APIKEY_DIGEST_LEN],
-                                const apikey_ring_t *ring,
+                                const apikey_secrets_t *secrets,
                                 const char *key, apr_size_t len)
 {
     apr_size_t body = len - APIKEY_CHECK_LEN;
@@ -186,8 +186,8 @@ static apr_status_t find_signer(int *by,
     int i;
 
     *by = -1;
-    for (i = 0; i < apikey_ring_count(ring) && *by < 0; i++) {
-        if (apikey_ring_sign(digest, ring, i, key, body) != APR_SUCCESS) {
+    for (i = 0; i < apikey_secrets_count(secrets) && *by < 0; i++) {
+        if (apikey_secrets_sign(digest, secrets, i, key, body) != APR_SUCCESS) {
             return APR_EGENERAL;
         }
         check_characters(check, digest);
@@ -198,14 +198,14 @@ static apr_status_t find_signer(int *by,
     return APR_SUCCESS;
 }
 
-int apikey_key_checked_by(const apikey_ring_t *ring,
+int apikey_key_checked_by(const apikey_secrets_t *secrets,
                           const char *key, apr_size_t len)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
     int by = -1;
 
     if (is_base62_key(key, len)) {
-        find_signer(&by, digest, ring, key, len);
+        find_signer(&by, digest, secrets, key, len);
     }
     apikey_wipe(digest, sizeof(digest));
     return by;
@@ -225,17 +225,19 @@ add_candidate(apikey_candidates_t *candidates,
 
 /** The digests of these kinds of what is signed whole. */
 static apr_status_t add_kinds(apikey_candidates_t *candidates,
-                              unsigned int kinds, const apikey_ring_t *ring,
-                              const char *text, apr_size_t len)
+                              unsigned int kinds,
+                              const apikey_secrets_t *secrets, const char *text,
+                              apr_size_t len)
 {
     unsigned char digest[APIKEY_DIGEST_LONG_LEN];
-    int secrets = kinds & APIKEY_DIGEST_HMAC ? apikey_ring_count(ring) : 0;
+    int count = kinds & APIKEY_DIGEST_HMAC ? apikey_secrets_count(secrets)
+                                           : 0;
     apr_status_t rv = APR_SUCCESS;
     int i;
 
-    for (i = 0; i < secrets && rv == APR_SUCCESS; i++) {
-        rv = apikey_ring_sign(digest, ring, i, text, len);
-        add_candidate(candidates, digest, apikey_ring_id(ring, i));
+    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
+        rv = apikey_secrets_sign(digest, secrets, i, text, len);
+        add_candidate(candidates, digest, apikey_secrets_id(secrets, i));
     }
     if (rv == APR_SUCCESS && (kinds & APIKEY_DIGEST_SHA256)) {
         rv = apikey_digest_sha256(digest, text, len);
@@ -256,7 +258,7 @@ static apr_status_t add_all(apikey_candidates_t *candidates,
                             const char *key, apr_size_t len)
 {
     const apikey_part_t *part = policy->parts;
-    apr_status_t rv = add_kinds(candidates, policy->digests, policy->ring,
+    apr_status_t rv = add_kinds(candidates, policy->digests, policy->secrets,
                                 key, len);
 
     for (; part && part->kind && rv == APR_SUCCESS; part++) {
@@ -266,7 +268,7 @@ static apr_status_t add_all(apikey_candidates_t *candidates,
             from--;
         }
         if (from < len) {
-            rv = add_kinds(candidates, part->kind, policy->ring, key + from,
+            rv = add_kinds(candidates, part->kind, policy->secrets, key + from,
                            len - from);
         }
     }
@@ -294,10 +296,11 @@ apr_status_t apikey_shape_candidates(apikey_candidates_t *candidates,
     candidates->count = 0;
     if (shape == APIKEY_FORMAT_BASE62
         && (policy->digests & APIKEY_DIGEST_HMAC)) {
-        rv = find_signer(&by, digest, policy->ring, key, len);
+        rv = find_signer(&by, digest, policy->secrets, key, len);
     }
     if (rv == APR_SUCCESS && by >= 0) {
-        add_candidate(candidates, digest, apikey_ring_id(policy->ring, by));
+        add_candidate(candidates, digest,
+                      apikey_secrets_id(policy->secrets, by));
     }
     else if (rv == APR_SUCCESS && shape != APIKEY_FORMAT_NONE
              && (shape != APIKEY_FORMAT_BASE62
@@ -374,8 +377,8 @@ static apr_status_t random_hex(char hex[APIKEY_DIGEST_HEX + 1])
 }
 
 apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
-                             const char *prefix, const apikey_ring_t *ring,
-                             apr_pool_t *pool)
+                             const char *prefix,
+                             const apikey_secrets_t *secrets, apr_pool_t *pool)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
     const apikey_lead_t lead = apikey_prefix_lead(prefix, pool);
@@ -396,7 +399,7 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
         rv = random_hex(fresh->key + start);
     }
     if (rv == APR_SUCCESS) {
-        rv = apikey_ring_sign(digest, ring, 0, fresh->key, signed_len);
+        rv = apikey_secrets_sign(digest, secrets, 0, fresh->key, signed_len);
     }
     if (rv == APR_SUCCESS) {
         rv = apikey_id_make(fresh->id);
@@ -409,7 +412,7 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
         check_characters(fresh->key + signed_len, digest);
     }
     apikey_digest_hex(fresh->digest, digest);
-    fresh->secret_id = apikey_ring_id(ring, 0);
+    fresh->secret_id = apikey_secrets_id(secrets, 0);
     fresh->hint = apikey_key_hint(fresh->key, strlen(fresh->key), pool);
     return APR_SUCCESS;
 }

@@ -22,7 +22,7 @@
 
 #include "digest.h"
 #include "prefix.h"
-#include "ring.h"
+#include "secrets.h"
 
 #define APIKEY_KEY_MAX 2048         /**< longest credential looked at, bytes */
 #define APIKEY_RANDOM_LEN 43        /**< 43 base62 characters > 256 bits */
@@ -43,9 +43,9 @@ typedef enum {
 
 /** How a key may be digested; flags. */
 typedef enum {
-    APIKEY_DIGEST_HMAC = 1,         /**< HMAC-SHA256 by a secret of the ring */
-    APIKEY_DIGEST_SHA256 = 2,       /**< plain SHA-256: imported keys only */
-    APIKEY_DIGEST_SHA512 = 4        /**< plain SHA-512: imported keys only */
+    APIKEY_DIGEST_HMAC = 1, /**< HMAC-SHA256 by a secret of the server's */
+    APIKEY_DIGEST_SHA256 = 2, /**< plain SHA-256: imported keys only */
+    APIKEY_DIGEST_SHA512 = 4 /**< plain SHA-512: imported keys only */
 } apikey_digest_e;
 
 /** The same of a part of the key. */
@@ -62,7 +62,7 @@ typedef struct apikey_policy_t {
     unsigned int formats;           /**< apikey_format_e flags, not 0 */
     unsigned int digests;           /**< apikey_digest_e flags, not 0 */
     const apikey_lead_t *leads;     /**< ApiKeyPrefix; NULL: any */
-    const apikey_ring_t *ring;
+    const apikey_secrets_t *secrets;
     const apikey_part_t *parts;     /**< beside digests; end with kind 0;
                                      * NULL: none */
 } apikey_policy_t;
@@ -70,13 +70,13 @@ typedef struct apikey_policy_t {
 /** A digest that a presented key may be stored under. */
 typedef struct apikey_candidate_t {
     char hex[APIKEY_DIGEST_LONG_HEX + 1];
-    const char *secret_id;          /**< lives as the ring; NULL for SHA-256
+    const char *secret_id;          /**< lives as the secrets; NULL for SHA-256
                                      * and SHA-512 */
 } apikey_candidate_t;
 
 typedef struct apikey_candidates_t {
     int count;
-    apikey_candidate_t at[2 * APIKEY_RING_MAX + 2 + APIKEY_PARTS_MAX];
+    apikey_candidate_t at[2 * APIKEY_SECRETS_MAX + 2 + APIKEY_PARTS_MAX];
 } apikey_candidates_t;
 
 /** Where a key stood that must not stand there; flags. */
@@ -111,7 +111,7 @@ typedef struct apikey_fresh_t {
     char *hint;                     /**< prefix and last characters */
     char id[APIKEY_ID_LEN + 1];
     char digest[APIKEY_DIGEST_HEX + 1];
-    const char *secret_id;          /**< lives as the ring */
+    const char *secret_id;          /**< lives as the secrets */
 } apikey_fresh_t;
 
 /** APIKEY_FORMAT_NONE if @a name is none of base62, hex64, opaque. */
@@ -143,11 +143,11 @@ const char *apikey_key_prefix(const char *key, apr_size_t len,
                               apr_pool_t *pool);
 
 /**
- * Which secret of the ring made this base62 key, whatever its prefix: the
+ * Which secret made this base62 key, whatever its prefix: the
  * index, or -1 if its check characters are not right under any.  Costs one
  * HMAC a secret where the form fits, none where it does not.
  */
-int apikey_key_checked_by(const apikey_ring_t *ring,
+int apikey_key_checked_by(const apikey_secrets_t *secrets,
                           const char *key, apr_size_t len);
 
 /**
@@ -170,13 +170,13 @@ apr_status_t apikey_shape_candidates(apikey_candidates_t *candidates,
                                      const char *key, apr_size_t len);
 
 /**
- * Makes a key of @a format from the CSPRNG, signed by the ring's first
+ * Makes a key of @a format from the CSPRNG, signed by the first
  * secret.  APR_EINVAL for opaque, which can only be imported.
  * @param prefix checked with apikey_prefix_fault() by the caller
  */
 apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
-                             const char *prefix, const apikey_ring_t *ring,
-                             apr_pool_t *pool);
+                             const char *prefix,
+                             const apikey_secrets_t *secrets, apr_pool_t *pool);
 
 /** How many of the last of @a len characters of a key a hint shows. */
 apr_size_t apikey_hint_tail(apr_size_t len);
@@ -216,11 +216,11 @@ apr_status_t apikey_id_next(char id[APIKEY_ID_LEN + 1]);
  *        and not computed
  * @return non-zero if one was found
  */
-int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
-                       const apikey_policy_t *policy,
-                       apikey_divide_e divide,
-                       const char *text, apr_size_t len,
-                       apr_size_t from, int *tries,
-                       apikey_candidates_t *digests);
+int apikey_key_scan(apr_size_t *start, apr_size_t *end,
+                    const apikey_policy_t *policy,
+                    apikey_divide_e divide,
+                    const char *text, apr_size_t len,
+                    apr_size_t from, int *tries,
+                    apikey_candidates_t *digests);
 
 #endif

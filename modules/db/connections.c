@@ -143,7 +143,7 @@ int apikey_connections_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     for (; s; s = s->next) {
         apikey_server_t *conf = apikey_server_own(s, pconf);
 
-        if (conf->policy.ring) {
+        if (conf->policy.secrets) {
             conf->database = database_of(pconf, &conf->db);
         }
     }

@@ -119,7 +119,7 @@ static void tell_over(server_rec *s)
     unsigned int i;
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        apikey_told_t told;
+        apikey_limit_report_t told;
 
         if (apikey_log_over(kinds[i], conf->database, conf->query, &told)) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
@@ -131,7 +131,7 @@ static void tell_over(server_rec *s)
     }
 }
 
-apikey_reason_e apikey_lookup(request_rec *r,
+apikey_result_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,
                               apikey_record_t **record,
                               apikey_state_t *state, apr_pool_t *pool)

@@ -11,7 +11,7 @@
 
 #include "../core/key.h"
 #include "../core/record.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "../store/store.h"
 
 /**
@@ -23,7 +23,7 @@
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)
  */
-apikey_reason_e apikey_lookup(request_rec *r,
+apikey_result_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,
                               apikey_record_t **record,
                               apikey_state_t *state, apr_pool_t *pool);

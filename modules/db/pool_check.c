@@ -77,7 +77,7 @@ int apikey_check_pools(apr_pool_t *pconf APIKEY_UNUSED,
     for (; s; s = s->next) {
         const apikey_server_t *conf = apikey_server_conf(s);
 
-        if (conf->policy.ring && apikey_has_database(conf)) {
+        if (conf->policy.secrets && apikey_has_database(conf)) {
             check_pool(&pools, s, ptemp);
         }
     }

@@ -191,7 +191,7 @@ static void join(apr_hash_t *pruners, apr_pool_t *pconf, server_rec *s)
                             ? APIKEY_RETENTION_USUAL : conf->retention;
     pruner_t *pruner;
 
-    if (!conf->policy.ring || conf->query || !conf->database) {
+    if (!conf->policy.secrets || conf->query || !conf->database) {
         return;
     }
     pruner = apr_hash_get(pruners, &conf->database, sizeof(conf->database));

@@ -107,7 +107,7 @@ static void collect(apr_array_header_t *trials, apr_hash_t *known,
     const apikey_server_t *conf = apikey_server_conf(s);
     trial_t *trial;
 
-    if (!conf->policy.ring || !apikey_has_database(conf)) {
+    if (!conf->policy.secrets || !apikey_has_database(conf)) {
         return;
     }
     trial = trial_of(trials, known, s, &conf->db, pool);

@@ -39,7 +39,7 @@ typedef struct apikey_job_t {
 } apikey_job_t;
 
 struct apikey_queue_t {
-    apikey_queue_t *next;           /* of the threads, in a ring */
+    apikey_queue_t *next;           /* of the threads, in a circle */
     apikey_threads_t *threads;
     apikey_connected_fn connected;
     apikey_leave_fn leave;

@@ -49,9 +49,9 @@ static char *mask(search_t *search, const char *text, apr_size_t from,
     apr_size_t start, stop;
     char *masked = NULL;
 
-    while (apikey_key_exposed(&start, &stop, policy, divide, text, end, from,
-                              &search->tries,
-                              search->notes ? &digests : NULL)) {
+    while (apikey_key_scan(&start, &stop, policy, divide, text, end, from,
+                           &search->tries,
+                           search->notes ? &digests : NULL)) {
         apikey_place_e where = place(text, start);
 
         search->places |= where;

@@ -4,7 +4,7 @@
 
 #include <apr_strings.h>
 
-#include "../core/forged.h"
+#include "../core/reserved_names.h"
 #include "masked.h"
 
 /* What the value of that name becomes, which holds the sought text; NULL:
@@ -91,7 +91,7 @@ static int is_passed(request_rec *r, const apikey_masked_t *masked)
     const apikey_decision_t *decision = apikey_decision(r);
 
     return masked->accepted && decision
-           && decision->reason == APIKEY_GRANTED
+           && decision->result == APIKEY_GRANTED
            && apikey_server_conf(r->server)->pass_key == 1
            && !apikey_forward(r);
 }

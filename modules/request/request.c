@@ -72,7 +72,7 @@ static apr_status_t forget(void *data)
     return APR_SUCCESS;
 }
 
-apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
+apikey_decision_t *apikey_decide(request_rec *r, apikey_result_e result,
                                  apikey_record_t *record)
 {
     apikey_request_t *state = apikey_request_make(r);
@@ -81,7 +81,7 @@ apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
 
     decision->r = r;
     decision->per_dir_config = r->per_dir_config;
-    decision->reason = reason;
+    decision->result = result;
     decision->record = record;
     APR_ARRAY_PUSH(state->decisions, apikey_decision_t *) = decision;
     if (r->pool != pool) {
@@ -96,7 +96,7 @@ int apikey_refused_before(request_rec *r)
     const apikey_decision_t *decision = apikey_decision(r);
 
     return decision && decision->r != r
-           && decision->reason != APIKEY_GRANTED;
+           && decision->result != APIKEY_GRANTED;
 }
 
 /* The newest decision of @a r (any, where NULL) under @a config (likewise).
@@ -146,8 +146,8 @@ apikey_decision_t *apikey_decision(request_rec *r)
         if (!decision) {
             continue;
         }
-        if (!found || (decision->reason != APIKEY_GRANTED
-                       && found->reason == APIKEY_GRANTED)) {
+        if (!found || (decision->result != APIKEY_GRANTED
+                       && found->result == APIKEY_GRANTED)) {
             found = decision;
         }
     }

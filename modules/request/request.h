@@ -16,9 +16,9 @@
 
 #include "../config/config.h"
 #include "../core/record.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 
-/** A header that holds a key of ours, or a near miss (core/ours.h). */
+/** A header that holds a key of ours, or a near miss (core/key_class.h). */
 typedef struct apikey_masked_t {
     const char *header;         /**< its name, as configured */
     const char *value;          /**< as the client sent it */
@@ -59,7 +59,7 @@ typedef enum {
 typedef struct apikey_decision_t {
     const request_rec *r;
     const ap_conf_vector_t *per_dir_config;
-    apikey_reason_e reason;
+    apikey_result_e result;
     apikey_record_t *record;    /**< NULL where no key was found */
     const char *wanted_scope;   /**< for the challenge: what a good key lacks,
                                  * or one that is missing needs; or NULL */
@@ -122,7 +122,7 @@ int apikey_refused_before(request_rec *r);
 int apikey_passed(request_rec *r);
 
 /** Notes what was decided for @a r; lives as long as the request. */
-apikey_decision_t *apikey_decide(request_rec *r, apikey_reason_e reason,
+apikey_decision_t *apikey_decide(request_rec *r, apikey_result_e result,
                                  apikey_record_t *record);
 
 /** The decision for @a r itself under its present configuration: its own, or

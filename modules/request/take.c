@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 #include "../core/credential.h"
-#include "../core/ours.h"
+#include "../core/key_class.h"
 #include "mask.h"
 #include "masked.h"
 #include "take.h"
@@ -57,9 +57,9 @@ static void present_basic(request_rec *r, apikey_request_t *state,
         present(r, state, source, of_password ? &password : user);
         return;
     }
-    user_right = apikey_key_checked_by(policy->ring, user->token,
+    user_right = apikey_key_checked_by(policy->secrets, user->token,
                                        user->token_len) >= 0;
-    password_right = apikey_key_checked_by(policy->ring, password.token,
+    password_right = apikey_key_checked_by(policy->secrets, password.token,
                                            password.token_len) >= 0;
     if (user_right != password_right) {
         present(r, state, source, user_right ? user : &password);
@@ -162,7 +162,7 @@ static int presented(const apikey_request_t *state)
  * state->presented. What has the shape of a key is masked, however short. */
 static void judge_sources(request_rec *r, apikey_request_t *state,
                           const char *header, const char *value,
-                          apikey_judged_t *judged)
+                          apikey_classified_t *classified)
 {
     const apr_array_header_t *from = apikey_server_conf(r->server)->from;
     apikey_credential_t credential;
@@ -184,7 +184,7 @@ static void judge_sources(request_rec *r, apikey_request_t *state,
                 present(r, state, source, &credential);
 
             if (!one->shape) {
-                apikey_judge_token(judged, one->key);
+                apikey_classify_token(classified, one->key);
             }
         }
     }
@@ -193,26 +193,26 @@ static void judge_sources(request_rec *r, apikey_request_t *state,
             &APR_ARRAY_IDX(state->presented, at, apikey_presented_t);
 
         if (one->shape) {
-            apikey_judge_token(judged, one->key);
+            apikey_classify_token(classified, one->key);
         }
     }
 }
 
 /* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
  * no credential, but it is a key: it goes no further either. */
-static void judge_stray(apikey_judged_t *judged, apikey_policy_t *made,
+static void judge_stray(apikey_classified_t *classified, apikey_policy_t *made,
                         const char *value)
 {
-    apr_size_t scheme = apikey_judge_scheme(judged->policy, value);
+    apr_size_t scheme = apikey_classify_scheme(classified->policy, value);
     const char *token = value + scheme;
 
     token += strspn(token, " \t");
-    *made = *judged->policy;
+    *made = *classified->policy;
     /* Without a prefix, what has the form of a key may be anything. */
     made->formats = made->leads ? made->formats : 0;
-    judged->policy = made;
+    classified->policy = made;
     if (!strpbrk(token, " \t,")) {
-        apikey_judge_token(judged, token);
+        apikey_classify_token(classified, token);
     }
     /* A word with the prefix may be the name of a user. */
     made->formats &= APIKEY_FORMAT_HEX64;
@@ -228,7 +228,7 @@ static apr_size_t scheme_of(const apikey_policy_t *policy, const char *header,
         && ap_cstr_casecmp(header, TO_PROXY)) {
         return 0;
     }
-    return apikey_judge_scheme(policy, value);
+    return apikey_classify_scheme(policy, value);
 }
 
 static void take_header(request_rec *r, apikey_request_t *state,
@@ -238,22 +238,22 @@ static void take_header(request_rec *r, apikey_request_t *state,
     const char *value = all_of(r, header);
     apikey_masked_t *masked = NULL;
     int at = presented(state);
-    apikey_judged_t judged;
+    apikey_classified_t classified;
     apikey_policy_t made;
 
     if (!value) {
         return;
     }
-    apikey_judge_init(&judged, policy, r->pool);
-    judge_sources(r, state, header, value, &judged);
+    apikey_classify_init(&classified, policy, r->pool);
+    judge_sources(r, state, header, value, &classified);
     if (at == presented(state)) {
-        judge_stray(&judged, &made, value);
+        judge_stray(&classified, &made, value);
     }
-    if (judged.kin == APIKEY_FOREIGN) {
-        apikey_judge_value(&judged, value);
+    if (classified.class == APIKEY_FOREIGN) {
+        apikey_classify_value(&classified, value);
     }
-    if (judged.kin != APIKEY_FOREIGN) {
-        masked = mask(r, state, header, value, judged.hint,
+    if (classified.class != APIKEY_FOREIGN) {
+        masked = mask(r, state, header, value, classified.hint,
                       scheme_of(policy, header, value));
     }
     for (; at < presented(state); at++) {
@@ -335,10 +335,10 @@ int apikey_take(request_rec *r)
     if (state) {
         apikey_show_to_next(r);
     }
-    else if (conf->policy.ring && r->prev) {
+    else if (conf->policy.secrets && r->prev) {
         apikey_take_unparsed(r);
     }
-    else if (conf->policy.ring) {
+    else if (conf->policy.secrets) {
         state = apikey_request_make(r);
         take_headers(r, state);
         if (state->masked) {
@@ -354,7 +354,8 @@ void apikey_take_unparsed(request_rec *r)
 {
     apikey_request_t *state;
 
-    if (apikey_server_conf(r->server)->policy.ring && !apikey_request_get(r)) {
+    if (apikey_server_conf(r->server)->policy.secrets
+        && !apikey_request_get(r)) {
         state = apikey_request_make(r);
         take_headers(r, state);
         apikey_mask_unparsed(r, state);

@@ -12,7 +12,7 @@
 
 /**
  * post_read_request, ahead of every module: takes the keys of this server and
- * near misses (core/ours.h) into the request's state, puts their hints in
+ * near misses (core/key_class.h) into the request's state, puts their hints in
  * their places, and masks keys in the request line and the Referer (mask.h).
  * From here on no log, variable or expression can hold a key, but for one in
  * the path, and with ApiKeyPassKey while the handler runs (masked.h).

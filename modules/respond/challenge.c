@@ -136,15 +136,15 @@ void apikey_challenge_all(request_rec *r, const char *scope)
     }
 }
 
-void apikey_challenge_error(request_rec *r, const apikey_reason_t *reason,
+void apikey_challenge_error(request_rec *r, const apikey_result_t *result,
                             const char *scope)
 {
-    const char *more = apr_pstrcat(r->pool, ", error=\"", reason->error, "\"",
+    const char *more = apr_pstrcat(r->pool, ", error=\"", result->error, "\"",
                                    NULL);
 
-    if (reason->describe) {
+    if (result->describe) {
         more = apr_pstrcat(r->pool, more, ", error_description=\"",
-                           reason->message, "\"", NULL);
+                           result->message, "\"", NULL);
     }
     challenge(r, "Bearer", more, scope);
 }

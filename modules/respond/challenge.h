@@ -22,7 +22,7 @@ void apikey_challenge_all(request_rec *r, const char *scope);
 
 /** RFC 6750, 3: what was wrong with the key.
  * @param scope what it lacks, or NULL */
-void apikey_challenge_error(request_rec *r, const apikey_reason_t *reason,
+void apikey_challenge_error(request_rec *r, const apikey_result_t *result,
                             const char *scope);
 
 #endif

@@ -42,23 +42,23 @@ static const char *request_id(request_rec *r)
     return id ? id : "";
 }
 
-static const char *variable(request_rec *r, const apikey_reason_t *reason,
+static const char *variable(request_rec *r, const apikey_result_t *result,
                             const char *name, apr_size_t len)
 {
     if (!strncmp(name, "reason", len)) {
-        return reason->code;
+        return result->code;
     }
     if (!strncmp(name, "message", len)) {
-        return reason->message;
+        return result->message;
     }
     if (!strncmp(name, "status", len)) {
-        return apr_itoa(r->pool, apikey_refuse_status(r, reason));
+        return apr_itoa(r->pool, apikey_refuse_status(r, result));
     }
     return request_id(r);
 }
 
 /* The four variables were checked when the directive was read. */
-static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
+static const char *fill_in(request_rec *r, const apikey_result_t *result,
                            const char *text)
 {
     const char *out = "", *from;
@@ -68,7 +68,7 @@ static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
 
         out = apr_pstrcat(r->pool, out,
                           apr_pstrmemdup(r->pool, text, from - text),
-                          variable(r, reason, from + 2, len), NULL);
+                          variable(r, result, from + 2, len), NULL);
         text = from + 2 + len + 1;
     }
     return apr_pstrcat(r->pool, out, text, NULL);
@@ -76,38 +76,38 @@ static const char *fill_in(request_rec *r, const apikey_reason_t *reason,
 
 /* Made at start-up: whoever floods us with bad keys gets one for each. All of
  * it comes from the table of reasons: nothing needs escaping. */
-static const char *problems[APIKEY_REASONS];
-static const char *proxied[APIKEY_REASONS];     /* NULL: no other */
+static const char *problems[APIKEY_RESULTS];
+static const char *proxied[APIKEY_RESULTS];     /* NULL: no other */
 
 static const char *make_problem(apr_pool_t *pconf,
-                                const apikey_reason_t *reason, int status,
+                                const apikey_result_t *result, int status,
                                 const char *title)
 {
     return apr_psprintf(pconf, "{\"type\":\"about:blank\",\"title\":\"%s\","
                         "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
-                        title, status, reason->message, reason->code);
+                        title, status, result->message, result->code);
 }
 
 static void make_problems(apr_pool_t *pconf)
 {
     int i;
 
-    for (i = 0; i < APIKEY_REASONS; i++) {
-        const apikey_reason_t *reason = apikey_reason(i);
+    for (i = 0; i < APIKEY_RESULTS; i++) {
+        const apikey_result_t *result = apikey_result(i);
 
-        problems[i] = make_problem(pconf, reason, reason->status,
-                                   reason->title);
-        proxied[i] = reason->status == HTTP_UNAUTHORIZED
-                         ? make_problem(pconf, reason,
+        problems[i] = make_problem(pconf, result, result->status,
+                                   result->title);
+        proxied[i] = result->status == HTTP_UNAUTHORIZED
+                         ? make_problem(pconf, result,
                                         HTTP_PROXY_AUTHENTICATION_REQUIRED,
                                         "Proxy Authentication Required")
                          : NULL;
     }
 }
 
-static body_t *choose(request_rec *r, apikey_reason_e which)
+static body_t *choose(request_rec *r, apikey_result_e which)
 {
-    const apikey_reason_t *reason = apikey_reason(which);
+    const apikey_result_t *result = apikey_result(which);
     const apikey_dir_t *dir = apikey_dir_conf(r);
     body_t *body = apr_pcalloc(r->pool, sizeof(*body));
     int i;
@@ -116,9 +116,9 @@ static body_t *choose(request_rec *r, apikey_reason_e which)
         const apikey_body_t *own =
             &APR_ARRAY_IDX(dir->bodies, i, apikey_body_t);
 
-        if (own->status == reason->status) {
+        if (own->status == result->status) {
             body->type = own->type;
-            body->text = fill_in(r, reason, own->text);
+            body->text = fill_in(r, result, own->text);
             return body;
         }
     }
@@ -203,9 +203,9 @@ static const apikey_decision_t *last(const apikey_request_t *state)
 
 static int answers(request_rec *r, const apikey_decision_t *decision)
 {
-    return decision && decision->reason != APIKEY_GRANTED
+    return decision && decision->result != APIKEY_GRANTED
            && !decision->passed
-           && apikey_refuse_status(r, apikey_reason(decision->reason))
+           && apikey_refuse_status(r, apikey_result(decision->result))
                   == r->status;
 }
 
@@ -230,7 +230,7 @@ static const apikey_decision_t *refused(request_rec *r,
     }
     if (found) {
         apikey_refuse_headers(r, found);
-        apikey_export_result(r, found->reason);
+        apikey_export_result(r, found->result);
     }
     return found;
 }
@@ -252,7 +252,7 @@ void apikey_insert_body(request_rec *r)
         return;
     }
     document = ap_response_code_string(r, ap_index_of_response(r->status));
-    body = choose(r, decision->reason);
+    body = choose(r, decision->result);
     if (body && (!document || *document != '"')) {
         /* httpd need not write a page that nobody is going to read. */
         ap_custom_response(r, r->status, "");

@@ -51,10 +51,10 @@ static void export_notes(request_rec *r, const apikey_record_t *record)
     apr_table_setn(r->notes, "apikey-tenant", record->tenant);
 }
 
-void apikey_export_result(request_rec *r, apikey_reason_e reason)
+void apikey_export_result(request_rec *r, apikey_result_e result)
 {
     apr_table_setn(r->subprocess_env, "APIKEY_RESULT",
-                   apikey_reason(reason)->code);
+                   apikey_result(result)->code);
 }
 
 static int export_meta(void *data, const char *name, const char *value)
@@ -71,7 +71,7 @@ static void export_env(request_rec *r, const apikey_record_t *record)
 {
     apr_table_t *env = r->subprocess_env;
 
-    apr_table_addn(env, "APIKEY_RESULT", apikey_reason(APIKEY_GRANTED)->code);
+    apr_table_addn(env, "APIKEY_RESULT", apikey_result(APIKEY_GRANTED)->code);
     apr_table_addn(env, "APIKEY_ID", record->id);
     apr_table_addn(env, "APIKEY_TENANT", record->tenant);
     apr_table_addn(env, "APIKEY_NAME", record->name);
@@ -137,7 +137,7 @@ int apikey_authorized(request_rec *r)
     if (state) {
         state->authorized = r;
     }
-    if (decision && decision->reason == APIKEY_GRANTED) {
+    if (decision && decision->result == APIKEY_GRANTED) {
         if (!as_told(r, decision->record)) {
             apikey_export_early(r, decision->record);
         }
@@ -187,7 +187,7 @@ static void export_granted(request_rec *r, const apikey_decision_t *decision)
 int apikey_export(request_rec *r)
 {
     const apikey_decision_t *decision = apikey_decision(r);
-    int granted = decision && decision->reason == APIKEY_GRANTED;
+    int granted = decision && decision->result == APIKEY_GRANTED;
     /* A key is granted in an area of ours and nowhere else. */
     int area = (granted && decision->per_dir_config == r->per_dir_config)
                || apikey_area(r);
@@ -203,7 +203,7 @@ int apikey_export(request_rec *r)
         export_granted(r, decision);
     }
     else if (decision) {
-        apikey_export_result(r, decision->reason);
+        apikey_export_result(r, decision->result);
         forget_user(r, area);
     }
     else if (area) {
@@ -221,7 +221,7 @@ static void settle_env(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
-    if (decision && decision->reason == APIKEY_GRANTED
+    if (decision && decision->result == APIKEY_GRANTED
         && state->authorized && state->told == decision->record) {
         if (!as_told(r, decision->record)) {
             tell(r, decision->record);
@@ -230,7 +230,7 @@ static void settle_env(request_rec *r, const apikey_decision_t *decision)
     }
     apikey_scrub_env(r);
     if (decision) {
-        apikey_export_result(r, decision->reason);
+        apikey_export_result(r, decision->result);
     }
     else if (state && apikey_area(r)) {
         apikey_export_result(r, APIKEY_MISSING);

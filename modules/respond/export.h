@@ -31,7 +31,7 @@ int apikey_export(request_rec *r);
 char *apikey_export_user(request_rec *r, const apikey_record_t *record);
 
 /** Sets APIKEY_RESULT. */
-void apikey_export_result(request_rec *r, apikey_reason_e reason);
+void apikey_export_result(request_rec *r, apikey_result_e result);
 
 /**
  * insert_error_filter, ahead of all others: an answer that was made before the

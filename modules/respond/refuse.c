@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A reason, turned into status, challenge and log line. */
+/* A result, turned into status, challenge and log line. */
 
 #include <http_core.h>
 #include <http_log.h>
@@ -15,24 +15,24 @@ APLOG_USE_MODULE(apikey);
 
 #define RETRY_AFTER "5"         /* seconds */
 
-int apikey_refuse_status(request_rec *r, const apikey_reason_t *reason)
+int apikey_refuse_status(request_rec *r, const apikey_result_t *result)
 {
-    return reason->status == HTTP_UNAUTHORIZED && apikey_forward(r)
-               ? HTTP_PROXY_AUTHENTICATION_REQUIRED : reason->status;
+    return result->status == HTTP_UNAUTHORIZED && apikey_forward(r)
+               ? HTTP_PROXY_AUTHENTICATION_REQUIRED : result->status;
 }
 
 void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
 {
-    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    const apikey_result_t *result = apikey_result(decision->result);
 
     apikey_challenge_none(r);
-    if (reason->error) {
-        apikey_challenge_error(r, reason, decision->wanted_scope);
+    if (result->error) {
+        apikey_challenge_error(r, result, decision->wanted_scope);
     }
-    else if (reason->status == HTTP_UNAUTHORIZED) {
+    else if (result->status == HTTP_UNAUTHORIZED) {
         apikey_challenge_all(r, decision->wanted_scope);
     }
-    if (reason->status == HTTP_SERVICE_UNAVAILABLE) {
+    if (result->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
@@ -48,7 +48,7 @@ static void tell_reason(request_rec *r, const apikey_decision_t *decision)
         each->user = NULL;
     }
     apikey_scrub_env(r);
-    apikey_export_result(r, decision->reason);
+    apikey_export_result(r, decision->result);
 }
 
 const char *apikey_subject(request_rec *r, const apikey_record_t *record)
@@ -59,15 +59,15 @@ const char *apikey_subject(request_rec *r, const apikey_record_t *record)
 
 int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
 {
-    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    const apikey_result_t *result = apikey_result(decision->result);
 
     tell_reason(r, decision);
     apikey_refuse_headers(r, decision);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "APIKEY0101: %s refused, %s: %s",
-                  apikey_subject(r, decision->record), reason->code,
-                  reason->message);
-    return reason->status;
+                  apikey_subject(r, decision->record), result->code,
+                  result->message);
+    return result->status;
 }
 
 int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
@@ -79,7 +79,7 @@ int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
 
 int apikey_pass(request_rec *r, apikey_decision_t *decision)
 {
-    const apikey_reason_t *reason = apikey_reason(decision->reason);
+    const apikey_result_t *result = apikey_result(decision->result);
     apikey_request_t *state = apikey_request_make(r);
 
     /* The chain has asked for a user before it was left alone. */
@@ -92,15 +92,15 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "APIKEY0172: %s let through by ApiKeyEnforce Log; it "
                       "would be refused, %s: %s",
-                      apikey_subject(r, decision->record), reason->code,
-                      reason->message);
+                      apikey_subject(r, decision->record), result->code,
+                      result->message);
     }
     return OK;
 }
 
-int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason)
+int apikey_refuse_unseen(request_rec *r, apikey_result_e result)
 {
-    return apikey_refuse(r, apikey_decide(r, reason, NULL));
+    return apikey_refuse(r, apikey_decide(r, result, NULL));
 }
 
 int apikey_refuse_exposed(request_rec *r)
@@ -157,7 +157,7 @@ int apikey_note_failure(request_rec *r, const char *type)
         return DECLINED;
     }
     decision = apikey_decision_own(r);
-    if (!decision || decision->reason == APIKEY_GRANTED) {
+    if (!decision || decision->result == APIKEY_GRANTED) {
         apikey_challenge_none(r);
         apikey_challenge_all(r, NULL);
     }

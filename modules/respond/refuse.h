@@ -2,7 +2,7 @@
 
 /**
  * @file refuse.h
- * @brief The one place that turns a reason into status, challenge and body.
+ * @brief The one place that turns a result into status, challenge and body.
  */
 #ifndef APIKEY_REFUSE_H
 #define APIKEY_REFUSE_H
@@ -17,7 +17,7 @@
 int apikey_refuse(request_rec *r, const apikey_decision_t *decision);
 
 /**
- * As apikey_refuse(), with an error of the server's in place of the reason's
+ * As apikey_refuse(), with an error of the server's in place of the result's
  * status, challenge and line in the log: that has been said.
  * @return @a status
  */
@@ -40,10 +40,10 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision);
 
 /** The status that the client gets: where a hook of a forward proxy returns
  * 401, httpd makes 407 of it. */
-int apikey_refuse_status(request_rec *r, const apikey_reason_t *reason);
+int apikey_refuse_status(request_rec *r, const apikey_result_t *result);
 
-/** As apikey_refuse(), of a reason that no key has yet been found for. */
-int apikey_refuse_unseen(request_rec *r, apikey_reason_e reason);
+/** As apikey_refuse(), of a result that no key has yet been found for. */
+int apikey_refuse_unseen(request_rec *r, apikey_result_e result);
 
 /** post_read_request, behind all others: a key in the query string. */
 int apikey_refuse_exposed(request_rec *r);

@@ -66,7 +66,7 @@ static int is_field(request_rec *r, const apr_table_entry_t *field)
 
 /* What is forged, and what no header can be. */
 static void remove_fields(request_rec *r, apr_table_t *table,
-                          apikey_forged_fn is_forged)
+                          apikey_reserved_fn is_reserved)
 {
     const char *own = apikey_server_conf(r->server)->headers;
     const apr_array_header_t *elts = apr_table_elts(table);
@@ -77,7 +77,7 @@ static void remove_fields(request_rec *r, apr_table_t *table,
             &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
 
         if (field->key
-            && (is_forged(field->key, own) || !is_field(r, field))) {
+            && (is_reserved(field->key, own) || !is_field(r, field))) {
             int before = elts->nelts;
 
             apr_table_unset(table, field->key);
@@ -94,13 +94,13 @@ void apikey_scrub_headers(request_rec *r)
     const char *own = apikey_server_conf(r->server)->headers;
     const char *value;
 
-    remove_fields(r, r->headers_in, apikey_forged_header);
+    remove_fields(r, r->headers_in, apikey_reserved_header);
     value = apr_table_get(r->headers_in, "Connection");
     if (!value) {
         return;
     }
     value = apr_table_getm(r->pool, r->headers_in, "Connection");
-    value = apikey_forged_connection(r->pool, value, own);
+    value = apikey_reserved_connection(r->pool, value, own);
     if (value && *value) {
         apr_table_setn(r->headers_in, "Connection", value);
     }
@@ -111,9 +111,9 @@ void apikey_scrub_headers(request_rec *r)
 
 void apikey_scrub_env(request_rec *r)
 {
-    apikey_forged_remove(r->subprocess_env,
-                         apikey_server_conf(r->server)->headers,
-                         apikey_forged_variable);
+    apikey_reserved_remove(r->subprocess_env,
+                           apikey_server_conf(r->server)->headers,
+                           apikey_reserved_variable);
 }
 
 static int same(const apr_table_entry_t *entries,
@@ -146,7 +146,7 @@ int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
             found = 1;
             i += count;
         }
-        else if (apikey_forged_variable(entries[i].key, own)) {
+        else if (apikey_reserved_variable(entries[i].key, own)) {
             return 0;
         }
         else {
@@ -158,14 +158,14 @@ int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
 
 void apikey_scrub_users(request_rec *r)
 {
-    apikey_forged_remove(r->subprocess_env, "", apikey_forged_user);
+    apikey_reserved_remove(r->subprocess_env, "", apikey_reserved_user);
 }
 
 /* What no trailer may say: RFC 9110, 6.5.1, has neither credentials nor what
  * the connection is about in one. */
 static int no_trailer(const char *name, const char *own)
 {
-    return apikey_forged_header(name, own)
+    return apikey_reserved_header(name, own)
            || !ap_cstr_casecmp(name, "Connection")
            || !ap_cstr_casecmp(name, "Authorization");
 }

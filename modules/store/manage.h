@@ -160,7 +160,7 @@ apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
                                    const char **error);
 
 typedef struct apikey_rotation_t {
-    const apikey_ring_t *ring;
+    const apikey_secrets_t *secrets;
     const apikey_policy_t *policy;      /**< the server's, which must accept the
                                          * new key; NULL: not known */
     apr_int64_t overlap;        /**< seconds that the old key still has */

@@ -7,7 +7,7 @@
 #include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "json.h"
 #include "manage_parts.h"
 

@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "manage_parts.h"
 
 const char *apikey_managed_raw(const apikey_managed_t *key,
@@ -16,13 +16,13 @@ const char *apikey_managed_state(const apikey_managed_t *key,
                                  apr_int64_t now, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
-    apikey_reason_e reason = apikey_verdict(record, NULL, now);
+    apikey_result_e result = apikey_record_result(record, NULL, now);
 
     if (apikey_record_fault(record, pool)
         && (!record->revoked || apikey_managed_raw(key, "revoked"))) {
         return "faulty";
     }
-    return reason == APIKEY_GRANTED ? "active" : apikey_reason(reason)->code;
+    return result == APIKEY_GRANTED ? "active" : apikey_result(result)->code;
 }
 
 /* A row while it is read. */

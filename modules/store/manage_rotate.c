@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "manage_parts.h"
 
 typedef struct job_t {
@@ -73,7 +73,7 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
     }
     /* Of a first try that failed. */
     forget_key(rotation);
-    if (apikey_key_make(&rotation->fresh, format, prefix, rotation->ring,
+    if (apikey_key_make(&rotation->fresh, format, prefix, rotation->secrets,
                         pool) != APR_SUCCESS) {
         return apikey_reject(pool, error, "the system gave no random bytes "
                              "or OpenSSL failed; no key was made");
@@ -169,7 +169,7 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     const job_t *job = baton;
     apikey_rotation_t *rotation = job->rotation;
     apikey_managed_t *old;
-    apikey_reason_e reason;
+    apikey_result_e result;
     const char *fault;
     apr_status_t status = apikey_managed_find(store, job->id,
                                               job->actor->keyspace, &old,
@@ -188,11 +188,11 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     if (status != APR_SUCCESS) {
         return status;
     }
-    reason = apikey_verdict(&old->record, NULL, job->actor->now);
-    if (reason != APIKEY_GRANTED && reason != APIKEY_SUSPENDED) {
+    result = apikey_record_result(&old->record, NULL, job->actor->now);
+    if (result != APIKEY_GRANTED && result != APIKEY_SUSPENDED) {
         return apikey_reject(pool, error, "the key %s is %s and cannot be "
                              "rotated; make a new one", job->id,
-                             apikey_reason(reason)->code);
+                             apikey_result(result)->code);
     }
     status = make_key(rotation, old, pool, error);
     if (status != APR_SUCCESS) {

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 
 #include "../core/digest.h"
-#include "../core/giveaway.h"
+#include "../core/disclosure.h"
 #include "../core/text.h"
 #include "query.h"
 #include "sql.h"
@@ -180,10 +180,10 @@ static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
 static int gives_away(const apikey_rows_t *rows, const apikey_query_t *query,
                       const char *text, const char *digest)
 {
-    return rows->bytes ? apikey_shows_digest(rows->bytes, rows->len, digest)
-         : apikey_shows_digest(text, strlen(text), digest)
-           || (query->policy && apikey_shows_key(text, digest,
-                                                 query->policy));
+    return rows->bytes ? apikey_text_has_digest(rows->bytes, rows->len, digest)
+         : apikey_text_has_digest(text, strlen(text), digest)
+           || (query->policy && apikey_text_has_key(text, digest,
+                                                    query->policy));
 }
 
 /* A further column. */
@@ -276,7 +276,7 @@ static const char *told_key(const apikey_record_t *record,
     apr_size_t i;
 
     for (i = 0; query->policy && i < sizeof(told) / sizeof(*told); i++) {
-        if (apikey_shows_key(told[i].text, record->digest, query->policy)) {
+        if (apikey_text_has_key(told[i].text, record->digest, query->policy)) {
             return apr_pstrcat(pool, "its ", told[i].name, " is a key, or "
                                "has one in it; name another column so in "
                                "ApiKeyQuery", NULL);

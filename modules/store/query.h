@@ -10,7 +10,7 @@
  * name, no env and no scopes, never expires, is neither revoked nor disabled
  * nor suspended, may be used from anywhere, and belongs to the asker's
  * keyspace.  Every further column goes into the record's meta, unless it gives
- * the key or its digest away (core/giveaway.h): then its name is in the
+ * the key or its digest away (core/disclosure.h): then its name is in the
  * record's withheld.  What cannot be understood is never taken for "not": it
  * is the record's fault.
  */

@@ -109,7 +109,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_KEY_SUCCESSOR] =
     "SELECT id FROM %k WHERE rotated_from = %s AND rotated_from <> ''"
     " AND id <> rotated_from AND revoked = 0 ORDER BY created, id",
-    /* What counts as live here, apikey_verdict() says of a record. */
+    /* What counts as live here, apikey_record_result() says of a record. */
     [APIKEY_SQL_KEY_SECRETS] =
     "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
     " (expires = 0 OR expires > %n) THEN 1 ELSE 0 END)"

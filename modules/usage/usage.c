@@ -75,7 +75,7 @@ static void join(apr_pool_t *pconf, server_rec *s)
 
     conf->usage = NULL;
     /* A table of one's own comes without apikey_usage. */
-    if (!conf->policy.ring || conf->query || !interval) {
+    if (!conf->policy.secrets || conf->query || !interval) {
         return;
     }
     usage = apr_hash_get(usages, &conf->database, sizeof(conf->database));
@@ -263,7 +263,7 @@ static void report(const usage_t *usage, apr_status_t status,
                    int was_nowhere, apr_uint64_t uses, const char *error)
 {
     server_rec *s = usage->server;
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     if (status == APIKEY_EREADONLY) {
         if (!was_nowhere && is_said(usage, APIKEY_LOG_USES_NOWHERE, 1, NULL)) {

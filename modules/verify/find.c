@@ -50,9 +50,9 @@ static void count(const question_t *q, apikey_counter_e counter)
     apikey_counter_add(q->cache->segment, counter, 1);
 }
 
-static const apikey_ring_t *ring_of(const question_t *q)
+static const apikey_secrets_t *secrets_of(const question_t *q)
 {
-    return apikey_server_conf(q->r->server)->policy.ring;
+    return apikey_server_conf(q->r->server)->policy.secrets;
 }
 
 /* Whether the last poll is so recent that what changed since cannot be older
@@ -82,7 +82,7 @@ static apikey_record_t *recall_one(const question_t *q, const char *digest,
 {
     apikey_entry_t entry;
 
-    if (!apikey_socache_get(q->cache->socache, q->r->server, ring_of(q),
+    if (!apikey_socache_get(q->cache->socache, q->r->server, secrets_of(q),
                             q->cache->context, digest, &entry, q->pool)
         || !holds(q, &entry, ttl)) {
         return NULL;
@@ -145,7 +145,7 @@ static apikey_record_t *recall_at_once(const question_t *q)
 }
 
 /* What memory alone can answer; UNAVAILABLE: nothing. */
-static apikey_reason_e remember(const question_t *q, apikey_record_t **record)
+static apikey_result_e remember(const question_t *q, apikey_record_t **record)
 {
     if (!is_fresh(q->cache)) {
         return APIKEY_UNAVAILABLE;
@@ -167,7 +167,7 @@ static void keep(const question_t *q, const apikey_entry_t *entry)
     int i;
 
     if (entry->record) {
-        apikey_socache_put(q->cache->socache, q->r->server, ring_of(q),
+        apikey_socache_put(q->cache->socache, q->r->server, secrets_of(q),
                            q->cache->context, entry,
                            entry->written + q->cache->ttl + q->cache->stale,
                            q->pool);
@@ -201,13 +201,13 @@ static void tell_faulty(const question_t *q, const apikey_record_t *record,
 }
 
 /* A record that no header could carry is never handed on, nor kept. */
-static apikey_reason_e ask_database(const question_t *q,
+static apikey_result_e ask_database(const question_t *q,
                                     apikey_record_t **record,
                                     apikey_state_t *state)
 {
-    apikey_reason_e reason = apikey_lookup(q->r, q->candidates, record,
+    apikey_result_e result = apikey_lookup(q->r, q->candidates, record,
                                            state, q->pool);
-    const char *fault = reason == APIKEY_GRANTED
+    const char *fault = result == APIKEY_GRANTED
                         ? apikey_record_fault(*record, q->pool) : NULL;
 
     if (fault) {
@@ -216,7 +216,7 @@ static apikey_reason_e ask_database(const question_t *q,
         *q->faulty = 1;
         return APIKEY_UNAVAILABLE;
     }
-    return reason;
+    return result;
 }
 
 /* Whether what an older state of the database says is as true as it was: no
@@ -242,23 +242,23 @@ static int is_still_true(const question_t *q, const apikey_stamp_t *stamp,
 /* Stamp and time are of before the look-up: a change that races with it is
  * newer.  What an older state says against what is known is never believed: a
  * key that was revoked since stands there as good. */
-static apikey_reason_e ask_known(const question_t *q, apikey_entry_t *entry,
+static apikey_result_e ask_known(const question_t *q, apikey_entry_t *entry,
                                  int *again)
 {
     apikey_segment_t *segment = q->cache->segment;
     apikey_state_t state;
     apikey_state_e is;
     apikey_poll_t known;
-    apikey_reason_e reason;
+    apikey_result_e result;
 
     apikey_poll_begin(segment, &known);
     entry->written = apr_time_now();
-    reason = ask_database(q, &entry->record, &state);
+    result = ask_database(q, &entry->record, &state);
     count(q, APIKEY_COUNT_LOOKUPS);
     *again = 0;
-    if (reason == APIKEY_UNAVAILABLE) {
+    if (result == APIKEY_UNAVAILABLE) {
         count(q, APIKEY_COUNT_ERRORS);
-        return reason;
+        return result;
     }
     is = apikey_state_compare(&known, &state, &entry->stamp);
     if (is == APIKEY_STATE_OLDER
@@ -271,27 +271,27 @@ static apikey_reason_e ask_known(const question_t *q, apikey_entry_t *entry,
     if (is != APIKEY_STATE_OTHER && entry->stamp.identity) {
         keep(q, entry);
     }
-    return reason;
+    return result;
 }
 
-static apikey_reason_e ask_and_keep(const question_t *q,
+static apikey_result_e ask_and_keep(const question_t *q,
                                     apikey_record_t **record)
 {
     apr_time_t end = apikey_clock() + TRYING;
     apikey_entry_t entry = { { 0, 0 }, 0, NULL };
-    apikey_reason_e reason;
+    apikey_result_e result;
     int tries = 0, again;
 
     do {
-        reason = ask_known(q, &entry, &again);
+        result = ask_known(q, &entry, &again);
     } while (again && ++tries < TRIES && apikey_clock() < end);
     *record = entry.record;
-    return reason;
+    return result;
 }
 
 /* The database is away. What was true when it was last seen is taken for
  * true, up to ApiKeyStaleLimit from then. */
-static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
+static apikey_result_e make_do(const question_t *q, apikey_record_t **record)
 {
     const apikey_cache_t *cache = q->cache;
     apr_time_t age = cache->polled ? apikey_poll_age(cache->segment) : 0;
@@ -311,12 +311,12 @@ static apikey_reason_e make_do(const question_t *q, apikey_record_t **record)
  * processes, ask the database once: one asks, the others look whether he has
  * kept his answer. Who asks and dies, or is not answered soon, is not waited
  * for any longer. */
-static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
+static apikey_result_e ask_once(const question_t *q, apikey_record_t **record)
 {
     apikey_segment_t *segment = q->cache->segment;
     const char *digest = q->candidates->at[0].hex;
     apr_time_t end = apikey_clock() + WAIT;
-    apikey_reason_e reason = APIKEY_UNAVAILABLE;
+    apikey_result_e result = APIKEY_UNAVAILABLE;
     int asking = is_fresh(q->cache)
                  && apikey_ask_claim(segment, digest, PATIENCE);
 
@@ -325,43 +325,43 @@ static apikey_reason_e ask_once(const question_t *q, apikey_record_t **record)
                && apikey_clock() < end) {
             apr_sleep(NAP);
         }
-        reason = remember(q, record);
+        result = remember(q, record);
     }
-    if (reason == APIKEY_UNAVAILABLE) {
-        reason = ask_and_keep(q, record);
+    if (result == APIKEY_UNAVAILABLE) {
+        result = ask_and_keep(q, record);
     }
     if (asking) {
         apikey_ask_release(segment, digest);
     }
-    return reason;
+    return result;
 }
 
 /* Where no watchdog has come by for too long (children come and go, the
  * machine is busy), a request looks for changes itself: that costs what a
  * look-up does, and the cache is true again for all. */
-static apikey_reason_e find_cached(const question_t *q,
+static apikey_result_e find_cached(const question_t *q,
                                    apikey_record_t **record)
 {
-    apikey_reason_e reason = remember(q, record);
+    apikey_result_e result = remember(q, record);
     apr_status_t polled = APR_SUCCESS;
 
-    if (reason == APIKEY_UNAVAILABLE && !is_fresh(q->cache)) {
+    if (result == APIKEY_UNAVAILABLE && !is_fresh(q->cache)) {
         polled = apikey_cache_poll(q->cache->poller);
-        reason = remember(q, record);
+        result = remember(q, record);
     }
-    if (reason != APIKEY_UNAVAILABLE) {
-        return reason;
+    if (result != APIKEY_UNAVAILABLE) {
+        return result;
     }
     count(q, APIKEY_COUNT_MISSES);
     /* Who has waited in vain does not wait twice. */
     if (!APR_STATUS_IS_TIMEUP(polled)) {
-        reason = ask_once(q, record);
+        result = ask_once(q, record);
     }
-    return reason == APIKEY_UNAVAILABLE && !*q->faulty ? make_do(q, record)
-                                                       : reason;
+    return result == APIKEY_UNAVAILABLE && !*q->faulty ? make_do(q, record)
+                                                       : result;
 }
 
-apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
+apikey_result_e apikey_find(request_rec *r, apikey_format_e shape,
                             const char *key, apr_size_t key_len,
                             apikey_record_t **record, apr_pool_t *pool)
 {

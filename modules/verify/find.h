@@ -14,7 +14,7 @@
 
 #include "../config/config.h"
 #include "../core/record.h"
-#include "../core/verdict.h"
+#include "../core/result.h"
 #include "revocations.h"
 
 /** A database that is looked at for changes. */
@@ -65,7 +65,7 @@ void apikey_each_segment(apikey_segment_fn each, void *baton, apr_pool_t *pool);
  * @return GRANTED (a record is there, not yet judged), INVALID (there is
  *         none), UNAVAILABLE (the database did not say; logged)
  */
-apikey_reason_e apikey_find(request_rec *r, apikey_format_e shape,
+apikey_result_e apikey_find(request_rec *r, apikey_format_e shape,
                             const char *key, apr_size_t key_len,
                             apikey_record_t **record, apr_pool_t *pool);
 

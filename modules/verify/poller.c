@@ -114,7 +114,7 @@ static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         const char *error;
 
         conf->answers = NULL;
-        if (!conf->policy.ring || !*spec) {
+        if (!conf->policy.secrets || !*spec) {
             continue;
         }
         socache = socache_of(pconf, ptemp, spec, &error);
@@ -367,7 +367,7 @@ static int is_said(apikey_log_e kind, server_rec *s, const void *segment,
 /* Whether it had been said, and is over now. */
 static int is_over(apikey_log_e kind, const void *segment)
 {
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     return apikey_log_over(kind, segment, NULL, &told);
 }

@@ -228,7 +228,7 @@ apr_status_t apikey_codec_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
  * no key holds one: what is signed as a key is never a seal, nor the other way
  * round. */
 apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
-                               const apikey_ring_t *ring, int secret,
+                               const apikey_secrets_t *secrets, int secret,
                                const unsigned char *context,
                                const char *digest,
                                const unsigned char *bytes, apr_size_t len)
@@ -249,6 +249,6 @@ apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
     memcpy(at, digest, APIKEY_DIGEST_HEX);
     at += APIKEY_DIGEST_HEX;
     memcpy(at, bytes, len);
-    return apikey_ring_sign(seal, ring, secret, data,
-                            (apr_size_t)(at - data) + len);
+    return apikey_secrets_sign(seal, secrets, secret, data,
+                               (apr_size_t)(at - data) + len);
 }

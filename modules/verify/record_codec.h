@@ -14,7 +14,7 @@
 #define APIKEY_RECORD_CODEC_H
 
 #include "../core/record.h"
-#include "../core/ring.h"
+#include "../core/secrets.h"
 #include "revocations.h"
 
 #define APIKEY_ENTRY_MAX 8192       /**< bytes; what is longer is not kept */
@@ -70,15 +70,15 @@ apr_status_t apikey_codec_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
                              const char *digest);
 
 /**
- * HMAC-SHA256, by a secret of the ring, over the digest and the entry: who
+ * HMAC-SHA256, by a secret of the server's, over the digest and the entry: who
  * can write into the cache cannot make a tenant, nor move an entry to another
  * key.
- * @param secret   which of the ring's; the first writes, any may verify
+ * @param secret   the index of the secret; the first writes, any may verify
  * @param context  apikey_codec_context()'s: what else must agree on both
  *                 sides
  */
 apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
-                               const apikey_ring_t *ring, int secret,
+                               const apikey_secrets_t *secrets, int secret,
                                const unsigned char *context,
                                const char *digest,
                                const unsigned char *bytes, apr_size_t len);

@@ -291,7 +291,7 @@ static int has_failed(const apikey_socache_t *socache, const call_t *what,
 static void note(apikey_socache_t *socache, const call_t *what,
                  apr_status_t status)
 {
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     if (apikey_word_get(&socache->unusable)) {
         return;
@@ -320,17 +320,17 @@ static void note(apikey_socache_t *socache, const call_t *what,
     }
 }
 
-/* Whether this is the seal of one of the ring: while a new secret is brought
+/* Whether this is the seal by one of the secrets: while a new secret is brought
  * to several servers, each writes with its own first one. */
-static int is_sealed(const apikey_ring_t *ring,
+static int is_sealed(const apikey_secrets_t *secrets,
                      const unsigned char *context, const char *digest,
                      const unsigned char *bytes, apr_size_t len)
 {
     unsigned char seal[APIKEY_SEAL_LEN];
     int i;
 
-    for (i = 0; i < apikey_ring_count(ring); i++) {
-        if (apikey_codec_seal(seal, ring, i, context, digest, bytes, len)
+    for (i = 0; i < apikey_secrets_count(secrets); i++) {
+        if (apikey_codec_seal(seal, secrets, i, context, digest, bytes, len)
                 == APR_SUCCESS
             && apikey_equal(seal, bytes + len, APIKEY_SEAL_LEN)) {
             return 1;
@@ -371,7 +371,7 @@ static void tell_foreign(const apikey_socache_t *socache, server_rec *s)
 }
 
 int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
-                       const apikey_ring_t *ring,
+                       const apikey_secrets_t *secrets,
                        const unsigned char *context, const char *digest,
                        apikey_entry_t *entry,
                        apr_pool_t *pool)
@@ -391,7 +391,7 @@ int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
             return 0;
         }
         len -= APIKEY_SEAL_LEN;
-        if (!is_sealed(ring, context, digest, what.bytes, len)) {
+        if (!is_sealed(secrets, context, digest, what.bytes, len)) {
             tell_foreign(socache, s);
             return 0;
         }
@@ -402,7 +402,7 @@ int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
 }
 
 void apikey_socache_put(apikey_socache_t *socache, server_rec *s,
-                        const apikey_ring_t *ring,
+                        const apikey_secrets_t *secrets,
                         const unsigned char *context,
                         const apikey_entry_t *entry, apr_time_t expires,
                         apr_pool_t *pool)
@@ -416,7 +416,7 @@ void apikey_socache_put(apikey_socache_t *socache, server_rec *s,
         return;
     }
     if (socache->sealed) {
-        if (apikey_codec_seal(what.bytes + len, ring, 0, context, digest,
+        if (apikey_codec_seal(what.bytes + len, secrets, 0, context, digest,
                               what.bytes, len) != APR_SUCCESS) {
             return;
         }

@@ -42,14 +42,14 @@ void apikey_socache_child_init(apikey_socache_t *socache, apr_pool_t *pchild,
  * @return 0: nothing
  */
 int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
-                       const apikey_ring_t *ring,
+                       const apikey_secrets_t *secrets,
                        const unsigned char *context, const char *digest,
                        apikey_entry_t *entry,
                        apr_pool_t *pool);
 
 /** Keeps it to @a expires at the longest; may fail in silence. */
 void apikey_socache_put(apikey_socache_t *socache, server_rec *s,
-                        const apikey_ring_t *ring,
+                        const apikey_secrets_t *secrets,
                         const unsigned char *context,
                         const apikey_entry_t *entry, apr_time_t expires,
                         apr_pool_t *pool);

@@ -34,7 +34,7 @@ sub fresh {
     put("$top/a/b/ring", "k1 $APIKey::CLI::SECRET\n", 0600);
 }
 
-sub ring_of {
+sub secrets_of {
     my ($ring) = @_;
     $cli->conf("ApiKeySecretFile $ring");
     return $cli->run(qw(create -q --tenant t --name n));
@@ -42,7 +42,7 @@ sub ring_of {
 
 sub conf_of { return $cli->run('list', { conf => $_[0] }) }
 
-my %read = (conf => \&conf_of, ring => \&ring_of);
+my %read = (conf => \&conf_of, ring => \&secrets_of);
 
 # A prepared way to both files, or to one: it is taken, or refused unread.
 sub taken {

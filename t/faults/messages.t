@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # What many requests would say is said once, by all processes together, and
-# again when it is over; each fault for itself.  t/unit/core_limit.c has the
+# again when it is over; each fault for itself.  t/unit/core_log_limit.c has the
 # minutes.
 
 use APIKey::Test;

@@ -19,7 +19,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 
-#include "../../modules/core/ring.h"
+#include "../../modules/core/secrets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,17 +73,17 @@ FUZZ_HELPER apr_pool_t *fuzz_pool(void)
     return pool;
 }
 
-/** A ring of two secrets, made once. */
-FUZZ_HELPER const apikey_ring_t *fuzz_ring(void)
+/** Two secrets, read once. */
+FUZZ_HELPER const apikey_secrets_t *fuzz_ring(void)
 {
-    static apikey_ring_t *ring;
+    static apikey_secrets_t *secrets;
     const char *error;
 
-    if (!ring) {
-        must(apikey_ring_parse(&ring, FUZZ_RING, strlen(FUZZ_RING),
-                               fuzz_pool(), &error) == APR_SUCCESS);
+    if (!secrets) {
+        must(apikey_secrets_parse(&secrets, FUZZ_RING, strlen(FUZZ_RING),
+                                  fuzz_pool(), &error) == APR_SUCCESS);
     }
-    return ring;
+    return secrets;
 }
 
 #endif

@@ -53,8 +53,8 @@ static void check_candidates(const apikey_policy_t *policy, const char *key,
                              size_t len)
 {
     apikey_format_e shape = apikey_key_shape(policy, key, len);
-    int by = apikey_key_checked_by(policy->ring, key, len);
-    int all = apikey_ring_count(policy->ring)
+    int by = apikey_key_checked_by(policy->secrets, key, len);
+    int all = apikey_secrets_count(policy->secrets)
               + (policy->digests & APIKEY_DIGEST_SHA256 ? 1 : 0);
     apikey_candidates_t found;
     int i;
@@ -72,7 +72,7 @@ static void check_candidates(const apikey_policy_t *policy, const char *key,
     }
     else if (by >= 0) {
         must(found.count == 1);
-        must(found.at[0].secret_id == apikey_ring_id(policy->ring, by));
+        must(found.at[0].secret_id == apikey_secrets_id(policy->secrets, by));
     }
     else {
         must(found.count

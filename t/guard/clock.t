@@ -13,12 +13,12 @@ use APIKey::Guard qw(files slurp);
 # Times how often, and what for.
 my %CALENDAR = (
     'modules/auth/authn.c'   => [ 1, 'whether a key has expired' ],
-    'modules/verify/segment.c'  => [ 4, 'since when answers are of this era' ],
-    'modules/verify/find.c'  => [ 2, 'when an entry was written, for others' ],
+    'modules/verify/revocations.c' => [ 4, 'since when answers are of this era' ],
+    'modules/verify/find.c'   => [ 2, 'when an entry was written, for others' ],
     'modules/cli/cli.c'      => [ 1, 'what the audit says' ],
     'modules/core/mutex.c'   => [ 1, 'a wait, where there is no other clock' ],
-    'modules/core/ring.c'    => [ 1, 'the date in the name of a secret' ],
-    'modules/db/prune.c' => [ 1, 'what is older than ApiKeyRetention' ],
+    'modules/core/secrets.c' => [ 1, 'the date in the name of a secret' ],
+    'modules/db/prune.c'     => [ 1, 'what is older than ApiKeyRetention' ],
     'modules/store/schema.c' => [ 2, 'what the audit says' ],
     'modules/store/store.c'  => [ 1, 'beside the time of a file' ],
     'modules/store/usage.c'  => [ 1, 'a number as good as any' ],

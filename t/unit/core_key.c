@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/key.h, but for apikey_key_exposed(): see core_exposed.c */
+/* core/key.h, but for apikey_key_scan(): see core_exposed.c */
 
 #include <stdlib.h>
 
@@ -25,13 +25,13 @@ static const char base62[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 static apr_pool_t *pool;
-static apikey_ring_t *ring;         /* k1 alone */
-static apikey_ring_t *ring2;        /* k2 alone */
-static apikey_ring_t *both;         /* k1, k2 */
+static apikey_secrets_t *secrets;   /* k1 alone */
+static apikey_secrets_t *ring2;     /* k2 alone */
+static apikey_secrets_t *both;      /* k1, k2 */
 
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring,
+    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, secrets,
                                NULL };
     const char *fault;
 
@@ -68,9 +68,9 @@ static void test_vector(void)
     is_str(found.at[0].secret_id, "k1", "by the secret's id");
     is_int(apikey_key_checked_by(both, VECTOR, strlen(VECTOR)), 0,
            "the check tells which secret signed");
-    policy.ring = both;
+    policy.secrets = both;
     is_int(candidates(&policy, VECTOR), 1,
-           "two secrets in the ring: still one candidate");
+           "two secrets in the secrets: still one candidate");
 }
 
 static void test_every_change(void)
@@ -86,7 +86,7 @@ static void test_every_change(void)
             if (c != (unsigned char)VECTOR[i]) {
                 *(i < len - APIKEY_CHECK_LEN ? &body : &check) +=
                     candidates(&policy, key) != 0
-                    || apikey_key_checked_by(ring, key, len) != -1;
+                    || apikey_key_checked_by(secrets, key, len) != -1;
             }
         }
         key[i] = VECTOR[i];
@@ -130,7 +130,7 @@ static void test_refused(void)
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         is_int(candidates(&policy, bad[i].key), 0, "%s: refused unseen",
                bad[i].promise);
-        is_int(apikey_key_checked_by(ring, bad[i].key, strlen(bad[i].key)),
+        is_int(apikey_key_checked_by(secrets, bad[i].key, strlen(bad[i].key)),
                -1, "%s: made by no secret", bad[i].promise);
     }
 }
@@ -202,13 +202,13 @@ static void test_secrets(void)
     apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", ring2, pool);
     is_int(candidates(&policy, fresh.key), 0,
            "another secret's key is refused unseen");
-    policy.ring = both;
+    policy.secrets = both;
     apikey_key_candidates(&found, &policy, fresh.key, strlen(fresh.key));
-    is_int(found.count, 1, "with that secret in the ring it is looked up");
+    is_int(found.count, 1, "with that secret in the secrets it is looked up");
     is_str(found.at[0].secret_id, "k2", "by that secret");
     is_str(found.at[0].hex, fresh.digest, "and its digest");
     is_int(apikey_key_checked_by(both, fresh.key, strlen(fresh.key)), 1,
-           "which is the second of the ring");
+           "which is the second of the secrets");
 }
 
 static void test_make(apikey_format_e format, const char *prefix)
@@ -219,7 +219,7 @@ static void test_make(apikey_format_e format, const char *prefix)
     apikey_fresh_t fresh, again;
     apr_size_t len;
 
-    policy.ring = both;
+    policy.secrets = both;
     is_int(apikey_key_make(&fresh, format, prefix, both, pool), APR_SUCCESS,
            "%s %s: a key is made", name, prefix);
     apikey_key_make(&again, format, prefix, both, pool);
@@ -256,7 +256,7 @@ static void test_check(void)
         apr_uint64_t value;
         int j;
 
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", ring, pool);
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", secrets, pool);
         value = strtoul(apr_cpystrn(bits, fresh.digest, 9) - 8, NULL, 16);
         for (j = APIKEY_CHECK_LEN; j-- > 0; value /= 62) {
             check[j] = base62[value % 62];
@@ -273,12 +273,12 @@ static void test_bad_prefix(const char *prefix)
     apikey_policy_t policy = a_policy(ALL & ~APIKEY_FORMAT_OPAQUE, NULL);
     apikey_fresh_t fresh;
 
-    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, ring, pool);
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, secrets, pool);
     is_int(shape(&policy, fresh.key), APIKEY_FORMAT_NONE,
            "a base62 key under '%s' is foreign", prefix);
-    is_int(apikey_key_checked_by(ring, fresh.key, strlen(fresh.key)), -1,
+    is_int(apikey_key_checked_by(secrets, fresh.key, strlen(fresh.key)), -1,
            "and not checked");
-    apikey_key_make(&fresh, APIKEY_FORMAT_HEX64, prefix, ring, pool);
+    apikey_key_make(&fresh, APIKEY_FORMAT_HEX64, prefix, secrets, pool);
     is_int(shape(&policy, fresh.key), APIKEY_FORMAT_NONE,
            "a hex64 key, too");
 }
@@ -287,9 +287,9 @@ static void test_no_opaque(void)
 {
     apikey_fresh_t fresh;
 
-    is_int(apikey_key_make(&fresh, APIKEY_FORMAT_OPAQUE, "ak", ring, pool),
+    is_int(apikey_key_make(&fresh, APIKEY_FORMAT_OPAQUE, "ak", secrets, pool),
            APR_EINVAL, "an opaque key cannot be made");
-    is_int(apikey_key_make(&fresh, APIKEY_FORMAT_NONE, "ak", ring, pool),
+    is_int(apikey_key_make(&fresh, APIKEY_FORMAT_NONE, "ak", secrets, pool),
            APR_EINVAL, "nor one of no format");
 }
 
@@ -320,13 +320,13 @@ static void test_prefix(void)
            "a prefix that begins with the one asked for is foreign");
     is_int(shape(&live, VECTOR), APIKEY_FORMAT_NONE,
            "one that the one asked for begins with is foreign");
-    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak_live", ring, pool);
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak_live", secrets, pool);
     is_int(shape(&live, fresh.key), APIKEY_FORMAT_BASE62,
            "a prefix may have a '_' within");
     ak.formats = APIKEY_FORMAT_BASE62;
     is_int(shape(&ak, fresh.key), APIKEY_FORMAT_NONE,
            "and is another one than what stands before it");
-    is_int(apikey_key_checked_by(ring, fresh.key, strlen(fresh.key)), 0,
+    is_int(apikey_key_checked_by(secrets, fresh.key, strlen(fresh.key)), 0,
            "the check is right whatever the prefix");
 }
 
@@ -351,7 +351,7 @@ static void test_leads(void)
         is_str(lead.text, cases[i].lead, "'%s': its lead", prefix);
         is_int(lead.len, strlen(lead.text), "and how long that is");
         ok(apikey_is_lead(lead.text, lead.len), "which is one");
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, ring, pool);
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, secrets, pool);
         len = strlen(fresh.key);
         ok(strncmp(fresh.key, lead.text, lead.len) == 0
            && len == lead.len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN,
@@ -384,10 +384,10 @@ static void test_several(void)
     for (i = 0; i < 3; i++) {
         apikey_fresh_t fresh;
 
-        apikey_key_make(&fresh, APIKEY_FORMAT_HEX64, words[i], ring, pool);
+        apikey_key_make(&fresh, APIKEY_FORMAT_HEX64, words[i], secrets, pool);
         is_int(shape(&policy, fresh.key), APIKEY_FORMAT_HEX64, "hex64 of %s",
                words[i]);
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, words[i], ring, pool);
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, words[i], secrets, pool);
         is_int(shape(&policy, fresh.key), APIKEY_FORMAT_BASE62, "base62");
         ok(apikey_leads_have(policy.leads, words[i]), "and they have it");
     }
@@ -451,14 +451,14 @@ static void test_hex64(void)
     is_int(shape(&any, "introzy_E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B"
                        "934CA495991B7852B855"), APIKEY_FORMAT_NONE,
            "upper-case hex is not what is published");
-    introzy.ring = both;
+    introzy.secrets = both;
     introzy.digests |= APIKEY_DIGEST_SHA256;
     apikey_key_candidates(&found, &introzy, key, strlen(key));
     is_int(found.count, 3, "two secrets and SHA-256 make three candidates");
     is_str(found.at[0].secret_id, "k1", "the first secret's goes first");
     is_str(found.at[1].secret_id, "k2", "the second's second");
     is_str(found.at[2].secret_id, NULL, "SHA-256, without a secret, last");
-    apikey_ring_sign(digest, both, 1, key, strlen(key));
+    apikey_secrets_sign(digest, both, 1, key, strlen(key));
     apikey_digest_hex(hex, digest);
     is_str(found.at[1].hex, hex, "the key is signed whole");
     apikey_digest_sha256(digest, key, strlen(key));
@@ -486,7 +486,7 @@ static void test_opaque(void)
            "another prefix is foreign");
     is_int(shape(&sk, VECTOR), APIKEY_FORMAT_NONE,
            "also before what looks like base62");
-    any.ring = both;
+    any.secrets = both;
     is_int(candidates(&any, "imported"), 2, "opaque: a candidate a secret");
     is_int(candidates(&any, VECTOR), 1,
            "base62 with a right check has one, opaque accepted or not");
@@ -494,9 +494,9 @@ static void test_opaque(void)
                             "0UJlm7"), 2,
            "with a wrong one it may be imported: a candidate a secret");
     sha.digests = APIKEY_DIGEST_SHA256;
-    sha.ring = NULL;
+    sha.secrets = NULL;
     is_int(candidates(&sha, "imported"), 1,
-           "SHA-256 alone needs no secret ring");
+           "SHA-256 alone needs no secret secrets");
     is_int(candidates(&sha, VECTOR), 1, "not for a base62 key either");
     sha.formats = APIKEY_FORMAT_BASE62;
     is_int(candidates(&sha, VECTOR), 0,
@@ -535,9 +535,9 @@ int main(void)
     apr_initialize();
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
-    apikey_ring_parse(&ring, LINE1, strlen(LINE1), pool, &error);
-    apikey_ring_parse(&ring2, LINE2, strlen(LINE2), pool, &error);
-    apikey_ring_parse(&both, LINE1 LINE2, strlen(LINE1 LINE2), pool, &error);
+    apikey_secrets_parse(&secrets, LINE1, strlen(LINE1), pool, &error);
+    apikey_secrets_parse(&ring2, LINE2, strlen(LINE2), pool, &error);
+    apikey_secrets_parse(&both, LINE1 LINE2, strlen(LINE1 LINE2), pool, &error);
     test_vector();
     test_every_change();
     test_refused();

@@ -29,12 +29,12 @@ static void test_details(void)
     const apikey_change_t other = { .owner = "", .networks = "::1",
                                     .meta = "plan=free" };
     const apikey_change_t name = { .name = "other" };
-    apikey_rotation_t rotation = { .ring = fx.ring };
+    apikey_rotation_t rotation = { .secrets = fx.secrets };
     apikey_managed_t key, *shown;
     apikey_fresh_t fresh, plain;
 
     need(create(&key, &plain, "acme", "", 0) == APR_SUCCESS
-         && apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring,
+         && apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.secrets,
                             fx.pool) == APR_SUCCESS, "a key");
     shown = show(key.record.id);
     ok(!*shown->owner && !*shown->networks && !*shown->meta,

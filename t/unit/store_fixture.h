@@ -36,7 +36,7 @@ typedef struct fixture_t {
     const char *folder;
     const char *path;           /**< of the database */
     apikey_store_t *store;
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     apikey_actor_t actor;
     const char *error;          /**< what the last call said */
     const apr_dbd_driver_t *driver;
@@ -90,8 +90,10 @@ HELPER void fixture_folder(void)
     fx.path = path;
     fx.actor.who = "tester";
     fx.actor.now = NOW;
-    need(apikey_ring_parse(&fx.ring, RING, strlen(RING), fx.pool, &fx.error)
-         == APR_SUCCESS, "the ring");
+    need(apikey_secrets_parse(&fx.secrets, RING, strlen(RING), fx.pool,
+                              &fx.error)
+             == APR_SUCCESS,
+         "the secrets");
 }
 
 /** Opens a database in fx.store, living in @a pool, and makes its tables. */
@@ -187,7 +189,7 @@ HELPER apr_status_t create(apikey_managed_t *key,
     memset(key, 0, sizeof(*key));
     memset(fresh, 0, sizeof(*fresh));
     fx.error = NULL;
-    need(apikey_key_make(fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring, fx.pool)
+    need(apikey_key_make(fresh, APIKEY_FORMAT_BASE62, "ak", fx.secrets, fx.pool)
          == APR_SUCCESS, "a key");
     key->record.tenant = tenant;
     key->record.name = "a test";

@@ -21,7 +21,7 @@ static const char *everything(void)
 static void test_atomic(void)
 {
     const apikey_change_t change = { .name = "new" };
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = 1 };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = 1 };
     apikey_managed_t key;
     apikey_fresh_t fresh, other;
     const char *before;

@@ -74,7 +74,8 @@ static void test_refused(void)
 
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         memset(&key, 0, sizeof(key));
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.ring, fx.pool);
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "ak", fx.secrets,
+                        fx.pool);
         key.record.tenant = bad[i].tenant;
         key.record.name = bad[i].name;
         key.record.env = bad[i].env;
@@ -158,7 +159,7 @@ static void test_change(void)
 static void test_not_found(void)
 {
     const apikey_change_t change = { .name = "new" };
-    apikey_rotation_t rotation = { .ring = fx.ring };
+    apikey_rotation_t rotation = { .secrets = fx.secrets };
     apikey_managed_t *key;
 
     is_int(apikey_manage_show(fx.store, "nobody", NULL, &key, fx.pool,
@@ -186,7 +187,7 @@ static void rotate_once(const char *promise, apr_int64_t left,
                         apr_int64_t overlap, apr_int64_t longest,
                         apr_int64_t old_end, apr_int64_t new_end)
 {
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = overlap,
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = overlap,
                                    .longest = longest };
     const apikey_actor_t later = { "rotator", NOW + 10 * DAY, NULL };
     apikey_managed_t key, *shown;
@@ -237,7 +238,7 @@ static void test_rotate_again(apr_int64_t given)
         { "disabled = 1", "disabled" },
         { "disabled = 0, expires = 1", "expired" }
     };
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
     apikey_managed_t key;
     apikey_fresh_t fresh;
     const char *second;
@@ -271,7 +272,7 @@ static void test_rotate_again(apr_int64_t given)
 /* What a rotation makes is of the line of what it was made from. */
 static void test_rotate_line(void)
 {
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
     apikey_managed_t key;
     apikey_fresh_t fresh;
     const char *from;
@@ -312,7 +313,7 @@ static void test_rotate_line(void)
 
 static void test_rotate_shape(void)
 {
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
 
     need(raw("INSERT INTO apikey (digest, id, keyspace, tenant, name, env, "
              "format, prefix, created) VALUES ('" DIGEST_A "', 'hex', 'ks', "
@@ -336,7 +337,7 @@ static void test_rotate_refused(void)
         { "expired", "disabled = 0, expires = 1" },
         { "imported", "expires = 0, format = 'opaque'" }
     };
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = DAY };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
     const char *before;
     apr_size_t i;
 

@@ -4,7 +4,7 @@
  * refused. */
 
 #include "store_fixture.h"
-#include "../../modules/core/verdict.h"
+#include "../../modules/core/result.h"
 #include "../../modules/store/query.h"
 #include "../../modules/store/sql.h"
 

@@ -114,7 +114,7 @@ static apr_status_t rename_key(const char *id)
 
 static apr_status_t rotate(const char *id)
 {
-    apikey_rotation_t rotation = { .ring = fx.ring, .overlap = 1 };
+    apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = 1 };
 
     return apikey_manage_rotate(fx.store, id, &rotation, &fx.actor, fx.pool,
                                 &fx.error);

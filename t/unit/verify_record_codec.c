@@ -214,7 +214,7 @@ static void too_long(void)
 }
 
 typedef struct sealed_t {
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     int secret;
     const char *context;        /* APIKEY_DIGEST_LEN bytes */
     const char *digest;
@@ -225,7 +225,7 @@ static const unsigned char *seal_of(sealed_t how, const void *bytes,
 {
     unsigned char *seal = apr_pcalloc(pool, APIKEY_SEAL_LEN);
 
-    return apikey_codec_seal(seal, how.ring, how.secret,
+    return apikey_codec_seal(seal, how.secrets, how.secret,
                              (const unsigned char *)how.context, how.digest,
                              bytes, len) == APR_SUCCESS
            ? seal : NULL;
@@ -239,12 +239,12 @@ static int differs(const unsigned char *a, const unsigned char *b)
 static void seals(void)
 {
     static const unsigned char bytes[APIKEY_ENTRY_MAX + 1] = "entry";
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     const char *error;
     const unsigned char *seal;
 
-    apikey_ring_parse(&ring, RING, strlen(RING), pool, &error);
-    sealed_t how = { ring, 0, "the hash of SELECT 1, 32 bytes..", digest },
+    apikey_secrets_parse(&secrets, RING, strlen(RING), pool, &error);
+    sealed_t how = { secrets, 0, "the hash of SELECT 1, 32 bytes..", digest },
              moved = how, secret = how, context = how, wrong = how;
 
     moved.digest = other;

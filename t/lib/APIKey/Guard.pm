@@ -11,7 +11,7 @@ use warnings;
 use Exporter qw(import);
 use File::Temp qw(tempdir);
 
-our @EXPORT_OK = qw(source_root files slurp includes exports directives
+our @EXPORT_OK = qw(source_root files slurp includes may_know exports directives
     setters fields messages width lengths licence foreign binary);
 
 sub source_root {
@@ -59,14 +59,19 @@ my %MAY = (
     store   => [qw(core)],
     cli     => [qw(store core)],
     config  => [qw(core)],
-    cache   => [qw(usage lookup config store core)],
-    lookup  => [qw(config store core)],
-    usage   => [qw(lookup config store core)],
+    db      => [qw(config store core)],
+    verify  => [qw(db config store core)],
+    usage   => [qw(db config store core)],
     request => [qw(config core)],
     respond => [qw(request config core)],
-    auth    => [qw(respond request usage lookup config cache store core)],
-    admin   => [qw(respond request config cache store core)],
+    auth    => [qw(respond request verify usage db config store core)],
+    admin   => [qw(respond request verify usage db config store core)],
 );
+# Whether a file of modules/ may know another one.
+sub may_know {
+    my ($layer, $other) = map { m{^modules/([^/]+)/} } @_;
+    return $layer eq $other || grep { $_ eq $other } @{ $MAY{$layer} // [] };
+}
 my %NO_HTTPD = map { $_ => 1 } qw(core store cli);
 my $HTTPD = qr{^(?:apache2?/|httpd/)
               |^(?:httpd|ap_\w+|http_\w+|util_\w+|mod_\w+|mpm_\w+|scoreboard

@@ -29,7 +29,7 @@ my @ONCE = qw(guard build);
 my @QUIET = qw(cli db);
 # Their tests start servers of their own, and wait for those most of the time;
 # those that take long come first.
-my @APART = qw(faults usage cache apps config manual query);
+my @APART = qw(faults usage verify apps config manual query);
 my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
     qw(unit fuzz after lib conf htdocs bench);
 

@@ -6,7 +6,7 @@
 
 #include <apr_general.h>
 
-#include "../../modules/core/kinds.h"
+#include "../../modules/core/digest_kinds.h"
 #include "tap.h"
 
 #define OURS "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
@@ -20,16 +20,16 @@ static apikey_policy_t a_policy(unsigned int formats)
     return policy;
 }
 
-static apikey_ring_t *a_ring(void)
+static apikey_secrets_t *a_ring(void)
 {
     static const char text[] =
         "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
         "k2 AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
-    apikey_ring_t *ring = NULL;
+    apikey_secrets_t *secrets = NULL;
     const char *error;
 
-    apikey_ring_parse(&ring, text, sizeof(text) - 1, pool, &error);
-    return ring;
+    apikey_secrets_parse(&secrets, text, sizeof(text) - 1, pool, &error);
+    return secrets;
 }
 
 static int candidates(const apikey_policy_t *policy, const char *key)
@@ -64,13 +64,14 @@ static int is_under(const apikey_policy_t *policy, const char *key,
 static void test_kinds(void)
 {
     apikey_policy_t policy = a_policy(APIKEY_FORMAT_OPAQUE);
-    apikey_kinds_t kinds = { 0 };
-    apikey_kinds_t other = { 0 };
+    apikey_digest_kinds_t kinds = { 0 };
+    apikey_digest_kinds_t other = { 0 };
 
-    is_str(apikey_kinds_add(&kinds, "sha512", pool), NULL, "SHA-512");
-    is_str(apikey_kinds_add(&kinds, "SHA256:After=|", pool), NULL,
+    is_str(apikey_digest_kinds_add(&kinds, "sha512", pool), NULL, "SHA-512");
+    is_str(apikey_digest_kinds_add(&kinds, "SHA256:After=|", pool), NULL,
            "of what stands behind a '|', without case");
-    is_str(apikey_kinds_add(&kinds, "sha256:after=|", pool), NULL, "again");
+    is_str(apikey_digest_kinds_add(&kinds, "sha256:after=|", pool), NULL,
+           "again");
     policy.digests = kinds.digests;
     policy.parts = kinds.parts;
     is_int(is_under(&policy, "secret", SECRET_512), 1, "SHA-512 of a key");
@@ -87,32 +88,34 @@ static void test_kinds(void)
     is_int(is_under(&policy, "7|secret", SECRET_512), 0,
            "nor by another kind");
     is_int(candidates(&policy, "7|"), 1, "of nothing there is no digest");
-    ok(apikey_kinds_plain(&kinds), "these are digests without a secret");
-    apikey_kinds_add(&other, "sha256:after=|", pool);
-    ok(apikey_kinds_have(&kinds, &other), "a kind that is there");
-    ok(!apikey_kinds_have(&other, &kinds), "kinds that are not all there");
-    apikey_kinds_add(&other, "sha256:after=_", pool);
-    ok(!apikey_kinds_have(&kinds, &other), "another character is another kind");
+    ok(apikey_digest_kinds_plain(&kinds), "these are digests without a secret");
+    apikey_digest_kinds_add(&other, "sha256:after=|", pool);
+    ok(apikey_digest_kinds_have(&kinds, &other), "a kind that is there");
+    ok(!apikey_digest_kinds_have(&other, &kinds),
+       "kinds that are not all there");
+    apikey_digest_kinds_add(&other, "sha256:after=_", pool);
+    ok(!apikey_digest_kinds_have(&kinds, &other),
+       "another character is another kind");
 }
 
 static void test_kinds_hmac(void)
 {
     apikey_policy_t policy = a_policy(APIKEY_FORMAT_BASE62
                                       | APIKEY_FORMAT_OPAQUE);
-    apikey_ring_t *both = a_ring();
-    apikey_kinds_t kinds = { 0 };
+    apikey_secrets_t *both = a_ring();
+    apikey_digest_kinds_t kinds = { 0 };
     apikey_candidates_t found;
     unsigned char digest[APIKEY_DIGEST_LEN];
     char hex[APIKEY_DIGEST_HEX + 1];
 
-    is_str(apikey_kinds_add(&kinds, "hmac-sha256:after=.", pool), NULL,
+    is_str(apikey_digest_kinds_add(&kinds, "hmac-sha256:after=.", pool), NULL,
            "HMAC of a part");
-    ok(!apikey_kinds_plain(&kinds), "is by a secret");
+    ok(!apikey_digest_kinds_plain(&kinds), "is by a secret");
     policy.parts = kinds.parts;
-    policy.ring = both;
+    policy.secrets = both;
     apikey_key_candidates(&found, &policy, "id.part", 7);
     is_int(found.count, 2, "one for each secret");
-    apikey_ring_sign(digest, both, 1, "part", 4);
+    apikey_secrets_sign(digest, both, 1, "part", 4);
     apikey_digest_hex(hex, digest);
     is_str(found.at[1].hex, hex, "of the part");
     is_str(found.at[1].secret_id, "k2", "by that secret");
@@ -127,22 +130,23 @@ static void test_kinds_bad(void)
         "sha256:after=ab", "sha256:after= ", "sha256:after=\xc3", "sha256|",
         "hmac-sha256:after=_"       /* the second */
     };
-    apikey_kinds_t kinds = { 0 };
+    apikey_digest_kinds_t kinds = { 0 };
     char word[] = "sha256:after=0";
     apr_size_t i;
 
-    apikey_kinds_add(&kinds, "hmac-sha256:after=.", pool);
+    apikey_digest_kinds_add(&kinds, "hmac-sha256:after=.", pool);
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        ok(apikey_kinds_add(&kinds, bad[i], pool) != NULL, "no kind: %s",
+        ok(apikey_digest_kinds_add(&kinds, bad[i], pool) != NULL, "no kind: %s",
            i == 8 ? "a byte" : bad[i]);
     }
     is_int(kinds.digests, 0, "none of these has been added");
     for (i = 1; i < APIKEY_PARTS_MAX; i++) {
         word[13]++;
-        is_str(apikey_kinds_add(&kinds, word, pool), NULL, "part %d", (int)i);
+        is_str(apikey_digest_kinds_add(&kinds, word, pool), NULL, "part %d",
+               (int)i);
     }
     word[13]++;
-    ok(apikey_kinds_add(&kinds, word, pool) != NULL, "and one too many");
+    ok(apikey_digest_kinds_add(&kinds, word, pool) != NULL, "and one too many");
     is_int(kinds.parts[APIKEY_PARTS_MAX].kind, 0, "the list still ends");
 }
 

@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file giveaway.h
+ * @file disclosure.h
  * @brief Whether a text from a table of the administrator's own is, or holds,
  *        the key that is being looked up, or what that is stored under.
  *
  * The text is not the client's, and whoever asks has the key: nothing is to be
  * learnt here from how long it takes.  Nothing is kept; any thread may call.
  */
-#ifndef APIKEY_GIVEAWAY_H
-#define APIKEY_GIVEAWAY_H
+#ifndef APIKEY_DISCLOSURE_H
+#define APIKEY_DISCLOSURE_H
 
 #include "key.h"
 
@@ -19,14 +19,14 @@
  * base64url, padded or not, or as its bytes alone.
  * @param digest lower-case hex; the first APIKEY_DIGEST_HEX count
  */
-int apikey_shows_digest(const char *bytes, apr_size_t len,
-                        const char *digest);
+int apikey_text_has_digest(const char *bytes, apr_size_t len,
+                           const char *digest);
 
 /**
  * Whether a text is the key with that digest, or has any key of this server in
- * it (apikey_key_exposed()).  OpenSSL failing counts as yes.
+ * it (apikey_key_scan()).  OpenSSL failing counts as yes.
  */
-int apikey_shows_key(const char *text, const char *digest,
-                     const apikey_policy_t *policy);
+int apikey_text_has_key(const char *text, const char *digest,
+                        const apikey_policy_t *policy);
 
 #endif

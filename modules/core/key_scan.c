@@ -77,7 +77,7 @@ typedef struct search_t {
 static void tell_digests(const search_t *search, const char *key,
                          apr_size_t len)
 {
-    if (search->digests && search->policy->ring && *search->tries > 0) {
+    if (search->digests && search->policy->secrets && *search->tries > 0) {
         --*search->tries;
         apikey_key_candidates(search->digests, search->policy, key, len);
     }
@@ -88,7 +88,7 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
 {
     const apikey_policy_t *policy = search->policy;
     const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
-                                     NULL, policy->ring, NULL };
+                                     NULL, policy->secrets, NULL };
 
     if (len < RUN_MIN || len > RUN_MAX) {
         return 0;
@@ -98,13 +98,13 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
         tell_digests(search, run, len);
         return 1;
     }
-    if (*search->tries <= 0 || !policy->ring
+    if (*search->tries <= 0 || !policy->secrets
         || apikey_key_shape(&base62, run, len) == APIKEY_FORMAT_NONE) {
         return 0;
     }
     --*search->tries;
     if (!search->digests) {
-        return apikey_key_checked_by(policy->ring, run, len) >= 0;
+        return apikey_key_checked_by(policy->secrets, run, len) >= 0;
     }
     return apikey_key_candidates(search->digests, &base62, run, len)
                == APR_SUCCESS && search->digests->count > 0;
@@ -258,12 +258,12 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
     return found;
 }
 
-int apikey_key_exposed(apr_size_t *start, apr_size_t *end,
-                       const apikey_policy_t *policy,
-                       apikey_divide_e divide,
-                       const char *text, apr_size_t len,
-                       apr_size_t from, int *tries,
-                       apikey_candidates_t *digests)
+int apikey_key_scan(apr_size_t *start, apr_size_t *end,
+                    const apikey_policy_t *policy,
+                    apikey_divide_e divide,
+                    const char *text, apr_size_t len,
+                    apr_size_t from, int *tries,
+                    apikey_candidates_t *digests)
 {
     int words = policy->leads && (policy->formats & APIKEY_FORMAT_OPAQUE);
     apr_size_t least = words ? APIKEY_WORD_MIN : RUN_MIN;

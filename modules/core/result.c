@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "verdict.h"
+#include "result.h"
 
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "text.h"
 
 /* The messages go into quoted strings and JSON as they are: plain ASCII, no
- * double quote, no backslash.  The order is that of apikey_reason_e. */
-static const apikey_reason_t reasons[APIKEY_REASONS] = {
+ * double quote, no backslash.  The order is that of apikey_result_e. */
+static const apikey_result_t reasons[APIKEY_RESULTS] = {
     { "granted", 200, "OK", NULL, 0,
       "The API key is valid." },
     { "missing", 401, "Unauthorized", NULL, 0,
@@ -50,13 +50,13 @@ static const apikey_reason_t reasons[APIKEY_REASONS] = {
       "An API key must not stand in a URL. Please replace this key." }
 };
 
-const apikey_reason_t *apikey_reason(apikey_reason_e reason)
+const apikey_result_t *apikey_result(apikey_result_e result)
 {
-    return &reasons[reason];
+    return &reasons[result];
 }
 
-apikey_reason_e apikey_verdict(const apikey_record_t *record,
-                               const char *keyspace, apr_int64_t now)
+apikey_result_e apikey_record_result(const apikey_record_t *record,
+                                     const char *keyspace, apr_int64_t now)
 {
     if (keyspace && strcmp(record->keyspace, keyspace) != 0) {
         return APIKEY_INVALID;

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file ours.h
+ * @file key_class.h
  * @brief Whether a credential is this server's, and what may be said of it.
  *
  * A credential is ours if it has the shape of a key that the server accepts, or
@@ -11,8 +11,8 @@
  * words of a base62 key's form and for no others, and for a right one mostly
  * once.  Pure reading of hostile text; any thread may call.
  */
-#ifndef APIKEY_OURS_H
-#define APIKEY_OURS_H
+#ifndef APIKEY_KEY_CLASS_H
+#define APIKEY_KEY_CLASS_H
 
 #include "key.h"
 
@@ -20,26 +20,26 @@ typedef enum {
     APIKEY_FOREIGN,
     APIKEY_NEAR_MISS,
     APIKEY_OURS
-} apikey_kin_e;
+} apikey_class_e;
 
-/** A header's value, as far as it has been judged. */
-typedef struct apikey_judged_t {
+/** A header's value, as far as it has been classified. */
+typedef struct apikey_classified_t {
     const apikey_policy_t *policy;
     apr_pool_t *pool;           /**< for the hint; the request's */
     int tries;                  /**< words that may still cost a digest */
-    apikey_kin_e kin;           /**< the nearest that was found */
+    apikey_class_e class;       /**< the nearest that was found */
     const char *hint;           /**< what may be written in the place of that:
                                  * prefix, "..." and its last characters, or
                                  * "***" for a near miss; NULL: foreign */
-} apikey_judged_t;
+} apikey_classified_t;
 
-/** Nothing has been judged: foreign. */
-void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
-                       apr_pool_t *pool);
+/** Nothing has been classified: foreign. */
+void apikey_classify_init(apikey_classified_t *classified,
+                          const apikey_policy_t *policy, apr_pool_t *pool);
 
 /** Judges a credential that stands for itself, without its scheme.  The prefix
  * of our keys at its beginning makes it a near miss at least. */
-void apikey_judge_token(apikey_judged_t *judged, const char *token);
+void apikey_classify_token(apikey_classified_t *classified, const char *token);
 
 /**
  * Judges the words of a header's value, wherever they stand in it: two keys in
@@ -49,11 +49,11 @@ void apikey_judge_token(apikey_judged_t *judged, const char *token);
  * our keys and APIKEY_WORD_MIN characters is a near miss.  Linear in the length
  * of the value, but for the digests of eight words.
  */
-void apikey_judge_value(apikey_judged_t *judged, const char *value);
+void apikey_classify_value(apikey_classified_t *classified, const char *value);
 
 /** The length of the scheme that @a value begins with; 0 if it has none, or if
  * that may be a part of a key. */
-apr_size_t apikey_judge_scheme(const apikey_policy_t *policy,
-                               const char *value);
+apr_size_t apikey_classify_scheme(const apikey_policy_t *policy,
+                                  const char *value);
 
 #endif

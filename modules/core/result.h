@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file verdict.h
+ * @file result.h
  * @brief Granted, or why not: the reasons, what each means on the wire, and
  *        the verdict on a record.
  *
  * One table holds status, code and sentence; whoever answers, logs or
  * explains reads it here.
  */
-#ifndef APIKEY_VERDICT_H
-#define APIKEY_VERDICT_H
+#ifndef APIKEY_RESULT_H
+#define APIKEY_RESULT_H
 
 #include "record.h"
 
@@ -32,20 +32,20 @@ typedef enum {
     APIKEY_DENIED,              /**< the same to programs; no key had a say */
     APIKEY_UNAVAILABLE,
     APIKEY_EXPOSED,
-    APIKEY_REASONS              /**< how many there are */
-} apikey_reason_e;
+    APIKEY_RESULTS              /**< how many there are */
+} apikey_result_e;
 
-typedef struct apikey_reason_t {
+typedef struct apikey_result_t {
     const char *code;           /**< APIKEY_RESULT, problem's code */
     int status;                 /**< HTTP status */
     const char *title;          /**< the status' phrase (RFC 9457, 4.2.1) */
     const char *error;          /**< RFC 6750, 3.1; NULL: none */
     int describe;               /**< error_description goes with error */
     const char *message;        /**< a sentence for people; fixed text */
-} apikey_reason_t;
+} apikey_result_t;
 
-/** The row of @a reason; static, any thread. */
-const apikey_reason_t *apikey_reason(apikey_reason_e reason);
+/** The row of @a result; static, any thread. */
+const apikey_result_t *apikey_result(apikey_result_e result);
 
 /**
  * What the record alone says, in this order: another keyspace (INVALID),
@@ -54,8 +54,8 @@ const apikey_reason_t *apikey_reason(apikey_reason_e reason);
  * @param keyspace the server's; NULL: any
  * @param now      epoch seconds
  */
-apikey_reason_e apikey_verdict(const apikey_record_t *record,
-                               const char *keyspace, apr_int64_t now);
+apikey_result_e apikey_record_result(const apikey_record_t *record,
+                                     const char *keyspace, apr_int64_t now);
 
 /**
  * NULL if the row could be read, everything that would be exported can be

@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file forged.h
+ * @file reserved_names.h
  * @brief Names under which only this module speaks, however they are spelled.
  *
  * CGI makes '_' of all that is no letter or digit and folds the case of
  * headers: X_Apikey-TENANT arrives as X-Apikey-Tenant does, and is forged if
  * it came from anybody else.
  */
-#ifndef APIKEY_FORGED_H
-#define APIKEY_FORGED_H
+#ifndef APIKEY_RESERVED_NAMES_H
+#define APIKEY_RESERVED_NAMES_H
 
 #include <apr_tables.h>
 
@@ -19,10 +19,10 @@
  * Whether only this module may say it.
  * @param own ApiKeyHeaders' prefix beside the default; "" for none
  */
-typedef int (*apikey_forged_fn)(const char *name, const char *own);
+typedef int (*apikey_reserved_fn)(const char *name, const char *own);
 
 /** A request header. */
-int apikey_forged_header(const char *name, const char *own);
+int apikey_reserved_header(const char *name, const char *own);
 
 /** Whether an application may take one header for the other: CGI gives both
  * the same name. */
@@ -34,21 +34,21 @@ int apikey_header_variable(const char *name, const char *header);
 
 /** A variable: APIKEY_*, or a header's HTTP_*; behind REDIRECT_ (an internal
  * redirect's) and AJP_ (of which mod_proxy_ajp makes an attribute), too. */
-int apikey_forged_variable(const char *name, const char *own);
+int apikey_reserved_variable(const char *name, const char *own);
 
 /** A variable that says who the user of a request before it was. */
-int apikey_forged_user(const char *name, const char *own);
+int apikey_reserved_user(const char *name, const char *own);
 
-/** Removes all that @a is_forged says yes to. */
-void apikey_forged_remove(apr_table_t *table, const char *own,
-                          apikey_forged_fn is_forged);
+/** Removes all that @a is_reserved says yes to. */
+void apikey_reserved_remove(apr_table_t *table, const char *own,
+                            apikey_reserved_fn is_reserved);
 
 /**
  * The value of Connection without the names of such headers: mod_proxy would
  * drop the true ones.
  * @return NULL if there is none in it
  */
-const char *apikey_forged_connection(apr_pool_t *pool, const char *value,
-                                     const char *own);
+const char *apikey_reserved_connection(apr_pool_t *pool, const char *value,
+                                       const char *own);
 
 #endif

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "ours.h"
+#include "key_class.h"
 
 #include <string.h>
 
@@ -16,14 +16,14 @@
 #define SCHEME_MAX 32           /* shorter than any key that has a form */
 #define BETWEEN ", \t:;=\""      /* words */
 
-void apikey_judge_init(apikey_judged_t *judged, const apikey_policy_t *policy,
-                       apr_pool_t *pool)
+void apikey_classify_init(apikey_classified_t *classified,
+                          const apikey_policy_t *policy, apr_pool_t *pool)
 {
-    judged->policy = policy;
-    judged->pool = pool;
-    judged->tries = TRIES;
-    judged->kin = APIKEY_FOREIGN;
-    judged->hint = NULL;
+    classified->policy = policy;
+    classified->pool = pool;
+    classified->tries = TRIES;
+    classified->class = APIKEY_FOREIGN;
+    classified->hint = NULL;
 }
 
 static const apikey_lead_t *leads_of(const apikey_policy_t *policy)
@@ -51,53 +51,56 @@ static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
 }
 
 /* Prefix, dots and, of a key that may be right, its last characters. */
-static const char *hint_of(const apikey_judged_t *judged, apikey_kin_e kin,
-                           const char *key, apr_size_t len)
+static const char *hint_of(const apikey_classified_t *classified,
+                           apikey_class_e class, const char *key,
+                           apr_size_t len)
 {
-    apr_size_t prefix = prefix_len(judged->policy, key, len);
-    apr_size_t tail = kin == APIKEY_OURS ? apikey_hint_tail(len) : 0;
+    apr_size_t prefix = prefix_len(classified->policy, key, len);
+    apr_size_t tail = class == APIKEY_OURS ? apikey_hint_tail(len) : 0;
 
     if (!prefix) {
-        const char *shown = apikey_key_hint(key, len, judged->pool);
+        const char *shown = apikey_key_hint(key, len, classified->pool);
 
         prefix = (apr_size_t)(strstr(shown, DOTS) - shown);
     }
-    return apr_pstrcat(judged->pool, apr_pstrmemdup(judged->pool, key, prefix),
-                       DOTS, tail ? apr_pstrmemdup(judged->pool,
-                                                   key + len - tail, tail)
-                                  : UNTOLD, NULL);
+    return apr_pstrcat(
+        classified->pool, apr_pstrmemdup(classified->pool, key, prefix), DOTS,
+        tail ? apr_pstrmemdup(classified->pool, key + len - tail, tail)
+             : UNTOLD,
+        NULL);
 }
 
 /* The nearest counts, and of equals the first. */
-static void find(apikey_judged_t *judged, apikey_kin_e kin, const char *key,
-                 apr_size_t len)
+static void find(apikey_classified_t *classified, apikey_class_e class,
+                 const char *key, apr_size_t len)
 {
-    if (kin > judged->kin) {
-        judged->kin = kin;
-        judged->hint = hint_of(judged, kin, key, len);
+    if (class > classified->class) {
+        classified->class = class;
+        classified->hint = hint_of(classified, class, key, len);
     }
 }
 
 /* A word of a base62 key's form. */
-static int is_right(apikey_judged_t *judged, const char *word, apr_size_t len)
+static int is_right(apikey_classified_t *classified, const char *word,
+                    apr_size_t len)
 {
-    if (apikey_ring_knows(judged->policy->ring, word, len)) {
+    if (apikey_secrets_have_seen(classified->policy->secrets, word, len)) {
         return 1;
     }
-    if (--judged->tries < 0) {
+    if (--classified->tries < 0) {
         /* There are more than we care to try: they are not foreign. */
-        find(judged, APIKEY_NEAR_MISS, word, len);
+        find(classified, APIKEY_NEAR_MISS, word, len);
         return 0;
     }
-    if (apikey_key_checked_by(judged->policy->ring, word, len) < 0) {
+    if (apikey_key_checked_by(classified->policy->secrets, word, len) < 0) {
         return 0;
     }
-    apikey_ring_know(judged->policy->ring, word, len);
+    apikey_secrets_remember(classified->policy->secrets, word, len);
     return 1;
 }
 
 /* Whatever the prefix. */
-static int has_right_check(apikey_judged_t *judged, const char *word,
+static int has_right_check(apikey_classified_t *classified, const char *word,
                            apr_size_t len)
 {
     static const apikey_policy_t base62 = {
@@ -105,64 +108,65 @@ static int has_right_check(apikey_judged_t *judged, const char *word,
     };
 
     return apikey_key_shape(&base62, word, len) != APIKEY_FORMAT_NONE
-           && is_right(judged, word, len);
+           && is_right(classified, word, len);
 }
 
-static void judge_word(apikey_judged_t *judged, const char *word,
+static void judge_word(apikey_classified_t *classified, const char *word,
                        apr_size_t len)
 {
-    apikey_format_e shape = apikey_key_shape(judged->policy, word, len);
+    apikey_format_e shape = apikey_key_shape(classified->policy, word, len);
 
-    if (shape == APIKEY_FORMAT_BASE62 ? is_right(judged, word, len)
-                                      : has_right_check(judged, word, len)) {
-        find(judged, APIKEY_OURS, word, len);
+    if (shape == APIKEY_FORMAT_BASE62
+            ? is_right(classified, word, len)
+            : has_right_check(classified, word, len)) {
+        find(classified, APIKEY_OURS, word, len);
     }
     else if (shape == APIKEY_FORMAT_BASE62
-             && !(judged->policy->formats & APIKEY_FORMAT_OPAQUE)) {
-        find(judged, APIKEY_NEAR_MISS, word, len);
+             && !(classified->policy->formats & APIKEY_FORMAT_OPAQUE)) {
+        find(classified, APIKEY_NEAR_MISS, word, len);
     }
     else if (shape != APIKEY_FORMAT_NONE) {
-        find(judged, APIKEY_OURS, word, len);
+        find(classified, APIKEY_OURS, word, len);
     }
 }
 
-void apikey_judge_token(apikey_judged_t *judged, const char *token)
+void apikey_classify_token(apikey_classified_t *classified, const char *token)
 {
     apr_size_t len = strlen(token);
 
-    judge_word(judged, token, len);
-    if (prefix_len(judged->policy, token, len)) {
-        find(judged, APIKEY_NEAR_MISS, token, len);
+    judge_word(classified, token, len);
+    if (prefix_len(classified->policy, token, len)) {
+        find(classified, APIKEY_NEAR_MISS, token, len);
     }
 }
 
 /* The prefix, and as much behind it as of a key that was cut or mistyped; of a
  * shorter word it may be the beginning of somebody's name. */
-static void judge_prefix(apikey_judged_t *judged, const char *word,
+static void judge_prefix(apikey_classified_t *classified, const char *word,
                          apr_size_t len)
 {
-    if (len >= APIKEY_WORD_MIN && prefix_len(judged->policy, word, len)) {
-        find(judged, APIKEY_NEAR_MISS, word, len);
+    if (len >= APIKEY_WORD_MIN && prefix_len(classified->policy, word, len)) {
+        find(classified, APIKEY_NEAR_MISS, word, len);
     }
 }
 
-static void judge_behind(apikey_judged_t *judged, const apikey_lead_t *lead,
-                         const char *text)
+static void judge_behind(apikey_classified_t *classified,
+                         const apikey_lead_t *lead, const char *text)
 {
     apr_size_t len = lead->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
     const char *end = text + strlen(text);
 
     for (; (text = strstr(text, lead->text)); text++) {
         if ((apr_size_t)(end - text) >= len
-            && has_right_check(judged, text, len)) {
-            find(judged, APIKEY_NEAR_MISS, text, len);
+            && has_right_check(classified, text, len)) {
+            find(classified, APIKEY_NEAR_MISS, text, len);
         }
     }
 }
 
 /* What may stand in a key, up to something that may not: a bracket, a quote, a
  * line's end, a byte of UTF-8. */
-static void judge_runs(apikey_judged_t *judged, const char *text)
+static void judge_runs(apikey_classified_t *classified, const char *text)
 {
     static const char in_key[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz_-.";
@@ -174,13 +178,13 @@ static void judge_runs(apikey_judged_t *judged, const char *text)
         while (len > 0 && strchr("_-.", run[len - 1])) {
             len--;
         }
-        /* Between blanks and the like it has been judged as a word. */
+        /* Between blanks and the like it has been classified as a word. */
         if (len < all || (run > text && !strchr(BETWEEN, run[-1]))
             || !strchr(BETWEEN, run[all])) {
-            if (has_right_check(judged, run, len)) {
-                find(judged, APIKEY_NEAR_MISS, run, len);
+            if (has_right_check(classified, run, len)) {
+                find(classified, APIKEY_NEAR_MISS, run, len);
             }
-            judge_prefix(judged, run, len);
+            judge_prefix(classified, run, len);
         }
         run += all;
     }
@@ -188,30 +192,30 @@ static void judge_runs(apikey_judged_t *judged, const char *text)
 
 /* A key with something before or behind it that does not belong there (a
  * zero-width space, the rest of a file) is a key in every log. */
-static void judge_inside(apikey_judged_t *judged, const char *text)
+static void judge_inside(apikey_classified_t *classified, const char *text)
 {
     const apikey_lead_t *lead;
 
-    for (lead = leads_of(judged->policy); lead->text; lead++) {
-        judge_behind(judged, lead, text);
+    for (lead = leads_of(classified->policy); lead->text; lead++) {
+        judge_behind(classified, lead, text);
     }
-    judge_runs(judged, text);
+    judge_runs(classified, text);
 }
 
-static void judge_words(apikey_judged_t *judged, const char *text)
+static void judge_words(apikey_classified_t *classified, const char *text)
 {
     const char *word = text;
 
-    while (judged->kin != APIKEY_OURS
+    while (classified->class != APIKEY_OURS
            && *(word += strspn(word, BETWEEN))) {
         apr_size_t len = strcspn(word, BETWEEN);
 
-        judge_word(judged, word, len);
-        judge_prefix(judged, word, len);
+        judge_word(classified, word, len);
+        judge_prefix(classified, word, len);
         word += len;
     }
-    if (judged->kin == APIKEY_FOREIGN) {
-        judge_inside(judged, text);
+    if (classified->class == APIKEY_FOREIGN) {
+        judge_inside(classified, text);
     }
 }
 
@@ -245,19 +249,19 @@ static char *decode(const char *text, apr_size_t len, apr_pool_t *pool)
 
 /* The prefix alone makes a user a near miss where no password says that it is
  * the name of somebody: where it stands alone, or is as long as a key. */
-static void judge_half(apikey_judged_t *judged, const char *half,
+static void judge_half(apikey_classified_t *classified, const char *half,
                        const char *other)
 {
     if (!*other || strlen(half) >= APIKEY_WORD_MIN) {
-        apikey_judge_token(judged, half);
+        apikey_classify_token(classified, half);
     }
-    judge_words(judged, half);
+    judge_words(classified, half);
 }
 
-static void judge_code(apikey_judged_t *judged, const char *text,
+static void judge_code(apikey_classified_t *classified, const char *text,
                        apr_size_t len)
 {
-    char *user = decode(text, len, judged->pool);
+    char *user = decode(text, len, classified->pool);
     char *end = user + strlen(user), *password = strchr(user, ':');
 
     /* Of what was filled up, blanks have come. */
@@ -267,17 +271,17 @@ static void judge_code(apikey_judged_t *judged, const char *text,
     if (password) {
         *password++ = '\0';
     }
-    judge_half(judged, user, password ? password : "");
+    judge_half(classified, user, password ? password : "");
     if (password) {
-        judge_half(judged, password, user);
+        judge_half(classified, password, user);
     }
 }
 
 /* To the end of the field, or of its part of a list: PHP decodes what is left
  * when characters of no alphabet are taken out, and a folded field has some. */
-static void judge_scattered(apikey_judged_t *judged, const char *text)
+static void judge_scattered(apikey_classified_t *classified, const char *text)
 {
-    char *code = apr_palloc(judged->pool, strcspn(text, ",") + 1);
+    char *code = apr_palloc(classified->pool, strcspn(text, ",") + 1);
     apr_size_t len = 0;
 
     for (; *text && *text != ','; text++) {
@@ -285,42 +289,44 @@ static void judge_scattered(apikey_judged_t *judged, const char *text)
             code[len++] = *text;
         }
     }
-    judge_code(judged, code, len);
+    judge_code(classified, code, len);
 }
 
-static void judge_basic(apikey_judged_t *judged, const char *text, int begins)
+static void judge_basic(apikey_classified_t *classified, const char *text,
+                        int begins)
 {
     apr_size_t len = strspn(text, alphabet);
     const char *more = text + len + strspn(text + len, "= \t");
 
-    judge_code(judged, text, len);
-    if (begins && judged->kin == APIKEY_FOREIGN && *more && *more != ',') {
-        judge_scattered(judged, text);
+    judge_code(classified, text, len);
+    if (begins && classified->class == APIKEY_FOREIGN && *more
+        && *more != ',') {
+        judge_scattered(classified, text);
     }
 }
 
-void apikey_judge_value(apikey_judged_t *judged, const char *value)
+void apikey_classify_value(apikey_classified_t *classified, const char *value)
 {
     static const char blanks[] = " \t", between[] = " \t,";
     const char *word = value;
     int begins = 1;
 
-    judge_words(judged, value);
+    judge_words(classified, value);
     while (*(word += strspn(word, between))) {
         apr_size_t len = strcspn(word, between);
         int basic = len == 5 && !strncasecmp(word, "Basic", len);
 
         word += len;
         if (basic && *word && strchr(blanks, *word)) {
-            judge_basic(judged, word + strspn(word, blanks), begins);
+            judge_basic(classified, word + strspn(word, blanks), begins);
         }
         /* A part of a list is gone through from its beginning, once. */
         begins = word[strspn(word, blanks)] == ',';
     }
 }
 
-apr_size_t apikey_judge_scheme(const apikey_policy_t *policy,
-                               const char *value)
+apr_size_t apikey_classify_scheme(const apikey_policy_t *policy,
+                                  const char *value)
 {
     apr_size_t len = strcspn(value, " \t,=\"");
 

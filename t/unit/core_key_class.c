@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/ours.h: what is ours, what is shown of it, and what it costs to tell. */
+/* core/key_class.h: what is ours, what is shown of it, and what it costs to
+ * tell. */
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include <openssl/evp.h>
 
-#include "../../modules/core/ours.h"
+#include "../../modules/core/key_class.h"
 #include "tap.h"
 
 #define TAIL "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
@@ -25,7 +26,7 @@
             "eXPGffz5aXHc6lty1Y2t4SWRqGteragsVdZufDn5BlnJl9pdR_kdVFUsra2rWKEo"
 
 static apr_pool_t *pool;
-static apikey_ring_t *ring;
+static apikey_secrets_t *secrets;
 static int finals;                  /* an HMAC has two */
 
 /* Of all digests, instead of OpenSSL's. */
@@ -42,7 +43,7 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 
 static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 {
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, ring,
+    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, secrets,
                                NULL };
     const char *fault;
 
@@ -55,32 +56,32 @@ static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
 static const char *const names[] = { "foreign", "near miss", "ours" };
 
 /** "KIN HINT" */
-static const char *said(const apikey_judged_t *judged)
+static const char *said(const apikey_classified_t *classified)
 {
-    return apr_pstrcat(pool, names[judged->kin], judged->hint ? " " : NULL,
-                       judged->hint, NULL);
+    return apr_pstrcat(pool, names[classified->class],
+                       classified->hint ? " " : NULL, classified->hint, NULL);
 }
 
 static const char *token(unsigned int formats, const char *prefix,
                          const char *text)
 {
     apikey_policy_t policy = a_policy(formats, prefix);
-    apikey_judged_t judged;
+    apikey_classified_t classified;
 
-    apikey_judge_init(&judged, &policy, pool);
-    apikey_judge_token(&judged, text);
-    return said(&judged);
+    apikey_classify_init(&classified, &policy, pool);
+    apikey_classify_token(&classified, text);
+    return said(&classified);
 }
 
 static const char *value(unsigned int formats, const char *prefix,
                          const char *text)
 {
     apikey_policy_t policy = a_policy(formats, prefix);
-    apikey_judged_t judged;
+    apikey_classified_t classified;
 
-    apikey_judge_init(&judged, &policy, pool);
-    apikey_judge_value(&judged, text);
-    return said(&judged);
+    apikey_classify_init(&classified, &policy, pool);
+    apikey_classify_value(&classified, text);
+    return said(&classified);
 }
 
 #define BASE62 APIKEY_FORMAT_BASE62
@@ -222,7 +223,7 @@ static void test_cost(void)
     is_int(cost("ak_nonsense"), 0, "nor the prefix alone");
     is_int(cost("xoxb_" TAIL "0UJlm"), 0, "nor almost the form");
     is_int(cost("ak_" TAIL "0UJlm7"), 2, "a wrong key does, each time");
-    apikey_ring_parse(&ring, LINE, strlen(LINE), pool, &error);
+    apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error);
     is_int(cost(KEY), 1, "a right one does once");
     is_int(cost(KEY), 0, "and not again");
     is_int(cost(KEY "x"), 0, "nor does what begins with it");
@@ -240,7 +241,7 @@ static int scheme(const char *text)
 {
     apikey_policy_t policy = a_policy(BASE62, NULL);
 
-    return (int)apikey_judge_scheme(&policy, text);
+    return (int)apikey_classify_scheme(&policy, text);
 }
 
 static void test_scheme(void)
@@ -263,15 +264,15 @@ static void test_prefixes(void)
     static const char *const want[] = { "near miss sk_live_...***",
                                         "near miss glpat-...***", "foreign" };
     apikey_policy_t policy = a_policy(BASE62, NULL);
-    apikey_judged_t judged;
+    apikey_classified_t classified;
     const char *fault;
     int i;
 
     policy.leads = apikey_leads_parse(2, words, pool, &fault);
     for (i = 0; i < 3; i++) {
-        apikey_judge_init(&judged, &policy, pool);
-        apikey_judge_token(&judged, texts[i]);
-        is_str(said(&judged), want[i], "of two prefixes: %s", texts[i]);
+        apikey_classify_init(&classified, &policy, pool);
+        apikey_classify_token(&classified, texts[i]);
+        is_str(said(&classified), want[i], "of two prefixes: %s", texts[i]);
     }
 }
 
@@ -282,7 +283,7 @@ int main(void)
     apr_initialize();
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
-    if (apikey_ring_parse(&ring, LINE, strlen(LINE), pool, &error)) {
+    if (apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error)) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file limit.h
+ * @file log_limit.h
  * @brief How often a message is said that happens again and again.
  *
  * A message has a kind (which message it is) and a cause (a database, a row, a
@@ -15,8 +15,8 @@
  * anything here, and nothing waits.  Times are seconds of a clock that cannot
  * be set (apikey_clock()), and are given, so that tests need not wait.
  */
-#ifndef APIKEY_LIMIT_H
-#define APIKEY_LIMIT_H
+#ifndef APIKEY_LOG_LIMIT_H
+#define APIKEY_LOG_LIMIT_H
 
 #include <apr.h>
 
@@ -53,16 +53,16 @@ typedef struct apikey_cause_t {
 } apikey_cause_t;
 
 /** What is to be said of one. */
-typedef struct apikey_told_t {
+typedef struct apikey_limit_report_t {
     apikey_cause_t cause;       /**< hash is not filled in */
     apr_uint64_t more;          /**< since it was last said: with MORE */
     apr_uint64_t total;         /**< since it began: with OVER */
     apr_uint64_t seconds;       /**< from its begin to its end: with OVER */
-} apikey_told_t;
+} apikey_limit_report_t;
 
 /** Is told of each cause of which something is to be said. */
 typedef void (*apikey_limit_fn)(void *baton, apikey_limit_e what,
-                                const apikey_told_t *told);
+                                const apikey_limit_report_t *told);
 
 /** Bytes of a table for @a kinds kinds. */
 apr_size_t apikey_limit_size(int kinds);
@@ -90,7 +90,7 @@ apr_uint64_t apikey_limit_hash(const void *owner, const char *what);
 apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
                                 const apikey_cause_t *cause,
                                 apr_uint64_t amount, apr_uint64_t now,
-                                apikey_told_t *told);
+                                apikey_limit_report_t *told);
 
 /** Whether a cause of this kind has begun and is not over: one relaxed read. */
 int apikey_limit_any(const apikey_limit_t *limit, int kind);
@@ -101,7 +101,7 @@ int apikey_limit_any(const apikey_limit_t *limit, int kind);
  * @return 0: nothing is to be said, for nothing was
  */
 int apikey_limit_over(apikey_limit_t *limit, const apikey_cause_t *cause,
-                      apr_uint64_t now, apikey_told_t *told);
+                      apr_uint64_t now, apikey_limit_report_t *told);
 
 /** Has told what a minute without a call leaves to be said; at most once a
  * second in all processes. */

@@ -11,8 +11,8 @@
 
 #include "../db/connections.h"
 #include "../usage/usage.h"
-#include "counters.h"
-#include "find.h"
+#include "../verify/counters.h"
+#include "../verify/find.h"
 
 typedef struct page_t {
     request_rec *r;

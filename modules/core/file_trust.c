@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "trust.h"
+#include "file_trust.h"
 
 #include <grp.h>
 #include <limits.h>
@@ -146,8 +146,8 @@ static const char *step(walk_t *walk, const char *name)
     return S_ISDIR(info.st_mode) ? folder_fault(walk, &info, path) : NULL;
 }
 
-const char *apikey_trust_fault(const char *path, apikey_owned_e owned,
-                               apr_pool_t *pool)
+const char *apikey_file_trust_fault(const char *path, apikey_owned_e owned,
+                                    apr_pool_t *pool)
 {
     walk_t walk = { pool, 0, "", path, 0 };
     char here[PATH_MAX + 1];

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "forged.h"
+#include "reserved_names.h"
 
 #include <apr_strings.h>
 
@@ -35,7 +35,7 @@ static int begins(const char *name, const char *prefix)
     return 1;
 }
 
-int apikey_forged_header(const char *name, const char *own)
+int apikey_reserved_header(const char *name, const char *own)
 {
     return begins(name, APIKEY_HEADERS_DEFAULT)
            || (*own && begins(name, own));
@@ -55,7 +55,7 @@ int apikey_header_variable(const char *name, const char *header)
            && apikey_header_same(name + sizeof("HTTP_") - 1, header);
 }
 
-int apikey_forged_variable(const char *name, const char *own)
+int apikey_reserved_variable(const char *name, const char *own)
 {
     char first = ARRIVES(*name);
 
@@ -73,10 +73,10 @@ int apikey_forged_variable(const char *name, const char *own)
     }
     return begins(name, "APIKEY_")
            || (begins(name, "HTTP_")
-               && apikey_forged_header(name + sizeof("HTTP_") - 1, own));
+               && apikey_reserved_header(name + sizeof("HTTP_") - 1, own));
 }
 
-int apikey_forged_user(const char *name, const char *own)
+int apikey_reserved_user(const char *name, const char *own)
 {
     int redirected = 0;
 
@@ -88,8 +88,8 @@ int apikey_forged_user(const char *name, const char *own)
     return redirected && begins(name, "REMOTE_USER");
 }
 
-void apikey_forged_remove(apr_table_t *table, const char *own,
-                          apikey_forged_fn is_forged)
+void apikey_reserved_remove(apr_table_t *table, const char *own,
+                            apikey_reserved_fn is_reserved)
 {
     const apr_array_header_t *elts = apr_table_elts(table);
     int i;
@@ -97,7 +97,7 @@ void apikey_forged_remove(apr_table_t *table, const char *own,
     for (i = 0; i < elts->nelts; i++) {
         const char *name = APR_ARRAY_IDX(elts, i, apr_table_entry_t).key;
 
-        if (name && is_forged(name, own)) {
+        if (name && is_reserved(name, own)) {
             apr_table_unset(table, name);
             /* The entries behind it have moved up. */
             i--;
@@ -110,8 +110,8 @@ static int separates(char c)
     return c == ',' || c == ' ' || c == '\t' || c == ';';
 }
 
-const char *apikey_forged_connection(apr_pool_t *pool, const char *value,
-                                     const char *own)
+const char *apikey_reserved_connection(apr_pool_t *pool, const char *value,
+                                       const char *own)
 {
     apr_array_header_t *kept = apr_array_make(pool, 4, sizeof(char *));
     int found = 0;
@@ -125,7 +125,7 @@ const char *apikey_forged_connection(apr_pool_t *pool, const char *value,
         if (len) {
             char *token = apr_pstrmemdup(pool, value, len);
 
-            if (apikey_forged_header(token, own)) {
+            if (apikey_reserved_header(token, own)) {
                 found = 1;
             }
             else {

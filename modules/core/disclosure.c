@@ -6,7 +6,7 @@
 
 #include <openssl/evp.h>
 
-#include "giveaway.h"
+#include "disclosure.h"
 
 /* Those characters of it that a longer digest's have in common; the alphabets
  * differ in two characters. */
@@ -39,8 +39,8 @@ static int has(const char *bytes, apr_size_t len, const char *wanted,
     return 0;
 }
 
-int apikey_shows_digest(const char *bytes, apr_size_t len,
-                        const char *digest)
+int apikey_text_has_digest(const char *bytes, apr_size_t len,
+                           const char *digest)
 {
     unsigned char raw[APIKEY_DIGEST_LEN];
     unsigned char base64[BASE64_SIZE];
@@ -56,8 +56,8 @@ int apikey_shows_digest(const char *bytes, apr_size_t len,
            || has(bytes, len, (const char *)base64, BASE64_LEN, same_base64);
 }
 
-int apikey_shows_key(const char *text, const char *digest,
-                     const apikey_policy_t *policy)
+int apikey_text_has_key(const char *text, const char *digest,
+                        const apikey_policy_t *policy)
 {
     apikey_candidates_t candidates;
     apr_size_t len = strlen(text), start, end;
@@ -72,6 +72,6 @@ int apikey_shows_key(const char *text, const char *digest,
             return 1;
         }
     }
-    return apikey_key_exposed(&start, &end, policy, APIKEY_DIVIDE_URL, text,
-                              len, 0, &tries, NULL);
+    return apikey_key_scan(&start, &end, policy, APIKEY_DIVIDE_URL, text,
+                           len, 0, &tries, NULL);
 }

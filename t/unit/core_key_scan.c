@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* apikey_key_exposed() of core/key.h */
+/* apikey_key_scan() of core/key.h */
 
 #include <stdlib.h>
 #include <time.h>
@@ -27,8 +27,8 @@ static char *masked_by(apikey_divide_e divide, const char *text, int tries)
     apr_size_t len = strlen(text), from = 0, start, end;
     char *out = "";
 
-    while (apikey_key_exposed(&start, &end, &policy, divide, text, len, from,
-                              &tries, NULL)) {
+    while (apikey_key_scan(&start, &end, &policy, divide, text, len, from,
+                           &tries, NULL)) {
         out = apr_pstrcat(pool, out,
                           apr_pstrmemdup(pool, text + from, start - from),
                           "*", NULL);
@@ -197,17 +197,17 @@ static void test_tries(void)
            "the third candidate is tried with three tries");
     is_str(masked(WRONG "&" WRONG "&" KEY, 2), WRONG "&" WRONG "&" KEY,
            "but not with two");
-    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
-                           "k=" WRONG, len, 0, &tries, NULL),
+    ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
+                        "k=" WRONG, len, 0, &tries, NULL),
        "no key is found");
     is_int(tries, 7, "and one try was counted");
     is_int(start + end, 14, "and the bounds are as they were");
-    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
-                           "a=b&c=ak_1", 10, 0, &tries, NULL),
+    ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
+                        "a=b&c=ak_1", 10, 0, &tries, NULL),
        "no key in what has not its form");
     is_int(tries, 7, "costs no try");
-    ok(!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, KEY,
-                           strlen(KEY), strlen(KEY), &tries, NULL),
+    ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY, KEY,
+                        strlen(KEY), strlen(KEY), &tries, NULL),
        "nothing behind the end");
 }
 
@@ -219,8 +219,8 @@ static const char *digests_within(const char *text, int tries)
     const char *all = "";
     int i;
 
-    if (!apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
-                            strlen(text), 0, &tries, &digests)) {
+    if (!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
+                         strlen(text), 0, &tries, &digests)) {
         return "none";
     }
     for (i = 0; i < digests.count; i++) {
@@ -275,7 +275,7 @@ static void test_leads(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, leads[i], policy.ring,
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, leads[i], policy.secrets,
                         pool);
         is_str(masked(apr_pstrcat(pool, "a&k=", fresh.key, "&b", NULL), 8),
                "a&k=*&b", "a key of the prefix %s", leads[i]);
@@ -308,10 +308,10 @@ static void test_prefixes(void)
     const char *longest = "12345678901234567890123456789012";
     apikey_fresh_t fresh;
 
-    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "a", policy.ring, pool);
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "a", policy.secrets, pool);
     is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
            "the shortest prefix");
-    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, longest, policy.ring,
+    apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, longest, policy.secrets,
                     pool);
     is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
            "the longest prefix");
@@ -334,8 +334,8 @@ static clock_t time_of(const char *pattern, apr_size_t len)
         clock_t took = clock();
         int tries = 8;
 
-        apikey_key_exposed(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
-                           len, 0, &tries, NULL);
+        apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY, text,
+                        len, 0, &tries, NULL);
         took = clock() - took;
         best = run == 0 || took < best ? took : best;
     }
@@ -363,17 +363,17 @@ static void test_linear(void)
 
 int main(void)
 {
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     const char *error;
     apr_size_t i;
 
     apr_initialize();
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
-    apikey_ring_parse(&ring, LINE, strlen(LINE), pool, &error);
+    apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error);
     policy.formats = APIKEY_FORMAT_BASE62;
     policy.digests = APIKEY_DIGEST_HMAC;
-    policy.ring = ring;
+    policy.secrets = secrets;
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         is_str(masked(cases[i].text, 8), cases[i].want, "%s",
                cases[i].promise);

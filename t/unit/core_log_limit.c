@@ -14,7 +14,7 @@
 #include <apr_thread_proc.h>
 
 #include "core/atomics.h"
-#include "core/limit.h"
+#include "core/log_limit.h"
 #include "tap.h"
 
 #define KINDS 3
@@ -35,7 +35,7 @@ static apr_pool_t *pool;
 /* What sweep() and hit() gave last. */
 static apr_uint64_t more;
 static int swept;
-static apikey_told_t last;
+static apikey_limit_report_t last;
 static apikey_limit_e said;
 static char label[APIKEY_LIMIT_LABEL];
 
@@ -59,7 +59,7 @@ static apikey_limit_e hit(int kind, const void *owner, const char *what,
     apikey_cause_t cause = cause_of(kind, owner, what);
 
     apikey_limit_e which;
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     told.more = 0;
     which = apikey_limit_hit(limit, &cause, 1, now, &told);
@@ -74,7 +74,8 @@ static int is_over(const void *owner, apr_uint64_t now)
     return apikey_limit_over(limit, &cause, now, &last);
 }
 
-static void tell(void *baton, apikey_limit_e what, const apikey_told_t *told)
+static void tell(void *baton, apikey_limit_e what,
+                 const apikey_limit_report_t *told)
 {
     (void)baton;
     swept++;
@@ -216,7 +217,7 @@ static void amounts(void)
 {
     apikey_cause_t cause = cause_of(OTHER, &one, NULL);
 
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     fresh();
     apikey_limit_hit(limit, &cause, 7, BEGIN, &told);
@@ -266,7 +267,7 @@ static int counts[THREADS][3];
 static apikey_limit_e hit_one(int kind, const char *what)
 {
     apikey_cause_t cause = cause_of(kind, &one, what);
-    apikey_told_t told;
+    apikey_limit_report_t told;
 
     return apikey_limit_hit(limit, &cause, 1, BEGIN, &told);
 }

@@ -4,7 +4,7 @@
 
 #include <openssl/evp.h>
 
-#include "../../modules/core/ours.h"
+#include "../../modules/core/key_class.h"
 #include "fuzz.h"
 
 /** What stands in the place of a credential tells no more of it than a prefix
@@ -22,20 +22,20 @@ static void check_hint(const char *hint)
     }
 }
 
-typedef void (judge_fn)(apikey_judged_t *judged, const char *text);
+typedef void (judge_fn)(apikey_classified_t *classified, const char *text);
 
-static apikey_kin_e judge(judge_fn *how, const apikey_policy_t *policy,
-                          const char *text, apr_pool_t *pool)
+static apikey_class_e judge(judge_fn *how, const apikey_policy_t *policy,
+                            const char *text, apr_pool_t *pool)
 {
-    apikey_judged_t judged;
+    apikey_classified_t classified;
 
-    apikey_judge_init(&judged, policy, pool);
-    how(&judged, text);
-    must(!judged.hint == (judged.kin == APIKEY_FOREIGN));
-    if (judged.hint) {
-        check_hint(judged.hint);
+    apikey_classify_init(&classified, policy, pool);
+    how(&classified, text);
+    must(!classified.hint == (classified.class == APIKEY_FOREIGN));
+    if (classified.hint) {
+        check_hint(classified.hint);
     }
-    return judged.kin;
+    return classified.class;
 }
 
 /** What has none of the characters that end a prefix has no prefix, and what
@@ -47,7 +47,7 @@ static int is_strange(const char *text)
 
 static void check_scheme(const apikey_policy_t *policy, const char *value)
 {
-    apr_size_t len = apikey_judge_scheme(policy, value);
+    apr_size_t len = apikey_classify_scheme(policy, value);
 
     must(len < strlen(value) || len == 0);
     must(len == 0 || value[len] == ' ' || value[len] == '\t');
@@ -58,9 +58,9 @@ static void check(const apikey_policy_t *policy, const char *text,
                   const char *basic, int holds, apr_pool_t *pool)
 {
     int opaque = policy->formats & APIKEY_FORMAT_OPAQUE;
-    apikey_kin_e token = judge(apikey_judge_token, policy, text, pool);
-    apikey_kin_e value = judge(apikey_judge_value, policy, text, pool);
-    apikey_kin_e code = judge(apikey_judge_value, policy, basic, pool);
+    apikey_class_e token = judge(apikey_classify_token, policy, text, pool);
+    apikey_class_e value = judge(apikey_classify_value, policy, text, pool);
+    apikey_class_e code = judge(apikey_classify_value, policy, basic, pool);
 
     must(!holds || value != APIKEY_FOREIGN);
     must(!holds || code != APIKEY_FOREIGN);

@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-#include "kinds.h"
+#include "digest_kinds.h"
 
 #define AFTER ":after="
 
@@ -26,7 +26,7 @@ static unsigned int kind_of(const char *word, apr_size_t len)
 }
 
 /* Each secret makes a digest of its own: of parts by HMAC there is one. */
-static const char *add_part(apikey_kinds_t *kinds, unsigned int kind,
+static const char *add_part(apikey_digest_kinds_t *kinds, unsigned int kind,
                             const char *after)
 {
     apikey_part_t *part = kinds->parts;
@@ -51,8 +51,8 @@ static const char *add_part(apikey_kinds_t *kinds, unsigned int kind,
     return NULL;
 }
 
-const char *apikey_kinds_add(apikey_kinds_t *kinds, const char *word,
-                             apr_pool_t *pool)
+const char *apikey_digest_kinds_add(apikey_digest_kinds_t *kinds,
+                                    const char *word, apr_pool_t *pool)
 {
     apr_size_t len = strcspn(word, ":");
     unsigned int kind = kind_of(word, len);
@@ -74,7 +74,8 @@ const char *apikey_kinds_add(apikey_kinds_t *kinds, const char *word,
                        "':after=C'", NULL);
 }
 
-static int has_part(const apikey_kinds_t *kinds, const apikey_part_t *wanted)
+static int has_part(const apikey_digest_kinds_t *kinds,
+                    const apikey_part_t *wanted)
 {
     const apikey_part_t *part = kinds->parts;
 
@@ -85,7 +86,8 @@ static int has_part(const apikey_kinds_t *kinds, const apikey_part_t *wanted)
     return part->kind != 0;
 }
 
-int apikey_kinds_have(const apikey_kinds_t *kinds, const apikey_kinds_t *some)
+int apikey_digest_kinds_have(const apikey_digest_kinds_t *kinds,
+                             const apikey_digest_kinds_t *some)
 {
     const apikey_part_t *part = some->parts;
 
@@ -95,7 +97,7 @@ int apikey_kinds_have(const apikey_kinds_t *kinds, const apikey_kinds_t *some)
     return !part->kind && (some->digests & ~kinds->digests) == 0;
 }
 
-int apikey_kinds_plain(const apikey_kinds_t *kinds)
+int apikey_digest_kinds_plain(const apikey_digest_kinds_t *kinds)
 {
     unsigned int all = kinds->digests;
     const apikey_part_t *part;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "ring.h"
+#include "secrets.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 #include "atomics.h"
 #include "base64.h"
-#include "trust.h"
+#include "file_trust.h"
 
 #define KNOWN 1024                  /* right keys, 8 KiB */
 #define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
@@ -39,23 +39,23 @@ typedef struct known_t {
     apikey_word_t word[KNOWN];
 } known_t;
 
-struct apikey_ring_t {
+struct apikey_secrets_t {
     int count;
-    secret_t secret[APIKEY_RING_MAX];
+    secret_t secret[APIKEY_SECRETS_MAX];
     known_t *known;                 /**< NULL: there was no randomness */
 };
 
 static apr_status_t ring_destroy(void *data)
 {
-    apikey_ring_t *ring = data;
+    apikey_secrets_t *secrets = data;
     int i;
 
     /* OpenSSL wipes a digest's state when it frees it. */
-    for (i = 0; i < APIKEY_RING_MAX; i++) {
-        EVP_MD_CTX_free(ring->secret[i].inner);
-        EVP_MD_CTX_free(ring->secret[i].outer);
+    for (i = 0; i < APIKEY_SECRETS_MAX; i++) {
+        EVP_MD_CTX_free(secrets->secret[i].inner);
+        EVP_MD_CTX_free(secrets->secret[i].outer);
     }
-    apikey_wipe(ring, sizeof(*ring));
+    apikey_wipe(secrets, sizeof(*secrets));
     return APR_SUCCESS;
 }
 
@@ -113,12 +113,12 @@ static int id_is_good(const char *id, apr_size_t len)
     return len > 0 && len <= APIKEY_SECRET_ID_MAX;
 }
 
-static int id_is_known(const apikey_ring_t *ring, const char *id)
+static int id_is_known(const apikey_secrets_t *secrets, const char *id)
 {
     int i;
 
-    for (i = 0; i < ring->count; i++) {
-        if (strcmp(ring->secret[i].id, id) == 0) {
+    for (i = 0; i < secrets->count; i++) {
+        if (strcmp(secrets->secret[i].id, id) == 0) {
             return 1;
         }
     }
@@ -126,7 +126,7 @@ static int id_is_known(const apikey_ring_t *ring, const char *id)
 }
 
 /** Adds "ID BASE64"; NULL, or what is wrong and what to do. */
-static const char *ring_add(apikey_ring_t *ring, const char *id,
+static const char *ring_add(apikey_secrets_t *secrets, const char *id,
                             apr_size_t id_len, const char *base64,
                             apr_size_t base64_len)
 {
@@ -139,14 +139,14 @@ static const char *ring_add(apikey_ring_t *ring, const char *id,
         return "is not \"ID BASE64\", where ID is 1 to 32 characters of "
                "[0-9A-Za-z_.-]; make a line with 'htapikey secret'";
     }
-    if (ring->count == APIKEY_RING_MAX) {
+    if (secrets->count == APIKEY_SECRETS_MAX) {
         return "is one secret more than the 16 that a file may have; remove "
                "those that no key needs ('htapikey doctor' counts)";
     }
-    secret = &ring->secret[ring->count];
+    secret = &secrets->secret[secrets->count];
     memcpy(secret->id, id, id_len);
     secret->id[id_len] = '\0';
-    if (id_is_known(ring, secret->id)) {
+    if (id_is_known(secrets, secret->id)) {
         return "repeats the id of a line before it; give every secret its "
                "own id and never change the id of one in use";
     }
@@ -165,11 +165,11 @@ static const char *ring_add(apikey_ring_t *ring, const char *id,
         return "cannot be used: OpenSSL refused to compute SHA-256; see that "
                "its configuration allows it";
     }
-    ring->count++;
+    secrets->count++;
     return NULL;
 }
 
-static const char *parse_line(apikey_ring_t *ring, const char *line,
+static const char *parse_line(apikey_secrets_t *secrets, const char *line,
                               apr_size_t len)
 {
     const char *end = line + len, *id, *base64;
@@ -186,7 +186,7 @@ static const char *parse_line(apikey_ring_t *ring, const char *line,
     for (id = line; line < end && *line != ' ' && *line != '\t'; line++);
     for (base64 = line; base64 < end && (*base64 == ' ' || *base64 == '\t');
          base64++);
-    return ring_add(ring, id, line - id, base64, end - base64);
+    return ring_add(secrets, id, line - id, base64, end - base64);
 }
 
 static known_t *known_make(apr_pool_t *pool)
@@ -197,16 +197,16 @@ static known_t *known_make(apr_pool_t *pool)
                                                                  : NULL;
 }
 
-apr_status_t apikey_ring_parse(apikey_ring_t **out, const char *text,
-                               apr_size_t len, apr_pool_t *pool,
-                               const char **error)
+apr_status_t apikey_secrets_parse(apikey_secrets_t **out, const char *text,
+                                  apr_size_t len, apr_pool_t *pool,
+                                  const char **error)
 {
-    apikey_ring_t *ring = apr_pcalloc(pool, sizeof(*ring));
+    apikey_secrets_t *secrets = apr_pcalloc(pool, sizeof(*secrets));
     const char *end = text + len;
     int line = 0;
 
     *out = NULL;
-    apr_pool_cleanup_register(pool, ring, ring_destroy,
+    apr_pool_cleanup_register(pool, secrets, ring_destroy,
                               apr_pool_cleanup_null);
     while (text < end) {
         const char *next = memchr(text, '\n', end - text);
@@ -217,22 +217,22 @@ apr_status_t apikey_ring_parse(apikey_ring_t **out, const char *text,
         if (stop > text && stop[-1] == '\r') {
             stop--;
         }
-        fault = parse_line(ring, text, stop - text);
+        fault = parse_line(secrets, text, stop - text);
         if (fault) {
-            apr_pool_cleanup_run(pool, ring, ring_destroy);
+            apr_pool_cleanup_run(pool, secrets, ring_destroy);
             *error = apr_psprintf(pool, "line %d %s", line, fault);
             return APR_EINVAL;
         }
         text = next ? next + 1 : end;
     }
-    if (ring->count == 0) {
-        apr_pool_cleanup_run(pool, ring, ring_destroy);
+    if (secrets->count == 0) {
+        apr_pool_cleanup_run(pool, secrets, ring_destroy);
         *error = "there is no secret in it; add a line with 'htapikey "
                  "secret'";
         return APR_EINVAL;
     }
-    ring->known = known_make(pool);
-    *out = ring;
+    secrets->known = known_make(pool);
+    *out = secrets;
     return APR_SUCCESS;
 }
 
@@ -257,12 +257,13 @@ static const char *file_fault(const apr_finfo_t *info)
     return NULL;
 }
 
-apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
-                              apr_pool_t *pool, const char **error)
+apr_status_t apikey_secrets_load(apikey_secrets_t **secrets, const char *path,
+                                 apr_pool_t *pool, const char **error)
 {
     const apr_int32_t wanted = APR_FINFO_TYPE | APR_FINFO_PROT
                                | APR_FINFO_SIZE;
-    const char *fault = apikey_trust_fault(path, APIKEY_OWNED_BY_ANY, pool);
+    const char *fault =
+        apikey_file_trust_fault(path, APIKEY_OWNED_BY_ANY, pool);
     char reason[128];
     apr_file_t *file = NULL;
     apr_finfo_t info;
@@ -270,7 +271,7 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
     apr_status_t rv;
     char *text = NULL;
 
-    *ring = NULL;
+    *secrets = NULL;
     /* Not to wait for a writer where somebody put a FIFO. */
     rv = fault ? APR_EINVAL
                : apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY
@@ -297,7 +298,7 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
         rv = APR_EINVAL;
     }
     else {
-        rv = apikey_ring_parse(ring, text, len, pool, &fault);
+        rv = apikey_secrets_parse(secrets, text, len, pool, &fault);
     }
     if (text) {
         apikey_wipe(text, (apr_size_t)info.size + 1);
@@ -309,21 +310,21 @@ apr_status_t apikey_ring_load(apikey_ring_t **ring, const char *path,
     return rv;
 }
 
-int apikey_ring_count(const apikey_ring_t *ring)
+int apikey_secrets_count(const apikey_secrets_t *secrets)
 {
-    return ring->count;
+    return secrets->count;
 }
 
-const char *apikey_ring_id(const apikey_ring_t *ring, int i)
+const char *apikey_secrets_id(const apikey_secrets_t *secrets, int i)
 {
-    return ring->secret[i].id;
+    return secrets->secret[i].id;
 }
 
-apr_status_t apikey_ring_sign(unsigned char digest[APIKEY_DIGEST_LEN],
-                              const apikey_ring_t *ring, int i,
-                              const void *data, apr_size_t len)
+apr_status_t apikey_secrets_sign(unsigned char digest[APIKEY_DIGEST_LEN],
+                                 const apikey_secrets_t *secrets, int i,
+                                 const void *data, apr_size_t len)
 {
-    const secret_t *secret = &ring->secret[i];
+    const secret_t *secret = &secrets->secret[i];
     EVP_MD_CTX *scratch = EVP_MD_CTX_new();
     int good = scratch
         && EVP_MD_CTX_copy_ex(scratch, secret->inner) == 1
@@ -343,29 +344,29 @@ static apr_uint64_t word_of(const known_t *known, const char *key,
     return apr_siphash24(key, len, known->secret);
 }
 
-int apikey_ring_knows(const apikey_ring_t *ring, const char *key,
-                      apr_size_t len)
+int apikey_secrets_have_seen(const apikey_secrets_t *secrets, const char *key,
+                             apr_size_t len)
 {
     apr_uint64_t word;
 
-    if (!ring->known) {
+    if (!secrets->known) {
         return 0;
     }
-    word = word_of(ring->known, key, len);
-    return word && apikey_word_get(&ring->known->word[word % KNOWN]) == word;
+    word = word_of(secrets->known, key, len);
+    return word && apikey_word_get(&secrets->known->word[word % KNOWN]) == word;
 }
 
-void apikey_ring_know(const apikey_ring_t *ring, const char *key,
-                      apr_size_t len)
+void apikey_secrets_remember(const apikey_secrets_t *secrets, const char *key,
+                             apr_size_t len)
 {
-    if (ring->known) {
-        apr_uint64_t word = word_of(ring->known, key, len);
+    if (secrets->known) {
+        apr_uint64_t word = word_of(secrets->known, key, len);
 
-        apikey_word_set(&ring->known->word[word % KNOWN], word);
+        apikey_word_set(&secrets->known->word[word % KNOWN], word);
     }
 }
 
-apr_status_t apikey_ring_make_line(char **line, apr_pool_t *pool)
+apr_status_t apikey_secrets_new_line(char **line, apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_SECRET_MIN], tail[4];
     char base64[(APIKEY_SECRET_MIN + 2) / 3 * 4 + 1];

@@ -35,8 +35,8 @@ static int mask(const apikey_policy_t *policy, char *text, size_t len,
     apr_size_t from = 0, start, end;
     int count = 0, left = tries;
 
-    while (apikey_key_exposed(&start, &end, policy, divide, text, len, from,
-                              &left, NULL)) {
+    while (apikey_key_scan(&start, &end, policy, divide, text, len, from,
+                           &left, NULL)) {
         check_bounds(text, len, from, start, end);
         must(left >= 0 && left <= tries);
         memset(text + start, '*', end - start);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/giveaway.h */
+/* core/disclosure.h */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "../../modules/core/giveaway.h"
+#include "../../modules/core/disclosure.h"
 #include "tap.h"
 
 /* CONTRACT's own vector. */
@@ -46,15 +46,15 @@ static void test_digest(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        ok(apikey_shows_digest(texts[i].text, strlen(texts[i].text), DIGEST)
+        ok(apikey_text_has_digest(texts[i].text, strlen(texts[i].text), DIGEST)
            == texts[i].shows, "%s %s", texts[i].promise,
            texts[i].shows ? "gives it away" : "does not");
     }
     apikey_digest_bytes(raw, DIGEST);
-    ok(apikey_shows_digest((char *)raw, sizeof(raw), DIGEST),
+    ok(apikey_text_has_digest((char *)raw, sizeof(raw), DIGEST),
        "its bytes, one of them a NUL, do");
     raw[31]++;
-    ok(!apikey_shows_digest((char *)raw, sizeof(raw), DIGEST),
+    ok(!apikey_text_has_digest((char *)raw, sizeof(raw), DIGEST),
        "other bytes do not");
 }
 
@@ -64,30 +64,30 @@ static void test_key(apr_pool_t *pool)
     apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC, NULL,
                                NULL, NULL };
     apikey_candidates_t candidates;
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     const char *error;
 
-    ok(apikey_ring_parse(&ring, RING, strlen(RING), pool, &error)
-       == APR_SUCCESS, "the ring");
-    policy.ring = ring;
-    ok(apikey_shows_key(KEY, DIGEST, &policy), "the key is one");
-    ok(apikey_shows_key("Bearer " KEY, DIGEST, &policy),
+    ok(apikey_secrets_parse(&secrets, RING, strlen(RING), pool, &error)
+       == APR_SUCCESS, "the secrets");
+    policy.secrets = secrets;
+    ok(apikey_text_has_key(KEY, DIGEST, &policy), "the key is one");
+    ok(apikey_text_has_key("Bearer " KEY, DIGEST, &policy),
        "a text that has it is one");
-    ok(apikey_shows_key(KEY, OTHER, &policy),
+    ok(apikey_text_has_key(KEY, OTHER, &policy),
        "and so is any other key of this server");
-    ok(!apikey_shows_key("ak_...Jlm6", DIGEST, &policy), "its hint is none");
-    ok(!apikey_shows_key("gold", DIGEST, &policy), "nor is a word");
-    ok(!apikey_shows_key("", DIGEST, &policy), "nor nothing");
+    ok(!apikey_text_has_key("ak_...Jlm6", DIGEST, &policy), "its hint is none");
+    ok(!apikey_text_has_key("gold", DIGEST, &policy), "nor is a word");
+    ok(!apikey_text_has_key("", DIGEST, &policy), "nor nothing");
     policy.formats |= APIKEY_FORMAT_OPAQUE;
     policy.digests |= APIKEY_DIGEST_SHA256;
     ok(apikey_key_candidates(&candidates, &policy, opaque, strlen(opaque))
        == APR_SUCCESS && candidates.count == 2, "its digests");
-    ok(apikey_shows_key(opaque, candidates.at[0].hex, &policy),
+    ok(apikey_text_has_key(opaque, candidates.at[0].hex, &policy),
        "an opaque key is known by its HMAC");
-    ok(apikey_shows_key(opaque, candidates.at[1].hex, &policy),
+    ok(apikey_text_has_key(opaque, candidates.at[1].hex, &policy),
        "and by its SHA-256");
-    ok(!apikey_shows_key("another-key-of-the-shop-01234567",
-                         candidates.at[1].hex, &policy),
+    ok(!apikey_text_has_key("another-key-of-the-shop-01234567",
+                            candidates.at[1].hex, &policy),
        "another opaque text is not taken for one");
 }
 

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "../../modules/core/forged.h"
+#include "../../modules/core/reserved_names.h"
 #include "fuzz.h"
 
 /** As CGI makes a variable's name of a header's. */
@@ -55,7 +55,7 @@ static int variable_forged(const char *name, const char *own,
 
 /** What is left of @a lines is what the model leaves, in its order. */
 static void check_table(const apr_array_header_t *lines, const char *own,
-                        apikey_forged_fn is_forged,
+                        apikey_reserved_fn is_reserved,
                         int (*model)(const char *, const char *,
                                      apr_pool_t *), apr_pool_t *pool)
 {
@@ -68,9 +68,9 @@ static void check_table(const apr_array_header_t *lines, const char *own,
             &APR_ARRAY_IDX(lines, i, apr_table_entry_t);
 
         apr_table_addn(table, line->key, line->val);
-        must(!is_forged(line->key, own) == !model(line->key, own, pool));
+        must(!is_reserved(line->key, own) == !model(line->key, own, pool));
     }
-    apikey_forged_remove(table, own, is_forged);
+    apikey_reserved_remove(table, own, is_reserved);
     left = apr_table_elts(table);
     for (i = 0; i < lines->nelts; i++) {
         const apr_table_entry_t *line =
@@ -103,7 +103,7 @@ static char *next_token(const char **value, apr_pool_t *pool)
 static void check_connection(const char *value, const char *own,
                              apr_pool_t *pool)
 {
-    const char *kept = apikey_forged_connection(pool, value, own);
+    const char *kept = apikey_reserved_connection(pool, value, own);
     const char *rest = kept ? kept : value, *token;
     int found = 0;
 
@@ -147,8 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         entry->key = apr_pstrmemdup(pool, line, colon ? (size_t)(colon - line)
                                                       : strlen(line));
     }
-    check_table(lines, own, apikey_forged_header, header_forged, pool);
-    check_table(lines, own, apikey_forged_variable, variable_forged, pool);
+    check_table(lines, own, apikey_reserved_header, header_forged, pool);
+    check_table(lines, own, apikey_reserved_variable, variable_forged, pool);
     free(text);
     apr_pool_destroy(pool);
     apr_terminate();

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "limit.h"
+#include "log_limit.h"
 
 #include <string.h>
 
@@ -267,7 +267,7 @@ static int note(row_t *row, place_t *place, apr_uint64_t hash,
 apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
                                 const apikey_cause_t *cause,
                                 apr_uint64_t amount, apr_uint64_t now,
-                                apikey_told_t *told)
+                                apikey_limit_report_t *told)
 {
     row_t *row = &limit->row[cause->kind];
     place_t *others = &row->place[OTHERS], *place = place_of(limit, cause);
@@ -294,7 +294,8 @@ apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
 
 /* ---- What is over ---- */
 
-static void tell_end(place_t *place, apr_uint64_t now, apikey_told_t *told)
+static void tell_end(place_t *place, apr_uint64_t now,
+                     apikey_limit_report_t *told)
 {
     apr_uint64_t begun = apikey_word_get(&place->begun);
 
@@ -305,7 +306,7 @@ static void tell_end(place_t *place, apr_uint64_t now, apikey_told_t *told)
 /* Of one that was not said in full nothing is said now; what was counted is
  * told when the minute is over. */
 static int close_place(row_t *row, place_t *place, apr_uint64_t hash,
-                       apr_uint64_t now, apikey_told_t *told)
+                       apr_uint64_t now, apikey_limit_report_t *told)
 {
     apr_uint64_t state = apikey_word_get(&place->state);
 
@@ -330,7 +331,7 @@ int apikey_limit_any(const apikey_limit_t *limit, int kind)
 }
 
 int apikey_limit_over(apikey_limit_t *limit, const apikey_cause_t *cause,
-                      apr_uint64_t now, apikey_told_t *told)
+                      apr_uint64_t now, apikey_limit_report_t *told)
 {
     row_t *row = &limit->row[cause->kind];
     int at, over = 0;
@@ -353,7 +354,8 @@ static int is_late(apr_uint64_t state, apr_uint64_t now)
 
 /* A minute has gone, and there is something that was not told. */
 static void sweep_count(place_t *place, apr_uint64_t state, apr_uint64_t now,
-                        apikey_told_t *told, apikey_limit_fn tell, void *baton)
+                        apikey_limit_report_t *told, apikey_limit_fn tell,
+                        void *baton)
 {
     apr_uint64_t next = (state & ~(TURN * 64 - 1)) | TURN | (now & TOLD_MASK);
 
@@ -367,7 +369,7 @@ static void sweep_count(place_t *place, apr_uint64_t state, apr_uint64_t now,
 /* Nothing is left to be told: what has not happened for a minute is over, and
  * its place is free for others. */
 static void sweep_quiet(apikey_limit_t *limit, row_t *row, int at,
-                        apr_uint64_t state, apikey_told_t *told,
+                        apr_uint64_t state, apikey_limit_report_t *told,
                         apikey_limit_fn tell, void *baton)
 {
     place_t *place = &row->place[at];
@@ -403,7 +405,7 @@ static void sweep_place(apikey_limit_t *limit, int kind, int at,
     row_t *row = &limit->row[kind];
     place_t *place = &row->place[at];
     apr_uint64_t state = apikey_word_get(&place->state);
-    apikey_told_t told = { { kind, 0, NULL, "" }, 0, 0, 0 };
+    apikey_limit_report_t told = { { kind, 0, NULL, "" }, 0, 0, 0 };
     apr_uint64_t label[WORDS];
 
     if (state == LEAVING || !TOLD_OF(state)) {

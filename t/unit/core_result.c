@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/verdict.h */
+/* core/result.h */
 
 #include <stdlib.h>
 
@@ -8,14 +8,14 @@
 
 #include "../../modules/core/scope.h"
 #include "../../modules/core/text.h"
-#include "../../modules/core/verdict.h"
+#include "../../modules/core/result.h"
 #include "tap.h"
 
 #define NOW APR_INT64_C(1700000000)
 
 /* The contract's table. */
 static const struct {
-    apikey_reason_e reason;
+    apikey_result_e result;
     const char *code;
     int status;
     const char *title;
@@ -48,21 +48,21 @@ static void test_reasons(void)
 {
     apr_size_t i;
 
-    is_int(sizeof(rows) / sizeof(*rows), APIKEY_REASONS,
-           "every reason of the contract is here");
+    is_int(sizeof(rows) / sizeof(*rows), APIKEY_RESULTS,
+           "every result of the contract is here");
     for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        const apikey_reason_t *reason = apikey_reason(rows[i].reason);
-        const char *code = rows[i].code, *c = reason->message;
+        const apikey_result_t *result = apikey_result(rows[i].result);
+        const char *code = rows[i].code, *c = result->message;
 
-        is_str(reason->code, code, "%s: its code", code);
-        is_int(reason->status, rows[i].status, "%s: its status", code);
-        is_str(reason->title, rows[i].title, "%s: the status' phrase", code);
-        is_str(reason->error, rows[i].error, "%s: RFC 6750's error", code);
-        is_int(reason->describe, rows[i].describe, "%s: described", code);
+        is_str(result->code, code, "%s: its code", code);
+        is_int(result->status, rows[i].status, "%s: its status", code);
+        is_str(result->title, rows[i].title, "%s: the status' phrase", code);
+        is_str(result->error, rows[i].error, "%s: RFC 6750's error", code);
+        is_int(result->describe, rows[i].describe, "%s: described", code);
         while (*c >= 0x20 && *c <= 0x7e && !strchr("\"\\<>&'", *c)) {
             c++;
         }
-        ok(!*c && c - reason->message > 10 && c[-1] == '.',
+        ok(!*c && c - result->message > 10 && c[-1] == '.',
            "%s: its message is a sentence that can stand anywhere", code);
     }
 }
@@ -83,28 +83,28 @@ static void test_order(void)
 {
     apikey_record_t record = a_record();
 
-    is_int(apikey_verdict(&record, "default", NOW), APIKEY_GRANTED,
+    is_int(apikey_record_result(&record, "default", NOW), APIKEY_GRANTED,
            "a good record is granted");
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_GRANTED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
            "in any keyspace, if the server asks for none");
     record.suspended = NOW - 1;
-    is_int(apikey_verdict(&record, "default", NOW), APIKEY_SUSPENDED,
+    is_int(apikey_record_result(&record, "default", NOW), APIKEY_SUSPENDED,
            "a suspended tenant's is suspended");
     record.expires = NOW;
-    is_int(apikey_verdict(&record, "default", NOW), APIKEY_EXPIRED,
+    is_int(apikey_record_result(&record, "default", NOW), APIKEY_EXPIRED,
            "expired goes before suspended");
     record.disabled = NOW - 1;
-    is_int(apikey_verdict(&record, "default", NOW), APIKEY_DISABLED,
+    is_int(apikey_record_result(&record, "default", NOW), APIKEY_DISABLED,
            "disabled goes before expired");
     record.revoked = NOW - 1;
-    is_int(apikey_verdict(&record, "default", NOW), APIKEY_REVOKED,
+    is_int(apikey_record_result(&record, "default", NOW), APIKEY_REVOKED,
            "revoked goes before disabled");
-    is_int(apikey_verdict(&record, "other", NOW), APIKEY_INVALID,
+    is_int(apikey_record_result(&record, "other", NOW), APIKEY_INVALID,
            "another keyspace goes before all: it must not tell that the "
            "key exists");
-    is_int(apikey_verdict(&record, "Default", NOW), APIKEY_INVALID,
+    is_int(apikey_record_result(&record, "Default", NOW), APIKEY_INVALID,
            "a keyspace is compared with case, whatever a database does");
-    is_int(apikey_verdict(&record, "default ", NOW), APIKEY_INVALID,
+    is_int(apikey_record_result(&record, "default ", NOW), APIKEY_INVALID,
            "and with blanks");
 }
 
@@ -113,26 +113,26 @@ static void test_times(void)
     apikey_record_t record = a_record();
 
     record.expires = NOW + 1;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_GRANTED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
            "a second before its expiry a key is good");
     record.expires = NOW;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_EXPIRED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
            "at the second of its expiry it is not");
     record.expires = NOW - 1;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_EXPIRED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
            "nor behind it");
     record.expires = -1;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_EXPIRED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
            "a negative expiry is in the past");
     record.expires = APIKEY_NEVER;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_GRANTED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
            "never does not come");
     record.expires = NOW + 1;
     record.revoked = NOW + 1000;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_REVOKED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_REVOKED,
            "a revocation dated in the future by a wrong clock holds now");
     record.revoked = -1;
-    is_int(apikey_verdict(&record, NULL, NOW), APIKEY_REVOKED,
+    is_int(apikey_record_result(&record, NULL, NOW), APIKEY_REVOKED,
            "and any number but 0 does");
 }
 

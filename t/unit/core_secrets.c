@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/ring.h */
+/* core/secrets.h */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "../../modules/core/ring.h"
+#include "../../modules/core/secrets.h"
 #include "tap.h"
 
 /* Bytes 0 to 31, the contract's secret; and 32 times 'x'. */
@@ -24,13 +24,13 @@
 
 static apr_pool_t *pool;
 
-static apikey_ring_t *parse(const char *text, const char **error)
+static apikey_secrets_t *parse(const char *text, const char **error)
 {
-    apikey_ring_t *ring = NULL;
+    apikey_secrets_t *secrets = NULL;
 
     *error = NULL;
-    apikey_ring_parse(&ring, text, strlen(text), pool, error);
-    return ring;
+    apikey_secrets_parse(&secrets, text, strlen(text), pool, error);
+    return secrets;
 }
 
 static void test_good(void)
@@ -54,9 +54,9 @@ static void test_good(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
-        apikey_ring_t *ring = parse(good[i].text, &error);
+        apikey_secrets_t *secrets = parse(good[i].text, &error);
 
-        is_int(ring ? apikey_ring_count(ring) : 0, good[i].count,
+        is_int(secrets ? apikey_secrets_count(secrets) : 0, good[i].count,
                "%s: accepted", good[i].promise);
         is_str(error, NULL, "%s: without an error", good[i].promise);
     }
@@ -65,20 +65,20 @@ static void test_good(void)
 static void test_order(void)
 {
     const char *error;
-    apikey_ring_t *ring = parse(LINE2 "\n" LINE1 "\n", &error);
+    apikey_secrets_t *secrets = parse(LINE2 "\n" LINE1 "\n", &error);
 
-    is_str(apikey_ring_id(ring, 0), "k2", "the first line is the first");
-    is_str(apikey_ring_id(ring, 1), "k1", "the second is the second");
+    is_str(apikey_secrets_id(secrets, 0), "k2", "the first line is the first");
+    is_str(apikey_secrets_id(secrets, 1), "k1", "the second is the second");
 }
 
 static void is_refused(const char *promise, const char *text, apr_size_t len,
                        const char *where)
 {
-    apikey_ring_t *ring = (apikey_ring_t *)"not set";
+    apikey_secrets_t *secrets = (apikey_secrets_t *)"not set";
     const char *error = NULL;
-    apr_status_t rv = apikey_ring_parse(&ring, text, len, pool, &error);
+    apr_status_t rv = apikey_secrets_parse(&secrets, text, len, pool, &error);
 
-    ok(rv != APR_SUCCESS && ring == NULL, "%s: refused", promise);
+    ok(rv != APR_SUCCESS && secrets == NULL, "%s: refused", promise);
     ok(error && strstr(error, where) == error, "%s: the error says '%s'",
        promise, where);
     ok(error && !strstr(error, "AAEC") && !strstr(error, "eHh4"),
@@ -143,20 +143,20 @@ static const char *line_of(const char *id, int len, int fill)
 static void test_bounds(void)
 {
     const char *error, *text = "";
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     int i;
 
     ok(parse(line_of("k", 128, 'a'), &error) != NULL,
        "128 bytes are accepted");
     ok(!parse(line_of("k", 129, 'a'), &error), "129 bytes are refused");
     ok(!parse(line_of("k", 200, 'a'), &error), "200 bytes are refused");
-    for (i = 0; i < APIKEY_RING_MAX; i++) {
+    for (i = 0; i < APIKEY_SECRETS_MAX; i++) {
         text = apr_pstrcat(pool, text,
                            line_of(apr_psprintf(pool, "k%d", i), 32, i),
                            NULL);
     }
-    ring = parse(text, &error);
-    is_int(ring ? apikey_ring_count(ring) : 0, APIKEY_RING_MAX,
+    secrets = parse(text, &error);
+    is_int(secrets ? apikey_secrets_count(secrets) : 0, APIKEY_SECRETS_MAX,
            "16 secrets are accepted");
     text = apr_pstrcat(pool, text, LINE1, NULL);
     ok(!parse(text, &error) && error && strstr(error, "line 17"),
@@ -173,15 +173,16 @@ static void test_sign(void)
 
     memset(data, 'd', sizeof(data));
     for (len = APIKEY_SECRET_MIN; len <= APIKEY_SECRET_MAX; len++) {
-        apikey_ring_t *ring = parse(line_of("k", len, len), &error);
+        apikey_secrets_t *secrets = parse(line_of("k", len, len), &error);
 
         memset(secret, len, sizeof(secret));
         for (size = 0; size <= (int)sizeof(data); size += 7) {
             HMAC(EVP_sha256(), secret, len, data, size, want, NULL);
             memset(got, 0, sizeof(got));
-            wrong += !ring || apikey_ring_sign(got, ring, 0, data, size)
-                              != APR_SUCCESS
-                     || memcmp(got, want, sizeof(got)) != 0;
+            wrong += !secrets
+                  || apikey_secrets_sign(got, secrets, 0, data, size)
+                         != APR_SUCCESS
+                  || memcmp(got, want, sizeof(got)) != 0;
         }
     }
     is_int(wrong, 0, "secrets of 32 to 128 bytes sign as RFC 2104 has it");
@@ -193,21 +194,21 @@ static void test_vector(void)
     unsigned char digest[APIKEY_DIGEST_LEN];
     char hex[APIKEY_DIGEST_HEX + 1];
     const char *error;
-    apikey_ring_t *ring = parse(LINE2 "\n" LINE1, &error);
+    apikey_secrets_t *secrets = parse(LINE2 "\n" LINE1, &error);
 
-    is_int(apikey_ring_sign(digest, ring, 1, body, strlen(body)),
+    is_int(apikey_secrets_sign(digest, secrets, 1, body, strlen(body)),
            APR_SUCCESS, "the contract's vector is signed");
     apikey_digest_hex(hex, digest);
     is_str(hex, "1ab3f7aa1600fac4273c98287cca7592"
                 "3cabc7f2fd82e8687cea546a78344ab6",
            "with the contract's digest");
-    apikey_ring_sign(digest, ring, 0, body, strlen(body));
+    apikey_secrets_sign(digest, secrets, 0, body, strlen(body));
     apikey_digest_hex(hex, digest);
     ok(strncmp(hex, "1ab3f7aa", 8) != 0, "another secret signs otherwise");
 }
 
 typedef struct signer_t {
-    const apikey_ring_t *ring;
+    const apikey_secrets_t *secrets;
     int wrong;
 } signer_t;
 
@@ -218,9 +219,9 @@ static void *APR_THREAD_FUNC sign_often(apr_thread_t *thread, void *data)
     int i;
 
     (void)thread;
-    apikey_ring_sign(first, signer->ring, 0, "data", 4);
+    apikey_secrets_sign(first, signer->secrets, 0, "data", 4);
     for (i = 0; i < 2000; i++) {
-        apikey_ring_sign(digest, signer->ring, i % 2, "data", 4);
+        apikey_secrets_sign(digest, signer->secrets, i % 2, "data", 4);
         signer->wrong += (memcmp(digest, first, sizeof(first)) == 0)
                          != (i % 2 == 0);
     }
@@ -233,11 +234,11 @@ static void test_threads(void)
     signer_t signer[4];
     apr_status_t rv;
     const char *error;
-    apikey_ring_t *ring = parse(LINE1 "\n" LINE2, &error);
+    apikey_secrets_t *secrets = parse(LINE1 "\n" LINE2, &error);
     int i, wrong = 0;
 
     for (i = 0; i < 4; i++) {
-        signer[i].ring = ring;
+        signer[i].secrets = secrets;
         signer[i].wrong = 0;
         apr_thread_create(&thread[i], NULL, sign_often, &signer[i], pool);
     }
@@ -245,21 +246,21 @@ static void test_threads(void)
         apr_thread_join(&rv, thread[i]);
         wrong += signer[i].wrong;
     }
-    is_int(wrong, 0, "four threads sign with one ring at once");
+    is_int(wrong, 0, "four threads sign with one secrets at once");
 }
 
 static void test_make_line(void)
 {
     char *line = NULL, *again = NULL;
     const char *error;
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
 
-    is_int(apikey_ring_make_line(&line, pool), APR_SUCCESS,
+    is_int(apikey_secrets_new_line(&line, pool), APR_SUCCESS,
            "a line is made");
-    is_int(apikey_ring_make_line(&again, pool), APR_SUCCESS, "and another");
-    ring = parse(apr_pstrcat(pool, line, "\n", again, NULL), &error);
-    is_int(ring ? apikey_ring_count(ring) : 0, 2,
-           "both make a ring: their ids differ");
+    is_int(apikey_secrets_new_line(&again, pool), APR_SUCCESS, "and another");
+    secrets = parse(apr_pstrcat(pool, line, "\n", again, NULL), &error);
+    is_int(secrets ? apikey_secrets_count(secrets) : 0, 2,
+           "both make a secrets: their ids differ");
     ok(strcmp(strchr(line, ' '), strchr(again, ' ')) != 0,
        "their secrets differ");
     is_int(strlen(strchr(line, ' ') + 1), 44, "a secret has 32 bytes");
@@ -273,7 +274,7 @@ static char *write_file(const char *name, const char *text, int perms)
     char *path;
 
     apr_temp_dir_get(&dir, pool);
-    path = apr_psprintf(pool, "%s/apikey-ring-%" APR_PID_T_FMT "-%s", dir,
+    path = apr_psprintf(pool, "%s/apikey-secrets-%" APR_PID_T_FMT "-%s", dir,
                         getpid(), name);
     apr_file_open(&file, path, APR_FOPEN_WRITE | APR_FOPEN_CREATE
                   | APR_FOPEN_TRUNCATE, APR_FPROT_UREAD | APR_FPROT_UWRITE,
@@ -295,11 +296,11 @@ static void test_permissions(void)
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char *path = write_file("perms", LINE1 "\n", cases[i].perms);
-        apikey_ring_t *ring = NULL;
+        apikey_secrets_t *secrets = NULL;
         const char *error = NULL;
-        apr_status_t rv = apikey_ring_load(&ring, path, pool, &error);
+        apr_status_t rv = apikey_secrets_load(&secrets, path, pool, &error);
 
-        is_int(rv == APR_SUCCESS && ring, cases[i].good,
+        is_int(rv == APR_SUCCESS && secrets, cases[i].good,
                "a file of mode %03x is %s", cases[i].perms,
                cases[i].good ? "read" : "refused");
         ok(cases[i].good ? !error
@@ -312,11 +313,11 @@ static void test_permissions(void)
 
 static void is_not_loaded(const char *path, const char *why)
 {
-    apikey_ring_t *ring = NULL;
+    apikey_secrets_t *secrets = NULL;
     const char *error = NULL;
-    apr_status_t rv = apikey_ring_load(&ring, path, pool, &error);
+    apr_status_t rv = apikey_secrets_load(&secrets, path, pool, &error);
 
-    ok(rv != APR_SUCCESS && !ring && error, "refused: %s", why);
+    ok(rv != APR_SUCCESS && !secrets && error, "refused: %s", why);
     ok(error && strstr(error, path) && strstr(error, why),
        "the error says so and names the file");
     ok(error && !strstr(error, "AAEC"), "and nothing of a secret");
@@ -327,12 +328,13 @@ static void test_files(void)
     char *path = write_file("file", LINE1 "\r\n" LINE2, 0x600);
     char *link = apr_pstrcat(pool, path, "-other", NULL);
     char *large = apr_pcalloc(pool, 64 * 1024 + 2);
-    apikey_ring_t *ring = NULL;
+    apikey_secrets_t *secrets = NULL;
     const char *error = NULL;
 
-    is_int(apikey_ring_load(&ring, path, pool, &error), APR_SUCCESS,
+    is_int(apikey_secrets_load(&secrets, path, pool, &error), APR_SUCCESS,
            "a file is read");
-    is_int(ring ? apikey_ring_count(ring) : 0, 2, "with both its secrets");
+    is_int(secrets ? apikey_secrets_count(secrets) : 0, 2,
+           "with both its secrets");
     apr_file_remove(path, pool);
     is_not_loaded(path, "cannot be read: No such file");
     apr_dir_make(link, APR_FPROT_UREAD | APR_FPROT_UEXECUTE, pool);
@@ -353,7 +355,7 @@ static void test_files(void)
     is_not_loaded(path, "larger than 64 KiB");
     large[64 * 1024] = '\0';
     write_file("file", large, 0x600);
-    is_int(apikey_ring_load(&ring, path, pool, &error), APR_SUCCESS,
+    is_int(apikey_secrets_load(&secrets, path, pool, &error), APR_SUCCESS,
            "a file of 64 KiB is read");
     apr_file_remove(path, pool);
 }
@@ -376,7 +378,7 @@ static void test_wipe(void)
 {
     char *path = write_file("wipe", "wipe-id " SECRET2 "\n", 0x600);
     const apr_size_t len = 4000;
-    apikey_ring_t *ring;
+    apikey_secrets_t *secrets;
     const char *error;
     apr_pool_t *own;
     char *memory;
@@ -385,13 +387,13 @@ static void test_wipe(void)
     memory = apr_palloc(own, len);
     memset(memory, '-', len);
     apr_pool_clear(own);
-    is_int(apikey_ring_load(&ring, path, own, &error), APR_SUCCESS,
-           "a ring is loaded into known memory");
+    is_int(apikey_secrets_load(&secrets, path, own, &error), APR_SUCCESS,
+           "a secrets is loaded into known memory");
     ok(holds(memory, len, "wipe-id"), "which holds its id");
     ok(!holds(memory, len, "eHh4") && !holds(memory, len, "xxxx"),
        "but nothing of the secret or the file's text");
     apr_pool_clear(own);
-    ok(!holds(memory, len, "wipe-id"), "the ring goes with its pool");
+    ok(!holds(memory, len, "wipe-id"), "the secrets goes with its pool");
     apr_pool_destroy(own);
     apr_file_remove(path, pool);
 }
