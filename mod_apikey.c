@@ -6,19 +6,19 @@
  * The directory of the house: which directive is read by which function, and
  * which function runs at which point of a request. A request's way:
  *
- *   post_read_request  modules/request/take.c     keys are masked in headers
- *                      modules/request/mask.c     and in the URL
- *                      modules/respond/scrub.c    forged headers leave it
- *   header_parser      modules/respond/refuse.c   answers vary by key
- *   post_perdir_config modules/auth/again.c       asked for each URI
- *   check_authn        modules/auth/authn.c       whose key, and is it good
- *   check_authz        modules/auth/authz.c       may it do that
- *                      modules/usage/usage.c      counted, to be written later
- *   fixups             modules/respond/export.c   the application is told
- *   insert_filter      modules/request/masked.c   and given no masked header
+ *   post_read_request  modules/request/credentials.c  keys masked in headers
+ *                      modules/request/mask.c         and in the URL
+ *                      modules/request/reserved.c     forged headers leave it
+ *   header_parser      modules/respond/refuse.c       answers vary by key
+ *   post_perdir_config modules/auth/reauthorize.c     asked for each URI
+ *   check_authn        modules/auth/authn.c           whose key, is it good
+ *   check_authz        modules/auth/authz.c           may it do that
+ *                      modules/usage/usage.c          counted, written later
+ *   fixups             modules/respond/export.c       the application is told
+ *   insert_filter      modules/request/masked_headers.c  masked headers go
  *   errors             modules/respond/refuse.c, error_body.c
- *   log_transaction    modules/auth/exposed.c     keys in URLs are recorded
- *                      modules/auth/decided.c     what was decided, and why
+ *   log_transaction    modules/auth/exposed_keys.c    keys in URLs are recorded
+ *                      modules/auth/decision_log.c    what was decided, and why
  */
 
 #include <httpd.h>
@@ -27,11 +27,11 @@
 #include <http_request.h>
 #include <util_filter.h>
 
-#include "modules/auth/again.h"
+#include "modules/auth/reauthorize.h"
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
-#include "modules/auth/decided.h"
-#include "modules/auth/exposed.h"
+#include "modules/auth/decision_log.h"
+#include "modules/auth/exposed_keys.h"
 #include "modules/auth/require.h"
 #include "modules/verify/find.h"
 #include "modules/admin/server_status.h"
@@ -45,12 +45,12 @@
 #include "modules/db/connections.h"
 #include "modules/db/prune.h"
 #include "modules/db/query_check.h"
-#include "modules/request/masked.h"
-#include "modules/request/take.h"
+#include "modules/request/masked_headers.h"
+#include "modules/request/credentials.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
 #include "modules/respond/refuse.h"
-#include "modules/respond/scrub.h"
+#include "modules/request/reserved.h"
 #include "modules/usage/usage.h"
 
 static const command_rec directives[] = {
@@ -132,9 +132,9 @@ static const command_rec directives[] = {
                   "On, or Log: decide and log, and let the request through"),
 
     /* mod_authz_core's, which are read by it, too. */
-    AP_INIT_RAW_ARGS("<AuthzProviderAlias", apikey_see_alias, NULL, RSRC_CONF,
+    AP_INIT_RAW_ARGS("<AuthzProviderAlias", apikey_read_alias, NULL, RSRC_CONF,
                      "see mod_authz_core"),
-    AP_INIT_RAW_ARGS("Require", apikey_see_require, NULL, OR_AUTHCFG,
+    AP_INIT_RAW_ARGS("Require", apikey_read_require, NULL, OR_AUTHCFG,
                      "see mod_authz_core"),
     { 0 }
 };
@@ -181,14 +181,14 @@ static void hooks_of_start(apr_pool_t *pool)
 /* Who the client is, and what it may. */
 static void hooks_of_access(apr_pool_t *pool)
 {
-    ap_hook_post_perdir_config(apikey_ask_again, NULL, NULL,
+    ap_hook_post_perdir_config(apikey_reauthorize, NULL, NULL,
                                APIKEY_HOOK_LAST);
-    ap_hook_check_access(apikey_require_begin, NULL, NULL,
+    ap_hook_check_access(apikey_require_reset, NULL, NULL,
                          APIKEY_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(apikey_force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_authn(apikey_check_authn, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_note_auth_failure(apikey_note_failure, NULL, NULL,
+    ap_hook_note_auth_failure(apikey_note_auth_failure, NULL, NULL,
                               APR_HOOK_MIDDLE);
     ap_hook_check_authz(apikey_check_authz, NULL, NULL,
                         APIKEY_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
@@ -200,41 +200,46 @@ static void hooks(apr_pool_t *pool)
 {
     hooks_of_start(pool);
 
-    ap_hook_create_request(apikey_show_to_sub, NULL, NULL,
+    ap_hook_create_request(apikey_restore_in_subrequest, NULL, NULL,
                            APIKEY_HOOK_FIRST);
-    ap_hook_post_read_request(apikey_take, NULL, NULL, APIKEY_HOOK_FIRST);
-    ap_hook_post_read_request(apikey_scrub, NULL, NULL, APIKEY_HOOK_FIRST);
-    ap_hook_post_read_request(apikey_lock, NULL, NULL, APIKEY_HOOK_LAST);
+    ap_hook_post_read_request(apikey_find_credentials, NULL, NULL,
+                              APIKEY_HOOK_FIRST);
+    ap_hook_post_read_request(apikey_remove_reserved, NULL, NULL,
+                              APIKEY_HOOK_FIRST);
+    ap_hook_post_read_request(apikey_evaluate_tenant, NULL, NULL,
+                              APIKEY_HOOK_LAST);
     ap_hook_post_read_request(apikey_refuse_exposed, NULL, NULL,
                               APIKEY_HOOK_LAST + 1);
 
-    ap_hook_header_parser(apikey_enter, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_header_parser(apikey_restrict_caching_in_area, NULL, NULL,
+                          APIKEY_HOOK_FIRST);
 
     hooks_of_access(pool);
 
-    ap_hook_fixups(apikey_check_late, NULL, NULL, APIKEY_HOOK_FIRST);
-    ap_hook_fixups(apikey_authorized, NULL, NULL, APIKEY_HOOK_FIRST + 1);
+    ap_hook_fixups(apikey_check_presented_key, NULL, NULL, APIKEY_HOOK_FIRST);
+    ap_hook_fixups(apikey_export_authorized, NULL, NULL, APIKEY_HOOK_FIRST + 1);
     ap_hook_fixups(apikey_export, NULL, NULL, APIKEY_HOOK_LAST);
 
-    ap_hook_log_transaction(apikey_take_from_log, NULL, NULL,
+    ap_hook_log_transaction(apikey_mask_for_log, NULL, NULL,
                             APIKEY_HOOK_FIRST);
     ap_hook_log_transaction(apikey_export_to_log, NULL, NULL,
                             APIKEY_HOOK_FIRST + 1);
-    ap_hook_log_transaction(apikey_record_exposed, NULL, NULL,
+    ap_hook_log_transaction(apikey_record_exposed_keys, NULL, NULL,
                             APR_HOOK_FIRST);
     ap_hook_log_transaction(apikey_log_decision, NULL, NULL,
                             APR_HOOK_MIDDLE);
 
-    apikey_scrub_register();
-    apikey_filters_register(pool);
+    apikey_reserved_register();
+    apikey_error_body_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);
-    ap_hook_insert_filter(apikey_hide_masked, NULL, NULL, APIKEY_HOOK_LAST);
-    ap_hook_insert_error_filter(apikey_take_unparsed, NULL, NULL,
+    ap_hook_insert_filter(apikey_hide_masked_headers, NULL, NULL,
+                          APIKEY_HOOK_LAST);
+    ap_hook_insert_error_filter(apikey_find_credentials_unparsed, NULL, NULL,
                                 APIKEY_HOOK_FIRST);
     ap_hook_insert_error_filter(apikey_export_to_error, NULL, NULL,
                                 APIKEY_HOOK_FIRST + 1);
-    ap_hook_insert_error_filter(apikey_insert_body, NULL, NULL,
+    ap_hook_insert_error_filter(apikey_insert_error_body, NULL, NULL,
                                 APR_HOOK_MIDDLE);
 }
 

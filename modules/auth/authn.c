@@ -21,7 +21,7 @@ static int allowed(request_rec *r, const apikey_presented_t *one)
 {
     return apikey_source_allowed(apikey_dir_conf(r)->from, one->source)
            && (one->source->from == APIKEY_FROM_HEADER
-               || one->to_proxy == apikey_forward(r));
+               || one->to_proxy == apikey_is_forward_proxy(r));
 }
 
 static int same_key(const apikey_presented_t *a, const apikey_presented_t *b)
@@ -90,7 +90,7 @@ static apikey_result_e identify(request_rec *r, apikey_request_t *state,
 static int refuse(request_rec *r, apikey_result_e result,
                   apikey_record_t *record)
 {
-    apikey_decision_t *decision = apikey_decide(r, result, record);
+    apikey_decision_t *decision = apikey_decision_make(r, result, record);
 
     if (!apikey_only_logs(r->server)) {
         if (result == APIKEY_MISSING) {
@@ -108,8 +108,8 @@ static int refuse(request_rec *r, apikey_result_e result,
  * browser sends that header with each picture. */
 static int exposed(request_rec *r, const apikey_request_t *state)
 {
-    return state->exposed & APIKEY_IN_REFERER
-           || (state->exposed & APIKEY_EXPOSED_FOR_ALL
+    return state->exposed_places & APIKEY_IN_REFERER
+           || (state->exposed_places & APIKEY_EXPOSED_FOR_ALL
                && apikey_only_logs(r->server));
 }
 
@@ -147,11 +147,11 @@ int apikey_check_authn(request_rec *r)
     apikey_result_e result;
     apikey_record_t *record;
 
-    if (!apikey_area(r)) {
+    if (!apikey_in_area(r)) {
         return DECLINED;
     }
     r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
-    apikey_guard(r);
+    apikey_restrict_caching(r);
     state = apikey_request_make(r);
     if (!apikey_server_conf(r->server)->policy.secrets) {
         tell_no_secrets(r);
@@ -184,7 +184,7 @@ int apikey_check_authn(request_rec *r)
     if (result != APIKEY_GRANTED) {
         return refuse(r, result, record);
     }
-    apikey_decide(r, APIKEY_GRANTED, record);
+    apikey_decision_make(r, APIKEY_GRANTED, record);
     chosen->masked->accepted = 1;
     /* httpd wants a user; an ErrorDocument of a refusal is told none. */
     if (apikey_refused_before(r)) {
@@ -201,7 +201,7 @@ int apikey_force_authn(request_rec *r)
     apikey_request_t *state = apikey_request_get(r);
     apikey_presented_t *chosen;
 
-    if (!state || !state->presented || !apikey_area(r)) {
+    if (!state || !state->presented || !apikey_in_area(r)) {
         return DECLINED;
     }
     return choose(r, state, &chosen) == APIKEY_MISSING ? DECLINED : OK;

@@ -7,7 +7,7 @@
 #ifndef APIKEY_AUTHN_H
 #define APIKEY_AUTHN_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /** check_authn, in areas of AuthType ApiKey. */
 int apikey_check_authn(request_rec *r);

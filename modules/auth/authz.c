@@ -35,7 +35,7 @@ static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
     return "";
 }
 
-int apikey_lock(request_rec *r)
+int apikey_evaluate_tenant(request_rec *r)
 {
     const ap_expr_info_t *expr = apikey_server_conf(r->server)->tenant;
     apikey_request_t *state = apikey_request_get(r);
@@ -45,18 +45,18 @@ int apikey_lock(request_rec *r)
     if (!expr || !state || !state->presented) {
         return DECLINED;
     }
-    if (!state->lock) {
-        state->lock = evaluate_lock(r, expr);
-        state->lock_headers = apr_table_copy(r->pool, headers);
+    if (!state->required_tenant) {
+        state->required_tenant = evaluate_lock(r, expr);
+        state->tenant_headers = apr_table_copy(r->pool, headers);
         return DECLINED;
     }
     /* A redirect has another URI, but the client's headers are those that it
      * sent: sections have had a hand in these here. */
-    r->headers_in = state->lock_headers;
+    r->headers_in = state->tenant_headers;
     lock = evaluate_lock(r, expr);
     r->headers_in = headers;
-    if (strcmp(lock, state->lock) != 0) {
-        state->lock = "";
+    if (strcmp(lock, state->required_tenant) != 0) {
+        state->required_tenant = "";
     }
     return DECLINED;
 }
@@ -64,7 +64,7 @@ int apikey_lock(request_rec *r)
 /* ApiKeyTenant: no other tenant's key, whatever an .htaccess requires. */
 static int locked_out(request_rec *r, const apikey_record_t *record)
 {
-    const char *lock = apikey_request_get(r)->lock;
+    const char *lock = apikey_request_get(r)->required_tenant;
 
     return apikey_server_conf(r->server)->tenant
            && (!lock || !*lock || strcmp(lock, record->tenant) != 0);
@@ -83,13 +83,13 @@ static void count(request_rec *r, const apikey_record_t *record)
 }
 
 static int run_chain(request_rec *r, apikey_decision_t *decision,
-                     apikey_checking_e how)
+                     apikey_require_mode_e how)
 {
     int status;
 
-    decision->checking = how;
+    decision->require_mode = how;
     status = ap_run_auth_checker(r);
-    decision->checking = APIKEY_CHECKING_NOT;
+    decision->require_mode = APIKEY_REQUIRE_IDLE;
     return status;
 }
 
@@ -108,15 +108,15 @@ static int check_good(request_rec *r, apikey_decision_t *decision)
         decision->result = APIKEY_TENANT;
         return HTTP_FORBIDDEN;
     }
-    status = run_chain(r, decision, APIKEY_CHECKING);
+    status = run_chain(r, decision, APIKEY_REQUIRE_ALL);
     if (status == OK) {
         count(r, decision->record);
         return OK;
     }
     decision->result = is_refusal(status)
-                           ? apikey_require_failed(r, decision)
+                           ? apikey_require_reason(r, decision)
                            : APIKEY_UNAVAILABLE;
-    return decision->failed ? HTTP_INTERNAL_SERVER_ERROR : status;
+    return decision->expression_failed ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
 int apikey_check_authz(request_rec *r)
@@ -128,7 +128,7 @@ int apikey_check_authz(request_rec *r)
     /* Nobody is granted anything but in an area of ours, and what is decided
      * belongs to one configuration: AuthType need not be asked for again. */
     decision = apikey_decision_own(r);
-    if (!decision || decision->checking
+    if (!decision || decision->require_mode
         || (decision->result != APIKEY_GRANTED && !only_logs)) {
         return DECLINED;
     }
@@ -139,16 +139,16 @@ int apikey_check_authz(request_rec *r)
         }
     }
     if (only_logs) {
-        status = run_chain(r, decision, APIKEY_CHECKING_OTHERS);
+        status = run_chain(r, decision, APIKEY_REQUIRE_OTHERS);
         if (status == OK) {
-            return apikey_pass(r, decision);
+            return apikey_let_through(r, decision);
         }
     }
     return is_refusal(status) ? apikey_refuse(r, decision)
                               : apikey_refuse_with(r, decision, status);
 }
 
-int apikey_check_late(request_rec *r)
+int apikey_check_presented_key(request_rec *r)
 {
     apikey_decision_t *decision;
     int status;
@@ -168,6 +168,6 @@ int apikey_check_late(request_rec *r)
         }
         decision->result = APIKEY_TENANT;
     }
-    return apikey_only_logs(r->server) ? apikey_pass(r, decision)
+    return apikey_only_logs(r->server) ? apikey_let_through(r, decision)
                                        : apikey_refuse(r, decision);
 }

@@ -8,7 +8,7 @@
 #ifndef APIKEY_AUTHZ_H
 #define APIKEY_AUTHZ_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /** check_authz, ahead of all others. */
 int apikey_check_authz(request_rec *r);
@@ -19,13 +19,13 @@ int apikey_check_authz(request_rec *r);
  * the variables and headers that the expression reads. A local redirect for
  * which it comes out otherwise is open to nobody.
  */
-int apikey_lock(request_rec *r);
+int apikey_evaluate_tenant(request_rec *r);
 
 /**
  * fixups, ahead of all others: a place that was opened without asking for a
  * user (Satisfy Any) still identifies the key that was presented, and refuses
  * a bad one.
  */
-int apikey_check_late(request_rec *r);
+int apikey_check_presented_key(request_rec *r);
 
 #endif

@@ -14,7 +14,7 @@
 #include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
-#include "require_parts.h"
+#include "require_private.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -214,7 +214,7 @@ static const char *name_of(request_rec *r, const require_t *require)
 }
 
 /* Whether one of the values matches; else, of scopes, which were wanted. Sets
- * decision->failed where that cannot be known. */
+ * decision->expression_failed where that cannot be known. */
 static int met(request_rec *r, const require_t *require,
                apikey_decision_t *decision, const char **values)
 {
@@ -223,7 +223,7 @@ static int met(request_rec *r, const require_t *require,
     int i;
 
     *values = NULL;
-    if (decision->checking == APIKEY_CHECKING_SCOPE) {
+    if (decision->require_mode == APIKEY_REQUIRE_SCOPE) {
         return require->kind->result != APIKEY_SCOPE;
     }
     name = name_of(r, require);
@@ -233,7 +233,7 @@ static int met(request_rec *r, const require_t *require,
                                                   wanted_t));
 
         if (!value) {
-            decision->failed = 1;
+            decision->expression_failed = 1;
             refused_by(decision, require);
             return 0;
         }
@@ -256,10 +256,10 @@ static int comes_before(const request_rec *first, const request_rec *r)
     return r != NULL;
 }
 
-int apikey_require_begin(request_rec *r)
+int apikey_require_reset(request_rec *r)
 {
     apikey_request_t *state = apikey_request_get(r);
-    apr_array_header_t *all = state ? state->required : NULL;
+    apr_array_header_t *all = state ? state->require_lines : NULL;
     int i, kept = 0;
 
     /* A Require may look another URI up (-U): what counts for the request
@@ -286,19 +286,19 @@ static authz_status note(request_rec *r, const require_t *require)
     noted_t noted = { r, require };
 
     if (state && !require->negated) {
-        if (!state->required) {
+        if (!state->require_lines) {
             /* Not in r->pool: it may be a sub-request's. */
-            state->required = apr_array_make(state->decisions->pool, 4,
+            state->require_lines = apr_array_make(state->decisions->pool, 4,
                                              sizeof(noted_t));
         }
-        APR_ARRAY_PUSH(state->required, noted_t) = noted;
+        APR_ARRAY_PUSH(state->require_lines, noted_t) = noted;
     }
     return AUTHZ_DENIED_NO_USER;
 }
 
 apr_array_header_t *apikey_require_lines(request_rec *r)
 {
-    const apr_array_header_t *all = apikey_request_get(r)->required;
+    const apr_array_header_t *all = apikey_request_get(r)->require_lines;
     apr_array_header_t *lines = apr_array_make(r->pool, 4,
                                                sizeof(require_t *));
     int i;
@@ -322,14 +322,14 @@ authz_status apikey_require_check(request_rec *r,
     const char *values;
     int good;
 
-    if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
+    if (decision && decision->require_mode == APIKEY_REQUIRE_OTHERS) {
         return require->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
     }
     if (!decision || decision->result != APIKEY_GRANTED) {
         return note(r, require);
     }
     good = met(r, require, decision, &values);
-    if (decision->failed) {
+    if (decision->expression_failed) {
         return AUTHZ_GENERAL_ERROR;
     }
     if (good && require->negated) {
@@ -396,7 +396,7 @@ int apikey_require_counts(request_rec *r, const apr_array_header_t *lines,
     return 1;
 }
 
-apikey_result_e apikey_require_failed(request_rec *r,
+apikey_result_e apikey_require_reason(request_rec *r,
                                       apikey_decision_t *decision)
 {
     const apr_array_header_t *lines = apikey_require_lines(r);
@@ -412,7 +412,7 @@ apikey_result_e apikey_require_failed(request_rec *r,
                          && apikey_require_counts(r, lines, line,
                                                   decision);
 
-            if (decision->failed) {
+            if (decision->expression_failed) {
                 return APIKEY_UNAVAILABLE;
             }
             if (failed) {

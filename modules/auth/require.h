@@ -8,7 +8,7 @@
 #ifndef APIKEY_REQUIRE_H
 #define APIKEY_REQUIRE_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /** Registers the providers. */
 void apikey_require_register(apr_pool_t *pool);
@@ -30,21 +30,21 @@ int apikey_require_check_config(apr_pool_t *pconf, apr_pool_t *plog,
  * a provider of ours before a Require names it, and note in apikey_dir_t
  * where the answer of a Require may differ from URI to URI.
  */
-const char *apikey_see_alias(cmd_parms *cmd, void *dir, const char *line);
-const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line);
+const char *apikey_read_alias(cmd_parms *cmd, void *dir, const char *line);
+const char *apikey_read_require(cmd_parms *cmd, void *dir, const char *line);
 
 /** check_access: authorization of @a r begins; no line has been noted for it,
  * nor for any other request that is not before it. */
-int apikey_require_begin(request_rec *r);
+int apikey_require_reset(request_rec *r);
 
 /**
  * Why httpd's chain refused the key: the first of tenant, env, id, meta and
  * scope for which a Require failed, whatever the order written; FORBIDDEN where
- * none of ours did. A line beside another that was met, in one RequireAny,
- * has not failed. Fills decision->wanted_scope and refused_by. Where an
- * expression fails, decision->failed is set, and the result is UNAVAILABLE.
+ * none of ours did. A line beside another that was met, in one RequireAny, has
+ * not failed. Fills decision->wanted_scope and refused_by. Where an expression
+ * fails, decision->expression_failed is set, and the result is UNAVAILABLE.
  */
-apikey_result_e apikey_require_failed(request_rec *r,
+apikey_result_e apikey_require_reason(request_rec *r,
                                       apikey_decision_t *decision);
 
 /**

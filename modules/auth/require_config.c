@@ -14,7 +14,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "require_parts.h"
+#include "require_private.h"
 
 /* An <AuthzProviderAlias>. */
 typedef struct {
@@ -34,7 +34,7 @@ int apikey_require_pre_config(apr_pool_t *pconf,
                               apr_pool_t *ptemp APIKEY_UNUSED)
 {
     aliases = apr_hash_make(pconf);
-    apikey_require_wait(pconf);
+    apikey_require_variables_register(pconf);
     apikey_require_scope_init(pconf);
     return OK;
 }
@@ -73,15 +73,15 @@ static const char *parse_alias(cmd_parms *cmd,
     alias = alias_of(name);
     return alias->kind
            ? apikey_require_parse(cmd, alias->args, parsed, alias->kind)
-           : apikey_require_parse_waiting(cmd, alias->args, parsed,
-                                          alias->waiting);
+           : apikey_require_variables_parse(cmd, alias->args, parsed,
+                                            alias->waiting);
 }
 
 static const authz_provider alias_provider = {
     apikey_require_check, parse_alias
 };
 static const authz_provider waiting_alias_provider = {
-    apikey_require_check_waiting, parse_alias
+    apikey_require_variables_check, parse_alias
 };
 
 /* mod_authz_core registers a provider of its own for each alias. It has been
@@ -134,8 +134,8 @@ static int varies(const char *name, const char *args)
     return strstr(args, "%{") || (alias && alias->varies);
 }
 
-const char *apikey_see_alias(cmd_parms *cmd, void *dir APIKEY_UNUSED,
-                             const char *line)
+const char *apikey_read_alias(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                              const char *line)
 {
     alias_t *alias = apr_pcalloc(cmd->pool, sizeof(*alias));
     const char *end = ap_strrchr_c(line, '>');
@@ -147,14 +147,14 @@ const char *apikey_see_alias(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     alias->name = ap_getword_conf(cmd->pool, &line);
     alias->args = ap_getword_conf(cmd->pool, &line);
     alias->kind = kind_of(provider);
-    alias->waiting = apikey_require_waiting(provider, alias->args);
+    alias->waiting = apikey_require_variables_provider(provider, alias->args);
     alias->varies = varies(provider, alias->args);
     apr_hash_set(aliases, alias->name, APR_HASH_KEY_STRING, alias);
     claim_aliases(cmd->pool);
     return NULL;
 }
 
-const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line)
+const char *apikey_read_require(cmd_parms *cmd, void *dir, const char *line)
 {
     apikey_dir_t *conf = dir;
     const char *name = ap_getword_conf(cmd->temp_pool, &line);
@@ -166,7 +166,7 @@ const char *apikey_see_require(cmd_parms *cmd, void *dir, const char *line)
         name = ap_getword_conf(cmd->temp_pool, &line);
     }
     else if (!alias_of(name) || !alias_of(name)->kind) {
-        apikey_require_see_other(cmd, conf, name);
+        apikey_require_read_other(cmd, conf, name);
     }
     if (varies(name, line)) {
         conf->varies = 1;

@@ -25,7 +25,7 @@ static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
     const none_t *none = parsed;
     apikey_decision_t *decision = apikey_decision_own(r);
 
-    if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
+    if (decision && decision->require_mode == APIKEY_REQUIRE_OTHERS) {
         return AUTHZ_GRANTED;
     }
     if (!decision || decision->result != APIKEY_GRANTED) {

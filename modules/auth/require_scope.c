@@ -7,7 +7,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "require_parts.h"
+#include "require_private.h"
 
 /* Lines of other modules that may be met by who the user is, which is not known
  * yet: by the container in which they are an alternative (RequireAny, a
@@ -33,8 +33,8 @@ static int needs_no_user(const char *name)
     return names[i] != NULL;
 }
 
-void apikey_require_see_other(cmd_parms *cmd, apikey_dir_t *conf,
-                              const char *name)
+void apikey_require_read_other(cmd_parms *cmd, apikey_dir_t *conf,
+                               const char *name)
 {
     const ap_directive_t *child = cmd->directive, *node = child->parent;
     apr_array_header_t *list;
@@ -133,7 +133,7 @@ static const char *add_scopes(const char *list, const require_t *line,
 const char *apikey_require_scope(request_rec *r)
 {
     /* A key that meets every line of ours but those of scopes. */
-    apikey_decision_t bare = { .checking = APIKEY_CHECKING_SCOPE };
+    apikey_decision_t bare = { .require_mode = APIKEY_REQUIRE_SCOPE };
     const apr_array_header_t *lines = apikey_require_lines(r);
     const char *scopes = "";
     int i;

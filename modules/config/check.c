@@ -264,15 +264,16 @@ static int load_ring(const apikey_secrets_t **found, apr_hash_t *rings,
 
 static void name_headers(apr_pool_t *pconf, apikey_server_t *conf)
 {
-    static const char *const names[APIKEY_TOLD_COUNT] = {
-        [APIKEY_TOLD_TENANT] = "Tenant", [APIKEY_TOLD_ID] = "Id",
-        [APIKEY_TOLD_SCOPES] = "Scopes", [APIKEY_TOLD_ENV] = "Env"
+    static const char *const names[APIKEY_EXPORTED_COUNT] = {
+        [APIKEY_EXPORTED_TENANT] = "Tenant", [APIKEY_EXPORTED_ID] = "Id",
+        [APIKEY_EXPORTED_SCOPES] = "Scopes", [APIKEY_EXPORTED_ENV] = "Env"
     };
     int i;
 
-    for (i = 0; i < APIKEY_TOLD_COUNT; i++) {
-        conf->told[i] = *conf->headers ? apr_pstrcat(pconf, conf->headers,
-                                                     names[i], NULL) : NULL;
+    for (i = 0; i < APIKEY_EXPORTED_COUNT; i++) {
+        conf->exported_names[i] = *conf->headers
+                                  ? apr_pstrcat(pconf, conf->headers,
+                                                names[i], NULL) : NULL;
     }
 }
 

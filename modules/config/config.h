@@ -32,12 +32,12 @@ extern module AP_MODULE_DECLARE_DATA apikey_module;
 
 /** The request headers that tell an application whose key it was. */
 typedef enum {
-    APIKEY_TOLD_TENANT,
-    APIKEY_TOLD_ID,
-    APIKEY_TOLD_SCOPES,
-    APIKEY_TOLD_ENV,
-    APIKEY_TOLD_COUNT
-} apikey_told_e;
+    APIKEY_EXPORTED_TENANT,
+    APIKEY_EXPORTED_ID,
+    APIKEY_EXPORTED_SCOPES,
+    APIKEY_EXPORTED_ENV,
+    APIKEY_EXPORTED_COUNT
+} apikey_exported_e;
 
 /** Where a key may stand in a request. */
 typedef enum {
@@ -155,8 +155,8 @@ typedef struct apikey_server_t {
     const char *vary;           /**< the accepted headers' names */
     apr_array_header_t *looked_at;  /**< const char *: the names of the headers
                                  * that a key may stand in, accepted or not */
-    const char *told[APIKEY_TOLD_COUNT];    /**< ApiKeyHeaders', by
-                                             * apikey_told_e; NULL: Off */
+    const char *exported_names[APIKEY_EXPORTED_COUNT];  /**< ApiKeyHeaders', by
+                                             * apikey_exported_e; NULL: Off */
     apikey_db_t db;
     apikey_needs_e needs;       /**< a database */
     struct apikey_connections_t *database;      /**< modules/db's */

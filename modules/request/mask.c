@@ -187,11 +187,11 @@ void apikey_mask_referer(request_rec *r, apikey_request_t *state,
 
     if (masked) {
         apr_table_setn(r->headers_in, "Referer", masked);
-        state->exposed |= APIKEY_IN_REFERER;
+        state->exposed_places |= APIKEY_IN_REFERER;
     }
 }
 
-void apikey_mask_line(request_rec *r, apikey_request_t *state)
+void apikey_mask_request_line(request_rec *r, apikey_request_t *state)
 {
     search_t search = { r, TRIES, 1, 0 };
     char *masked = r->the_request ? mask_url(&search, r->the_request, in_line)
@@ -200,7 +200,7 @@ void apikey_mask_line(request_rec *r, apikey_request_t *state)
     if (!masked) {
         return;
     }
-    state->exposed |= search.places;
+    state->exposed_places |= search.places;
     r->the_request = masked;
     /* A key in the path refuses nothing: what finds the application, or is
      * what the application is asked, stays as it is until the log. */
@@ -223,7 +223,7 @@ static char *without_end(request_rec *r, const char *line)
                        NULL);
 }
 
-void apikey_mask_unparsed(request_rec *r, apikey_request_t *state)
+void apikey_mask_unparsed_line(request_rec *r, apikey_request_t *state)
 {
     search_t search = { r, TRIES, 1, 0 };
     char *line = r->the_request, *masked;
@@ -236,7 +236,7 @@ void apikey_mask_unparsed(request_rec *r, apikey_request_t *state)
         masked = without_end(r, masked ? masked : line);
     }
 
-    state->exposed |= search.places & APIKEY_IN_PATH;
+    state->exposed_places |= search.places & APIKEY_IN_PATH;
     for (; masked && r; r = r->prev) {
         r->the_request = masked;
         if (!r->prev) {
@@ -246,9 +246,9 @@ void apikey_mask_unparsed(request_rec *r, apikey_request_t *state)
     }
 }
 
-void apikey_mask_logged(request_rec *r, const apikey_request_t *state)
+void apikey_mask_path(request_rec *r, const apikey_request_t *state)
 {
-    if (!(state->exposed & APIKEY_IN_PATH)) {
+    if (!(state->exposed_places & APIKEY_IN_PATH)) {
         return;
     }
     for (; r; r = r->next) {

@@ -8,10 +8,11 @@
 /* RFC 9110, 11.6.1 and 11.7.1. */
 static const char *field(request_rec *r)
 {
-    return apikey_forward(r) ? "Proxy-Authenticate" : "WWW-Authenticate";
+    return apikey_is_forward_proxy(r) ? "Proxy-Authenticate"
+                                      : "WWW-Authenticate";
 }
 
-void apikey_challenge_none(request_rec *r)
+void apikey_challenge_remove(request_rec *r)
 {
     apr_table_unset(r->err_headers_out, field(r));
 }

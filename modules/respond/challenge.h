@@ -11,10 +11,10 @@
 #ifndef APIKEY_CHALLENGE_H
 #define APIKEY_CHALLENGE_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /** Removes what was said so far: by us, or by the chain of another module. */
-void apikey_challenge_none(request_rec *r);
+void apikey_challenge_remove(request_rec *r);
 
 /** Without an error: one for each scheme that is accepted here.
  * @param scope what the Require in effect needs, or NULL */

@@ -126,7 +126,7 @@ static body_t *choose(request_rec *r, apikey_result_e which)
         return NULL;
     }
     body->type = PROBLEM_TYPE;
-    body->text = proxied[which] && apikey_forward(r) ? proxied[which]
+    body->text = proxied[which] && apikey_is_forward_proxy(r) ? proxied[which]
                                                      : problems[which];
     return body;
 }
@@ -172,7 +172,7 @@ static apr_status_t say_private(ap_filter_t *f, apr_bucket_brigade *in)
     return ap_pass_brigade(f->next, in);
 }
 
-void apikey_filters_register(apr_pool_t *pconf)
+void apikey_error_body_register(apr_pool_t *pconf)
 {
     make_problems(pconf);
     body_filter = ap_register_output_filter("APIKEY_BODY", write_body, NULL,
@@ -187,7 +187,7 @@ void apikey_insert_private(request_rec *r)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
-    if (state && state->guarded && !r->main) {
+    if (state && state->in_area && !r->main) {
         ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
     }
 }
@@ -204,7 +204,7 @@ static const apikey_decision_t *last(const apikey_request_t *state)
 static int answers(request_rec *r, const apikey_decision_t *decision)
 {
     return decision && decision->result != APIKEY_GRANTED
-           && !decision->passed
+           && !decision->let_through
            && apikey_refuse_status(r, apikey_result(decision->result))
                   == r->status;
 }
@@ -224,9 +224,9 @@ static const apikey_decision_t *refused(request_rec *r,
     if (answers(r, last(state))) {
         found = last(state);
     }
-    else if (!own && state->guarded && state->authorized != r
-             && r->status == HTTP_FORBIDDEN && apikey_area(r)) {
-        found = apikey_decide(r, APIKEY_DENIED, NULL);
+    else if (!own && state->in_area && state->authorized != r
+             && r->status == HTTP_FORBIDDEN && apikey_in_area(r)) {
+        found = apikey_decision_make(r, APIKEY_DENIED, NULL);
     }
     if (found) {
         apikey_refuse_headers(r, found);
@@ -235,7 +235,7 @@ static const apikey_decision_t *refused(request_rec *r,
     return found;
 }
 
-void apikey_insert_body(request_rec *r)
+void apikey_insert_error_body(request_rec *r)
 {
     const apikey_request_t *state = apikey_request_get(r);
     const apikey_decision_t *decision;

@@ -8,10 +8,10 @@
 #ifndef APIKEY_ERROR_BODY_H
 #define APIKEY_ERROR_BODY_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /** register_hooks: the output filters. */
-void apikey_filters_register(apr_pool_t *pconf);
+void apikey_error_body_register(apr_pool_t *pconf);
 
 /** insert_filter: an area's answers are private, unless the application says
  * something of its own. */
@@ -19,6 +19,6 @@ void apikey_insert_private(request_rec *r);
 
 /** insert_error_filter: a refusal's body, unless the administrator has an
  * ErrorDocument for it. */
-void apikey_insert_body(request_rec *r);
+void apikey_insert_error_body(request_rec *r);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "export.h"
 #include "refuse.h"
-#include "scrub.h"
+#include "../request/reserved.h"
 
 static char *user_under(const ap_conf_vector_t *config,
                         const apikey_record_t *record)
@@ -34,7 +34,7 @@ static void keep_user(request_rec *r, const apikey_decision_t *decision)
     if (r->user) {
         return;
     }
-    if (apikey_area(r)) {
+    if (apikey_in_area(r)) {
         config = r->per_dir_config;
     }
     else if (ap_auth_type(r)) {
@@ -93,7 +93,7 @@ static int tell(request_rec *r, const apikey_record_t *record)
 {
     int before;
 
-    apikey_scrub_env(r);
+    apikey_remove_reserved_env(r);
     before = apr_table_elts(r->subprocess_env)->nelts;
     export_env(r, record);
     return apr_table_elts(r->subprocess_env)->nelts - before;
@@ -106,9 +106,9 @@ static void remember(apikey_request_t *state, const apr_table_t *env,
 {
     const apr_array_header_t *elts = apr_table_elts(env);
 
-    state->told = record;
-    state->told_count = count;
-    state->told_as = apr_pmemdup(state->decisions->pool,
+    state->exported = record;
+    state->exported_count = count;
+    state->exported_entries = apr_pmemdup(state->decisions->pool,
                                  (apr_table_entry_t *)elts->elts
                                      + elts->nelts - count,
                                  count * sizeof(apr_table_entry_t));
@@ -118,8 +118,9 @@ static int as_told(request_rec *r, const apikey_record_t *record)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
-    return state->told == record
-           && apikey_scrub_env_is(r, state->told_as, state->told_count);
+    return state->exported == record
+        && apikey_reserved_env_is(r, state->exported_entries,
+                                  state->exported_count);
 }
 
 void apikey_export_early(request_rec *r, const apikey_record_t *record)
@@ -129,7 +130,7 @@ void apikey_export_early(request_rec *r, const apikey_record_t *record)
 }
 
 /* RequestHeader, RewriteCond and the like read the variables in fixups. */
-int apikey_authorized(request_rec *r)
+int apikey_export_authorized(request_rec *r)
 {
     apikey_request_t *state = apikey_request_get(r);
     const apikey_decision_t *decision = apikey_decision(r);
@@ -150,13 +151,15 @@ int apikey_authorized(request_rec *r)
 static void export_headers(request_rec *r, const char *const *names,
                            const apikey_record_t *record)
 {
-    const char *const values[APIKEY_TOLD_COUNT] = {
-        [APIKEY_TOLD_TENANT] = record->tenant, [APIKEY_TOLD_ID] = record->id,
-        [APIKEY_TOLD_SCOPES] = record->scopes, [APIKEY_TOLD_ENV] = record->env
+    const char *const values[APIKEY_EXPORTED_COUNT] = {
+        [APIKEY_EXPORTED_TENANT] = record->tenant,
+        [APIKEY_EXPORTED_ID] = record->id,
+        [APIKEY_EXPORTED_SCOPES] = record->scopes,
+        [APIKEY_EXPORTED_ENV] = record->env
     };
     int i;
 
-    for (i = 0; i < APIKEY_TOLD_COUNT; i++) {
+    for (i = 0; i < APIKEY_EXPORTED_COUNT; i++) {
         if (names[i]) {
             apr_table_addn(r->headers_in, names[i], values[i]);
         }
@@ -166,7 +169,7 @@ static void export_headers(request_rec *r, const char *const *names,
 /* A refusal's ErrorDocument, which may lie in an area of its own. */
 static void forget_user(request_rec *r, int area)
 {
-    apikey_scrub_users(r);
+    apikey_remove_redirect_users(r);
     if (area) {
         r->user = NULL;
         r->ap_auth_type = NULL;
@@ -178,7 +181,7 @@ static void export_granted(request_rec *r, const apikey_decision_t *decision)
 {
     /* Behind a forward proxy there are strangers. */
     if (r->proxyreq != PROXYREQ_PROXY) {
-        export_headers(r, apikey_server_conf(r->server)->told,
+        export_headers(r, apikey_server_conf(r->server)->exported_names,
                        decision->record);
     }
     keep_user(r, decision);
@@ -190,11 +193,11 @@ int apikey_export(request_rec *r)
     int granted = decision && decision->result == APIKEY_GRANTED;
     /* A key is granted in an area of ours and nowhere else. */
     int area = (granted && decision->per_dir_config == r->per_dir_config)
-               || apikey_area(r);
+               || apikey_in_area(r);
 
-    apikey_scrub_headers(r);
+    apikey_remove_reserved_headers(r);
     if (!granted) {
-        apikey_scrub_env(r);
+        apikey_remove_reserved_env(r);
     }
     else if (!as_told(r, decision->record)) {
         tell(r, decision->record);
@@ -210,7 +213,7 @@ int apikey_export(request_rec *r)
         apikey_export_result(r, APIKEY_MISSING);
     }
     if (area || granted) {
-        apikey_guard(r);
+        apikey_restrict_caching(r);
     }
     return DECLINED;
 }
@@ -222,17 +225,17 @@ static void settle_env(request_rec *r, const apikey_decision_t *decision)
     const apikey_request_t *state = apikey_request_get(r);
 
     if (decision && decision->result == APIKEY_GRANTED
-        && state->authorized && state->told == decision->record) {
+        && state->authorized && state->exported == decision->record) {
         if (!as_told(r, decision->record)) {
             tell(r, decision->record);
         }
         return;
     }
-    apikey_scrub_env(r);
+    apikey_remove_reserved_env(r);
     if (decision) {
         apikey_export_result(r, decision->result);
     }
-    else if (state && apikey_area(r)) {
+    else if (state && apikey_in_area(r)) {
         apikey_export_result(r, APIKEY_MISSING);
     }
 }

@@ -7,7 +7,7 @@
 #ifndef APIKEY_EXPORT_H
 #define APIKEY_EXPORT_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /**
  * check_authn has found the key good: httpd's own expressions read the
@@ -19,7 +19,7 @@ void apikey_export_early(request_rec *r, const apikey_record_t *record);
  * fixups, before all others: authorization is behind us, and other modules'
  * fixups may read the variables. What they do to them does not last.
  */
-int apikey_authorized(request_rec *r);
+int apikey_export_authorized(request_rec *r);
 
 /**
  * fixups, behind all others: removes what anybody else said in our name, then

@@ -9,7 +9,7 @@
 #include "challenge.h"
 #include "export.h"
 #include "refuse.h"
-#include "scrub.h"
+#include "../request/reserved.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -17,7 +17,7 @@ APLOG_USE_MODULE(apikey);
 
 int apikey_refuse_status(request_rec *r, const apikey_result_t *result)
 {
-    return result->status == HTTP_UNAUTHORIZED && apikey_forward(r)
+    return result->status == HTTP_UNAUTHORIZED && apikey_is_forward_proxy(r)
                ? HTTP_PROXY_AUTHENTICATION_REQUIRED : result->status;
 }
 
@@ -25,7 +25,7 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_result_t *result = apikey_result(decision->result);
 
-    apikey_challenge_none(r);
+    apikey_challenge_remove(r);
     if (result->error) {
         apikey_challenge_error(r, result, decision->wanted_scope);
     }
@@ -47,7 +47,7 @@ static void tell_reason(request_rec *r, const apikey_decision_t *decision)
     for (each = r; each; each = each->prev) {
         each->user = NULL;
     }
-    apikey_scrub_env(r);
+    apikey_remove_reserved_env(r);
     apikey_export_result(r, decision->result);
 }
 
@@ -77,18 +77,18 @@ int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
     return status;
 }
 
-int apikey_pass(request_rec *r, apikey_decision_t *decision)
+int apikey_let_through(request_rec *r, apikey_decision_t *decision)
 {
     const apikey_result_t *result = apikey_result(decision->result);
     apikey_request_t *state = apikey_request_make(r);
 
     /* The chain has asked for a user before it was left alone. */
-    apikey_challenge_none(r);
+    apikey_challenge_remove(r);
     tell_reason(r, decision);
-    decision->passed = 1;
+    decision->let_through = 1;
     /* The first is what the client would have been told. */
-    if (!state->passed) {
-        state->passed = 1;
+    if (!state->let_through) {
+        state->let_through = 1;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "APIKEY0172: %s let through by ApiKeyEnforce Log; it "
                       "would be refused, %s: %s",
@@ -98,9 +98,9 @@ int apikey_pass(request_rec *r, apikey_decision_t *decision)
     return OK;
 }
 
-int apikey_refuse_unseen(request_rec *r, apikey_result_e result)
+int apikey_refuse_without_key(request_rec *r, apikey_result_e result)
 {
-    return apikey_refuse(r, apikey_decide(r, result, NULL));
+    return apikey_refuse(r, apikey_decision_make(r, result, NULL));
 }
 
 int apikey_refuse_exposed(request_rec *r)
@@ -108,17 +108,18 @@ int apikey_refuse_exposed(request_rec *r)
     const apikey_request_t *state = apikey_request_get(r);
 
     /* An ErrorDocument of this very refusal must be let through. */
-    if (!state || !(state->exposed & APIKEY_EXPOSED_FOR_ALL) || r->prev) {
+    if (!state || !(state->exposed_places & APIKEY_EXPOSED_FOR_ALL)
+        || r->prev) {
         return DECLINED;
     }
     if (apikey_only_logs(r->server)) {
-        apikey_pass(r, apikey_decide(r, APIKEY_EXPOSED, NULL));
+        apikey_let_through(r, apikey_decision_make(r, APIKEY_EXPOSED, NULL));
         return DECLINED;
     }
-    return apikey_refuse_unseen(r, APIKEY_EXPOSED);
+    return apikey_refuse_without_key(r, APIKEY_EXPOSED);
 }
 
-void apikey_guard(request_rec *r)
+void apikey_restrict_caching(request_rec *r)
 {
     apikey_request_t *state = apikey_request_make(r);
 
@@ -132,24 +133,24 @@ void apikey_guard(request_rec *r)
         /* Its answer may have begun: mod_cache looks at this at the end. */
         r->no_cache = 1;
     }
-    if (!state->guarded) {
+    if (!state->in_area) {
         /* err_headers_out is what errors, redirects and applications'
          * answers have in common. */
         apr_table_mergen(r->err_headers_out, "Vary",
                          apikey_server_conf(r->server)->vary);
-        state->guarded = 1;
+        state->in_area = 1;
     }
 }
 
-int apikey_enter(request_rec *r)
+int apikey_restrict_caching_in_area(request_rec *r)
 {
-    if (apikey_area(r)) {
-        apikey_guard(r);
+    if (apikey_in_area(r)) {
+        apikey_restrict_caching(r);
     }
     return DECLINED;
 }
 
-int apikey_note_failure(request_rec *r, const char *type)
+int apikey_note_auth_failure(request_rec *r, const char *type)
 {
     const apikey_decision_t *decision;
 
@@ -158,7 +159,7 @@ int apikey_note_failure(request_rec *r, const char *type)
     }
     decision = apikey_decision_own(r);
     if (!decision || decision->result == APIKEY_GRANTED) {
-        apikey_challenge_none(r);
+        apikey_challenge_remove(r);
         apikey_challenge_all(r, NULL);
     }
     return OK;

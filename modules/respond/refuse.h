@@ -7,7 +7,7 @@
 #ifndef APIKEY_REFUSE_H
 #define APIKEY_REFUSE_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /**
  * Refuses @a decision->r: response headers, APIKEY_RESULT, notes, a line in
@@ -30,7 +30,7 @@ int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
  * client's request becomes; nobody is told any identity.
  * @return OK
  */
-int apikey_pass(request_rec *r, apikey_decision_t *decision);
+int apikey_let_through(request_rec *r, apikey_decision_t *decision);
 
 /** "key ID of tenant 'T'", or "request" without a record; in r->pool. */
 const char *apikey_subject(request_rec *r, const apikey_record_t *record);
@@ -43,7 +43,7 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision);
 int apikey_refuse_status(request_rec *r, const apikey_result_t *result);
 
 /** As apikey_refuse(), of a result that no key has yet been found for. */
-int apikey_refuse_unseen(request_rec *r, apikey_result_e result);
+int apikey_refuse_without_key(request_rec *r, apikey_result_e result);
 
 /** post_read_request, behind all others: a key in the query string. */
 int apikey_refuse_exposed(request_rec *r);
@@ -53,13 +53,13 @@ int apikey_refuse_exposed(request_rec *r);
  * client gets may depend on its key, so caches must keep clients apart. The
  * areas of sub-requests mark the request that has them.
  */
-void apikey_guard(request_rec *r);
+void apikey_restrict_caching(request_rec *r);
 
-/** header_parser, the first hook that knows the area: apikey_guard() in
- * ours. */
-int apikey_enter(request_rec *r);
+/** header_parser, the first hook that knows the area: apikey_restrict_caching()
+ * in ours. */
+int apikey_restrict_caching_in_area(request_rec *r);
 
 /** note_auth_failure: another module wants a key from the client. */
-int apikey_note_failure(request_rec *r, const char *type);
+int apikey_note_auth_failure(request_rec *r, const char *type);
 
 #endif

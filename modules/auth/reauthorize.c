@@ -2,7 +2,7 @@
 
 /* Sub-requests and redirects that httpd would let in unasked. */
 
-#include "again.h"
+#include "reauthorize.h"
 
 #define MATCHES "MATCH_"
 
@@ -45,7 +45,7 @@ static int tells_of_refusal(request_rec *r, const apikey_request_t *state)
                && state->authorized != r->prev;
     }
     return decision->r == r->prev && decision->result != APIKEY_GRANTED
-           && !decision->passed;
+           && !decision->let_through;
 }
 
 static int put_back(void *env, const char *name, const char *value)
@@ -73,16 +73,16 @@ static void restore_matches(request_rec *r)
     }
 }
 
-int apikey_ask_again(request_rec *r)
+int apikey_reauthorize(request_rec *r)
 {
     const apikey_request_t *state;
 
-    if ((!r->prev && !r->main) || !apikey_area(r)) {
+    if ((!r->prev && !r->main) || !apikey_in_area(r)) {
         return DECLINED;
     }
     state = apikey_request_get(r);
     if (!apikey_dir_conf(r)->varies
-        && (!state || !state->lock || *state->lock)) {
+        && (!state || !state->required_tenant || *state->required_tenant)) {
         return DECLINED;
     }
     if (tells_of_refusal(r, state)) {

@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 
 #include "../core/reserved_names.h"
-#include "masked.h"
+#include "masked_headers.h"
 
 /* What the value of that name becomes, which holds the sought text; NULL:
  * nothing is left. */
@@ -93,7 +93,7 @@ static int is_passed(request_rec *r, const apikey_masked_t *masked)
     return masked->accepted && decision
            && decision->result == APIKEY_GRANTED
            && apikey_server_conf(r->server)->pass_key == 1
-           && !apikey_forward(r);
+           && !apikey_is_forward_proxy(r);
 }
 
 /* Whether the application gets it; that others have put something else into
@@ -181,7 +181,7 @@ static int leads_on(const request_rec *r)
            && r->filename && !strncmp(r->filename, "redirect:", 9);
 }
 
-void apikey_hide_masked(request_rec *r)
+void apikey_hide_masked_headers(request_rec *r)
 {
     if (leads_on(r)) {
         return;
@@ -198,7 +198,7 @@ static void show_to_sub(request_rec *r, apikey_masked_t *masked)
     show(r, r->main, masked);
 }
 
-int apikey_show_to_sub(request_rec *r)
+int apikey_restore_in_subrequest(request_rec *r)
 {
     if (r->main && !r->prev) {
         each(r, show_to_sub);
@@ -211,7 +211,7 @@ static void show_to_next(request_rec *r, apikey_masked_t *masked)
     show(r, r->prev, masked);
 }
 
-void apikey_show_to_next(request_rec *r)
+void apikey_restore_in_redirect(request_rec *r)
 {
     each(r, show_to_next);
 }
@@ -221,7 +221,7 @@ static void show_to_log(request_rec *r, apikey_masked_t *masked)
     show(r, r, masked);
 }
 
-void apikey_show_to_log(request_rec *r)
+void apikey_restore_for_log(request_rec *r)
 {
     each(r, show_to_log);
 }

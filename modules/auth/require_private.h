@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file require_parts.h
+ * @file require_private.h
  * @brief What the files behind require.h share; for them only.
  */
-#ifndef APIKEY_REQUIRE_PARTS_H
-#define APIKEY_REQUIRE_PARTS_H
+#ifndef APIKEY_REQUIRE_PRIVATE_H
+#define APIKEY_REQUIRE_PRIVATE_H
 
 #include <mod_auth.h>
 
@@ -83,25 +83,25 @@ int apikey_require_counts(request_rec *r, const apr_array_header_t *lines,
 /** pre_config, and a reader of each Require that is not ours: which of them
  * may be met by who the user is. */
 void apikey_require_scope_init(apr_pool_t *pconf);
-void apikey_require_see_other(cmd_parms *cmd, apikey_dir_t *conf,
-                              const char *name);
+void apikey_require_read_other(cmd_parms *cmd, apikey_dir_t *conf,
+                               const char *name);
 
 /** pre_config, behind mod_authz_core: Require expr and Require env that read a
  * variable of ours wait until it is there. */
-void apikey_require_wait(apr_pool_t *pconf);
+void apikey_require_variables_register(apr_pool_t *pconf);
 
 /** Such a provider, for an alias of it; NULL: it does not wait.
  * @param args what the alias stands for */
-const authz_provider *apikey_require_waiting(const char *provider,
-                                             const char *args);
+const authz_provider *apikey_require_variables_provider(const char *provider,
+                                                        const char *args);
 
 /** Reads a line for that provider. */
-const char *apikey_require_parse_waiting(cmd_parms *cmd, const char *line,
-                                         const void **parsed,
-                                         const authz_provider *provider);
+const char *apikey_require_variables_parse(cmd_parms *cmd, const char *line,
+                                           const void **parsed,
+                                           const authz_provider *provider);
 
 /** Asks it. */
-authz_status apikey_require_check_waiting(request_rec *r, const char *line,
-                                          const void *parsed);
+authz_status apikey_require_variables_check(request_rec *r, const char *line,
+                                            const void *parsed);
 
 #endif

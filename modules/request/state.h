@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file request.h
+ * @file state.h
  * @brief What we know of a request: the credentials in it, and what was
  *        decided.
  *
@@ -11,8 +11,8 @@
  * apikey_request_t, which lives in the first one's pool and belongs, like
  * request_recs do, to one thread at a time.
  */
-#ifndef APIKEY_REQUEST_H
-#define APIKEY_REQUEST_H
+#ifndef APIKEY_STATE_H
+#define APIKEY_STATE_H
 
 #include "../config/config.h"
 #include "../core/record.h"
@@ -47,13 +47,13 @@ typedef struct apikey_presented_t {
 
 /** How the lines of Require are asked. */
 typedef enum {
-    APIKEY_CHECKING_NOT,        /**< they are not */
-    APIKEY_CHECKING,
-    APIKEY_CHECKING_OTHERS,     /**< whether those that are not ours are met:
+    APIKEY_REQUIRE_IDLE,        /**< they are not */
+    APIKEY_REQUIRE_ALL,
+    APIKEY_REQUIRE_OTHERS,      /**< whether those that are not ours are met:
                                  * ours give way */
-    APIKEY_CHECKING_SCOPE       /**< ours alone, by nobody: which scopes a key
+    APIKEY_REQUIRE_SCOPE        /**< ours alone, by nobody: which scopes a key
                                  * needs that meets all else */
-} apikey_checking_e;
+} apikey_require_mode_e;
 
 /** What was decided for one request_rec under one configuration. */
 typedef struct apikey_decision_t {
@@ -63,10 +63,11 @@ typedef struct apikey_decision_t {
     apikey_record_t *record;    /**< NULL where no key was found */
     const char *wanted_scope;   /**< for the challenge: what a good key lacks,
                                  * or one that is missing needs; or NULL */
-    apikey_checking_e checking; /**< check_authz runs httpd's own chain */
-    int passed;                 /**< ApiKeyEnforce Log: let through, though it
+    apikey_require_mode_e require_mode; /**< check_authz runs httpd's own
+                                         * chain */
+    int let_through;            /**< ApiKeyEnforce Log: let through, though it
                                  * should be refused */
-    int failed;                 /**< an expression could not be evaluated */
+    int expression_failed;      /**< an expression could not be evaluated */
     /* A Require, for the log; NULL: none of ours, or of an .htaccess that a
      * sub-request read which is over. */
     const struct ap_directive_t *granted_by;    /**< the last one met */
@@ -80,19 +81,20 @@ typedef struct apikey_request_t {
     apr_array_header_t *decisions;  /**< apikey_decision_t *, oldest first */
     const apikey_presented_t *looked_up;    /**< whose record follows */
     apikey_record_t *record;        /**< NULL: unknown */
-    apr_array_header_t *required;   /**< auth/require.c's; NULL: none */
-    const char *lock;           /**< ApiKeyTenant's; NULL: not evaluated */
-    apr_table_t *lock_headers;  /**< as they were then */
+    apr_array_header_t *require_lines;  /**< auth/require.c's; NULL: none */
+    const char *required_tenant; /**< ApiKeyTenant's; NULL: not evaluated */
+    apr_table_t *tenant_headers;    /**< as they were then */
     const request_rec *authorized;  /**< the last to pass authorization */
-    const apikey_record_t *told;    /**< whose variables it was told; NULL:
-                                     * nobody's */
-    const apr_table_entry_t *told_as;       /**< as they stood in its table */
-    int told_count;
-    int guarded;                /**< one of its areas is ours: see
-                                 * apikey_guard() */
+    const apikey_record_t *exported;    /**< whose variables were set; NULL:
+                                         * nobody's */
+    const apr_table_entry_t *exported_entries;  /**< as they stood in the
+                                                 * table */
+    int exported_count;
+    int in_area;                /**< one of its areas is ours: see
+                                 * apikey_restrict_caching() */
     int counted;                /**< as a use of its key */
-    int passed;                 /**< that it was let through has been logged */
-    int exposed;                /**< where a key stood that must not stand
+    int let_through;            /**< that it was let through has been logged */
+    int exposed_places;         /**< where a key stood that must not stand
                                  * there: apikey_place_e, or-ed */
     apr_array_header_t *exposures;  /**< apikey_exposure_t, not yet counted;
                                      * NULL: none */
@@ -109,21 +111,21 @@ apikey_request_t *apikey_request_get(request_rec *r);
 apikey_request_t *apikey_request_make(request_rec *r);
 
 /** Whether @a r is in an area of AuthType ApiKey. */
-int apikey_area(request_rec *r);
+int apikey_in_area(request_rec *r);
 
 /** Whether the client asks a forward proxy (ProxyRequests): not known in
  * post_read_request. */
-int apikey_forward(const request_rec *r);
+int apikey_is_forward_proxy(const request_rec *r);
 
 /** Whether one of the requests before @a r (r->prev) was refused. */
 int apikey_refused_before(request_rec *r);
 
 /** Whether @a r is let through although it should be refused. */
-int apikey_passed(request_rec *r);
+int apikey_was_let_through(request_rec *r);
 
 /** Notes what was decided for @a r; lives as long as the request. */
-apikey_decision_t *apikey_decide(request_rec *r, apikey_result_e result,
-                                 apikey_record_t *record);
+apikey_decision_t *apikey_decision_make(request_rec *r, apikey_result_e result,
+                                        apikey_record_t *record);
 
 /** The decision for @a r itself under its present configuration: its own, or
  * the one that httpd's skipping of equal configurations and its fast

@@ -8,8 +8,8 @@
 #include "../core/credential.h"
 #include "../core/key_class.h"
 #include "mask.h"
-#include "masked.h"
-#include "take.h"
+#include "masked_headers.h"
+#include "credentials.h"
 
 #define TO_PROXY "Proxy-Authorization"
 
@@ -327,16 +327,16 @@ static void stay(request_rec *r)
     }
 }
 
-int apikey_take(request_rec *r)
+int apikey_find_credentials(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_request_t *state = apikey_request_get(r);
 
     if (state) {
-        apikey_show_to_next(r);
+        apikey_restore_in_redirect(r);
     }
     else if (conf->policy.secrets && r->prev) {
-        apikey_take_unparsed(r);
+        apikey_find_credentials_unparsed(r);
     }
     else if (conf->policy.secrets) {
         state = apikey_request_make(r);
@@ -344,13 +344,13 @@ int apikey_take(request_rec *r)
         if (state->masked) {
             stay(r);
         }
-        apikey_mask_line(r, state);
+        apikey_mask_request_line(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
     return DECLINED;
 }
 
-void apikey_take_unparsed(request_rec *r)
+void apikey_find_credentials_unparsed(request_rec *r)
 {
     apikey_request_t *state;
 
@@ -358,22 +358,22 @@ void apikey_take_unparsed(request_rec *r)
         && !apikey_request_get(r)) {
         state = apikey_request_make(r);
         take_headers(r, state);
-        apikey_mask_unparsed(r, state);
+        apikey_mask_unparsed_line(r, state);
         apikey_mask_referer(r, state, all_of(r, "Referer"));
     }
 }
 
-int apikey_take_from_log(request_rec *r)
+int apikey_mask_for_log(request_rec *r)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
     if (!state) {
-        apikey_take_unparsed(r);
+        apikey_find_credentials_unparsed(r);
         return DECLINED;
     }
-    apikey_mask_logged(r, state);
+    apikey_mask_path(r, state);
     for (; r; r = r->next) {
-        apikey_show_to_log(r);
+        apikey_restore_for_log(r);
     }
     return DECLINED;
 }

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file masked.h
+ * @file masked_headers.h
  * @brief Masked headers: there for httpd, its modules and its logs, and not for
  *        applications.
  *
@@ -11,28 +11,28 @@
  * and is there again for what httpd does afterwards.  What others have put in
  * such a header's place, and that they have removed it, stands.
  */
-#ifndef APIKEY_MASKED_H
-#define APIKEY_MASKED_H
+#ifndef APIKEY_MASKED_HEADERS_H
+#define APIKEY_MASKED_HEADERS_H
 
-#include "request.h"
+#include "state.h"
 
 /**
  * insert_filter, after all others: the handler of @a r is about to run.  The
  * masked headers, and every copy of them in its headers and variables, are
  * removed; with ApiKeyPassKey, the accepted key is given back in its place.
  */
-void apikey_hide_masked(request_rec *r);
+void apikey_hide_masked_headers(request_rec *r);
 
 /** create_request: a sub-request has copies of its parent's headers and
  * variables.  In them, masked headers are as they were before the parent's
  * handler. */
-int apikey_show_to_sub(request_rec *r);
+int apikey_restore_in_subrequest(request_rec *r);
 
 /** post_read_request of an internal redirect, which has the headers of the
  * request before it: likewise. */
-void apikey_show_to_next(request_rec *r);
+void apikey_restore_in_redirect(request_rec *r);
 
 /** log_transaction: likewise, for the log of @a r. */
-void apikey_show_to_log(request_rec *r);
+void apikey_restore_for_log(request_rec *r);
 
 #endif

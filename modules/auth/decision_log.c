@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 #include "../respond/refuse.h"
-#include "decided.h"
+#include "decision_log.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -99,7 +99,7 @@ int apikey_log_decision(request_rec *r)
     }
     state = apikey_request_get(r);
     decision = state ? found(r, state) : NULL;
-    if (!decision && !apikey_area(last)) {
+    if (!decision && !apikey_in_area(last)) {
         return DECLINED;
     }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
@@ -108,7 +108,7 @@ int apikey_log_decision(request_rec *r)
                   decision ? outcome(r, decision)
                            : "decided without asking for a key",
                   last->status,
-                  decision && decision->passed
+                  decision && decision->let_through
                       ? ", let through by ApiKeyEnforce Log" : "");
     return DECLINED;
 }

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file again.h
+ * @file reauthorize.h
  * @brief A Require whose answer differs from URI to URI is asked for each.
  */
-#ifndef APIKEY_AGAIN_H
-#define APIKEY_AGAIN_H
+#ifndef APIKEY_REAUTHORIZE_H
+#define APIKEY_REAUTHORIZE_H
 
-#include "../request/request.h"
+#include "../request/state.h"
 
 /**
  * post_perdir_config, behind all others. httpd asks nobody again for a
@@ -15,6 +15,6 @@
  * address, that of the request before. Where that would be wrong in an area
  * of ours, the configuration gets another address.
  */
-int apikey_ask_again(request_rec *r);
+int apikey_reauthorize(request_rec *r);
 
 #endif

@@ -13,7 +13,7 @@
 #include <http_request.h>
 #include <apr_strings.h>
 
-#include "require_parts.h"
+#include "require_private.h"
 
 #define OURS "APIKEY_"
 
@@ -46,9 +46,9 @@ static int reads_ours(const char *args)
     return 0;
 }
 
-const char *apikey_require_parse_waiting(cmd_parms *cmd, const char *args,
-                                         const void **parsed,
-                                         const authz_provider *original)
+const char *apikey_require_variables_parse(cmd_parms *cmd, const char *args,
+                                           const void **parsed,
+                                           const authz_provider *original)
 {
     line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
 
@@ -60,16 +60,16 @@ const char *apikey_require_parse_waiting(cmd_parms *cmd, const char *args,
            ? original->parse_require_line(cmd, args, &line->parsed) : NULL;
 }
 
-authz_status apikey_require_check_waiting(request_rec *r,
-                                          const char *args APIKEY_UNUSED,
-                                          const void *parsed)
+authz_status apikey_require_variables_check(request_rec *r,
+                                            const char *args APIKEY_UNUSED,
+                                            const void *parsed)
 {
     const line_t *line = parsed;
     const apikey_decision_t *decision;
 
-    if (apikey_area(r)) {
+    if (apikey_in_area(r)) {
         decision = apikey_decision_own(r);
-        if (decision && decision->checking == APIKEY_CHECKING_OTHERS) {
+        if (decision && decision->require_mode == APIKEY_REQUIRE_OTHERS) {
             return line->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
         }
         if (!decision || decision->result != APIKEY_GRANTED) {
@@ -85,7 +85,7 @@ static const char *parse(cmd_parms *cmd, const char *args,
     const authz_provider *original = waiting[which].original;
 
     if (reads_ours(args)) {
-        return apikey_require_parse_waiting(cmd, args, parsed, original);
+        return apikey_require_variables_parse(cmd, args, parsed, original);
     }
     return original->parse_require_line
            ? original->parse_require_line(cmd, args, parsed) : NULL;
@@ -95,7 +95,7 @@ static authz_status check(request_rec *r, const char *args,
                           const void *parsed, int which)
 {
     return reads_ours(args)
-           ? apikey_require_check_waiting(r, args, parsed)
+           ? apikey_require_variables_check(r, args, parsed)
            : waiting[which].original->check_authorization(r, args, parsed);
 }
 
@@ -125,7 +125,7 @@ static authz_status check_env(request_rec *r, const char *args,
 
 /* In the place of each of the others, which httpd has counted: ours, in its
  * place, is not counted again. */
-void apikey_require_wait(apr_pool_t *pconf)
+void apikey_require_variables_register(apr_pool_t *pconf)
 {
     static const authz_provider ours[] = {
         { check_expr, parse_expr }, { check_env, parse_env }
@@ -145,8 +145,8 @@ void apikey_require_wait(apr_pool_t *pconf)
     }
 }
 
-const authz_provider *apikey_require_waiting(const char *provider,
-                                             const char *args)
+const authz_provider *apikey_require_variables_provider(const char *provider,
+                                                        const char *args)
 {
     int i;
 

@@ -4,7 +4,7 @@
 
 #include <http_core.h>
 
-#include "request.h"
+#include "state.h"
 
 request_rec *apikey_request_before(const request_rec *r)
 {
@@ -40,7 +40,7 @@ apikey_request_t *apikey_request_make(request_rec *r)
     return state;
 }
 
-int apikey_area(request_rec *r)
+int apikey_in_area(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
@@ -49,7 +49,7 @@ int apikey_area(request_rec *r)
                     || !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE));
 }
 
-int apikey_forward(const request_rec *r)
+int apikey_is_forward_proxy(const request_rec *r)
 {
     while (apikey_request_before(r)) {
         r = apikey_request_before(r);
@@ -72,8 +72,8 @@ static apr_status_t forget(void *data)
     return APR_SUCCESS;
 }
 
-apikey_decision_t *apikey_decide(request_rec *r, apikey_result_e result,
-                                 apikey_record_t *record)
+apikey_decision_t *apikey_decision_make(request_rec *r, apikey_result_e result,
+                                        apikey_record_t *record)
 {
     apikey_request_t *state = apikey_request_make(r);
     apr_pool_t *pool = state->decisions->pool;
@@ -154,9 +154,9 @@ apikey_decision_t *apikey_decision(request_rec *r)
     return found;
 }
 
-int apikey_passed(request_rec *r)
+int apikey_was_let_through(request_rec *r)
 {
     const apikey_decision_t *decision = apikey_decision(r);
 
-    return decision && decision->passed;
+    return decision && decision->let_through;
 }

@@ -5,11 +5,11 @@
 #include <http_log.h>
 
 #include "../usage/usage.h"
-#include "exposed.h"
+#include "exposed_keys.h"
 
 APLOG_USE_MODULE(apikey);
 
-int apikey_record_exposed(request_rec *r)
+int apikey_record_exposed_keys(request_rec *r)
 {
     apikey_request_t *state = apikey_request_get(r);
     int i;

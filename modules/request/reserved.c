@@ -9,7 +9,7 @@
 #include <apr_strings.h>
 
 #include "../config/log.h"
-#include "scrub.h"
+#include "reserved.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -89,7 +89,7 @@ static void remove_fields(request_rec *r, apr_table_t *table,
     }
 }
 
-void apikey_scrub_headers(request_rec *r)
+void apikey_remove_reserved_headers(request_rec *r)
 {
     const char *own = apikey_server_conf(r->server)->headers;
     const char *value;
@@ -109,7 +109,7 @@ void apikey_scrub_headers(request_rec *r)
     }
 }
 
-void apikey_scrub_env(request_rec *r)
+void apikey_remove_reserved_env(request_rec *r)
 {
     apikey_reserved_remove(r->subprocess_env,
                            apikey_server_conf(r->server)->headers,
@@ -129,8 +129,8 @@ static int same(const apr_table_entry_t *entries,
     return 1;
 }
 
-int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
-                        int count)
+int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
+                           int count)
 {
     const char *own = apikey_server_conf(r->server)->headers;
     const apr_array_header_t *elts = apr_table_elts(r->subprocess_env);
@@ -156,7 +156,7 @@ int apikey_scrub_env_is(request_rec *r, const apr_table_entry_t *told,
     return found;
 }
 
-void apikey_scrub_users(request_rec *r)
+void apikey_remove_redirect_users(request_rec *r)
 {
     apikey_reserved_remove(r->subprocess_env, "", apikey_reserved_user);
 }
@@ -241,16 +241,16 @@ static void watch_body(request_rec *r)
 
 /* Above HTTP_IN, which reads all trailers in one call of ours: as one of the
  * protocol's filters it would stand below, and see all lines but the last. */
-void apikey_scrub_register(void)
+void apikey_reserved_register(void)
 {
     body_filter = ap_register_input_filter("APIKEY_TRAILERS", read_body, NULL,
                                            AP_FTYPE_CONTENT_SET);
     ap_hook_insert_filter(watch_body, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
-int apikey_scrub(request_rec *r)
+int apikey_remove_reserved(request_rec *r)
 {
-    apikey_scrub_headers(r);
+    apikey_remove_reserved_headers(r);
     watch_body(r);
     return DECLINED;
 }
