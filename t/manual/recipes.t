@@ -95,6 +95,12 @@ my @RULES = (
         answers => qr/A page of acme/, guards => { '* /page' => $BOTH } } ],
     [ qr/README\.md/, qr/^<Location "\/api">/m,
       { guards => { '* /api' => ['acme'] } } ],
+    [ qr/guard-an-api/, qr/^<Location "\/api">/m,
+      { guards => { '* /api' => ['acme'] } } ],
+    [ qr/answers-401/, qr/^<Location "\/api">/m,
+      { guards => { '* /api' => ['globex'] } } ],
+    [ qr/on-postgresql|rotate-a-secret/, qr/^<Location "\/api">/m,
+      { guards => { '* /api' => $BOTH } } ],
     # The keys of this test begin with ak_.
     [ qr/directives/, qr/^ApiKeyPrefix/,
       { after => $GUARD, guards => { '* /api' => [] } } ],
@@ -133,6 +139,7 @@ my @RULES = (
     # Only 10.0.0.1 is believed; t/auth/authz.t asks from such an address.
     [ qr/directives/, qr/^SetEnvIfExpr .*^ApiKeyTenant/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
+    [ qr/many-customers/, qr/^ApiKeyTenant/m, { elsewhere => 1 } ],
     [ qr/./, qr/^ApiKeyTenant/m,
       { after => $GUARD, server => 'acme',
         guards => { '* /api' => ['acme'] } } ],
@@ -144,6 +151,10 @@ my @RULES = (
              guards => $SECTIONS{$name} } ] } sort keys %SCOPES),
     [ qr/examples\/README/, qr/^Define INTROW_BIND/m,
       { host => 1, example => 'introw', guards => $SECTIONS{introw} } ],
+    # t/manual/tasks.t; applications.md has the first of them, too.
+    [ qr/moving-in/, qr/^<Location "\/api">/m, { elsewhere => 1 } ],
+    [ qr/many-customers/, qr/^AuthType ApiKey/, { elsewhere => 1 } ],
+    [ qr/on-postgresql/, qr/^DBDriver/, { elsewhere => 1 } ],
     # Told by tests of their own: t/apps/mcp.t, t/manual/server.t,
     # t/respond/forward_proxy.t and t/manual/claims.t.
     [ qr/mcp\.md/, qr/^<Location "\/mcp">/, { elsewhere => 1 } ],
