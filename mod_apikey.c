@@ -168,14 +168,14 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_check_pools, NULL, NULL, APR_HOOK_LAST);
     apikey_connections_hooks();
     apikey_status_register(pool);
-    apikey_cache_hooks();
+    apikey_cache_setup_hooks();
     ap_hook_post_config(apikey_log_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_config(apikey_connections_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(apikey_usage_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(apikey_prune_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(apikey_connections_child_init, NULL, NULL,
                        APR_HOOK_FIRST);
-    ap_hook_child_init(apikey_usage_child, NULL, NULL, APR_HOOK_FIRST + 2);
+    ap_hook_child_init(apikey_usage_child_init, NULL, NULL, APR_HOOK_FIRST + 2);
 }
 
 /* Who the client is, and what it may. */

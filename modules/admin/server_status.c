@@ -47,7 +47,7 @@ static void print_lines(void *baton, server_rec *s, apikey_segment_t *segment)
     ap_rprintf(page->r, "ApiKey%dUsageWaiting: %" APR_UINT64_T_FMT "\n",
                page->number, apikey_usage_waiting(s));
     ap_rprintf(page->r, "ApiKey%dBreaker: %s\n", page->number,
-               apikey_database_is_silent(s) ? "open" : "closed");
+               apikey_database_breaker_is_open(s) ? "open" : "closed");
     page->number++;
 }
 
@@ -67,7 +67,7 @@ static void print_row(void *baton, server_rec *s, apikey_segment_t *segment)
                "</td><td>%" APR_UINT64_T_FMT "</td><td>%s</td></tr>\n",
                apikey_last_change(segment), poll_age(segment),
                apikey_usage_waiting(s),
-               apikey_database_is_silent(s) ? "open" : "closed");
+               apikey_database_breaker_is_open(s) ? "open" : "closed");
     page->number++;
 }
 

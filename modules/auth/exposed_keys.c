@@ -21,7 +21,7 @@ int apikey_record_exposed_keys(request_rec *r)
         const apikey_exposure_t *exposure =
             &APR_ARRAY_IDX(state->exposures, i, apikey_exposure_t);
 
-        apikey_usage_expose(r->server, exposure);
+        apikey_usage_count_exposure(r->server, exposure);
         /* The others' refusal is in the log already. */
         if (exposure->places & APIKEY_IN_REFERER) {
             ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

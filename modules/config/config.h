@@ -160,7 +160,7 @@ typedef struct apikey_server_t {
     apikey_db_t db;
     apikey_needs_e needs;       /**< a database */
     struct apikey_connections_t *database;      /**< modules/db's */
-    struct apikey_cache_t *answers;     /**< modules/verify's; NULL: none */
+    struct apikey_cache_t *server_cache;/**< modules/verify's; NULL: none */
     struct apikey_usage_t *usage;       /**< modules/usage's; NULL: none */
 } apikey_server_t;
 

@@ -238,7 +238,7 @@ static apr_status_t borrow_once(const apikey_connections_t *database,
     return status;
 }
 
-/* apikey_connected_fn: through mod_dbd, which throws a dead connection out when
+/* apikey_run_fn: through mod_dbd, which throws a dead connection out when
  * it is asked for one, and answers that it has none. As many as have died since
  * the last time can stand in the way; they end before our patience, or mod_dbd
  * fails to connect, and that is the answer.  What fails on a connection that
@@ -288,7 +288,7 @@ static apr_status_t connect_own(connection_t **connection,
     return APR_SUCCESS;
 }
 
-/* apikey_connected_fn: with a connection that its caller keeps in @a held. */
+/* apikey_run_fn: with a connection that its caller keeps in @a held. */
 static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
                             apikey_task_fn work, void *task,
                             apr_pool_t *pool, const char **error)
@@ -313,14 +313,14 @@ static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
     return status;
 }
 
-/* apikey_leave_fn */
+/* apikey_disconnect_fn */
 static void close_own(void *held)
 {
     apr_pool_destroy(((connection_t *)held)->pool);
 }
 
-/* apikey_hung_fn. The pools of this process are destroyed next, mod_dbd's with
- * them, and its list of connections asserts that none is in use: where a
+/* apikey_blocked_fn. The pools of this process are destroyed next, mod_dbd's
+ * with them, and its list of connections asserts that none is in use: where a
  * thread hangs in one, the process would crash. All that it had to write is
  * written; other modules' cleanups are lost in either case. */
 static void end_process(void *baton APIKEY_UNUSED, int threads)
@@ -408,7 +408,7 @@ int apikey_database_is_usable(void)
     return !threads || apikey_threads_are_usable(threads, PATIENCE);
 }
 
-apr_status_t apikey_database_ask(server_rec *s, apikey_task_fn work,
+apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                                  void *task, apr_size_t size,
                                  apr_pool_t *pool, const char **error)
 {
@@ -423,26 +423,26 @@ apr_status_t apikey_database_ask(server_rec *s, apikey_task_fn work,
     }
     apikey_signals_hold(&signals);
     status = apr_atomic_read32(&database->at_once)
-             ? apikey_queue_ask_here(database->queue, s, work, task, pool,
-                                     error)
-             : apikey_queue_ask(database->queue, s, work, task, size, pool,
+             ? apikey_queue_run_inline(database->queue, s, work, task, pool,
+                                       error)
+             : apikey_queue_run(database->queue, s, work, task, size, pool,
                                 error);
     apikey_signals_release(&signals);
     return status;
 }
 
-apr_status_t apikey_database_ask_later(server_rec *s, apikey_later_t *post)
+apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)
 {
     apikey_connections_t *database = apikey_server_conf(s)->database;
 
     post->who = s;
-    return database->queue ? apikey_queue_ask_later(database->queue, post)
+    return database->queue ? apikey_queue_post(database->queue, post)
                            : APIKEY_EDATABASE;
 }
 
-int apikey_database_is_silent(server_rec *s)
+int apikey_database_breaker_is_open(server_rec *s)
 {
     const apikey_connections_t *database = apikey_server_conf(s)->database;
 
-    return database->queue && apikey_queue_is_silent(database->queue);
+    return database->queue && apikey_queue_breaker_is_open(database->queue);
 }

@@ -33,7 +33,7 @@ void apikey_connections_child_init(apr_pool_t *pchild, server_rec *s);
  * @param pool for what the task makes
  * @return what @a work returned, APR_TIMEUP, or APIKEY_EDATABASE
  */
-apr_status_t apikey_database_ask(server_rec *s, apikey_task_fn work,
+apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
                                  void *task, apr_size_t size,
                                  apr_pool_t *pool, const char **error);
 
@@ -43,7 +43,7 @@ apr_status_t apikey_database_ask(server_rec *s, apikey_task_fn work,
  * @param post see threads.h; who is filled in
  * @return anything but APR_SUCCESS: it is not done, and told is not called
  */
-apr_status_t apikey_database_ask_later(server_rec *s, apikey_later_t *post);
+apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post);
 
 /** The threads of this child process, for others that must be asked without
  * waiting for them; NULL: there are none (also before child_init). */
@@ -71,6 +71,6 @@ int apikey_database_is_usable(void);
 
 /** Whether this process has given up waiting for the database of @a s, for
  * the time being (threads.h: the breaker). */
-int apikey_database_is_silent(server_rec *s);
+int apikey_database_breaker_is_open(server_rec *s);
 
 #endif

@@ -140,7 +140,7 @@ apikey_result_e apikey_lookup(request_rec *r,
     const char *error = "";
     apr_status_t rv;
 
-    rv = apikey_database_ask(r->server, look, &task, sizeof(task), pool,
+    rv = apikey_database_run(r->server, look, &task, sizeof(task), pool,
                              &error);
     *record = rv == APR_SUCCESS ? task.record : NULL;
     *state = task.state;

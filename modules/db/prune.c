@@ -84,7 +84,7 @@ static void tell(pruner_t *pruner, const char *error)
     }
 }
 
-/* apikey_told_fn */
+/* apikey_done_fn */
 static void end_step(void *baton, void *task, apr_status_t status,
                      const char *error)
 {
@@ -118,7 +118,7 @@ static int claim(pruner_t *pruner, apr_uint32_t now)
     volatile apr_uint32_t *due = &pruner->shared->due;
     apr_uint32_t was = apr_atomic_read32(due);
 
-    return is_due(was, now) && !apikey_database_is_silent(pruner->server)
+    return is_due(was, now) && !apikey_database_breaker_is_open(pruner->server)
            && apr_atomic_cas32(due, now + LEASE, was) == was;
 }
 
@@ -139,12 +139,12 @@ static void end_job(pruner_t *pruner, apr_uint32_t due)
 static void post_step(pruner_t *pruner, apr_uint32_t now)
 {
     /* A copy: a thread that hangs keeps its own. */
-    apikey_later_t post = { NULL, prune, &pruner->job, sizeof(pruner->job),
-                            end_step, pruner, PATIENCE };
+    apikey_post_t post = { NULL, prune, &pruner->job, sizeof(pruner->job),
+                           end_step, pruner, PATIENCE };
 
     apr_atomic_set32(&pruner->shared->due, now + LEASE);
     apr_atomic_set32(&pruner->busy, 1);
-    if (apikey_database_ask_later(pruner->server, &post) != APR_SUCCESS) {
+    if (apikey_database_post(pruner->server, &post) != APR_SUCCESS) {
         apr_atomic_set32(&pruner->busy, 0);
         end_job(pruner, now + RETRY);
     }

@@ -5,8 +5,8 @@
  * @brief What ApiKeyRetention does not keep of apikey_change goes, also where
  *        nobody calls htapikey: keys may be managed by other programs.
  */
-#ifndef APIKEY_LOOKUP_PRUNE_H
-#define APIKEY_LOOKUP_PRUNE_H
+#ifndef APIKEY_DB_PRUNE_H
+#define APIKEY_DB_PRUNE_H
 
 #include <httpd.h>
 

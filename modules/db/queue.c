@@ -14,7 +14,7 @@
 
 /* ---- With the lock of the threads held ---- */
 
-void apikey_queue_count(apikey_queue_t *queue)
+void apikey_queue_update_runnable(apikey_queue_t *queue)
 {
     int room = queue->connections - queue->running;
     int runnable = queue->waiting < room ? queue->waiting : room;
@@ -27,7 +27,7 @@ void apikey_queue_count(apikey_queue_t *queue)
  * an answer, too: the next one asks again, so that the first one after the
  * server is back is served. An error after a long silence says that something
  * has changed: the next one tries now. */
-void apikey_queue_note_end(apikey_queue_t *queue, apr_status_t status,
+void apikey_breaker_job_ended(apikey_queue_t *queue, apr_status_t status,
                      apr_time_t began)
 {
     if (status != APIKEY_EDATABASE || apikey_clock() - began < AT_ONCE) {
@@ -36,7 +36,7 @@ void apikey_queue_note_end(apikey_queue_t *queue, apr_status_t status,
     queue->probed = 0;
 }
 
-void apikey_queue_note_silence(apikey_queue_t *queue)
+void apikey_breaker_timed_out(apikey_queue_t *queue)
 {
     if (queue->silent < TRIP) {
         queue->silent++;
@@ -74,11 +74,11 @@ static void add_job(apikey_job_t *job)
     *queue->last = job;
     queue->last = &job->next;
     queue->waiting++;
-    apikey_queue_count(queue);
+    apikey_queue_update_runnable(queue);
     apikey_threads_wake(queue->threads, queue->threads->runnable);
 }
 
-void apikey_queue_remove(apikey_job_t *job)
+void apikey_queue_remove_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_job_t **at;
@@ -88,16 +88,16 @@ void apikey_queue_remove(apikey_job_t *job)
     }
     queue->last = at;
     queue->waiting--;
-    apikey_queue_count(queue);
+    apikey_queue_update_runnable(queue);
 }
 
 /* The last is the one that was used last. */
-void *apikey_queue_begin_use(apikey_queue_t *queue)
+void *apikey_queue_take_connection(apikey_queue_t *queue)
 {
     int last = queue->idle_count - 1;
 
     queue->running++;
-    apikey_queue_count(queue);
+    apikey_queue_update_runnable(queue);
     if (last < 0 || queue->used[last] == SUSPECT) {
         return NULL;
     }
@@ -105,7 +105,7 @@ void *apikey_queue_begin_use(apikey_queue_t *queue)
     return queue->idle[last];
 }
 
-void apikey_queue_suspect(apikey_queue_t *queue)
+void apikey_queue_expire_idle(apikey_queue_t *queue)
 {
     int i;
 
@@ -115,7 +115,8 @@ void apikey_queue_suspect(apikey_queue_t *queue)
 }
 
 /* Gives what is to be closed by the caller, without the lock; or NULL. */
-void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost)
+void *apikey_queue_return_connection(apikey_queue_t *queue, void *held,
+                                     int lost)
 {
     int kept = held && !lost && queue->idle_count < queue->connections
                && !apikey_threads_are_ending(queue->threads);
@@ -130,14 +131,14 @@ void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost)
         queue->idle[queue->idle_count] = held;
         queue->used[queue->idle_count++] = apikey_clock();
     }
-    apikey_queue_count(queue);
+    apikey_queue_update_runnable(queue);
     if (queue->here) {
         apikey_cond_signal(queue->freed);
     }
     return kept ? NULL : held;
 }
 
-void *apikey_queue_oldest(apikey_queue_t *queue)
+void *apikey_queue_remove_oldest(apikey_queue_t *queue)
 {
     void *held = queue->idle[0];
     apr_size_t rest = (apr_size_t)--queue->idle_count;
@@ -148,7 +149,7 @@ void *apikey_queue_oldest(apikey_queue_t *queue)
 }
 
 /* Without the lock for a while. */
-void apikey_queue_close(apikey_queue_t *queue, void *held)
+void apikey_queue_disconnect(apikey_queue_t *queue, void *held)
 {
     if (held) {
         apikey_mutex_unlock(queue->threads->lock);
@@ -162,9 +163,9 @@ void apikey_queue_close(apikey_queue_t *queue, void *held)
 apr_status_t apikey_queue_create(apikey_queue_t **out,
                                  apikey_threads_t *threads, int connections,
                                  apr_interval_time_t deadline,
-                                 apikey_connected_fn connected,
-                                 apikey_leave_fn leave, apikey_hung_fn hung,
-                                 void *baton)
+                                 apikey_run_fn connected,
+                                 apikey_disconnect_fn leave,
+                                 apikey_blocked_fn hung, void *baton)
 {
     apikey_queue_t *queue = apr_pcalloc(threads->pool, sizeof(*queue));
     apr_size_t count = (apr_size_t)connections;
@@ -229,13 +230,13 @@ static int await_job(apikey_job_t *job)
     if (job->done) {
         return 1;
     }
-    apikey_queue_note_silence(queue);
+    apikey_breaker_timed_out(queue);
     if (job->taken) {
         job->abandoned = 1;
-        apikey_job_give_up(job);
+        apikey_job_abandon(job);
         return 0;
     }
-    apikey_queue_remove(job);
+    apikey_queue_remove_job(job);
     return 1;
 }
 
@@ -249,7 +250,7 @@ static apr_status_t destroy_job(void *data)
     return APR_SUCCESS;
 }
 
-apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
                               apikey_task_fn work, void *task,
                               apr_size_t size, apr_pool_t *pool,
                               const char **error)
@@ -288,9 +289,9 @@ apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
     return job->status;
 }
 
-apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
-                                   apikey_task_fn work, void *task,
-                                   apr_pool_t *pool, const char **error)
+apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *who,
+                                     apikey_task_fn work, void *task,
+                                     apr_pool_t *pool, const char **error)
 {
     apikey_threads_t *threads = queue->threads;
     apr_time_t end = apikey_clock() + queue->deadline;
@@ -306,12 +307,13 @@ apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
     queue->here--;
     if (queue->running < queue->connections
         && !apikey_threads_are_ending(threads)) {
-        held = apikey_queue_begin_use(queue);
+        held = apikey_queue_take_connection(queue);
         apikey_mutex_unlock(threads->lock);
         status = queue->connected(queue->baton, who, &held, work, task, pool,
                                   error);
         apikey_mutex_lock(threads->lock);
-        apikey_queue_close(queue, apikey_queue_end_use(queue, held, 0));
+        apikey_queue_disconnect(queue,
+                                apikey_queue_return_connection(queue, held, 0));
         if (threads->runnable) {
             apikey_threads_wake(threads, threads->runnable);
         }
@@ -320,8 +322,8 @@ apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
     return status;
 }
 
-apr_status_t apikey_queue_ask_later(apikey_queue_t *queue,
-                                    const apikey_later_t *post)
+apr_status_t apikey_queue_post(apikey_queue_t *queue,
+                               const apikey_post_t *post)
 {
     apikey_job_t *job = make_job(queue, post->who, post->work, post->task,
                           post->size);
@@ -349,7 +351,7 @@ apr_status_t apikey_queue_ask_later(apikey_queue_t *queue,
     return queued ? APR_SUCCESS : APR_TIMEUP;
 }
 
-int apikey_queue_is_silent(apikey_queue_t *queue)
+int apikey_queue_breaker_is_open(apikey_queue_t *queue)
 {
     sigset_t signals;
     int silent;

@@ -96,7 +96,7 @@ static apikey_job_t *next_job(apikey_threads_t *threads)
     }
     threads->turn = queue->next;
     job = queue->first;
-    apikey_queue_remove(job);
+    apikey_queue_remove_job(job);
     return job;
 }
 
@@ -120,7 +120,7 @@ static apikey_queue_t *unused(const apikey_threads_t *threads)
 
 /* The thread is replaced so that other queues have theirs, the connection so
  * that this one has; both within their bounds. */
-void apikey_job_give_up(apikey_job_t *job)
+void apikey_job_abandon(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_threads_t *threads = queue->threads;
@@ -135,11 +135,11 @@ void apikey_job_give_up(apikey_job_t *job)
         && (queue->lost < LOST || (queue->lost < LOST_MOST
                                    && now - queue->lost_at >= LOST_EACH))) {
         job->replaced = 1;
-        apikey_queue_suspect(queue);
+        apikey_queue_expire_idle(queue);
         queue->lost++;
         queue->lost_at = now;
         queue->running--;
-        apikey_queue_count(queue);
+        apikey_queue_update_runnable(queue);
     }
     if (threads->runnable) {
         apikey_threads_wake(threads, threads->runnable);
@@ -152,8 +152,8 @@ static int do_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_threads_t *threads = queue->threads;
-    void *held = apikey_queue_begin_use(queue);
-    apikey_told_fn told;
+    void *held = apikey_queue_take_connection(queue);
+    apikey_done_fn told;
     int lost;
 
     job->taken = 1;
@@ -175,8 +175,8 @@ static int do_job(apikey_job_t *job)
     }
     apikey_job_unlink(&threads->busy, job);
     lost = job->lost;
-    apikey_queue_note_end(queue, job->status, job->since);
-    held = apikey_queue_end_use(queue, held, job->replaced);
+    apikey_breaker_job_ended(queue, job->status, job->since);
+    held = apikey_queue_return_connection(queue, held, job->replaced);
     job->done = 1;
     if (job->abandoned) {
         apr_pool_destroy(job->pool);
@@ -184,7 +184,7 @@ static int do_job(apikey_job_t *job)
     else {
         apikey_cond_signal(job->answered);
     }
-    apikey_queue_close(queue, held);
+    apikey_queue_disconnect(queue, held);
     return lost;
 }
 
@@ -208,7 +208,7 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
             in_time = 1;
         }
         else if (queue) {
-            apikey_queue_close(queue, apikey_queue_oldest(queue));
+            apikey_queue_disconnect(queue, apikey_queue_remove_oldest(queue));
         }
         else if (!in_time) {
             break;
@@ -250,7 +250,7 @@ static apikey_job_t *overdue(apikey_threads_t *threads, apr_time_t now)
         if (job->abandoned && now - job->since
                               > (job->posted ? HANGS
                                              : job->queue->deadline)) {
-            apikey_job_give_up(job);
+            apikey_job_abandon(job);
         }
     }
     do {
@@ -272,18 +272,18 @@ void apikey_threads_tick(apikey_threads_t *threads)
 
     apikey_mutex_lock(threads->lock);
     while (threads->turn && (job = overdue(threads, now)) != NULL) {
-        apikey_told_fn told = job->told;
+        apikey_done_fn told = job->told;
         void *baton = job->baton;
 
         job->told = NULL;
         /* What takes long says nothing of look-ups; what was not even begun
          * does. */
         if (job->taken) {
-            apikey_job_give_up(job);
+            apikey_job_abandon(job);
         }
         else {
-            apikey_queue_note_silence(job->queue);
-            apikey_queue_remove(job);
+            apikey_breaker_timed_out(job->queue);
+            apikey_queue_remove_job(job);
             apr_pool_destroy(job->pool);
         }
         apikey_mutex_unlock(threads->lock);
@@ -307,7 +307,7 @@ static void close_idle(apikey_threads_t *threads)
     }
     do {
         while (queue->idle_count) {
-            apikey_queue_close(queue, apikey_queue_oldest(queue));
+            apikey_queue_disconnect(queue, apikey_queue_remove_oldest(queue));
         }
         queue = queue->next;
     } while (queue != threads->turn);

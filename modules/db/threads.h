@@ -52,17 +52,17 @@ typedef apr_status_t (*apikey_task_fn)(apikey_store_t *store, void *task,
  *              there is none yet, and where it is NULL again afterwards there
  *              is none any more
  */
-typedef apr_status_t (*apikey_connected_fn)(void *baton, void *who,
-                                            void **held, apikey_task_fn work,
-                                            void *task, apr_pool_t *pool,
-                                            const char **error);
+typedef apr_status_t (*apikey_run_fn)(void *baton, void *who,
+                                      void **held, apikey_task_fn work,
+                                      void *task, apr_pool_t *pool,
+                                      const char **error);
 
 /** Closes what was held. */
-typedef void (*apikey_leave_fn)(void *held);
+typedef void (*apikey_disconnect_fn)(void *held);
 
 /** The process ends, and so many threads still hang in this queue's
  * database. */
-typedef void (*apikey_hung_fn)(void *baton, int threads);
+typedef void (*apikey_blocked_fn)(void *baton, int threads);
 
 /**
  * Makes the object; no thread is started yet.  Before @a pool goes, its threads
@@ -83,9 +83,9 @@ apr_status_t apikey_threads_create(apikey_threads_t **threads, int most,
 apr_status_t apikey_queue_create(apikey_queue_t **queue,
                                  apikey_threads_t *threads, int connections,
                                  apr_interval_time_t deadline,
-                                 apikey_connected_fn connected,
-                                 apikey_leave_fn leave, apikey_hung_fn hung,
-                                 void *baton);
+                                 apikey_run_fn connected,
+                                 apikey_disconnect_fn leave,
+                                 apikey_blocked_fn hung, void *baton);
 
 /**
  * Asks and waits, for at most the deadline.  Any thread may call.
@@ -94,7 +94,7 @@ apr_status_t apikey_queue_create(apikey_queue_t **queue,
  * @return what @a work returned, or APR_TIMEUP: no answer in time, or none to
  *         be expected (the breaker is open, the process ends)
  */
-apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
                               apikey_task_fn work, void *task,
                               apr_size_t size, apr_pool_t *pool,
                               const char **error);
@@ -103,44 +103,44 @@ apr_status_t apikey_queue_ask(apikey_queue_t *queue, void *who,
  * The same on the caller's own thread, for a database that always answers at
  * once; it waits for a connection where all are in use.
  */
-apr_status_t apikey_queue_ask_here(apikey_queue_t *queue, void *who,
-                                   apikey_task_fn work, void *task,
-                                   apr_pool_t *pool, const char **error);
+apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *who,
+                                     apikey_task_fn work, void *task,
+                                     apr_pool_t *pool, const char **error);
 
 /**
  * Called on the worker's thread: how it ended.
  * @param task as it was posted, or the copy; NULL with APR_TIMEUP
  */
-typedef void (*apikey_told_fn)(void *baton, void *task, apr_status_t status,
+typedef void (*apikey_done_fn)(void *baton, void *task, apr_status_t status,
                                const char *error);
 
 /** What is posted; copied. */
-typedef struct apikey_later_t {
+typedef struct apikey_post_t {
     void *who;
     apikey_task_fn work;
     void *task;
     apr_size_t size;            /**< 0: the task is not copied */
-    apikey_told_fn told;
+    apikey_done_fn told;
     void *baton;                /**< told's */
     apr_interval_time_t patience;       /**< 0: told waits for the end; else
                                  * it is called with APR_TIMEUP after that,
                                  * and the answer is thrown away */
-} apikey_later_t;
+} apikey_post_t;
 
 /**
  * Has it done some time, and does not wait.  Where the process ends before it
  * was begun, told is not called.
  * @return anything but APR_SUCCESS: it is not done (the breaker is open)
  */
-apr_status_t apikey_queue_ask_later(apikey_queue_t *queue,
-                                    const apikey_later_t *post);
+apr_status_t apikey_queue_post(apikey_queue_t *queue,
+                               const apikey_post_t *post);
 
 /** To be called every now and then, by one thread: gives up what was posted
  * and hangs, and closes connections that are not used. */
 void apikey_threads_tick(apikey_threads_t *threads);
 
 /** Whether the breaker is open. */
-int apikey_queue_is_silent(apikey_queue_t *queue);
+int apikey_queue_breaker_is_open(apikey_queue_t *queue);
 
 /** Whether the process has begun to end: nothing more is begun. */
 int apikey_threads_are_ending(const apikey_threads_t *threads);

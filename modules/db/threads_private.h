@@ -23,7 +23,7 @@ typedef struct apikey_job_t {
     void *who;
     apikey_task_fn work;
     void *task;
-    apikey_told_fn told;            /* of a post, until it has been called */
+    apikey_done_fn told;            /* of a post, until it has been called */
     void *baton;
     apr_interval_time_t patience;
     const char *error;
@@ -41,9 +41,9 @@ typedef struct apikey_job_t {
 struct apikey_queue_t {
     apikey_queue_t *next;           /* of the threads, in a circle */
     apikey_threads_t *threads;
-    apikey_connected_fn connected;
-    apikey_leave_fn leave;
-    apikey_hung_fn hung;
+    apikey_run_fn connected;
+    apikey_disconnect_fn leave;
+    apikey_blocked_fn hung;
     void *baton;
     int connections;
     apr_interval_time_t deadline;
@@ -90,43 +90,44 @@ struct apikey_threads_t {
 };
 
 /** Counts anew how many of its jobs could be done at once. */
-void apikey_queue_count(apikey_queue_t *queue);
+void apikey_queue_update_runnable(apikey_queue_t *queue);
 
 /** Takes a job that was not begun out of its queue. */
-void apikey_queue_remove(apikey_job_t *job);
+void apikey_queue_remove_job(apikey_job_t *job);
 
 /** A job has ended; the breaker. */
-void apikey_queue_note_end(apikey_queue_t *queue, apr_status_t status,
-                           apr_time_t began);
+void apikey_breaker_job_ended(apikey_queue_t *queue, apr_status_t status,
+                              apr_time_t began);
 
 /** A job has passed its deadline; the breaker. */
-void apikey_queue_note_silence(apikey_queue_t *queue);
+void apikey_breaker_timed_out(apikey_queue_t *queue);
 
 /** A connection to use, or NULL for a new one. */
-void *apikey_queue_begin_use(apikey_queue_t *queue);
+void *apikey_queue_take_connection(apikey_queue_t *queue);
 
 /** One connection is silent: those that are idle may be so, too, and are closed
  * instead of used. */
-void apikey_queue_suspect(apikey_queue_t *queue);
+void apikey_queue_expire_idle(apikey_queue_t *queue);
 
 /**
  * The connection was used.
  * @param lost it had been given up
- * @return what is to be closed (apikey_queue_close()), or NULL
+ * @return what is to be closed (apikey_queue_disconnect()), or NULL
  */
-void *apikey_queue_end_use(apikey_queue_t *queue, void *held, int lost);
+void *apikey_queue_return_connection(apikey_queue_t *queue, void *held,
+                                     int lost);
 
 /** Takes out the connection that was not used for longest. */
-void *apikey_queue_oldest(apikey_queue_t *queue);
+void *apikey_queue_remove_oldest(apikey_queue_t *queue);
 
 /** Closes a connection (NULL: none), without the lock for as long. */
-void apikey_queue_close(apikey_queue_t *queue, void *held);
+void apikey_queue_disconnect(apikey_queue_t *queue, void *held);
 
 void apikey_job_unlink(apikey_job_t **first, apikey_job_t *job);
 
 /** The thread that does this job hangs: another takes its place, with another
  * connection unless too many of the queue's are given up already. */
-void apikey_job_give_up(apikey_job_t *job);
+void apikey_job_abandon(apikey_job_t *job);
 
 /** Wakes a thread, or starts one if fewer than @a wanted are idle and there may
  * be more. */

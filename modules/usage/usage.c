@@ -138,7 +138,8 @@ void apikey_usage_count(server_rec *s, const char *id, apr_time_t when)
     apikey_signals_release(&signals);
 }
 
-void apikey_usage_expose(server_rec *s, const apikey_exposure_t *exposure)
+void apikey_usage_count_exposure(server_rec *s,
+                                 const apikey_exposure_t *exposure)
 {
     usage_t *usage = apikey_server_conf(s)->usage;
     sigset_t signals;
@@ -320,12 +321,12 @@ static void settle(void *baton, void *task, apr_status_t status,
 
 static apr_status_t write_next(usage_t *usage)
 {
-    apikey_later_t post = { NULL, write_part, usage, 0, settle, usage, 0 };
+    apikey_post_t post = { NULL, write_part, usage, 0, settle, usage, 0 };
 
-    return apikey_database_ask_later(usage->server, &post);
+    return apikey_database_post(usage->server, &post);
 }
 
-/* apikey_told_fn: a part of the batch is written, or the rest is counted on.
+/* apikey_done_fn: a part of the batch is written, or the rest is counted on.
  * What the database may have or may not have is neither: too few is a smaller
  * fault than too many. */
 static void settle(void *baton, void *task APIKEY_UNUSED, apr_status_t status,
@@ -560,7 +561,7 @@ static apr_status_t begin(usage_t *usage)
     return APR_SUCCESS;
 }
 
-void apikey_usage_child(apr_pool_t *pchild, server_rec *s)
+void apikey_usage_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_hash_index_t *at;
     int processes = 1;

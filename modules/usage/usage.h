@@ -23,13 +23,14 @@ int apikey_usage_init(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
 /** child_init, behind lookup's: what is left is written before its threads
  * end. */
-void apikey_usage_child(apr_pool_t *pchild, server_rec *s);
+void apikey_usage_child_init(apr_pool_t *pchild, server_rec *s);
 
 /** Counts one use of the key @a id, if @a s counts.  Any thread may call. */
 void apikey_usage_count(server_rec *s, const char *id, apr_time_t when);
 
 /** Notes that a key stood where it must not, as apikey_usage_count() does. */
-void apikey_usage_expose(server_rec *s, const apikey_exposure_t *exposure);
+void apikey_usage_count_exposure(server_rec *s,
+                                 const apikey_exposure_t *exposure);
 
 /** How many uses this process has counted for the database of @a s that are
  * not written yet, whichever server they were counted for. */

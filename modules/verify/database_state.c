@@ -8,7 +8,7 @@
 
 #include "../core/digest.h"
 
-apr_uint64_t apikey_state_words(const char *words)
+apr_uint64_t apikey_state_hash(const char *words)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
     apr_uint64_t hash = 0;
@@ -31,7 +31,7 @@ apr_uint64_t apikey_state_identity(const char *uuid, apr_int64_t epoch,
     apr_snprintf(words, sizeof(words),
                  "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT, uuid, epoch,
                  salt);
-    return apikey_state_words(words);
+    return apikey_state_hash(words);
 }
 
 int apikey_state_precedes(const apikey_poll_t *known, const char *uuid,

@@ -23,7 +23,7 @@ typedef enum {
 } apikey_state_e;
 
 /** What stands for something that these words tell; never 0. */
-apr_uint64_t apikey_state_words(const char *words);
+apr_uint64_t apikey_state_hash(const char *words);
 
 /** What stands for a database by its UUID, its epoch, and a salt for one that
  * cannot be told another epoch; never 0. */

@@ -65,7 +65,7 @@ static int is_fresh(const apikey_cache_t *cache)
 
 /* No known change speaks against it, and it is not older than @a ttl; one
  * from the future was written before the clock was set back. */
-static int holds(const question_t *q, const apikey_entry_t *entry,
+static int holds(const question_t *q, const apikey_cached_record_t *entry,
                  apr_time_t ttl)
 {
     apr_time_t now = apr_time_now();
@@ -80,7 +80,7 @@ static int holds(const question_t *q, const apikey_entry_t *entry,
 static apikey_record_t *recall_one(const question_t *q, const char *digest,
                                    apr_time_t ttl)
 {
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
 
     if (!apikey_socache_get(q->cache->socache, q->r->server, secrets_of(q),
                             q->cache->context, digest, &entry, q->pool)
@@ -132,7 +132,7 @@ static int all_absent(const question_t *q)
 /* Without as much as a digest. */
 static apikey_record_t *recall_at_once(const question_t *q)
 {
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
 
     if (!is_fresh(q->cache)
         || !apikey_local_cache_get(q->cache->local, q->cache, q->key,
@@ -162,7 +162,7 @@ static apikey_result_e remember(const question_t *q, apikey_record_t **record)
     return APIKEY_UNAVAILABLE;
 }
 
-static void keep(const question_t *q, const apikey_entry_t *entry)
+static void keep(const question_t *q, const apikey_cached_record_t *entry)
 {
     int i;
 
@@ -242,8 +242,8 @@ static int is_still_true(const question_t *q, const apikey_stamp_t *stamp,
 /* Stamp and time are of before the look-up: a change that races with it is
  * newer.  What an older state says against what is known is never believed: a
  * key that was revoked since stands there as good. */
-static apikey_result_e ask_known(const question_t *q, apikey_entry_t *entry,
-                                 int *again)
+static apikey_result_e ask_known(const question_t *q,
+                                 apikey_cached_record_t *entry, int *again)
 {
     apikey_segment_t *segment = q->cache->segment;
     apikey_state_t state;
@@ -263,7 +263,7 @@ static apikey_result_e ask_known(const question_t *q, apikey_entry_t *entry,
     is = apikey_state_compare(&known, &state, &entry->stamp);
     if (is == APIKEY_STATE_OLDER
         && !is_still_true(q, &entry->stamp, entry->record)) {
-        apikey_cache_tell_older(q->r->server, segment, known.number);
+        apikey_report_older_state(q->r->server, segment, known.number);
         entry->record = NULL;
         *again = 1;
         return APIKEY_UNAVAILABLE;
@@ -278,7 +278,7 @@ static apikey_result_e ask_and_keep(const question_t *q,
                                     apikey_record_t **record)
 {
     apr_time_t end = apikey_clock() + TRYING;
-    apikey_entry_t entry = { { 0, 0 }, 0, NULL };
+    apikey_cached_record_t entry = { { 0, 0 }, 0, NULL };
     apikey_result_e result;
     int tries = 0, again;
 
@@ -318,10 +318,10 @@ static apikey_result_e ask_once(const question_t *q, apikey_record_t **record)
     apr_time_t end = apikey_clock() + WAIT;
     apikey_result_e result = APIKEY_UNAVAILABLE;
     int asking = is_fresh(q->cache)
-                 && apikey_ask_claim(segment, digest, PATIENCE);
+                 && apikey_lookup_claim(segment, digest, PATIENCE);
 
     if (!asking && is_fresh(q->cache)) {
-        while (apikey_ask_is_claimed(segment, digest, PATIENCE)
+        while (apikey_lookup_is_claimed(segment, digest, PATIENCE)
                && apikey_clock() < end) {
             apr_sleep(NAP);
         }
@@ -331,7 +331,7 @@ static apikey_result_e ask_once(const question_t *q, apikey_record_t **record)
         result = ask_and_keep(q, record);
     }
     if (asking) {
-        apikey_ask_release(segment, digest);
+        apikey_lookup_release(segment, digest);
     }
     return result;
 }
@@ -346,7 +346,7 @@ static apikey_result_e find_cached(const question_t *q,
     apr_status_t polled = APR_SUCCESS;
 
     if (result == APIKEY_UNAVAILABLE && !is_fresh(q->cache)) {
-        polled = apikey_cache_poll(q->cache->poller);
+        polled = apikey_poller_run(q->cache->poller);
         result = remember(q, record);
     }
     if (result != APIKEY_UNAVAILABLE) {
@@ -369,7 +369,7 @@ apikey_result_e apikey_find(request_rec *r, apikey_format_e shape,
     apikey_candidates_t candidates;
     int faulty = 0;
     apikey_state_t state;
-    question_t q = { r, conf->answers, key, key_len, &candidates, pool,
+    question_t q = { r, conf->server_cache, key, key_len, &candidates, pool,
                      &faulty };
     apr_status_t rv;
 

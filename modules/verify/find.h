@@ -37,19 +37,19 @@ typedef struct apikey_cache_t {
 } apikey_cache_t;
 
 /** register_hooks: all that has to happen before the first request. */
-void apikey_cache_hooks(void);
+void apikey_cache_setup_hooks(void);
 
 /**
  * Has changes looked for, if it is time for that and nothing else does, and
  * waits for that a little: many changes take longer than a request has.
  * @return APR_EBUSY: it is not; APR_TIMEUP: the database does not answer
  */
-apr_status_t apikey_cache_poll(apikey_poller_t *poller);
+apr_status_t apikey_poller_run(apikey_poller_t *poller);
 
 /** Says, as often as config/log.h lets it, that a database has answered with
  * an older state of itself than the one known; @a known: its last change. */
-void apikey_cache_tell_older(server_rec *s, const apikey_segment_t *segment,
-                             apr_uint64_t known);
+void apikey_report_older_state(server_rec *s, const apikey_segment_t *segment,
+                               apr_uint64_t known);
 
 /** Each database that answers are kept of, and one server that uses it. */
 typedef void (*apikey_segment_fn)(void *baton, server_rec *s,

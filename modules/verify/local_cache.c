@@ -64,7 +64,7 @@ static int is_of(place_t *place, apr_uint64_t tag, const void *owner,
 
 int apikey_local_cache_get(apikey_local_cache_t *local, const void *owner,
                            const char *key, apr_size_t len,
-                           apikey_entry_t *entry, apr_pool_t *pool)
+                           apikey_cached_record_t *entry, apr_pool_t *pool)
 {
     apr_uint64_t tag, turn, *copy;
     apr_size_t count, size, i;
@@ -94,7 +94,7 @@ int apikey_local_cache_get(apikey_local_cache_t *local, const void *owner,
 
 void apikey_local_cache_put(apikey_local_cache_t *local, const void *owner,
                             const char *key, apr_size_t len,
-                            const apikey_entry_t *entry)
+                            const apikey_cached_record_t *entry)
 {
     apr_uint64_t tag, turn, copy[WORDS] = { 0 };
     apr_size_t size, i;

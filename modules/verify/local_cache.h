@@ -39,12 +39,12 @@ void apikey_local_cache_child_init(apikey_local_cache_t *local);
  */
 int apikey_local_cache_get(apikey_local_cache_t *local, const void *owner,
                            const char *key, apr_size_t len,
-                           apikey_entry_t *entry, apr_pool_t *pool);
+                           apikey_cached_record_t *entry, apr_pool_t *pool);
 
 /** Keeps it, in the place of whatever was there.  What is too long, or whose
  * place is just being written by another thread, is not kept.  Any thread. */
 void apikey_local_cache_put(apikey_local_cache_t *local, const void *owner,
                             const char *key, apr_size_t len,
-                            const apikey_entry_t *entry);
+                            const apikey_cached_record_t *entry);
 
 #endif

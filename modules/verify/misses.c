@@ -2,7 +2,7 @@
 
 #include "segment_private.h"
 
-static absent_t *miss_place(shared_t *shared, const char *digest)
+static miss_t *miss_place(shared_t *shared, const char *digest)
 {
     return &shared->absent[apikey_segment_tag(digest) % ABSENT_PLACES];
 }
@@ -10,7 +10,7 @@ static absent_t *miss_place(shared_t *shared, const char *digest)
 void apikey_miss_add(apikey_segment_t *segment, const char *digest,
                          const apikey_stamp_t *stamp, apr_time_t ttl)
 {
-    absent_t *place = miss_place(segment->shared, digest);
+    miss_t *place = miss_place(segment->shared, digest);
     apr_uint64_t turn = apikey_word_get(&place->turn);
     known_t now = apikey_segment_known(segment->shared);
     apr_uint64_t word = apikey_segment_stamp(&now, stamp);
@@ -28,7 +28,7 @@ void apikey_miss_add(apikey_segment_t *segment, const char *digest,
 int apikey_miss_is_known(const apikey_segment_t *segment, const char *digest)
 {
     shared_t *shared = segment->shared;
-    absent_t *place = miss_place(shared, digest);
+    miss_t *place = miss_place(shared, digest);
     apr_uint64_t turn = apikey_word_get(&place->turn);
     apr_uint64_t stamp = apikey_word_get(&place->stamp);
     apr_uint64_t word = apikey_segment_known(shared).word;
@@ -70,8 +70,8 @@ static int is_claimed(apr_uint64_t word, apr_uint64_t mine, apr_time_t patience)
            && age > -1000 && age < patience / 1000;
 }
 
-int apikey_ask_claim(apikey_segment_t *segment, const char *digest,
-                     apr_time_t patience)
+int apikey_lookup_claim(apikey_segment_t *segment, const char *digest,
+                        apr_time_t patience)
 {
     apikey_word_t *place = claim_place(segment->shared, digest);
     apr_uint64_t was = apikey_word_get(place);
@@ -86,7 +86,7 @@ int apikey_ask_claim(apikey_segment_t *segment, const char *digest,
            || !is_claimed(apikey_word_get(place), mine, patience);
 }
 
-void apikey_ask_release(apikey_segment_t *segment, const char *digest)
+void apikey_lookup_release(apikey_segment_t *segment, const char *digest)
 {
     apikey_word_t *place = claim_place(segment->shared, digest);
     apr_uint64_t word = apikey_word_get(place);
@@ -96,8 +96,8 @@ void apikey_ask_release(apikey_segment_t *segment, const char *digest)
     }
 }
 
-int apikey_ask_is_claimed(const apikey_segment_t *segment, const char *digest,
-                          apr_time_t patience)
+int apikey_lookup_is_claimed(const apikey_segment_t *segment,
+                             const char *digest, apr_time_t patience)
 {
     return is_claimed(apikey_word_get(claim_place(segment->shared, digest)),
                       claim_word(digest), patience);

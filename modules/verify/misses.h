@@ -25,15 +25,15 @@ int apikey_miss_is_known(const apikey_segment_t *segment, const char *digest);
  * Claims the look-up of @a digest for this caller.
  * @return 0: another caller has claimed it less than @a patience ago
  */
-int apikey_ask_claim(apikey_segment_t *segment, const char *digest,
-                     apr_time_t patience);
+int apikey_lookup_claim(apikey_segment_t *segment, const char *digest,
+                        apr_time_t patience);
 
 /** The look-up is over, and its answer is stored. */
-void apikey_ask_release(apikey_segment_t *segment, const char *digest);
+void apikey_lookup_release(apikey_segment_t *segment, const char *digest);
 
 /** Whether a caller has claimed the look-up less than @a patience ago and has
  * not released it. */
-int apikey_ask_is_claimed(const apikey_segment_t *segment, const char *digest,
-                          apr_time_t patience);
+int apikey_lookup_is_claimed(const apikey_segment_t *segment,
+                             const char *digest, apr_time_t patience);
 
 #endif

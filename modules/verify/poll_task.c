@@ -45,7 +45,7 @@ static apr_uint64_t row_of(apikey_changed_e kind, const char *value,
 
     apr_snprintf(text, sizeof(text), "%" APR_INT64_T_FMT " %d %s", changed,
                  kind, value ? value : "");
-    return apikey_state_words(text);
+    return apikey_state_hash(text);
 }
 
 /* The change is the last of the poll before.  What was deleted for its age
@@ -159,7 +159,7 @@ static apr_status_t identify(reading_t *reading, apikey_store_t *store,
         reading->uuid = who.uuid;
         reading->epoch = who.epoch;
         reading->pruned = (apr_uint64_t)who.pruned;
-        reading->task->origin = apikey_state_words(who.uuid);
+        reading->task->origin = apikey_state_hash(who.uuid);
         *identity = apikey_state_identity(who.uuid, who.epoch,
                                           reading->poll.salt);
     }

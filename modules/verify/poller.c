@@ -113,17 +113,17 @@ static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         apikey_socache_t *socache;
         const char *error;
 
-        conf->answers = NULL;
+        conf->server_cache = NULL;
         if (!conf->policy.secrets || !*spec) {
             continue;
         }
         socache = socache_of(pconf, ptemp, spec, &error);
         if (socache) {
-            conf->answers = cache_of(pconf, conf, socache);
+            conf->server_cache = cache_of(pconf, conf, socache);
             error = "OpenSSL cannot make a digest; is a FIPS policy in the "
                     "way?";
         }
-        if (conf->answers) {
+        if (conf->server_cache) {
             continue;
         }
         if (conf->cache) {
@@ -236,7 +236,7 @@ static int init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (; s; s = s->next) {
-        apikey_cache_t *cache = apikey_server_conf(s)->answers;
+        apikey_cache_t *cache = apikey_server_conf(s)->server_cache;
         apr_status_t status = cache ? segment_of(cache, s, pconf)
                                     : APR_SUCCESS;
 
@@ -392,8 +392,8 @@ static void report(apikey_poller_t *polled, apr_status_t status,
     }
 }
 
-void apikey_cache_tell_older(server_rec *s, const apikey_segment_t *segment,
-                             apr_uint64_t known)
+void apikey_report_older_state(server_rec *s, const apikey_segment_t *segment,
+                               apr_uint64_t known)
 {
     if (is_said(APIKEY_LOG_OLDER, s, segment, NULL)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -459,7 +459,7 @@ static void tell_found(server_rec *s, const apikey_poll_task_t *task)
         tell_stuck(s, task);
         return;
     case APIKEY_POLL_OLDER:
-        apikey_cache_tell_older(s, task->segment, task->known);
+        apikey_report_older_state(s, task->segment, task->known);
         return;
     case APIKEY_POLL_AS_EVER:
         return;
@@ -494,7 +494,7 @@ static void set_patience(apikey_poller_t *polled, apr_status_t status)
                     : longer < PATIENCE_MOST ? longer : PATIENCE_MOST);
 }
 
-/* apikey_told_fn */
+/* apikey_done_fn */
 static void end_poll(void *baton, void *task, apr_status_t status,
                      const char *error)
 {
@@ -515,15 +515,15 @@ static void end_poll(void *baton, void *task, apr_status_t status,
 /* APR_EBUSY: another is under way, or was lately. */
 static apr_status_t begin_poll(apikey_poller_t *polled)
 {
-    apikey_later_t post = { NULL, apikey_poll, &polled->task,
-                            sizeof(polled->task), end_poll, polled, 0 };
+    apikey_post_t post = { NULL, apikey_poll, &polled->task,
+                           sizeof(polled->task), end_poll, polled, 0 };
     apr_status_t status;
 
     if (!apikey_word_swap(&polled->polling, 0, 1)) {
         return APR_EBUSY;
     }
     post.patience = (apr_time_t)apikey_word_get(&polled->patience);
-    status = claim(polled) ? apikey_database_ask_later(polled->server, &post)
+    status = claim(polled) ? apikey_database_post(polled->server, &post)
                            : APR_EBUSY;
     if (status == APR_SUCCESS) {
         return status;
@@ -537,7 +537,7 @@ static apr_status_t begin_poll(apikey_poller_t *polled)
     return status;
 }
 
-apr_status_t apikey_cache_poll(apikey_poller_t *polled)
+apr_status_t apikey_poller_run(apikey_poller_t *polled)
 {
     apr_status_t status = begin_poll(polled);
     apr_time_t end = apikey_clock() + WAIT;
@@ -574,7 +574,7 @@ static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-void apikey_cache_hooks(void)
+void apikey_cache_setup_hooks(void)
 {
     ap_hook_pre_config(apikey_socache_register, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_LAST);

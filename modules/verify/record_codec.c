@@ -61,7 +61,7 @@ static void put_networks(writer_t *to, const apikey_record_t *record)
 }
 
 apr_size_t apikey_record_encode(unsigned char *bytes, apr_size_t size,
-                                const apikey_entry_t *entry)
+                                const apikey_cached_record_t *entry)
 {
     static const unsigned char version = VERSION;
     const apikey_record_t *record = entry->record;
@@ -163,8 +163,9 @@ static void read_meta(reader_t *from, apikey_record_t *record,
     }
 }
 
-int apikey_record_decode(apikey_entry_t *entry, const unsigned char *bytes,
-                         apr_size_t len, const char *digest, apr_pool_t *pool)
+int apikey_record_decode(apikey_cached_record_t *entry,
+                         const unsigned char *bytes, apr_size_t len,
+                         const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record;
     reader_t from;
@@ -213,7 +214,7 @@ apr_status_t apikey_codec_context(unsigned char *context,
     return apikey_digest_sha256(context, text, (apr_size_t)(to.at - text));
 }
 
-apr_status_t apikey_codec_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
+apr_status_t apikey_codec_id(unsigned char id[APIKEY_CODEC_ID_LEN],
                              const unsigned char *context,
                              const char *digest)
 {
@@ -235,10 +236,10 @@ apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
 {
     static const char purpose[] = "mod_apikey cache entry, version 3";
     unsigned char data[sizeof(purpose) + APIKEY_DIGEST_LEN
-                       + APIKEY_DIGEST_HEX + APIKEY_ENTRY_MAX];
+                       + APIKEY_DIGEST_HEX + APIKEY_CODEC_MAX];
     unsigned char *at = data;
 
-    if (len > APIKEY_ENTRY_MAX || strlen(digest) < APIKEY_DIGEST_HEX) {
+    if (len > APIKEY_CODEC_MAX || strlen(digest) < APIKEY_DIGEST_HEX) {
         return APR_EINVAL;
     }
     /* Each but the last has a fixed length: no two pairs make the same. */

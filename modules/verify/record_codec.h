@@ -17,23 +17,23 @@
 #include "../core/secrets.h"
 #include "revocations.h"
 
-#define APIKEY_ENTRY_MAX 8192       /**< bytes; what is longer is not kept */
+#define APIKEY_CODEC_MAX 8192       /**< bytes; what is longer is not kept */
 #define APIKEY_SEAL_LEN APIKEY_DIGEST_LEN
-#define APIKEY_ENTRY_ID_LEN APIKEY_DIGEST_LEN
+#define APIKEY_CODEC_ID_LEN APIKEY_DIGEST_LEN
 
-typedef struct apikey_entry_t {
+typedef struct apikey_cached_record_t {
     apikey_stamp_t stamp;
     apr_time_t written;             /**< apr_time_now(), before it was asked
                                      * for: an entry's age counts from here */
     apikey_record_t *record;
-} apikey_entry_t;
+} apikey_cached_record_t;
 
 /**
  * Writes @a entry without its record's digest, which is the cache's key.
  * @return the length; 0 if it does not fit
  */
 apr_size_t apikey_record_encode(unsigned char *bytes, apr_size_t size,
-                                const apikey_entry_t *entry);
+                                const apikey_cached_record_t *entry);
 
 /**
  * Reads it.  The record lives in @a pool; its strings stay where they stand:
@@ -41,8 +41,9 @@ apr_size_t apikey_record_encode(unsigned char *bytes, apr_size_t size,
  * @param digest lower-case hex: what the record was found under
  * @return 0: these bytes are no entry, or one of another version
  */
-int apikey_record_decode(apikey_entry_t *entry, const unsigned char *bytes,
-                         apr_size_t len, const char *digest, apr_pool_t *pool);
+int apikey_record_decode(apikey_cached_record_t *entry,
+                         const unsigned char *bytes, apr_size_t len,
+                         const char *digest, apr_pool_t *pool);
 
 /**
  * What an answer depends on beside the key: a hash.  Servers whose answers
@@ -65,7 +66,7 @@ apr_status_t apikey_codec_context(unsigned char *context,
  * neither of them.  Here and below the first APIKEY_DIGEST_HEX characters of
  * a digest count.
  */
-apr_status_t apikey_codec_id(unsigned char id[APIKEY_ENTRY_ID_LEN],
+apr_status_t apikey_codec_id(unsigned char id[APIKEY_CODEC_ID_LEN],
                              const unsigned char *context,
                              const char *digest);
 

@@ -63,12 +63,12 @@
 /* A digest that is not in the database.  An even turn: the place can be read;
  * an odd one: a process is writing it.  A process that is killed while it
  * writes leaves the turn odd, and the place is not used again. */
-typedef struct absent_t {
+typedef struct miss_t {
     apikey_word_t turn;
     apikey_word_t tag;
     apikey_word_t stamp;
     apikey_word_t until;        /* apikey_clock() */
-} absent_t;
+} miss_t;
 
 /* The database of an era.  If two pollers write at once, some words may be of
  * the one and some of the other; the seal then fits neither, and a reader
@@ -106,14 +106,14 @@ typedef struct shared_t {
     apikey_word_t key[KEY_PLACES];
     apikey_word_t tenant[TENANT_PLACES];
     apikey_word_t asked[ASKED_PLACES];
-    absent_t absent[ABSENT_PLACES];
+    miss_t absent[ABSENT_PLACES];
     stripe_t stripe[STRIPES];
 } shared_t;
 
 /* The build fails if a word could be torn, or if the layout grows unseen. */
 typedef char words_are_aligned[offsetof(shared_t, key)
                                % sizeof(apikey_word_t) == 0 ? 1 : -1];
-typedef char places_are_whole[sizeof(absent_t) == 32
+typedef char places_are_whole[sizeof(miss_t) == 32
                               && sizeof(stripe_t) % 128 == 0 ? 1 : -1];
 typedef char segment_is_small[sizeof(shared_t) <= 512 * 1024 ? 1 : -1];
 

@@ -131,7 +131,7 @@ apr_status_t apikey_socache_init(apikey_socache_t *socache, int number,
                                  server_rec *s, apr_pool_t *pconf,
                                  const char **error)
 {
-    struct ap_socache_hints hints = { APIKEY_ENTRY_ID_LEN, 192,
+    struct ap_socache_hints hints = { APIKEY_CODEC_ID_LEN, 192,
                                       apr_time_from_sec(60) };
     const char *name = number ? apr_psprintf(pconf, "apikey%d", number)
                               : "apikey";
@@ -177,11 +177,11 @@ static void unlock(apikey_socache_t *socache)
 typedef struct call_t {
     apikey_socache_t *socache;
     server_rec *server;
-    unsigned char id[APIKEY_ENTRY_ID_LEN];
+    unsigned char id[APIKEY_CODEC_ID_LEN];
     int store;                  /* or else retrieve */
     apr_time_t expires;
     unsigned int len;
-    unsigned char bytes[APIKEY_ENTRY_MAX + APIKEY_SEAL_LEN];
+    unsigned char bytes[APIKEY_CODEC_MAX + APIKEY_SEAL_LEN];
 } call_t;
 
 /* apikey_task_fn, too: without a database. */
@@ -211,7 +211,7 @@ static apr_status_t call(apikey_store_t *none APIKEY_UNUSED, void *task,
     return status;
 }
 
-/* apikey_connected_fn: the provider has connections of its own. */
+/* apikey_run_fn: the provider has connections of its own. */
 static apr_status_t connected(void *baton APIKEY_UNUSED,
                               void *who APIKEY_UNUSED,
                               void **held APIKEY_UNUSED, apikey_task_fn work,
@@ -351,7 +351,7 @@ static apr_status_t call_provider(apikey_socache_t *socache, server_rec *s,
     what->socache = socache;
     what->server = s;
     apikey_signals_hold(&signals);
-    status = socache->queue ? apikey_queue_ask(socache->queue, s, call, what,
+    status = socache->queue ? apikey_queue_run(socache->queue, s, call, what,
                                                sizeof(*what), pool, &error)
                            : call(NULL, what, pool, &error);
     apikey_signals_release(&signals);
@@ -373,7 +373,7 @@ static void tell_foreign(const apikey_socache_t *socache, server_rec *s)
 int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
                        const apikey_secrets_t *secrets,
                        const unsigned char *context, const char *digest,
-                       apikey_entry_t *entry,
+                       apikey_cached_record_t *entry,
                        apr_pool_t *pool)
 {
     call_t what;
@@ -404,12 +404,12 @@ int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
 void apikey_socache_put(apikey_socache_t *socache, server_rec *s,
                         const apikey_secrets_t *secrets,
                         const unsigned char *context,
-                        const apikey_entry_t *entry, apr_time_t expires,
+                        const apikey_cached_record_t *entry, apr_time_t expires,
                         apr_pool_t *pool)
 {
     call_t what;
     const char *digest = entry->record->digest;
-    apr_size_t len = apikey_record_encode(what.bytes, APIKEY_ENTRY_MAX, entry);
+    apr_size_t len = apikey_record_encode(what.bytes, APIKEY_CODEC_MAX, entry);
 
     if (!len || rests(socache)
         || apikey_codec_id(what.id, context, digest) != APR_SUCCESS) {

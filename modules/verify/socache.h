@@ -44,14 +44,14 @@ void apikey_socache_child_init(apikey_socache_t *socache, apr_pool_t *pchild,
 int apikey_socache_get(apikey_socache_t *socache, server_rec *s,
                        const apikey_secrets_t *secrets,
                        const unsigned char *context, const char *digest,
-                       apikey_entry_t *entry,
+                       apikey_cached_record_t *entry,
                        apr_pool_t *pool);
 
 /** Keeps it to @a expires at the longest; may fail in silence. */
 void apikey_socache_put(apikey_socache_t *socache, server_rec *s,
                         const apikey_secrets_t *secrets,
                         const unsigned char *context,
-                        const apikey_entry_t *entry, apr_time_t expires,
+                        const apikey_cached_record_t *entry, apr_time_t expires,
                         apr_pool_t *pool);
 
 const char *apikey_socache_spec(const apikey_socache_t *socache);

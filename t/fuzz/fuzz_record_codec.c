@@ -19,7 +19,7 @@ static size_t measure(const apikey_record_t *record)
 }
 
 /* What was read is written to the same bytes. */
-static void check_entry(const apikey_entry_t *entry, const char *bytes,
+static void check_entry(const apikey_cached_record_t *entry, const char *bytes,
                         size_t size)
 {
     unsigned char *again = malloc(size);
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const unsigned char context[APIKEY_DIGEST_LEN];
     unsigned char seal[APIKEY_SEAL_LEN];
     char *bytes = fuzz_copy(data, size, 0);
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
     apr_pool_t *pool;
 
     must(apr_pool_create(&pool, fuzz_pool()) == APR_SUCCESS);
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     must((apikey_codec_seal(seal, fuzz_ring(), 1, context, digest,
                             (unsigned char *)bytes, size) == APR_SUCCESS)
-         == (size <= APIKEY_ENTRY_MAX));
+         == (size <= APIKEY_CODEC_MAX));
     apr_pool_destroy(pool);
     free(bytes);
     return 0;

@@ -158,16 +158,16 @@ static void test_here(void)
     apr_status_t status;
 
     fresh(1);
-    is_int(apikey_queue_ask_here(db.queue, NULL, look, &answer, db.pool,
-                                 &error), APR_SUCCESS, "a look-up here");
+    is_int(apikey_queue_run_inline(db.queue, NULL, look, &answer, db.pool,
+                                   &error), APR_SUCCESS, "a look-up here");
     is_int(db.threads->running, 0, "needs no thread");
     is_int(db.queue->idle_count, 1, "and leaves its connection");
     set(1, 0, APR_SUCCESS);
     start(1, &thread, &status);
     settle(0, 1);
     db.queue->deadline = 50000;
-    is_int(apikey_queue_ask_here(db.queue, NULL, look, &answer, db.pool,
-                                 &error), APR_TIMEUP,
+    is_int(apikey_queue_run_inline(db.queue, NULL, look, &answer, db.pool,
+                                   &error), APR_TIMEUP,
            "where all connections are in use, it waits for one");
     set(0, 0, APR_SUCCESS);
     finish(1, &thread, &status, APR_SUCCESS);
@@ -191,8 +191,8 @@ static void test_end(void)
     apikey_mutex_unlock(db.threads->lock);
     is_int(apikey_threads_are_usable(db.threads, 1000), 1, "it is free again");
     is_int(ask(), APR_TIMEUP, "and nothing more is begun");
-    is_int(apikey_queue_ask_here(db.queue, NULL, look, &answer, db.pool,
-                                 &error), APR_TIMEUP, "nor here");
+    is_int(apikey_queue_run_inline(db.queue, NULL, look, &answer, db.pool,
+                                   &error), APR_TIMEUP, "nor here");
 }
 
 /* What nobody waits for. */
@@ -261,7 +261,8 @@ static void test_long(void)
         is_int(told.times, i, "is given up");
         settle_lost(0, 0, i);
     }
-    ok(!apikey_queue_is_silent(db.queue), "the database is not silent for it");
+    ok(!apikey_queue_breaker_is_open(db.queue),
+       "the database is not silent for it");
     set(0, 0, APR_SUCCESS);
     settle_lost(0, 0, 0);
 
@@ -275,7 +276,7 @@ static void test_long(void)
     settle(TRIP, 1);
     apr_sleep(30000);
     apikey_threads_tick(db.threads);
-    ok(apikey_queue_is_silent(db.queue), "is silence");
+    ok(apikey_queue_breaker_is_open(db.queue), "is silence");
     set(0, 0, APR_SUCCESS);
     settle(0, 0);
 }

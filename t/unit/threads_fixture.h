@@ -149,7 +149,7 @@ static inline apr_status_t ask(void)
     apr_status_t status;
 
     apr_pool_create(&pool, NULL);
-    status = apikey_queue_ask(db.queue, NULL, look, &answer, sizeof(answer),
+    status = apikey_queue_run(db.queue, NULL, look, &answer, sizeof(answer),
                              pool, &error);
     if ((status == APR_SUCCESS) != (answer != NULL) || !error) {
         status = APR_EGENERAL;
@@ -284,11 +284,11 @@ static char *posted;
 
 static inline apr_status_t post(apr_interval_time_t patience)
 {
-    apikey_later_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
+    apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
 
     one.patience = patience;
     one.size = patience ? sizeof(posted) : 0;
-    return apikey_queue_ask_later(db.queue, &one);
+    return apikey_queue_post(db.queue, &one);
 }
 
 #endif

@@ -22,9 +22,9 @@ static const int mine, others;
 static apr_pool_t *pool;
 
 /* An entry whose every string is @a text. */
-static apikey_entry_t entry_of(const char *text, apr_uint64_t number)
+static apikey_cached_record_t entry_of(const char *text, apr_uint64_t number)
 {
-    apikey_entry_t entry = { { 7, 0 }, 1234567890, NULL };
+    apikey_cached_record_t entry = { { 7, 0 }, 1234567890, NULL };
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
 
     entry.stamp.number = number;
@@ -47,7 +47,7 @@ static apikey_local_cache_t *fresh(void)
 static void found_by_its_key_alone(void)
 {
     apikey_local_cache_t *local = fresh();
-    apikey_entry_t entry = entry_of("acme", 42), got;
+    apikey_cached_record_t entry = entry_of("acme", 42), got;
     char *key = apr_pstrdup(pool, KEY);
 
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
@@ -77,7 +77,7 @@ static void found_by_its_key_alone(void)
 static void each_tag_counts(void)
 {
     apikey_local_cache_t *local = fresh();
-    apikey_entry_t entry = entry_of("acme", 42), got;
+    apikey_cached_record_t entry = entry_of("acme", 42), got;
     place_t *place = &local->place[tag_of(local, 0, KEY, LEN) % PLACES];
     int i;
 
@@ -105,7 +105,7 @@ static int holds_text(const void *memory, apr_size_t size, const char *text)
 static void no_key_is_kept(void)
 {
     apikey_local_cache_t *local = fresh();
-    apikey_entry_t entry = entry_of("acme", 42);
+    apikey_cached_record_t entry = entry_of("acme", 42);
 
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     ok(holds_text(local, sizeof(*local), "acme"), "the memory has the tenant");
@@ -126,7 +126,7 @@ static void processes_differ(void)
 static void what_is_not_kept(void)
 {
     apikey_local_cache_t *local = apikey_local_cache_create(pool);
-    apikey_entry_t entry = entry_of("acme", 42), got;
+    apikey_cached_record_t entry = entry_of("acme", 42), got;
     char *text = apr_pcalloc(pool, 200);
     int len, longest = 0;
 
@@ -150,7 +150,7 @@ static void what_is_not_kept(void)
 static void a_writer_was_killed(void)
 {
     apikey_local_cache_t *local = fresh();
-    apikey_entry_t entry = entry_of("acme", 42), got;
+    apikey_cached_record_t entry = entry_of("acme", 42), got;
 
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     local->place[tag_of(local, 0, KEY, LEN) % PLACES].turn++;
@@ -174,7 +174,7 @@ static void *APR_THREAD_FUNC race(apr_thread_t *thread, void *data)
     apr_pool_t *own = apr_thread_pool_get(thread);
     char *text = apr_pcalloc(own, 32);
     apikey_record_t record = { 0 };
-    apikey_entry_t entry = { { 7, 0 }, 1, &record };
+    apikey_cached_record_t entry = { { 7, 0 }, 1, &record };
 
     memset(text, 'a' + which, 4 + 3 * which);
     record.digest = digest;
@@ -182,7 +182,7 @@ static void *APR_THREAD_FUNC race(apr_thread_t *thread, void *data)
     record.env = record.scopes = text;
     record.expires = entry.stamp.number = which;
     for (i = 0; i < ROUNDS; i++) {
-        apikey_entry_t got;
+        apikey_cached_record_t got;
         apr_pool_t *round;
 
         apr_pool_create(&round, own);

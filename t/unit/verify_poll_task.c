@@ -387,7 +387,7 @@ static void test_own(void)
     int was = epoch();
 
     own.segment = segment = new_board();
-    own.identity = apikey_state_words("one");
+    own.identity = apikey_state_hash("one");
     task = &own;
     poll_once();
     ok(apikey_stamp_read(segment, &then) && then.number == 10
@@ -401,7 +401,7 @@ static void test_own(void)
     ok(holds(then, DIGEST_A), "rows that are gone void nothing");
     is_int(apikey_last_change(segment), 11, "nor does the number");
     is_int(epoch(), was, "and our tables are let alone");
-    own.identity = apikey_state_words("other");
+    own.identity = apikey_state_hash("other");
     poll_once();
     ok(!holds(then, DIGEST_A) && apikey_stamp_read(segment, &now)
        && now.number == 4, "other words: another database");

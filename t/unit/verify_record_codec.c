@@ -37,10 +37,12 @@ static apikey_record_t *make_record(void)
 
 static apr_size_t write_record(unsigned char *bytes, apikey_record_t *record)
 {
-    apikey_entry_t entry = { { 0xfedcba9876543210ULL, 42 }, 1234567890, NULL };
+    apikey_cached_record_t entry = { { 0xfedcba9876543210ULL, 42 },
+                                     1234567890,
+                                     NULL };
 
     entry.record = record;
-    return apikey_record_encode(bytes, APIKEY_ENTRY_MAX, &entry);
+    return apikey_record_encode(bytes, APIKEY_CODEC_MAX, &entry);
 }
 
 static void same(const apikey_record_t *got, const apikey_record_t *want,
@@ -77,11 +79,11 @@ static void complete(void)
 
 static void round_trip(void)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX];
+    unsigned char bytes[APIKEY_CODEC_MAX];
     apikey_record_t *record = make_record();
     apr_size_t len = write_record(bytes, record);
     const apr_array_header_t *meta;
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
 
     ok(len > 0 && len < 300, "an entry is small (%d bytes)", (int)len);
     ok(apikey_record_decode(&entry, bytes, len, digest, pool), "it is read");
@@ -110,9 +112,9 @@ static void round_trip(void)
 /* Of a record with networks; how many the entry that was written has. */
 static int read_networks(apikey_network_t *networks, int count)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX];
+    unsigned char bytes[APIKEY_CODEC_MAX];
     apikey_record_t *record = make_record();
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
     apr_size_t len;
 
     record->networks = networks;
@@ -151,7 +153,7 @@ static void networks(void)
 /* On every machine the same, or they could share no cache. */
 static void layout(void)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX];
+    unsigned char bytes[APIKEY_CODEC_MAX];
     apr_size_t len = write_record(bytes, make_record());
 
     is_int(bytes[0], VERSION, "first the version");
@@ -165,7 +167,7 @@ static void layout(void)
 static int read_part(const unsigned char *bytes, apr_size_t len)
 {
     unsigned char *part = malloc(len ? len : 1);
-    apikey_entry_t entry;
+    apikey_cached_record_t entry;
     int good;
 
     memcpy(part, bytes, len);
@@ -176,7 +178,7 @@ static int read_part(const unsigned char *bytes, apr_size_t len)
 
 static void damaged(void)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX];
+    unsigned char bytes[APIKEY_CODEC_MAX];
     apikey_record_t *record = make_record();
     apr_size_t len, whole = write_record(bytes, record);
     int good = 0;
@@ -197,20 +199,20 @@ static void damaged(void)
 
 static void too_long(void)
 {
-    unsigned char bytes[APIKEY_ENTRY_MAX + 1];
+    unsigned char bytes[APIKEY_CODEC_MAX + 1];
     apikey_record_t *record = make_record();
-    char *scopes = apr_pcalloc(pool, APIKEY_ENTRY_MAX + 1);
+    char *scopes = apr_pcalloc(pool, APIKEY_CODEC_MAX + 1);
     apr_size_t room;
 
-    bytes[APIKEY_ENTRY_MAX] = 'x';
+    bytes[APIKEY_CODEC_MAX] = 'x';
     record->scopes = "";
-    room = APIKEY_ENTRY_MAX - write_record(bytes, record);
+    room = APIKEY_CODEC_MAX - write_record(bytes, record);
     memset(scopes, 's', room);
     record->scopes = scopes;
-    is_int(write_record(bytes, record), APIKEY_ENTRY_MAX, "to the last byte");
+    is_int(write_record(bytes, record), APIKEY_CODEC_MAX, "to the last byte");
     scopes[room] = 's';
     is_int(write_record(bytes, record), 0, "one more does not fit");
-    is_int(bytes[APIKEY_ENTRY_MAX], 'x', "and nothing is written behind");
+    is_int(bytes[APIKEY_CODEC_MAX], 'x', "and nothing is written behind");
 }
 
 typedef struct sealed_t {
@@ -238,7 +240,7 @@ static int differs(const unsigned char *a, const unsigned char *b)
 
 static void seals(void)
 {
-    static const unsigned char bytes[APIKEY_ENTRY_MAX + 1] = "entry";
+    static const unsigned char bytes[APIKEY_CODEC_MAX + 1] = "entry";
     apikey_secrets_t *secrets;
     const char *error;
     const unsigned char *seal;
@@ -259,8 +261,8 @@ static void seals(void)
     ok(differs(seal, seal_of(context, bytes, 5)), "for another query");
     ok(differs(seal, seal_of(how, "Entry", 5)), "over other bytes");
     ok(differs(seal, seal_of(how, bytes, 4)), "or fewer");
-    ok(seal_of(how, bytes, APIKEY_ENTRY_MAX) != NULL, "the longest");
-    ok(!seal_of(how, bytes, APIKEY_ENTRY_MAX + 1), "no longer one");
+    ok(seal_of(how, bytes, APIKEY_CODEC_MAX) != NULL, "the longest");
+    ok(!seal_of(how, bytes, APIKEY_CODEC_MAX + 1), "no longer one");
     ok(!seal_of(wrong, bytes, 5), "and none for what is no digest");
 }
 
@@ -273,7 +275,7 @@ typedef struct asked_t {
 
 static const char *kept_under(asked_t of)
 {
-    unsigned char context[APIKEY_DIGEST_LEN], id[APIKEY_ENTRY_ID_LEN];
+    unsigned char context[APIKEY_DIGEST_LEN], id[APIKEY_CODEC_ID_LEN];
     char *hex = apr_palloc(pool, APIKEY_DIGEST_HEX + 1);
 
     if (apikey_codec_context(context, of.database, of.query, of.keyspace,

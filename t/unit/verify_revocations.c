@@ -169,7 +169,7 @@ static void killed(void)
     apikey_segment_t *segment = make();
     apikey_stamp_t before, after;
     apikey_poll_t poll;
-    absent_t *place;
+    miss_t *place;
 
     find(segment, 77, 10);
     before = stamp(segment);
@@ -198,11 +198,11 @@ static void killed(void)
     apikey_miss_add(segment, key_b, &after, PATIENCE);
     ok(apikey_miss_is_known(segment, key_b), "and all others may be");
 
-    ok(apikey_ask_claim(segment, key_a, 300000), "one asks, and is killed");
-    ok(!apikey_ask_claim(segment, key_a, 300000), "he is waited for");
+    ok(apikey_lookup_claim(segment, key_a, 300000), "one asks, and is killed");
+    ok(!apikey_lookup_claim(segment, key_a, 300000), "he is waited for");
     apr_sleep(310000);
-    ok(!apikey_ask_is_claimed(segment, key_a, 300000), "not for ever");
-    ok(apikey_ask_claim(segment, key_a, 300000), "and another asks");
+    ok(!apikey_lookup_is_claimed(segment, key_a, 300000), "not for ever");
+    ok(apikey_lookup_claim(segment, key_a, 300000), "and another asks");
 
     ok(apikey_poll_claim(segment, 300000), "one polls, and is killed");
     ok(!apikey_poll_claim(segment, 300000), "nobody else does meanwhile");
@@ -279,28 +279,29 @@ static void asked(void)
     apikey_word_t *place = &segment->shared->asked[apikey_segment_tag(key_a)
                                                   % ASKED_PLACES];
 
-    ok(!apikey_ask_is_claimed(segment, key_a, PATIENCE), "nobody asks");
-    ok(apikey_ask_claim(segment, key_a, PATIENCE), "the first may");
-    ok(apikey_ask_is_claimed(segment, key_a, PATIENCE), "he does");
-    ok(!apikey_ask_claim(segment, key_a, PATIENCE), "the second waits");
-    ok(apikey_ask_claim(segment, key_b, PATIENCE), "for this key alone");
-    ok(apikey_ask_claim(segment, key_c, PATIENCE)
+    ok(!apikey_lookup_is_claimed(segment, key_a, PATIENCE), "nobody asks");
+    ok(apikey_lookup_claim(segment, key_a, PATIENCE), "the first may");
+    ok(apikey_lookup_is_claimed(segment, key_a, PATIENCE), "he does");
+    ok(!apikey_lookup_claim(segment, key_a, PATIENCE), "the second waits");
+    ok(apikey_lookup_claim(segment, key_b, PATIENCE), "for this key alone");
+    ok(apikey_lookup_claim(segment, key_c, PATIENCE)
            && &segment->shared->asked[apikey_segment_tag(key_c)
                                       % ASKED_PLACES] == place,
        "whichever shares its place");
-    ok(apikey_ask_claim(segment, key_a, PATIENCE), "the two take turns");
-    apikey_ask_release(segment, key_a);
-    ok(!apikey_ask_is_claimed(segment, key_a, PATIENCE), "he has his answer");
-    apikey_ask_release(segment, key_a);
-    ok(apikey_ask_claim(segment, key_a, PATIENCE), "who comes then may ask");
+    ok(apikey_lookup_claim(segment, key_a, PATIENCE), "the two take turns");
+    apikey_lookup_release(segment, key_a);
+    ok(!apikey_lookup_is_claimed(segment, key_a, PATIENCE),
+       "he has his answer");
+    apikey_lookup_release(segment, key_a);
+    ok(apikey_lookup_claim(segment, key_a, PATIENCE), "who comes then may ask");
     /* Another process made its word a little later than this one, and was
      * quicker to write it. */
     apikey_word_set(place, apikey_word_get(place) + 20);
-    ok(!apikey_ask_claim(segment, key_a, PATIENCE),
+    ok(!apikey_lookup_claim(segment, key_a, PATIENCE),
        "of two at once the slower waits");
-    ok(apikey_ask_is_claimed(segment, key_a, PATIENCE), "for the other");
+    ok(apikey_lookup_is_claimed(segment, key_a, PATIENCE), "for the other");
     apikey_word_set(place, apikey_word_get(place) + 100000);
-    ok(apikey_ask_claim(segment, key_a, PATIENCE),
+    ok(apikey_lookup_claim(segment, key_a, PATIENCE),
        "what is left of weeks ago is waited for by nobody");
 }
 
@@ -483,7 +484,7 @@ static void *APR_THREAD_FUNC claim(apr_thread_t *thread, void *data)
     if (apikey_poll_claim(hammer->segment, apr_time_from_sec(600))) {
         __atomic_fetch_add(&hammer->truth->claims, 1, __ATOMIC_RELAXED);
     }
-    if (apikey_ask_claim(hammer->segment, key_a, PATIENCE)) {
+    if (apikey_lookup_claim(hammer->segment, key_a, PATIENCE)) {
         __atomic_fetch_add(&hammer->truth->held, 1, __ATOMIC_RELAXED);
     }
     return NULL;
