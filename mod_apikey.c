@@ -35,12 +35,12 @@
 #include "modules/auth/require.h"
 #include "modules/verify/find.h"
 #include "modules/admin/server_status.h"
-#include "modules/config/check_names.h"
-#include "modules/config/check_tenant.h"
+#include "modules/config/spelling_check.h"
+#include "modules/config/required_tenant.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
-#include "modules/config/log.h"
-#include "modules/config/order.h"
+#include "modules/config/limited_log.h"
+#include "modules/config/hook_order.h"
 #include "modules/db/pool_check.h"
 #include "modules/db/connections.h"
 #include "modules/db/prune.h"
@@ -145,10 +145,10 @@ static void hooks_of_names(void)
     /* It answers 500 to an AuthType that no module has taken. */
     static const char *const last[] = { "mod_authn_core.c", NULL };
 
-    ap_hook_pre_config(apikey_check_names, NULL, NULL, APR_HOOK_REALLY_LAST);
-    ap_hook_check_authn(apikey_misspelt_type, NULL, last, APR_HOOK_LAST,
+    ap_hook_pre_config(apikey_check_spelling, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_check_authn(apikey_log_misspelt_type, NULL, last, APR_HOOK_LAST,
                         AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_error_log(apikey_misspelt_require, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_error_log(apikey_log_misspelt_require, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 /* httpd starts, and its child processes do. */
@@ -163,7 +163,7 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(apikey_require_check_config, NULL, NULL,
                          APR_HOOK_MIDDLE);
-    ap_hook_check_config(apikey_check_order, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_check_config(apikey_check_hook_order, NULL, NULL, APR_HOOK_LAST);
     ap_hook_check_config(apikey_check_queries, NULL, NULL, APR_HOOK_LAST);
     ap_hook_check_config(apikey_check_pools, NULL, NULL, APR_HOOK_LAST);
     apikey_connections_hooks();

@@ -7,7 +7,7 @@
 #include <http_log.h>
 
 #include "../verify/find.h"
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
@@ -122,10 +122,10 @@ static int is_from_network(const request_rec *r, const apikey_record_t *record)
 
     return !record->network_count
            || (client
-               && apikey_address_take(address, client->ipaddr_ptr,
-                                      (apr_size_t)client->ipaddr_len)
-               && apikey_networks_hold(record->networks,
-                                       record->network_count, address));
+               && apikey_address_from_bytes(address, client->ipaddr_ptr,
+                                            (apr_size_t)client->ipaddr_len)
+               && apikey_networks_contain(record->networks,
+                                          record->network_count, address));
 }
 
 static void tell_no_secrets(request_rec *r)
@@ -133,7 +133,7 @@ static void tell_no_secrets(request_rec *r)
     apikey_event_t event = { APIKEY_LOG_NO_SECRETS, r->server, r, r->server,
                              NULL, NULL, NULL };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0103: AuthType ApiKey in a server without "
                       "secrets: add ApiKeySecretFile to it");

@@ -8,7 +8,7 @@
 #include <http_log.h>
 #include <http_request.h>
 
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../respond/refuse.h"
 #include "../usage/usage.h"
 #include "authn.h"
@@ -27,7 +27,7 @@ static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
     if (!error) {
         return lock;
     }
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0107: ApiKeyTenant cannot be evaluated, so no "
                       "key is let through: %s", error);
@@ -37,7 +37,7 @@ static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
 
 int apikey_evaluate_tenant(request_rec *r)
 {
-    const ap_expr_info_t *expr = apikey_server_conf(r->server)->tenant;
+    const ap_expr_info_t *expr = apikey_server_conf(r->server)->required_tenant;
     apikey_request_t *state = apikey_request_get(r);
     apr_table_t *headers = r->headers_in;
     const char *lock;
@@ -66,7 +66,7 @@ static int locked_out(request_rec *r, const apikey_record_t *record)
 {
     const char *lock = apikey_request_get(r)->required_tenant;
 
-    return apikey_server_conf(r->server)->tenant
+    return apikey_server_conf(r->server)->required_tenant
            && (!lock || !*lock || strcmp(lock, record->tenant) != 0);
 }
 

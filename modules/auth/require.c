@@ -10,7 +10,7 @@
 #include <util_cfgtree.h>
 #include <apr_strings.h>
 
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
@@ -181,7 +181,7 @@ static void tell_failed(request_rec *r, const ap_directive_t *line,
     apikey_event_t event = { APIKEY_LOG_REQUIRE, r->server, r, NULL, where,
                              where, NULL };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0108: an expression cannot be evaluated in "
                       "'Require %s' (%s:%d), so the request is refused with "

@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "../core/file_trust.h"
+#include "../core/file_access.h"
 #include "conf.h"
 
 #define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
@@ -83,10 +83,11 @@ static const char *set_prefix(cli_conf_t *conf, int argc,
     const char *fault;
     int i;
 
-    conf->leads = apikey_leads_parse(argc, argv, pool, &fault);
-    conf->prefix = conf->prefixes = argv[0];
+    conf->prefixes = apikey_prefixes_parse(argc, argv, pool, &fault);
+    conf->prefix = conf->prefix_words = argv[0];
     for (i = 1; i < argc; i++) {
-        conf->prefixes = apr_pstrcat(pool, conf->prefixes, " ", argv[i], NULL);
+        conf->prefix_words =
+            apr_pstrcat(pool, conf->prefix_words, " ", argv[i], NULL);
     }
     return fault;
 }
@@ -370,7 +371,8 @@ static apr_status_t read_text(char **content, const char *path,
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error)
 {
-    const char *fault = apikey_file_trust_fault(path, APIKEY_OWNED_BY_US, pool);
+    const char *fault =
+        apikey_file_access_fault(path, APIKEY_OWNED_BY_US, pool);
     char *text;
     apr_status_t status;
 

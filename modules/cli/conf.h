@@ -18,9 +18,9 @@ typedef struct cli_conf_t {
     const char *own_params;         /**< ApiKeyDBDParams, with it */
     const char *secret_file;        /**< NULL: not written */
     const char *keyspace;
-    const apikey_lead_t *leads;     /**< ApiKeyPrefix; NULL: any */
+    const apikey_prefix_t *prefixes;    /**< ApiKeyPrefix; NULL: any */
     const char *prefix;             /**< the first, as it is written; NULL */
-    const char *prefixes;           /**< all, one blank between; NULL */
+    const char *prefix_words;       /**< all, one blank between; NULL */
     unsigned int formats;           /**< apikey_format_e flags */
     apikey_format_e first_format;   /**< what `create` makes */
     apikey_digest_kinds_t digests;

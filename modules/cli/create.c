@@ -37,12 +37,12 @@ static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
         return cli_fail(cli, APIKEY_EREFUSED,
                         apr_psprintf(cli->pool, "the prefix %s", fault));
     }
-    if (conf->leads && !apikey_leads_have(conf->leads, *prefix)) {
+    if (conf->prefixes && !apikey_prefixes_have(conf->prefixes, *prefix)) {
         return cli_fail(cli, APIKEY_EREFUSED,
                         apr_psprintf(cli->pool, "the server would refuse a "
                                      "key with the prefix \"%s\": "
                                      "ApiKeyPrefix is \"%s\"", *prefix,
-                                     conf->prefixes));
+                                     conf->prefix_words));
     }
     return CLI_DONE;
 }

@@ -26,8 +26,8 @@ static cli_exit_e read_networks(cli_t *cli, const char **networks)
     *networks = list->nelts ? "" : NULL;
     for (i = 0; i < list->nelts && !is_none(list); i++) {
         const char *text = APR_ARRAY_IDX(list, i, const char *);
-        const char *fault = apikey_networks_read(&read, &count, text,
-                                                 cli->pool);
+        const char *fault = apikey_networks_parse(&read, &count, text,
+                                                  cli->pool);
 
         if (fault || count < 1) {
             return cli_fail(cli, APIKEY_EREFUSED,
@@ -68,7 +68,7 @@ cli_exit_e cli_meta(cli_t *cli, const char **meta)
         apr_table_addn(pairs, name, value + 1);
     }
     if (apr_table_elts(pairs)->nelts) {
-        *meta = apikey_meta_write(pairs, cli->pool);
+        *meta = apikey_meta_format(pairs, cli->pool);
     }
     return CLI_DONE;
 }
@@ -113,7 +113,7 @@ void cli_json_meta(cli_json_t *json, const char *name, const char *text)
 {
     apr_table_t *meta;
 
-    if (apikey_meta_read(&meta, text, json->pool)) {
+    if (apikey_meta_parse(&meta, text, json->pool)) {
         cli_json_text(json, name, text);
     }
     else {

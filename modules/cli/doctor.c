@@ -72,20 +72,21 @@ static void check_ring(doctor_t *doctor)
 static void check_prefix(doctor_t *doctor)
 {
     const cli_conf_t *conf = &doctor->cli->conf;
-    const apikey_lead_t *lead;
+    const apikey_prefix_t *prefix;
     const char *brief = "";
 
-    if (!conf->leads) {
+    if (!conf->prefixes) {
         doctor_find(doctor, DOCTOR_OK, "prefix", "No ApiKeyPrefix: new keys "
                     "begin with " APIKEY_PREFIX_DEFAULT "_. Secret scanners "
                     "tell keys by a prefix of %d characters or more.",
-                    APIKEY_PREFIX_TOLD);
+                    APIKEY_PREFIX_DISTINCT);
         return;
     }
-    for (lead = conf->leads; lead->text; lead++) {
-        if (apikey_lead_prefix(lead->text, lead->len) < APIKEY_PREFIX_TOLD) {
+    for (prefix = conf->prefixes; prefix->text; prefix++) {
+        if (apikey_prefix_word_len(prefix->text, prefix->len)
+            < APIKEY_PREFIX_DISTINCT) {
             brief = apr_pstrcat(doctor->cli->pool, brief, *brief ? ", " : "",
-                                lead->text, NULL);
+                                prefix->text, NULL);
         }
     }
     if (*brief) {
@@ -93,11 +94,11 @@ static void check_prefix(doctor_t *doctor)
                     "tell keys that begin with %s from other text: put a "
                     "prefix of %d characters or more before it in "
                     "ApiKeyPrefix, which new keys will have.", brief,
-                    APIKEY_PREFIX_TOLD);
+                    APIKEY_PREFIX_DISTINCT);
     }
     else {
         doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be told from other "
-                    "text by what they begin with: %s.", conf->prefixes);
+                    "text by what they begin with: %s.", conf->prefix_words);
     }
 }
 

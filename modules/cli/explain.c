@@ -52,7 +52,7 @@ static void refuse_format(finding_t *finding, const char *format)
 static void refuse_prefix(finding_t *finding)
 {
     refuse(finding, APIKEY_INVALID, "ApiKeyPrefix is %s, and its prefix is "
-           "another", finding->cli->conf.prefixes);
+           "another", finding->cli->conf.prefix_words);
 }
 
 /* What the key that is presented looks like, whatever CONF accepts. */
@@ -80,7 +80,7 @@ static void judge_text(finding_t *finding, const cli_presented_t *given)
     if (!apikey_key_shape(&policy, given->text, given->len)) {
         refuse_prefix(finding);
     }
-    policy.leads = NULL;
+    policy.prefixes = NULL;
     policy.formats = accepted;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
         refuse_format(finding, apikey_format_name(finding->format));
@@ -179,8 +179,8 @@ static cli_exit_e find_by_id(finding_t *finding)
     if (!(conf->formats & finding->format)) {
         refuse_format(finding, key->record.format);
     }
-    if (conf->leads && finding->format != APIKEY_FORMAT_OPAQUE
-        && !apikey_leads_have(conf->leads, key->prefix)) {
+    if (conf->prefixes && finding->format != APIKEY_FORMAT_OPAQUE
+        && !apikey_prefixes_have(conf->prefixes, key->prefix)) {
         refuse_prefix(finding);
     }
     judge_secret(finding);
@@ -270,9 +270,9 @@ static void write_key(const finding_t *finding)
     cli_field("env", record->env, pool);
     cli_field("expires", cli_time(record->expires, "never", pool), pool);
     cli_field("networks", record->network_count
-              ? apr_pstrcat(pool, apikey_networks_write(record->networks,
-                                                        record->network_count,
-                                                        pool),
+              ? apr_pstrcat(pool, apikey_networks_format(record->networks,
+                                                         record->network_count,
+                                                         pool),
                             "; from elsewhere it is refused: network (403)",
                             NULL)
               : "any", pool);

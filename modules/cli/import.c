@@ -26,14 +26,14 @@ static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
                                    const char *text, apr_pool_t *pool,
                                    const char **error)
 {
-    const apikey_lead_t *leads = reading->policy.leads;
+    const apikey_prefix_t *prefixes = reading->policy.prefixes;
     apr_size_t len = strlen(text);
-    const apikey_lead_t *lead = leads ? apikey_leads_find(leads, text, len)
-                                      : NULL;
+    const apikey_prefix_t *prefix =
+        prefixes ? apikey_prefixes_find(prefixes, text, len) : NULL;
 
-    if (lead) {
-        text += lead->len;
-        len -= lead->len;
+    if (prefix) {
+        text += prefix->len;
+        len -= prefix->len;
     }
     key->bits = apikey_key_bits(text, len);
     if (key->bits >= APIKEY_KEY_MIN_BITS || reading->cli->value[CLI_WEAK]) {

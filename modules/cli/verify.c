@@ -43,7 +43,7 @@ static apr_status_t read_line(cli_t *cli, char *line, apr_size_t *len)
 apikey_policy_t cli_policy(const cli_t *cli)
 {
     const apikey_policy_t policy = {
-        cli->conf.formats, cli->conf.digests.digests, cli->conf.leads,
+        cli->conf.formats, cli->conf.digests.digests, cli->conf.prefixes,
         cli->secrets, cli->conf.digests.parts
     };
 
@@ -97,8 +97,8 @@ static apikey_result_e judge(cli_t *cli, const apikey_record_t *record)
 
 static const char *networks_of(const apikey_record_t *record, apr_pool_t *pool)
 {
-    return apikey_networks_write(record->networks, record->network_count,
-                                 pool);
+    return apikey_networks_format(record->networks, record->network_count,
+                                  pool);
 }
 
 static cli_exit_e answer(cli_t *cli, apikey_result_e result,

@@ -20,7 +20,7 @@
 #define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
 #define MERGE_either(field, unset) (base->field || add->field)
 
-int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b)
+int apikey_source_is_same(const apikey_source_t *a, const apikey_source_t *b)
 {
     return a->from == b->from && !ap_cstr_casecmp(a->header, b->header)
            && !ap_cstr_casecmp(a->scheme, b->scheme);
@@ -52,8 +52,8 @@ int apikey_source_allowed(const apr_array_header_t *from,
         return 1;
     }
     for (i = 0; i < from->nelts; i++) {
-        if (apikey_source_same(&APR_ARRAY_IDX(from, i, apikey_source_t),
-                               source)) {
+        if (apikey_source_is_same(&APR_ARRAY_IDX(from, i, apikey_source_t),
+                                  source)) {
             return 1;
         }
     }

@@ -89,10 +89,11 @@ typedef enum {
 #define APIKEY_SERVER_FIELDS(F) \
     F(const char *, secret_file, NULL, last) /* ApiKeySecretFile */ \
     F(const char *, keyspace, NULL, last) /* ApiKeyKeyspace */ \
-    F(const char *, tenant_text, NULL, last) /* ApiKeyTenant, as is */ \
-    F(ap_expr_info_t *, tenant, NULL, last) /* ApiKeyTenant, parsed */ \
-    F(struct apikey_reads_t *, tenant_reads, NULL, last) /* what it reads */ \
-    F(const apikey_lead_t *, leads, NULL, last) /* ApiKeyPrefix */ \
+    F(ap_expr_info_t *, required_tenant, NULL, last) /* ApiKeyTenant */ \
+    F(const char *, required_tenant_text, NULL, last) /* as written */ \
+    F(struct apikey_expr_reads_t *, required_tenant_reads, NULL, \
+      last) /* what it reads */ \
+    F(const apikey_prefix_t *, prefixes, NULL, last) /* ApiKeyPrefix */ \
     F(int, formats, APIKEY_UNSET, last) /* ApiKeyFormat */ \
     F(const struct apikey_digest_kinds_t *, digests, NULL, \
       last) /* ApiKeyDigest */ \
@@ -150,11 +151,12 @@ typedef struct apikey_db_t {
 typedef struct apikey_server_t {
     const server_rec *owner;    /**< the server that this was made for */
     APIKEY_SERVER_FIELDS(APIKEY_FIELD)
-    /* What check.c makes of the fields above, once they are merged. */
+    /* What config_check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< secrets NULL: this server checks no keys */
     const char *vary;           /**< the accepted headers' names */
-    apr_array_header_t *looked_at;  /**< const char *: the names of the headers
-                                 * that a key may stand in, accepted or not */
+    apr_array_header_t *key_headers;    /**< const char *: the names of the
+                                 * headers that a key may stand in, accepted or
+                                 * not */
     const char *exported_names[APIKEY_EXPORTED_COUNT];  /**< ApiKeyHeaders', by
                                              * apikey_exported_e; NULL: Off */
     apikey_db_t db;
@@ -195,7 +197,7 @@ apikey_server_t *apikey_server_own(server_rec *s, apr_pool_t *pool);
 const char *apikey_server_name(apr_pool_t *pool, const server_rec *s);
 
 /** Whether both name the same place in a request. */
-int apikey_source_same(const apikey_source_t *a, const apikey_source_t *b);
+int apikey_source_is_same(const apikey_source_t *a, const apikey_source_t *b);
 
 /** A source as ApiKeyFrom names it: "header:X-API-Key", "bearer". */
 const char *apikey_source_name(const apikey_source_t *source,

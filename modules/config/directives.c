@@ -13,8 +13,8 @@
 #include "../core/digest_kinds.h"
 #include "../core/lifetime.h"
 #include "../core/text.h"
-#include "check.h"
-#include "check_tenant.h"
+#include "config_check.h"
+#include "required_tenant.h"
 #include "directives.h"
 
 APLOG_USE_MODULE(apikey);
@@ -61,9 +61,9 @@ const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     apikey_server_t *conf = server_conf(cmd);
     const char *error = NULL;
 
-    conf->tenant_text = text;
-    conf->tenant = apikey_tenant_parse(cmd, text, &conf->tenant_reads,
-                                       &error);
+    conf->required_tenant_text = text;
+    conf->required_tenant = apikey_required_tenant_parse(
+        cmd, text, &conf->required_tenant_reads, &error);
     return error ? apr_psprintf(cmd->pool, "ApiKeyTenant: cannot read the "
                                 "expression '%s': %s", text, error) : NULL;
 }
@@ -176,9 +176,8 @@ const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 {
     const char *fault;
 
-    server_conf(cmd)->leads = apikey_leads_parse(argc,
-                                                 (const char *const *)argv,
-                                                 cmd->pool, &fault);
+    server_conf(cmd)->prefixes = apikey_prefixes_parse(
+        argc, (const char *const *)argv, cmd->pool, &fault);
     return fault ? apr_psprintf(cmd->pool, "ApiKeyPrefix: %s: write it as "
                                 "'ak' for ak_..., or with its last character "
                                 "where that is no letter or digit, such as "

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 
 #include "../core/result.h"
-#include "check.h"
+#include "config_check.h"
 #include "directives.h"
 
 #define HEADER_DEFAULT "X-API-Key"
@@ -41,7 +41,7 @@ static const char *header_fault(const char *name)
     int i;
 
     for (i = 0; !fault && taken[i]; i++) {
-        if (apikey_header_same(name, taken[i])) {
+        if (apikey_header_is_same(name, taken[i])) {
             fault = "names a header with a meaning of its own (for "
                     "Authorization write 'bearer', 'scheme:NAME', "
                     "'authorization' or 'basic')";

@@ -95,7 +95,7 @@ int apikey_digest_is_hex(const char *text, apr_size_t len)
     return len == APIKEY_DIGEST_HEX && all_hex(text, len);
 }
 
-int apikey_digest_is_any(const char *text, apr_size_t len)
+int apikey_digest_is_any_hex(const char *text, apr_size_t len)
 {
     return (len == APIKEY_DIGEST_HEX || len == APIKEY_DIGEST_LONG_HEX)
            && all_hex(text, len);

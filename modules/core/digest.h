@@ -33,7 +33,7 @@ void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
 int apikey_digest_is_hex(const char *text, apr_size_t len);
 
 /** The same, and of APIKEY_DIGEST_LONG_HEX characters: of a SHA-512 digest. */
-int apikey_digest_is_any(const char *text, apr_size_t len);
+int apikey_digest_is_any_hex(const char *text, apr_size_t len);
 
 /** SHA-256 of @a data; APR_EGENERAL if OpenSSL refuses (then fail closed). */
 apr_status_t apikey_digest_sha256(unsigned char digest[APIKEY_DIGEST_LEN],

@@ -76,7 +76,7 @@ static int all_are(unsigned int kind, const char *text, apr_size_t len)
 /** Whether @a key is a lead and @a tail characters. */
 static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
 {
-    return len > tail && apikey_is_lead(key, len - tail);
+    return len > tail && apikey_is_prefix(key, len - tail);
 }
 
 static int is_base62_key(const char *key, apr_size_t len)
@@ -96,7 +96,7 @@ static int is_hex64_key(const char *key, apr_size_t len)
 static int prefix_agrees(const apikey_policy_t *policy, const char *key,
                          apr_size_t len, apr_size_t tail)
 {
-    const apikey_lead_t *lead = policy->leads;
+    const apikey_prefix_t *lead = policy->prefixes;
 
     while (lead && lead->text
            && (len <= lead->len || (tail > 0 && len != lead->len + tail)
@@ -150,7 +150,7 @@ const char *apikey_key_fault(const apikey_policy_t *policy,
     if (!all_are(4, key, len)) {
         return "has a blank or another byte that no key has";
     }
-    wide.leads = NULL;
+    wide.prefixes = NULL;
     return apikey_key_shape(&wide, key, len) != APIKEY_FORMAT_NONE
            ? "begins with no ApiKeyPrefix"
            : "has none of the forms that ApiKeyFormat names";
@@ -381,7 +381,7 @@ apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
                              const apikey_secrets_t *secrets, apr_pool_t *pool)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
-    const apikey_lead_t lead = apikey_prefix_lead(prefix, pool);
+    const apikey_prefix_t lead = apikey_prefix_from_word(prefix, pool);
     apr_size_t start = lead.len, signed_len;
     apr_status_t rv;
 
@@ -428,7 +428,7 @@ const char *apikey_key_prefix(const char *key, apr_size_t len,
                               apr_pool_t *pool)
 {
     return apr_pstrmemdup(pool, key,
-                          apikey_lead_prefix(key, lead_len(key, len)));
+                          apikey_prefix_word_len(key, lead_len(key, len)));
 }
 
 /* An imported key may be short, and its prefix cannot be told from its secret

@@ -61,7 +61,7 @@ typedef struct apikey_part_t {
 typedef struct apikey_policy_t {
     unsigned int formats;           /**< apikey_format_e flags, not 0 */
     unsigned int digests;           /**< apikey_digest_e flags, not 0 */
-    const apikey_lead_t *leads;     /**< ApiKeyPrefix; NULL: any */
+    const apikey_prefix_t *prefixes; /**< ApiKeyPrefix; NULL: any */
     const apikey_secrets_t *secrets;
     const apikey_part_t *parts;     /**< beside digests; end with kind 0;
                                      * NULL: none */

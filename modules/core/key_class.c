@@ -26,14 +26,14 @@ void apikey_classify_init(apikey_classified_t *classified,
     classified->hint = NULL;
 }
 
-static const apikey_lead_t *leads_of(const apikey_policy_t *policy)
+static const apikey_prefix_t *prefixes_of(const apikey_policy_t *policy)
 {
-    static const apikey_lead_t usual[] = {
+    static const apikey_prefix_t usual[] = {
         { APIKEY_PREFIX_DEFAULT "_", sizeof(APIKEY_PREFIX_DEFAULT) },
         { NULL, 0 }
     };
 
-    return policy->leads ? policy->leads : usual;
+    return policy->prefixes ? policy->prefixes : usual;
 }
 
 /* The length of what our keys begin with, where @a text begins so; 0: it does
@@ -41,7 +41,7 @@ static const apikey_lead_t *leads_of(const apikey_policy_t *policy)
 static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
                              apr_size_t len)
 {
-    const apikey_lead_t *lead = leads_of(policy);
+    const apikey_prefix_t *lead = prefixes_of(policy);
 
     while (lead->text
            && (len < lead->len || memcmp(text, lead->text, lead->len) != 0)) {
@@ -151,7 +151,7 @@ static void judge_prefix(apikey_classified_t *classified, const char *word,
 }
 
 static void judge_behind(apikey_classified_t *classified,
-                         const apikey_lead_t *lead, const char *text)
+                         const apikey_prefix_t *lead, const char *text)
 {
     apr_size_t len = lead->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
     const char *end = text + strlen(text);
@@ -194,9 +194,9 @@ static void judge_runs(apikey_classified_t *classified, const char *text)
  * zero-width space, the rest of a file) is a key in every log. */
 static void judge_inside(apikey_classified_t *classified, const char *text)
 {
-    const apikey_lead_t *lead;
+    const apikey_prefix_t *lead;
 
-    for (lead = leads_of(classified->policy); lead->text; lead++) {
+    for (lead = prefixes_of(classified->policy); lead->text; lead++) {
         judge_behind(classified, lead, text);
     }
     judge_runs(classified, text);

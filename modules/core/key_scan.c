@@ -93,7 +93,7 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
     if (len < RUN_MIN || len > RUN_MAX) {
         return 0;
     }
-    if (policy->leads
+    if (policy->prefixes
         && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
         tell_digests(search, run, len);
         return 1;
@@ -113,7 +113,7 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
 /** Whether it is what our opaque keys begin with. */
 static int is_lead(const search_t *search, const char *word, apr_size_t len)
 {
-    const apikey_lead_t *lead = search->policy->leads;
+    const apikey_prefix_t *lead = search->policy->prefixes;
 
     while (lead->text
            && (lead->len != len || memcmp(word, lead->text, len) != 0)) {
@@ -265,7 +265,7 @@ int apikey_key_scan(apr_size_t *start, apr_size_t *end,
                     apr_size_t from, int *tries,
                     apikey_candidates_t *digests)
 {
-    int words = policy->leads && (policy->formats & APIKEY_FORMAT_OPAQUE);
+    int words = policy->prefixes && (policy->formats & APIKEY_FORMAT_OPAQUE);
     apr_size_t least = words ? APIKEY_WORD_MIN : RUN_MIN;
     search_t search = { policy, words, tries, digests };
 

@@ -52,7 +52,7 @@ typedef struct row_t {
 } row_t;
 
 struct apikey_limit_t {
-    const apikey_limit_ends_e *ends;
+    const apikey_limit_end_e *ends;
     int kinds;
     apikey_word_t used;         /* places, likewise */
     apikey_word_t swept;        /* the second of the last sweep */
@@ -68,8 +68,8 @@ apr_size_t apikey_limit_size(int kinds)
     return sizeof(apikey_limit_t) + (apr_size_t)(kinds - 1) * sizeof(row_t);
 }
 
-apikey_limit_t *apikey_limit_make(void *memory, int kinds,
-                                  const apikey_limit_ends_e *ends)
+apikey_limit_t *apikey_limit_create(void *memory, int kinds,
+                                    const apikey_limit_end_e *ends)
 {
     apikey_limit_t *limit = memory;
     int kind;
@@ -264,10 +264,10 @@ static int note(row_t *row, place_t *place, apr_uint64_t hash,
     return step(row, place, CHECK_OF(CHECK(hash)), now, is_new, what);
 }
 
-apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
-                                const apikey_cause_t *cause,
-                                apr_uint64_t amount, apr_uint64_t now,
-                                apikey_limit_report_t *told)
+apikey_limit_e apikey_limit_count(apikey_limit_t *limit,
+                                  const apikey_cause_t *cause,
+                                  apr_uint64_t amount, apr_uint64_t now,
+                                  apikey_limit_report_t *report)
 {
     row_t *row = &limit->row[cause->kind];
     place_t *others = &row->place[OTHERS], *place = place_of(limit, cause);
@@ -282,12 +282,12 @@ apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
         apikey_word_add(&place->count, amount);
     }
     if (what == APIKEY_LIMIT_MORE) {
-        told->cause = *cause;
+        report->cause = *cause;
         if (place == others) {
-            told->cause.owner = NULL;
-            told->cause.label = NULL;
+            report->cause.owner = NULL;
+            report->cause.label = NULL;
         }
-        told->more = take(&place->count) + amount;
+        report->more = take(&place->count) + amount;
     }
     return what;
 }
@@ -295,18 +295,18 @@ apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
 /* ---- What is over ---- */
 
 static void tell_end(place_t *place, apr_uint64_t now,
-                     apikey_limit_report_t *told)
+                     apikey_limit_report_t *report)
 {
     apr_uint64_t begun = apikey_word_get(&place->begun);
 
-    told->total = take(&place->total);
-    told->seconds = now > begun ? now - begun : 0;
+    report->total = take(&place->total);
+    report->seconds = now > begun ? now - begun : 0;
 }
 
 /* Of one that was not said in full nothing is said now; what was counted is
  * told when the minute is over. */
 static int close_place(row_t *row, place_t *place, apr_uint64_t hash,
-                       apr_uint64_t now, apikey_limit_report_t *told)
+                       apr_uint64_t now, apikey_limit_report_t *report)
 {
     apr_uint64_t state = apikey_word_get(&place->state);
 
@@ -317,7 +317,7 @@ static int close_place(row_t *row, place_t *place, apr_uint64_t hash,
                 return 0;
             }
             take(&place->count);
-            tell_end(place, now, told);
+            tell_end(place, now, report);
             return 1;
         }
         state = apikey_word_get(&place->state);
@@ -325,13 +325,13 @@ static int close_place(row_t *row, place_t *place, apr_uint64_t hash,
     return 0;
 }
 
-int apikey_limit_any(const apikey_limit_t *limit, int kind)
+int apikey_limit_is_open(const apikey_limit_t *limit, int kind)
 {
     return relaxed(&limit->row[kind].open) != 0;
 }
 
-int apikey_limit_over(apikey_limit_t *limit, const apikey_cause_t *cause,
-                      apr_uint64_t now, apikey_limit_report_t *told)
+int apikey_limit_end(apikey_limit_t *limit, const apikey_cause_t *cause,
+                     apr_uint64_t now, apikey_limit_report_t *report)
 {
     row_t *row = &limit->row[cause->kind];
     int at, over = 0;
@@ -339,7 +339,7 @@ int apikey_limit_over(apikey_limit_t *limit, const apikey_cause_t *cause,
     /* Two processes may have given it a place each, in the same moment. */
     for (at = 0; at < APIKEY_LIMIT_PLACES; at++) {
         if (relaxed(&row->hash[at]) == cause->hash) {
-            over |= close_place(row, &row->place[at], cause->hash, now, told);
+            over |= close_place(row, &row->place[at], cause->hash, now, report);
         }
     }
     return over;
@@ -354,22 +354,22 @@ static int is_late(apr_uint64_t state, apr_uint64_t now)
 
 /* A minute has gone, and there is something that was not told. */
 static void sweep_count(place_t *place, apr_uint64_t state, apr_uint64_t now,
-                        apikey_limit_report_t *told, apikey_limit_fn tell,
+                        apikey_limit_report_t *report, apikey_limit_fn tell,
                         void *baton)
 {
     apr_uint64_t next = (state & ~(TURN * 64 - 1)) | TURN | (now & TOLD_MASK);
 
     if (apikey_word_swap(&place->state, state,
                          state & OPEN ? next | SAID : next)) {
-        told->more = take(&place->count);
-        tell(baton, APIKEY_LIMIT_MORE, told);
+        report->more = take(&place->count);
+        tell(baton, APIKEY_LIMIT_MORE, report);
     }
 }
 
 /* Nothing is left to be told: what has not happened for a minute is over, and
  * its place is free for others. */
 static void sweep_quiet(apikey_limit_t *limit, row_t *row, int at,
-                        apr_uint64_t state, apikey_limit_report_t *told,
+                        apr_uint64_t state, apikey_limit_report_t *report,
                         apikey_limit_fn tell, void *baton)
 {
     place_t *place = &row->place[at];
@@ -381,8 +381,8 @@ static void sweep_quiet(apikey_limit_t *limit, row_t *row, int at,
     }
     if (state & OPEN) {
         less(&row->open);
-        tell_end(place, last, told);
-        tell(baton, APIKEY_LIMIT_OVER, told);
+        tell_end(place, last, report);
+        tell(baton, APIKEY_LIMIT_OVER, report);
     }
     if (at != OTHERS) {
         leave(limit, row, at);
@@ -405,7 +405,7 @@ static void sweep_place(apikey_limit_t *limit, int kind, int at,
     row_t *row = &limit->row[kind];
     place_t *place = &row->place[at];
     apr_uint64_t state = apikey_word_get(&place->state);
-    apikey_limit_report_t told = { { kind, 0, NULL, "" }, 0, 0, 0 };
+    apikey_limit_report_t report = { { kind, 0, NULL, "" }, 0, 0, 0 };
     apr_uint64_t label[WORDS];
 
     if (state == LEAVING || !TOLD_OF(state)) {
@@ -413,19 +413,19 @@ static void sweep_place(apikey_limit_t *limit, int kind, int at,
     }
     if (at != OTHERS) {
         read_label(place, label);
-        told.cause.owner = (void *)(apr_uintptr_t)apikey_word_get(
+        report.cause.owner = (void *)(apr_uintptr_t)apikey_word_get(
                                                       &place->owner);
-        told.cause.label = (char *)label;
+        report.cause.label = (char *)label;
     }
     if (apikey_word_get(&place->count)) {
         if (is_late(state, now)) {
-            sweep_count(place, state, now, &told, tell, baton);
+            sweep_count(place, state, now, &report, tell, baton);
         }
     }
     else if (is_quiet(place, now)
              && (!(state & OPEN) || at == OTHERS
                  || limit->ends[kind] == APIKEY_LIMIT_QUIET)) {
-        sweep_quiet(limit, row, at, state, &told, tell, baton);
+        sweep_quiet(limit, row, at, state, &report, tell, baton);
     }
 }
 

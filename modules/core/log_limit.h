@@ -28,12 +28,12 @@
 
 typedef struct apikey_limit_t apikey_limit_t;
 
-/** What ends a cause of a kind: apikey_limit_over(), or else a minute without
+/** What ends a cause of a kind: apikey_limit_end(), or else a minute without
  * it. */
 typedef enum {
     APIKEY_LIMIT_QUIET,
     APIKEY_LIMIT_SUCCESS
-} apikey_limit_ends_e;
+} apikey_limit_end_e;
 
 typedef enum {
     APIKEY_LIMIT_COUNTED,       /**< nothing is to be said */
@@ -62,7 +62,7 @@ typedef struct apikey_limit_report_t {
 
 /** Is told of each cause of which something is to be said. */
 typedef void (*apikey_limit_fn)(void *baton, apikey_limit_e what,
-                                const apikey_limit_report_t *told);
+                                const apikey_limit_report_t *report);
 
 /** Bytes of a table for @a kinds kinds. */
 apr_size_t apikey_limit_size(int kinds);
@@ -73,8 +73,8 @@ apr_size_t apikey_limit_size(int kinds);
  * @param memory of apikey_limit_size() bytes, all zero
  * @param ends by kind; must live as long as the table
  */
-apikey_limit_t *apikey_limit_make(void *memory, int kinds,
-                                  const apikey_limit_ends_e *ends);
+apikey_limit_t *apikey_limit_create(void *memory, int kinds,
+                                    const apikey_limit_end_e *ends);
 
 /** The hash of a cause: of the address @a owner and of @a what (NULL: of
  * nothing more). */
@@ -82,26 +82,26 @@ apr_uint64_t apikey_limit_hash(const void *owner, const char *what);
 
 /**
  * It has happened @a amount times.
- * @param told out, with MORE: owner and label, and those that were not told,
+ * @param report out, with MORE: owner and label, and those that were not told,
  *        with these
  * @return COUNTED, FULL or MORE: the one that is told FULL or MORE is alone
  *         with it.  A number may lack those of the very moment of an end.
  */
-apikey_limit_e apikey_limit_hit(apikey_limit_t *limit,
-                                const apikey_cause_t *cause,
-                                apr_uint64_t amount, apr_uint64_t now,
-                                apikey_limit_report_t *told);
+apikey_limit_e apikey_limit_count(apikey_limit_t *limit,
+                                  const apikey_cause_t *cause,
+                                  apr_uint64_t amount, apr_uint64_t now,
+                                  apikey_limit_report_t *report);
 
 /** Whether a cause of this kind has begun and is not over: one relaxed read. */
-int apikey_limit_any(const apikey_limit_t *limit, int kind);
+int apikey_limit_is_open(const apikey_limit_t *limit, int kind);
 
 /**
  * A cause of a kind that ends by success is over.
- * @param told out, where 1 is returned: total and seconds
+ * @param report out, where 1 is returned: total and seconds
  * @return 0: nothing is to be said, for nothing was
  */
-int apikey_limit_over(apikey_limit_t *limit, const apikey_cause_t *cause,
-                      apr_uint64_t now, apikey_limit_report_t *told);
+int apikey_limit_end(apikey_limit_t *limit, const apikey_cause_t *cause,
+                     apr_uint64_t now, apikey_limit_report_t *report);
 
 /** Has told what a minute without a call leaves to be said; at most once a
  * second in all processes. */

@@ -94,8 +94,8 @@ static const char *read_pair(apr_table_t *meta, char *pair)
     return fault;
 }
 
-const char *apikey_meta_read(apr_table_t **meta, const char *text,
-                             apr_pool_t *pool)
+const char *apikey_meta_parse(apr_table_t **meta, const char *text,
+                              apr_pool_t *pool)
 {
     char *rest = apr_pstrdup(pool, text);
     char *pair, *end;
@@ -141,7 +141,7 @@ static const char *encoded(const char *value, apr_pool_t *pool)
     return text;
 }
 
-const char *apikey_meta_write(const apr_table_t *meta, apr_pool_t *pool)
+const char *apikey_meta_format(const apr_table_t *meta, apr_pool_t *pool)
 {
     const apr_array_header_t *pairs = apr_table_elts(meta);
     const char *text = "";
@@ -182,8 +182,8 @@ static void put_over(apr_table_t *meta, const apr_table_t *pairs,
     }
 }
 
-const char *apikey_meta_join(apr_table_t **meta, const char *key,
-                             const char *tenant, apr_pool_t *pool)
+const char *apikey_meta_merge(apr_table_t **meta, const char *key,
+                              const char *tenant, apr_pool_t *pool)
 {
     const char *texts[2];
     apr_table_t *joined = NULL;
@@ -199,7 +199,7 @@ const char *apikey_meta_join(apr_table_t **meta, const char *key,
         if (!*texts[i]) {
             continue;
         }
-        fault = apikey_meta_read(&pairs, texts[i], pool);
+        fault = apikey_meta_parse(&pairs, texts[i], pool);
         if (fault) {
             return apr_pstrcat(pool, i ? "meta " : "tenant's meta ", fault,
                                NULL);

@@ -24,8 +24,8 @@
  * @return NULL, or what is wrong, a sentence fragment in @a pool; it has
  *         nothing of @a text in it
  */
-const char *apikey_meta_read(apr_table_t **meta, const char *text,
-                             apr_pool_t *pool);
+const char *apikey_meta_parse(apr_table_t **meta, const char *text,
+                              apr_pool_t *pool);
 
 /** NULL if such a pair can be stored and told; else what is wrong, a static
  * sentence fragment about "the name" or "the value".
@@ -33,7 +33,7 @@ const char *apikey_meta_read(apr_table_t **meta, const char *text,
 const char *apikey_meta_fault(const char *name, const char *value);
 
 /** The text of a table whose pairs have no fault. */
-const char *apikey_meta_write(const apr_table_t *meta, apr_pool_t *pool);
+const char *apikey_meta_format(const apr_table_t *meta, apr_pool_t *pool);
 
 /**
  * What an application is told: the tenant's pairs under the key's, with names
@@ -43,7 +43,7 @@ const char *apikey_meta_write(const apr_table_t *meta, apr_pool_t *pool);
  * @return NULL, or what is wrong, a sentence fragment: "meta ..." or "tenant's
  *         meta ..."
  */
-const char *apikey_meta_join(apr_table_t **meta, const char *key,
-                             const char *tenant, apr_pool_t *pool);
+const char *apikey_meta_merge(apr_table_t **meta, const char *key,
+                              const char *tenant, apr_pool_t *pool);
 
 #endif

@@ -26,14 +26,14 @@ apr_time_t apikey_clock(void)
     return apr_time_make(now.tv_sec, now.tv_nsec / 1000) + 1;
 }
 
-apikey_mutex_t *apikey_mutex_make(apr_pool_t *pool)
+apikey_mutex_t *apikey_mutex_create(apr_pool_t *pool)
 {
     apikey_mutex_t *lock = apr_palloc(pool, sizeof(*lock));
 
     return pthread_mutex_init(&lock->mutex, NULL) == 0 ? lock : NULL;
 }
 
-apikey_cond_t *apikey_cond_make(apr_pool_t *pool)
+apikey_cond_t *apikey_cond_create(apr_pool_t *pool)
 {
     apikey_cond_t *cond = apr_palloc(pool, sizeof(*cond));
     pthread_condattr_t attr;

@@ -27,8 +27,8 @@ typedef struct apikey_cond_t apikey_cond_t;
 apr_time_t apikey_clock(void);
 
 /** NULL: the system has none left. @a pool must live as long as the process. */
-apikey_mutex_t *apikey_mutex_make(apr_pool_t *pool);
-apikey_cond_t *apikey_cond_make(apr_pool_t *pool);
+apikey_mutex_t *apikey_mutex_create(apr_pool_t *pool);
+apikey_cond_t *apikey_cond_create(apr_pool_t *pool);
 
 void apikey_mutex_lock(apikey_mutex_t *lock);
 void apikey_mutex_unlock(apikey_mutex_t *lock);

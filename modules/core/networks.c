@@ -20,8 +20,8 @@ static int is_mapped(const unsigned char *address)
     return memcmp(address, mapped, sizeof(mapped)) == 0;
 }
 
-int apikey_address_take(unsigned char address[APIKEY_ADDRESS_LEN],
-                        const void *bytes, apr_size_t len)
+int apikey_address_from_bytes(unsigned char address[APIKEY_ADDRESS_LEN],
+                              const void *bytes, apr_size_t len)
 {
     if (len == 4) {
         memcpy(address, mapped, sizeof(mapped));
@@ -35,16 +35,16 @@ int apikey_address_take(unsigned char address[APIKEY_ADDRESS_LEN],
     return 0;
 }
 
-int apikey_address_read(unsigned char address[APIKEY_ADDRESS_LEN],
-                        const char *text)
+int apikey_address_parse(unsigned char address[APIKEY_ADDRESS_LEN],
+                         const char *text)
 {
     unsigned char bytes[APIKEY_ADDRESS_LEN];
 
     if (inet_pton(AF_INET, text, bytes) == 1) {
-        return apikey_address_take(address, bytes, 4);
+        return apikey_address_from_bytes(address, bytes, 4);
     }
     return inet_pton(AF_INET6, text, bytes) == 1
-           && apikey_address_take(address, bytes, sizeof(bytes));
+           && apikey_address_from_bytes(address, bytes, sizeof(bytes));
 }
 
 /* Decimal digits without a zero before them, up to most; -1: it is none. */
@@ -85,7 +85,7 @@ static const char *read_network(apikey_network_t *network, char *word)
     if (slash) {
         *slash = '\0';
     }
-    if (!apikey_address_read(network->address, word)) {
+    if (!apikey_address_parse(network->address, word)) {
         return "is no IP address and no CIDR block";
     }
     offset = strchr(word, ':') ? 0 : MAPPED;
@@ -110,8 +110,8 @@ static int count_words(const char *text)
     return count;
 }
 
-const char *apikey_networks_read(const apikey_network_t **networks, int *count,
-                                 const char *text, apr_pool_t *pool)
+const char *apikey_networks_parse(const apikey_network_t **networks, int *count,
+                                  const char *text, apr_pool_t *pool)
 {
     int words = count_words(text);
     apikey_network_t *list;
@@ -160,8 +160,8 @@ static const char *network_text(const apikey_network_t *network,
            : apr_psprintf(pool, "%s/%d", text, network->bits - offset);
 }
 
-const char *apikey_networks_write(const apikey_network_t *networks, int count,
-                                  apr_pool_t *pool)
+const char *apikey_networks_format(const apikey_network_t *networks, int count,
+                                   apr_pool_t *pool)
 {
     const char *text = "";
     int i;
@@ -187,8 +187,8 @@ static int holds(const apikey_network_t *network, const unsigned char *address)
                    & (0xFF00 >> more) & 0xFF) == 0);
 }
 
-int apikey_networks_hold(const apikey_network_t *networks, int count,
-                         const unsigned char address[APIKEY_ADDRESS_LEN])
+int apikey_networks_contain(const apikey_network_t *networks, int count,
+                            const unsigned char address[APIKEY_ADDRESS_LEN])
 {
     int i;
 

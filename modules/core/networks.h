@@ -32,26 +32,26 @@ typedef struct apikey_network_t {
  * @return NULL, or what is wrong, a sentence fragment in @a pool; it has
  *         nothing of @a text in it.  Then there is no list.
  */
-const char *apikey_networks_read(const apikey_network_t **networks, int *count,
-                                 const char *text, apr_pool_t *pool);
+const char *apikey_networks_parse(const apikey_network_t **networks, int *count,
+                                  const char *text, apr_pool_t *pool);
 
 /** A list as text, a blank between its blocks, in the shortest spelling; ""
  * where there is none. */
-const char *apikey_networks_write(const apikey_network_t *networks, int count,
-                                  apr_pool_t *pool);
+const char *apikey_networks_format(const apikey_network_t *networks, int count,
+                                   apr_pool_t *pool);
 
 /** Reads one address, which has no zone (RFC 4007, 11).
  * @return 0: it is none */
-int apikey_address_read(unsigned char address[APIKEY_ADDRESS_LEN],
-                        const char *text);
+int apikey_address_parse(unsigned char address[APIKEY_ADDRESS_LEN],
+                         const char *text);
 
 /** Takes one as the network has it: 4 bytes or 16.
  * @return 0: another length */
-int apikey_address_take(unsigned char address[APIKEY_ADDRESS_LEN],
-                        const void *bytes, apr_size_t len);
+int apikey_address_from_bytes(unsigned char address[APIKEY_ADDRESS_LEN],
+                              const void *bytes, apr_size_t len);
 
 /** Whether one of them holds the address; 1 where there is none. */
-int apikey_networks_hold(const apikey_network_t *networks, int count,
-                         const unsigned char address[APIKEY_ADDRESS_LEN]);
+int apikey_networks_contain(const apikey_network_t *networks, int count,
+                            const unsigned char address[APIKEY_ADDRESS_LEN]);
 
 #endif

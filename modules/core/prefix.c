@@ -38,9 +38,9 @@ const char *apikey_prefix_fault(const char *prefix)
     return fault_of(prefix, strlen(prefix));
 }
 
-apikey_lead_t apikey_prefix_lead(const char *prefix, apr_pool_t *pool)
+apikey_prefix_t apikey_prefix_from_word(const char *prefix, apr_pool_t *pool)
 {
-    apikey_lead_t lead = { prefix, strlen(prefix) };
+    apikey_prefix_t lead = { prefix, strlen(prefix) };
 
     if (lead.len == 0 || is_alnum(prefix[lead.len - 1])) {
         lead.text = apr_pstrcat(pool, prefix, "_", NULL);
@@ -49,23 +49,24 @@ apikey_lead_t apikey_prefix_lead(const char *prefix, apr_pool_t *pool)
     return lead;
 }
 
-apr_size_t apikey_lead_prefix(const char *lead, apr_size_t len)
+apr_size_t apikey_prefix_word_len(const char *lead, apr_size_t len)
 {
     return len >= 2 && lead[len - 1] == '_' && is_alnum(lead[len - 2])
            ? len - 1 : len;
 }
 
-int apikey_is_lead(const char *text, apr_size_t len)
+int apikey_is_prefix(const char *text, apr_size_t len)
 {
     return len > 0 && !is_alnum(text[len - 1])
-           && !fault_of(text, apikey_lead_prefix(text, len));
+           && !fault_of(text, apikey_prefix_word_len(text, len));
 }
 
-const apikey_lead_t *apikey_leads_parse(int argc, const char *const *argv,
-                                        apr_pool_t *pool, const char **fault)
+const apikey_prefix_t *apikey_prefixes_parse(int argc, const char *const *argv,
+                                             apr_pool_t *pool,
+                                             const char **fault)
 {
-    apikey_lead_t *leads = apr_pcalloc(pool, (APIKEY_PREFIXES_MAX + 1)
-                                             * sizeof(*leads));
+    apikey_prefix_t *prefixes = apr_pcalloc(pool, (APIKEY_PREFIXES_MAX + 1)
+                                                  * sizeof(*prefixes));
     int i;
 
     *fault = argc < 1 ? "wants one or more prefixes, such as ak"
@@ -77,33 +78,34 @@ const apikey_lead_t *apikey_leads_parse(int argc, const char *const *argv,
             *fault = apr_psprintf(pool, "'%s' %s", argv[i], wrong);
         }
         else {
-            leads[i] = apikey_prefix_lead(argv[i], pool);
+            prefixes[i] = apikey_prefix_from_word(argv[i], pool);
         }
     }
-    return *fault ? NULL : leads;
+    return *fault ? NULL : prefixes;
 }
 
-int apikey_leads_have(const apikey_lead_t *leads, const char *prefix)
+int apikey_prefixes_have(const apikey_prefix_t *prefixes, const char *prefix)
 {
     apr_size_t len = strlen(prefix);
 
-    for (; leads->text; leads++) {
-        if (apikey_lead_prefix(leads->text, leads->len)
-            == apikey_lead_prefix(prefix, len)
-            && strncmp(leads->text, prefix,
-                       apikey_lead_prefix(prefix, len)) == 0) {
+    for (; prefixes->text; prefixes++) {
+        if (apikey_prefix_word_len(prefixes->text, prefixes->len)
+            == apikey_prefix_word_len(prefix, len)
+            && strncmp(prefixes->text, prefix,
+                       apikey_prefix_word_len(prefix, len)) == 0) {
             return 1;
         }
     }
     return 0;
 }
 
-const apikey_lead_t *apikey_leads_find(const apikey_lead_t *leads,
-                                       const char *text, apr_size_t len)
+const apikey_prefix_t *apikey_prefixes_find(const apikey_prefix_t *prefixes,
+                                            const char *text, apr_size_t len)
 {
-    for (; leads->text; leads++) {
-        if (len > leads->len && memcmp(text, leads->text, leads->len) == 0) {
-            return leads;
+    for (; prefixes->text; prefixes++) {
+        if (len > prefixes->len
+            && memcmp(text, prefixes->text, prefixes->len) == 0) {
+            return prefixes;
         }
     }
     return NULL;

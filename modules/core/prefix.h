@@ -16,14 +16,15 @@
 #define APIKEY_PREFIX_MAX 32        /**< characters of a prefix */
 #define APIKEY_PREFIXES_MAX 16      /**< prefixes of a server */
 #define APIKEY_PREFIX_DEFAULT "ak"
-#define APIKEY_PREFIX_TOLD 6        /**< characters by which those who look for
+#define APIKEY_PREFIX_DISTINCT \
+    6 /**< characters by which those who look for
                                      * leaked keys tell them from other text */
 
 /** A lead.  Lists of them end with a NULL text. */
-typedef struct apikey_lead_t {
+typedef struct apikey_prefix_t {
     const char *text;
     apr_size_t len;
-} apikey_lead_t;
+} apikey_prefix_t;
 
 /**
  * NULL if @a prefix may stand before keys: 1 to APIKEY_PREFIX_MAX characters of
@@ -33,28 +34,29 @@ typedef struct apikey_lead_t {
 const char *apikey_prefix_fault(const char *prefix);
 
 /** The lead of a prefix without a fault. */
-apikey_lead_t apikey_prefix_lead(const char *prefix, apr_pool_t *pool);
+apikey_prefix_t apikey_prefix_from_word(const char *prefix, apr_pool_t *pool);
 
 /** Whether @a len bytes of @a text are the lead of some prefix. */
-int apikey_is_lead(const char *text, apr_size_t len);
+int apikey_is_prefix(const char *text, apr_size_t len);
 
 /** How many of the @a len characters of a lead are its prefix. */
-apr_size_t apikey_lead_prefix(const char *lead, apr_size_t len);
+apr_size_t apikey_prefix_word_len(const char *lead, apr_size_t len);
 
 /**
- * The leads of the words of ApiKeyPrefix, in their order.
+ * The prefixes of the words of ApiKeyPrefix, in their order.
  * @param fault out: NULL, or what is wrong, in @a pool
  * @return NULL where something is
  */
-const apikey_lead_t *apikey_leads_parse(int argc, const char *const *argv,
-                                        apr_pool_t *pool, const char **fault);
+const apikey_prefix_t *apikey_prefixes_parse(int argc, const char *const *argv,
+                                             apr_pool_t *pool,
+                                             const char **fault);
 
-/** Whether keys of this prefix begin with one of the leads. */
-int apikey_leads_have(const apikey_lead_t *leads, const char *prefix);
+/** Whether keys of this prefix begin with one of the prefixes. */
+int apikey_prefixes_have(const apikey_prefix_t *prefixes, const char *prefix);
 
 /** The first lead that @a len bytes of @a text begin with, and go on; NULL:
  * none. */
-const apikey_lead_t *apikey_leads_find(const apikey_lead_t *leads,
-                                       const char *text, apr_size_t len);
+const apikey_prefix_t *apikey_prefixes_find(const apikey_prefix_t *prefixes,
+                                            const char *text, apr_size_t len);
 
 #endif

@@ -41,18 +41,18 @@ int apikey_reserved_header(const char *name, const char *own)
            || (*own && begins(name, own));
 }
 
-int apikey_header_same(const char *name, const char *other)
+int apikey_header_is_same(const char *name, const char *other)
 {
     return begins(name, other) && begins(other, name);
 }
 
-int apikey_header_variable(const char *name, const char *header)
+int apikey_variable_is_header(const char *name, const char *header)
 {
     while (begins(name, "REDIRECT_")) {
         name += sizeof("REDIRECT_") - 1;
     }
     return begins(name, "HTTP_")
-           && apikey_header_same(name + sizeof("HTTP_") - 1, header);
+           && apikey_header_is_same(name + sizeof("HTTP_") - 1, header);
 }
 
 int apikey_reserved_variable(const char *name, const char *own)

@@ -26,11 +26,11 @@ int apikey_reserved_header(const char *name, const char *own);
 
 /** Whether an application may take one header for the other: CGI gives both
  * the same name. */
-int apikey_header_same(const char *name, const char *other);
+int apikey_header_is_same(const char *name, const char *other);
 
 /** Whether a variable is what CGI makes of that header, behind any number of
  * REDIRECT_. */
-int apikey_header_variable(const char *name, const char *header);
+int apikey_variable_is_header(const char *name, const char *header);
 
 /** A variable: APIKEY_*, or a header's HTTP_*; behind REDIRECT_ (an internal
  * redirect's) and AJP_ (of which mod_proxy_ajp makes an attribute), too. */

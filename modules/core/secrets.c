@@ -14,7 +14,7 @@
 
 #include "atomics.h"
 #include "base64.h"
-#include "file_trust.h"
+#include "file_access.h"
 
 #define KNOWN 1024                  /* right keys, 8 KiB */
 #define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
@@ -263,7 +263,7 @@ apr_status_t apikey_secrets_load(apikey_secrets_t **secrets, const char *path,
     const apr_int32_t wanted = APR_FINFO_TYPE | APR_FINFO_PROT
                                | APR_FINFO_SIZE;
     const char *fault =
-        apikey_file_trust_fault(path, APIKEY_OWNED_BY_ANY, pool);
+        apikey_file_access_fault(path, APIKEY_OWNED_BY_ANY, pool);
     char reason[128];
     apr_file_t *file = NULL;
     apr_finfo_t info;

@@ -26,7 +26,7 @@
 #include <mod_watchdog.h>
 
 #include "../config/config.h"
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../core/mutex.h"
 #include "connections.h"
 #include "threads.h"
@@ -112,7 +112,7 @@ static apr_status_t on_watch(int state, void *data APIKEY_UNUSED,
         apikey_threads_tick(threads);
     }
     if (state == AP_WATCHDOG_STATE_RUNNING) {
-        apikey_log_tick();
+        apikey_log_sweep();
     }
     return APR_SUCCESS;
 }

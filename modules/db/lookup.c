@@ -6,7 +6,7 @@
 #include <http_config.h>
 #include <http_log.h>
 #include "../config/config.h"
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../store/query.h"
 #include "connections.h"
 #include "lookup.h"
@@ -65,7 +65,7 @@ static int is_said(request_rec *r, apikey_log_e kind, const char *error)
     apikey_event_t event = { kind, r->server, r, conf->database, conf->query,
                              NULL, error };
 
-    return apikey_log_now(&event);
+    return apikey_log_is_due(&event);
 }
 
 static void tell_withheld(request_rec *r, const char *columns)
@@ -103,7 +103,7 @@ static void tell_unusable(request_rec *r, const char *error)
                              apikey_server_conf(r->server)->database,
                              error, NULL, error };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0120: the database's answer cannot be used: %s",
                       error);
@@ -119,14 +119,14 @@ static void tell_over(server_rec *s)
     unsigned int i;
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        apikey_limit_report_t told;
+        apikey_limit_report_t report;
 
-        if (apikey_log_over(kinds[i], conf->database, conf->query, &told)) {
+        if (apikey_log_end(kinds[i], conf->database, conf->query, &report)) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                          "APIKEY0310: the database answers again; for %"
                          APR_UINT64_T_FMT " seconds it did not, and %"
                          APR_UINT64_T_FMT " requests have asked it in vain",
-                         told.seconds, told.total);
+                         report.seconds, report.total);
         }
     }
 }

@@ -181,7 +181,7 @@ apr_status_t apikey_queue_create(apikey_queue_t **out,
     queue->last = &queue->first;
     queue->idle = apr_pcalloc(threads->pool, count * sizeof(*queue->idle));
     queue->used = apr_pcalloc(threads->pool, count * sizeof(*queue->used));
-    queue->freed = apikey_cond_make(threads->pool);
+    queue->freed = apikey_cond_create(threads->pool);
     if (!queue->freed) {
         return APR_ENOMEM;
     }
@@ -259,7 +259,7 @@ apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
     int ours = 1;
 
     if (job) {
-        job->answered = apikey_cond_make(job->pool);
+        job->answered = apikey_cond_create(job->pool);
     }
     if (!job || !job->answered) {
         *error = "there is no memory for a look-up";

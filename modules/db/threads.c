@@ -372,9 +372,9 @@ apr_status_t apikey_threads_create(apikey_threads_t **out, int most,
     threads = apr_pcalloc(own, sizeof(*threads));
     threads->pool = own;
     threads->most = most;
-    threads->lock = apikey_mutex_make(own);
-    threads->work = apikey_cond_make(own);
-    threads->gone = apikey_cond_make(own);
+    threads->lock = apikey_mutex_create(own);
+    threads->work = apikey_cond_create(own);
+    threads->gone = apikey_cond_create(own);
     if (!threads->lock || !threads->work || !threads->gone) {
         return APR_ENOMEM;
     }

@@ -67,7 +67,7 @@ static void present_basic(request_rec *r, apikey_request_t *state,
     }
     present(r, state, source, user);
     present(r, state, source, &password);
-    if (!user_right && !policy->leads
+    if (!user_right && !policy->prefixes
         && (of_user | of_password) & APIKEY_FORMAT_OPAQUE) {
         apikey_presented_t *last =
             &APR_ARRAY_IDX(state->presented, state->presented->nelts - 1,
@@ -209,7 +209,7 @@ static void judge_stray(apikey_classified_t *classified, apikey_policy_t *made,
     token += strspn(token, " \t");
     *made = *classified->policy;
     /* Without a prefix, what has the form of a key may be anything. */
-    made->formats = made->leads ? made->formats : 0;
+    made->formats = made->prefixes ? made->formats : 0;
     classified->policy = made;
     if (!strpbrk(token, " \t,")) {
         apikey_classify_token(classified, token);
@@ -223,7 +223,7 @@ static void judge_stray(apikey_classified_t *classified, apikey_policy_t *made,
 static apr_size_t scheme_of(const apikey_policy_t *policy, const char *header,
                             const char *value)
 {
-    if ((policy->formats & APIKEY_FORMAT_OPAQUE) && !policy->leads
+    if ((policy->formats & APIKEY_FORMAT_OPAQUE) && !policy->prefixes
         && ap_cstr_casecmp(header, "Authorization")
         && ap_cstr_casecmp(header, TO_PROXY)) {
         return 0;
@@ -271,10 +271,10 @@ static int is_alike(const apikey_server_t *conf, const char *name)
 {
     int alike = 0, i;
 
-    for (i = 0; i < conf->looked_at->nelts; i++) {
-        const char *header = APR_ARRAY_IDX(conf->looked_at, i, const char *);
+    for (i = 0; i < conf->key_headers->nelts; i++) {
+        const char *header = APR_ARRAY_IDX(conf->key_headers, i, const char *);
 
-        if (apikey_header_same(name, header)) {
+        if (apikey_header_is_same(name, header)) {
             if (!ap_cstr_casecmp(name, header)) {
                 return 0;
             }
@@ -311,8 +311,9 @@ static void take_headers(request_rec *r, apikey_request_t *state)
     const apikey_server_t *conf = apikey_server_conf(r->server);
     int i;
 
-    for (i = 0; i < conf->looked_at->nelts; i++) {
-        take_header(r, state, APR_ARRAY_IDX(conf->looked_at, i, const char *));
+    for (i = 0; i < conf->key_headers->nelts; i++) {
+        take_header(r, state,
+                    APR_ARRAY_IDX(conf->key_headers, i, const char *));
     }
     take_alike(r, state, conf);
 }

@@ -72,7 +72,7 @@ static const char *give_back(const char *name, const char *value,
 {
     return !strcmp(value, sought)
            && (!ap_cstr_casecmp(name, masked->header)
-               || apikey_header_variable(name, masked->header))
+               || apikey_variable_is_header(name, masked->header))
            ? masked->value : value;
 }
 

@@ -8,7 +8,7 @@
 #include <util_filter.h>
 #include <apr_strings.h>
 
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "reserved.h"
 
 APLOG_USE_MODULE(apikey);
@@ -40,7 +40,7 @@ static void tell_removed(request_rec *r, const char *name)
     apikey_event_t event = { APIKEY_LOG_HEADER, r->server, r, r->server, name,
                              NULL, NULL };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "APIKEY0210: %s is removed: it would be read as another "
                       "one; look for what sets it (RequestHeader, an "
@@ -175,9 +175,9 @@ static int is_looked_at(const apikey_server_t *conf, const char *name)
 {
     int i;
 
-    for (i = 0; i < conf->looked_at->nelts; i++) {
-        if (apikey_header_same(name, APR_ARRAY_IDX(conf->looked_at, i,
-                                                   const char *))) {
+    for (i = 0; i < conf->key_headers->nelts; i++) {
+        if (apikey_header_is_same(name, APR_ARRAY_IDX(conf->key_headers, i,
+                                                      const char *))) {
             return 1;
         }
     }

@@ -117,7 +117,7 @@ static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
     change->kind = APIKEY_CHANGED_DIGEST;
     /* What is bad about it makes it no digest. */
     apikey_rows_fault(rows, pool);
-    if (apikey_digest_is_any(change->value, strlen(change->value))) {
+    if (apikey_digest_is_any_hex(change->value, strlen(change->value))) {
         change->value = apr_pstrmemdup(pool, change->value,
                                        APIKEY_DIGEST_HEX);
     }

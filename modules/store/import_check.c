@@ -16,8 +16,8 @@ apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
     const struct { const char *what, *fault; } checks[] = {
         { "the id ", apikey_word_fault(record->id) },
         { "the name ", apikey_name_fault(record->name) },
-        { "the digest ", apikey_digest_is_any(record->digest,
-                                              strlen(record->digest))
+        { "the digest ", apikey_digest_is_any_hex(record->digest,
+                                                  strlen(record->digest))
                          ? NULL : "is neither 64 nor 128 hex characters" },
         { "the prefix ", *key->prefix ? apikey_prefix_fault(key->prefix)
                                       : NULL },

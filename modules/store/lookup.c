@@ -20,15 +20,15 @@ void apikey_record_fill(apikey_record_t *record, const char *networks,
                         const char *meta, const char *tenant_meta,
                         apr_pool_t *pool)
 {
-    const char *fault = apikey_networks_read(&record->networks,
-                                             &record->network_count, networks,
-                                             pool);
+    const char *fault = apikey_networks_parse(&record->networks,
+                                              &record->network_count, networks,
+                                              pool);
 
     if (fault) {
         fault = apr_pstrcat(pool, "networks ", fault, NULL);
     }
     else {
-        fault = apikey_meta_join(&record->meta, meta, tenant_meta, pool);
+        fault = apikey_meta_merge(&record->meta, meta, tenant_meta, pool);
     }
     if (fault && !record->fault) {
         record->fault = apr_pstrcat(pool, "its ", fault, NULL);
@@ -137,7 +137,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
     apr_status_t status;
 
     *record = NULL;
-    if (!apikey_digest_is_any(digest, strlen(digest))) {
+    if (!apikey_digest_is_any_hex(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
     status = ask_either(store, digest, &answer, pool, error);

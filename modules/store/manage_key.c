@@ -88,7 +88,7 @@ static const char *networks_fault(const char *text, apr_pool_t *pool)
 
     return strlen(text) > APIKEY_NETWORKS_MAX
            ? "are longer than 2000 bytes together"
-           : apikey_networks_read(&networks, &count, text, pool);
+           : apikey_networks_parse(&networks, &count, text, pool);
 }
 
 const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool)
@@ -97,7 +97,7 @@ const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool)
 
     return strlen(text) > APIKEY_META_MAX
            ? "is longer than 4000 bytes"
-           : apikey_meta_read(&meta, text, pool);
+           : apikey_meta_parse(&meta, text, pool);
 }
 
 static const char *scopes_fault(const char *scopes, apr_pool_t *pool)

@@ -208,9 +208,9 @@ static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
 static void read_networks(apikey_record_t *record, apikey_rows_t *rows,
                           const char *text, apr_pool_t *pool)
 {
-    const char *fault = apikey_networks_read(&record->networks,
-                                             &record->network_count, text,
-                                             pool);
+    const char *fault = apikey_networks_parse(&record->networks,
+                                              &record->network_count, text,
+                                              pool);
 
     if (fault) {
         apikey_rows_bad(rows, fault);
@@ -463,7 +463,7 @@ apr_status_t apikey_query_lookup(apikey_store_t *store,
     apr_status_t status = APR_SUCCESS;
 
     *record = NULL;
-    if (!apikey_digest_is_any(digest, strlen(digest))) {
+    if (!apikey_digest_is_any_hex(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
     if (!apikey_sql_own(store, query->sql)->checked) {

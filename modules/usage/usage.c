@@ -12,7 +12,7 @@
 #include <mod_watchdog.h>
 
 #include "../config/config.h"
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../core/mutex.h"
 #include "../db/connections.h"
 #include "batch.h"
@@ -237,7 +237,7 @@ static int is_said(const usage_t *usage, apikey_log_e kind,
     apikey_event_t event = { kind, usage->server, NULL, usage, NULL, NULL,
                              error };
 
-    return apikey_log_some(&event, amount);
+    return apikey_log_count(&event, amount);
 }
 
 static void report_lost(const usage_t *usage, apr_uint64_t dropped,
@@ -264,7 +264,7 @@ static void report(const usage_t *usage, apr_status_t status,
                    int was_nowhere, apr_uint64_t uses, const char *error)
 {
     server_rec *s = usage->server;
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
     if (status == APIKEY_EREADONLY) {
         if (!was_nowhere && is_said(usage, APIKEY_LOG_USES_NOWHERE, 1, NULL)) {
@@ -292,7 +292,7 @@ static void report(const usage_t *usage, apr_status_t status,
                      "kept in memory, and it is tried again and again: %s",
                      error);
     }
-    else if (apikey_log_over(APIKEY_LOG_USES, usage, NULL, &told)) {
+    else if (apikey_log_end(APIKEY_LOG_USES, usage, NULL, &report)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "APIKEY0152: uses of keys are written again");
     }
@@ -549,8 +549,8 @@ static apr_status_t begin(usage_t *usage)
     if (status != APR_SUCCESS) {
         return status;
     }
-    lock = apikey_mutex_make(own);
-    usage->ended = apikey_cond_make(own);
+    lock = apikey_mutex_create(own);
+    usage->ended = apikey_cond_create(own);
     usage->counting = apikey_batch_make();
     usage->handed = apikey_clock() - usage->interval / SLOTS
                                      * (getpid() % SLOTS);

@@ -8,7 +8,7 @@
 #include <http_log.h>
 #include <apr_strings.h>
 
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../core/key.h"
 #include "../core/mutex.h"
 #include "../db/lookup.h"
@@ -109,7 +109,7 @@ static void tell_no_digest(request_rec *r, apr_status_t status)
     apikey_event_t event = { APIKEY_LOG_NO_DIGEST, r->server, r, NULL, NULL,
                              NULL, NULL };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r,
                       "APIKEY0104: OpenSSL cannot make a digest; is a FIPS "
                       "policy or a lack of memory in the way?");
@@ -193,7 +193,7 @@ static void tell_faulty(const question_t *q, const apikey_record_t *record,
                              apr_pstrcat(q->pool, "key ", record->id, NULL),
                              fault };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r,
                       "APIKEY0102: the key %s in the database cannot be "
                       "used: %s; correct its row", record->id, fault);

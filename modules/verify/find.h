@@ -46,8 +46,9 @@ void apikey_cache_setup_hooks(void);
  */
 apr_status_t apikey_poller_run(apikey_poller_t *poller);
 
-/** Says, as often as config/log.h lets it, that a database has answered with
- * an older state of itself than the one known; @a known: its last change. */
+/** Says, as often as config/limited_log.h lets it, that a database has answered
+ * with an older state of itself than the one known; @a known: its last
+ * change. */
 void apikey_report_older_state(server_rec *s, const apikey_segment_t *segment,
                                apr_uint64_t known);
 

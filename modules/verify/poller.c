@@ -11,7 +11,7 @@
 #include <apr_strings.h>
 #include <mod_watchdog.h>
 
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../db/connections.h"
 #include "../core/atomics.h"
 #include "../core/mutex.h"
@@ -99,7 +99,7 @@ static apikey_cache_t *cache_of(apr_pool_t *pconf,
            == APR_SUCCESS ? cache : NULL;
 }
 
-/* Behind config/check.c: the providers, and their words. */
+/* Behind config/config_check.c: the providers, and their words. */
 static int check(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                  apr_pool_t *ptemp, server_rec *s)
 {
@@ -311,7 +311,7 @@ static void tell_copy(const apikey_poller_t *polled,
                              apikey_server_name(pool, other->server), NULL,
                              NULL };
 
-    if (apikey_log_now(&event)) {
+    if (apikey_log_is_due(&event)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, polled->server,
                      "APIKEY0180: the database %s has the identity of the "
                      "one %s: if one is a copy of the other, give it an "
@@ -361,15 +361,15 @@ static int is_said(apikey_log_e kind, server_rec *s, const void *segment,
 {
     apikey_event_t event = { kind, s, NULL, segment, NULL, NULL, detail };
 
-    return apikey_log_now(&event);
+    return apikey_log_is_due(&event);
 }
 
 /* Whether it had been said, and is over now. */
 static int is_over(apikey_log_e kind, const void *segment)
 {
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
-    return apikey_log_over(kind, segment, NULL, &told);
+    return apikey_log_end(kind, segment, NULL, &report);
 }
 
 static void report(apikey_poller_t *polled, apr_status_t status,

@@ -11,7 +11,7 @@
 
 #include "../core/atomics.h"
 #include "../config/config.h"
-#include "../config/log.h"
+#include "../config/limited_log.h"
 #include "../core/mutex.h"
 #include "../db/connections.h"
 
@@ -267,7 +267,7 @@ static int is_said(const apikey_socache_t *socache, server_rec *s,
 {
     apikey_event_t event = { kind, s, NULL, socache, NULL, NULL, NULL };
 
-    return apikey_log_now(&event);
+    return apikey_log_is_due(&event);
 }
 
 /* A provider of redis' and memcached's also says "not found" where it has no
@@ -291,7 +291,7 @@ static int has_failed(const apikey_socache_t *socache, const call_t *what,
 static void note(apikey_socache_t *socache, const call_t *what,
                  apr_status_t status)
 {
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
     if (apikey_word_get(&socache->unusable)) {
         return;
@@ -311,12 +311,12 @@ static void note(apikey_socache_t *socache, const call_t *what,
         apikey_word_set(&socache->rests, 0);
     }
     if (status == APR_SUCCESS
-        && apikey_log_over(APIKEY_LOG_CACHE, socache, NULL, &told)) {
+        && apikey_log_end(APIKEY_LOG_CACHE, socache, NULL, &report)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, what->server,
                      "APIKEY0312: the cache (ApiKeyCache %s) works again; for %"
                      APR_UINT64_T_FMT " seconds it did not, and %"
                      APR_UINT64_T_FMT " questions were put to it in vain",
-                     socache->spec, told.seconds, told.total);
+                     socache->spec, report.seconds, report.total);
     }
 }
 

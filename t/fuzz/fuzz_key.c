@@ -8,10 +8,10 @@
 static apikey_policy_t a_policy(unsigned int formats, unsigned int digests,
                                 int several)
 {
-    static const apikey_lead_t leads[] = {
+    static const apikey_prefix_t prefixes[] = {
         { "ak_", 3 }, { "glpat-", 6 }, { "SG.", 3 }, { NULL, 0 }
     };
-    apikey_policy_t policy = { formats, digests, several ? leads : NULL,
+    apikey_policy_t policy = { formats, digests, several ? prefixes : NULL,
                                fuzz_ring(), NULL };
 
     return policy;
@@ -44,7 +44,7 @@ static void check_shape(const apikey_policy_t *policy, const char *key,
     must(policy->formats & shape);
     must(len > 0 && len <= APIKEY_KEY_MAX && is_printable(key, len));
     must(apikey_key_shape(&wide, key, len) != APIKEY_FORMAT_NONE);
-    must(!policy->leads || apikey_leads_find(policy->leads, key, len));
+    must(!policy->prefixes || apikey_prefixes_find(policy->prefixes, key, len));
     must(!apikey_key_fault(policy, key, len));
     must(!memchr(key, ',', len));
 }

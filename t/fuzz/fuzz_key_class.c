@@ -66,7 +66,7 @@ static void check(const apikey_policy_t *policy, const char *text,
     must(!holds || code != APIKEY_FOREIGN);
     must(strcmp(text, FUZZ_KEY) != 0
          || (token == APIKEY_OURS && value == APIKEY_OURS));
-    if (is_strange(text) && !(opaque && !policy->leads)) {
+    if (is_strange(text) && !(opaque && !policy->prefixes)) {
         must(token == APIKEY_FOREIGN && value == APIKEY_FOREIGN);
         must(code == APIKEY_FOREIGN);
     }
@@ -75,8 +75,8 @@ static void check(const apikey_policy_t *policy, const char *text,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const apikey_lead_t leads[] = { { "ak_", 3 }, { "SG.", 3 },
-                                           { NULL, 0 } };
+    static const apikey_prefix_t prefixes[] = { { "ak_", 3 }, { "SG.", 3 },
+                                                { NULL, 0 } };
     apikey_policy_t policy = { 0, APIKEY_DIGEST_HMAC, NULL, fuzz_ring(),
                                NULL };
     char *text = fuzz_copy(data, size, 1);
@@ -92,9 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (formats = APIKEY_FORMAT_BASE62; formats <= APIKEY_FORMAT_BASE62
          + APIKEY_FORMAT_HEX64 + APIKEY_FORMAT_OPAQUE; formats++) {
         policy.formats = formats;
-        policy.leads = NULL;
+        policy.prefixes = NULL;
         check(&policy, text, basic, holds, pool);
-        policy.leads = leads;
+        policy.prefixes = prefixes;
         check(&policy, text, basic, holds, pool);
     }
     apr_pool_destroy(pool);

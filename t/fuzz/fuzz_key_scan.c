@@ -109,17 +109,17 @@ static void check(const apikey_policy_t *policy, const uint8_t *data,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const apikey_lead_t leads[] = { { "ak_", 3 }, { "SG.", 3 },
-                                           { NULL, 0 } };
+    static const apikey_prefix_t prefixes[] = { { "ak_", 3 }, { "SG.", 3 },
+                                                { NULL, 0 } };
     apikey_policy_t policy = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
                                NULL, fuzz_ring(), NULL };
 
     for (divide = APIKEY_DIVIDE_QUERY; divide <= APIKEY_DIVIDE_URL; divide++) {
         policy.formats = APIKEY_FORMAT_BASE62;
-        policy.leads = NULL;
+        policy.prefixes = NULL;
         check(&policy, data, size);
         policy.formats |= APIKEY_FORMAT_HEX64;
-        policy.leads = leads;
+        policy.prefixes = prefixes;
         check(&policy, data, size);
         policy.formats |= APIKEY_FORMAT_OPAQUE;
         check(&policy, data, size);

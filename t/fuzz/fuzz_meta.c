@@ -29,7 +29,7 @@ static int check_text(const char *text, apr_pool_t *pool)
     apr_table_t *meta, *again;
     int i;
 
-    if (apikey_meta_read(&meta, text, pool)) {
+    if (apikey_meta_parse(&meta, text, pool)) {
         must(apr_is_empty_table(meta));
         return 0;
     }
@@ -39,7 +39,7 @@ static int check_text(const char *text, apr_pool_t *pool)
 
         must(!apikey_meta_fault(pair->key, pair->val));
     }
-    must(!apikey_meta_read(&again, apikey_meta_write(meta, pool), pool));
+    must(!apikey_meta_parse(&again, apikey_meta_format(meta, pool), pool));
     must(same(meta, again));
     return 1;
 }
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(apr_pool_create(&pool, fuzz_pool()) == APR_SUCCESS);
     good = check_text(key, pool);
     good &= check_text(tenant, pool);
-    must((apikey_meta_join(&joined, key, tenant, pool) == NULL) == good);
+    must((apikey_meta_merge(&joined, key, tenant, pool) == NULL) == good);
     for (i = 0; joined && i < apr_table_elts(joined)->nelts; i++) {
         must(*APR_ARRAY_IDX(apr_table_elts(joined), i,
                             apr_table_entry_t).val);

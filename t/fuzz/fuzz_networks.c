@@ -19,8 +19,8 @@ static void check_added(const char *list, const char *address,
     memcpy(both, list, len);
     both[len] = ',';
     memcpy(both + len + 1, address, more + 1);
-    must(!apikey_networks_read(&networks, &count, both, pool));
-    must(count > 0 && apikey_networks_hold(networks, count, bytes));
+    must(!apikey_networks_parse(&networks, &count, both, pool));
+    must(count > 0 && apikey_networks_contain(networks, count, bytes));
     free(both);
 }
 
@@ -28,8 +28,8 @@ static void check_list(const char *list, const char *address, apr_pool_t *pool)
 {
     unsigned char bytes[APIKEY_ADDRESS_LEN];
     const apikey_network_t *networks;
-    int count, again, i, known = apikey_address_read(bytes, address);
-    const char *fault = apikey_networks_read(&networks, &count, list, pool);
+    int count, again, i, known = apikey_address_parse(bytes, address);
+    const char *fault = apikey_networks_parse(&networks, &count, list, pool);
 
     if (fault) {
         must(!networks && count == 0);
@@ -39,11 +39,11 @@ static void check_list(const char *list, const char *address, apr_pool_t *pool)
     for (i = 0; i < count; i++) {
         must(networks[i].bits <= 8 * APIKEY_ADDRESS_LEN);
         must(networks[i].bits < 96
-             || apikey_networks_hold(&networks[i], 1, networks[i].address));
+             || apikey_networks_contain(&networks[i], 1, networks[i].address));
     }
-    must(!apikey_networks_read(&networks, &again,
-                               apikey_networks_write(networks, count, pool),
-                               pool) && again == count);
+    must(!apikey_networks_parse(&networks, &again,
+                                apikey_networks_format(networks, count, pool),
+                                pool) && again == count);
     if (known) {
         check_added(list, address, bytes, pool);
     }

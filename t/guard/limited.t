@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # What a request, a look for changes or a batch says at level warning or above
-# is limited (modules/config/log.h), or it is listed here with the reason why a
-# client cannot make it come again and again.
+# is limited (modules/config/limited_log.h), or it is listed here with the
+# reason why a client cannot make it come again and again.
 
 use strict;
 use warnings;
@@ -21,9 +21,10 @@ my %EXEMPT = (
     '0260' => 'once, when a child process ends',
 );
 
-# Number and level of what is limited: log.h.
+# Number and level of what is limited: limited_log.h.
 my %limited = map { /\(\w+, (\d+), (\w+),/ ? (sprintf('%04d', $1) => $2) : () }
-              slurp('modules/config/log.h') =~ /^    L(\(\w+, \d+, \w+,)/mg;
+              slurp('modules/config/limited_log.h')
+                  =~ /^    L(\(\w+, \d+, \w+,)/mg;
 
 # Complaints about the messages of a source.
 sub unlimited {
@@ -32,7 +33,8 @@ sub unlimited {
     while ($text =~ /^(\w[^\n;]*\([^;{}]*\))\n\{\n(.*?)^\}/msg) {
         my ($head, $body) = ($1, $2);
         my $asked = '';
-        while ($body =~ /(\bap_log_[rcp]?error\(|\bapikey_log_(?:now|some)\(
+        while ($body =~ /(\bap_log_[rcp]?error\(
+                          |\bapikey_log_(?:is_due|count)\(
                           |\bis_said\()(.*?;)/xsg) {
             my ($call, $rest) = ($1, $2);
             $asked = $call, pos($body) = $+[1], next if $call !~ /ap_log/;
@@ -49,7 +51,7 @@ sub unlimited {
     return @wrong;
 }
 
-my @files = grep { !m{^modules/(?:core|store|cli)/|^modules/config/log\.c} }
+my @files = grep { !m{^modules/(?:core|store|cli)/} && !m{/limited_log\.c$} }
             files(qr{^(?:modules/.*|mod_apikey)\.c$});
 cmp_ok(scalar keys %limited, '>', 15, 'there is a list');
 is(join("\n", map { unlimited($_, slurp($_)) } @files), '',
@@ -65,12 +67,12 @@ sub planted {
         . "                  \"APIKEY$number: x\");\n}\n");
 }
 for ([ 'APLOG_ERR', '0106', '' ], [ 'APLOG_WARNING', '0999', '' ],
-     [ 'APLOG_ERR', '0999', 'if (apikey_log_now(&event))' ],
-     [ 'APLOG_WARNING', '0106', 'if (apikey_log_now(&event))' ]) {
+     [ 'APLOG_ERR', '0999', 'if (apikey_log_is_due(&event))' ],
+     [ 'APLOG_WARNING', '0106', 'if (apikey_log_is_due(&event))' ]) {
     is(scalar(my @wrong = planted(@$_)), 1, "seen: @$_");
 }
 for ([ 'APLOG_INFO', '0999', '' ], [ 'APLOG_ERR | APLOG_STARTUP', '0999', '' ],
-     [ 'APLOG_ERR', '0106', 'if (apikey_log_now(&event))' ],
+     [ 'APLOG_ERR', '0106', 'if (apikey_log_is_due(&event))' ],
      [ 'APLOG_ERR', '0155', '' ]) {
     is(scalar(my @wrong = planted(@$_)), 0, "allowed: @$_");
 }

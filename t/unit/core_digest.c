@@ -79,12 +79,12 @@ static void test_long(void)
     is_str(hex, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55"
                 "d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94f"
                 "a54ca49f", "SHA-512 is as FIPS 180-2 has it");
-    ok(apikey_digest_is_any(hex, 128), "128 characters are a digest");
-    ok(apikey_digest_is_any(hex, 64), "so are 64");
-    ok(!apikey_digest_is_any(hex, 96), "96 are not");
+    ok(apikey_digest_is_any_hex(hex, 128), "128 characters are a digest");
+    ok(apikey_digest_is_any_hex(hex, 64), "so are 64");
+    ok(!apikey_digest_is_any_hex(hex, 96), "96 are not");
     ok(!apikey_digest_is_hex(hex, 128), "128 are none of SHA-256");
     hex[127] = 'G';
-    ok(!apikey_digest_is_any(hex, 128), "nor 128 with another last one");
+    ok(!apikey_digest_is_any_hex(hex, 128), "nor 128 with another last one");
 }
 
 static void test_equal(void)

@@ -36,7 +36,7 @@ static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
     const char *fault;
 
     if (prefix) {
-        policy.leads = apikey_leads_parse(1, &prefix, pool, &fault);
+        policy.prefixes = apikey_prefixes_parse(1, &prefix, pool, &fault);
     }
     return policy;
 }
@@ -226,7 +226,7 @@ static void test_make(apikey_format_e format, const char *prefix)
     ok(strcmp(fresh.key, again.key) && strcmp(fresh.id, again.id),
        "%s %s: every one is new", name, prefix);
     len = strlen(fresh.key);
-    is_int(len, apikey_prefix_lead(prefix, pool).len
+    is_int(len, apikey_prefix_from_word(prefix, pool).len
                 + (format == APIKEY_FORMAT_HEX64 ? 64 : 43 + 6),
            "%s %s: it has its length", name, prefix);
     is_int(shape(&policy, fresh.key), format, "%s %s: and its shape", name,
@@ -240,8 +240,9 @@ static void test_make(apikey_format_e format, const char *prefix)
            prefix);
     is_int(strspn(fresh.id, base62), APIKEY_ID_LEN, "%s %s: its id", name,
            prefix);
-    is_str(fresh.hint, apr_pstrcat(pool, apikey_prefix_lead(prefix, pool).text,
-                                   "...", fresh.key + len - 4, NULL),
+    is_str(fresh.hint,
+           apr_pstrcat(pool, apikey_prefix_from_word(prefix, pool).text, "...",
+                       fresh.key + len - 4, NULL),
            "%s %s: the hint is lead and last four", name, prefix);
 }
 
@@ -331,7 +332,7 @@ static void test_prefix(void)
 }
 
 /* What stands before a key, and which prefix that was. */
-static void test_leads(void)
+static void test_separators(void)
 {
     static const struct { const char *prefix, *lead, *told; } cases[] = {
         { "ak", "ak_", "ak" }, { "sk_live", "sk_live_", "sk_live" },
@@ -343,14 +344,14 @@ static void test_leads(void)
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *prefix = cases[i].prefix;
-        apikey_lead_t lead = apikey_prefix_lead(prefix, pool);
+        apikey_prefix_t lead = apikey_prefix_from_word(prefix, pool);
         apikey_policy_t policy = a_policy(ALL, prefix);
         apikey_fresh_t fresh;
         apr_size_t len;
 
         is_str(lead.text, cases[i].lead, "'%s': its lead", prefix);
         is_int(lead.len, strlen(lead.text), "and how long that is");
-        ok(apikey_is_lead(lead.text, lead.len), "which is one");
+        ok(apikey_is_prefix(lead.text, lead.len), "which is one");
         apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, secrets, pool);
         len = strlen(fresh.key);
         ok(strncmp(fresh.key, lead.text, lead.len) == 0
@@ -358,7 +359,7 @@ static void test_leads(void)
            "a key of it begins so");
         is_str(apikey_key_prefix(fresh.key, len, pool), cases[i].told,
                "and tells its prefix");
-        ok(apikey_leads_have(policy.leads, cases[i].told),
+        ok(apikey_prefixes_have(policy.prefixes, cases[i].told),
            "which is among those of the server");
         is_int(candidates(&policy, fresh.key), 1, "it is looked up");
         ok(strncmp(fresh.hint, lead.text, lead.len) == 0
@@ -366,9 +367,9 @@ static void test_leads(void)
         is_str(apikey_key_prefix(fresh.key, len - 1, pool), "",
                "a shorter one tells none");
     }
-    ok(!apikey_is_lead("ak", 2) && !apikey_is_lead("", 0)
-       && !apikey_is_lead("_", 1) && !apikey_is_lead("a.b_", 4)
-       && !apikey_is_lead(".", 1), "what is no lead");
+    ok(!apikey_is_prefix("ak", 2) && !apikey_is_prefix("", 0)
+       && !apikey_is_prefix("_", 1) && !apikey_is_prefix("a.b_", 4)
+       && !apikey_is_prefix(".", 1), "what is no lead");
 }
 
 static void test_several(void)
@@ -379,7 +380,7 @@ static void test_several(void)
     const char *fault;
     apr_size_t i;
 
-    policy.leads = apikey_leads_parse(3, words, pool, &fault);
+    policy.prefixes = apikey_prefixes_parse(3, words, pool, &fault);
     is_str(fault, NULL, "three prefixes");
     for (i = 0; i < 3; i++) {
         apikey_fresh_t fresh;
@@ -389,19 +390,20 @@ static void test_several(void)
                words[i]);
         apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, words[i], secrets, pool);
         is_int(shape(&policy, fresh.key), APIKEY_FORMAT_BASE62, "base62");
-        ok(apikey_leads_have(policy.leads, words[i]), "and they have it");
+        ok(apikey_prefixes_have(policy.prefixes, words[i]), "and they have it");
     }
     is_int(shape(&policy, "glpat-x"), APIKEY_FORMAT_OPAQUE, "opaque");
     is_int(shape(&policy, "glpat_x"), APIKEY_FORMAT_NONE, "but as it is");
     is_int(shape(&policy, "glpat-"), APIKEY_FORMAT_NONE, "and not alone");
     is_int(shape(&policy, VECTOR), APIKEY_FORMAT_NONE, "another is foreign");
-    ok(!apikey_leads_have(policy.leads, "glpat")
-       && !apikey_leads_have(policy.leads, "sk")
-       && !apikey_leads_have(policy.leads, ""), "and not among them");
-    is_int(apikey_leads_find(policy.leads, "sk_test_x", 9)
-           - policy.leads, 1, "which of them it is");
-    ok(!apikey_leads_find(policy.leads, "sk_test_", 8), "if more follows");
-    ok(!apikey_leads_parse(2, odd, pool, &fault), "one with a fault");
+    ok(!apikey_prefixes_have(policy.prefixes, "glpat")
+       && !apikey_prefixes_have(policy.prefixes, "sk")
+       && !apikey_prefixes_have(policy.prefixes, ""), "and not among them");
+    is_int(apikey_prefixes_find(policy.prefixes, "sk_test_x", 9)
+           - policy.prefixes, 1, "which of them it is");
+    ok(!apikey_prefixes_find(policy.prefixes, "sk_test_", 8),
+       "if more follows");
+    ok(!apikey_prefixes_parse(2, odd, pool, &fault), "one with a fault");
     is_str(fault, "'-x' does not begin with a letter or digit", "is named");
 }
 
@@ -556,7 +558,7 @@ int main(void)
     test_bad_prefix("123456789012345678901234567890123");
     test_no_opaque();
     test_prefix();
-    test_leads();
+    test_separators();
     test_several();
     test_fault();
     test_hex64();

@@ -48,7 +48,7 @@ static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
     const char *fault;
 
     if (prefix) {
-        policy.leads = apikey_leads_parse(1, &prefix, pool, &fault);
+        policy.prefixes = apikey_prefixes_parse(1, &prefix, pool, &fault);
     }
     return policy;
 }
@@ -268,7 +268,7 @@ static void test_prefixes(void)
     const char *fault;
     int i;
 
-    policy.leads = apikey_leads_parse(2, words, pool, &fault);
+    policy.prefixes = apikey_prefixes_parse(2, words, pool, &fault);
     for (i = 0; i < 3; i++) {
         apikey_classify_init(&classified, &policy, pool);
         apikey_classify_token(&classified, texts[i]);

@@ -94,7 +94,7 @@ static void set_prefix(unsigned int formats, const char *prefix)
     const char *fault;
 
     policy.formats = formats;
-    policy.leads = prefix ? apikey_leads_parse(1, &prefix, pool, &fault)
+    policy.prefixes = prefix ? apikey_prefixes_parse(1, &prefix, pool, &fault)
                           : NULL;
 }
 
@@ -115,7 +115,7 @@ static void test_hex64(void)
     policy.formats = APIKEY_FORMAT_BASE62;
     is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
            "hex64 not accepted: it stays");
-    policy.leads = NULL;
+    policy.prefixes = NULL;
 }
 
 /* Imported keys: whatever begins with the prefix is one. */
@@ -265,34 +265,36 @@ static void test_digests(void)
 }
 
 /* Prefixes that end in a character of their own. */
-static void test_leads(void)
+static void test_separators(void)
 {
-    static const char *const leads[] = { "glpat-", "SG.", "ak_" };
+    static const char *const prefixes[] = { "glpat-", "SG.", "ak_" };
     static const char *const three[] = { "sk_live", "SG.", "glpat-" };
     apikey_candidates_t want;
     apikey_fresh_t fresh;
     const char *fault;
     apr_size_t i;
 
-    for (i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, leads[i], policy.secrets,
-                        pool);
+    for (i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefixes[i],
+                        policy.secrets, pool);
         is_str(masked(apr_pstrcat(pool, "a&k=", fresh.key, "&b", NULL), 8),
-               "a&k=*&b", "a key of the prefix %s", leads[i]);
+               "a&k=*&b", "a key of the prefix %s", prefixes[i]);
         is_str(masked(apr_pstrcat(pool, "k=v1.", fresh.key, NULL), 8),
                "k=*", "after a '.'");
         is_str(masked(apr_pstrcat(pool, "k='", fresh.key, "'", NULL), 8),
                "k=*", "between quotes");
         is_str(digests_of(fresh.key), fresh.digest, "its digest");
     }
-    policy.leads = apikey_leads_parse(3, three, pool, &fault);
+    policy.prefixes = apikey_prefixes_parse(3, three, pool, &fault);
     policy.formats = APIKEY_FORMAT_OPAQUE | APIKEY_FORMAT_HEX64;
     for (i = 0; i < 3; i++) {
-        is_str(masked(apr_pstrcat(pool, "k=", policy.leads[i].text,
+        is_str(masked(apr_pstrcat(pool, "k=", policy.prefixes[i].text,
                                   "0123456789.abc", NULL), 8), "k=*",
                "opaque: a word with the prefix %s", three[i]);
-        is_str(masked(apr_pstrcat(pool, "k=", policy.leads[i].text, HEX, NULL),
-                      0), "k=*", "hex64: and a key with it");
+        is_str(
+            masked(apr_pstrcat(pool, "k=", policy.prefixes[i].text, HEX, NULL),
+                   0),
+            "k=*", "hex64: and a key with it");
     }
     is_str(masked("k=x.SG.0123456789abc", 8), "k=*", "after another '.'");
     is_str(masked("k=xSG.0123456789abc", 8), "k=xSG.0123456789abc",
@@ -382,7 +384,7 @@ int main(void)
     test_opaque();
     test_urls();
     test_tries();
-    test_leads();
+    test_separators();
     test_prefixes();
     test_digests();
     test_linear();

@@ -25,7 +25,7 @@
 
 enum { AWAY, FAULTY, OTHER };
 
-static const apikey_limit_ends_e ends[KINDS] = {
+static const apikey_limit_end_e ends[KINDS] = {
     APIKEY_LIMIT_SUCCESS, APIKEY_LIMIT_QUIET, APIKEY_LIMIT_QUIET
 };
 static const int one, two;      /* two databases */
@@ -41,8 +41,8 @@ static char label[APIKEY_LIMIT_LABEL];
 
 static void fresh(void)
 {
-    limit = apikey_limit_make(apr_pcalloc(pool, apikey_limit_size(KINDS)),
-                              KINDS, ends);
+    limit = apikey_limit_create(apr_pcalloc(pool, apikey_limit_size(KINDS)),
+                                KINDS, ends);
 }
 
 static apikey_cause_t cause_of(int kind, const void *owner, const char *what)
@@ -59,11 +59,11 @@ static apikey_limit_e hit(int kind, const void *owner, const char *what,
     apikey_cause_t cause = cause_of(kind, owner, what);
 
     apikey_limit_e which;
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
-    told.more = 0;
-    which = apikey_limit_hit(limit, &cause, 1, now, &told);
-    more = told.more;
+    report.more = 0;
+    which = apikey_limit_count(limit, &cause, 1, now, &report);
+    more = report.more;
     return which;
 }
 
@@ -71,17 +71,17 @@ static int is_over(const void *owner, apr_uint64_t now)
 {
     apikey_cause_t cause = cause_of(AWAY, owner, NULL);
 
-    return apikey_limit_over(limit, &cause, now, &last);
+    return apikey_limit_end(limit, &cause, now, &last);
 }
 
 static void tell(void *baton, apikey_limit_e what,
-                 const apikey_limit_report_t *told)
+                 const apikey_limit_report_t *report)
 {
     (void)baton;
     swept++;
     said = what;
-    last = *told;
-    apr_cpystrn(label, told->cause.label, sizeof(label));
+    last = *report;
+    apr_cpystrn(label, report->cause.label, sizeof(label));
 }
 
 static int sweep(apr_uint64_t now)
@@ -175,9 +175,9 @@ static void each_for_itself(void)
     ok(!is_over(&limit, BEGIN), "what was not, is not over");
     ok(is_over(&one, BEGIN), "one is over");
     is_int(hit(AWAY, &two, NULL, BEGIN), COUNTED, "the other is not");
-    ok(apikey_limit_any(limit, AWAY), "which one read shows");
+    ok(apikey_limit_is_open(limit, AWAY), "which one read shows");
     ok(is_over(&two, BEGIN), "until it is, too");
-    ok(!apikey_limit_any(limit, AWAY), "which one read shows");
+    ok(!apikey_limit_is_open(limit, AWAY), "which one read shows");
 }
 
 /* Many causes: what is said and what is kept is bounded. */
@@ -217,15 +217,15 @@ static void amounts(void)
 {
     apikey_cause_t cause = cause_of(OTHER, &one, NULL);
 
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
     fresh();
-    apikey_limit_hit(limit, &cause, 7, BEGIN, &told);
-    apikey_limit_hit(limit, &cause, 20, BEGIN + 1, &told);
-    is_int(apikey_limit_hit(limit, &cause, 3, BEGIN + 60, &told), MORE,
+    apikey_limit_count(limit, &cause, 7, BEGIN, &report);
+    apikey_limit_count(limit, &cause, 20, BEGIN + 1, &report);
+    is_int(apikey_limit_count(limit, &cause, 3, BEGIN + 60, &report), MORE,
            "amounts");
-    is_int(told.more, 23, "are added up");
-    ok(told.cause.owner == &one, "of this cause");
+    is_int(report.more, 23, "are added up");
+    ok(report.cause.owner == &one, "of this cause");
 }
 
 /* Whose maker was killed in the middle: the hash stands, the rest does not. */
@@ -236,7 +236,7 @@ static void half_made(void)
     char *memory = apr_pcalloc(pool, size), *before = apr_palloc(pool, size);
     int found = 0;
 
-    limit = apikey_limit_make(memory, KINDS, ends);
+    limit = apikey_limit_create(memory, KINDS, ends);
     memcpy(before, memory, size);
     hit(FAULTY, &one, "key a", BEGIN);
     for (i = 0; i + 8 <= size; i += 8) {
@@ -267,9 +267,9 @@ static int counts[THREADS][3];
 static apikey_limit_e hit_one(int kind, const char *what)
 {
     apikey_cause_t cause = cause_of(kind, &one, what);
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
-    return apikey_limit_hit(limit, &cause, 1, BEGIN, &told);
+    return apikey_limit_count(limit, &cause, 1, BEGIN, &report);
 }
 
 static void hit_many(int *count)
@@ -367,7 +367,7 @@ static void processes(void)
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int full = 0, i, status;
 
-    limit = apikey_limit_make(memory, KINDS, ends);
+    limit = apikey_limit_create(memory, KINDS, ends);
     for (i = 0; i < 4; i++) {
         if (!fork()) {
             int mine = 0, k;

@@ -34,7 +34,7 @@ static const char *shown(const apr_table_t *meta)
 static const char *read_text(const char *text)
 {
     apr_table_t *meta;
-    const char *fault = apikey_meta_read(&meta, text, pool);
+    const char *fault = apikey_meta_parse(&meta, text, pool);
 
     if (fault) {
         ok(apr_is_empty_table(meta), "of '%s' nothing is left", text);
@@ -103,16 +103,16 @@ static void written(void)
         ok(!apikey_meta_fault("n", values[i]), "'%s' is a value", values[i]);
         apr_table_addn(meta, apr_psprintf(pool, "n%d", (int)i), values[i]);
     }
-    is_str(apikey_meta_read(&again, apikey_meta_write(meta, pool), pool), NULL,
-           "it can be read");
+    is_str(apikey_meta_parse(&again, apikey_meta_format(meta, pool), pool),
+           NULL, "it can be read");
     is_str(shown(again), shown(meta), "and is the same");
-    is_str(apikey_meta_write(apr_table_make(pool, 1), pool), "", "of nothing");
+    is_str(apikey_meta_format(apr_table_make(pool, 1), pool), "", "of nothing");
 }
 
 static const char *joined(const char *key, const char *tenant)
 {
     apr_table_t *meta;
-    const char *fault = apikey_meta_join(&meta, key, tenant, pool);
+    const char *fault = apikey_meta_merge(&meta, key, tenant, pool);
 
     return fault ? fault : meta ? shown(meta) : "none";
 }

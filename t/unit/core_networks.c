@@ -18,9 +18,9 @@ static int holds(const char *text, const char *address)
     const apikey_network_t *networks;
     int count;
 
-    return apikey_networks_read(&networks, &count, text, pool)
-           || !apikey_address_read(bytes, address)
-           ? -1 : apikey_networks_hold(networks, count, bytes);
+    return apikey_networks_parse(&networks, &count, text, pool)
+           || !apikey_address_parse(bytes, address)
+           ? -1 : apikey_networks_contain(networks, count, bytes);
 }
 
 static void lists(void)
@@ -79,13 +79,13 @@ static void faults(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        const char *fault = apikey_networks_read(&networks, &count, bad[i],
-                                                 pool);
+        const char *fault = apikey_networks_parse(&networks, &count, bad[i],
+                                                  pool);
 
         ok(fault && !networks && count == 0, "'%s' is none: %s", bad[i],
            fault ? fault : "it is");
     }
-    is_str(apikey_networks_read(&networks, &count, "::1 secret", pool),
+    is_str(apikey_networks_parse(&networks, &count, "::1 secret", pool),
            "has a word, number 2, that is no IP address and no CIDR block",
            "it says which word, and not what it is");
 }
@@ -104,10 +104,10 @@ static void written(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
-        const char *fault = apikey_networks_read(&networks, &count,
-                                                 lists[i][0], pool);
+        const char *fault = apikey_networks_parse(&networks, &count,
+                                                  lists[i][0], pool);
 
-        is_str(fault ? NULL : apikey_networks_write(networks, count, pool),
+        is_str(fault ? NULL : apikey_networks_format(networks, count, pool),
                lists[i][1], "'%s' is written so", lists[i][0]);
     }
 }
@@ -116,13 +116,14 @@ static void bytes(void)
 {
     unsigned char address[APIKEY_ADDRESS_LEN], other[APIKEY_ADDRESS_LEN];
 
-    ok(apikey_address_take(address, "\300\0\2\1", 4)
-       && apikey_address_read(other, "192.0.2.1")
+    ok(apikey_address_from_bytes(address, "\300\0\2\1", 4)
+       && apikey_address_parse(other, "192.0.2.1")
        && memcmp(address, other, sizeof(other)) == 0, "four bytes");
-    ok(apikey_address_take(address, "\0\0\0\0\0\0\0\0\0\0\377\377\300\0\2\1",
-                           16)
-       && memcmp(address, other, sizeof(other)) == 0, "the same in sixteen");
-    ok(!apikey_address_take(address, "\1\2\3\4\5", 5), "no other length");
+    ok(apikey_address_from_bytes(address,
+                                 "\0\0\0\0\0\0\0\0\0\0\377\377\300\0\2\1", 16)
+           && memcmp(address, other, sizeof(other)) == 0,
+       "the same in sixteen");
+    ok(!apikey_address_from_bytes(address, "\1\2\3\4\5", 5), "no other length");
     is_int(sizeof(apikey_network_t), APIKEY_ADDRESS_LEN + 1,
            "a network is its bytes");
 }

@@ -223,8 +223,8 @@ static void test_details(void)
     apikey_record_t *record;
     apr_status_t status;
 
-    need(apikey_address_read(inside, "192.0.2.77")
-         && apikey_address_read(outside, "192.0.3.1"), "addresses");
+    need(apikey_address_parse(inside, "192.0.2.77")
+         && apikey_address_parse(outside, "192.0.3.1"), "addresses");
     record = lookup(DIGEST_A, &status);
     need(record != NULL, "the record");
     is_int(record->network_count, 0, "from anywhere");
@@ -237,8 +237,9 @@ static void test_details(void)
     record = lookup(DIGEST_A, &status);
     need(record && !record->fault, "the record");
     is_int(record->network_count, 2, "from two networks");
-    ok(apikey_networks_hold(record->networks, 2, inside), "from one of them");
-    ok(!apikey_networks_hold(record->networks, 2, outside), "from no other");
+    ok(apikey_networks_contain(record->networks, 2, inside),
+       "from one of them");
+    ok(!apikey_networks_contain(record->networks, 2, outside), "from no other");
     need(record->meta != NULL, "meta");
     is_str(apr_table_get(record->meta, "PLAN"), "gold",
            "a key's value goes before its tenant's");

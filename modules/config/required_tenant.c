@@ -12,7 +12,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "check_tenant.h"
+#include "required_tenant.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -91,7 +91,7 @@ static const known_t functions[] = {
 
 /* Filled by the hook while it is not NULL: in the one thread that starts
  * httpd. */
-static apikey_reads_t *recording;
+static apikey_expr_reads_t *recording;
 
 static const known_t *find(const known_t *known, const char *name)
 {
@@ -103,7 +103,7 @@ static const known_t *find(const known_t *known, const char *name)
     return NULL;
 }
 
-static void read_header(apikey_reads_t *reads, const char *name)
+static void read_header(apikey_expr_reads_t *reads, const char *name)
 {
     char *plain = apr_pstrdup(reads->pool, name);
 
@@ -114,10 +114,10 @@ static void read_header(apikey_reads_t *reads, const char *name)
     APR_ARRAY_PUSH(reads->headers, const char *) = plain;
 }
 
-static void read_variable(apikey_reads_t *reads, const char *name);
+static void read_variable(apikey_expr_reads_t *reads, const char *name);
 
 /* mod_ssl's function takes the names of httpd's own variables, too. */
-static void read_ssl(apikey_reads_t *reads, const char *arg)
+static void read_ssl(apikey_expr_reads_t *reads, const char *arg)
 {
     if (!ap_cstr_casecmpn(arg, "HTTP:", 5)) {
         read_header(reads, arg + 5);
@@ -131,7 +131,8 @@ static void read_ssl(apikey_reads_t *reads, const char *arg)
     }
 }
 
-static void note(apikey_reads_t *reads, const known_t *known, const char *arg)
+static void note(apikey_expr_reads_t *reads, const known_t *known,
+                 const char *arg)
 {
     switch (known->what) {
     case CHOICE:
@@ -155,7 +156,7 @@ static void note(apikey_reads_t *reads, const known_t *known, const char *arg)
     }
 }
 
-static void read_variable(apikey_reads_t *reads, const char *name)
+static void read_variable(apikey_expr_reads_t *reads, const char *name)
 {
     const known_t *known = find(variables, name);
 
@@ -167,7 +168,7 @@ static void read_variable(apikey_reads_t *reads, const char *name)
     }
 }
 
-static void read_function(apikey_reads_t *reads, const char *name,
+static void read_function(apikey_expr_reads_t *reads, const char *name,
                           const char *arg)
 {
     const known_t *known = find(functions, name);
@@ -200,9 +201,9 @@ int apikey_expr_lookup(ap_expr_lookup_parms *parms)
     return DECLINED;
 }
 
-static apikey_reads_t *begin(apr_pool_t *pool)
+static apikey_expr_reads_t *begin(apr_pool_t *pool)
 {
-    apikey_reads_t *reads = apr_pcalloc(pool, sizeof(*reads));
+    apikey_expr_reads_t *reads = apr_pcalloc(pool, sizeof(*reads));
 
     reads->pool = pool;
     reads->headers = apr_array_make(pool, 1, sizeof(const char *));
@@ -211,9 +212,9 @@ static apikey_reads_t *begin(apr_pool_t *pool)
     return reads;
 }
 
-ap_expr_info_t *apikey_tenant_parse(cmd_parms *cmd, const char *text,
-                                    apikey_reads_t **reads,
-                                    const char **error)
+ap_expr_info_t *apikey_required_tenant_parse(cmd_parms *cmd, const char *text,
+                                             apikey_expr_reads_t **reads,
+                                             const char **error)
 {
     ap_expr_info_t *parsed;
 
@@ -303,11 +304,11 @@ static int is_own(const char *attribute)
 
 /* What a SetEnvIfExpr is: the word of those whose address it compares, else
  * of what it reads. */
-static const char *from_expr(const char *text, apikey_reads_t *reads,
+static const char *from_expr(const char *text, apikey_expr_reads_t *reads,
                              apr_pool_t *pool)
 {
     ap_expr_info_t *info = apr_pcalloc(pool, sizeof(*info));
-    apikey_reads_t *inner = begin(pool);
+    apikey_expr_reads_t *inner = begin(pool);
     const char *error = ap_expr_parse(pool, pool, info, text, NULL);
 
     recording = NULL;
@@ -321,7 +322,7 @@ static const char *from_expr(const char *text, apikey_reads_t *reads,
 
 /* What the client chose of the variable that this line sets; NULL: nothing. */
 static const char *from_client(const ap_directive_t *line, const char *name,
-                               apikey_reads_t *reads, apr_pool_t *pool)
+                               apikey_expr_reads_t *reads, apr_pool_t *pool)
 {
     int plain = !ap_cstr_casecmpn(line->directive, "SetEnvIf", 8);
     int is_expr = !ap_cstr_casecmp(line->directive, "SetEnvIfExpr");
@@ -344,7 +345,7 @@ static const char *from_client(const ap_directive_t *line, const char *name,
 }
 
 /* The client's choice among the headers and variables; NULL: none. */
-static const char *choice_of(server_rec *s, apikey_reads_t *reads,
+static const char *choice_of(server_rec *s, apikey_expr_reads_t *reads,
                              apr_pool_t *pool)
 {
     const ap_directive_t *own = lines_of(s), *line;
@@ -379,30 +380,30 @@ static const char *choice_of(server_rec *s, apikey_reads_t *reads,
     return NULL;
 }
 
-int apikey_check_tenant(server_rec *s, const apikey_server_t *conf,
-                        int renamed, apr_pool_t *ptemp)
+int apikey_check_required_tenant(server_rec *s, const apikey_server_t *conf,
+                                 int renamed, apr_pool_t *ptemp)
 {
     const core_dir_config *core =
         ap_get_core_module_config(s->lookup_defaults);
-    apikey_reads_t reads;
+    apikey_expr_reads_t reads;
     const char *choice;
 
-    if (!conf->tenant_reads) {
+    if (!conf->required_tenant_reads) {
         return OK;
     }
-    reads = *conf->tenant_reads;
+    reads = *conf->required_tenant_reads;
     choice = choice_of(s, &reads, ptemp);
     if (choice) {
         REFUSE(s, "APIKEY0002: ApiKeyTenant '%s': %s is the client's choice, "
                "and so would the tenant be; use %%{SERVER_NAME} with "
-               "UseCanonicalName On", conf->tenant_text, choice);
+               "UseCanonicalName On", conf->required_tenant_text, choice);
         return !OK;
     }
     if (reads.unknown) {
         REFUSE(s, "APIKEY0190: ApiKeyTenant '%s': what %s reads cannot be "
                "known before a request comes; write the name that it reads, "
                "such as %%{env:CUSTOMER}, and say with SetEnvIf what that is",
-               conf->tenant_text, reads.unknown);
+               conf->required_tenant_text, reads.unknown);
         return !OK;
     }
     if (reads.named
@@ -410,7 +411,7 @@ int apikey_check_tenant(server_rec *s, const apikey_server_t *conf,
         REFUSE(s, "APIKEY0003: ApiKeyTenant '%s': without UseCanonicalName On "
                "in this server and in all its sections, %%{SERVER_NAME} is "
                "the client's Host header; write that line",
-               conf->tenant_text);
+               conf->required_tenant_text);
         return !OK;
     }
     return OK;

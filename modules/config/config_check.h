@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file check.h
+ * @file config_check.h
  * @brief What the directives leave to be checked when all of them are known.
  */
-#ifndef APIKEY_CHECK_H
-#define APIKEY_CHECK_H
+#ifndef APIKEY_CONFIG_CHECK_H
+#define APIKEY_CONFIG_CHECK_H
 
 #include "config.h"
 

@@ -8,10 +8,10 @@
 #include <apr_strings.h>
 
 #include "../core/digest_kinds.h"
-#include "check.h"
+#include "config_check.h"
 #include "check_database.h"
-#include "check_tenant.h"
-#include "order.h"
+#include "required_tenant.h"
+#include "hook_order.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -203,13 +203,13 @@ static void look_at(apikey_server_t *conf, const char *name)
 {
     int i;
 
-    for (i = 0; i < conf->looked_at->nelts; i++) {
-        if (!ap_cstr_casecmp(APR_ARRAY_IDX(conf->looked_at, i, const char *),
+    for (i = 0; i < conf->key_headers->nelts; i++) {
+        if (!ap_cstr_casecmp(APR_ARRAY_IDX(conf->key_headers, i, const char *),
                              name)) {
             return;
         }
     }
-    APR_ARRAY_PUSH(conf->looked_at, const char *) = name;
+    APR_ARRAY_PUSH(conf->key_headers, const char *) = name;
 }
 
 /* The names for Vary; and none of them may be one that we remove. */
@@ -219,7 +219,7 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
     int i;
 
     conf->vary = "";
-    conf->looked_at = apr_array_make(pconf, 4, sizeof(const char *));
+    conf->key_headers = apr_array_make(pconf, 4, sizeof(const char *));
     for (i = 0; i < conf->from->nelts; i++) {
         const char *name =
             APR_ARRAY_IDX(conf->from, i, apikey_source_t).header;
@@ -286,8 +286,8 @@ static const char *or_none(const char *text)
  * choose among the schemas of one database, on mod_dbd's connections alone.
  *
  * A connection of mod_dbd's to SQLite goes on to read a file that was moved
- * away or replaced, and cannot be told to open again; and another module may
- * hold all that there are. One more to a file costs little. */
+ * away or replaced, and cannot be told to open again; and another
+ * module may hold all that there are. One more to a file costs little. */
 static void name_database(apr_pool_t *pconf, apikey_server_t *conf)
 {
     int said = conf->db_driver || conf->db_params;
@@ -325,7 +325,7 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
     conf->policy.digests = conf->digests ? conf->digests->digests
                                          : APIKEY_DIGEST_HMAC;
     conf->policy.parts = conf->digests ? conf->digests->parts : NULL;
-    conf->policy.leads = conf->leads;
+    conf->policy.prefixes = conf->prefixes;
     return check_sources(pconf, s, conf);
 }
 
@@ -357,7 +357,8 @@ static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
     int own = seen->guarded && (seen != main || !s->next);
 
     warn_of_quick(s, seen, main);
-    if (apikey_check_tenant(s, conf, seen->renamed || main->renamed, ptemp)
+    if (apikey_check_required_tenant(s, conf, seen->renamed || main->renamed,
+                                     ptemp)
         != OK) {
         return !OK;
     }
@@ -385,7 +386,7 @@ static int takes_all(const server_rec *s)
 {
     const apikey_policy_t *policy = &apikey_server_conf(s)->policy;
 
-    return policy->secrets && !policy->leads
+    return policy->secrets && !policy->prefixes
            && (policy->formats & APIKEY_FORMAT_OPAQUE);
 }
 
@@ -410,7 +411,7 @@ static void tell_of_servers(const server_rec *main_server, apr_pool_t *pool)
     const server_rec *first;
     int more;
 
-    if (!apikey_start_tells()) {
+    if (!apikey_config_is_final()) {
         return;
     }
     first = first_of(main_server, lets_through, &more);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "log.h"
+#include "limited_log.h"
 
 #include <http_core.h>
 #include <http_log.h>
@@ -20,7 +20,7 @@ static const struct {
 } kinds[] = { APIKEY_LIMITED(DESCRIBE) };
 
 #define END(name, number, level, ends, unit, text) APIKEY_LIMIT_##ends,
-static const apikey_limit_ends_e ends[] = { APIKEY_LIMITED(END) };
+static const apikey_limit_end_e ends[] = { APIKEY_LIMITED(END) };
 
 static apikey_limit_t *limit;       /* NULL: httpd has not started yet */
 static server_rec *main_server;
@@ -40,7 +40,7 @@ int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     /* Anonymous memory is zero, and not there until it is used. */
     memory = apr_shm_create(&shared, size, NULL, pconf) == APR_SUCCESS
              ? apr_shm_baseaddr_get(shared) : apr_pcalloc(pconf, size);
-    limit = apikey_limit_make(memory, APIKEY_LOG_COUNT, ends);
+    limit = apikey_limit_create(memory, APIKEY_LOG_COUNT, ends);
     return OK;
 }
 
@@ -78,26 +78,26 @@ static const char *place_of(char *buffer, apr_size_t size, const char *label,
     return buffer;
 }
 
-static void say_more(const apikey_limit_report_t *told, const char *detail)
+static void say_more(const apikey_limit_report_t *report, const char *detail)
 {
-    server_rec *server = (server_rec *)told->cause.owner;
-    int kind = told->cause.kind;
+    server_rec *server = (server_rec *)report->cause.owner;
+    int kind = report->cause.kind;
     char place[APIKEY_LIMIT_LABEL + HUGE_STRING_LEN];
 
     ap_log_error(APLOG_MARK, kinds[kind].level, 0,
                  server ? server : main_server,
                  "APIKEY%04d: %" APR_UINT64_T_FMT " more %s since the last of "
-                 "these lines: %s %s%s%s", kinds[kind].number, told->more,
+                 "these lines: %s %s%s%s", kinds[kind].number, report->more,
                  kinds[kind].unit, kinds[kind].text,
-                 place_of(place, sizeof(place), told->cause.label, server),
+                 place_of(place, sizeof(place), report->cause.label, server),
                  detail ? ": " : "", detail ? detail : "");
 }
 
-int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount)
+int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount)
 {
     apikey_cause_t cause = cause_of(event->kind, event->owner, event->what);
     int level = kinds[event->kind].level;
-    apikey_limit_report_t told;
+    apikey_limit_report_t report;
 
     if (!limit) {
         return 1;
@@ -111,55 +111,55 @@ int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount)
     }
     cause.owner = event->server;
     cause.label = event->label;
-    switch (apikey_limit_hit(limit, &cause, amount, seconds(), &told)) {
+    switch (apikey_limit_count(limit, &cause, amount, seconds(), &report)) {
     case APIKEY_LIMIT_FULL:
         return 1;
     case APIKEY_LIMIT_MORE:
-        say_more(&told, event->detail);
+        say_more(&report, event->detail);
         return 0;
     default:
         return 0;
     }
 }
 
-int apikey_log_now(const apikey_event_t *event)
+int apikey_log_is_due(const apikey_event_t *event)
 {
-    return apikey_log_some(event, 1);
+    return apikey_log_count(event, 1);
 }
 
-int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
-                    apikey_limit_report_t *told)
+int apikey_log_end(apikey_log_e kind, const void *owner, const char *what,
+                   apikey_limit_report_t *report)
 {
     apikey_cause_t cause;
 
-    if (!limit || !apikey_limit_any(limit, kind)) {
+    if (!limit || !apikey_limit_is_open(limit, kind)) {
         return 0;
     }
     cause = cause_of(kind, owner, what);
-    return apikey_limit_over(limit, &cause, seconds(), told);
+    return apikey_limit_end(limit, &cause, seconds(), report);
 }
 
 /* apikey_limit_fn */
 static void say(void *baton APIKEY_UNUSED, apikey_limit_e what,
-                const apikey_limit_report_t *told)
+                const apikey_limit_report_t *report)
 {
-    int kind = told->cause.kind;
-    server_rec *server = (server_rec *)told->cause.owner;
+    int kind = report->cause.kind;
+    server_rec *server = (server_rec *)report->cause.owner;
     char place[APIKEY_LIMIT_LABEL + HUGE_STRING_LEN];
 
     if (what == APIKEY_LIMIT_MORE) {
-        say_more(told, NULL);
+        say_more(report, NULL);
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, server ? server : main_server,
                  "APIKEY0311: APIKEY%04d has not happened for a minute: %s "
                  "%s; it took %" APR_UINT64_T_FMT " seconds, with %"
                  APR_UINT64_T_FMT " %s", kinds[kind].number, kinds[kind].text,
-                 place_of(place, sizeof(place), told->cause.label, server),
-                 told->seconds, told->total, kinds[kind].unit);
+                 place_of(place, sizeof(place), report->cause.label, server),
+                 report->seconds, report->total, kinds[kind].unit);
 }
 
-void apikey_log_tick(void)
+void apikey_log_sweep(void)
 {
     if (limit) {
         apikey_limit_sweep(limit, seconds(), say, NULL);

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file check_names.h
+ * @file spelling_check.h
  * @brief AuthType and Require that were meant for us and are spelt otherwise.
  */
-#ifndef APIKEY_CHECK_NAMES_H
-#define APIKEY_CHECK_NAMES_H
+#ifndef APIKEY_SPELLING_CHECK_H
+#define APIKEY_SPELLING_CHECK_H
 
 #include <http_core.h>
 
@@ -18,17 +18,17 @@
  * module that authenticates by an AuthType of its own is at work, the latter
  * is a warning, since the name may be that module's.
  */
-int apikey_check_names(apr_pool_t *pconf, apr_pool_t *plog,
-                       apr_pool_t *ptemp);
+int apikey_check_spelling(apr_pool_t *pconf, apr_pool_t *plog,
+                          apr_pool_t *ptemp);
 
 /** check_authn, behind all but mod_authn_core: no module has taken the
  * AuthType.  Says so where it is nearly ours, and declines: httpd answers
  * 500. */
-int apikey_misspelt_type(request_rec *r);
+int apikey_log_misspelt_type(request_rec *r);
 
 /** error_log: follows httpd's line of a Require in an .htaccess that no
  * module provides with one that has the right spelling. */
-void apikey_misspelt_require(const ap_errorlog_info *info,
-                             const char *line);
+void apikey_log_misspelt_require(const ap_errorlog_info *info,
+                                 const char *line);
 
 #endif

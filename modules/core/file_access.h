@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file file_trust.h
+ * @file file_access.h
  * @brief Whether a file says what those wrote who may: nobody else can have
  *        changed it, or put another one in its place.
  */
-#ifndef APIKEY_FILE_TRUST_H
-#define APIKEY_FILE_TRUST_H
+#ifndef APIKEY_FILE_ACCESS_H
+#define APIKEY_FILE_ACCESS_H
 
 #include <apr_pools.h>
 
@@ -27,7 +27,7 @@ typedef enum {
  * @return NULL: it may be believed, or is not there; else what speaks against
  *         it and what to do, a sentence fragment in @a pool
  */
-const char *apikey_file_trust_fault(const char *path, apikey_owned_e owned,
-                                    apr_pool_t *pool);
+const char *apikey_file_access_fault(const char *path, apikey_owned_e owned,
+                                     apr_pool_t *pool);
 
 #endif

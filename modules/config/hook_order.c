@@ -10,7 +10,7 @@
 #include <http_request.h>
 #include <util_filter.h>
 
-#include "order.h"
+#include "hook_order.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -130,23 +130,23 @@ static void name_levels(server_rec *main_server)
     }
 }
 
-int apikey_start_tells(void)
+int apikey_config_is_final(void)
 {
     return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG
            || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
 }
 
-int apikey_check_order(apr_pool_t *pconf APIKEY_UNUSED,
-                       apr_pool_t *plog APIKEY_UNUSED,
-                       apr_pool_t *ptemp APIKEY_UNUSED,
-                       server_rec *main_server)
+int apikey_check_hook_order(apr_pool_t *pconf APIKEY_UNUSED,
+                            apr_pool_t *plog APIKEY_UNUSED,
+                            apr_pool_t *ptemp APIKEY_UNUSED,
+                            server_rec *main_server)
 {
     server_rec *s = main_server;
 
     while (s && !apikey_server_conf(s)->policy.secrets) {
         s = s->next;
     }
-    if (s && apikey_start_tells()) {
+    if (s && apikey_config_is_final()) {
         name_those_ahead(s);
         name_those_after(s);
         name_levels(main_server);

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file order.h
+ * @file hook_order.h
  * @brief Which modules run ahead of ours, and which after it.
  *
  * httpd sorts the functions of a hook by a number, which is any int, and then
@@ -9,8 +9,8 @@
  * those that httpd has names for make the order that modules are loaded in
  * meaningless, and need no list of names.
  */
-#ifndef APIKEY_ORDER_H
-#define APIKEY_ORDER_H
+#ifndef APIKEY_HOOK_ORDER_H
+#define APIKEY_HOOK_ORDER_H
 
 #include "config.h"
 
@@ -24,7 +24,7 @@
 
 /** Whether what is noticed is to be said now: httpd reads its configuration
  * twice when it starts, and once for -t. */
-int apikey_start_tells(void);
+int apikey_config_is_final(void);
 
 /**
  * check_config, when all hooks are sorted (`httpd -t` runs it, too): a warning
@@ -33,7 +33,7 @@ int apikey_start_tells(void);
  * server has keys.
  * @return OK
  */
-int apikey_check_order(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                       server_rec *main_server);
+int apikey_check_hook_order(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *main_server);
 
 #endif

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "file_trust.h"
+#include "file_access.h"
 
 #include <grp.h>
 #include <limits.h>
@@ -99,7 +99,7 @@ static const char *file_fault(const struct stat *info, apr_pool_t *pool)
     return NULL;
 }
 
-/* Goes on where the symbolic link leads to. */
+/* Goes on where the symbolic link prefixes to. */
 static const char *follow(walk_t *walk, const struct stat *info,
                           const char *path)
 {
@@ -146,8 +146,8 @@ static const char *step(walk_t *walk, const char *name)
     return S_ISDIR(info.st_mode) ? folder_fault(walk, &info, path) : NULL;
 }
 
-const char *apikey_file_trust_fault(const char *path, apikey_owned_e owned,
-                                    apr_pool_t *pool)
+const char *apikey_file_access_fault(const char *path, apikey_owned_e owned,
+                                     apr_pool_t *pool)
 {
     walk_t walk = { pool, 0, "", path, 0 };
     char here[PATH_MAX + 1];

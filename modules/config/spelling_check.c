@@ -14,8 +14,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "check_names.h"
-#include "log.h"
+#include "spelling_check.h"
+#include "limited_log.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -239,8 +239,8 @@ static int is_foreign_at_work(void)
     return 0;
 }
 
-int apikey_check_names(apr_pool_t *pconf APIKEY_UNUSED,
-                       apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp)
+int apikey_check_spelling(apr_pool_t *pconf APIKEY_UNUSED,
+                          apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp)
 {
     look_t look = { NULL, NULL, 0, 0 };
 
@@ -257,10 +257,10 @@ static int is_said(const request_rec *r, apikey_log_e kind, const char *name)
 {
     apikey_event_t event = { kind, r->server, r, r->server, name, NULL, NULL };
 
-    return apikey_log_now(&event);
+    return apikey_log_is_due(&event);
 }
 
-int apikey_misspelt_type(request_rec *r)
+int apikey_log_misspelt_type(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
@@ -273,7 +273,7 @@ int apikey_misspelt_type(request_rec *r)
     return DECLINED;
 }
 
-void apikey_misspelt_require(const ap_errorlog_info *info, const char *line)
+void apikey_log_misspelt_require(const ap_errorlog_info *info, const char *line)
 {
     const char *name = info->r && info->level == APLOG_ALERT
                        ? strstr(line, UNKNOWN) : NULL;

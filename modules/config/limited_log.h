@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file log.h
+ * @file limited_log.h
  * @brief Which of the messages that requests cause are said.
  *
  * A request, a look for changes or a batch of uses that cannot be served says
@@ -16,8 +16,8 @@
  * of it where LogLevel asks for that, and what a process says once in its
  * life.
  */
-#ifndef APIKEY_LOG_H
-#define APIKEY_LOG_H
+#ifndef APIKEY_LIMITED_LOG_H
+#define APIKEY_LIMITED_LOG_H
 
 #include <httpd.h>
 
@@ -107,21 +107,21 @@ int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
  * Whether to say it now, in full; else it is counted, and the minute's line is
  * written here.  Any thread; nothing waits.
  */
-int apikey_log_now(const apikey_event_t *event);
+int apikey_log_is_due(const apikey_event_t *event);
 
 /** The same of what has happened @a amount times. */
-int apikey_log_some(const apikey_event_t *event, apr_uint64_t amount);
+int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount);
 
 /**
  * What ends by success is over: kind, owner and what.  Costs one relaxed read
  * where nothing of the kind has begun.
- * @param told total and seconds, with 1
+ * @param report total and seconds, with 1
  * @return 1: say it
  */
-int apikey_log_over(apikey_log_e kind, const void *owner, const char *what,
-                    apikey_limit_report_t *told);
+int apikey_log_end(apikey_log_e kind, const void *owner, const char *what,
+                   apikey_limit_report_t *report);
 
 /** Each watchdog's, often: says what is left to be said. */
-void apikey_log_tick(void);
+void apikey_log_sweep(void);
 
 #endif
