@@ -11,7 +11,6 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "../core/text.h"
 #include "../store/audit.h"
 #include "cli.h"
 #include "listing.h"

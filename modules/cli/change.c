@@ -3,7 +3,7 @@
 #include <apr_strings.h>
 
 #include "../core/scope.h"
-#include "../core/text.h"
+#include "../core/time_text.h"
 #include "commands.h"
 
 /* A list with commas as it should be given: "--scope a --scope b". */

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
+#include "../core/time_text.h"
 #include "cli.h"
 
 /* --expires, or what ApiKeyLifetime gives. */

@@ -8,6 +8,7 @@
 
 #include "../core/strength.h"
 #include "../core/text.h"
+#include "../core/time_text.h"
 #include "../core/result.h"
 #include "../store/inspect.h"
 #include "doctor.h"

@@ -3,7 +3,6 @@
 #include <apr_strings.h>
 
 #include "../core/scope.h"
-#include "../core/text.h"
 #include "../core/result.h"
 #include "cli.h"
 

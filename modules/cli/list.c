@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "../core/text.h"
+#include "../core/time_text.h"
 #include "../core/result.h"
 #include "commands.h"
 #include "listing.h"

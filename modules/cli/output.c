@@ -7,6 +7,7 @@
 
 #include "../core/digest.h"
 #include "../core/text.h"
+#include "../core/time_text.h"
 #include "../store/json.h"
 #include "cli.h"
 

@@ -12,6 +12,7 @@
 
 #include "../core/digest_kinds.h"
 #include "../core/lifetime.h"
+#include "../core/query_text.h"
 #include "../core/text.h"
 #include "config_check.h"
 #include "required_tenant.h"

@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-#include "text.h"
+#include "time_text.h"
 #include "lifetime.h"
 
 const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,

@@ -8,6 +8,7 @@
 
 #include "scope.h"
 #include "text.h"
+#include "time_text.h"
 
 /* The messages go into quoted strings and JSON as they are: plain ASCII, no
  * double quote, no backslash.  The order is that of apikey_result_e. */

@@ -5,7 +5,6 @@
 
 #include "../core/key.h"
 #include "../core/mutex.h"
-#include "../core/text.h"
 #include "import.h"
 #include "import_parts.h"
 #include "manage_parts.h"

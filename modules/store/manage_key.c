@@ -7,6 +7,7 @@
 #include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
+#include "../core/time_text.h"
 #include "../core/result.h"
 #include "json.h"
 #include "manage_parts.h"

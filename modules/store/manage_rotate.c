@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-#include "../core/text.h"
+#include "../core/time_text.h"
 #include "../core/result.h"
 #include "manage_parts.h"
 

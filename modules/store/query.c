@@ -5,7 +5,8 @@
 
 #include "../core/digest.h"
 #include "../core/disclosure.h"
-#include "../core/text.h"
+#include "../core/query_text.h"
+#include "../core/time_text.h"
 #include "query.h"
 #include "sql.h"
 

@@ -7,7 +7,7 @@
 #include <apr_general.h>
 
 #include "../../modules/core/lifetime.h"
-#include "../../modules/core/text.h"
+#include "../../modules/core/time_text.h"
 #include "tap.h"
 
 #define DAY APR_INT64_C(86400)

@@ -7,7 +7,7 @@
 #include <apr_general.h>
 
 #include "../../modules/core/scope.h"
-#include "../../modules/core/text.h"
+#include "../../modules/core/time_text.h"
 #include "../../modules/core/result.h"
 #include "tap.h"
 

@@ -6,7 +6,9 @@
 
 #include <apr_general.h>
 
+#include "../../modules/core/query_text.h"
 #include "../../modules/core/text.h"
+#include "../../modules/core/time_text.h"
 #include "tap.h"
 
 #define NOW APR_INT64_C(1700000000)     /* 2023-11-14T22:13:20Z */

@@ -17,6 +17,7 @@
 #include <apr_strings.h>
 
 #include "../../modules/core/text.h"
+#include "../../modules/core/time_text.h"
 #include "../../modules/store/audit.h"
 #include "../../modules/store/changes.h"
 #include "../../modules/store/manage.h"
