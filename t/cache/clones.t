@@ -21,7 +21,7 @@ sub tool { return $site->htapikey('-f', $conf{ +shift }, @_) }
 
 sub sql {
     my ($name, $sql) = @_;
-    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 10000',
+    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 60000',
            "$dir/db/$name.db", $sql) == 0 or die "sqlite3 $sql";
 }
 

@@ -126,19 +126,32 @@ sub limits {
             . get($port, '/api/', "X-API-Key: $key")->{status};
     };
     my $sleep = sub { my $end = time + $_[0]; sleep 0.01 while time < $end };
-    is($both->(), '200 200', 'a key is known');
-    rename $file, "$file.away" or die $!;
-    $sleep->(1.4);
-    is($both->(), '200 200', 'what held when the database was last seen, '
+    my $away = sub { rename $file, "$file.away" or die $! };
+    my $back = sub {
+        rename "$file.away", $file or die $!;
+        is($both->(), '200 200', 'the database is there, a key is known');
+    };
+    # A round in which we come too late proves nothing, and is done again.
+    my $said;
+    $away->();
+    for (1 .. 20) {
+        $back->();
+        $away->();
+        $sleep->(1.4);
+        last if ($said = $both->()) eq '200 200';
+    }
+    is($said, '200 200', 'what held when the database was last seen, '
        . 'or is not older than ApiKeyStaleLimit');
     $sleep->(1.8);
     is($both->(), '503 503', 'but not beyond');
-    rename "$file.away", $file or die $!;
-    is($both->(), '200 200', 'the database is back');
-    $sleep->(1.5);
-    cmp_ok((ages())[0], '<', 600, 'and looked at');
-    rename $file, "$file.away" or die $!;
-    is($both->(), '503 200', 'what did not hold any more then, does not now');
+    for (1 .. 20) {
+        $back->();
+        $sleep->(1.5);
+        ok($site->polled, 'and looked at');
+        $away->();
+        last if ($said = $both->()) eq '503 200';
+    }
+    is($said, '503 200', 'what did not hold any more then, does not now');
     rename "$file.away", $file or die $!;
     like($site->errors, qr/APIKEY0143/, 'that TTLs alone bound one of them, '
          . 'httpd has said when it started');
@@ -157,20 +170,19 @@ sub neighbour {
           $other->database_lines =~ s/^DBD/ApiKeyDBD/mgr, '</VirtualHost>');
     my $writer = $other->{backend}->session;
     $writer->run('BEGIN EXCLUSIVE');
-    my (@one, @two);
-    my $end = time + 2.4;
-    while (time < $end) {
-        my ($least, $most) = ages();
-        push @one, $least;
-        push @two, $most;
-        sleep 0.05;
-    }
+    # Where one waited for the other, it would be seen each 1.5 seconds at best.
+    # What a machine that stands still makes of its ages proves nothing: at some
+    # time it is seen as ever for longer than that.
+    my ($last, $from) = (time);
+    ok(wait_until(60, sub {
+        my ($one, $two) = ages();
+        undef $from if $one > 1200 || time - $last > 0.25;
+        $last = time;
+        $from //= $two;
+        return $two - $from > 1600;
+    }), 'one is not seen for a while, the other is, as ever');
     $writer->run('ROLLBACK');
     $writer->close;
-    my ($one) = sort { $b <=> $a } @one;
-    my ($two) = sort { $b <=> $a } @two;
-    cmp_ok($two, '>', 1600, 'one is not seen for a while');
-    cmp_ok($one, '<', 1200, 'the other is, as ever');
 }
 
 for my $case ([ 'children that live for two connections', \&short_lives ],

@@ -214,7 +214,7 @@ sub sql {
     my $db = APIKey::Test::run_info()->{stage} . "/state/$host.db";
     my $text = join '', map { "$_;\n" } @statements;
     open my $in, '-|', 'sqlite3', '-batch', '-bail', '-cmd',
-        '.timeout 10000', $db, $text or die "sqlite3: $!\n";
+        '.timeout 60000', $db, $text or die "sqlite3: $!\n";
     my @rows = <$in>;
     close $in or die "sqlite3 $db: $text";
     chomp @rows;
