@@ -60,7 +60,7 @@ for my $jump ([ 'as it is', 0 ], [ 'back', -1 ], [ 'forward again', 0 ],
             is($site->status($good), 200, 'the good one') for 1 .. 5 });
         is("$count->{Hits} $count->{Lookups}", '5 0', 'comes from memory');
         $served += 18 + 6;
-        ok(wait_until(10, sub { uses() == $served }), 'its uses are written')
+        ok(wait_until(60, sub { uses() == $served }), 'its uses are written')
             or diag uses(), " of $served";
     };
 }

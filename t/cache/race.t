@@ -130,7 +130,7 @@ subtest 'who asks is killed' => sub {
     is($busy, 1, 'one look-up is held');
     kill KILL => $site->children;
     eval { $release->() };
-    ok(wait_until(10, sub { $site->status($key) eq 200 }),
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
        'another asks after a while');
 };
 

@@ -53,7 +53,7 @@ for my $way (@APIKey::DatabaseSite::WAYS) {
         }
         my $hung = threads($site);
         $relay->break;
-        ok(wait_until(20, sub { threads($site) < $hung }),
+        ok(wait_until(60, sub { threads($site) < $hung }),
            'the old ones break: their threads end');
         is(scalar(grep { $_->[0] ne 200 }
                   $site->load(8, 0, $key, count => 3)), 0, 'all is well');

@@ -149,7 +149,7 @@ for my $name (qw(mysql pgsql)) {
     is(wrong($name => 1), '',
        "$name is away: 503 there, all is well elsewhere");
     $backend->start;
-    ok(wait_until(10, sub { wrong() eq '' }), 'and back');
+    ok(wait_until(60, sub { wrong() eq '' }), 'and back');
 }
 $site->stop;
 unlike($site->slurp('error_log'), qr/exit signal|Assertion/, 'in order');

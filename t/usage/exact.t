@@ -120,14 +120,14 @@ sub killed {
     my $next = sub { my ($client, $n) = @_;
                      return $n < 50 ? $keys[$n % 10]{key} : undef };
     my ($first) = $site->requests(8, $next);
-    ok(wait_until(10, sub { $site->total == $first }), 'all are written in time')
+    ok(wait_until(60, sub { $site->total == $first }), 'all are written in time')
         or diag $site->total, " of $first";
     my $log = $site->{backend}{file} . '-wal';
-    ok(wait_until(10, sub { -e $log && -z $log }),
+    ok(wait_until(60, sub { -e $log && -z $log }),
        'and in the file: another may be copied over it');
     my ($second) = $site->requests(8, $next);
     kill KILL => descendants($site->{pid});
-    ok(wait_until(10, sub { $site->status('') eq 401 }), 'httpd goes on');
+    ok(wait_until(60, sub { $site->status('') eq 401 }), 'httpd goes on');
     my ($third) = $site->requests(8, $next);
     $site->stop;
     my $count = $site->total;

@@ -16,7 +16,7 @@ my ($one, $two) = map { $site->made } 1, 2;
 
 sub tells {
     my ($what) = @_;
-    return wait_until(10, sub { $site->errors =~ /$what/ });
+    return wait_until(60, sub { $site->errors =~ /$what/ });
 }
 
 subtest 'without mod_watchdog' => sub {
@@ -38,10 +38,10 @@ subtest 'a child without memory' => sub {
     $faults->set(cond_fails => 0);
     my $before = () = $site->slurp('error_log') =~ /resuming normal/g;
     kill USR1 => $site->{pid};
-    ok(wait_until(10, sub {
+    ok(wait_until(60, sub {
         (() = $site->slurp('error_log') =~ /resuming normal/g) > $before
     }), 'a restart');
-    ok(wait_until(10, sub {
+    ok(wait_until(60, sub {
         $site->status($one->{key}) eq 200 && $site->total > 0 }),
        'the next one counts');
     $site->stop;

@@ -58,7 +58,7 @@ sub early {
     $site->run(@KEPT, many_processes(80), 'ApiKeyUsageFlush 3600');
     my ($good, $bad) = $site->burst(1, @keys);
     is("$good $bad", '250 ', 'one connection uses 250 keys');
-    ok(wait_until(30, sub { $site->total >= 200 }),
+    ok(wait_until(60, sub { $site->total >= 200 }),
        'more than 200 keys wait: they are written');
     $site->stop;
 }

@@ -86,7 +86,7 @@ sub ask_as {
 sub log_of {
     my ($response) = @_;
     my $line;
-    wait_until(5, sub {
+    wait_until(60, sub {
         ($line) = logs_since($response->{mark}, 'access')
                   =~ /^(.*[?&]n=\Q$response->{number}\E[& ].*)$/m;
     });

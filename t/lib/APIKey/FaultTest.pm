@@ -80,7 +80,7 @@ sub served {
 sub recovers {
     my ($self) = @_;
     my ($site, $key) = @{$self}{qw(site key)};
-    ok(wait_until(10, sub { $site->status($key) eq 200 }), 'it is back');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'it is back');
     sleep $PROBE;
     $self->served('and answers all');
 }
@@ -154,7 +154,7 @@ sub idle {
     for my $round (1, 2) {
         $self->all_are(200, 'no request fails', $site->load(8, 0, $key,
                                                             count => 5));
-        ok(wait_until(20, sub { !$backend->connections }),
+        ok(wait_until(60, sub { !$backend->connections }),
            'the server closes idle connections');
     }
     $self->served('and is asked again');

@@ -72,7 +72,7 @@ sub finish {
 
 sub wait_for_waiting {
     my ($self) = @_;
-    wait_until(20, sub { $self->{backend}->waiting > 0 })
+    wait_until(60, sub { $self->{backend}->waiting > 0 })
         or die "nobody waits for a lock\n";
 }
 
@@ -233,7 +233,7 @@ sub at_once {
     $session->run("BEGIN; UPDATE apikey SET name = 'm' WHERE id = '$id'");
     my @jobs = map { $self->begin('rotate', $id) } 1 .. 3;
     if ($self->trait('hold_audit')) {
-        wait_until(20, sub { $self->{backend}->waiting == 3 })
+        wait_until(60, sub { $self->{backend}->waiting == 3 })
             or die "they do not wait\n";
     }
     else {
@@ -349,7 +349,7 @@ sub half_done {
         my $done = $self->in_the_middle(
             sub { kill KILL => $_[0]{pid} }, @$command);
         is($done->{signal}, 9, "killed in the middle of $command->[0]");
-        wait_until(10, sub { $self->{backend}->waiting == 0 });
+        wait_until(60, sub { $self->{backend}->waiting == 0 });
         is($self->counts, $before, 'nothing is half done');
         is(join('', $self->sql('SELECT * FROM apikey')), $row,
            'the key is as it was');
