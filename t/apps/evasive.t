@@ -78,7 +78,7 @@ for my $place (qw(open basic)) {
 }
 
 my @log;
-wait_until(20, sub {
+wait_until(60, sub {
     @log = split /\n/, $site->slurp('results');
     return @log >= $asked + 1 + keys(%SENT) + 5;
 });

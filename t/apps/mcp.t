@@ -24,7 +24,7 @@ if (!$server) {
     exec $^X, "$ENV{APIKEY_SOURCE}/t/lib/mcp.pl", $port or POSIX::_exit(127);
 }
 END { end_process($server, 10) if $server && $$ == $site->{owner} }
-wait_until(30, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
+wait_until(60, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
     or die "mcp.pl did not start.\n";
 
 # The manual's two places, here one below the other's name, and its challenge;

@@ -95,7 +95,7 @@ subtest 'HTTP/2' => sub {
 my @want = ((' 401 missing') x ($HTTP2 ? 5 : 2), $HTTP2 ? ' 401 -' : (),
             ' 200 granted');
 my @log;
-wait_until(30, sub {
+wait_until(60, sub {
     @log = $site->slurp('results') =~ /^HTTP\S+(.*)\n/mg;
     return @log >= @want;
 });

@@ -146,7 +146,7 @@ subtest 'Basic credentials beside a key, in mod_php' => sub {
                          file => 'REMOTE_USER=acme PHP_AUTH_USER=acme X=acme' },
               'REMOTE_USER is the tenant, PHP_AUTH_USER is not checked');
     my $log;
-    wait_until(20, sub {
+    wait_until(60, sub {
         $log = $site->slurp('users_log');
         return 3 == (() = $log =~ /^/mg);
     });

@@ -206,7 +206,7 @@ is(seen_at('auth_log_down', $acme), '200 unavailable (null) (null)',
 
 # Only what was granted is a use; what was exposed is recorded.
 sub usage { return sql($host, "SELECT $_[0] FROM apikey_usage ORDER BY 1") }
-ok(wait_until(10, sub { (usage('COUNT(*)'))[0] == 3 }), 'they are written');
+ok(wait_until(60, sub { (usage('COUNT(*)'))[0] == 3 }), 'they are written');
 is_deeply([ usage('id') ], [ sort map { $_->{id} } @key{qw(acme plain two)} ],
           'uses of granted keys alone, and an exposed one');
 is_deeply([ usage("use_count > 0, exposed > 0") ],

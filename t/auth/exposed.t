@@ -129,7 +129,7 @@ is(ask('auth_exposed_hex', '/index.html?'
        . join '&', map { "k=$_->{key}" } @nine)->{status}, 400, 'nine keys');
 my $noted = 'SELECT COUNT(*) FROM apikey_usage WHERE exposed > 0 AND id IN ('
     . join(', ', map { "'$_->{id}'" } @nine) . ')';
-ok(wait_until(10, sub { (sql('auth_exposed_hex', $noted))[0] > 0 }),
+ok(wait_until(60, sub { (sql('auth_exposed_hex', $noted))[0] > 0 }),
    'they are recorded');
 is((sql('auth_exposed_hex', $noted))[0], 8, 'no more than eight of them');
 

@@ -168,7 +168,6 @@ is_deeply($changes->{wrong}, {},
 my @made = @{ $changes->{made} || [] };
 cmp_ok(scalar @made, '>=', 20, @made . ' keys were made meanwhile');
 note(sprintf '%d requests in %.1f s', $total, $took);
-cmp_ok($took, '<', 90, 'within 90 s') if !$instrumented;
 
 # ---- No lost change ----
 my %in_database = map { split /\|/, $_, 2 } sql($host,

@@ -91,7 +91,7 @@ raw($host, "GET /?k=$early->{key} HTTP/1.1\r\nReferer: $early->{key}\r\n"
 
 # mod_status shows the last request of each worker; others are at work, too.
 my $page;
-ok(wait_until(5, sub {
+ok(wait_until(60, sub {
     get($host, "/open/none?status=$query->{key}");
     $page = get($host, '/server-status')->{body};
     return $page =~ m{>GET /open/none\?status=\*\*\* HTTP/1\.1<};
@@ -112,7 +112,7 @@ sub shown {
            ->{exposed};
 }
 for my $made ($query, $referer, $both, $early) {
-    ok(wait_until(10, sub { shown($made) && entries($made) }),
+    ok(wait_until(60, sub { shown($made) && entries($made) }),
        'an exposed key is recorded');
 }
 # Which batches they fell into, nobody knows; each key is in the audit once.

@@ -41,7 +41,7 @@ sub check_recorded {
         }
         return !grep { !$reason{"$_->[0] $_->[1]"} } @recorded;
     };
-    wait_until(10, $all);
+    wait_until(60, $all);
     like($reason{"$_->[0] $_->[1]"} // '', qr/^$_->[2]$/, "recorded: $_->[3]")
         for @recorded;
 }
@@ -116,7 +116,7 @@ for my $method (qw(HEAD POST PUT OPTIONS TRACE)) {
 ok(wait_for_log({}, 'error', qr/APIKEY0223: .*should be replaced/),
    'the error log says so');
 my $shown = create_key($host, tenant => 'shown');
-ok(wait_until(5, sub {
+ok(wait_until(60, sub {
     get($host, "/open/$shown->{key}");
     return get($host, '/server-status')->{body} =~ m{GET /open/\*\*\* HTTP};
 }), 'mod_status shows it masked');

@@ -129,7 +129,8 @@ for my $signal (qw(TERM INT HUP)) {
     kill $signal => $pid;
     waitpid $pid, 0;
     is($? >> 8, 130, "SIG$signal ends it");
-    ok(wait_until(5, sub { !grep { kill 0, $_ } @below }), '... and the build');
+    ok(wait_until(60, sub { !grep { kill 0, $_ } @below }),
+       '... and the build');
     open my $in, '<', "$folder/said" or die "said: $!\n";
     like(join('', <$in>), qr/^quickstart: interrupted; /m, '... and it says so');
 }
@@ -175,7 +176,7 @@ for my $foreign ([qw(sleep 60)], [ qw(tail -f), "$tree/demo/run/error_log" ]) {
         open STDOUT, '>', '/dev/null';
         exec @$foreign or POSIX::_exit(127);
     }
-    wait_until(5, sub { running() || $foreign->[0] eq 'sleep' });
+    wait_until(60, sub { running() || $foreign->[0] eq 'sleep' });
     for my $name (qw(httpd app)) {
         open my $out, '>', "demo/run/$name.pid" or die "$name.pid: $!\n";
         print $out "$pid\n";

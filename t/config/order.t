@@ -104,7 +104,7 @@ sub ordered {
     ask($site, '/there/is/none', "X-API-Key: $key, $key");
     ask($site, '/index.html', "X-API-Key: $key", 'no colon');
     ask($site, '/end');
-    ok(wait_until(10, sub { $site->slurp('audit_log') =~ m{GET /end }
+    ok(wait_until(60, sub { $site->slurp('audit_log') =~ m{GET /end }
                             && $site->slurp('perl_log') =~ m{end GET /end } }),
        'both modules were there');
     $site->stop;

@@ -158,7 +158,7 @@ is(get($site->port, '/')->{status}, 200, 'a page without a key is there');
 is(get($site->port, '/api', "X-API-Key: $key")->{status}, 503,
    'a key is answered 503');
 rename "$db.away", $db or die "rename: $!\n";
-ok(wait_until(30, sub {
+ok(wait_until(60, sub {
     get($site->port, '/api', "X-API-Key: $key")->{status} == 404 }),
    'and good again when the file is back');
 $site->stop;

@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use APIKey::CLI;
 use APIKey::Postgres;
+use APIKey::Process qw(wait_until);
 
 my $server = APIKey::Postgres->new;
 my $cli = APIKey::CLI->bare;
@@ -81,8 +82,8 @@ is(changed(), 'digest|5 tenant|t', 'who commits later is counted later');
 $idle->run("BEGIN; INSERT INTO apikey_change (kind) VALUES ('all')");
 my $other = $server->session;
 $other->send(insert(7));
-select undef, undef, undef, 0.3;
-is($server->waiting, 1, 'nobody overtakes a change by hand');
+ok(wait_until(60, sub { $server->waiting == 1 }),
+   'nobody overtakes a change by hand');
 $idle->run('COMMIT');
 $other->wait;
 is(changed(), 'all| digest|7', 'it has the lower number');

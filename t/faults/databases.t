@@ -90,7 +90,7 @@ sub all_of {
     is($site->status(''), 401, 'no key is needed to say so');
     is($site->status('', '/'), 200, 'and none elsewhere');
     $site->init;
-    ok(wait_until(5, sub { $site->status($unknown) eq 401 }),
+    ok(wait_until(60, sub { $site->status($unknown) eq 401 }),
        'htapikey init is enough, httpd goes on');
     my ($key) = made($site);
     $answer = $site->answer($key);

@@ -39,7 +39,7 @@ subtest 'SIGTERM while the thread of requests holds a lock' => sub {
     $site->run(@CLOSED, 'ApiKeyUsageFlush 10');
     is($site->status($key), 503, 'the database is away');
     my @before;
-    ok(wait_until(30, sub { 6 <= (@before = descendants($site->{pid})) }),
+    ok(wait_until(60, sub { 6 <= (@before = descendants($site->{pid})) }),
        'its children have begun');
     $faults->set(signal_in_lock => 1);
     # httpd starts a new child for each that ends, and the new ones answer
@@ -93,7 +93,7 @@ subtest 'the clock is set back while a request waits' => sub {
     my $client = $site->client(0, $key, count => 1);
     sleep 0.5;
     $faults->set(clock => -3600e6);
-    ok(wait_until(15, sub {
+    ok(wait_until(60, sub {
         my $ready = '';
         vec($ready, fileno $client, 1) = 1;
         return select $ready, undef, undef, 0;
@@ -101,7 +101,7 @@ subtest 'the clock is set back while a request waits' => sub {
     $faults->set(lookup_waits => 0);
     is(join(' ', map { $_->[0] } $site->collect($client)), 503,
        'that it is unavailable');
-    ok(wait_until(10, sub { $site->status($key) eq 200 }), 'then it answers');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'then it answers');
     $site->stop;
     ended_well($site);
 };

@@ -45,7 +45,7 @@ subtest 'a database that is away' => sub {
         is(full($site->errors, '0310'), $round - 1, 'nor that it is over');
         $backend->start;
         my $vain = @answers;
-        ok(wait_until(20, sub {
+        ok(wait_until(60, sub {
             my $status = $site->status($key);
             $vain++ if $status eq 503;
             return $status eq 200;
@@ -75,15 +75,15 @@ subtest 'uses that cannot be written' => sub {
         is(join(' ', grep { $_ ne 200 } @answers), '', 'requests are served');
     };
     $some->();
-    ok(wait_until(20, sub { $uses->() == 100 }), 'their uses are written');
+    ok(wait_until(60, sub { $uses->() == 100 }), 'their uses are written');
     $backend->sql('ALTER TABLE apikey_usage RENAME TO elsewhere');
     $some->() for 1 .. 3;
-    ok(wait_until(20, sub { $site->errors =~ /APIKEY0151/ }), 'it is told');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0151/ }), 'it is told');
     # Each process tries again.
     sleep 2;
     $backend->sql('ALTER TABLE elsewhere RENAME TO apikey_usage');
-    ok(wait_until(20, sub { $uses->() == 400 }), 'all are written then');
-    ok(wait_until(20, sub { $site->errors =~ /APIKEY0152/ }), 'it is over');
+    ok(wait_until(60, sub { $uses->() == 400 }), 'all are written then');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0152/ }), 'it is over');
     $site->stop;
     is(full($site->errors, $_), 1, "APIKEY$_: one line") for qw(0151 0152);
 };

@@ -172,13 +172,14 @@ sub old_journal {
     logged();
     $writer->run('BEGIN EXCLUSIVE');
     my @answers = $site->load(8, 0, $key);
-    # On a slow machine; without a deadline it is twelve seconds.
-    is_deeply([ grep { $_->[0] ne 503 || $_->[1] > 6 } @answers ], [],
-              'BEGIN EXCLUSIVE: 503, before long');
+    is_deeply([ grep { $_->[0] ne 503 } @answers ], [],
+              'BEGIN EXCLUSIVE: 503, while it is held');
+    # Without a deadline each takes twelve seconds.
+    ok(wait_until(60, sub { $site->answer($key)->[1] < 6 }), 'before long');
     is($site->status('', '/'), 200, 'who needs no key is served meanwhile');
     tells(qr/APIKEY0106: .*(?:within 1\.5 seconds|holds a lock)/);
     $writer->run('ROLLBACK');
-    ok(wait_until(10, sub { $site->status($key) eq 200 }), 'and over');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'and over');
     $writer->close;
     $site->stop;
     $site->htapikey('init');
@@ -201,7 +202,7 @@ sub writable {
 # Each child of httpd finds out by itself, within half a second.
 sub back {
     my ($key, $what) = @_;
-    ok(wait_until(5, sub { said($key) eq '200' }), "$what: goes on")
+    ok(wait_until(60, sub { said($key) eq '200' }), "$what: goes on")
         or diag said($key);
 }
 
@@ -342,7 +343,7 @@ sub read_only_disk {
     is(said($key), '200', 'a read-only disk');
     unlike($site->errors, qr/APIKEY0193/, 'and no word about it');
     my $told = sub { scalar(() = $site->errors =~ /APIKEY0296: .*readonly/g) };
-    ok(wait_until(20, $told), 'uses are written nowhere');
+    ok(wait_until(60, $told), 'uses are written nowhere');
     is(said($key), '200', 'look-ups go on');
     $site->stop;
     cmp_ok($told->(), '<=', 24, 'which each process says once');

@@ -61,7 +61,7 @@ sub ended_well {
 # until the process that has them has ended without them.
 sub round {
     my ($what, $seconds, @hosts) = @_;
-    ok(wait_until(20, sub { !grep { status_of($_) ne '200' } keys %key }),
+    ok(wait_until(60, sub { !grep { status_of($_) ne '200' } keys %key }),
        "$what: all answer");
     $_->signal('STOP') for @backends;
     my @waiting = map { send_one($_) } @hosts, @hosts;
@@ -69,7 +69,7 @@ sub round {
     my @before = descendants($site->{pid});
     kill USR1 => $site->{pid};
     $seconds ? sleep $seconds
-             : ok(wait_until(20, sub { grep { !kill 0, $_ } @before }),
+             : ok(wait_until(60, sub { grep { !kill 0, $_ } @before }),
                   'the process that asked them ends');
     $_->signal('CONT') for @backends;
     eval { $_->response } for @waiting;
@@ -93,7 +93,7 @@ round('a freeze that outlasts the process, ApiKeyDBDriver', 0, @own);
 round('another short one', 1.2, @pooled, @own);
 round('one at the end of the deadline', 1.9, @pooled, @own);
 
-ok(wait_until(20, sub { !grep { status_of($_) ne '200' } keys %key }),
+ok(wait_until(60, sub { !grep { status_of($_) ne '200' } keys %key }),
    'all answer again');
 $_->signal('STOP') for @backends;
 my @waiting = map { send_one($_) } @pooled, @own;

@@ -102,8 +102,15 @@ sub wrong {
         my $pid = open(my $in, '-|') // die "fork: $!\n";
         if (!$pid) {
             for my $pair (shuffle @pairs) {
-                my $got = ask(@$pair);
                 my $want = wanted(@$pair, %away);
+                my $got = ask(@$pair);
+                # A machine that stands still for 1.5 seconds makes us answer
+                # 503, "try again".
+                for (1 .. 5) {
+                    last if $got eq $want || $got ne '503 ';
+                    sleep 1;
+                    $got = ask(@$pair);
+                }
                 print "$pair->[0]: $got, not $want\n" if $got ne $want;
             }
             print scalar(@pairs), " asked\n";
@@ -142,7 +149,7 @@ for my $name (qw(mysql pgsql)) {
     is(wrong($name => 1), '',
        "$name is away: 503 there, all is well elsewhere");
     $backend->start;
-    ok(wait_until(10, sub { wrong() eq '' }), 'and back');
+    ok(wait_until(60, sub { wrong() eq '' }), 'and back');
 }
 $site->stop;
 unlike($site->slurp('error_log'), qr/exit signal|Assertion/, 'in order');

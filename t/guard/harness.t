@@ -92,13 +92,13 @@ unlink "$tree/htapikey";
 for my $signal (qw(TERM INT HUP)) {
     my ($pid, $from) = run_of("$more system 'sleep 60; true';\n");
     my @below;
-    ok(wait_until(20, sub { (@below = descendants($pid)) >= 3 }),
+    ok(wait_until(60, sub { (@below = descendants($pid)) >= 3 }),
        "the test and its children run");
     kill $signal => $pid;
     my $said = do { local $/; <$from> };
     close $from;
     is($? >> 8, 130, "SIG$signal ends the run");
-    ok(wait_until(5, sub { !grep { kill 0, $_ } @below }),
+    ok(wait_until(60, sub { !grep { kill 0, $_ } @below }),
        'nothing stays running');
 }
 

@@ -62,7 +62,7 @@ sub start_app {
     chmod 0777, $path;
     $app = fork // die "fork: $!\n";
     return if $app;
-    alarm 300;
+    alarm 900;
     $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
     $SIG{PIPE} = 'IGNORE';
     while (1) {
@@ -182,7 +182,7 @@ sub shown {
 sub database {
     my ($sql) = @_;
     my $file = run_info()->{stage} . "/state/$name.db";
-    open my $in, '-|', qw(sqlite3 -cmd), '.timeout 5000', $file,
+    open my $in, '-|', qw(sqlite3 -cmd), '.timeout 60000', $file,
         $sql // '.dump' or die "sqlite3: $!\n";
     my $text = join '', <$in>;
     close $in or die "sqlite3 $file failed.\n";

@@ -278,7 +278,7 @@ page 'Do rotate keys periodically' => sub {
     like($new->{key}, qr/\Aintrozy_[0-9a-f]{64}\z/, 'the new one looks alike');
     is(lifetime($new), 30 * $day, '... and lives as long');
     granted(ask($_, 'GET', $contacts), 'acme') for $old, $new;
-    ok(wait_until(10, sub { ask($old, 'GET', $contacts)->{status} == 401 }),
+    ok(wait_until(60, sub { ask($old, 'GET', $contacts)->{status} == 401 }),
        'the old one ends with the overlap');
     granted(ask($new, 'GET', $contacts), 'acme', 'the new one');
 };

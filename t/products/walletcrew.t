@@ -189,7 +189,7 @@ page '**Rotate** keys: Create a new key. ... Revoke the old key after a short '
     my $old = new_key(scope => 'passes:read', name => 'rotated');
     my $new = rotate($old, '--overlap', '2s');
     granted(ask($_, 'GET', '/passes'), 'acme') for $old, $new;
-    ok(wait_until(10, sub { ask($old, 'GET', '/passes')->{status} == 401 }),
+    ok(wait_until(60, sub { ask($old, 'GET', '/passes')->{status} == 401 }),
        'the old one ends with the overlap');
     granted(ask($new, 'GET', '/passes'), 'acme', 'the new one');
     ok(!defined shown($new)->{expires}, '... has no end, as the old one had');

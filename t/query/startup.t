@@ -132,7 +132,7 @@ sub without_server {
        'the log has the warning once');
     like($site->slurp('said'), qr/APIKEY0122/, 'and so has the terminal');
     $what eq 'STOP' ? $backend->signal('CONT') : $backend->start;
-    ok(wait_until(10, sub { $site->status($key) eq 200 }),
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
        'when the server is there, they are accepted');
     $site->stop;
 }

@@ -28,7 +28,6 @@ static void test_many(void)
     apr_status_t answers[MANY];
 
     fresh(8);
-    db.queue->deadline = apr_time_from_sec(120);
     set(1, 0, APR_SUCCESS);
     start(MANY, threads, answers);
     settle(MANY - 8, 8);
@@ -51,7 +50,7 @@ static void test_silence(void)
     probed_now();
     set(1, TRIP, APIKEY_EDATABASE);
     settle_lost(0, 0, 0);
-    for (i = 0; i < 10000 && closed() < TRIP; i++) {
+    for (i = 0; i < 100000 && closed() < TRIP; i++) {
         apr_sleep(1000);
     }
     is_int(closed(), TRIP, "what hung has ended, its connections are closed");
@@ -105,15 +104,14 @@ static void test_shared(void)
     need(apikey_threads_create(&db.threads, 2, db.pool) == APR_SUCCESS,
          "a threads");
     db.queue = frozen = queue_of(2);
+    frozen->deadline = DEADLINE;
     set(1, 0, APR_SUCCESS);
     db.asked = 0;
     start(2, threads, answers);
     settle(0, 2);
     fine_from(3);
     db.queue = queue_of(2);
-    /* Its deadline shall be well after theirs. */
-    apr_sleep(DEADLINE / 2);
-    is_int(ask(), APR_SUCCESS, "another database has an answer in time");
+    is_int(ask(), APR_SUCCESS, "another database has an answer");
     db.queue = frozen;
     is_int(finish(2, threads, answers, APR_TIMEUP), 2, "the frozen one none");
     set(0, 0, APR_SUCCESS);
@@ -121,7 +119,7 @@ static void test_shared(void)
     fine_from(0);
 }
 
-static int threads_of_crew(void)
+static int running_threads(void)
 {
     int threads;
 
@@ -139,12 +137,12 @@ static void test_idle(void)
     idle = 50000;
     is_int(ask(), APR_SUCCESS, "a look-up");
     is_int(db.queue->idle_count, 1, "its connection is kept");
-    for (i = 0; i < 1000 && (closed() < 1 || threads_of_crew()); i++) {
+    for (i = 0; i < 6000 && (closed() < 1 || running_threads()); i++) {
         apr_sleep(20000);
         apikey_threads_tick(db.threads);
     }
     is_int(closed(), 1, "a connection that is not used is closed");
-    is_int(threads_of_crew(), 0, "a thread without work ends");
+    is_int(running_threads(), 0, "a thread without work ends");
     idle = 10000000;
     is_int(ask(), APR_SUCCESS, "there are others when they are needed");
 }

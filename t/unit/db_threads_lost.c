@@ -7,6 +7,21 @@
 
 #include "threads_fixture.h"
 
+/* A busy machine does not begin each look-up before its deadline; one that was
+ * begun is given up then. */
+static void hang_one(void)
+{
+    int lost;
+
+    do {
+        is_int(ask_boldly(), APR_TIMEUP, "one says nothing");
+        apikey_mutex_lock(db.threads->lock);
+        lost = db.queue->lost;
+        apikey_mutex_unlock(db.threads->lock);
+    } while (lost < 1);
+    settle_lost(0, 0, 1);
+}
+
 /* One of three connections that were used is silent. */
 static void test_suspect(void)
 {
@@ -23,13 +38,12 @@ static void test_suspect(void)
     is_int(opened(), 3, "were made");
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
-    is_int(ask(), APR_TIMEUP, "one says nothing");
-    settle_lost(0, 0, 1);
-    db.queue->deadline = DEADLINE;
+    hang_one();
+    db.queue->deadline = LONG;
     fine_from(asked() + 1);
     is_int(ask(), APR_SUCCESS, "the next look-up has its answer");
     is_int(opened(), 4, "over a new connection, not over an idle one");
-    for (i = 0; i < 1000 && closed() < 2; i++) {
+    for (i = 0; i < 12000 && closed() < 2; i++) {
         apr_sleep(10000);
         apikey_threads_tick(db.threads);
     }
@@ -87,7 +101,7 @@ static void test_bound(void)
     apikey_threads_tick(db.threads);
     is_int(db.queue->lost, LOST + 1, "later one more is replaced");
     fine_from(LOST + 2);
-    db.queue->deadline = DEADLINE;
+    db.queue->deadline = LONG;
     is_int(ask_boldly(), APR_SUCCESS, "and it goes on");
     set(0, 0, APR_SUCCESS);
     settle_lost(0, 0, 0);

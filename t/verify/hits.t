@@ -104,15 +104,21 @@ subtest 'a flood of wrong keys' => sub {
     is("$count->{Hits} $count->{Lookups}", '1 0', 'is still known');
 };
 
+# One that has ended before it has been seen twice proves nothing: then another
+# is made that lives longer.
 subtest 'expiry' => sub {
-    my ($key, $row) = $site->planned_key(expires => int(time) + 4);
-    $backend->sql($row);
-    $site->polled;
-    is($site->status($key), 200, 'a key that ends soon');
-    my $count = $site->counted(sub {
-        is($site->status($key), 200, 'from memory') });
-    is($count->{Hits}, 1, 'it is a hit');
-    sleep 4.5;
+    my ($key, $ends, $seen, $count);
+    for my $life (4, 8, 16, 32) {
+        ($key, my $row) = $site->planned_key(expires => $ends = int(time)
+                                                               + $life);
+        $backend->sql($row);
+        $site->polled;
+        my @seen = $site->status($key);
+        $count = $site->counted(sub { push @seen, $site->status($key) });
+        last if ($seen = "@seen $count->{Hits}") eq '200 200 1';
+    }
+    is($seen, '200 200 1', 'a key that ends soon, asked for and from memory');
+    sleep 0.1 while time < $ends + 0.5;
     $count = $site->counted(sub { is($site->status($key), 401, 'ends') });
     is("$count->{Hits} $count->{Lookups}", '1 0', 'as a hit, too');
 };

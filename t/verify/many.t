@@ -48,7 +48,7 @@ sub all_known {
     my ($what) = @_;
     my @late = grep {
         my $host = $_;
-        !wait_until(20, sub { $site->asked($host) == 200 });
+        !wait_until(60, sub { $site->asked($host) == 200 });
     } @hosts;
     is(join(' ', @late), '', $what);
 }
@@ -56,7 +56,7 @@ sub all_known {
 subtest "$DATABASES databases" => sub {
     $site->run('ApiKeyCacheTTL 1 1', 'ApiKeyUsageFlush 1',
                mpm($THREADS_PER_CHILD));
-    ok(wait_until(10, sub { $site->used }), 'it runs');
+    ok(wait_until(60, sub { $site->used }), 'it runs');
     all_known('each database is asked for a key');
     cmp_ok(connections(), '>', 0, 'which takes connections');
     ok(wait_until(60, \&is_idle), 'and little when no key is asked for any '
@@ -85,7 +85,7 @@ subtest "$SILENT more, which are silent" => sub {
        '', 'but of those');
     # The age of each database's last poll falls whenever it is polled.
     my (%age, %polls);
-    ok(wait_until(30, sub {
+    ok(wait_until(60, sub {
         my $text = get($site->port, '/server-status?auto')->{body};
         while ($text =~ /^ApiKey(\d+)PollAge: (\d+)/mg) {
             $polls{$1}++ if $2 < ($age{$1} // 0);

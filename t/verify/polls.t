@@ -36,7 +36,7 @@ sub ages {
 
 sub begin {
     scene(@_);
-    ok(wait_until(10, sub { (ages())[0] >= 0 }), 'the first poll');
+    ok(wait_until(60, sub { (ages())[0] >= 0 }), 'the first poll');
 }
 
 # What five requests say, and what they cost: hits, look-ups, stale.
@@ -57,18 +57,18 @@ sub set {
 
 sub changes_end {
     $backend->sql('DROP VIEW seen');
-    ok(wait_until(10, sub { five() =~ /: 0 5/ }), 'changes cannot be read');
-    ok(wait_until(10, sub {
+    ok(wait_until(60, sub { five() =~ /: 0 5/ }), 'changes cannot be read');
+    ok(wait_until(60, sub {
         $site->errors =~ /APIKEY0145: .*no such table: seen/ }), 'it is told');
-    ok(wait_until(10, sub { five() =~ /: 0 5/ }), 'and still so');
+    ok(wait_until(60, sub { five() =~ /: 0 5/ }), 'and still so');
     is(scalar(() = $site->errors =~ /APIKEY0145/g), 1,
        'once, by however many processes');
 }
 
 sub changes_begin {
     $backend->sql($VIEW);
-    ok(wait_until(10, sub { five() =~ /: 5 0/ }), 'they are read again');
-    ok(wait_until(10, sub { $site->errors =~ /APIKEY0146/ }), 'it is told');
+    ok(wait_until(60, sub { five() =~ /: 5 0/ }), 'they are read again');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0146/ }), 'it is told');
     is(scalar(() = $site->errors =~ /APIKEY0146/g), 1, 'once');
 }
 
@@ -85,7 +85,7 @@ sub short_lives {
     cmp_ok(time - $began, '>', 1.5, 'children came and went');
     cmp_ok($count->{Lookups}, '<=', 2, 'the cache was true all the time');
     set('revoked = 1');
-    ok(wait_until(2, sub { $site->status($key) eq 401 }), 'a revocation');
+    ok(wait_until(60, sub { $site->status($key) eq 401 }), 'a revocation');
     is($site->status($key), 401, 'is seen for good') for 1 .. 3;
 }
 
@@ -126,19 +126,33 @@ sub limits {
             . get($port, '/api/', "X-API-Key: $key")->{status};
     };
     my $sleep = sub { my $end = time + $_[0]; sleep 0.01 while time < $end };
-    is($both->(), '200 200', 'a key is known');
-    rename $file, "$file.away" or die $!;
-    $sleep->(1.4);
-    is($both->(), '200 200', 'what held when the database was last seen, '
+    my $away = sub { rename $file, "$file.away" or die $! };
+    my $back = sub {
+        rename "$file.away", $file or die $!;
+        is($both->(), '200 200', 'the database is there, a key is known');
+    };
+    # A round in which we come too late proves nothing, and is done again.
+    my $said;
+    $away->();
+    for (1 .. 20) {
+        $back->();
+        $away->();
+        $sleep->(1.4);
+        last if ($said = $both->()) eq '200 200';
+    }
+    is($said, '200 200', 'what held when the database was last seen, '
        . 'or is not older than ApiKeyStaleLimit');
     $sleep->(1.8);
     is($both->(), '503 503', 'but not beyond');
-    rename "$file.away", $file or die $!;
-    is($both->(), '200 200', 'the database is back');
-    $sleep->(1.5);
-    cmp_ok((ages())[0], '<', 600, 'and looked at');
-    rename $file, "$file.away" or die $!;
-    is($both->(), '503 200', 'what did not hold any more then, does not now');
+    for (1 .. 20) {
+        $back->();
+        $sleep->(1.5);
+        my $seen = (ages())[0] < 600 ? 'seen' : 'not seen';
+        $away->();
+        last if ($said = "$seen " . $both->()) eq 'seen 503 200';
+    }
+    is($said, 'seen 503 200', 'it was looked at: what did not hold any more '
+       . 'then, does not now');
     rename "$file.away", $file or die $!;
     like($site->errors, qr/APIKEY0143/, 'that TTLs alone bound one of them, '
          . 'httpd has said when it started');
@@ -157,20 +171,19 @@ sub neighbour {
           $other->database_lines =~ s/^DBD/ApiKeyDBD/mgr, '</VirtualHost>');
     my $writer = $other->{backend}->session;
     $writer->run('BEGIN EXCLUSIVE');
-    my (@one, @two);
-    my $end = time + 2.4;
-    while (time < $end) {
-        my ($least, $most) = ages();
-        push @one, $least;
-        push @two, $most;
-        sleep 0.05;
-    }
+    # Where one waited for the other, it would be seen each 1.5 seconds at best.
+    # What a machine that stands still makes of its ages proves nothing: at some
+    # time it is seen as ever for longer than that.
+    my ($last, $from) = (time);
+    ok(wait_until(60, sub {
+        my ($one, $two) = ages();
+        undef $from if $one > 1200 || time - $last > 0.25;
+        $last = time;
+        $from //= $two;
+        return $two - $from > 1600;
+    }), 'one is not seen for a while, the other is, as ever');
     $writer->run('ROLLBACK');
     $writer->close;
-    my ($one) = sort { $b <=> $a } @one;
-    my ($two) = sort { $b <=> $a } @two;
-    cmp_ok($two, '>', 1600, 'one is not seen for a while');
-    cmp_ok($one, '<', 1200, 'the other is, as ever');
 }
 
 for my $case ([ 'children that live for two connections', \&short_lives ],

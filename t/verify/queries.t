@@ -29,7 +29,7 @@ $site->run('ApiKeyCacheTTL 600 600', map {
 } @hosts);
 sub status { return get($site->port, '/server-status?auto')->{body} }
 # Each board must have had it: without, nothing is kept.
-ok(wait_until(10, sub { status() !~ /PollAge: -/ }), 'the first polls');
+ok(wait_until(60, sub { status() !~ /PollAge: -/ }), 'the first polls');
 
 for my $round ('looked up', 'kept') {
     for my $host (@hosts) {

@@ -36,24 +36,34 @@ sub held {
     my ($clients) = @_;
     $holder->run('SELECT pg_advisory_lock(7)');
     my @clients = map { $site->client(0, $key) } 1 .. $clients;
-    wait_until(5, sub { $backend->waiting > 0 }) or die 'nobody waits';
+    wait_until(60, sub { $backend->waiting > 0 }) or die 'nobody waits';
     return sub {
         $holder->run('SELECT pg_advisory_unlock(7)');
         map { $_->[0] } map { $site->collect($_) } @clients;
     };
 }
 
-# Each of these must end within the 1.5 seconds that a look-up has.
+# The answer of one who asked before a revocation that is known when he gets it.
+sub overtaken {
+    $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
+    $site->polled;
+    my $last = $site->counters->{LastNumber};
+    my $release = held(1);
+    $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
+    ok(wait_until(60, sub { $site->counters->{LastNumber} > $last }),
+       'the revocation is known');
+    return join ' ', $release->();
+}
+
+# All this within the 1.5 seconds that a look-up has: one that was given up
+# proves nothing, and is done again.
 subtest 'a look-up that begins before and ends after a revocation' => sub {
     for my $round (1 .. 3) {
-        $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
-        $site->polled;
-        my $last = $site->counters->{LastNumber};
-        my $release = held(1);
-        $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
-        ok(wait_until(1, sub { $site->counters->{LastNumber} > $last }),
-           'the revocation is known');
-        is(join(' ', $release->()), 200,
+        my $answer;
+        for (1 .. 20) {
+            last if ($answer = overtaken()) ne '503';
+        }
+        is($answer, 200,
            'he who asked before is answered by what was true then');
         my $count = $site->counted(sub {
             is($site->status($key), 401, 'he who comes next is refused');
@@ -72,7 +82,7 @@ subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
         return $site->counted(sub { get($port, '/api/', "X-API-Key: $key") })
                ->{Lookups};
     };
-    for (1 .. 5) {
+    for (1 .. 20) {
         $backend->sql("UPDATE apikey SET revoked = 0, expires = expires + 1 "
                       . "WHERE id = '$id'");
         $site->polled;
@@ -91,7 +101,7 @@ subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
 # than that proves nothing, and is done again.
 subtest 'many ask for one key at once' => sub {
     my ($took, @answers, $count);
-    for (1 .. 20) {
+    for (1 .. 60) {
         $backend->sql("UPDATE apikey SET revoked = 0, expires = expires + 1 "
                       . "WHERE id = '$id'");
         $site->polled;
@@ -120,7 +130,7 @@ subtest 'who asks is killed' => sub {
     is($busy, 1, 'one look-up is held');
     kill KILL => $site->children;
     eval { $release->() };
-    ok(wait_until(10, sub { $site->status($key) eq 200 }),
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
        'another asks after a while');
 };
 

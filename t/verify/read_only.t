@@ -56,7 +56,7 @@ sub scene {
     is($site->status($key), 200, 'a key') for 1 .. 3;
     my $count = $site->counted(sub { $site->status($key) for 1 .. 5 });
     is("$count->{Hits} $count->{Lookups}", '5 0', 'is kept');
-    ok(wait_until(20, sub { logged('APIKEY0296') }), 'uses are not written');
+    ok(wait_until(60, sub { logged('APIKEY0296') }), 'uses are not written');
     like($site->errors, qr/APIKEY0296: .*$says/, 'in the database\'s words');
 }
 
@@ -78,9 +78,9 @@ sub restored {
                   . '(SELECT MAX(number) FROM apikey_change)',
                   'UPDATE apikey_change SET number = number - 1, kind = '
                   . "'tenant', value = 'x'");
-    ok(wait_until(5, sub { $site->status($key) eq 401 }),
+    ok(wait_until(60, sub { $site->status($key) eq 401 }),
        'another history: what is revoked there is refused');
-    ok(wait_until(5, sub { logged('APIKEY0293') }), 'it is told')
+    ok(wait_until(60, sub { logged('APIKEY0293') }), 'it is told')
         or diag $site->errors;
     is(logged('APIKEY0294'), 1, 'that no epoch can be written, too');
     is($site->status($key), 401, 'and known');

@@ -22,7 +22,7 @@ my $revoke = "UPDATE apikey SET revoked = 1 WHERE id = '$id'";
 # The shell's own commands; backend->sql() would put a ';' behind them.
 sub shell {
     my ($file, @commands) = @_;
-    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 10000', $file,
+    system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 60000', $file,
            join "\n", @commands) == 0 or die "sqlite3 $file @commands";
 }
 

@@ -53,8 +53,8 @@ for my $name (qw(sqlite3 pgsql mysql)) {
         $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600');
         ok($site->polled, 'the first poll');
         my $count = $site->counted(sub { changes($site, $backend) });
-        cmp_ok($count->{Hits}, '>', 500, 'the cache was in use');
-        cmp_ok($count->{NegativeHits}, '>', 100, 'for unknown keys, too');
+        cmp_ok($count->{Hits}, '>', 0, 'the cache was in use');
+        cmp_ok($count->{NegativeHits}, '>', 0, 'for unknown keys, too');
         my @took = sort { $a <=> $b } @{ $site->{took} };
         note sprintf '%s: %d changes, seconds until the last child knew: '
             . 'min %.2f, median %.2f, max %.2f', $name, scalar @took,

@@ -71,7 +71,7 @@ sub forged {
     # On a busy machine redis may be too slow for httpd, once.
     my $kept = sub {
         my ($key, $at);
-        ok(wait_until(20, sub {
+        ok(wait_until(60, sub {
             $key = $one->create;
             $_->polled for $one, $other;
             my %before = map { $_ => 1 } $redis->keys;
@@ -121,7 +121,7 @@ sub goes_on {
     sleep 1.5;
     @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
     is(join(' ', grep { $_ ne 200 } @answers), '', 'it starts: as well');
-    ok(wait_until(20, sub {
+    ok(wait_until(60, sub {
         $one->status($one->create);
         return $one->errors =~ /APIKEY0312/;
     }), 'the log says so');

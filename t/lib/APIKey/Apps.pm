@@ -145,7 +145,7 @@ sub peers {
     my ($self) = @_;
     $self->run_beside('peers', $^X, "$ENV{APIKEY_SOURCE}/t/lib/peers.pl",
                       "$self->{dir}/reached");
-    wait_until(30, sub {
+    wait_until(60, sub {
         $self->{peer} = { $self->slurp('peers.said') =~ /^(\w+) (\d+)$/mg };
         return keys %{ $self->{peer} } == 4;
     }) or die 'peers.pl: ', $self->slurp('peers.said');
@@ -172,7 +172,7 @@ pm = static
 pm.max_children = 1
 EOF_FPM
     $self->run_beside('fpm', $fpm, '-n', '-y', $conf);
-    wait_until(30, sub { -S "$self->{dir}/fpm.sock" })
+    wait_until(60, sub { -S "$self->{dir}/fpm.sock" })
         or die 'php-fpm: ', $self->slurp('fpm.said'), $self->slurp('fpm.log');
 }
 

@@ -86,7 +86,7 @@ sub ask_as {
 sub log_of {
     my ($response) = @_;
     my $line;
-    wait_until(5, sub {
+    wait_until(60, sub {
         ($line) = logs_since($response->{mark}, 'access')
                   =~ /^(.*[?&]n=\Q$response->{number}\E[& ].*)$/m;
     });
@@ -214,7 +214,7 @@ sub sql {
     my $db = APIKey::Test::run_info()->{stage} . "/state/$host.db";
     my $text = join '', map { "$_;\n" } @statements;
     open my $in, '-|', 'sqlite3', '-batch', '-bail', '-cmd',
-        '.timeout 10000', $db, $text or die "sqlite3: $!\n";
+        '.timeout 60000', $db, $text or die "sqlite3: $!\n";
     my @rows = <$in>;
     close $in or die "sqlite3 $db: $text";
     chomp @rows;

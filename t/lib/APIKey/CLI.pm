@@ -144,7 +144,7 @@ sub verify {
 sub sql {
     my ($self, @statements) = @_;
     open my $in, '-|', 'sqlite3', '-batch', '-bail', '-cmd',
-        '.timeout 10000', $self->{db}, join('', map { "$_;\n" } @statements)
+        '.timeout 60000', $self->{db}, join('', map { "$_;\n" } @statements)
         or die "sqlite3: $!\n";
     chomp(my @rows = readline($in));
     close $in or croak "sqlite3: @statements";

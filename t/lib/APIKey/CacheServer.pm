@@ -54,7 +54,7 @@ sub start {
             @{ $COMMAND{ $self->{kind} } }, $self->{port}
             or POSIX::_exit(127);
     }
-    wait_until(20, sub {
+    wait_until(60, sub {
         die "$self->{kind} ended.\n"
             if waitpid($self->{pid}, POSIX::WNOHANG()) > 0;
         IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}");

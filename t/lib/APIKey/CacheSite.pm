@@ -71,7 +71,7 @@ sub counted {
 sub polled {
     my ($self) = @_;
     my $began = time;
-    return wait_until(10, sub {
+    return wait_until(60, sub {
         my $age = $self->counters->{PollAge};
         return $age >= 0 && $age / 1000 < time - $began - 0.05;
     });
@@ -138,7 +138,7 @@ sub settles {
     my ($self, $watch, $status, $from, $within, $what) = @_;
     sleep 0.01 while time < $from + $within;
     my (%after, @late);
-    wait_until(20, sub {
+    wait_until(60, sub {
         %after = map { $_->[0] => 1 }
                  my @after = grep { $_->[2] > $from + $within }
                              $self->seen($watch);

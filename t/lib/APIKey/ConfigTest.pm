@@ -244,7 +244,7 @@ sub stop {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
     sleep 0.15;
-    defined end_process($pid, 60) or die "httpd did not stop within 60 s.\n";
+    defined end_process($pid, 120) or die "httpd did not stop within 120 s.\n";
 }
 
 sub slurp {

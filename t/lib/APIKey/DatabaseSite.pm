@@ -140,7 +140,7 @@ sub status { return $_[0]->answer(@_[1, 2])->[0] }
 
 # Clients side by side, each with request after request until the time is
 # over (and one at least); with `count`, that many requests each; with `until`,
-# until that file is there.
+# until that file is there, and one more.
 sub load {
     my ($self, $clients, $seconds, $key, %option) = @_;
     my @pipes = map { $self->client($seconds, $key, %option) } 1 .. $clients;
@@ -153,14 +153,15 @@ sub client {
     my $pid = open(my $in, '-|') // die "fork: $!\n";
     return $in if $pid;
     my $end = time + $seconds;
-    my $count = 0;
+    my ($count, $over) = (0);
     do {
+        $over = $option{until} && -e $option{until};
         my @answer = @{ $self->answer($key, $option{path}) };
         s/\s+/ /g for @answer;
         syswrite STDOUT, join("\t", @answer) . "\n";
         $count++;
     } while ($option{count} ? $count < $option{count} :
-             $option{until} ? !-e $option{until} : time < $end);
+             $option{until} ? !$over : time < $end);
     # Neither DESTROY nor END: what runs is our parent's.
     POSIX::_exit(0);
 }

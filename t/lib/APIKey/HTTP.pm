@@ -24,7 +24,8 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
 our @EXPORT = qw(connection raw get request header_of);
 
-my $PATIENCE = 30;
+# An answer that has not come by then never does, however busy the machine is.
+my $PATIENCE = 120;
 
 sub connection {
     my ($name) = @_;

@@ -6,6 +6,8 @@ package APIKey::Holder;
 #
 #   my $application = APIKey::Holder->new;     listens on $application->port
 #   $application->hold(64)         waits until that many are held; how many are
+#   $application->held             how many are held now: whose clients have
+#                                  neither an answer nor gone
 #   $application->release          all of them are answered
 
 use strict;
@@ -15,7 +17,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
 
-my $PATIENCE = 30;
+my $PATIENCE = 120;
 
 sub new {
     my ($class) = @_;
@@ -38,6 +40,13 @@ sub hold {
         $self->hear($_) for @ready;
     }
     return scalar @{ $self->{held} };
+}
+
+# A client that has gone is one of which there is something to read: the end.
+sub held {
+    my ($self) = @_;
+    my $held = IO::Select->new(@{ $self->{held} });
+    return $held->count - $held->can_read(0);
 }
 
 sub hear {

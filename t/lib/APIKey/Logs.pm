@@ -41,7 +41,7 @@ sub logs_since {
 
 sub wait_for_log {
     my ($mark, $name, $pattern) = @_;
-    return wait_until(5, sub { logs_since($mark, $name) =~ $pattern });
+    return wait_until(60, sub { logs_since($mark, $name) =~ $pattern });
 }
 
 # What must not be found of a key: itself, it without its prefix, half of

@@ -50,7 +50,7 @@ sub kill_descendants {
     my ($root) = @_;
     my @pids = descendants($root) or return;
     kill TERM => @pids;
-    wait_until(10, sub {
+    holds_within(10, sub {
         1 while waitpid(-1, POSIX::WNOHANG()) > 0;
         return !grep { kill 0, $_ } @pids;
     }) or do {
@@ -84,7 +84,7 @@ sub doing {
 sub end_process {
     my ($pid, $seconds) = @_;
     my ($status, $again) = (undef, 0);
-    wait_until($seconds, sub {
+    holds_within($seconds, sub {
         if (time >= $again) {
             kill TERM => $pid;
             $again = time + 1;
@@ -122,8 +122,19 @@ sub succeeds {
     return $status == 0;
 }
 
-# True as soon as a condition holds; false if it does not within a time.
+# What a test waits for takes a moment, and on a busy machine a minute: no wait
+# ends before that, however few seconds the test names.
+my $PATIENCE = 60;
+
+# True as soon as a condition holds; false if it does not within a time, of a
+# minute at least.
 sub wait_until {
+    my ($seconds, $condition) = @_;
+    return holds_within($seconds < $PATIENCE ? $PATIENCE : $seconds,
+                        $condition);
+}
+
+sub holds_within {
     my ($seconds, $condition) = @_;
     my $end = time + $seconds;
     until ($condition->()) {

@@ -56,7 +56,7 @@ sub start_app {
             "$ENV{APIKEY_SOURCE}/t/lib/app.pl", $port, "$self->{dir}/reached"
             or POSIX::_exit(127);
     }
-    wait_until(20, sub {
+    wait_until(60, sub {
         IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")
     }) or die "The application did not start.\n";
 }

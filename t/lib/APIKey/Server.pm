@@ -226,8 +226,8 @@ sub wait_for {
 
 sub stop {
     my ($self) = @_;
-    my $status = end_process(delete $self->{httpd}, 30);
-    die "httpd did not stop within 30 s and was killed.\n"
+    my $status = end_process(delete $self->{httpd}, 120);
+    die "httpd did not stop within 120 s and was killed.\n"
         unless defined $status;
     die "httpd ended with wait status $status; see t/logs/error_log.\n"
         if $status && !$ENV{APIKEY_TEST_VALGRIND};

@@ -42,7 +42,7 @@ sub new {
 sub pause {
     my ($self) = @_;
     $self->sql('SELECT pg_wal_replay_pause()');
-    wait_until(20, sub {
+    wait_until(60, sub {
         $self->sql('SELECT pg_get_wal_replay_pause_state()') eq 'paused';
     }) or die "the replica does not pause\n";
 }

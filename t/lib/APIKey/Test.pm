@@ -20,8 +20,9 @@ our @EXPORT = (qw(port run_info),
     @APIKey::Check::EXPORT, @APIKey::HTTP::EXPORT,
     @APIKey::Keys::EXPORT, @APIKey::Logs::EXPORT);
 
-# A test that hangs ends; the longest that is meant takes a minute or two.
-my $LIMIT = 300;
+# A test that hangs ends.  The longest takes a minute or two, and several times
+# as long on a busy machine.
+my $LIMIT = 900;
 
 sub import {
     my ($class) = @_;

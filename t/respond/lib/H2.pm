@@ -21,7 +21,7 @@ my ($END_STREAM, $ACK, $END_HEADERS) = (1, 1, 4);
 sub new {
     my ($class, $port) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
-                                       Timeout => 30)
+                                       Timeout => 120)
         or die "127.0.0.1:$port: $@\n";
     my $self = bless { socket => $socket, stream => -1 }, $class;
     print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
