@@ -7,8 +7,6 @@
  *
  * Unless "any" is said, functions are called with the lock held. */
 
-#include <apr_atomic.h>
-
 #include "threads_private.h"
 
 #ifndef IDLE                                /* a test has its own */

@@ -19,6 +19,7 @@ static int lost_all = 256;
 #include <apr_thread_mutex.h>
 
 #include "db/queue.c"
+#include "db/submit.c"
 #include "db/threads.c"
 #include "tap.h"
 
