@@ -158,7 +158,7 @@ apr_status_t apikey_queue_post(apikey_queue_t *queue,
     }
     job->told = post->told;
     job->baton = post->baton;
-    job->patience = post->patience;
+    job->timeout = post->timeout;
     job->posted = job->abandoned = 1;
     apikey_mutex_lock(queue->threads->lock);
     queued = !apikey_threads_are_ending(queue->threads)

@@ -26,7 +26,7 @@ typedef struct apikey_job_t {
     void *task;
     apikey_done_fn told;            /* of a post, until it has been called */
     void *baton;
-    apr_interval_time_t patience;
+    apr_interval_time_t timeout;
     const char *error;
     apr_status_t status;
     apr_time_t since;               /* when it was queued, then begun */

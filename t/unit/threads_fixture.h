@@ -287,7 +287,7 @@ static inline apr_status_t post(apr_interval_time_t patience)
 {
     apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
 
-    one.patience = patience;
+    one.timeout = patience;
     one.size = patience ? sizeof(posted) : 0;
     return apikey_queue_post(db.queue, &one);
 }
