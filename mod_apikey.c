@@ -33,7 +33,7 @@
 #include "modules/auth/decision_log.h"
 #include "modules/auth/exposed_keys.h"
 #include "modules/auth/require.h"
-#include "modules/verify/find.h"
+#include "modules/verify/cache_setup.h"
 #include "modules/admin/server_status.h"
 #include "modules/config/spelling_check.h"
 #include "modules/config/required_tenant.h"

@@ -12,7 +12,7 @@
 #include "../db/connections.h"
 #include "../usage/usage.h"
 #include "../verify/counters.h"
-#include "../verify/find.h"
+#include "../verify/poller.h"
 
 typedef struct page_t {
     request_rec *r;

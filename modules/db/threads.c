@@ -7,8 +7,6 @@
  *
  * Unless "any" is said, functions are called with the lock held. */
 
-#include <apr_atomic.h>
-
 #include "threads_private.h"
 
 #ifndef IDLE                                /* a test has its own */
@@ -244,7 +242,7 @@ static apikey_job_t *overdue(apikey_threads_t *threads, apr_time_t now)
     apikey_job_t *job;
 
     for (job = threads->busy; job; job = job->next) {
-        if (job->told && job->patience && now - job->since > job->patience) {
+        if (job->told && job->timeout && now - job->since > job->timeout) {
             return job;
         }
         if (job->abandoned && now - job->since
@@ -255,8 +253,8 @@ static apikey_job_t *overdue(apikey_threads_t *threads, apr_time_t now)
     }
     do {
         for (job = queue->first; job; job = job->next) {
-            if (job->told && job->patience
-                && now - job->since > job->patience) {
+            if (job->told && job->timeout
+                && now - job->since > job->timeout) {
                 return job;
             }
         }

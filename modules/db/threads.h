@@ -122,7 +122,7 @@ typedef struct apikey_post_t {
     apr_size_t size;            /**< 0: the task is not copied */
     apikey_done_fn told;
     void *baton;                /**< told's */
-    apr_interval_time_t patience;       /**< 0: told waits for the end; else
+    apr_interval_time_t timeout;        /**< 0: told waits for the end; else
                                  * it is called with APR_TIMEUP after that,
                                  * and the answer is thrown away */
 } apikey_post_t;

@@ -9,6 +9,7 @@
 #ifndef APIKEY_THREADS_PRIVATE_H
 #define APIKEY_THREADS_PRIVATE_H
 
+#include <apr_atomic.h>
 #include <apr_thread_proc.h>
 
 #include "../core/mutex.h"
@@ -25,7 +26,7 @@ typedef struct apikey_job_t {
     void *task;
     apikey_done_fn told;            /* of a post, until it has been called */
     void *baton;
-    apr_interval_time_t patience;
+    apr_interval_time_t timeout;
     const char *error;
     apr_status_t status;
     apr_time_t since;               /* when it was queued, then begun */
@@ -88,6 +89,11 @@ struct apikey_threads_t {
     int left;                       /* the process ends without those that
                                      * hang: they do nothing any more */
 };
+
+#define IS_ENDING(threads) (apr_atomic_read32(&(threads)->ending) != 0)
+
+/** Whether the breaker lets a caller ask now; a probe is counted. */
+int apikey_breaker_allows(apikey_queue_t *queue);
 
 /** Counts anew how many of its jobs could be done at once. */
 void apikey_queue_update_runnable(apikey_queue_t *queue);

@@ -12,12 +12,12 @@
 #include "../core/key.h"
 #include "../core/mutex.h"
 #include "../db/lookup.h"
+#include "cache_setup.h"
 #include "counters.h"
-#include "find.h"
-#include "socache.h"
-#include "local_cache.h"
-#include "misses.h"
 #include "database_state.h"
+#include "find.h"
+#include "misses.h"
+#include "poll_report.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -60,7 +60,7 @@ static const apikey_secrets_t *secrets_of(const question_t *q)
 static int is_fresh(const apikey_cache_t *cache)
 {
     return !cache->polled
-           || apikey_poll_age(cache->segment) <= cache->fresh;
+           || apikey_poll_age(cache->segment) <= cache->max_poll_age;
 }
 
 /* No known change speaks against it, and it is not older than @a ttl; one

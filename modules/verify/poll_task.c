@@ -133,8 +133,8 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
     apr_status_t status;
 
     reading->number = 0;
-    if (reading->poll.identity && task->found != APIKEY_POLL_SALTED) {
-        task->found = APIKEY_POLL_REPLACED;
+    if (reading->poll.identity && task->outcome != APIKEY_POLL_SALTED) {
+        task->outcome = APIKEY_POLL_REPLACED;
     }
     status = task->changes
              ? apikey_store_changes_own(store, task->changes, 0, find_last,
@@ -178,7 +178,7 @@ static apr_status_t next_epoch(reading_t *reading, apikey_store_t *store,
     *next = 1 + (epoch > reading->poll.epoch ? epoch : reading->poll.epoch);
     if (apikey_schema_next_epoch(store, epoch, *next, (apr_int64_t)without,
                                  reading->pool, &unwritten) != APR_SUCCESS) {
-        apr_cpystrn(task->why, unwritten, sizeof(task->why));
+        apr_cpystrn(task->epoch_error, unwritten, sizeof(task->epoch_error));
     }
     return identify(reading, store, identity, error);
 }
@@ -194,8 +194,8 @@ static apr_status_t restored(reading_t *reading, apikey_store_t *store,
     apr_status_t status = next_epoch(reading, store, 0, &next, &identity,
                                      error);
 
-    if (status == APR_SUCCESS && *reading->task->why) {
-        reading->task->found = APIKEY_POLL_SALTED;
+    if (status == APR_SUCCESS && *reading->task->epoch_error) {
+        reading->task->outcome = APIKEY_POLL_SALTED;
         reading->poll.salt = apikey_poll_new_salt(reading->task->segment);
         identity = apikey_state_identity(reading->uuid, reading->epoch,
                                          reading->poll.salt);
@@ -217,7 +217,7 @@ static apr_status_t older(reading_t *reading, apikey_store_t *store,
     apr_int64_t next;
     apr_status_t status;
 
-    task->found = APIKEY_POLL_OLDER;
+    task->outcome = APIKEY_POLL_OLDER;
     if (!apikey_poll_older(task->segment, GRACE, GRACE_POLLS, TRY_AGAIN)) {
         return APR_SUCCESS;
     }
@@ -225,7 +225,7 @@ static apr_status_t older(reading_t *reading, apikey_store_t *store,
     if (status == APR_SUCCESS && reading->epoch >= next) {
         return begin_era(reading, store, identity, error);
     }
-    task->found = APIKEY_POLL_STUCK;
+    task->outcome = APIKEY_POLL_STUCK;
     return status;
 }
 
@@ -272,7 +272,7 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
     }
     if (status == APR_SUCCESS) {
         if (reading->poll.older) {
-            task->found = APIKEY_POLL_CAUGHT_UP;
+            task->outcome = APIKEY_POLL_CAUGHT_UP;
         }
         apikey_poll_finish(task->segment, &reading->poll, reading->number,
                            reading->row);
@@ -288,9 +288,9 @@ apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
     apr_status_t status = APR_SUCCESS;
 
     apikey_poll_begin(reading.task->segment, &reading.poll);
-    reading.task->found = APIKEY_POLL_AS_EVER;
-    reading.task->known = reading.poll.number;
-    *reading.task->why = '\0';
+    reading.task->outcome = APIKEY_POLL_NORMAL;
+    reading.task->known_number = reading.poll.number;
+    *reading.task->epoch_error = '\0';
     if (!reading.task->changes) {
         status = identify(&reading, store, &identity, error);
     }

@@ -17,13 +17,13 @@
 
 /** What a poll found, beside changes. */
 typedef enum {
-    APIKEY_POLL_AS_EVER,
+    APIKEY_POLL_NORMAL,
     APIKEY_POLL_OLDER,          /**< an older state than the one known */
     APIKEY_POLL_STUCK,          /**< nothing else for long; it takes no epoch */
     APIKEY_POLL_CAUGHT_UP,      /**< the first that is no older one */
     APIKEY_POLL_REPLACED,       /**< another database, or another history */
     APIKEY_POLL_SALTED          /**< the same, and it takes no new epoch */
-} apikey_poll_found_e;
+} apikey_poll_outcome_e;
 
 /** What a poll is told; copied, since it may outlive who asked for it. */
 typedef struct apikey_poll_task_t {
@@ -33,9 +33,9 @@ typedef struct apikey_poll_task_t {
                                  * database, which cannot say who it is */
     apr_uint64_t origin;        /**< out: a hash of the database's UUID; 0 with
                                  * changes */
-    apikey_poll_found_e found;  /**< out */
-    apr_uint64_t known;         /**< out: the last change known before */
-    char why[256];              /**< out: STUCK and SALTED: what the database
+    apikey_poll_outcome_e outcome; /**< out */
+    apr_uint64_t known_number;  /**< out: the last change known before */
+    char epoch_error[256];      /**< out: STUCK and SALTED: what the database
                                  * says to a new epoch; or "" */
 } apikey_poll_task_t;
 

@@ -35,7 +35,7 @@ sub unlimited {
         my $asked = '';
         while ($body =~ /(\bap_log_[rcp]?error\(
                           |\bapikey_log_(?:is_due|count)\(
-                          |\bis_said\()(.*?;)/xsg) {
+                          |\bis_(?:said|\w+_logged)\()(.*?;)/xsg) {
             my ($call, $rest) = ($1, $2);
             $asked = $call, pos($body) = $+[1], next if $call !~ /ap_log/;
             next if $rest =~ /APLOG_STARTUP/

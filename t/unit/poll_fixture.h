@@ -14,7 +14,7 @@
 
 static apikey_segment_t *segment;
 static apikey_poll_task_t *task;        /* NULL: of our own tables */
-static apikey_poll_found_e found;       /* by the last poll */
+static apikey_poll_outcome_e found;     /* by the last poll */
 static char why[256];
 
 HELPER apr_status_t poll_board(apikey_segment_t *on)
@@ -25,8 +25,8 @@ HELPER apr_status_t poll_board(apikey_segment_t *on)
 
     fx.error = NULL;
     status = apikey_poll(fx.store, with, fx.pool, &fx.error);
-    found = with->found;
-    apr_cpystrn(why, with->why, sizeof(why));
+    found = with->outcome;
+    apr_cpystrn(why, with->epoch_error, sizeof(why));
     return status;
 }
 

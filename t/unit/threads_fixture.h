@@ -19,6 +19,7 @@ static int lost_all = 256;
 #include <apr_thread_mutex.h>
 
 #include "db/queue.c"
+#include "db/submit.c"
 #include "db/threads.c"
 #include "tap.h"
 
@@ -291,7 +292,7 @@ static inline apr_status_t post(apr_interval_time_t patience)
 {
     apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
 
-    one.patience = patience;
+    one.timeout = patience;
     one.size = patience ? sizeof(posted) : 0;
     return apikey_queue_post(db.queue, &one);
 }

@@ -48,7 +48,7 @@ static void pass_grace(void)
 }
 
 /* Polls that find an older state: nothing is void, nothing becomes younger. */
-static void stays(apikey_stamp_t then, apikey_poll_found_e as, int was,
+static void stays(apikey_stamp_t then, apikey_poll_outcome_e as, int was,
                   const char *what)
 {
     apr_uint64_t polled = apikey_word_get(&segment->shared->polled);
@@ -81,7 +81,7 @@ static void went_back(const char *what, const char *change)
     ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_A)
        && now.number < 10, "what is asked for then holds");
     poll_once();
-    is_int(found, APIKEY_POLL_AS_EVER, "it is the one that is known");
+    is_int(found, APIKEY_POLL_NORMAL, "it is the one that is known");
     segment = second;
     poll_once();
     ok(!holds(then, DIGEST_A), "the other server is told");
@@ -120,7 +120,7 @@ static void test_replica(void)
     is_int(found, APIKEY_POLL_CAUGHT_UP, "it catches up");
     ok(holds(then, DIGEST_A), "what held, holds");
     poll_once();
-    is_int(found, APIKEY_POLL_AS_EVER, "and all goes on");
+    is_int(found, APIKEY_POLL_NORMAL, "and all goes on");
 
     sql("CREATE TRIGGER no_epoch BEFORE UPDATE OF epoch ON apikey_identity "
         "BEGIN SELECT RAISE(ABORT, 'read-only'); END");
@@ -178,7 +178,7 @@ static void test_epoch_lags(void)
     add(1, 11, "digest", DIGEST_B, 100);
     poll_once();
     ok(holds(then, DIGEST_A) && !holds(then, DIGEST_B) && found
-       == APIKEY_POLL_AS_EVER, "a replica that has not pruned yet goes on");
+       == APIKEY_POLL_NORMAL, "a replica that has not pruned yet goes on");
 }
 
 int main(void)
