@@ -7,7 +7,8 @@
 #include <http_log.h>
 
 #include "../verify/find.h"
-#include "../config/limited_log.h"
+#include "../config/log.h"
+#include "../respond/caching.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
