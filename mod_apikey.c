@@ -47,6 +47,7 @@
 #include "modules/db/query_check.h"
 #include "modules/request/masked_headers.h"
 #include "modules/request/credentials.h"
+#include "modules/respond/caching.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
 #include "modules/respond/refuse.h"
@@ -230,6 +231,7 @@ static void hooks(apr_pool_t *pool)
                             APR_HOOK_MIDDLE);
 
     apikey_reserved_register();
+    apikey_caching_register();
     apikey_error_body_register(pool);
     ap_hook_insert_filter(apikey_insert_private, NULL, NULL,
                           APR_HOOK_MIDDLE);

@@ -1,13 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Authentication: which credential counts, whose key it is, and whether the
- * key is good. */
+/* Authentication: which credential counts, what record the key has, and whether
+ * the key is good. */
 
 #include <http_core.h>
 #include <http_log.h>
 
 #include "../verify/find.h"
 #include "../config/limited_log.h"
+#include "../respond/caching.h"
 #include "../respond/export.h"
 #include "../respond/refuse.h"
 #include "authn.h"
@@ -15,9 +16,9 @@
 
 APLOG_USE_MODULE(apikey);
 
-/* A scheme in Authorization is for the origin, and one in Proxy-Authorization
- * for a forward proxy alone. */
-static int allowed(request_rec *r, const apikey_presented_t *one)
+/* A header of its own counts everywhere. A scheme in Authorization counts for
+ * an origin server, one in Proxy-Authorization for a forward proxy. */
+static int is_source_allowed(request_rec *r, const apikey_presented_t *one)
 {
     return apikey_source_allowed(apikey_dir_conf(r)->from, one->source)
            && (one->source->from == APIKEY_FROM_HEADER
@@ -30,18 +31,21 @@ static int same_key(const apikey_presented_t *a, const apikey_presented_t *b)
            && apikey_equal(a->key, b->key, a->key_len);
 }
 
-/* Whether they are the two halves of one credential, of which the second is
- * asked for if the database does not know the first. */
+/* Two halves of one Basic credential are not two credentials. The second is
+ * looked up if the database does not know the first. */
 static int is_other_half(const apikey_presented_t *one,
                          const apikey_presented_t *chosen)
 {
     return chosen && chosen->half == 1 && one == chosen + 1;
 }
 
-/* The one credential that counts: ours, wherever it stands and however often;
- * foreign ones beside it are the application's business. */
-static apikey_result_e choose(request_rec *r, const apikey_request_t *state,
-                              apikey_presented_t **chosen)
+/* Finds the one credential that counts. It may stand in several places;
+ * different ones are AMBIGUOUS. Foreign credentials are ignored, unless there
+ * is no other: INVALID.
+ * @return GRANTED if there is one */
+static apikey_result_e choose_credential(request_rec *r,
+                                         const apikey_request_t *state,
+                                         apikey_presented_t **chosen)
 {
     apikey_result_e result = APIKEY_MISSING;
     int i;
@@ -51,7 +55,7 @@ static apikey_result_e choose(request_rec *r, const apikey_request_t *state,
         apikey_presented_t *one =
             &APR_ARRAY_IDX(state->presented, i, apikey_presented_t);
 
-        if (!allowed(r, one) || is_other_half(one, *chosen)) {
+        if (!is_source_allowed(r, one) || is_other_half(one, *chosen)) {
             continue;
         }
         if (one->repeated
@@ -66,10 +70,10 @@ static apikey_result_e choose(request_rec *r, const apikey_request_t *state,
     return *chosen ? APIKEY_GRANTED : result;
 }
 
-/* The record of the chosen key. Asked once for a client's request: redirects
- * and sub-requests of one request see one state of the database. */
-static apikey_result_e identify(request_rec *r, apikey_request_t *state,
-                                const apikey_presented_t *chosen)
+/* Looks the chosen key up, once per client's request: redirects and
+ * sub-requests of one request see one state of the database. */
+static apikey_result_e look_up_record(request_rec *r, apikey_request_t *state,
+                                      const apikey_presented_t *chosen)
 {
     apr_pool_t *pool = state->decisions->pool;
     apikey_result_e result;
@@ -85,10 +89,10 @@ static apikey_result_e identify(request_rec *r, apikey_request_t *state,
     return result;
 }
 
-/* Where the server only logs, check_authz goes on with nobody: what has
- * nothing to do with keys must still be met. */
-static int refuse(request_rec *r, apikey_result_e result,
-                  apikey_record_t *record)
+/* Under ApiKeyEnforce Log, go on with an empty user: check_authz still has to
+ * evaluate the Require lines of other modules. */
+static int refuse_authn(request_rec *r, apikey_result_e result,
+                        apikey_record_t *record)
 {
     apikey_decision_t *decision = apikey_decision_make(r, result, record);
 
@@ -102,19 +106,19 @@ static int refuse(request_rec *r, apikey_result_e result,
     return OK;
 }
 
-/* A key in the request line has been refused already, wherever it was sent,
- * unless the server only logs: then it is an ErrorDocument that comes by. In
- * the path it refuses nobody, in Referer nobody but here: of an open page a
- * browser sends that header with each picture. */
-static int exposed(request_rec *r, const apikey_request_t *state)
+/* A key in the query refuses every request, in post_read_request. It gets here
+ * under ApiKeyEnforce Log only; else @a r is the ErrorDocument of that refusal.
+ * A key in the Referer refuses requests of an area: of an open page, browsers
+ * send it with each picture. A key in the path refuses none. */
+static int is_exposed(request_rec *r, const apikey_request_t *state)
 {
     return state->exposed_places & APIKEY_IN_REFERER
            || (state->exposed_places & APIKEY_EXPOSED_FOR_ALL
                && apikey_only_logs(r->server));
 }
 
-/* Whether the client (behind a proxy, mod_remoteip's) is where the key may be
- * used.  Who is nowhere is in no network. */
+/* Whether the address of the client (as mod_remoteip has it) is in a network
+ * where the key may be used. A client without an address is in none. */
 static int is_from_network(const request_rec *r, const apikey_record_t *record)
 {
     const apr_sockaddr_t *client = r->useragent_addr;
@@ -128,7 +132,7 @@ static int is_from_network(const request_rec *r, const apikey_record_t *record)
                                           record->network_count, address));
 }
 
-static void tell_no_secrets(request_rec *r)
+static void log_no_secrets(request_rec *r)
 {
     apikey_event_t event = { APIKEY_LOG_NO_SECRETS, r->server, r, r->server,
                              NULL, NULL, NULL };
@@ -154,39 +158,40 @@ int apikey_check_authn(request_rec *r)
     apikey_restrict_caching(r);
     state = apikey_request_make(r);
     if (!apikey_server_conf(r->server)->policy.secrets) {
-        tell_no_secrets(r);
-        return refuse(r, APIKEY_UNAVAILABLE, NULL);
+        log_no_secrets(r);
+        return refuse_authn(r, APIKEY_UNAVAILABLE, NULL);
     }
-    if (exposed(r, state)) {
-        return refuse(r, APIKEY_EXPOSED, NULL);
+    if (is_exposed(r, state)) {
+        return refuse_authn(r, APIKEY_EXPOSED, NULL);
     }
-    result = choose(r, state, &chosen);
+    result = choose_credential(r, state, &chosen);
     if (result == APIKEY_GRANTED) {
-        result = identify(r, state, chosen);
+        result = look_up_record(r, state, chosen);
         if (result == APIKEY_INVALID && chosen->half == 1) {
-            result = identify(r, state, ++chosen);
+            result = look_up_record(r, state, ++chosen);
         }
     }
     if (result != APIKEY_GRANTED) {
-        return refuse(r, result, NULL);
+        return refuse_authn(r, result, NULL);
     }
     record = state->record;
     result = apikey_record_result(record,
                                   apikey_server_conf(r->server)->keyspace,
                                   apr_time_sec(apr_time_now()));
-    /* Nothing may tell that a key of another keyspace exists. */
+    /* A key of another keyspace is answered like one that does not exist:
+     * without its record. */
     if (result == APIKEY_INVALID) {
-        return refuse(r, result, NULL);
+        return refuse_authn(r, result, NULL);
     }
     if (result == APIKEY_GRANTED && !is_from_network(r, record)) {
         result = APIKEY_NETWORK;
     }
     if (result != APIKEY_GRANTED) {
-        return refuse(r, result, record);
+        return refuse_authn(r, result, record);
     }
     apikey_decision_make(r, APIKEY_GRANTED, record);
     chosen->masked->accepted = 1;
-    /* httpd wants a user; an ErrorDocument of a refusal is told none. */
+    /* httpd needs a user; the ErrorDocument of a refusal gets an empty one. */
     if (apikey_refused_before(r)) {
         r->user = (char *)"";
         return OK;
@@ -204,5 +209,6 @@ int apikey_force_authn(request_rec *r)
     if (!state || !state->presented || !apikey_in_area(r)) {
         return DECLINED;
     }
-    return choose(r, state, &chosen) == APIKEY_MISSING ? DECLINED : OK;
+    return choose_credential(r, state, &chosen) == APIKEY_MISSING ? DECLINED
+                                                                  : OK;
 }

@@ -2,17 +2,19 @@
 
 /**
  * @file authn.h
- * @brief Who the client is: from what it presented to a verdict.
+ * @brief Authentication: whose key the request has, and whether it is good.
  */
 #ifndef APIKEY_AUTHN_H
 #define APIKEY_AUTHN_H
 
 #include "../request/state.h"
 
-/** check_authn, in areas of AuthType ApiKey. */
+/** check_authn, in areas: makes the decision, sets r->user and the variables.
+ * @return a status; OK; or DECLINED outside of areas */
 int apikey_check_authn(request_rec *r);
 
-/** force_authn: a key presented where none is needed still counts. */
+/** force_authn: OK if the request has a credential of an area, so that it is
+ * checked although no Require needs a user (Satisfy Any). */
 int apikey_force_authn(request_rec *r);
 
 #endif

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Authorization: the tenant lock, then httpd's own chain, whose 401 for an
- * identified key is a 403. */
+/* Authorization: ApiKeyTenant, then the other auth_checker hooks, among them
+ * mod_authz_core. Where these answer 401 for a good key, the answer is 403. */
 
 #include <httpd.h>
 #include <http_config.h>
@@ -17,15 +17,15 @@
 
 APLOG_USE_MODULE(apikey);
 
-static const char *evaluate_lock(request_rec *r, const ap_expr_info_t *expr)
+static const char *tenant_value(request_rec *r, const ap_expr_info_t *expr)
 {
     const char *error = NULL;
-    const char *lock = ap_expr_str_exec(r, expr, &error);
+    const char *tenant = ap_expr_str_exec(r, expr, &error);
     apikey_event_t event = { APIKEY_LOG_TENANT, r->server, r, r->server, NULL,
                              NULL, NULL };
 
     if (!error) {
-        return lock;
+        return tenant;
     }
     if (apikey_log_is_due(&event)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
@@ -40,39 +40,41 @@ int apikey_evaluate_tenant(request_rec *r)
     const ap_expr_info_t *expr = apikey_server_conf(r->server)->required_tenant;
     apikey_request_t *state = apikey_request_get(r);
     apr_table_t *headers = r->headers_in;
-    const char *lock;
+    const char *tenant;
 
     if (!expr || !state || !state->presented) {
         return DECLINED;
     }
     if (!state->required_tenant) {
-        state->required_tenant = evaluate_lock(r, expr);
+        state->required_tenant = tenant_value(r, expr);
         state->tenant_headers = apr_table_copy(r->pool, headers);
         return DECLINED;
     }
-    /* A redirect has another URI, but the client's headers are those that it
-     * sent: sections have had a hand in these here. */
+    /* An internal redirect: evaluate ApiKeyTenant for its URI, but with the
+     * headers that the client sent. Sections (RequestHeader) may have changed
+     * those of the redirect. */
     r->headers_in = state->tenant_headers;
-    lock = evaluate_lock(r, expr);
+    tenant = tenant_value(r, expr);
     r->headers_in = headers;
-    if (strcmp(lock, state->required_tenant) != 0) {
+    if (strcmp(tenant, state->required_tenant) != 0) {
         state->required_tenant = "";
     }
     return DECLINED;
 }
 
-/* ApiKeyTenant: no other tenant's key, whatever an .htaccess requires. */
-static int locked_out(request_rec *r, const apikey_record_t *record)
+/* ApiKeyTenant lets only keys of its tenant through, whatever an .htaccess
+ * requires. */
+static int is_other_tenant(request_rec *r, const apikey_record_t *record)
 {
-    const char *lock = apikey_request_get(r)->required_tenant;
+    const char *tenant = apikey_request_get(r)->required_tenant;
 
     return apikey_server_conf(r->server)->required_tenant
-           && (!lock || !*lock || strcmp(lock, record->tenant) != 0);
+           && (!tenant || !*tenant || strcmp(tenant, record->tenant) != 0);
 }
 
-/* One use of its key, whatever sub-requests and redirects a client's request
- * becomes; an ErrorDocument of a refusal is none. */
-static void count(request_rec *r, const apikey_record_t *record)
+/* Counts one use per client's request, whatever redirects and sub-requests it
+ * becomes. The ErrorDocument of a refusal is no use. */
+static void count_use(request_rec *r, const apikey_record_t *record)
 {
     apikey_request_t *state = apikey_request_get(r);
 
@@ -82,8 +84,8 @@ static void count(request_rec *r, const apikey_record_t *record)
     }
 }
 
-static int run_chain(request_rec *r, apikey_decision_t *decision,
-                     apikey_require_mode_e how)
+static int run_auth_checker(request_rec *r, apikey_decision_t *decision,
+                            apikey_require_mode_e how)
 {
     int status;
 
@@ -98,19 +100,20 @@ static int is_refusal(int status)
     return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN;
 }
 
-/* A good key: whether it may do this; else decision->result says why not. An
- * error of the server's grants nothing either. */
-static int check_good(request_rec *r, apikey_decision_t *decision)
+/* Whether a good key may make this request.
+ * @return OK; else decision->result is the reason, or UNAVAILABLE if the server
+ *         has failed */
+static int authorize_key(request_rec *r, apikey_decision_t *decision)
 {
     int status;
 
-    if (locked_out(r, decision->record)) {
+    if (is_other_tenant(r, decision->record)) {
         decision->result = APIKEY_TENANT;
         return HTTP_FORBIDDEN;
     }
-    status = run_chain(r, decision, APIKEY_REQUIRE_ALL);
+    status = run_auth_checker(r, decision, APIKEY_REQUIRE_ALL);
     if (status == OK) {
-        count(r, decision->record);
+        count_use(r, decision->record);
         return OK;
     }
     decision->result = is_refusal(status)
@@ -125,21 +128,21 @@ int apikey_check_authz(request_rec *r)
     apikey_decision_t *decision;
     int status = HTTP_FORBIDDEN;
 
-    /* Nobody is granted anything but in an area of ours, and what is decided
-     * belongs to one configuration: AuthType need not be asked for again. */
+    /* Decisions are made in areas only and belong to one configuration, so the
+     * AuthType need not be evaluated again. */
     decision = apikey_decision_own(r);
     if (!decision || decision->require_mode
         || (decision->result != APIKEY_GRANTED && !only_logs)) {
         return DECLINED;
     }
     if (decision->result == APIKEY_GRANTED) {
-        status = check_good(r, decision);
+        status = authorize_key(r, decision);
         if (status == OK) {
             return OK;
         }
     }
     if (only_logs) {
-        status = run_chain(r, decision, APIKEY_REQUIRE_OTHERS);
+        status = run_auth_checker(r, decision, APIKEY_REQUIRE_OTHERS);
         if (status == OK) {
             return apikey_let_through(r, decision);
         }
@@ -162,8 +165,8 @@ int apikey_check_presented_key(request_rec *r)
         return status;
     }
     if (decision->result == APIKEY_GRANTED) {
-        if (!locked_out(r, decision->record)) {
-            count(r, decision->record);
+        if (!is_other_tenant(r, decision->record)) {
+            count_use(r, decision->record);
             return OK;
         }
         decision->result = APIKEY_TENANT;

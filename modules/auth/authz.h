@@ -2,29 +2,29 @@
 
 /**
  * @file authz.h
- * @brief What an identified key may do: the tenant lock, and 403 where httpd
- *        would say 401.
+ * @brief Authorization: what a good key may do. httpd answers 401 if a Require
+ *        fails; for a good key that becomes 403.
  */
 #ifndef APIKEY_AUTHZ_H
 #define APIKEY_AUTHZ_H
 
 #include "../request/state.h"
 
-/** check_authz, ahead of all others. */
+/** check_authz, before all others: calls these by ap_run_auth_checker() and
+ * turns their answer into a decision. */
 int apikey_check_authz(request_rec *r);
 
 /**
- * post_read_request, behind all others: what ApiKeyTenant comes out as, while
- * only the server's configuration has had a say. Later an .htaccess could set
- * the variables and headers that the expression reads. A local redirect for
- * which it comes out otherwise is open to nobody.
+ * post_read_request, after all others: evaluates ApiKeyTenant before an
+ * .htaccess can set the variables and headers that the expression reads. If
+ * the value is another one for an internal redirect, no key is let through
+ * there.
  */
 int apikey_evaluate_tenant(request_rec *r);
 
 /**
- * fixups, ahead of all others: a place that was opened without asking for a
- * user (Satisfy Any) still identifies the key that was presented, and refuses
- * a bad one.
+ * fixups, before all others: where httpd has granted access without a user
+ * (Satisfy Any), a key that was sent is still checked, and a bad one refused.
  */
 int apikey_check_presented_key(request_rec *r);
 

@@ -1,5 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/* Logs what was decided and by which Require. */
+
 #include <http_core.h>
 #include <http_log.h>
 #include <util_cfgtree.h>
@@ -10,16 +12,16 @@
 
 APLOG_USE_MODULE(apikey);
 
-static int refuses(const apikey_decision_t *decision)
+static int is_refused(const apikey_decision_t *decision)
 {
     return decision->result != APIKEY_GRANTED;
 }
 
-/* What the client's request came to: the first refusal on its way through
- * redirects, else the last decision; a sub-request's only where its refusal
- * is what the client was answered. */
-static const apikey_decision_t *found(request_rec *r,
-                                      const apikey_request_t *state)
+/* The decision that the client's response depends on: the first refusal along
+ * the redirects; else a refusal of a sub-request with the status of the
+ * response; else the last decision along the redirects. NULL: none. */
+static const apikey_decision_t *find_decision(request_rec *r,
+                                              const apikey_request_t *state)
 {
     const apikey_decision_t *decision = NULL, *other;
     int status = r->status;
@@ -27,7 +29,7 @@ static const apikey_decision_t *found(request_rec *r,
 
     for (; r; r = r->next) {
         other = apikey_decision_own(r);
-        if (other && refuses(other)) {
+        if (other && is_refused(other)) {
             return other;
         }
         decision = other ? other : decision;
@@ -35,20 +37,23 @@ static const apikey_decision_t *found(request_rec *r,
     }
     for (i = state->decisions->nelts - 1; i >= 0; i--) {
         other = APR_ARRAY_IDX(state->decisions, i, apikey_decision_t *);
-        if (refuses(other) && apikey_result(other->result)->status == status) {
+        if (is_refused(other)
+            && apikey_result(other->result)->status == status) {
             return other;
         }
     }
     return decision;
 }
 
-/* What decided; NULL: no line was asked. Ours are known; what else refuses a
- * known key is a Require of another module's, or an .htaccess that only a
- * sub-request has read. */
-static const char *by(request_rec *r, const apikey_decision_t *decision)
+/* What has granted or refused: a Require apikey-... line, ApiKeyTenant, the
+ * networks of the key. If it is none of these, it is a Require of another
+ * module, or an .htaccess that only a sub-request has read. NULL: the key
+ * itself was refused, before any line was evaluated. */
+static const char *decided_by(request_rec *r,
+                              const apikey_decision_t *decision)
 {
-    const ap_directive_t *line = refuses(decision) ? decision->refused_by
-                                                   : decision->granted_by;
+    const ap_directive_t *line = is_refused(decision) ? decision->refused_by
+                                                      : decision->granted_by;
 
     if (line) {
         return apr_psprintf(r->pool, "Require %s (%s:%d)", line->args,
@@ -73,12 +78,13 @@ static const char *by(request_rec *r, const apikey_decision_t *decision)
     }
 }
 
-static const char *outcome(request_rec *r, const apikey_decision_t *decision)
+static const char *describe_outcome(request_rec *r,
+                                    const apikey_decision_t *decision)
 {
     const char *code = apikey_result(decision->result)->code;
-    const char *line = by(r, decision);
+    const char *line = decided_by(r, decision);
 
-    if (!refuses(decision)) {
+    if (!is_refused(decision)) {
         return apr_pstrcat(r->pool, code, " by ", line, NULL);
     }
     return apr_pstrcat(r->pool, "refused, ", code, line ? ", by " : "", line,
@@ -98,14 +104,14 @@ int apikey_log_decision(request_rec *r)
         last = last->next;
     }
     state = apikey_request_get(r);
-    decision = state ? found(r, state) : NULL;
+    decision = state ? find_decision(r, state) : NULL;
     if (!decision && !apikey_in_area(last)) {
         return DECLINED;
     }
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
                   "APIKEY0200: %s %s; status %d%s",
                   decision ? apikey_subject(r, decision->record) : "request",
-                  decision ? outcome(r, decision)
+                  decision ? describe_outcome(r, decision)
                            : "decided without asking for a key",
                   last->status,
                   decision && decision->let_through

@@ -2,15 +2,15 @@
 
 /**
  * @file decision_log.h
- * @brief LogLevel apikey:debug: one line a request, what was decided and by
- *        which Require.
+ * @brief LogLevel apikey:debug: one line per client's request says what was
+ *        decided and by which Require.
  */
 #ifndef APIKEY_DECISION_LOG_H
 #define APIKEY_DECISION_LOG_H
 
 #include "../request/state.h"
 
-/** log_transaction: a request in an area of ours, once, at level debug. */
+/** log_transaction: logs the decision, if the request was in an area. */
 int apikey_log_decision(request_rec *r);
 
 #endif

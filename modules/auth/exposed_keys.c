@@ -1,5 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/* Records keys that were exposed in URLs. */
+
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -22,7 +24,7 @@ int apikey_record_exposed_keys(request_rec *r)
             &APR_ARRAY_IDX(state->exposures, i, apikey_exposure_t);
 
         apikey_usage_count_exposure(r->server, exposure);
-        /* The others' refusal is in the log already. */
+        /* A key in the query refuses the request, which has been logged. */
         if (exposure->places & APIKEY_IN_REFERER) {
             ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                           "APIKEY0170: the Referer of this request carried a "

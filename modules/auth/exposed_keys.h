@@ -2,7 +2,8 @@
 
 /**
  * @file exposed_keys.h
- * @brief Keys that stood in a URL or a Referer: recorded, to be replaced.
+ * @brief Records keys that were in a URL or a Referer, so that administrators
+ *        can replace them.
  */
 #ifndef APIKEY_EXPOSED_KEYS_H
 #define APIKEY_EXPOSED_KEYS_H
@@ -10,8 +11,8 @@
 #include "../request/state.h"
 
 /**
- * log_transaction, behind apikey_mask_for_log(): what was found in the
- * request goes into the next batch of uses. Nobody is asked about it here.
+ * log_transaction, after apikey_mask_for_log(): adds the exposures of the
+ * request to the next batch of uses (usage.h). Does not wait for the database.
  */
 int apikey_record_exposed_keys(request_rec *r);
 

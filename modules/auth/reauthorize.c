@@ -1,12 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Sub-requests and redirects that httpd would let in unasked. */
+/* Makes httpd authorize sub-requests and redirects that it would skip. */
 
 #include "reauthorize.h"
 
 #define MATCHES "MATCH_"
 
-static ap_conf_vector_t *copy_of(request_rec *r)
+/* The same settings at another address. */
+static ap_conf_vector_t *copy_of_config(request_rec *r)
 {
     ap_conf_vector_t *copy = ap_create_request_config(r->pool);
     const module *each;
@@ -30,9 +31,10 @@ static int same_settings(const ap_conf_vector_t *a, const ap_conf_vector_t *b)
     return 1;
 }
 
-/* Whether this is the ErrorDocument of a refusal: by a decision of ours, or
- * by authorization before a key was asked for. */
-static int tells_of_refusal(request_rec *r, const apikey_request_t *state)
+/* Whether @a r is the ErrorDocument of a refusal: by a decision, or by
+ * mod_authz_core before a key was asked for. */
+static int is_document_of_refusal(request_rec *r,
+                                  const apikey_request_t *state)
 {
     const apikey_decision_t *decision;
 
@@ -48,7 +50,7 @@ static int tells_of_refusal(request_rec *r, const apikey_request_t *state)
            && !decision->let_through;
 }
 
-static int put_back(void *env, const char *name, const char *value)
+static int restore_variable(void *env, const char *name, const char *value)
 {
     if (!strncmp(name, MATCHES, strlen(MATCHES))
         && !apr_table_get(env, name)) {
@@ -62,14 +64,15 @@ static int same_text(const char *a, const char *b)
     return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* A redirect to the same path, such as one that adds a query: httpd matches
- * it with no section again, and so sets no variable named in a pattern. */
+/* Sets MATCH_NAME variables as in the request before. For a redirect to the
+ * same path, such as one that adds a query, httpd does not match sections
+ * again, and so does not set them. */
 static void restore_matches(request_rec *r)
 {
     if (r->prev && same_text(r->uri, r->prev->uri)
         && same_text(r->canonical_filename, r->prev->canonical_filename)) {
-        apr_table_do(put_back, r->subprocess_env, r->prev->subprocess_env,
-                     NULL);
+        apr_table_do(restore_variable, r->subprocess_env,
+                     r->prev->subprocess_env, NULL);
     }
 }
 
@@ -85,13 +88,13 @@ int apikey_reauthorize(request_rec *r)
         && (!state || !state->required_tenant || *state->required_tenant)) {
         return DECLINED;
     }
-    if (tells_of_refusal(r, state)) {
+    if (is_document_of_refusal(r, state)) {
         if (same_settings(r->per_dir_config, r->prev->per_dir_config)) {
             r->per_dir_config = r->prev->per_dir_config;
         }
         return DECLINED;
     }
     restore_matches(r);
-    r->per_dir_config = copy_of(r);
+    r->per_dir_config = copy_of_config(r);
     return DECLINED;
 }

@@ -2,7 +2,7 @@
 
 /**
  * @file reauthorize.h
- * @brief A Require whose answer differs from URI to URI is asked for each.
+ * @brief A Require whose answer depends on the URI is evaluated for each URI.
  */
 #ifndef APIKEY_REAUTHORIZE_H
 #define APIKEY_REAUTHORIZE_H
@@ -10,10 +10,12 @@
 #include "../request/state.h"
 
 /**
- * post_perdir_config, behind all others. httpd asks nobody again for a
- * sub-request or a redirect whose per-directory configuration is, by its
- * address, that of the request before. Where that would be wrong in an area
- * of ours, the configuration gets another address.
+ * post_perdir_config, after all others. httpd does not authorize a sub-request
+ * or an internal redirect if its per-directory configuration has the address
+ * of that of the request before (ap_process_request_internal). If the area has
+ * a Require that depends on the URI, or ApiKeyTenant lets no key through here,
+ * this copies the configuration to another address. The ErrorDocument of a
+ * refusal is not authorized again.
  */
 int apikey_reauthorize(request_rec *r);
 

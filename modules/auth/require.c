@@ -1,8 +1,16 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Require apikey-scope, apikey-tenant, apikey-env, apikey-id: any of the
- * arguments, each of which may be an expression; apikey-meta has a name before
- * them. */
+/* Require apikey-scope, apikey-tenant, apikey-env, apikey-id and apikey-meta.
+ *
+ * A line is met if one of its values matches the record of the key. A value may
+ * be an expression; the first argument of apikey-meta is a name.
+ *
+ * mod_authz_core evaluates the lines twice: before it asks for a user, when
+ * these providers only note the line and answer AUTHZ_DENIED_NO_USER, and after
+ * check_authn, when they answer. If that refuses the key, the noted lines are
+ * evaluated here once more to find the reason. One pass is not enough:
+ * mod_authz_core stops at the first line that fails in a RequireAll, and the
+ * reason must not depend on the order of lines. */
 
 #include <http_core.h>
 #include <http_log.h>
@@ -42,7 +50,7 @@ static int id_matches(const apikey_record_t *record,
     return !strcmp(record->id, wanted);
 }
 
-/* A name is the same in either case, a value is not. */
+/* The case of the letters matters in a value, but not in a name. */
 static int meta_matches(const apikey_record_t *record, const char *name,
                         const char *wanted)
 {
@@ -58,8 +66,8 @@ static const char *meta_name_fault(const char *name)
                                        : NULL;
 }
 
-/* In the order in which a failure is told. */
-static const apikey_kind_t kinds[APIKEY_KINDS] = {
+/* In the order of reasons: the first kind that failed is the reason. */
+static const apikey_require_kind_t kinds[APIKEY_REQUIRE_KINDS] = {
     { "apikey-tenant", APIKEY_TENANT, NULL, apikey_text_fault,
       tenant_matches },
     { "apikey-env", APIKEY_ENV, NULL, apikey_word_fault, env_matches },
@@ -69,13 +77,12 @@ static const apikey_kind_t kinds[APIKEY_KINDS] = {
     { "apikey-scope", APIKEY_SCOPE, NULL, apikey_scope_fault, scope_matches }
 };
 
-const apikey_kind_t *apikey_require_kind(int which)
+const apikey_require_kind_t *apikey_require_kind(int which)
 {
     return &kinds[which];
 }
 
-/* "Require not", <RequireNone> and <RequireNone> inside of that: the parity
- * says whether a failure of this line is one of the whole. */
+/* "Require not" and each <RequireNone> around it invert the line. */
 int apikey_require_negated(cmd_parms *cmd)
 {
     const ap_directive_t *node = cmd->directive;
@@ -88,8 +95,9 @@ int apikey_require_negated(cmd_parms *cmd)
     return odd;
 }
 
-/* The lines of one container share no group_t, but its node. <Limit> says
- * when a line counts, not how. */
+/* The container of a line, and those around it. Each line has group_ts of its
+ * own; lines of the same container have the same node. <Limit> and
+ * <LimitExcept> are no containers. */
 static group_t *group_of(cmd_parms *cmd, const ap_directive_t *node)
 {
     group_t *group = apr_pcalloc(cmd->pool, sizeof(*group));
@@ -97,7 +105,7 @@ static group_t *group_of(cmd_parms *cmd, const ap_directive_t *node)
     while (node && !ap_cstr_casecmpn(node->directive, "<Limit", 6)) {
         node = node->parent;
     }
-    /* An .htaccess has no node, but a configuration of its own. */
+    /* An .htaccess has no node: its configuration stands for it. */
     group->node = node ? (const void *)node : cmd->context;
     if (node && !ap_cstr_casecmpn(node->directive, "<Require", 8)) {
         group->all = !ap_cstr_casecmp(node->directive, "<RequireAll");
@@ -111,7 +119,7 @@ int apikey_require_in_htaccess(cmd_parms *cmd)
     return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
 }
 
-/* NULL, or what is wrong with the word. */
+/* @return NULL, or what is wrong with the word */
 static const char *read_wanted(cmd_parms *cmd, wanted_t *wanted,
                                const char *word,
                                const char *(*fault)(const char *word))
@@ -130,7 +138,7 @@ static const char *read_wanted(cmd_parms *cmd, wanted_t *wanted,
 
 const char *apikey_require_parse(cmd_parms *cmd, const char *line,
                                  const void **parsed,
-                                 const apikey_kind_t *kind)
+                                 const apikey_require_kind_t *kind)
 {
     require_t *require = apr_pcalloc(cmd->pool, sizeof(*require));
     const char *word;
@@ -165,16 +173,17 @@ const char *apikey_require_parse(cmd_parms *cmd, const char *line,
     return NULL;
 }
 
-/* For the log: the line that decided, so far. */
-static void refused_by(apikey_decision_t *decision, const require_t *require)
+/* For the log; a line that is evaluated later may replace it. */
+static void set_refused_by(apikey_decision_t *decision,
+                           const require_t *require)
 {
     decision->refused_by = require->directive;
     decision->in_htaccess |= require->in_htaccess;
 }
 
-/* Of each line of the configuration, and of an .htaccess. */
-static void tell_failed(request_rec *r, const ap_directive_t *line,
-                        const char *error)
+/* APIKEY0108, limited per line of a configuration or .htaccess. */
+static void log_expression_failed(request_rec *r, const ap_directive_t *line,
+                                  const char *error)
 {
     const char *where = apr_psprintf(r->pool, "'Require' (%s:%d)",
                                      line->filename, line->line_num);
@@ -190,9 +199,10 @@ static void tell_failed(request_rec *r, const ap_directive_t *line,
     }
 }
 
-/* What an argument comes out as; empty matches nothing. NULL: it failed. */
-static const char *value_of(request_rec *r, const require_t *require,
-                            const wanted_t *wanted)
+/* The value of an argument; an empty one matches nothing. NULL: its expression
+ * has failed. */
+static const char *evaluate_wanted(request_rec *r, const require_t *require,
+                                   const wanted_t *wanted)
 {
     const char *error = NULL, *value;
 
@@ -201,22 +211,24 @@ static const char *value_of(request_rec *r, const require_t *require,
     }
     value = ap_expr_str_exec(r, wanted->expr, &error);
     if (error) {
-        tell_failed(r, require->directive, error);
+        log_expression_failed(r, require->directive, error);
         return NULL;
     }
     return value;
 }
 
-/* What the values are of; "": the kind says that. */
-static const char *name_of(request_rec *r, const require_t *require)
+/* The name of apikey-meta; "" for other kinds; NULL: its expression failed. */
+static const char *evaluate_name(request_rec *r, const require_t *require)
 {
-    return require->name ? value_of(r, require, require->name) : "";
+    return require->name ? evaluate_wanted(r, require, require->name) : "";
 }
 
-/* Whether one of the values matches; else, of scopes, which were wanted. Sets
- * decision->expression_failed where that cannot be known. */
-static int met(request_rec *r, const require_t *require,
-               apikey_decision_t *decision, const char **values)
+/* Whether one of the values matches the record. Sets
+ * decision->expression_failed if that cannot be evaluated.
+ * @param values out: values that are scopes, separated by blanks, if none
+ *               matches; NULL: none */
+static int line_met(request_rec *r, const require_t *require,
+                    apikey_decision_t *decision, const char **values)
 {
     const apikey_record_t *record = decision->record;
     const char *name;
@@ -226,15 +238,15 @@ static int met(request_rec *r, const require_t *require,
     if (decision->require_mode == APIKEY_REQUIRE_SCOPE) {
         return require->kind->result != APIKEY_SCOPE;
     }
-    name = name_of(r, require);
+    name = evaluate_name(r, require);
     for (i = 0; i < require->wanted->nelts; i++) {
         const char *value = !name ? NULL
-            : value_of(r, require, &APR_ARRAY_IDX(require->wanted, i,
-                                                  wanted_t));
+            : evaluate_wanted(r, require, &APR_ARRAY_IDX(require->wanted, i,
+                                                         wanted_t));
 
         if (!value) {
             decision->expression_failed = 1;
-            refused_by(decision, require);
+            set_refused_by(decision, require);
             return 0;
         }
         if (*value && require->kind->matches(record, name, value)) {
@@ -248,7 +260,7 @@ static int met(request_rec *r, const require_t *require,
     return 0;
 }
 
-static int comes_before(const request_rec *first, const request_rec *r)
+static int is_ancestor(const request_rec *first, const request_rec *r)
 {
     do {
         r = apikey_request_before(r);
@@ -262,13 +274,14 @@ int apikey_require_reset(request_rec *r)
     apr_array_header_t *all = state ? state->require_lines : NULL;
     int i, kept = 0;
 
-    /* A Require may look another URI up (-U): what counts for the request
-     * that is being authorized stays; that of others is over. */
+    /* While a request is authorized, an expression of its Require may look
+     * another URI up (-U), which is a sub-request. The lines of the ancestors
+     * of @a r are kept; those of other requests are not needed any more. */
     for (i = 0; all && i < all->nelts; i++) {
-        noted_t noted = APR_ARRAY_IDX(all, i, noted_t);
+        request_line_t noted = APR_ARRAY_IDX(all, i, request_line_t);
 
-        if (comes_before(noted.r, r)) {
-            APR_ARRAY_IDX(all, kept++, noted_t) = noted;
+        if (is_ancestor(noted.r, r)) {
+            APR_ARRAY_IDX(all, kept++, request_line_t) = noted;
         }
     }
     if (all) {
@@ -277,21 +290,21 @@ int apikey_require_reset(request_rec *r)
     return DECLINED;
 }
 
-/* Before it asks for a user, httpd goes through the lines that count for this
- * request, in this section and with this method. Ours do not end its search
- * then, so these are the ones among which a failure is looked for. */
-static authz_status note(request_rec *r, const require_t *require)
+/* mod_authz_core evaluates the lines for the URI and method of this request
+ * before it asks for a user. AUTHZ_DENIED_NO_USER does not end its search, so
+ * all of our lines that may refuse the request are noted. */
+static authz_status note_line(request_rec *r, const require_t *require)
 {
     apikey_request_t *state = apikey_request_get(r);
-    noted_t noted = { r, require };
+    request_line_t noted = { r, require };
 
     if (state && !require->negated) {
         if (!state->require_lines) {
-            /* Not in r->pool: it may be a sub-request's. */
+            /* Not in r->pool, which may be that of a sub-request. */
             state->require_lines = apr_array_make(state->decisions->pool, 4,
-                                             sizeof(noted_t));
+                                             sizeof(request_line_t));
         }
-        APR_ARRAY_PUSH(state->require_lines, noted_t) = noted;
+        APR_ARRAY_PUSH(state->require_lines, request_line_t) = noted;
     }
     return AUTHZ_DENIED_NO_USER;
 }
@@ -304,7 +317,7 @@ apr_array_header_t *apikey_require_lines(request_rec *r)
     int i;
 
     for (i = 0; all && i < all->nelts; i++) {
-        const noted_t *noted = &APR_ARRAY_IDX(all, i, noted_t);
+        const request_line_t *noted = &APR_ARRAY_IDX(all, i, request_line_t);
 
         if (noted->r == r) {
             APR_ARRAY_PUSH(lines, const require_t *) = noted->line;
@@ -326,14 +339,14 @@ authz_status apikey_require_check(request_rec *r,
         return require->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
     }
     if (!decision || decision->result != APIKEY_GRANTED) {
-        return note(r, require);
+        return note_line(r, require);
     }
-    good = met(r, require, decision, &values);
+    good = line_met(r, require, decision, &values);
     if (decision->expression_failed) {
         return AUTHZ_GENERAL_ERROR;
     }
     if (good && require->negated) {
-        refused_by(decision, require);
+        set_refused_by(decision, require);
     }
     else if (good) {
         decision->granted_by = require->directive;
@@ -342,7 +355,7 @@ authz_status apikey_require_check(request_rec *r,
     return good ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
-static int within(const group_t *inner, const group_t *outer)
+static int is_within(const group_t *inner, const group_t *outer)
 {
     for (; inner; inner = inner->outer) {
         if (inner->node == outer->node) {
@@ -352,7 +365,8 @@ static int within(const group_t *inner, const group_t *outer)
     return 0;
 }
 
-/* Whether the lines of ours that count meet this container. */
+/* Whether the noted lines meet this container. Lines of other modules are not
+ * considered. */
 static int group_met(request_rec *r, const apr_array_header_t *lines,
                      const group_t *group, apikey_decision_t *decision)
 {
@@ -364,11 +378,11 @@ static int group_met(request_rec *r, const apr_array_header_t *lines,
         const group_t *child = line->group;
         int good;
 
-        if (!within(child, group)) {
+        if (!is_within(child, group)) {
             continue;
         }
         if (child->node == group->node) {
-            good = met(r, line, decision, &values);
+            good = line_met(r, line, decision, &values);
         }
         else {
             while (child->outer->node != group->node) {
@@ -403,12 +417,12 @@ apikey_result_e apikey_require_reason(request_rec *r,
     const char *values;
     int i, k;
 
-    for (k = 0; k < APIKEY_KINDS; k++) {
+    for (k = 0; k < APIKEY_REQUIRE_KINDS; k++) {
         for (i = 0; i < lines->nelts; i++) {
             const require_t *line = APR_ARRAY_IDX(lines, i,
                                                   const require_t *);
             int failed = line->kind == &kinds[k]
-                         && !met(r, line, decision, &values)
+                         && !line_met(r, line, decision, &values)
                          && apikey_require_counts(r, lines, line,
                                                   decision);
 
@@ -416,7 +430,7 @@ apikey_result_e apikey_require_reason(request_rec *r,
                 return APIKEY_UNAVAILABLE;
             }
             if (failed) {
-                refused_by(decision, line);
+                set_refused_by(decision, line);
                 decision->wanted_scope =
                     kinds[k].result == APIKEY_SCOPE ? values : NULL;
                 return kinds[k].result;

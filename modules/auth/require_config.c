@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What stands in the configuration: the providers, and their aliases.
+/* Registers the providers, and replaces the aliases of them.
  *
- * An alias of one of them (<AuthzProviderAlias>) is a provider of ours, too.
- * Left to mod_authz_core, a Require that names an alias is not read by us, so
- * that its container is not known, and is asked under a configuration that
- * httpd merges for the alias, under which no decision is found. */
+ * mod_authz_core registers a provider for each <AuthzProviderAlias>, which
+ * merges a configuration and calls the original. Under that configuration no
+ * decision is found, and the containers of the Require line are not known. So
+ * an alias of one of our providers is replaced by a provider of ours. */
 
 #include <ap_provider.h>
 #include <http_core.h>
@@ -16,17 +16,17 @@
 
 #include "require_private.h"
 
-/* An <AuthzProviderAlias>. */
+/* An <AuthzProviderAlias>: what it stands for. */
 typedef struct {
     const char *name;
-    const apikey_kind_t *kind;  /* NULL: of another module's provider */
-    const authz_provider *waiting;      /* which has to wait for us; or NULL */
+    const apikey_require_kind_t *kind;  /* NULL: a provider of another module */
+    const authz_provider *original;     /* of require_variables.c; or NULL */
     const char *args;
     int varies;                 /* see apikey_dir_t */
 } alias_t;
 
-/* Those of this start, by name. Filled by the one thread that reads the
- * configuration, read by any. */
+/* alias_t by name. Filled while the configuration is read, by one thread;
+ * read-only after start-up. */
 static apr_hash_t *aliases;
 
 int apikey_require_pre_config(apr_pool_t *pconf,
@@ -39,16 +39,16 @@ int apikey_require_pre_config(apr_pool_t *pconf,
     return OK;
 }
 
-static const alias_t *alias_of(const char *name)
+static const alias_t *find_alias(const char *name)
 {
     return apr_hash_get(aliases, name, APR_HASH_KEY_STRING);
 }
 
-static const apikey_kind_t *kind_of(const char *name)
+static const apikey_require_kind_t *find_kind(const char *name)
 {
     int k;
 
-    for (k = 0; k < APIKEY_KINDS; k++) {
+    for (k = 0; k < APIKEY_REQUIRE_KINDS; k++) {
         if (!strcmp(apikey_require_kind(k)->name, name)) {
             return apikey_require_kind(k);
         }
@@ -56,8 +56,8 @@ static const apikey_kind_t *kind_of(const char *name)
     return NULL;
 }
 
-/* A Require that names an alias is parsed like one that says what the alias
- * stands for: each has a container of its own. */
+/* Parses a Require that names an alias as if it had what the alias stands for:
+ * each of these lines is in a container of its own. */
 static const char *parse_alias(cmd_parms *cmd,
                                const char *line APIKEY_UNUSED,
                                const void **parsed)
@@ -70,22 +70,22 @@ static const char *parse_alias(cmd_parms *cmd,
                "the provider";
     }
     apr_pool_userdata_get(&name, AUTHZ_PROVIDER_NAME_NOTE, cmd->temp_pool);
-    alias = alias_of(name);
+    alias = find_alias(name);
     return alias->kind
            ? apikey_require_parse(cmd, alias->args, parsed, alias->kind)
            : apikey_require_variables_parse(cmd, alias->args, parsed,
-                                            alias->waiting);
+                                            alias->original);
 }
 
 static const authz_provider alias_provider = {
     apikey_require_check, parse_alias
 };
-static const authz_provider waiting_alias_provider = {
+static const authz_provider variables_alias_provider = {
     apikey_require_variables_check, parse_alias
 };
 
-/* mod_authz_core registers a provider of its own for each alias. It has been
- * counted by httpd, so ours, in its place, is not counted again. */
+/* Replaces the providers that mod_authz_core has registered for our aliases;
+ * see apikey_require_variables_register() for why by ap_register_provider(). */
 static void claim_aliases(apr_pool_t *pconf)
 {
     apr_hash_index_t *i;
@@ -98,7 +98,7 @@ static void claim_aliases(apr_pool_t *pconf)
         apr_hash_this(i, NULL, NULL, &value);
         alias = value;
         ours = alias->kind ? &alias_provider
-             : alias->waiting ? &waiting_alias_provider : NULL;
+             : alias->original ? &variables_alias_provider : NULL;
         if (ours && ap_lookup_provider(AUTHZ_PROVIDER_GROUP, alias->name,
                                        AUTHZ_PROVIDER_VERSION) != ours) {
             ap_register_provider(pconf, AUTHZ_PROVIDER_GROUP, alias->name,
@@ -116,14 +116,14 @@ int apikey_require_check_config(apr_pool_t *pconf,
     return OK;
 }
 
-/* Whether the answer of a line may differ from URI to URI, or from file to
- * file, under one configuration. */
-static int varies(const char *name, const char *args)
+/* Whether the answer of a line may depend on the URI or the file, under one
+ * configuration. */
+static int varies_by_uri(const char *name, const char *args)
 {
     static const char *const others[] = {
         "expr", "env", "file-owner", "file-group"
     };
-    const alias_t *alias = alias_of(name);
+    const alias_t *alias = find_alias(name);
     apr_size_t i;
 
     for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -146,9 +146,9 @@ const char *apikey_read_alias(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     provider = ap_getword_conf(cmd->pool, &line);
     alias->name = ap_getword_conf(cmd->pool, &line);
     alias->args = ap_getword_conf(cmd->pool, &line);
-    alias->kind = kind_of(provider);
-    alias->waiting = apikey_require_variables_provider(provider, alias->args);
-    alias->varies = varies(provider, alias->args);
+    alias->kind = find_kind(provider);
+    alias->original = apikey_require_variables_provider(provider, alias->args);
+    alias->varies = varies_by_uri(provider, alias->args);
     apr_hash_set(aliases, alias->name, APR_HASH_KEY_STRING, alias);
     claim_aliases(cmd->pool);
     return NULL;
@@ -165,13 +165,13 @@ const char *apikey_read_require(cmd_parms *cmd, void *dir, const char *line)
     if (!ap_cstr_casecmp(name, "not")) {
         name = ap_getword_conf(cmd->temp_pool, &line);
     }
-    else if (!alias_of(name) || !alias_of(name)->kind) {
+    else if (!find_alias(name) || !find_alias(name)->kind) {
         apikey_require_read_other(cmd, conf, name);
     }
-    if (varies(name, line)) {
+    if (varies_by_uri(name, line)) {
         conf->varies = 1;
     }
-    /* While requests are served, all of them are ours already. */
+    /* At start-up. When requests are served, all aliases are ours already. */
     if (!apikey_require_in_htaccess(cmd)) {
         claim_aliases(cmd->pool);
     }
@@ -197,12 +197,12 @@ PROVIDER(4)
 
 void apikey_require_register(apr_pool_t *pool)
 {
-    static const authz_provider *const providers[APIKEY_KINDS] = {
+    static const authz_provider *const providers[APIKEY_REQUIRE_KINDS] = {
         &provider_0, &provider_1, &provider_2, &provider_3, &provider_4
     };
     int k;
 
-    for (k = 0; k < APIKEY_KINDS; k++) {
+    for (k = 0; k < APIKEY_REQUIRE_KINDS; k++) {
         ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP,
                                   apikey_require_kind(k)->name,
                                   AUTHZ_PROVIDER_VERSION, providers[k],

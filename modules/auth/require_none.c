@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Require apikey-none: closed to every key, for methods and paths that an API
- * does not have. Unlike httpd's "all denied" it asks for a key first, so that
- * a client without one gets 401, as everywhere in the area. */
+/* Require apikey-none: no key meets it, for methods and paths that an API does
+ * not have. Unlike "Require all denied" it asks for a key, so that a client
+ * without a key gets 401, as everywhere in the area. */
 
 #include <ap_provider.h>
 #include <http_core.h>
@@ -13,16 +13,16 @@
 
 #define NAME "apikey-none"
 
-/* A line, read once. */
+/* A line of the configuration. */
 typedef struct {
     const ap_directive_t *directive;
-    int in_htaccess;            /* gone with the request that read it */
-} none_t;
+    int in_htaccess;            /* it lives as long as the request */
+} none_line_t;
 
-static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
-                          const void *parsed)
+static authz_status check_none(request_rec *r, const char *line APIKEY_UNUSED,
+                               const void *parsed)
 {
-    const none_t *none = parsed;
+    const none_line_t *none = parsed;
     apikey_decision_t *decision = apikey_decision_own(r);
 
     if (decision && decision->require_mode == APIKEY_REQUIRE_OTHERS) {
@@ -31,16 +31,16 @@ static authz_status check(request_rec *r, const char *line APIKEY_UNUSED,
     if (!decision || decision->result != APIKEY_GRANTED) {
         return AUTHZ_DENIED_NO_USER;
     }
-    /* Unless a line that gives a reason of its own has failed, too. */
+    /* apikey_require_reason() replaces it if a line with a reason failed. */
     decision->refused_by = none->directive;
     decision->in_htaccess |= none->in_htaccess;
     return AUTHZ_DENIED;
 }
 
-static const char *parse(cmd_parms *cmd, const char *line,
-                         const void **parsed)
+static const char *parse_none(cmd_parms *cmd, const char *line,
+                              const void **parsed)
 {
-    none_t *none = apr_palloc(cmd->pool, sizeof(*none));
+    none_line_t *none = apr_palloc(cmd->pool, sizeof(*none));
 
     if (*ap_getword_conf(cmd->temp_pool, &line)) {
         return "Require " NAME " takes no argument";
@@ -51,7 +51,7 @@ static const char *parse(cmd_parms *cmd, const char *line,
     return NULL;
 }
 
-static const authz_provider provider = { check, parse };
+static const authz_provider provider = { check_none, parse_none };
 
 void apikey_require_none_register(apr_pool_t *pool)
 {

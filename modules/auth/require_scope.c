@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The scopes that a client needs which has sent no key. */
+/* The scopes that a client without a key needs, for its challenge. */
 
 #include <http_core.h>
 #include <util_cfgtree.h>
@@ -9,10 +9,10 @@
 
 #include "require_private.h"
 
-/* Lines of other modules that may be met by who the user is, which is not known
- * yet: by the container in which they are an alternative (RequireAny, a
- * section), the line or the container in that. Filled by the one thread that
- * reads the configuration, read by any. */
+/* Lines of other modules that a user may meet (Require user), by the container
+ * in which they are an alternative (RequireAny, section): a list of such lines,
+ * or of containers with such lines. Filled while the configuration is read, by
+ * one thread; read-only after start-up. */
 static apr_hash_t *others;
 
 void apikey_require_scope_init(apr_pool_t *pconf)
@@ -20,7 +20,7 @@ void apikey_require_scope_init(apr_pool_t *pconf)
     others = apr_hash_make(pconf);
 }
 
-/* Whether it is asked for all that it looks at before there is a user. */
+/* Whether the answer of a provider does not depend on the user. */
 static int needs_no_user(const char *name)
 {
     static const char *const names[] = {
@@ -72,8 +72,8 @@ static int is_around(const require_t *line, const void *node)
     return 0;
 }
 
-/* Whether another module may let a user in without this line. */
-static int has_other(request_rec *r, const require_t *line)
+/* Whether a line of another module may let a user in instead of this line. */
+static int has_alternative(request_rec *r, const require_t *line)
 {
     const group_t *group;
 
@@ -110,8 +110,8 @@ static int has_word(const char *list, const char *word)
     return 1;
 }
 
-/* The list with those of a line that it has not; NULL: they are not
- * constant. */
+/* Appends the scopes of a line to the list. NULL: one of them is an
+ * expression. */
 static const char *add_scopes(const char *list, const require_t *line,
                               apr_pool_t *pool)
 {
@@ -132,7 +132,7 @@ static const char *add_scopes(const char *list, const require_t *line,
 
 const char *apikey_require_scope(request_rec *r)
 {
-    /* A key that meets every line of ours but those of scopes. */
+    /* A key that meets all of our lines except apikey-scope. */
     apikey_decision_t bare = { .require_mode = APIKEY_REQUIRE_SCOPE };
     const apr_array_header_t *lines = apikey_require_lines(r);
     const char *scopes = "";
@@ -143,7 +143,7 @@ const char *apikey_require_scope(request_rec *r)
 
         if (line->kind->result == APIKEY_SCOPE
             && apikey_require_counts(r, lines, line, &bare)) {
-            scopes = has_other(r, line) ? NULL
+            scopes = has_alternative(r, line) ? NULL
                      : add_scopes(scopes, line, r->pool);
         }
     }

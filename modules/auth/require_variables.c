@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Require expr and Require env that read a variable of ours (APIKEY_...).
+/* Require expr and Require env that read APIKEY_* variables.
  *
- * httpd asks both before it asks for a user, when these variables are not there
- * yet: what wants one would be refused whatever the key, and what wants none
- * let in without one. Where AuthType is ApiKey, such a line says that it needs
- * a user first, as httpd's own says of REMOTE_USER. All other lines go to
- * mod_authz_core's provider as they are. */
+ * mod_authz_core evaluates both before it asks for a user, when these variables
+ * are not set yet. A line that wants a variable would refuse every key, and one
+ * that wants it unset would grant access without a key. So in an area such a
+ * line answers AUTHZ_DENIED_NO_USER until a key is granted. All other lines are
+ * passed on to the providers of mod_authz_core. */
 
 #include <ap_provider.h>
 #include <http_core.h>
@@ -20,23 +20,24 @@
 typedef struct {
     const char *name;
     const authz_provider *original;     /* mod_authz_core's */
-} waiting_t;
+} provider_t;
 
-/* Set before any configuration is read. */
-static waiting_t waiting[] = { { "expr", NULL }, { "env", NULL } };
+/* Set by apikey_require_variables_register(), before a configuration is read.
+ */
+static provider_t providers[] = { { "expr", NULL }, { "env", NULL } };
 
-#define COUNT ((int)(sizeof(waiting) / sizeof(waiting[0])))
+#define COUNT ((int)(sizeof(providers) / sizeof(providers[0])))
 
-/* A line that waits. */
+/* A line that reads an APIKEY_* variable. */
 typedef struct {
     const authz_provider *original;
     const char *args;
-    const void *parsed;         /* by original */
-    int negated;
-} line_t;
+    const void *parsed;         /* what original has made of it */
+    int negated;                /* see apikey_require_negated() */
+} variables_line_t;
 
-/* The names of variables are the same in either case. */
-static int reads_ours(const char *args)
+/* The case of letters does not matter in names of variables. */
+static int reads_apikey_variable(const char *args)
 {
     for (; (args = strpbrk(args, "Aa")) != NULL; args++) {
         if (!ap_cstr_casecmpn(args, OURS, sizeof(OURS) - 1)) {
@@ -50,7 +51,7 @@ const char *apikey_require_variables_parse(cmd_parms *cmd, const char *args,
                                            const void **parsed,
                                            const authz_provider *original)
 {
-    line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
+    variables_line_t *line = apr_pcalloc(cmd->pool, sizeof(*line));
 
     line->original = original;
     line->args = args;
@@ -64,7 +65,7 @@ authz_status apikey_require_variables_check(request_rec *r,
                                             const char *args APIKEY_UNUSED,
                                             const void *parsed)
 {
-    const line_t *line = parsed;
+    const variables_line_t *line = parsed;
     const apikey_decision_t *decision;
 
     if (apikey_in_area(r)) {
@@ -79,52 +80,53 @@ authz_status apikey_require_variables_check(request_rec *r,
     return line->original->check_authorization(r, line->args, line->parsed);
 }
 
-static const char *parse(cmd_parms *cmd, const char *args,
-                         const void **parsed, int which)
+static const char *parse_variables(cmd_parms *cmd, const char *args,
+                                   const void **parsed, int which)
 {
-    const authz_provider *original = waiting[which].original;
+    const authz_provider *original = providers[which].original;
 
-    if (reads_ours(args)) {
+    if (reads_apikey_variable(args)) {
         return apikey_require_variables_parse(cmd, args, parsed, original);
     }
     return original->parse_require_line
            ? original->parse_require_line(cmd, args, parsed) : NULL;
 }
 
-static authz_status check(request_rec *r, const char *args,
-                          const void *parsed, int which)
+static authz_status check_variables(request_rec *r, const char *args,
+                                    const void *parsed, int which)
 {
-    return reads_ours(args)
+    return reads_apikey_variable(args)
            ? apikey_require_variables_check(r, args, parsed)
-           : waiting[which].original->check_authorization(r, args, parsed);
+           : providers[which].original->check_authorization(r, args, parsed);
 }
 
 static const char *parse_expr(cmd_parms *cmd, const char *args,
                               const void **parsed)
 {
-    return parse(cmd, args, parsed, 0);
+    return parse_variables(cmd, args, parsed, 0);
 }
 
 static authz_status check_expr(request_rec *r, const char *args,
                                const void *parsed)
 {
-    return check(r, args, parsed, 0);
+    return check_variables(r, args, parsed, 0);
 }
 
 static const char *parse_env(cmd_parms *cmd, const char *args,
                              const void **parsed)
 {
-    return parse(cmd, args, parsed, 1);
+    return parse_variables(cmd, args, parsed, 1);
 }
 
 static authz_status check_env(request_rec *r, const char *args,
                               const void *parsed)
 {
-    return check(r, args, parsed, 1);
+    return check_variables(r, args, parsed, 1);
 }
 
-/* In the place of each of the others, which httpd has counted: ours, in its
- * place, is not counted again. */
+/* ap_register_provider() replaces the provider of that name.
+ * ap_register_auth_provider() would count it again in httpd's number of
+ * providers per configuration (AP_AUTH_INTERNAL_PER_CONF). */
 void apikey_require_variables_register(apr_pool_t *pconf)
 {
     static const authz_provider ours[] = {
@@ -134,12 +136,12 @@ void apikey_require_variables_register(apr_pool_t *pconf)
 
     for (i = 0; i < COUNT; i++) {
         const authz_provider *there =
-            ap_lookup_provider(AUTHZ_PROVIDER_GROUP, waiting[i].name,
+            ap_lookup_provider(AUTHZ_PROVIDER_GROUP, providers[i].name,
                                AUTHZ_PROVIDER_VERSION);
 
         if (there && there != &ours[i]) {
-            waiting[i].original = there;
-            ap_register_provider(pconf, AUTHZ_PROVIDER_GROUP, waiting[i].name,
+            providers[i].original = there;
+            ap_register_provider(pconf, AUTHZ_PROVIDER_GROUP, providers[i].name,
                                  AUTHZ_PROVIDER_VERSION, &ours[i]);
         }
     }
@@ -151,8 +153,9 @@ const authz_provider *apikey_require_variables_provider(const char *provider,
     int i;
 
     for (i = 0; i < COUNT; i++) {
-        if (!strcmp(waiting[i].name, provider) && reads_ours(args)) {
-            return waiting[i].original;
+        if (!strcmp(providers[i].name, provider)
+            && reads_apikey_variable(args)) {
+            return providers[i].original;
         }
     }
     return NULL;

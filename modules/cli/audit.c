@@ -269,11 +269,11 @@ static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
  * no keyspace. */
 static cli_exit_e may_tell(cli_t *cli, const char *id)
 {
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     const char *error = NULL;
-    apr_status_t status = id ? apikey_manage_show(cli->store, id,
-                                                  cli->actor.keyspace, &key,
-                                                  cli->pool, &error)
+    apr_status_t status = id ? apikey_keys_show(cli->store, id,
+                                                cli->actor.keyspace, &key,
+                                                cli->pool, &error)
                              : APR_SUCCESS;
 
     return status == APR_NOTFOUND ? CLI_DONE : cli_done(cli, status, error);

@@ -73,7 +73,7 @@ cli_exit_e cli_since(cli_t *cli, cli_option_e option, apr_int64_t *since)
 /* A duration counts from now, but the whole life must be allowed. */
 static cli_exit_e change_expiry(cli_t *cli, apr_int64_t *expires)
 {
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     const char *error = NULL;
     apr_status_t status;
     apr_int64_t since;
@@ -82,8 +82,8 @@ static cli_exit_e change_expiry(cli_t *cli, apr_int64_t *expires)
                             cli->actor.now) != APR_SUCCESS) {
         return cli_usage(cli, "--expires wants " APIKEY_EXPIRY_FORMS);
     }
-    status = apikey_manage_show(cli->store, cli->words[0],
-                                cli->actor.keyspace, &key, cli->pool, &error);
+    status = apikey_keys_show(cli->store, cli->words[0],
+                              cli->actor.keyspace, &key, cli->pool, &error);
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
@@ -97,13 +97,13 @@ static cli_exit_e change_expiry(cli_t *cli, apr_int64_t *expires)
 static cli_exit_e told(cli_t *cli, apr_status_t status, int changed,
                        const char *done, const char *error)
 {
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     cli_json_t json = { cli->pool, 0 };
 
     if (status == APR_SUCCESS) {
-        status = apikey_manage_show(cli->store, cli->words[0],
-                                    cli->actor.keyspace, &key, cli->pool,
-                                    &error);
+        status = apikey_keys_show(cli->store, cli->words[0],
+                                  cli->actor.keyspace, &key, cli->pool,
+                                  &error);
     }
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
@@ -121,7 +121,7 @@ static cli_exit_e told(cli_t *cli, apr_status_t status, int changed,
     return CLI_DONE;
 }
 
-void cli_tell_key(cli_t *cli, const apikey_managed_t *key, const char *done)
+void cli_tell_key(cli_t *cli, const apikey_key_row_t *key, const char *done)
 {
     apr_pool_t *pool = cli->pool;
     const char *state = cli_state(cli, key);
@@ -191,8 +191,8 @@ cli_exit_e cli_cmd_set(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_manage_set(cli->store, cli->words[0], &change,
-                               &cli->actor, &changed, cli->pool, &error);
+    status = apikey_keys_set(cli->store, cli->words[0], &change,
+                             &cli->actor, &changed, cli->pool, &error);
     return told(cli, status, changed, "changed", error);
 }
 
@@ -206,8 +206,8 @@ static cli_exit_e disable(cli_t *cli, int on)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_manage_disable(cli->store, cli->words[0], on, &cli->actor,
-                                   &changed, cli->pool, &error);
+    status = apikey_keys_disable(cli->store, cli->words[0], on, &cli->actor,
+                                 &changed, cli->pool, &error);
     return told(cli, status, changed, on ? "disabled" : "enabled", error);
 }
 

@@ -153,21 +153,21 @@ void cli_prune(cli_t *cli)
     }
 }
 
-const char *cli_state(cli_t *cli, const apikey_managed_t *key)
+const char *cli_state(cli_t *cli, const apikey_key_row_t *key)
 {
-    return apikey_managed_state(key, cli->actor.now, cli->pool);
+    return apikey_key_row_state(key, cli->actor.now, cli->pool);
 }
 
-const char *cli_key_time(const apikey_managed_t *key, const char *column,
+const char *cli_key_time(const apikey_key_row_t *key, const char *column,
                          apr_int64_t epoch, const char *none,
                          apr_pool_t *pool)
 {
-    const char *raw = apikey_managed_raw(key, column);
+    const char *raw = apikey_key_row_raw(key, column);
 
     return raw ? raw : cli_time(epoch, none, pool);
 }
 
-const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool)
+const char *cli_key_fault(const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const char *fault = apikey_record_fault(&key->record, pool);
 
@@ -175,10 +175,10 @@ const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool)
 }
 
 /* A time, or what stands in its place. */
-static void json_time(cli_json_t *json, const apikey_managed_t *key,
+static void json_time(cli_json_t *json, const apikey_key_row_t *key,
                       const char *column, apr_int64_t epoch)
 {
-    const char *raw = apikey_managed_raw(key, column);
+    const char *raw = apikey_key_row_raw(key, column);
 
     if (raw) {
         cli_json_text(json, column, raw);
@@ -188,7 +188,7 @@ static void json_time(cli_json_t *json, const apikey_managed_t *key,
     }
 }
 
-void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key)
+void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_key_row_t *key)
 {
     const apikey_record_t *record = &key->record;
     const char *fault = cli_key_fault(key, cli->pool);

@@ -7,7 +7,10 @@
 #ifndef APIKEY_CLI_H
 #define APIKEY_CLI_H
 
-#include "../store/manage.h"
+#include "../store/keys.h"
+#include "../store/lookup.h"
+#include "../store/scopes.h"
+#include "../store/tenants.h"
 #include "conf.h"
 #include "output.h"
 
@@ -118,16 +121,16 @@ cli_exit_e cli_find_presented(cli_t *cli, const cli_presented_t *given,
 
 /** A key's state in one word: active, or why not; a row that a server refuses
  * for what stands in it is "faulty", unless it is revoked. */
-const char *cli_state(cli_t *cli, const apikey_managed_t *key);
+const char *cli_state(cli_t *cli, const apikey_key_row_t *key);
 
 /** A time of a key, what stands in its place where that is none, or @a none. */
-const char *cli_key_time(const apikey_managed_t *key, const char *column,
+const char *cli_key_time(const apikey_key_row_t *key, const char *column,
                          apr_int64_t epoch, const char *none,
                          apr_pool_t *pool);
 
 /** What is wrong with a key's row, as apikey_record_fault() says it, or what no
  * server asks for; or NULL. */
-const char *cli_key_fault(const apikey_managed_t *key, apr_pool_t *pool);
+const char *cli_key_fault(const apikey_key_row_t *key, apr_pool_t *pool);
 
 /** A list of networks as an array, a key's meta as an object; where it is none,
  * as the text that it is. */
@@ -143,10 +146,10 @@ int cli_has_secret(const apikey_secrets_t *secrets, const char *id);
 
 /** Says what has been done to a key ("revoked"), and what it is now.
  * @param done NULL: nothing */
-void cli_tell_key(cli_t *cli, const apikey_managed_t *key, const char *done);
+void cli_tell_key(cli_t *cli, const apikey_key_row_t *key, const char *done);
 
 /** The members of a key's JSON object: KEY, as the manager has it, and more. */
-void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_managed_t *key);
+void cli_key_json(cli_t *cli, cli_json_t *json, const apikey_key_row_t *key);
 
 /** Refuses a scope that cannot be granted; one with a comma with the right
  * spelling, which begins with @a option. */

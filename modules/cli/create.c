@@ -80,7 +80,7 @@ static cli_exit_e choose_format(cli_t *cli, apikey_format_e *format)
 
 /* The key and what to know of it; the last that is ever seen of it. */
 static void show_key(cli_t *cli, const apikey_fresh_t *fresh,
-                     const apikey_managed_t *key)
+                     const apikey_key_row_t *key)
 {
     const apikey_record_t *record = &key->record;
     cli_json_t json = { cli->pool, 0 };
@@ -113,7 +113,7 @@ static void show_key(cli_t *cli, const apikey_fresh_t *fresh,
 /* Shows a key that is in the database already, and makes sure that somebody
  * can have seen it: else nobody has it, and it must not stay valid. */
 static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
-                            const apikey_managed_t *key)
+                            const apikey_key_row_t *key)
 {
     const char *error = NULL;
     apr_status_t status;
@@ -123,9 +123,9 @@ static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
     if (!cli_out_end()) {
         return CLI_DONE;
     }
-    status = apikey_manage_revoke(cli->store, key->record.id,
-                                  "it could not be shown", &cli->actor,
-                                  cli->pool, &error);
+    status = apikey_keys_revoke(cli->store, key->record.id,
+                                "it could not be shown", &cli->actor,
+                                cli->pool, &error);
     cli_say(cli->pool, "standard output could not be written, so nobody has "
             "seen the key %s: %s%s", key->record.id,
             status == APR_SUCCESS ? "it has been revoked again"
@@ -169,7 +169,7 @@ static cli_exit_e look_for_tenant(cli_t *cli, const char *name, int *is_new)
 
 cli_exit_e cli_cmd_create(cli_t *cli)
 {
-    apikey_managed_t key = { .prefix = NULL };
+    apikey_key_row_t key = { .prefix = NULL };
     apikey_record_t *record = &key.record;
     apikey_fresh_t fresh = { 0 };
     apikey_format_e format = APIKEY_FORMAT_NONE;
@@ -201,8 +201,8 @@ cli_exit_e cli_cmd_create(cli_t *cli)
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
                         "bytes or OpenSSL failed; no key was made");
     }
-    status = apikey_manage_create(cli->store, &key, &fresh, &cli->actor,
-                                  cli->pool, &error);
+    status = apikey_keys_create(cli->store, &key, &fresh, &cli->actor,
+                                cli->pool, &error);
     if (status != APR_SUCCESS) {
         apikey_wipe(fresh.key, strlen(fresh.key));
         return cli_fail(cli, status, error);
@@ -234,8 +234,8 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
     rotation.secrets = cli->secrets;
     rotation.policy = &policy;
     rotation.longest = cli->conf.lifetime.max;
-    status = apikey_manage_rotate(cli->store, cli->words[0], &rotation,
-                                  &cli->actor, cli->pool, &error);
+    status = apikey_keys_rotate(cli->store, cli->words[0], &rotation,
+                                &cli->actor, cli->pool, &error);
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }

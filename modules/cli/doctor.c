@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 
 #include "../store/inspect.h"
-#include "../store/query.h"
+#include "../store/custom_query.h"
 #include "../store/schema.h"
 #include "doctor.h"
 
@@ -173,9 +173,9 @@ static void check_queries(doctor_t *doctor)
         apr_status_t (*check)(apikey_store_t *, const char *, apr_pool_t *,
                               const char **);
     } queries[] = {
-        { "ApiKeyQuery", cli->conf.query, apikey_query_check },
+        { "ApiKeyQuery", cli->conf.query, apikey_custom_query_check },
         { "ApiKeyChangesQuery", cli->conf.changes,
-          apikey_query_check_changes }
+          apikey_custom_query_check_changes }
     };
     const char *error = NULL;
     apr_size_t i;

@@ -141,7 +141,7 @@ static void look_at_end(faults_t *faults, const apikey_record_t *record)
 }
 
 /* What is revoked opens nothing, whatever else is in its row. */
-static apr_status_t look_at_key(void *baton, const apikey_managed_t *key)
+static apr_status_t look_at_key(void *baton, const apikey_key_row_t *key)
 {
     faults_t *faults = baton;
     const apikey_record_t *record = &key->record;
@@ -149,7 +149,7 @@ static apr_status_t look_at_key(void *baton, const apikey_managed_t *key)
 
     apr_pool_clear(faults->row);
     faults->keys++;
-    if (record->revoked > 0 && !apikey_managed_raw(key, "revoked")) {
+    if (record->revoked > 0 && !apikey_key_row_raw(key, "revoked")) {
         return APR_SUCCESS;
     }
     fault = apikey_record_fault(record, faults->row);
@@ -188,8 +188,8 @@ static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
     faults->list = apr_array_make(cli->pool, 4, sizeof(fault_t *));
     faults->keys = 0;
     apr_pool_create(&faults->row, cli->pool);
-    status = apikey_manage_list(cli->store, &all, look_at_key, faults,
-                                cli->pool, error);
+    status = apikey_keys_list(cli->store, &all, look_at_key, faults,
+                              cli->pool, error);
     return status == APR_SUCCESS
            ? apikey_tenant_list(cli->store, look_at_tenant, faults, cli->pool,
                                 error) : status;

@@ -19,7 +19,7 @@ typedef struct finding_t {
     apikey_format_e format;     /* as it was presented, or of its row */
     const char *signer;         /* id of the secret whose check characters are
                                  * right; NULL: none, or not presented */
-    const apikey_managed_t *key;        /* NULL: the database has none */
+    const apikey_key_row_t *key;        /* NULL: the database has none */
     int unseen;                 /* the server does not get as far as to it */
     apikey_result_e result;             /* the first that the server meets */
     apr_array_header_t *why;            /* const char *: each reason why not */
@@ -131,7 +131,7 @@ static cli_exit_e find_presented(finding_t *finding)
 {
     cli_t *cli = finding->cli;
     apikey_record_t *record = NULL;
-    apikey_managed_t *key = NULL;
+    apikey_key_row_t *key = NULL;
     const char *error = NULL;
     cli_presented_t given;
     cli_exit_e code = cli_read_presented(cli, &given);
@@ -144,8 +144,8 @@ static cli_exit_e find_presented(finding_t *finding)
         cli_out("%s\n", apikey_result(APIKEY_UNAVAILABLE)->code);
     }
     if (code == CLI_DONE && record) {
-        code = cli_done(cli, apikey_manage_show(cli->store, record->id, NULL,
-                                                &key, cli->pool, &error),
+        code = cli_done(cli, apikey_keys_show(cli->store, record->id, NULL,
+                                              &key, cli->pool, &error),
                         error);
     }
     finding->key = key;
@@ -166,10 +166,10 @@ static cli_exit_e find_by_id(finding_t *finding)
 {
     cli_t *cli = finding->cli;
     const cli_conf_t *conf = &cli->conf;
-    apikey_managed_t *key = NULL;
+    apikey_key_row_t *key = NULL;
     const char *error = NULL;
-    apr_status_t status = apikey_manage_show(cli->store, cli->words[0], NULL,
-                                             &key, cli->pool, &error);
+    apr_status_t status = apikey_keys_show(cli->store, cli->words[0], NULL,
+                                           &key, cli->pool, &error);
 
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
@@ -191,7 +191,7 @@ static cli_exit_e find_by_id(finding_t *finding)
 static void judge_row(finding_t *finding)
 {
     const cli_t *cli = finding->cli;
-    const apikey_managed_t *key = finding->key;
+    const apikey_key_row_t *key = finding->key;
     const apikey_record_t *record = &key->record;
     const char *fault = apikey_record_fault(record, cli->pool);
     apr_pool_t *pool = cli->pool;

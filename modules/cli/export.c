@@ -41,7 +41,7 @@ static const char *seconds(apr_int64_t number, const char *none,
     return number ? apr_psprintf(pool, "%" APR_INT64_T_FMT, number) : none;
 }
 
-static apr_status_t write_key(void *baton, const apikey_managed_t *key)
+static apr_status_t write_key(void *baton, const apikey_key_row_t *key)
 {
     writing_t *writing = baton;
     const apikey_record_t *record = &key->record;
@@ -111,8 +111,8 @@ cli_exit_e cli_cmd_export(cli_t *cli)
         }
     }
     cli_out("\r\n");
-    status = apikey_manage_list(cli->store, &filter, write_key, &writing,
-                                cli->pool, &error);
+    status = apikey_keys_list(cli->store, &filter, write_key, &writing,
+                              cli->pool, &error);
     return status != APR_SUCCESS ? cli_fail(cli, status, error)
            : writing.left_out ? CLI_REFUSED : CLI_DONE;
 }

@@ -22,7 +22,7 @@ static apr_status_t refuse(apr_pool_t *pool, const char **error,
 
 /* How far a key can be guessed; one that can be is refused without --weak.
  * What comes before the server's own prefix is nobody's secret. */
-static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
+static apr_status_t judge_strength(reading_t *reading, apikey_key_row_t *key,
                                    const char *text, apr_pool_t *pool,
                                    const char **error)
 {
@@ -48,7 +48,7 @@ static apr_status_t judge_strength(reading_t *reading, apikey_managed_t *key,
 }
 
 /* What the server will look for when this key is presented. */
-static apr_status_t take_key(reading_t *reading, apikey_managed_t *key,
+static apr_status_t take_key(reading_t *reading, apikey_key_row_t *key,
                              apr_pool_t *pool, const char **error)
 {
     const char *text = cli_import_field(reading, KEY);
@@ -142,7 +142,7 @@ static const char *digest_fault(const apikey_digest_kinds_t *kinds,
              "behind ApiKeyDigest, too" : NULL;
 }
 
-static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
+static apr_status_t take_digest(reading_t *reading, apikey_key_row_t *key,
                                 apr_pool_t *pool, const char **error)
 {
     unsigned int formats = reading->cli->conf.formats;
@@ -339,7 +339,7 @@ static const char *take_words(const reading_t *reading, cli_column_e column,
 }
 
 /* From where it may be used, and what applications and people are told. */
-static apr_status_t take_details(reading_t *reading, apikey_managed_t *key,
+static apr_status_t take_details(reading_t *reading, apikey_key_row_t *key,
                                  apr_pool_t *pool, const char **error)
 {
     apr_int64_t bits = 0;
@@ -366,7 +366,7 @@ static const char *field_or(const reading_t *reading, cli_column_e column,
     return *text ? text : usual;
 }
 
-apr_status_t cli_import_take(reading_t *reading, apikey_managed_t *key,
+apr_status_t cli_import_take(reading_t *reading, apikey_key_row_t *key,
                              apr_pool_t *pool, const char **error)
 {
     cli_t *cli = reading->cli;
@@ -436,7 +436,7 @@ apr_status_t cli_import_read(reading_t *reading, apr_pool_t *pool,
     return status;
 }
 
-static apr_status_t next_key(void *baton, apikey_managed_t *key,
+static apr_status_t next_key(void *baton, apikey_key_row_t *key,
                              apr_pool_t *pool, const char **error)
 {
     reading_t *reading = baton;

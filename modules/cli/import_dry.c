@@ -44,7 +44,7 @@ static void tell_fault(dry_t *dry, const char *fault, apr_pool_t *pool)
 }
 
 /* How a row was understood: not with its key, and not with its digest. */
-static void show(dry_t *dry, const apikey_managed_t *key, apr_pool_t *pool)
+static void show(dry_t *dry, const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
     const struct { const char *name, *value; } all[] = {
@@ -72,7 +72,7 @@ static void show(dry_t *dry, const apikey_managed_t *key, apr_pool_t *pool)
     cli_out("\n");
 }
 
-static const char *look(dry_t *dry, apikey_managed_t *key, apr_pool_t *pool,
+static const char *look(dry_t *dry, apikey_key_row_t *key, apr_pool_t *pool,
                         apr_status_t *status)
 {
     reading_t *reading = dry->reading;
@@ -100,7 +100,7 @@ static apr_status_t look_at_all(dry_t *dry, const char **error)
 
     apr_pool_create(&pool, reading->cli->pool);
     for (;;) {
-        apikey_managed_t key = { .prefix = "" };
+        apikey_key_row_t key = { .prefix = "" };
         const char *fault = NULL;
 
         apr_pool_clear(pool);

@@ -57,7 +57,7 @@ apr_status_t cli_import_read(reading_t *reading, apr_pool_t *pool,
                              const char **error);
 
 /** The key of the row that was read last. */
-apr_status_t cli_import_take(reading_t *reading, apikey_managed_t *key,
+apr_status_t cli_import_take(reading_t *reading, apikey_key_row_t *key,
                              apr_pool_t *pool, const char **error);
 
 /** --dry-run: shows the first keys and says all that is wrong. */

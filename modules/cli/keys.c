@@ -69,7 +69,7 @@ static const char *with_reason(cli_t *cli, const char *when,
                        *reason ? ": " : "", reason, NULL);
 }
 
-static void show_fields(cli_t *cli, const apikey_managed_t *key,
+static void show_fields(cli_t *cli, const apikey_key_row_t *key,
                         const apr_table_t *descriptions)
 {
     const apikey_record_t *record = &key->record;
@@ -120,7 +120,7 @@ cli_exit_e cli_cmd_show(cli_t *cli)
 {
     described_t described = { apr_table_make(cli->pool, 8) };
     cli_json_t json = { cli->pool, 0 };
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     const char *error = NULL;
     apr_status_t status;
     cli_exit_e code = cli_open(cli, 0);
@@ -128,8 +128,8 @@ cli_exit_e cli_cmd_show(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_manage_show(cli->store, cli->words[0],
-                                cli->actor.keyspace, &key, cli->pool, &error);
+    status = apikey_keys_show(cli->store, cli->words[0],
+                              cli->actor.keyspace, &key, cli->pool, &error);
     if (status == APR_SUCCESS) {
         status = apikey_scope_list(cli->store, remember, &described,
                                    cli->pool, &error);

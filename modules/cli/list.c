@@ -21,8 +21,8 @@ typedef enum {
 } kind_e;
 
 /* Each column: its name, its head, its kind, and where the value stands in an
- * apikey_managed_t. */
-#define AT(field) APR_OFFSETOF(apikey_managed_t, field)
+ * apikey_key_row_t. */
+#define AT(field) APR_OFFSETOF(apikey_key_row_t, field)
 static const struct column_t {
     const char *name, *head;
     kind_e kind;
@@ -99,7 +99,7 @@ static int column_of(const char *name, apr_size_t len)
 }
 
 static const char *text_of(const list_t *list, int column,
-                           const apikey_managed_t *key)
+                           const apikey_key_row_t *key)
 {
     apr_size_t at = columns[column].at;
 
@@ -107,13 +107,13 @@ static const char *text_of(const list_t *list, int column,
                              : cli_state(list->out.cli, key);
 }
 
-static apr_int64_t number_of(int column, const apikey_managed_t *key)
+static apr_int64_t number_of(int column, const apikey_key_row_t *key)
 {
     return *(const apr_int64_t *)((const char *)key + columns[column].at);
 }
 
 static const char *cell_of(const list_t *list, int column,
-                           const apikey_managed_t *key, apr_pool_t *pool)
+                           const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const char *text;
 
@@ -129,12 +129,12 @@ static const char *cell_of(const list_t *list, int column,
                             columns[column].kind == IS_EXPIRY ? "never" : "-",
                             pool);
         /* The day alone, but of a text that is no time all that fits. */
-        return list->whole || apikey_managed_raw(key, columns[column].name)
+        return list->whole || apikey_key_row_raw(key, columns[column].name)
                ? text : apr_pstrndup(pool, text, 10);
     }
 }
 
-static void write_key(list_t *list, const apikey_managed_t *key,
+static void write_key(list_t *list, const apikey_key_row_t *key,
                       apr_pool_t *pool)
 {
     cli_json_t *json = &list->out.json;
@@ -154,7 +154,7 @@ static void write_key(list_t *list, const apikey_managed_t *key,
 }
 
 /* What a key is sorted by; what never ends comes last. */
-static void keep_place(list_t *list, const apikey_managed_t *key)
+static void keep_place(list_t *list, const apikey_key_row_t *key)
 {
     apr_pool_t *pool = list->places->pool;
     place_t *place = apr_array_push(list->places);
@@ -185,7 +185,7 @@ static int by_place(const void *left, const void *right)
          : one->order < other->order ? -1 : 1;
 }
 
-static apr_status_t list_key(void *baton, const apikey_managed_t *key)
+static apr_status_t list_key(void *baton, const apikey_key_row_t *key)
 {
     list_t *list = baton;
     cli_t *cli = list->out.cli;
@@ -211,7 +211,7 @@ static apr_status_t write_sorted(list_t *list, const char **error)
 {
     apr_array_header_t *places = list->places;
     apr_status_t status = APR_SUCCESS;
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     int i;
 
     qsort(places->elts, (size_t)places->nelts, sizeof(place_t), by_place);
@@ -219,9 +219,9 @@ static apr_status_t write_sorted(list_t *list, const char **error)
         int at = list->backward ? places->nelts - 1 - i : i;
         apr_pool_t *pool = cli_listing_pool(&list->out);
 
-        status = apikey_manage_show(list->out.cli->store,
-                                    APR_ARRAY_IDX(places, at, place_t).id,
-                                    NULL, &key, pool, error);
+        status = apikey_keys_show(list->out.cli->store,
+                                  APR_ARRAY_IDX(places, at, place_t).id,
+                                  NULL, &key, pool, error);
         if (status == APR_SUCCESS) {
             write_key(list, key, pool);
         }
@@ -339,8 +339,8 @@ cli_exit_e cli_cmd_list(cli_t *cli)
         cli_table_fit(table, WIDTH, usual_fits);
     }
     cli_listing_begin(&list.out, cli, table);
-    status = apikey_manage_list(cli->store, &list.filter, list_key, &list,
-                                cli->pool, &error);
+    status = apikey_keys_list(cli->store, &list.filter, list_key, &list,
+                              cli->pool, &error);
     if (status == APR_SUCCESS && list.places) {
         status = write_sorted(&list, &error);
     }

@@ -31,7 +31,7 @@ static void take(target_t *target, const char *id)
                                                             id);
 }
 
-static apr_status_t take_living(void *baton, const apikey_managed_t *key)
+static apr_status_t take_living(void *baton, const apikey_key_row_t *key)
 {
     target_t *target = baton;
 
@@ -53,8 +53,8 @@ static cli_exit_e by_holder(target_t *target)
     const apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT],
                                      .owner = cli->value[CLI_OWNER] };
     const char *error = NULL;
-    apr_status_t status = apikey_manage_list(cli->store, &filter, take_living,
-                                             target, cli->pool, &error);
+    apr_status_t status = apikey_keys_list(cli->store, &filter, take_living,
+                                           target, cli->pool, &error);
 
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
@@ -103,20 +103,20 @@ static cli_exit_e by_key(target_t *target)
 static cli_exit_e look_before(target_t *target)
 {
     cli_t *cli = target->cli;
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     const char *error = NULL;
     int i;
 
     for (i = 0; i < target->ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(target->ids, i, const char *);
-        apr_status_t status = apikey_manage_show(cli->store, id,
-                                                 cli->actor.keyspace, &key,
-                                                 cli->pool, &error);
+        apr_status_t status = apikey_keys_show(cli->store, id,
+                                               cli->actor.keyspace, &key,
+                                               cli->pool, &error);
 
         if (status != APR_SUCCESS) {
             return cli_fail(cli, status, error);
         }
-        if (key->record.revoked && !apikey_managed_raw(key, "revoked")) {
+        if (key->record.revoked && !apikey_key_row_raw(key, "revoked")) {
             apr_hash_set(target->before, id, APR_HASH_KEY_STRING, id);
         }
     }
@@ -128,7 +128,7 @@ static cli_exit_e tell(const target_t *target, int one)
     cli_t *cli = target->cli;
     cli_json_t json = { cli->pool, 0 };
     const char *error = NULL;
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     apr_pool_t *sub;
     int i;
 
@@ -143,7 +143,7 @@ static cli_exit_e tell(const target_t *target, int one)
         apr_status_t status;
 
         apr_pool_clear(sub);
-        status = apikey_manage_show(cli->store, id, NULL, &key, sub, &error);
+        status = apikey_keys_show(cli->store, id, NULL, &key, sub, &error);
         if (status != APR_SUCCESS) {
             return cli_fail(cli, status, error);
         }
@@ -212,9 +212,9 @@ cli_exit_e cli_cmd_revoke(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_manage_revoke_all(cli->store, target.ids,
-                                      reason ? reason : "", &cli->actor,
-                                      &changed, cli->pool, &error);
+    status = apikey_keys_revoke_all(cli->store, target.ids,
+                                    reason ? reason : "", &cli->actor,
+                                    &changed, cli->pool, &error);
     return status == APR_SUCCESS
            ? tell(&target, cli->word_count == 1)
            : cli_fail(cli, status, error);

@@ -28,6 +28,7 @@
 #include "../config/config.h"
 #include "../config/limited_log.h"
 #include "../core/mutex.h"
+#include "../store/lookup.h"
 #include "connections.h"
 #include "threads.h"
 

@@ -7,7 +7,7 @@
 #include <http_log.h>
 #include "../config/config.h"
 #include "../config/limited_log.h"
-#include "../store/query.h"
+#include "../store/custom_query.h"
 #include "connections.h"
 #include "lookup.h"
 
@@ -37,8 +37,8 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
 {
     look_t *task = data;
     const apikey_server_t *conf = apikey_server_conf(task->s);
-    const apikey_query_t query = { conf->query, conf->keyspace,
-                                   &conf->policy };
+    const apikey_custom_query_t query = { conf->query, conf->keyspace,
+                                          &conf->policy };
     apr_status_t status = APR_NOTFOUND;
     int i;
 
@@ -46,11 +46,10 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
         const char *digest = task->candidates.at[i].hex;
         apikey_state_t state = { NULL, 0, 0 };
 
-        status = query.sql
-                 ? apikey_query_lookup(store, &query, digest, &task->record,
-                                       pool, error)
-                 : apikey_store_lookup(store, digest, &task->record,
-                                       &state, pool, error);
+        status = query.sql ? apikey_custom_query_lookup(
+                     store, &query, digest, &task->record, pool, error)
+                           : apikey_store_lookup(store, digest, &task->record,
+                                                 &state, pool, error);
         if (state.uuid) {
             note_state(&task->state, &state);
         }

@@ -12,7 +12,7 @@
 #include "../core/key.h"
 #include "../core/record.h"
 #include "../core/result.h"
-#include "../store/store.h"
+#include "../store/lookup.h"
 
 /**
  * The record of a key.

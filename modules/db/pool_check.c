@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 
 #include "../config/check_database.h"
-#include "../store/store.h"
+#include "../store/connection.h"
 #include "pool_check.h"
 
 APLOG_USE_MODULE(apikey);

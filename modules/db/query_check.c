@@ -27,7 +27,7 @@
 #include "../config/check_database.h"
 #include "../core/mutex.h"
 #include "../store/database_file.h"
-#include "../store/query.h"
+#include "../store/custom_query.h"
 #include "../store/schema.h"
 #include "query_check.h"
 
@@ -165,8 +165,9 @@ static answer_e try_out(const trial_t *trial, int *at, apr_pool_t *pool,
         const item_t *item = &APR_ARRAY_IDX(trial->items, *at, item_t);
 
         status = strcmp(item->directive, "ApiKeyQuery") == 0
-                 ? apikey_query_check(store, item->sql, pool, error)
-                 : apikey_query_check_changes(store, item->sql, pool, error);
+                   ? apikey_custom_query_check(store, item->sql, pool, error)
+                   : apikey_custom_query_check_changes(store, item->sql, pool,
+                                                       error);
         if (status != APR_SUCCESS) {
             break;
         }

@@ -31,7 +31,7 @@
 
 #include <apr_pools.h>
 
-#include "../store/store.h"
+#include "../store/connection.h"
 
 typedef struct apikey_threads_t apikey_threads_t;
 typedef struct apikey_queue_t apikey_queue_t;

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Keys in the headers of a request, masked in their places; foreign credentials
- * are left alone. */
+/* Credentials in the headers of a request: found and masked in their places.
+ * A foreign credential stays as it is. */
 
 #include <apr_strings.h>
 
@@ -13,9 +13,10 @@
 
 #define TO_PROXY "Proxy-Authorization"
 
-static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
-                                   const apikey_source_t *source,
-                                   const apikey_credential_t *credential)
+static apikey_presented_t *add_presented(request_rec *r,
+                                         apikey_request_t *state,
+                                         const apikey_source_t *source,
+                                         const apikey_credential_t *credential)
 {
     const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
     apikey_presented_t *one;
@@ -35,12 +36,12 @@ static apikey_presented_t *present(request_rec *r, apikey_request_t *state,
     return one;
 }
 
-/* Basic: the key is the user or the password, whichever has the shape of one.
- * Where both have, right check characters tell which it is; and where a key may
- * have any shape, the database. */
-static void present_basic(request_rec *r, apikey_request_t *state,
-                          const apikey_source_t *source,
-                          const apikey_credential_t *user)
+/* Basic: the key is the user or the password, whichever has the shape of a
+ * key. If both have it, the one with right check characters. If a key may have
+ * any shape, both are added as two halves, and the database decides. */
+static void add_presented_basic(request_rec *r, apikey_request_t *state,
+                                const apikey_source_t *source,
+                                const apikey_credential_t *user)
 {
     const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
     apikey_credential_t password = { 0 };
@@ -54,7 +55,7 @@ static void present_basic(request_rec *r, apikey_request_t *state,
     of_password = apikey_key_shape(policy, password.token,
                                    password.token_len);
     if (!of_user || !of_password) {
-        present(r, state, source, of_password ? &password : user);
+        add_presented(r, state, source, of_password ? &password : user);
         return;
     }
     user_right = apikey_key_checked_by(policy->secrets, user->token,
@@ -62,11 +63,11 @@ static void present_basic(request_rec *r, apikey_request_t *state,
     password_right = apikey_key_checked_by(policy->secrets, password.token,
                                            password.token_len) >= 0;
     if (user_right != password_right) {
-        present(r, state, source, user_right ? user : &password);
+        add_presented(r, state, source, user_right ? user : &password);
         return;
     }
-    present(r, state, source, user);
-    present(r, state, source, &password);
+    add_presented(r, state, source, user);
+    add_presented(r, state, source, &password);
     if (!user_right && !policy->prefixes
         && (of_user | of_password) & APIKEY_FORMAT_OPAQUE) {
         apikey_presented_t *last =
@@ -78,10 +79,10 @@ static void present_basic(request_rec *r, apikey_request_t *state,
     }
 }
 
-/* Whether a source takes its key from this Authorization value, or from a
- * header of its own; says what the key is. */
-static int reads(const apikey_source_t *source, const char *value,
-                 apikey_credential_t *credential, apr_pool_t *pool)
+/* Whether the value holds a credential as the source wants it: the whole value
+ * of a header, or what follows a scheme. */
+static int read_credential(const apikey_source_t *source, const char *value,
+                           apikey_credential_t *credential, apr_pool_t *pool)
 {
     static const apikey_scheme_e schemes[] = {
         [APIKEY_FROM_BEARER] = APIKEY_SCHEME_BEARER,
@@ -101,15 +102,16 @@ static int reads(const apikey_source_t *source, const char *value,
                                    source->scheme, value, pool);
 }
 
-/* All of them, should a module before us have added one: httpd itself has
- * made one of those that came.  NULL: none. */
-static const char *all_of(request_rec *r, const char *header)
+/* The value of a header; NULL: none. httpd has joined fields of the same name;
+ * if a module has added another one since, they are joined here. */
+static const char *joined_header(request_rec *r, const char *header)
 {
     const apr_array_header_t *elts = apr_table_elts(r->headers_in);
     const char *first = apr_table_get(r->headers_in, header);
     int i = elts->nelts;
 
-    /* Whether it is the only one is seen sooner than all are put together. */
+    /* The usual case is one field: looking for a second costs less than
+     * apr_table_getm(). */
     while (first && --i >= 0
            && APR_ARRAY_IDX(elts, i, apr_table_entry_t).val != first) {
         if (!ap_cstr_casecmp(APR_ARRAY_IDX(elts, i, apr_table_entry_t).key,
@@ -120,10 +122,11 @@ static const char *all_of(request_rec *r, const char *header)
     return first;
 }
 
-/* The value is @a header's, whichever name it is judged under. */
-static apikey_masked_t *mask(request_rec *r, apikey_request_t *state,
-                             const char *header, const char *value,
-                             const char *hint, apr_size_t scheme)
+/* Puts the hint in the place of the key, after the scheme if @a scheme is its
+ * length. */
+static apikey_masked_t *mask_header(request_rec *r, apikey_request_t *state,
+                                    const char *header, const char *value,
+                                    const char *hint, apr_size_t scheme)
 {
     apikey_masked_t *masked = apr_pcalloc(r->pool, sizeof(*masked));
 
@@ -138,57 +141,57 @@ static apikey_masked_t *mask(request_rec *r, apikey_request_t *state,
     masked->hint = hint;
     masked->hidden = apr_array_make(r->pool, 2, sizeof(request_rec *));
     APR_ARRAY_PUSH(state->masked, apikey_masked_t *) = masked;
-    /* It stays where it is in their order, and as it is spelt. */
+    /* apr_table_setn() keeps the place and the spelling of the name. */
     apr_table_setn(r->headers_in, header, masked->shown);
     return masked;
 }
 
-/* Whether a key may stand in this header by this line of ApiKeyFrom. RFC 9110,
- * 11.7.2: a forward proxy has a field of its own for schemes. Whether the
- * request is for one is not known yet. */
-static int names(const apikey_source_t *source, const char *header)
+/* Whether a source of ApiKeyFrom reads this header. Schemes may also stand in
+ * Proxy-Authorization (RFC 9110, 11.7.2): whether httpd acts as a forward
+ * proxy is not known yet. */
+static int source_covers(const apikey_source_t *source, const char *header)
 {
     return !ap_cstr_casecmp(source->header, header)
            || (source->from != APIKEY_FROM_HEADER
                && !ap_cstr_casecmp(header, TO_PROXY));
 }
 
-static int presented(const apikey_request_t *state)
+static int presented_count(const apikey_request_t *state)
 {
     return state->presented ? state->presented->nelts : 0;
 }
 
-/* What the sources that name this header read in it: further ones of
- * state->presented. What has the shape of a key is masked, however short. */
-static void judge_sources(request_rec *r, apikey_request_t *state,
-                          const char *header, const char *value,
-                          apikey_classified_t *classified)
+/* Adds what the sources find in this header to state->presented, and
+ * classifies it. A value with the shape of a key is ours, however short. */
+static void classify_by_sources(request_rec *r, apikey_request_t *state,
+                                const char *header, const char *value,
+                                apikey_classified_t *classified)
 {
     const apr_array_header_t *from = apikey_server_conf(r->server)->from;
     apikey_credential_t credential;
-    int at = presented(state), i;
+    int at = presented_count(state), i;
 
     for (i = 0; i < from->nelts; i++) {
         const apikey_source_t *source =
             &APR_ARRAY_IDX(from, i, apikey_source_t);
 
-        if (!names(source, header)
-            || !reads(source, value, &credential, r->pool)) {
+        if (!source_covers(source, header)
+            || !read_credential(source, value, &credential, r->pool)) {
             continue;
         }
         if (source->from == APIKEY_FROM_BASIC) {
-            present_basic(r, state, source, &credential);
+            add_presented_basic(r, state, source, &credential);
         }
         else {
             const apikey_presented_t *one =
-                present(r, state, source, &credential);
+                add_presented(r, state, source, &credential);
 
             if (!one->shape) {
                 apikey_classify_token(classified, one->key);
             }
         }
     }
-    for (; at < presented(state); at++) {
+    for (; at < presented_count(state); at++) {
         const apikey_presented_t *one =
             &APR_ARRAY_IDX(state->presented, at, apikey_presented_t);
 
@@ -198,30 +201,31 @@ static void judge_sources(request_rec *r, apikey_request_t *state,
     }
 }
 
-/* A key in a place that is not accepted (curl -u KEY: where Basic is off) is
- * no credential, but it is a key: it goes no further either. */
-static void judge_stray(apikey_classified_t *classified, apikey_policy_t *made,
-                        const char *value)
+/* No source accepts this value. A key in it (curl -u KEY: without the source
+ * "basic") is no credential, but must be masked all the same. */
+static void classify_stray(apikey_classified_t *classified,
+                           apikey_policy_t *made, const char *value)
 {
     apr_size_t scheme = apikey_classify_scheme(classified->policy, value);
     const char *token = value + scheme;
 
     token += strspn(token, " \t");
     *made = *classified->policy;
-    /* Without a prefix, what has the form of a key may be anything. */
+    /* Without a prefix, a word of the form of a key may be anything. */
     made->formats = made->prefixes ? made->formats : 0;
     classified->policy = made;
     if (!strpbrk(token, " \t,")) {
         apikey_classify_token(classified, token);
     }
-    /* A word with the prefix may be the name of a user. */
+    /* In the rest of the value, a word with the prefix may be a user name. */
     made->formats &= APIKEY_FORMAT_HEX64;
 }
 
-/* The scheme that may be shown. In a header of their own, keys have none: where
- * they may have any form, it would be a part of one. */
-static apr_size_t scheme_of(const apikey_policy_t *policy, const char *header,
-                            const char *value)
+/* The length of the scheme to keep in front of the hint. A header of its own
+ * has no scheme: if keys may have any form, a first word would be a part of
+ * the key. */
+static apr_size_t scheme_to_keep(const apikey_policy_t *policy,
+                                 const char *header, const char *value)
 {
     if ((policy->formats & APIKEY_FORMAT_OPAQUE) && !policy->prefixes
         && ap_cstr_casecmp(header, "Authorization")
@@ -231,13 +235,15 @@ static apr_size_t scheme_of(const apikey_policy_t *policy, const char *header,
     return apikey_classify_scheme(policy, value);
 }
 
-static void take_header(request_rec *r, apikey_request_t *state,
-                        const char *header)
+/* Adds the credentials in a header to state->presented, and masks its value if
+ * that is ours or a near miss. */
+static void search_header(request_rec *r, apikey_request_t *state,
+                          const char *header)
 {
     const apikey_policy_t *policy = &apikey_server_conf(r->server)->policy;
-    const char *value = all_of(r, header);
+    const char *value = joined_header(r, header);
     apikey_masked_t *masked = NULL;
-    int at = presented(state);
+    int at = presented_count(state);
     apikey_classified_t classified;
     apikey_policy_t made;
 
@@ -245,18 +251,18 @@ static void take_header(request_rec *r, apikey_request_t *state,
         return;
     }
     apikey_classify_init(&classified, policy, r->pool);
-    judge_sources(r, state, header, value, &classified);
-    if (at == presented(state)) {
-        judge_stray(&classified, &made, value);
+    classify_by_sources(r, state, header, value, &classified);
+    if (at == presented_count(state)) {
+        classify_stray(&classified, &made, value);
     }
     if (classified.class == APIKEY_FOREIGN) {
         apikey_classify_value(&classified, value);
     }
     if (classified.class != APIKEY_FOREIGN) {
-        masked = mask(r, state, header, value, classified.hint,
-                      scheme_of(policy, header, value));
+        masked = mask_header(r, state, header, value, classified.hint,
+                             scheme_to_keep(policy, header, value));
     }
-    for (; at < presented(state); at++) {
+    for (; at < presented_count(state); at++) {
         apikey_presented_t *one =
             &APR_ARRAY_IDX(state->presented, at, apikey_presented_t);
 
@@ -265,9 +271,9 @@ static void take_header(request_rec *r, apikey_request_t *state,
     }
 }
 
-/* A header that is none of those that are looked at, and that an application
- * may take for one in which keys are accepted: api-key for api_key. */
-static int is_alike(const apikey_server_t *conf, const char *name)
+/* Whether an application may read this header as one of those that keys stand
+ * in, although httpd tells them apart: api-key and api_key. */
+static int is_lookalike(const apikey_server_t *conf, const char *name)
 {
     int alike = 0, i;
 
@@ -284,9 +290,9 @@ static int is_alike(const apikey_server_t *conf, const char *name)
     return alike;
 }
 
-/* Their names first: what is masked moves in its table. */
-static void take_alike(request_rec *r, apikey_request_t *state,
-                       const apikey_server_t *conf)
+/* The names are collected first, because masking changes the table. */
+static void search_lookalikes(request_rec *r, apikey_request_t *state,
+                              const apikey_server_t *conf)
 {
     const apr_array_header_t *elts = apr_table_elts(r->headers_in);
     apr_array_header_t *names = NULL;
@@ -295,32 +301,33 @@ static void take_alike(request_rec *r, apikey_request_t *state,
     for (i = 0; i < elts->nelts; i++) {
         const char *name = APR_ARRAY_IDX(elts, i, apr_table_entry_t).key;
 
-        if (is_alike(conf, name)) {
+        if (is_lookalike(conf, name)) {
             names = names ? names : apr_array_make(r->pool, 2,
                                                    sizeof(const char *));
             APR_ARRAY_PUSH(names, const char *) = name;
         }
     }
     for (i = 0; names && i < names->nelts; i++) {
-        take_header(r, state, APR_ARRAY_IDX(names, i, const char *));
+        search_header(r, state, APR_ARRAY_IDX(names, i, const char *));
     }
 }
 
-static void take_headers(request_rec *r, apikey_request_t *state)
+static void search_headers(request_rec *r, apikey_request_t *state)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     int i;
 
     for (i = 0; i < conf->key_headers->nelts; i++) {
-        take_header(r, state,
-                    APR_ARRAY_IDX(conf->key_headers, i, const char *));
+        search_header(r, state,
+                      APR_ARRAY_IDX(conf->key_headers, i, const char *));
     }
-    take_alike(r, state, conf);
+    search_lookalikes(r, state, conf);
 }
 
-/* mod_http2 makes the first stream of what is left of the headers when it
- * switches protocols: without the key. A server need not switch. */
-static void stay(request_rec *r)
+/* When mod_http2 switches protocols, it makes the first stream from the
+ * headers, in which the key is masked by now. So the request stays HTTP/1.1:
+ * a server may ignore Upgrade. */
+static void refuse_h2c_upgrade(request_rec *r)
 {
     if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"),
                       "h2c")) {
@@ -337,16 +344,17 @@ int apikey_find_credentials(request_rec *r)
         apikey_restore_in_redirect(r);
     }
     else if (conf->policy.secrets && r->prev) {
+        /* The ErrorDocument of a request that httpd could not parse. */
         apikey_find_credentials_unparsed(r);
     }
     else if (conf->policy.secrets) {
         state = apikey_request_make(r);
-        take_headers(r, state);
+        search_headers(r, state);
         if (state->masked) {
-            stay(r);
+            refuse_h2c_upgrade(r);
         }
         apikey_mask_request_line(r, state);
-        apikey_mask_referer(r, state, all_of(r, "Referer"));
+        apikey_mask_referer(r, state, joined_header(r, "Referer"));
     }
     return DECLINED;
 }
@@ -358,9 +366,9 @@ void apikey_find_credentials_unparsed(request_rec *r)
     if (apikey_server_conf(r->server)->policy.secrets
         && !apikey_request_get(r)) {
         state = apikey_request_make(r);
-        take_headers(r, state);
+        search_headers(r, state);
         apikey_mask_unparsed_line(r, state);
-        apikey_mask_referer(r, state, all_of(r, "Referer"));
+        apikey_mask_referer(r, state, joined_header(r, "Referer"));
     }
 }
 
@@ -369,6 +377,7 @@ int apikey_mask_for_log(request_rec *r)
     const apikey_request_t *state = apikey_request_get(r);
 
     if (!state) {
+        /* httpd could not parse the request. */
         apikey_find_credentials_unparsed(r);
         return DECLINED;
     }

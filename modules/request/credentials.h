@@ -2,8 +2,8 @@
 
 /**
  * @file credentials.h
- * @brief Keys: masked before anybody else sees the request. A foreign
- *        credential stays as it is.
+ * @brief Finds the credentials of a request and masks keys in it before
+ *        another module sees it. A foreign credential stays as it is.
  */
 #ifndef APIKEY_CREDENTIALS_H
 #define APIKEY_CREDENTIALS_H
@@ -11,24 +11,25 @@
 #include "state.h"
 
 /**
- * post_read_request, ahead of every module: takes the keys of this server and
- * near misses (core/key_class.h) into the request's state, puts their hints in
- * their places, and masks keys in the request line and the Referer (mask.h).
- * From here on no log, variable or expression can hold a key, but for one in
- * the path, and with ApiKeyPassKey while the handler runs (masked.h).
+ * post_read_request, before every other module: puts the keys of this server
+ * and near misses (core/key_class.h) into the request's state, writes their
+ * hints in their places, and masks keys in the request line and the Referer
+ * (mask.h). From here on no log, variable or expression holds a key, with two
+ * exceptions: a key in the path, and with ApiKeyPassKey the accepted one while
+ * the handler runs (masked_headers.h).
  */
 int apikey_find_credentials(request_rec *r);
 
 /**
- * insert_error_filter, ahead of all others: a request that httpd could not
- * parse was never at post_read_request; its keys are masked before its answer
- * and its log line are written.
+ * insert_error_filter, before all others: as apikey_find_credentials(), for a
+ * request that httpd could not parse and that has not had post_read_request.
+ * Its keys are masked before the response and the log line are written.
  */
 void apikey_find_credentials_unparsed(request_rec *r);
 
-/** log_transaction, ahead of every log: as apikey_find_credentials_unparsed();
- * and a key that the application was to have, passed on or in the path, is
- * masked again. */
+/** log_transaction, before any log is written: masks keys that the handler
+ * needed, in the path or by ApiKeyPassKey; also as
+ * apikey_find_credentials_unparsed(). */
 int apikey_mask_for_log(request_rec *r);
 
 #endif

@@ -1,26 +1,27 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Keys in URLs, masked. */
+/* Masks keys in the request line, in what httpd has made of it, and in the
+ * Referer. */
 
 #include <apr_strings.h>
 
 #include "mask.h"
 
-#define TRIES 8                 /* candidates in a text */
+#define TRIES 8                 /* words of a text that may cost a digest */
 
-/* One text that is searched. */
+/* The search of one text. */
 typedef struct search_t {
     request_rec *r;
-    int tries;
-    int notes;                  /* what is found is to be recorded */
-    int places;                 /* where it stood: apikey_place_e, or-ed */
+    int tries;                  /* left */
+    int recorded;               /* whether keys become exposures */
+    int places;                 /* where keys were: apikey_place_e, or-ed */
 } search_t;
 
-/* Says where the byte @a at of a text is, or what a whole text is. */
+/* The place of the byte @a at of a text. */
 typedef apikey_place_e (place_fn)(const char *text, apr_size_t at);
 
-static void note_exposure(request_rec *r, const apikey_candidates_t *digests,
-                          apikey_place_e place)
+static void add_exposure(request_rec *r, const apikey_candidates_t *digests,
+                         apikey_place_e place)
 {
     apikey_request_t *state = apikey_request_make(r);
     apikey_exposure_t *exposure;
@@ -37,10 +38,10 @@ static void note_exposure(request_rec *r, const apikey_candidates_t *digests,
     }
 }
 
-/* The bytes of @a text from @a from to @a end, with *** for each value that
- * holds a key; NULL if there is none. */
-static char *mask(search_t *search, const char *text, apr_size_t from,
-                  apr_size_t end, apikey_divide_e divide, place_fn *place)
+/* A copy of @a text from @a from to @a end, with *** in the place of each value
+ * that holds a key; NULL if none does. */
+static char *mask_keys(search_t *search, const char *text, apr_size_t from,
+                       apr_size_t end, apikey_divide_e divide, place_fn *place)
 {
     const apikey_policy_t *policy =
         &apikey_server_conf(search->r->server)->policy;
@@ -51,12 +52,12 @@ static char *mask(search_t *search, const char *text, apr_size_t from,
 
     while (apikey_key_scan(&start, &stop, policy, divide, text, end, from,
                            &search->tries,
-                           search->notes ? &digests : NULL)) {
+                           search->recorded ? &digests : NULL)) {
         apikey_place_e where = place(text, start);
 
         search->places |= where;
-        if (search->notes) {
-            note_exposure(search->r, &digests, where);
+        if (search->recorded) {
+            add_exposure(search->r, &digests, where);
         }
         masked = apr_pstrcat(pool, masked ? masked : "",
                              apr_pstrmemdup(pool, text + from, start - from),
@@ -68,13 +69,15 @@ static char *mask(search_t *search, const char *text, apr_size_t from,
                                 NULL) : NULL;
 }
 
-/* A request line or a URL. What stands behind '?' is looked at first: it
- * decides the answer, and candidates elsewhere shall not use its tries up. */
-static char *mask_url(search_t *search, const char *text, place_fn *place)
+/* Likewise of a request line or a URL. The query is searched first: a key in it
+ * refuses the request, so words of the path must not use up its tries. */
+static char *mask_keys_in_url(search_t *search, const char *text,
+                              place_fn *place)
 {
     apr_size_t len = strlen(text), query = strcspn(text, "?");
-    char *tail = mask(search, text, query, len, APIKEY_DIVIDE_QUERY, place);
-    char *head = mask(search, text, 0, query, APIKEY_DIVIDE_URL, place);
+    char *tail = mask_keys(search, text, query, len, APIKEY_DIVIDE_QUERY,
+                           place);
+    char *head = mask_keys(search, text, 0, query, APIKEY_DIVIDE_URL, place);
 
     if (!head && !tail) {
         return NULL;
@@ -85,15 +88,15 @@ static char *mask_url(search_t *search, const char *text, place_fn *place)
                        tail ? tail : text + query, NULL);
 }
 
-static apikey_place_e in_referer(const char *text APIKEY_UNUSED,
-                                 apr_size_t at APIKEY_UNUSED)
+static apikey_place_e place_in_referer(const char *text APIKEY_UNUSED,
+                                       apr_size_t at APIKEY_UNUSED)
 {
     return APIKEY_IN_REFERER;
 }
 
-/* "METHOD TARGET PROTOCOL"; a target is a path with a query, or has a scheme
- * and a host before that, or is none of both (CONNECT, garbage). */
-static apikey_place_e in_line(const char *line, apr_size_t at)
+/* "METHOD TARGET PROTOCOL". The target is a path with a query, a URL with a
+ * scheme and a host before that path, or neither (CONNECT, garbage). */
+static apikey_place_e place_in_line(const char *line, apr_size_t at)
 {
     const char *target = line + strcspn(line, " ");
     const char *path, *end;
@@ -112,34 +115,35 @@ static apikey_place_e in_line(const char *line, apr_size_t at)
                                                  : APIKEY_IN_PATH;
 }
 
-/* Found again in a part of what it was found in, or made of it: it has been
- * noted, and where it stands is known. */
-static apikey_place_e anywhere(const char *text APIKEY_UNUSED,
-                               apr_size_t at APIKEY_UNUSED)
+/* For fields made of a text that has been searched: the key in it has been
+ * recorded with its place already. */
+static apikey_place_e place_unknown(const char *text APIKEY_UNUSED,
+                                    apr_size_t at APIKEY_UNUSED)
 {
     return 0;
 }
 
-/* @a text, masked if it holds a key: a URL, or a part of one. */
-static char *hidden(request_rec *r, char *text)
+/* A URL or a part of one: @a text itself, or a masked copy if a key is in it.
+ */
+static char *masked_url(request_rec *r, char *text)
 {
     search_t search = { r, TRIES, 0, 0 };
-    char *masked = text ? mask_url(&search, text, anywhere) : NULL;
+    char *masked = text ? mask_keys_in_url(&search, text, place_unknown) : NULL;
 
     return masked ? masked : text;
 }
 
-/* A query string likewise. */
-static char *hidden_query(request_rec *r, char *text)
+/* Likewise of a query string. */
+static char *masked_query(request_rec *r, char *text)
 {
     search_t search = { r, TRIES, 0, 0 };
-    char *masked = text ? mask(&search, text, 0, strlen(text),
-                               APIKEY_DIVIDE_QUERY, anywhere) : NULL;
+    char *masked = text ? mask_keys(&search, text, 0, strlen(text),
+                                    APIKEY_DIVIDE_QUERY, place_unknown) : NULL;
 
     return masked ? masked : text;
 }
 
-static void hide_table(request_rec *r, apr_table_t *table)
+static void mask_table(request_rec *r, apr_table_t *table)
 {
     const apr_array_header_t *elts = apr_table_elts(table);
     int i;
@@ -147,43 +151,44 @@ static void hide_table(request_rec *r, apr_table_t *table)
     for (i = 0; i < elts->nelts; i++) {
         apr_table_entry_t *entry = &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
 
-        entry->val = hidden(r, entry->val);
+        entry->val = masked_url(r, entry->val);
     }
 }
 
-/* All of a URI but its path. */
-static void hide_around(request_rec *r)
+/* The method and all parts of the URI except the path. */
+static void mask_uri_parts(request_rec *r)
 {
     apr_uri_t *uri = &r->parsed_uri;
 
-    r->method = hidden(r, (char *)r->method);
-    r->args = hidden_query(r, r->args);
-    r->unparsed_uri = hidden(r, r->unparsed_uri);
-    uri->query = hidden_query(r, uri->query);
-    uri->fragment = hidden(r, uri->fragment);
-    uri->user = hidden(r, uri->user);
-    uri->password = hidden(r, uri->password);
-    uri->hostinfo = hidden(r, uri->hostinfo);
-    uri->hostname = hidden(r, uri->hostname);
-    r->hostname = hidden(r, (char *)r->hostname);
+    r->method = masked_url(r, (char *)r->method);
+    r->args = masked_query(r, r->args);
+    r->unparsed_uri = masked_url(r, r->unparsed_uri);
+    uri->query = masked_query(r, uri->query);
+    uri->fragment = masked_url(r, uri->fragment);
+    uri->user = masked_url(r, uri->user);
+    uri->password = masked_url(r, uri->password);
+    uri->hostinfo = masked_url(r, uri->hostinfo);
+    uri->hostname = masked_url(r, uri->hostname);
+    r->hostname = masked_url(r, (char *)r->hostname);
 }
 
-/* Its path, and the file that httpd has found for it. */
-static void hide_path(request_rec *r)
+/* The path, and the file that it is mapped to. */
+static void mask_path_fields(request_rec *r)
 {
-    r->uri = hidden(r, r->uri);
-    r->parsed_uri.path = hidden(r, r->parsed_uri.path);
-    r->filename = hidden(r, r->filename);
-    r->canonical_filename = hidden(r, r->canonical_filename);
-    r->path_info = hidden(r, r->path_info);
+    r->uri = masked_url(r, r->uri);
+    r->parsed_uri.path = masked_url(r, r->parsed_uri.path);
+    r->filename = masked_url(r, r->filename);
+    r->canonical_filename = masked_url(r, r->canonical_filename);
+    r->path_info = masked_url(r, r->path_info);
 }
 
 void apikey_mask_referer(request_rec *r, apikey_request_t *state,
                          const char *value)
 {
     search_t search = { r, TRIES, 1, 0 };
-    char *masked = value ? mask(&search, value, 0, strlen(value),
-                                APIKEY_DIVIDE_QUERY, in_referer) : NULL;
+    char *masked = value ? mask_keys(&search, value, 0, strlen(value),
+                                     APIKEY_DIVIDE_QUERY, place_in_referer)
+                         : NULL;
 
     if (masked) {
         apr_table_setn(r->headers_in, "Referer", masked);
@@ -194,24 +199,25 @@ void apikey_mask_referer(request_rec *r, apikey_request_t *state,
 void apikey_mask_request_line(request_rec *r, apikey_request_t *state)
 {
     search_t search = { r, TRIES, 1, 0 };
-    char *masked = r->the_request ? mask_url(&search, r->the_request, in_line)
-                                  : NULL;
+    char *masked = r->the_request
+                   ? mask_keys_in_url(&search, r->the_request, place_in_line)
+                   : NULL;
 
     if (!masked) {
         return;
     }
     state->exposed_places |= search.places;
     r->the_request = masked;
-    /* A key in the path refuses nothing: what finds the application, or is
-     * what the application is asked, stays as it is until the log. */
+    /* A key in the path does not refuse the request, which httpd still has to
+     * map: the path is masked by apikey_mask_path(). */
     if (search.places & ~APIKEY_IN_PATH) {
-        hide_around(r);
+        mask_uri_parts(r);
     }
 }
 
-/* httpd has read no more of @a line, which was too long: its end may be that
- * of a key that was cut, which nothing tells. */
-static char *without_end(request_rec *r, const char *line)
+/* The line was too long, and httpd has cut it: its last value may be the
+ * beginning of a key, so that is masked whatever it is. */
+static char *line_without_end(request_rec *r, const char *line)
 {
     apr_size_t len = strlen(line), end = len;
     const char *dividers = strchr(line, '?') ? "=&;?# " : "=&;?# /:@";
@@ -231,17 +237,16 @@ void apikey_mask_unparsed_line(request_rec *r, apikey_request_t *state)
     if (!line) {
         return;
     }
-    masked = mask_url(&search, line, in_line);
+    masked = mask_keys_in_url(&search, line, place_in_line);
     if (!r->method) {
-        masked = without_end(r, masked ? masked : line);
+        masked = line_without_end(r, masked ? masked : line);
     }
-
     state->exposed_places |= search.places & APIKEY_IN_PATH;
     for (; masked && r; r = r->prev) {
         r->the_request = masked;
         if (!r->prev) {
-            hide_around(r);
-            hide_path(r);
+            mask_uri_parts(r);
+            mask_path_fields(r);
         }
     }
 }
@@ -252,12 +257,12 @@ void apikey_mask_path(request_rec *r, const apikey_request_t *state)
         return;
     }
     for (; r; r = r->next) {
-        hide_around(r);
-        hide_path(r);
-        hide_table(r, r->headers_in);
-        hide_table(r, r->headers_out);
-        hide_table(r, r->err_headers_out);
-        hide_table(r, r->subprocess_env);
-        hide_table(r, r->notes);
+        mask_uri_parts(r);
+        mask_path_fields(r);
+        mask_table(r, r->headers_in);
+        mask_table(r, r->headers_out);
+        mask_table(r, r->err_headers_out);
+        mask_table(r, r->subprocess_env);
+        mask_table(r, r->notes);
     }
 }

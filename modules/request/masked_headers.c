@@ -1,22 +1,24 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Masked headers, hidden from applications. */
+/* Masked headers: removed before a handler runs, and restored for what httpd
+ * does with the request afterwards. */
 
 #include <apr_strings.h>
 
 #include "../core/reserved_names.h"
 #include "masked_headers.h"
 
-/* What the value of that name becomes, which holds the sought text; NULL:
- * nothing is left. */
-typedef const char *(change_fn)(const char *name, const char *value,
-                                const char *sought,
-                                const apikey_masked_t *masked,
-                                apr_pool_t *pool);
+/* What to put in the place of a value that contains @a sought; NULL: remove
+ * the entry. */
+typedef const char *(value_fn)(const char *name, const char *value,
+                               const char *sought,
+                               const apikey_masked_t *masked,
+                               apr_pool_t *pool);
 
-/* All entries stay in their order, as often and as they are spelt. */
-static void change(apr_table_t *table, const char *sought, change_fn *becomes,
-                   const apikey_masked_t *masked, apr_pool_t *pool)
+/* Entries keep their order, their spelling and how often they occur. */
+static void replace_in_table(apr_table_t *table, const char *sought,
+                             value_fn *new_value,
+                             const apikey_masked_t *masked, apr_pool_t *pool)
 {
     const apr_array_header_t *elts = apr_table_elts(table);
     unsigned int count = (unsigned int)elts->nelts, i = 0;
@@ -35,7 +37,7 @@ static void change(apr_table_t *table, const char *sought, change_fn *becomes,
         const char *val = entries[i].val;
 
         if (strstr(val, sought)) {
-            val = becomes(entries[i].key, val, sought, masked, pool);
+            val = new_value(entries[i].key, val, sought, masked, pool);
         }
         if (val) {
             apr_table_addn(table, entries[i].key, val);
@@ -43,12 +45,20 @@ static void change(apr_table_t *table, const char *sought, change_fn *becomes,
     }
 }
 
-/* The value without the sought text, and without the commas of a list that it
- * leaves at its ends. */
-static const char *cut(const char *name APIKEY_UNUSED, const char *value,
-                       const char *sought,
-                       const apikey_masked_t *masked APIKEY_UNUSED,
-                       apr_pool_t *pool)
+/* In the request headers of @a r and in its variables. */
+static void replace_values(request_rec *r, const char *sought,
+                           value_fn *new_value, const apikey_masked_t *masked)
+{
+    replace_in_table(r->headers_in, sought, new_value, masked, r->pool);
+    replace_in_table(r->subprocess_env, sought, new_value, masked, r->pool);
+}
+
+/* The value without the sought text; where it was a member of a list, without
+ * the commas that this leaves at the ends. */
+static const char *cut_sought(const char *name APIKEY_UNUSED,
+                              const char *value, const char *sought,
+                              const apikey_masked_t *masked APIKEY_UNUSED,
+                              apr_pool_t *pool)
 {
     static const char around[] = ", \t";
     char *left = apr_pstrdup(pool, value), *found = left, *end;
@@ -64,11 +74,12 @@ static const char *cut(const char *name APIKEY_UNUSED, const char *value,
     return *left ? left : NULL;
 }
 
-/* To the header, and to the variable that CGI makes of it, where another has
- * made that (Debian's PHP-FPM: HTTP_AUTHORIZATION). */
-static const char *give_back(const char *name, const char *value,
-                             const char *sought, const apikey_masked_t *masked,
-                             apr_pool_t *pool APIKEY_UNUSED)
+/* The key, in the header itself and in the CGI variable of that header, if a
+ * module has made one (Debian's PHP-FPM: HTTP_AUTHORIZATION). */
+static const char *key_if_header(const char *name, const char *value,
+                                 const char *sought,
+                                 const apikey_masked_t *masked,
+                                 apr_pool_t *pool APIKEY_UNUSED)
 {
     return !strcmp(value, sought)
            && (!ap_cstr_casecmp(name, masked->header)
@@ -76,17 +87,19 @@ static const char *give_back(const char *name, const char *value,
            ? masked->value : value;
 }
 
-/* What CGI has made of the header goes. */
-static const char *take_back(const char *name, const char *value,
-                             const char *sought, const apikey_masked_t *masked,
-                             apr_pool_t *pool APIKEY_UNUSED)
+/* The hint in the header; the CGI variable of it is removed. */
+static const char *hint_if_header(const char *name, const char *value,
+                                  const char *sought,
+                                  const apikey_masked_t *masked,
+                                  apr_pool_t *pool APIKEY_UNUSED)
 {
     return strcmp(value, sought) ? value
            : ap_cstr_casecmp(name, masked->header) ? NULL : masked->shown;
 }
 
-/* Behind a forward proxy there are strangers. */
-static int is_passed(request_rec *r, const apikey_masked_t *masked)
+/* ApiKeyPassKey: the application gets the accepted key. A forward proxy sends
+ * requests to servers of other people, which never get it. */
+static int is_key_passed(request_rec *r, const apikey_masked_t *masked)
 {
     const apikey_decision_t *decision = apikey_decision(r);
 
@@ -96,42 +109,40 @@ static int is_passed(request_rec *r, const apikey_masked_t *masked)
            && !apikey_is_forward_proxy(r);
 }
 
-/* Whether the application gets it; that others have put something else into
- * its place is not our doing. */
-static void give_or_hide(request_rec *r, apikey_masked_t *masked)
+/* A header that a module has replaced since is left as it is. */
+static void pass_or_record_hidden(request_rec *r, apikey_masked_t *masked)
 {
     const char *value = apr_table_get(r->headers_in, masked->header);
 
     if (!value || strcmp(value, masked->shown)) {
         return;
     }
-    if (is_passed(r, masked)) {
-        change(r->headers_in, masked->shown, give_back, masked, r->pool);
-        change(r->subprocess_env, masked->shown, give_back, masked, r->pool);
+    if (is_key_passed(r, masked)) {
+        replace_values(r, masked->shown, key_if_header, masked);
     }
     else {
         APR_ARRAY_PUSH(masked->hidden, const request_rec *) = r;
     }
 }
 
-/* The whole of it first: what is left of another's would be its scheme. */
+/* "SCHEME HINT" before the hint alone, or copies of the header would keep the
+ * scheme. */
 static void cut_shown(request_rec *r, apikey_masked_t *masked)
 {
     if (masked->shown != masked->hint) {
-        change(r->headers_in, masked->shown, cut, masked, r->pool);
-        change(r->subprocess_env, masked->shown, cut, masked, r->pool);
+        replace_values(r, masked->shown, cut_sought, masked);
     }
 }
 
 static void cut_hint(request_rec *r, apikey_masked_t *masked)
 {
-    change(r->headers_in, masked->hint, cut, masked, r->pool);
-    change(r->subprocess_env, masked->hint, cut, masked, r->pool);
+    replace_values(r, masked->hint, cut_sought, masked);
 }
 
-/* Whether it was hidden from the application of @a r; forgets that. */
-static int was_hidden(const apikey_masked_t *masked, const request_rec *r,
-                      int forget)
+/* Whether the header was hidden from the application of @a r.
+ * @param forget if so, remove @a r from the list */
+static int find_hidden(const apikey_masked_t *masked, const request_rec *r,
+                       int forget)
 {
     int i;
 
@@ -147,35 +158,34 @@ static int was_hidden(const apikey_masked_t *masked, const request_rec *r,
     return 0;
 }
 
-/* @a r has the headers that @a before had, or copies of them. */
-static void show(request_rec *r, const request_rec *before,
-                 const apikey_masked_t *masked)
+/* @param before whose headers @a r has, or copies of them; may be @a r */
+static void restore_header(request_rec *r, const request_rec *before,
+                           const apikey_masked_t *masked)
 {
     if (masked->accepted && apikey_server_conf(r->server)->pass_key == 1) {
-        change(r->headers_in, masked->value, take_back, masked, r->pool);
-        change(r->subprocess_env, masked->value, take_back, masked, r->pool);
+        replace_values(r, masked->value, hint_if_header, masked);
     }
-    if (was_hidden(masked, before, before != r->main)
+    if (find_hidden(masked, before, before != r->main)
         && !apr_table_get(r->headers_in, masked->header)) {
         apr_table_setn(r->headers_in, masked->header, masked->shown);
     }
 }
 
-typedef void (act_fn)(request_rec *r, apikey_masked_t *masked);
+typedef void (masked_fn)(request_rec *r, apikey_masked_t *masked);
 
-static void each(request_rec *r, act_fn *act)
+static void for_each_masked(request_rec *r, masked_fn *action)
 {
     const apikey_request_t *state = apikey_request_get(r);
     int i;
 
     for (i = 0; state && state->masked && i < state->masked->nelts; i++) {
-        act(r, APR_ARRAY_IDX(state->masked, i, apikey_masked_t *));
+        action(r, APR_ARRAY_IDX(state->masked, i, apikey_masked_t *));
     }
 }
 
-/* mod_rewrite's handler, which does nothing but begin an internal redirect:
- * there is an application at its end, and the variables go there, too. */
-static int leads_on(const request_rec *r)
+/* mod_rewrite's redirect-handler only starts an internal redirect, which
+ * inherits the variables. The application is the handler of that. */
+static int is_rewrite_redirect(const request_rec *r)
 {
     return r->handler && !strcmp(r->handler, "redirect-handler")
            && r->filename && !strncmp(r->filename, "redirect:", 9);
@@ -183,45 +193,45 @@ static int leads_on(const request_rec *r)
 
 void apikey_hide_masked_headers(request_rec *r)
 {
-    if (leads_on(r)) {
+    if (is_rewrite_redirect(r)) {
         return;
     }
-    each(r, give_or_hide);
-    each(r, cut_shown);
-    each(r, cut_hint);
+    for_each_masked(r, pass_or_record_hidden);
+    for_each_masked(r, cut_shown);
+    for_each_masked(r, cut_hint);
 }
 
-static void show_to_sub(request_rec *r, apikey_masked_t *masked)
+static void restore_from_parent(request_rec *r, apikey_masked_t *masked)
 {
-    /* It may stand where another sub-request stood that is over. */
-    was_hidden(masked, r, 1);
-    show(r, r->main, masked);
+    /* An earlier sub-request may have had the same address. */
+    find_hidden(masked, r, 1);
+    restore_header(r, r->main, masked);
 }
 
 int apikey_restore_in_subrequest(request_rec *r)
 {
     if (r->main && !r->prev) {
-        each(r, show_to_sub);
+        for_each_masked(r, restore_from_parent);
     }
     return OK;
 }
 
-static void show_to_next(request_rec *r, apikey_masked_t *masked)
+static void restore_from_previous(request_rec *r, apikey_masked_t *masked)
 {
-    show(r, r->prev, masked);
+    restore_header(r, r->prev, masked);
 }
 
 void apikey_restore_in_redirect(request_rec *r)
 {
-    each(r, show_to_next);
+    for_each_masked(r, restore_from_previous);
 }
 
-static void show_to_log(request_rec *r, apikey_masked_t *masked)
+static void restore_own(request_rec *r, apikey_masked_t *masked)
 {
-    show(r, r, masked);
+    restore_header(r, r, masked);
 }
 
 void apikey_restore_for_log(request_rec *r)
 {
-    each(r, show_to_log);
+    for_each_masked(r, restore_own);
 }

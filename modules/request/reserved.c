@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Forged headers and variables, removed. */
+/* Removes reserved headers, trailers and variables, which a client or an
+ * .htaccess may have forged. */
 
 #include <http_core.h>
 #include <http_log.h>
@@ -13,17 +14,17 @@
 
 APLOG_USE_MODULE(apikey);
 
-static ap_filter_rec_t *body_filter;
+static ap_filter_rec_t *trailer_filter;
 
-/* RFC 9110, 5.1: what is no token is no header's name. */
-static int is_name(const char *name)
+/* RFC 9110, 5.1: the name of a header is a token. */
+static int is_header_name(const char *name)
 {
     return *name && !*ap_scan_http_token(name);
 }
 
-/* RFC 9110, 5.5. A back end reads another header behind a line break, and of a
- * string of ours there is nothing behind a NUL. */
-static int is_value(const char *value)
+/* RFC 9110, 5.5: no CR, LF or NUL. After a line break, a back end would read
+ * another header. A C string has no NUL. */
+static int is_header_value(const char *value)
 {
     for (; value && *value; value++) {
         if (*value == '\r' || *value == '\n') {
@@ -33,9 +34,10 @@ static int is_value(const char *value)
     return 1;
 }
 
-/* Of each header of each server. A client may be who has named it, so that the
- * minute's line does not. */
-static void tell_removed(request_rec *r, const char *name)
+/* APIKEY0210, limited per header and server.
+ * @param name NULL: it is malformed. The line that sums up a minute leaves it
+ *             out, because a client may have chosen it */
+static void log_removed_header(request_rec *r, const char *name)
 {
     apikey_event_t event = { APIKEY_LOG_HEADER, r->server, r, r->server, name,
                              NULL, NULL };
@@ -53,18 +55,19 @@ static void tell_removed(request_rec *r, const char *name)
     }
 }
 
-static int is_field(request_rec *r, const apr_table_entry_t *field)
+/* Whether a back end reads this as one header; else logs it. */
+static int is_header_field(request_rec *r, const apr_table_entry_t *field)
 {
-    int named = is_name(field->key);
+    int named = is_header_name(field->key);
 
-    if (named && is_value(field->val)) {
+    if (named && is_header_value(field->val)) {
         return 1;
     }
-    tell_removed(r, named ? field->key : NULL);
+    log_removed_header(r, named ? field->key : NULL);
     return 0;
 }
 
-/* What is forged, and what no header can be. */
+/* Reserved and malformed headers. */
 static void remove_fields(request_rec *r, apr_table_t *table,
                           apikey_reserved_fn is_reserved)
 {
@@ -77,12 +80,12 @@ static void remove_fields(request_rec *r, apr_table_t *table,
             &APR_ARRAY_IDX(elts, i, apr_table_entry_t);
 
         if (field->key
-            && (is_reserved(field->key, own) || !is_field(r, field))) {
+            && (is_reserved(field->key, own) || !is_header_field(r, field))) {
             int before = elts->nelts;
 
             apr_table_unset(table, field->key);
-            /* Those behind it have moved up, by as many as had its name; some
-             * of these stood before it. */
+            /* All entries of that name are gone, perhaps some before this one:
+             * go back by as many. */
             i -= before - elts->nelts;
             i = i < -1 ? -1 : i;
         }
@@ -116,20 +119,21 @@ void apikey_remove_reserved_env(request_rec *r)
                            apikey_reserved_variable);
 }
 
-static int same(const apr_table_entry_t *entries,
-                const apr_table_entry_t *told, int count)
+static int same_entries(const apr_table_entry_t *entries,
+                        const apr_table_entry_t *exported, int count)
 {
     int i;
 
     for (i = 0; i < count; i++) {
-        if (entries[i].key != told[i].key || entries[i].val != told[i].val) {
+        if (entries[i].key != exported[i].key
+            || entries[i].val != exported[i].val) {
             return 0;
         }
     }
     return 1;
 }
 
-int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
+int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *exported,
                            int count)
 {
     const char *own = apikey_server_conf(r->server)->headers;
@@ -139,8 +143,9 @@ int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
     int found = 0, i = 0;
 
     while (i < elts->nelts) {
-        if (!found && entries[i].key == told->key) {
-            if (elts->nelts - i < count || !same(entries + i, told, count)) {
+        if (!found && entries[i].key == exported->key) {
+            if (elts->nelts - i < count
+                || !same_entries(entries + i, exported, count)) {
                 return 0;
             }
             found = 1;
@@ -161,17 +166,16 @@ void apikey_remove_redirect_users(request_rec *r)
     apikey_reserved_remove(r->subprocess_env, "", apikey_reserved_user);
 }
 
-/* What no trailer may say: RFC 9110, 6.5.1, has neither credentials nor what
- * the connection is about in one. */
-static int no_trailer(const char *name, const char *own)
+/* RFC 9110, 6.5.1: credentials and connection options cannot be trailers. */
+static int is_forbidden_trailer(const char *name, const char *own)
 {
     return apikey_reserved_header(name, own)
            || !ap_cstr_casecmp(name, "Connection")
            || !ap_cstr_casecmp(name, "Authorization");
 }
 
-/* Whether an application may take it for a header that keys stand in. */
-static int is_looked_at(const apikey_server_t *conf, const char *name)
+/* Whether an application may read this as a header that keys stand in. */
+static int is_credential_header(const apikey_server_t *conf, const char *name)
 {
     int i;
 
@@ -184,73 +188,76 @@ static int is_looked_at(const apikey_server_t *conf, const char *name)
     return 0;
 }
 
-static void scrub_trailers(request_rec *r)
+static void clean_trailers(request_rec *r)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     const apr_array_header_t *elts = apr_table_elts(r->trailers_in);
     int i;
 
-    remove_fields(r, r->trailers_in, no_trailer);
+    remove_fields(r, r->trailers_in, is_forbidden_trailer);
     for (i = elts->nelts - 1; i >= 0; i--) {
         const char *name = APR_ARRAY_IDX(elts, i, apr_table_entry_t).key;
 
-        if (is_looked_at(conf, name)) {
+        if (is_credential_header(conf, name)) {
             apr_table_unset(r->trailers_in, name);
-            /* Others of that name have gone with it, before it, too. */
+            /* All entries of that name are gone: start again at the end. */
             i = elts->nelts;
         }
     }
 }
 
-/* With MergeTrailers, httpd makes headers of what stands behind the body,
- * whenever somebody reads it: mostly behind all checks. */
-static apr_status_t read_body(ap_filter_t *f, apr_bucket_brigade *out,
-                              ap_input_mode_t mode, apr_read_type_e block,
-                              apr_off_t bytes)
+/* httpd fills r->trailers_in when the handler has read the whole body, which is
+ * after authorization, and with MergeTrailers makes headers of them. They are
+ * cleaned here, and merged again. */
+static apr_status_t read_trailers(ap_filter_t *f, apr_bucket_brigade *out,
+                                  ap_input_mode_t mode, apr_read_type_e block,
+                                  apr_off_t bytes)
 {
     request_rec *r = f->r;
     apr_table_t *before = r->headers_in;
-    apr_status_t rv = ap_get_brigade(f->next, out, mode, block, bytes);
+    apr_status_t status = ap_get_brigade(f->next, out, mode, block, bytes);
 
     if (!apr_is_empty_table(r->trailers_in)) {
-        scrub_trailers(r);
+        clean_trailers(r);
         if (r->headers_in != before) {
             r->headers_in = apr_table_overlay(r->pool, before,
                                               r->trailers_in);
         }
     }
-    return rv;
+    return status;
 }
 
-static void watch_body(request_rec *r)
+static void add_trailer_filter(request_rec *r)
 {
     const ap_filter_t *f;
 
-    /* HTTP/2 has them behind a body of known length, too. */
+    /* HTTP/1.1 has trailers only after a chunked body, HTTP/2 after any. */
     if (r->proto_num < HTTP_VERSION(2, 0)
         && !apr_table_get(r->headers_in, "Transfer-Encoding")) {
         return;
     }
     for (f = r->input_filters; f; f = f->next) {
-        if (f->frec == body_filter) {
+        if (f->frec == trailer_filter) {
             return;
         }
     }
-    ap_add_input_filter_handle(body_filter, NULL, r, r->connection);
+    ap_add_input_filter_handle(trailer_filter, NULL, r, r->connection);
 }
 
-/* Above HTTP_IN, which reads all trailers in one call of ours: as one of the
- * protocol's filters it would stand below, and see all lines but the last. */
+/* As AP_FTYPE_CONTENT_SET the filter is called before HTTP_IN and sees what
+ * that has read: all trailers. As a filter of the protocol it would run below
+ * HTTP_IN and miss the last one. */
 void apikey_reserved_register(void)
 {
-    body_filter = ap_register_input_filter("APIKEY_TRAILERS", read_body, NULL,
-                                           AP_FTYPE_CONTENT_SET);
-    ap_hook_insert_filter(watch_body, NULL, NULL, APR_HOOK_MIDDLE);
+    trailer_filter = ap_register_input_filter("APIKEY_TRAILERS",
+                                              read_trailers, NULL,
+                                              AP_FTYPE_CONTENT_SET);
+    ap_hook_insert_filter(add_trailer_filter, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 int apikey_remove_reserved(request_rec *r)
 {
     apikey_remove_reserved_headers(r);
-    watch_body(r);
+    add_trailer_filter(r);
     return DECLINED;
 }

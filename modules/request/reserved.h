@@ -2,9 +2,9 @@
 
 /**
  * @file reserved.h
- * @brief Removes what only we may say: X-Apikey-* headers and APIKEY_*
- *        variables, whoever set them; and headers that would become others on
- *        their way to an application.
+ * @brief Removes what only this module may set: X-Apikey-* headers and APIKEY_*
+ *        variables. Also removes malformed headers, which a back end would
+ *        read as other ones.
  */
 #ifndef APIKEY_RESERVED_H
 #define APIKEY_RESERVED_H
@@ -12,17 +12,17 @@
 #include "../config/config.h"
 
 /**
- * Removes every request header whose name, with '-' and '_' and case folded,
- * begins with X-Apikey- or the server's own prefix, and the Connection
- * tokens that would have a proxy remove ours (RFC 9110, 7.6.1).  So goes what
- * no header can be, with a message: a value with CR or LF, a name that is no
- * token (RFC 9110, 5.1 and 5.5).
+ * Removes every request header whose name begins with X-Apikey- or the prefix
+ * of ApiKeyHeaders; '-' and '_' and the case of letters make no difference.
+ * Removes the Connection options by which a proxy would drop such headers
+ * (RFC 9110, 7.6.1). Removes malformed headers, with a message: a value with CR
+ * or LF, a name that is no token (RFC 9110, 5.1 and 5.5).
  */
 void apikey_remove_reserved_headers(request_rec *r);
 
 /**
- * Removes every variable that would reach an application as APIKEY_* or as
- * the HTTP_* form of such a header, behind any number of REDIRECT_.
+ * Removes every variable that an application would read as APIKEY_* or as the
+ * HTTP_* variable of such a header, after any number of REDIRECT_.
  */
 void apikey_remove_reserved_env(request_rec *r);
 
@@ -36,17 +36,18 @@ int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
                            int count);
 
 /**
- * Removes what httpd remembers of the users of earlier requests, as
- * REDIRECT_REMOTE_USER and deeper: a refused key's tenant is nobody's news.
+ * Removes REDIRECT_REMOTE_USER, REDIRECT_REDIRECT_REMOTE_USER and so on: an
+ * ErrorDocument must not learn the tenant of a refused key.
  */
 void apikey_remove_redirect_users(request_rec *r);
 
-/** post_read_request, on every request of every server: its headers, and its
- * trailers as soon as they are read. */
+/** post_read_request, on every request of every server: removes reserved
+ * headers now, and reserved trailers when they are read. */
 int apikey_remove_reserved(request_rec *r);
 
-/** Registers the filter that sees the trailers, and a hook that brings it back
- * where a fast redirect (mod_dir, mod_negotiation) has lost it. */
+/** register_hooks: registers the input filter of trailers, and an insert_filter
+ * hook that adds it again after a fast redirect (mod_dir, mod_negotiation),
+ * which drops it. */
 void apikey_reserved_register(void);
 
 #endif

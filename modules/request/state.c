@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The state of a client's request and the decisions taken on its way. */
+/* The state of a client's request, and the decisions about it. */
 
 #include <http_core.h>
 
@@ -44,7 +44,7 @@ int apikey_in_area(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    /* As nearly everybody writes it, first. */
+    /* Nearly always "ApiKey": strcmp() is the quicker way to that. */
     return type && (!strcmp(type, APIKEY_AUTH_TYPE)
                     || !ap_cstr_casecmp(type, APIKEY_AUTH_TYPE));
 }
@@ -57,9 +57,10 @@ int apikey_is_forward_proxy(const request_rec *r)
     return r->proxyreq == PROXYREQ_PROXY;
 }
 
-/* The memory of a sub-request, and of configurations merged for it, serves
- * the next one: its decision must not be found under those addresses. */
-static apr_status_t forget(void *data)
+/* The pool of a sub-request is cleared: the next sub-request may get the same
+ * addresses for its request_rec and its merged configuration, and must not
+ * find this decision by them. */
+static apr_status_t detach_decision(void *data)
 {
     apikey_decision_t *decision = data;
 
@@ -85,7 +86,7 @@ apikey_decision_t *apikey_decision_make(request_rec *r, apikey_result_e result,
     decision->record = record;
     APR_ARRAY_PUSH(state->decisions, apikey_decision_t *) = decision;
     if (r->pool != pool) {
-        apr_pool_cleanup_register(r->pool, decision, forget,
+        apr_pool_cleanup_register(r->pool, decision, detach_decision,
                                   apr_pool_cleanup_null);
     }
     return decision;
@@ -99,11 +100,14 @@ int apikey_refused_before(request_rec *r)
            && decision->result != APIKEY_GRANTED;
 }
 
-/* The newest decision of @a r (any, where NULL) under @a config (likewise).
- * A request_rec may be decided twice: a fast redirect changes its area. */
-static apikey_decision_t *newest(const apikey_request_t *state,
-                                 const request_rec *r,
-                                 const ap_conf_vector_t *config)
+/* The newest decision.
+ * @param r      for this request; NULL: for any
+ * @param config under this configuration; NULL: under any. A fast redirect
+ *               changes the configuration of a request_rec, which then has two
+ *               decisions */
+static apikey_decision_t *newest_decision(const apikey_request_t *state,
+                                          const request_rec *r,
+                                          const ap_conf_vector_t *config)
 {
     int i;
 
@@ -127,8 +131,9 @@ apikey_decision_t *apikey_decision_own(request_rec *r)
     if (!state) {
         return NULL;
     }
-    decision = newest(state, r, r->per_dir_config);
-    return decision ? decision : newest(state, NULL, r->per_dir_config);
+    decision = newest_decision(state, r, r->per_dir_config);
+    return decision ? decision
+                    : newest_decision(state, NULL, r->per_dir_config);
 }
 
 apikey_decision_t *apikey_decision(request_rec *r)
@@ -142,7 +147,7 @@ apikey_decision_t *apikey_decision(request_rec *r)
     }
     found = apikey_decision_own(r);
     for (ancestor = r; ancestor; ancestor = apikey_request_before(ancestor)) {
-        decision = newest(state, ancestor, NULL);
+        decision = newest_decision(state, ancestor, NULL);
         if (!decision) {
             continue;
         }
@@ -152,11 +157,4 @@ apikey_decision_t *apikey_decision(request_rec *r)
         }
     }
     return found;
-}
-
-int apikey_was_let_through(request_rec *r)
-{
-    const apikey_decision_t *decision = apikey_decision(r);
-
-    return decision && decision->let_through;
 }

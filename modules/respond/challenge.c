@@ -1,12 +1,14 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/* Writes the challenges of a 401 or 407, and the errors of RFC 6750. */
+
 #include <http_core.h>
 #include <apr_strings.h>
 
 #include "challenge.h"
 
 /* RFC 9110, 11.6.1 and 11.7.1. */
-static const char *field(request_rec *r)
+static const char *challenge_header(request_rec *r)
 {
     return apikey_is_forward_proxy(r) ? "Proxy-Authenticate"
                                       : "WWW-Authenticate";
@@ -14,12 +16,12 @@ static const char *field(request_rec *r)
 
 void apikey_challenge_remove(request_rec *r)
 {
-    apr_table_unset(r->err_headers_out, field(r));
+    apr_table_unset(r->err_headers_out, challenge_header(r));
 }
 
-/* Whether one that comes before in the list says the same: an inner section's,
- * whose parameters come first. */
-static int is_said(const apr_array_header_t *all, int at)
+/* Whether an earlier parameter has the same scheme and name. Those of an inner
+ * section come first, and win. */
+static int is_overridden(const apr_array_header_t *all, int at)
 {
     const apikey_parameter_t *one = &APR_ARRAY_IDX(all, at,
                                                    apikey_parameter_t);
@@ -37,9 +39,11 @@ static int is_said(const apr_array_header_t *all, int at)
     return 0;
 }
 
-/* ApiKeyChallenge's parameters. */
-static const char *parameters(request_rec *r, const char *scheme,
-                              const char *value, int has_scope)
+/* Appends the parameters that ApiKeyChallenge has for this scheme to @a value,
+ * in r->pool.
+ * @param has_scope whether it has one already, which wins */
+static const char *add_parameters(request_rec *r, const char *scheme,
+                                  const char *value, int has_scope)
 {
     const apr_array_header_t *all = apikey_dir_conf(r)->challenge;
     int i;
@@ -50,7 +54,7 @@ static const char *parameters(request_rec *r, const char *scheme,
 
         if (!ap_cstr_casecmp(one->scheme, scheme)
             && !(has_scope && !ap_cstr_casecmp(one->name, "scope"))
-            && !is_said(all, i)) {
+            && !is_overridden(all, i)) {
             value = apr_pstrcat(r->pool, value, ", ", one->name, "=\"",
                                 one->value, "\"", NULL);
         }
@@ -58,11 +62,11 @@ static const char *parameters(request_rec *r, const char *scheme,
     return value;
 }
 
-/* Adds a field.
- * @param more ", NAME=VALUE" and so on, or ""
+/* Adds a challenge to the response headers.
+ * @param more further parameters, ", NAME=VALUE" each; or ""
  * @param scope or NULL */
-static void challenge(request_rec *r, const char *scheme, const char *more,
-                      const char *scope)
+static void add_challenge(request_rec *r, const char *scheme, const char *more,
+                          const char *scope)
 {
     const char *realm = ap_auth_name(r);
     const char *value = apr_pstrcat(r->pool, scheme, " realm=\"",
@@ -72,12 +76,12 @@ static void challenge(request_rec *r, const char *scheme, const char *more,
     if (scope) {
         value = apr_pstrcat(r->pool, value, ", scope=\"", scope, "\"", NULL);
     }
-    apr_table_addn(r->err_headers_out, field(r),
-                   parameters(r, scheme, value, scope != NULL));
+    apr_table_addn(r->err_headers_out, challenge_header(r),
+                   add_parameters(r, scheme, value, scope != NULL));
 }
 
-/* Where the challenge of a source stands among the others. */
-static int rank(const apikey_source_t *source)
+/* The order of the challenges; see challenge.h. */
+static int source_rank(const apikey_source_t *source)
 {
     switch (source->from) {
     case APIKEY_FROM_BEARER:
@@ -93,23 +97,24 @@ static int rank(const apikey_source_t *source)
 }
 #define RANKS 5
 
-static void challenge_source(request_rec *r, const apikey_source_t *source,
-                             const char *scope)
+static void add_challenge_of_source(request_rec *r,
+                                    const apikey_source_t *source,
+                                    const char *scope)
 {
     switch (source->from) {
     case APIKEY_FROM_BEARER:
-        challenge(r, "Bearer", "", scope);
+        add_challenge(r, "Bearer", "", scope);
         break;
     case APIKEY_FROM_BASIC:
-        challenge(r, "Basic", "", scope);
+        add_challenge(r, "Basic", "", scope);
         break;
     case APIKEY_FROM_SCHEME:
-        challenge(r, source->scheme, "", scope);
+        add_challenge(r, source->scheme, "", scope);
         break;
     default:
-        challenge(r, APIKEY_AUTH_TYPE,
-                  apr_pstrcat(r->pool, ", header=\"", source->header, "\"",
-                              NULL), scope);
+        add_challenge(r, APIKEY_AUTH_TYPE,
+                      apr_pstrcat(r->pool, ", header=\"", source->header, "\"",
+                                  NULL), scope);
     }
 }
 
@@ -123,16 +128,17 @@ void apikey_challenge_all(request_rec *r, const char *scope)
             const apikey_source_t *source =
                 &APR_ARRAY_IDX(all, i, apikey_source_t);
 
-            if (rank(source) != step
+            if (source_rank(source) != step
                 || !apikey_source_allowed(apikey_dir_conf(r)->from, source)) {
                 continue;
             }
             named |= step == 1;
-            /* The scheme ApiKey has been named with a header. */
+            /* There is a challenge of the scheme ApiKey already, with the
+             * name of a header. */
             if (step == 2 && named) {
                 continue;
             }
-            challenge_source(r, source, said++ ? NULL : scope);
+            add_challenge_of_source(r, source, said++ ? NULL : scope);
         }
     }
 }
@@ -147,5 +153,5 @@ void apikey_challenge_error(request_rec *r, const apikey_result_t *result,
         more = apr_pstrcat(r->pool, more, ", error_description=\"",
                            result->message, "\"", NULL);
     }
-    challenge(r, "Bearer", more, scope);
+    add_challenge(r, "Bearer", more, scope);
 }

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What a refused client reads. httpd writes its own page, as for every
- * error; a filter puts our body in its place, so that HEAD, HTTP/2 and
- * whatever else httpd does with an error stays as it is. */
+/* The body of a refusal. httpd writes its page, as for every error, and an
+ * output filter puts another body in its place: HEAD, HTTP/2 and everything
+ * else that httpd does for an error works as always. */
 
 #include <http_core.h>
 #include <http_log.h>
@@ -12,6 +12,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "caching.h"
 #include "error_body.h"
 #include "export.h"
 #include "refuse.h"
@@ -25,10 +26,10 @@ typedef struct {
 } body_t;
 
 static ap_filter_rec_t *body_filter;
-static ap_filter_rec_t *private_filter;
 
-/* mod_unique_id's, if nobody put something else in its place. */
-static const char *request_id(request_rec *r)
+/* The identifier of mod_unique_id. "" if there is none, or if it is not of its
+ * form: SetEnv may have replaced it, and the body is not escaped. */
+static const char *unique_id(request_rec *r)
 {
     const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
     int i;
@@ -42,8 +43,9 @@ static const char *request_id(request_rec *r)
     return id ? id : "";
 }
 
-static const char *variable(request_rec *r, const apikey_result_t *result,
-                            const char *name, apr_size_t len)
+static const char *template_variable(request_rec *r,
+                                     const apikey_result_t *result,
+                                     const char *name, apr_size_t len)
 {
     if (!strncmp(name, "reason", len)) {
         return result->code;
@@ -54,12 +56,12 @@ static const char *variable(request_rec *r, const apikey_result_t *result,
     if (!strncmp(name, "status", len)) {
         return apr_itoa(r->pool, apikey_refuse_status(r, result));
     }
-    return request_id(r);
+    return unique_id(r);
 }
 
-/* The four variables were checked when the directive was read. */
-static const char *fill_in(request_rec *r, const apikey_result_t *result,
-                           const char *text)
+/* Replaces %{NAME}. ApiKeyErrorBody has checked the names. */
+static const char *fill_template(request_rec *r, const apikey_result_t *result,
+                                 const char *text)
 {
     const char *out = "", *from;
 
@@ -68,44 +70,46 @@ static const char *fill_in(request_rec *r, const apikey_result_t *result,
 
         out = apr_pstrcat(r->pool, out,
                           apr_pstrmemdup(r->pool, text, from - text),
-                          variable(r, result, from + 2, len), NULL);
+                          template_variable(r, result, from + 2, len), NULL);
         text = from + 2 + len + 1;
     }
     return apr_pstrcat(r->pool, out, text, NULL);
 }
 
-/* Made at start-up: whoever floods us with bad keys gets one for each. All of
- * it comes from the table of reasons: nothing needs escaping. */
-static const char *problems[APIKEY_RESULTS];
-static const char *proxied[APIKEY_RESULTS];     /* NULL: no other */
+/* RFC 9457, one body per result. They are made at start-up, because a flood of
+ * bad keys needs one each. All text is from the table of results, so that
+ * nothing needs escaping. */
+static const char *problem_bodies[APIKEY_RESULTS];
+static const char *problem_bodies_407[APIKEY_RESULTS];  /* of a forward proxy;
+                                                         * NULL: not a 401 */
 
-static const char *make_problem(apr_pool_t *pconf,
-                                const apikey_result_t *result, int status,
-                                const char *title)
+static const char *format_problem(apr_pool_t *pconf,
+                                  const apikey_result_t *result, int status,
+                                  const char *title)
 {
     return apr_psprintf(pconf, "{\"type\":\"about:blank\",\"title\":\"%s\","
                         "\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}\n",
                         title, status, result->message, result->code);
 }
 
-static void make_problems(apr_pool_t *pconf)
+static void format_problems(apr_pool_t *pconf)
 {
     int i;
 
     for (i = 0; i < APIKEY_RESULTS; i++) {
         const apikey_result_t *result = apikey_result(i);
 
-        problems[i] = make_problem(pconf, result, result->status,
-                                   result->title);
-        proxied[i] = result->status == HTTP_UNAUTHORIZED
-                         ? make_problem(pconf, result,
-                                        HTTP_PROXY_AUTHENTICATION_REQUIRED,
-                                        "Proxy Authentication Required")
+        problem_bodies[i] = format_problem(pconf, result, result->status,
+                                           result->title);
+        problem_bodies_407[i] = result->status == HTTP_UNAUTHORIZED
+                         ? format_problem(pconf, result,
+                                          HTTP_PROXY_AUTHENTICATION_REQUIRED,
+                                          "Proxy Authentication Required")
                          : NULL;
     }
 }
 
-static body_t *choose(request_rec *r, apikey_result_e which)
+static body_t *choose_body(request_rec *r, apikey_result_e which)
 {
     const apikey_result_t *result = apikey_result(which);
     const apikey_dir_t *dir = apikey_dir_conf(r);
@@ -118,7 +122,7 @@ static body_t *choose(request_rec *r, apikey_result_e which)
 
         if (own->status == result->status) {
             body->type = own->type;
-            body->text = fill_in(r, result, own->text);
+            body->text = fill_template(r, result, own->text);
             return body;
         }
     }
@@ -126,8 +130,8 @@ static body_t *choose(request_rec *r, apikey_result_e which)
         return NULL;
     }
     body->type = PROBLEM_TYPE;
-    body->text = proxied[which] && apikey_is_forward_proxy(r) ? proxied[which]
-                                                     : problems[which];
+    body->text = problem_bodies_407[which] && apikey_is_forward_proxy(r)
+                 ? problem_bodies_407[which] : problem_bodies[which];
     return body;
 }
 
@@ -151,7 +155,8 @@ static apr_status_t write_body(ap_filter_t *f, apr_bucket_brigade *in)
             return ap_pass_brigade(f->next, in);
         }
         if (!APR_BUCKET_IS_METADATA(bucket) || APR_BUCKET_IS_FLUSH(bucket)) {
-            /* httpd's page, and what would send headers before ours. */
+            /* The page of httpd; and a FLUSH, which would send the headers
+             * before Content-Type and Content-Length are set. */
             apr_bucket_delete(bucket);
         }
         bucket = next;
@@ -160,40 +165,15 @@ static apr_status_t write_body(ap_filter_t *f, apr_bucket_brigade *in)
                                  : ap_pass_brigade(f->next, in);
 }
 
-static apr_status_t say_private(ap_filter_t *f, apr_bucket_brigade *in)
-{
-    request_rec *r = f->r;
-
-    if (!apr_table_get(r->headers_out, "Cache-Control")
-        && !apr_table_get(r->err_headers_out, "Cache-Control")) {
-        apr_table_setn(r->headers_out, "Cache-Control", "private");
-    }
-    ap_remove_output_filter(f);
-    return ap_pass_brigade(f->next, in);
-}
-
 void apikey_error_body_register(apr_pool_t *pconf)
 {
-    make_problems(pconf);
+    format_problems(pconf);
     body_filter = ap_register_output_filter("APIKEY_BODY", write_body, NULL,
                                             AP_FTYPE_RESOURCE);
-    /* Behind mod_headers and mod_expires, before the headers are sent. */
-    private_filter = ap_register_output_filter("APIKEY_PRIVATE", say_private,
-                                               NULL,
-                                               AP_FTYPE_CONTENT_SET + 5);
 }
 
-void apikey_insert_private(request_rec *r)
-{
-    const apikey_request_t *state = apikey_request_get(r);
-
-    if (state && state->in_area && !r->main) {
-        ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
-    }
-}
-
-/* The newest decision, whoever's. */
-static const apikey_decision_t *last(const apikey_request_t *state)
+/* The newest decision about the client's request. */
+static const apikey_decision_t *last_decision(const apikey_request_t *state)
 {
     int count = state->decisions->nelts;
 
@@ -201,7 +181,7 @@ static const apikey_decision_t *last(const apikey_request_t *state)
                                  apikey_decision_t *) : NULL;
 }
 
-static int answers(request_rec *r, const apikey_decision_t *decision)
+static int is_answer_of(request_rec *r, const apikey_decision_t *decision)
 {
     return decision && decision->result != APIKEY_GRANTED
            && !decision->let_through
@@ -209,20 +189,20 @@ static int answers(request_rec *r, const apikey_decision_t *decision)
                   == r->status;
 }
 
-/* The refusal that this very answer tells of: our own; a sub-request's that
- * mod_dir and its like make the request's; or a 403 that authorization gave
- * in an area of ours before anybody asked for a key. */
-static const apikey_decision_t *refused(request_rec *r,
-                                        const apikey_request_t *state)
+/* The refusal that this response is for; NULL: it is none. It may be the
+ * refusal of @a r; that of a sub-request, whose status modules such as mod_dir
+ * return; or a 403 by mod_authz_core in an area before a key was asked for. */
+static const apikey_decision_t *find_refusal(request_rec *r,
+                                             const apikey_request_t *state)
 {
     const apikey_decision_t *own = apikey_decision_own(r);
     const apikey_decision_t *found = NULL;
 
-    if (answers(r, own)) {
+    if (is_answer_of(r, own)) {
         return own;
     }
-    if (answers(r, last(state))) {
-        found = last(state);
+    if (is_answer_of(r, last_decision(state))) {
+        found = last_decision(state);
     }
     else if (!own && state->in_area && state->authorized != r
              && r->status == HTTP_FORBIDDEN && apikey_in_area(r)) {
@@ -245,16 +225,16 @@ void apikey_insert_error_body(request_rec *r)
     if (!state || r->main) {
         return;
     }
-    decision = refused(r, state);
+    decision = find_refusal(r, state);
     if (!decision) {
-        /* A refusal's headers say no-store. */
+        /* A refusal has Cache-Control: no-store. */
         apikey_insert_private(r);
         return;
     }
     document = ap_response_code_string(r, ap_index_of_response(r->status));
-    body = choose(r, decision->result);
+    body = choose_body(r, decision->result);
     if (body && (!document || *document != '"')) {
-        /* httpd need not write a page that nobody is going to read. */
+        /* Spares httpd the page that the filter would delete. */
         ap_custom_response(r, r->status, "");
         ap_add_output_filter_handle(body_filter, body, r, r->connection);
     }

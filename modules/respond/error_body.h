@@ -2,23 +2,19 @@
 
 /**
  * @file error_body.h
- * @brief Bodies of refusals (RFC 9457), and Cache-Control of all answers of
- *        an area.
+ * @brief Bodies of refusals (RFC 9457).
  */
 #ifndef APIKEY_ERROR_BODY_H
 #define APIKEY_ERROR_BODY_H
 
 #include "../request/state.h"
 
-/** register_hooks: the output filters. */
+/** register_hooks: makes the bodies, in @a pconf, and registers the output
+ * filter. */
 void apikey_error_body_register(apr_pool_t *pconf);
 
-/** insert_filter: an area's answers are private, unless the application says
- * something of its own. */
-void apikey_insert_private(request_rec *r);
-
-/** insert_error_filter: a refusal's body, unless the administrator has an
- * ErrorDocument for it. */
+/** insert_error_filter: replaces the page of httpd for a refusal, unless
+ * ErrorDocument gives a text for the status. */
 void apikey_insert_error_body(request_rec *r);
 
 #endif

@@ -1,16 +1,17 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The tenant, told to the application: variables and request headers. */
+/* Exports the key and its tenant to the application: REMOTE_USER, variables
+ * and request headers. */
 
 #include <http_core.h>
 #include <apr_strings.h>
 
-#include "export.h"
-#include "refuse.h"
 #include "../request/reserved.h"
+#include "caching.h"
+#include "export.h"
 
-static char *user_under(const ap_conf_vector_t *config,
-                        const apikey_record_t *record)
+static char *user_of_config(const ap_conf_vector_t *config,
+                            const apikey_record_t *record)
 {
     const apikey_dir_t *dir = ap_get_module_config(config, &apikey_module);
 
@@ -20,14 +21,15 @@ static char *user_under(const ap_conf_vector_t *config,
 
 char *apikey_export_user(request_rec *r, const apikey_record_t *record)
 {
-    return user_under(r->per_dir_config, record);
+    return user_of_config(r->per_dir_config, record);
 }
 
-/* Where a redirect has led out of the area (an .htaccess's rewrite to a front
- * controller), or a fast redirect into it, httpd knows no user. Outside it is
- * named as in the area that was left; an area of another AuthType asks for
- * users of its own. */
-static void keep_user(request_rec *r, const apikey_decision_t *decision)
+/* r->user is set by check_authn. It is missing after a redirect out of the area
+ * (an .htaccess rewrites to a front controller) or a fast redirect into it.
+ * Outside of the area, ApiKeyUser of the area that was left applies; an area
+ * of another AuthType has users of its own. */
+static void set_user_after_redirect(request_rec *r,
+                                    const apikey_decision_t *decision)
 {
     const ap_conf_vector_t *config = decision->per_dir_config;
 
@@ -40,11 +42,12 @@ static void keep_user(request_rec *r, const apikey_decision_t *decision)
     else if (ap_auth_type(r)) {
         return;
     }
-    r->user = user_under(config, decision->record);
+    r->user = user_of_config(config, decision->record);
     r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
 }
 
-/* Not before the log is written: an .htaccess reads notes in expressions. */
+/* For %{apikey-id}n in the log. They are set only then, because expressions of
+ * an .htaccess can read notes. */
 static void export_notes(request_rec *r, const apikey_record_t *record)
 {
     apr_table_setn(r->notes, "apikey-id", record->id);
@@ -57,7 +60,7 @@ void apikey_export_result(request_rec *r, apikey_result_e result)
                    apikey_result(result)->code);
 }
 
-static int export_meta(void *data, const char *name, const char *value)
+static int export_meta_variable(void *data, const char *name, const char *value)
 {
     request_rec *r = data;
 
@@ -66,8 +69,8 @@ static int export_meta(void *data, const char *name, const char *value)
     return 1;
 }
 
-/* Adds them: there must be none. */
-static void export_env(request_rec *r, const apikey_record_t *record)
+/* Adds the variables of a granted key; none of them may be set already. */
+static void add_variables(request_rec *r, const apikey_record_t *record)
 {
     apr_table_t *env = r->subprocess_env;
 
@@ -83,26 +86,25 @@ static void export_env(request_rec *r, const apikey_record_t *record)
                        apr_off_t_toa(r->pool, record->expires));
     }
     if (record->meta) {
-        apr_table_do(export_meta, r, record->meta, NULL);
+        apr_table_do(export_meta_variable, r, record->meta, NULL);
     }
 }
 
-/* All that was ever said in our name goes; then it is as the record says.
- * How many variables that makes. */
-static int tell(request_rec *r, const apikey_record_t *record)
+/* Replaces all APIKEY_* variables; returns how many are set now. */
+static int set_variables(request_rec *r, const apikey_record_t *record)
 {
     int before;
 
     apikey_remove_reserved_env(r);
     before = apr_table_elts(r->subprocess_env)->nelts;
-    export_env(r, record);
+    add_variables(r, record);
     return apr_table_elts(r->subprocess_env)->nelts - before;
 }
 
 /* What they looked like, so that the last fixup can tell that nobody has had
  * a hand in them. Not in r->pool: it may be a sub-request's. */
-static void remember(apikey_request_t *state, const apr_table_t *env,
-                     const apikey_record_t *record, int count)
+static void remember_exported(apikey_request_t *state, const apr_table_t *env,
+                              const apikey_record_t *record, int count)
 {
     const apr_array_header_t *elts = apr_table_elts(env);
 
@@ -114,7 +116,7 @@ static void remember(apikey_request_t *state, const apr_table_t *env,
                                  count * sizeof(apr_table_entry_t));
 }
 
-static int as_told(request_rec *r, const apikey_record_t *record)
+static int is_exported_unchanged(request_rec *r, const apikey_record_t *record)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
@@ -125,11 +127,10 @@ static int as_told(request_rec *r, const apikey_record_t *record)
 
 void apikey_export_early(request_rec *r, const apikey_record_t *record)
 {
-    remember(apikey_request_get(r), r->subprocess_env, record,
-             tell(r, record));
+    remember_exported(apikey_request_get(r), r->subprocess_env, record,
+                      set_variables(r, record));
 }
 
-/* RequestHeader, RewriteCond and the like read the variables in fixups. */
 int apikey_export_authorized(request_rec *r)
 {
     apikey_request_t *state = apikey_request_get(r);
@@ -139,15 +140,15 @@ int apikey_export_authorized(request_rec *r)
         state->authorized = r;
     }
     if (decision && decision->result == APIKEY_GRANTED) {
-        if (!as_told(r, decision->record)) {
+        if (!is_exported_unchanged(r, decision->record)) {
             apikey_export_early(r, decision->record);
         }
-        keep_user(r, decision);
+        set_user_after_redirect(r, decision);
     }
     return DECLINED;
 }
 
-/* mod_proxy_* and suEXEC carry request headers only. */
+/* mod_proxy_* and suEXEC pass request headers, but no variables. */
 static void export_headers(request_rec *r, const char *const *names,
                            const apikey_record_t *record)
 {
@@ -166,8 +167,9 @@ static void export_headers(request_rec *r, const char *const *names,
     }
 }
 
-/* A refusal's ErrorDocument, which may lie in an area of its own. */
-static void forget_user(request_rec *r, int area)
+/* The ErrorDocument of a refusal. If that is in an area, check_authn has set a
+ * user. */
+static void remove_user(request_rec *r, int area)
 {
     apikey_remove_redirect_users(r);
     if (area) {
@@ -176,22 +178,22 @@ static void forget_user(request_rec *r, int area)
     }
 }
 
-/* What anybody said in our name is gone. */
 static void export_granted(request_rec *r, const apikey_decision_t *decision)
 {
-    /* Behind a forward proxy there are strangers. */
+    /* A forward proxy would send them to servers of other people. */
     if (r->proxyreq != PROXYREQ_PROXY) {
         export_headers(r, apikey_server_conf(r->server)->exported_names,
                        decision->record);
     }
-    keep_user(r, decision);
+    set_user_after_redirect(r, decision);
 }
 
 int apikey_export(request_rec *r)
 {
     const apikey_decision_t *decision = apikey_decision(r);
     int granted = decision && decision->result == APIKEY_GRANTED;
-    /* A key is granted in an area of ours and nowhere else. */
+    /* Granted under this configuration: it must be an area, and the AuthType
+     * need not be evaluated again. */
     int area = (granted && decision->per_dir_config == r->per_dir_config)
                || apikey_in_area(r);
 
@@ -199,15 +201,15 @@ int apikey_export(request_rec *r)
     if (!granted) {
         apikey_remove_reserved_env(r);
     }
-    else if (!as_told(r, decision->record)) {
-        tell(r, decision->record);
+    else if (!is_exported_unchanged(r, decision->record)) {
+        set_variables(r, decision->record);
     }
     if (granted) {
         export_granted(r, decision);
     }
     else if (decision) {
         apikey_export_result(r, decision->result);
-        forget_user(r, area);
+        remove_user(r, area);
     }
     else if (area) {
         apikey_export_result(r, APIKEY_MISSING);
@@ -218,16 +220,16 @@ int apikey_export(request_rec *r)
     return DECLINED;
 }
 
-/* As apikey_export(), for a request that may not have come to it, or whose
- * answer has had a hand in its variables since. */
-static void settle_env(request_rec *r, const apikey_decision_t *decision)
+/* Sets the variables as apikey_export() does: the request may not have got to
+ * fixups, or its handler may have changed them since. */
+static void correct_variables(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_request_t *state = apikey_request_get(r);
 
     if (decision && decision->result == APIKEY_GRANTED
         && state->authorized && state->exported == decision->record) {
-        if (!as_told(r, decision->record)) {
-            tell(r, decision->record);
+        if (!is_exported_unchanged(r, decision->record)) {
+            set_variables(r, decision->record);
         }
         return;
     }
@@ -242,7 +244,7 @@ static void settle_env(request_rec *r, const apikey_decision_t *decision)
 
 void apikey_export_to_error(request_rec *r)
 {
-    settle_env(r, apikey_decision(r));
+    correct_variables(r, apikey_decision(r));
 }
 
 int apikey_export_to_log(request_rec *r)
@@ -250,7 +252,7 @@ int apikey_export_to_log(request_rec *r)
     for (; r; r = r->next) {
         const apikey_decision_t *decision = apikey_decision(r);
 
-        settle_env(r, decision);
+        correct_variables(r, decision);
         if (decision && decision->record) {
             export_notes(r, decision->record);
         }

@@ -2,7 +2,8 @@
 
 /**
  * @file export.h
- * @brief What the application is told.
+ * @brief Exports a granted key to the application: REMOTE_USER, APIKEY_*
+ *        variables, X-Apikey-* headers.
  */
 #ifndef APIKEY_EXPORT_H
 #define APIKEY_EXPORT_H
@@ -10,39 +11,42 @@
 #include "../request/state.h"
 
 /**
- * check_authn has found the key good: httpd's own expressions read the
- * variables from here on. A refusal (refuse.h) takes them away again.
+ * check_authn has found the key good: sets the variables, so that expressions
+ * of Require can read them. apikey_refuse() removes them again.
  */
 void apikey_export_early(request_rec *r, const apikey_record_t *record);
 
 /**
- * fixups, before all others: authorization is behind us, and other modules'
- * fixups may read the variables. What they do to them does not last.
+ * fixups, before all others: @a r is authorized. Sets the variables for the
+ * fixups of other modules (RequestHeader, RewriteCond); what these do to them
+ * is undone by apikey_export().
  */
 int apikey_export_authorized(request_rec *r);
 
 /**
- * fixups, behind all others: removes what anybody else said in our name, then
- * sets the variables and headers from the decision and from nothing else.
+ * fixups, after all others: removes reserved headers and variables, then sets
+ * them from the decision and from nothing else.
  */
 int apikey_export(request_rec *r);
 
-/** The value of REMOTE_USER for a granted key, as ApiKeyUser wants it. */
+/** The value of REMOTE_USER for a granted key, by ApiKeyUser; owned by
+ * @a record. */
 char *apikey_export_user(request_rec *r, const apikey_record_t *record);
 
 /** Sets APIKEY_RESULT. */
 void apikey_export_result(request_rec *r, apikey_result_e result);
 
 /**
- * insert_error_filter, ahead of all others: an answer that was made before the
- * last fixup, with variables that an .htaccess may have set.
+ * insert_error_filter, before all others: a response that is made before the
+ * last fixup. Sets the variables as apikey_export() does, because an .htaccess
+ * may have set them.
  */
 void apikey_export_to_error(request_rec *r);
 
 /**
- * log_transaction, ahead of every log: the variables as they should be (the
- * #set of an SSI page works behind all fixups), and the notes of the key, of
- * a refused one, too.
+ * log_transaction, before any log is written: sets the variables as
+ * apikey_export() does, because a handler may have set them (#set of an SSI
+ * page); and sets the notes apikey-id and apikey-tenant, also of a refused key.
  */
 int apikey_export_to_log(request_rec *r);
 

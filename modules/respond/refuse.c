@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A result, turned into status, challenge and log line. */
+/* Turns a result into status, response headers and a line in the log. */
 
 #include <http_core.h>
 #include <http_log.h>
 #include <apr_strings.h>
 
+#include "../request/reserved.h"
 #include "challenge.h"
 #include "export.h"
 #include "refuse.h"
-#include "../request/reserved.h"
 
 APLOG_USE_MODULE(apikey);
 
@@ -38,9 +38,10 @@ void apikey_refuse_headers(request_rec *r, const apikey_decision_t *decision)
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
 }
 
-/* Nobody is who he said, or could not say. An ErrorDocument reads the users of
- * the requests before it, too, and an AuthName may be an expression. */
-static void tell_reason(request_rec *r, const apikey_decision_t *decision)
+/* Sets APIKEY_RESULT and removes what an ErrorDocument or an expression of
+ * AuthName could read of the key: variables, and r->user along the
+ * redirects. */
+static void export_refusal(request_rec *r, const apikey_decision_t *decision)
 {
     request_rec *each;
 
@@ -61,7 +62,7 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
 {
     const apikey_result_t *result = apikey_result(decision->result);
 
-    tell_reason(r, decision);
+    export_refusal(r, decision);
     apikey_refuse_headers(r, decision);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "APIKEY0101: %s refused, %s: %s",
@@ -73,7 +74,7 @@ int apikey_refuse(request_rec *r, const apikey_decision_t *decision)
 int apikey_refuse_with(request_rec *r, const apikey_decision_t *decision,
                        int status)
 {
-    tell_reason(r, decision);
+    export_refusal(r, decision);
     return status;
 }
 
@@ -82,11 +83,11 @@ int apikey_let_through(request_rec *r, apikey_decision_t *decision)
     const apikey_result_t *result = apikey_result(decision->result);
     apikey_request_t *state = apikey_request_make(r);
 
-    /* The chain has asked for a user before it was left alone. */
+    /* mod_authz_core has asked for a user by ap_note_auth_failure(). */
     apikey_challenge_remove(r);
-    tell_reason(r, decision);
+    export_refusal(r, decision);
     decision->let_through = 1;
-    /* The first is what the client would have been told. */
+    /* Only the first one is logged: the client would have got that one. */
     if (!state->let_through) {
         state->let_through = 1;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
@@ -98,56 +99,22 @@ int apikey_let_through(request_rec *r, apikey_decision_t *decision)
     return OK;
 }
 
-int apikey_refuse_without_key(request_rec *r, apikey_result_e result)
-{
-    return apikey_refuse(r, apikey_decision_make(r, result, NULL));
-}
-
 int apikey_refuse_exposed(request_rec *r)
 {
     const apikey_request_t *state = apikey_request_get(r);
+    apikey_decision_t *decision;
 
-    /* An ErrorDocument of this very refusal must be let through. */
+    /* r->prev: the ErrorDocument of this refusal, which must be served. */
     if (!state || !(state->exposed_places & APIKEY_EXPOSED_FOR_ALL)
         || r->prev) {
         return DECLINED;
     }
+    decision = apikey_decision_make(r, APIKEY_EXPOSED, NULL);
     if (apikey_only_logs(r->server)) {
-        apikey_let_through(r, apikey_decision_make(r, APIKEY_EXPOSED, NULL));
+        apikey_let_through(r, decision);
         return DECLINED;
     }
-    return apikey_refuse_without_key(r, APIKEY_EXPOSED);
-}
-
-void apikey_restrict_caching(request_rec *r)
-{
-    apikey_request_t *state = apikey_request_make(r);
-
-    /* mod_cache makes no difference between tenants: the key that
-     * distinguishes them is no longer in the request's headers. */
-    if (!apr_table_get(r->subprocess_env, "no-cache")) {
-        apr_table_addn(r->subprocess_env, "no-cache", "1");
-    }
-    while (r->main) {
-        r = r->main;
-        /* Its answer may have begun: mod_cache looks at this at the end. */
-        r->no_cache = 1;
-    }
-    if (!state->in_area) {
-        /* err_headers_out is what errors, redirects and applications'
-         * answers have in common. */
-        apr_table_mergen(r->err_headers_out, "Vary",
-                         apikey_server_conf(r->server)->vary);
-        state->in_area = 1;
-    }
-}
-
-int apikey_restrict_caching_in_area(request_rec *r)
-{
-    if (apikey_in_area(r)) {
-        apikey_restrict_caching(r);
-    }
-    return DECLINED;
+    return apikey_refuse(r, decision);
 }
 
 int apikey_note_auth_failure(request_rec *r, const char *type)

@@ -3,15 +3,16 @@
 #include <apr_strings.h>
 
 #include "audit.h"
-#include "sql.h"
+#include "row_pages.h"
+#include "statement.h"
 
 static const char *text(const char *s)
 {
     return s ? s : "";
 }
 
-const char *apikey_audit_told(const char *was, const char *now,
-                              apr_pool_t *pool)
+const char *apikey_audit_change_json(const char *was, const char *now,
+                                     apr_pool_t *pool)
 {
     const char *both = apr_psprintf(pool, "{%s,\"now\":{%s}}", was, now);
 
@@ -24,13 +25,13 @@ apr_status_t apikey_audit_write(apikey_store_t *store,
                                 apr_pool_t *pool, const char **error)
 {
     const char *args[] = {
-        apikey_sql_number(pool, entry->happened), text(entry->who),
+        apikey_number_arg(pool, entry->happened), text(entry->who),
         text(entry->action), text(entry->id), text(entry->tenant),
         text(entry->reason), text(entry->was)
     };
 
-    return apikey_sql_query(store, APIKEY_SQL_AUDIT_INSERT, args, pool,
-                            error);
+    return apikey_statement_query(store, APIKEY_SQL_AUDIT_INSERT, args, pool,
+                                  error);
 }
 
 typedef struct listener_t {
@@ -65,7 +66,7 @@ static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 static int behind_entry(const void *item, const char **args,
                         apr_pool_t *pool)
 {
-    return apikey_page_arg(args, apikey_sql_number(pool,
+    return apikey_page_arg(args, apikey_number_arg(pool,
                            ((const apikey_audit_t *)item)->number), pool);
 }
 
@@ -74,13 +75,16 @@ apr_status_t apikey_audit_list(apikey_store_t *store, const char *id,
                                apikey_audit_fn each, void *baton,
                                apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { "0", apikey_sql_number(pool, since), text(id),
+    const char *args[] = { "0", apikey_number_arg(pool, since), text(id),
                            text(id), text(tenant), text(tenant) };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { .which = APIKEY_SQL_AUDIT_LIST, .args = args,
-                             .size = sizeof(apikey_audit_t), .read = read_entry,
-                             .next = behind_entry, .give = give_entry,
-                             .baton = &to };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_AUDIT_LIST,
+                                 .args = args,
+                                 .size = sizeof(apikey_audit_t),
+                                 .read = read_entry,
+                                 .next = behind_entry,
+                                 .give = give_entry,
+                                 .baton = &to };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }

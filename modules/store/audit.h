@@ -7,7 +7,15 @@
 #ifndef APIKEY_AUDIT_H
 #define APIKEY_AUDIT_H
 
-#include "store.h"
+#include "connection.h"
+
+/** Who does it, and when; every change takes one. */
+typedef struct apikey_actor_t {
+    const char *who;
+    apr_int64_t now;            /**< epoch seconds */
+    const char *keyspace;       /**< only its keys are found by their ids;
+                                     NULL: those of any */
+} apikey_actor_t;
 
 /** Characters of what an entry tells of a change, on every database. */
 #define APIKEY_AUDIT_MAX 15000
@@ -31,8 +39,8 @@ typedef struct apikey_audit_t {
  * now.  The new ones are left out where there is no room for them: they are
  * what the row has, or what the next change has replaced.
  */
-const char *apikey_audit_told(const char *was, const char *now,
-                              apr_pool_t *pool);
+const char *apikey_audit_change_json(const char *was, const char *now,
+                                     apr_pool_t *pool);
 
 /** Writes an entry in the running transaction, beside what it tells of. */
 apr_status_t apikey_audit_write(apikey_store_t *store,

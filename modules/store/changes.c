@@ -7,7 +7,8 @@
 
 #include "../core/digest.h"
 #include "changes.h"
-#include "sql.h"
+#include "row_pages.h"
+#include "statement.h"
 
 typedef struct change_t {
     apr_int64_t number;
@@ -53,23 +54,23 @@ static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 static int behind_change(const void *item, const char **args,
                          apr_pool_t *pool)
 {
-    int other = apikey_page_arg(args, apikey_sql_number(pool,
+    int other = apikey_page_arg(args, apikey_number_arg(pool,
                                 ((const change_t *)item)->number), pool);
 
     args[1] = args[0];
     return other;
 }
 
-apr_status_t apikey_store_changes_last(apikey_store_t *store,
-                                       apikey_changed_fn each, void *baton,
-                                       apr_pool_t *pool, const char **error)
+apr_status_t apikey_changes_last(apikey_store_t *store,
+                                 apikey_changed_fn each, void *baton,
+                                 apr_pool_t *pool, const char **error)
 {
     listener_t to = { each, baton };
     change_t last = { 0, APIKEY_CHANGED_ALL, "", 0 };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_CHANGES_LAST, NULL,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(&rows, store,
+                                                  APIKEY_SQL_CHANGES_LAST, NULL,
+                                                  pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -82,19 +83,19 @@ apr_status_t apikey_store_changes_last(apikey_store_t *store,
            ? give_change(&to, &last) : status;
 }
 
-apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
+apr_status_t apikey_changes_since(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error)
 {
-    const char *number = apikey_sql_number(pool, since);
+    const char *number = apikey_number_arg(pool, since);
     const char *args[] = { number, number };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { .which = APIKEY_SQL_CHANGES, .args = args,
-                             .size = sizeof(change_t), .read = read_change,
-                             .next = behind_change, .give = give_change,
-                             .baton = &to };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_CHANGES, .args = args,
+                                 .size = sizeof(change_t), .read = read_change,
+                                 .next = behind_change, .give = give_change,
+                                 .baton = &to };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }
 
 static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
@@ -142,9 +143,9 @@ static apr_status_t read_some(apikey_store_t *store, const char *sql,
 {
     apikey_rows_t rows;
     change_t change;
-    const char *last = apikey_sql_number(pool, since);
-    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &last,
-                                                pool, error);
+    const char *last = apikey_number_arg(pool, since);
+    apr_status_t status =
+        apikey_statement_select_custom(&rows, store, sql, &last, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -159,10 +160,10 @@ static apr_status_t read_some(apikey_store_t *store, const char *sql,
     return apikey_rows_end(&rows, pool, error);
 }
 
-apr_status_t apikey_store_changes_own(apikey_store_t *store, const char *sql,
-                                      apr_int64_t since,
-                                      apikey_changed_fn each, void *baton,
-                                      apr_pool_t *pool, const char **error)
+apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
+                                   apr_int64_t since,
+                                   apikey_changed_fn each, void *baton,
+                                   apr_pool_t *pool, const char **error)
 {
     listener_t to = { each, baton };
     apr_array_header_t *changes;

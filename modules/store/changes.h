@@ -7,7 +7,7 @@
 #ifndef APIKEY_CHANGES_H
 #define APIKEY_CHANGES_H
 
-#include "store.h"
+#include "connection.h"
 
 typedef enum {
     APIKEY_CHANGED_ALL = 0,     /**< anything; any kind not known here, too */
@@ -29,7 +29,7 @@ typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
  * Where some of them have been deleted (apikey_store_prune()), the first is
  * APIKEY_CHANGED_ALL with the number of the last one that is gone.
  */
-apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
+apr_status_t apikey_changes_since(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error);
 
@@ -43,14 +43,14 @@ apr_status_t apikey_store_changes(apikey_store_t *store, apr_int64_t since,
  * no digest (NULL, or any other text) is APIKEY_CHANGED_ALL.
  * @return APIKEY_EANSWER too: a number that is none
  */
-apr_status_t apikey_store_changes_own(apikey_store_t *store, const char *sql,
-                                      apr_int64_t since,
-                                      apikey_changed_fn each, void *baton,
-                                      apr_pool_t *pool, const char **error);
+apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
+                                   apr_int64_t since,
+                                   apikey_changed_fn each, void *baton,
+                                   apr_pool_t *pool, const char **error);
 /** Hands the last change to @a each, if there ever was one; where it has been
  * deleted, APIKEY_CHANGED_ALL with its number. */
-apr_status_t apikey_store_changes_last(apikey_store_t *store,
-                                       apikey_changed_fn each, void *baton,
-                                       apr_pool_t *pool, const char **error);
+apr_status_t apikey_changes_last(apikey_store_t *store,
+                                 apikey_changed_fn each, void *baton,
+                                 apr_pool_t *pool, const char **error);
 
 #endif

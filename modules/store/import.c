@@ -6,8 +6,8 @@
 #include "../core/key.h"
 #include "../core/mutex.h"
 #include "import.h"
-#include "import_parts.h"
-#include "manage_parts.h"
+#include "import_private.h"
+#include "keys_private.h"
 
 #define SEEN_MOST 16384
 
@@ -84,7 +84,7 @@ static apr_status_t check_scopes(apikey_store_t *store, job_t *job,
     apr_status_t status = APR_SUCCESS;
 
     if (!is_seen(job->scopes, scopes)) {
-        status = apikey_scope_known(store, scopes, pool, error);
+        status = apikey_scopes_check(store, scopes, pool, error);
         if (status == APR_SUCCESS) {
             remember(job->scopes, scopes);
         }
@@ -106,10 +106,10 @@ static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
         return APR_SUCCESS;
     }
     if (!job->steps) {
-        status = apikey_tenant_need(store, tenant, job->actor, pool, error);
+        status = apikey_tenant_ensure(store, tenant, job->actor, pool, error);
     }
     else {
-        status = apikey_tenant_there(store, tenant, &there, pool, error);
+        status = apikey_tenant_exists(store, tenant, &there, pool, error);
         if (status == APR_SUCCESS && !there) {
             tenant = apr_pstrdup(job->pool, tenant);
             apr_hash_set(job->new_tenants, tenant, APR_HASH_KEY_STRING,
@@ -123,7 +123,7 @@ static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
 }
 
 /* What goes into the statements lives as long as the rows. */
-static void keep(job_t *job, const apikey_managed_t *key)
+static void keep(job_t *job, const apikey_key_row_t *key)
 {
     const apikey_record_t *record = &key->record;
     row_t *row = &job->rows[job->count++];
@@ -134,12 +134,12 @@ static void keep(job_t *job, const apikey_managed_t *key)
         record->format, key->prefix, record->hint, record->creator,
         key->root, key->rotated_from, key->owner, key->networks, key->meta,
         key->reason ? key->reason : "",
-        apikey_sql_number(pool, record->created),
-        apikey_sql_number(pool, record->expires),
-        apikey_sql_number(pool, key->bits),
-        apikey_sql_number(pool, record->revoked),
-        apikey_sql_number(pool, record->disabled),
-        apikey_sql_number(pool, key->lifetime)
+        apikey_number_arg(pool, record->created),
+        apikey_number_arg(pool, record->expires),
+        apikey_number_arg(pool, key->bits),
+        apikey_number_arg(pool, record->revoked),
+        apikey_number_arg(pool, record->disabled),
+        apikey_number_arg(pool, key->lifetime)
     };
     int i;
 
@@ -162,7 +162,7 @@ static apr_status_t read_rows(apikey_store_t *store, job_t *job,
     apr_pool_clear(job->rows_pool);
     apr_pool_create(&row, pool);
     while (job->count < job->most && status == APR_SUCCESS) {
-        apikey_managed_t key = { .prefix = "" };
+        apikey_key_row_t key = { .prefix = "" };
 
         apr_pool_clear(row);
         import->at_key = 0;
@@ -171,7 +171,7 @@ static apr_status_t read_rows(apikey_store_t *store, job_t *job,
             break;
         }
         import->at_key = 1;
-        apikey_managed_details(&key, row);
+        apikey_key_row_details(&key, row);
         status = apikey_import_look(&key, row, error);
         if (status == APR_SUCCESS) {
             status = check_scopes(store, job, key.record.scopes, row, error);
@@ -228,8 +228,8 @@ static apr_status_t find_taken(apikey_store_t *store, job_t *job, row_t *rows,
         args[i] = i < count ? rows[i].args[0] : "";
         args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? rows[i].args[1] : "";
     }
-    status = apikey_sql_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
-                               pool, error);
+    status = apikey_statement_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
+                                     pool, error);
     if (status != APR_SUCCESS) {
         return status;
     }
@@ -263,12 +263,12 @@ static apr_status_t store_some(apikey_store_t *store, job_t *job, row_t *rows,
         for (i = 0; i < count; i++) {
             memcpy(args + i * COLUMNS, rows[i].args, sizeof(rows[i].args));
         }
-        return apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
-                                error);
+        return apikey_statement_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
+                                      error);
     }
     for (i = 0; i < count && status == APR_SUCCESS; i++) {
-        status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, rows[i].args,
-                                  pool, error);
+        status = apikey_statement_query(store, APIKEY_SQL_KEY_IMPORT,
+                                        rows[i].args, pool, error);
         if (status != APR_SUCCESS) {
             job->import->at_key = 1;
             job->import->place = rows[i].place;
@@ -383,8 +383,8 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
 
     for (at = apr_hash_first(pool, job->new_tenants);
          at && status == APR_SUCCESS; at = apr_hash_next(at)) {
-        status = apikey_tenant_need(store, apr_hash_this_key(at), job->actor,
-                                    pool, error);
+        status = apikey_tenant_ensure(store, apr_hash_this_key(at), job->actor,
+                                      pool, error);
     }
     if (status == APR_SUCCESS) {
         status = note(store, job, pool, error);
@@ -439,7 +439,7 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
         wait_for_others(job);
         began = apikey_clock();
         job->ran = 0;
-        status = apikey_sql_transact(store, import_step, job, sub, error);
+        status = apikey_transact(store, import_step, job, sub, error);
         if (status == APR_SUCCESS && read != APR_SUCCESS) {
             *error = fault;
             status = read;
@@ -450,11 +450,11 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
                                              : NULL;
     apr_pool_destroy(sub);
     if (status == APR_SUCCESS) {
-        status = apikey_sql_settings(store, store->dialect->import_off, pool,
-                                     error);
+        status = apikey_statement_run_selects(store, store->dialect->import_off,
+                                              pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, import_over, job, pool, error)
+           ? apikey_transact(store, import_over, job, pool, error)
            : status;
 }
 
@@ -471,8 +471,8 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
     }
     status = apikey_import_clean(store, pool, error);
     if (status == APR_SUCCESS) {
-        status = apikey_sql_settings(store, store->dialect->import_on, pool,
-                                     error);
+        status = apikey_statement_run_selects(store, store->dialect->import_on,
+                                              pool, error);
     }
     if (status == APR_SUCCESS) {
         status = apikey_import_begin(store, pool, error);
@@ -526,7 +526,7 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
     job.steps = store->dialect->import_over != NULL;
     apr_pool_create(&job.rows_pool, pool);
     status = job.steps ? import_in_steps(store, &job, pool, error)
-             : apikey_sql_transact(store, import_all, &job, pool, error);
+             : apikey_transact(store, import_all, &job, pool, error);
     if (store->handle) {
         apikey_import_run(store, store->dialect->bulk_over, pool, &ignored);
     }

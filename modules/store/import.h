@@ -7,7 +7,7 @@
 #ifndef APIKEY_IMPORT_H
 #define APIKEY_IMPORT_H
 
-#include "manage.h"
+#include "keys.h"
 
 typedef struct apikey_import_t {
     /**
@@ -19,7 +19,7 @@ typedef struct apikey_import_t {
      * @return APR_EOF behind the last; what else is not APR_SUCCESS ends the
      *         import and is handed on
      */
-    apr_status_t (*next)(void *baton, apikey_managed_t *key,
+    apr_status_t (*next)(void *baton, apikey_key_row_t *key,
                          apr_pool_t *pool, const char **error);
     void *baton;
     apr_int64_t count;          /**< out: keys that are stored */
@@ -46,7 +46,7 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
 
 /** Whether such a key could be stored: all that an import looks at but what
  * stands on its other lines.  The database is not changed. */
-apr_status_t apikey_import_check(apikey_store_t *store, apikey_managed_t *key,
+apr_status_t apikey_import_check(apikey_store_t *store, apikey_key_row_t *key,
                                  apr_pool_t *pool, const char **error);
 
 #endif

@@ -5,11 +5,11 @@
 #include "../core/key.h"
 #include "../core/text.h"
 #include "import.h"
-#include "import_parts.h"
-#include "manage_parts.h"
+#include "import_private.h"
+#include "keys_private.h"
 
-/* What apikey_managed_check() leaves, since `create` makes it itself. */
-apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
+/* What apikey_key_row_check() leaves, since `create` makes it itself. */
+apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
                                 const char **error)
 {
     const apikey_record_t *record = &key->record;
@@ -51,7 +51,7 @@ apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
             return status;
         }
     }
-    return apikey_managed_check(key, pool, error);
+    return apikey_key_row_check(key, pool, error);
 }
 
 apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,
@@ -60,9 +60,8 @@ apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,
 {
     const char *args[] = { digest, id };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_KEY_TAKEN, args, pool,
-                                            error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_KEY_TAKEN, args, pool, error);
 
     *other = "";
     if (status == APR_SUCCESS) {
@@ -87,7 +86,7 @@ apr_status_t apikey_import_taken(const char *other, const char *id,
                            "with the id %s", other);
 }
 
-apr_status_t apikey_import_check(apikey_store_t *store, apikey_managed_t *key,
+apr_status_t apikey_import_check(apikey_store_t *store, apikey_key_row_t *key,
                                  apr_pool_t *pool, const char **error)
 {
     const apikey_record_t *record = &key->record;
@@ -95,14 +94,14 @@ apr_status_t apikey_import_check(apikey_store_t *store, apikey_managed_t *key,
     apr_status_t status;
     int there;
 
-    apikey_managed_details(key, pool);
+    apikey_key_row_details(key, pool);
     status = apikey_import_look(key, pool, error);
     if (status == APR_SUCCESS) {
-        status = apikey_scope_known(store, record->scopes, pool, error);
+        status = apikey_scopes_check(store, record->scopes, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_tenant_there(store, record->tenant, &there, pool,
-                                     error);
+        status = apikey_tenant_exists(store, record->tenant, &there, pool,
+                                      error);
     }
     if (status == APR_SUCCESS) {
         status = apikey_import_other(store, record->digest, record->id, &other,

@@ -3,7 +3,7 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "import_parts.h"
+#include "import_private.h"
 
 struct apikey_import_lock_t {
     apr_pool_t *pool;
@@ -17,8 +17,8 @@ static apr_status_t select_text(apikey_store_t *store, const char *sql,
                                 const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_plain(&rows, store, sql, pool,
-                                                  error);
+    apr_status_t status = apikey_statement_select_plain(&rows, store, sql, pool,
+                                                        error);
 
     *text = "";
     if (status == APR_SUCCESS) {
@@ -101,10 +101,11 @@ static apr_status_t remove_range(apikey_store_t *store, void *baton,
 {
     const range_t *range = baton;
 
-    return apikey_sql_run(store, apr_psprintf(pool,
-                                              store->dialect->import_remove,
-                                              range->behind, range->last),
-                          pool, error);
+    return apikey_statement_run(store,
+                                apr_psprintf(pool,
+                                             store->dialect->import_remove,
+                                             range->behind, range->last),
+                                pool, error);
 }
 
 static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
@@ -124,8 +125,8 @@ static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
                                                  behind),
                              &range.last, sub, error);
         if (status == APR_SUCCESS && *range.last) {
-            status = apikey_sql_transact(store, remove_range, &range, sub,
-                                         error);
+            status = apikey_transact(store, remove_range, &range, sub,
+                                     error);
             apr_cpystrn(behind, range.last, sizeof(behind));
             apr_sleep(APIKEY_IMPORT_PAUSE);
         }
@@ -144,7 +145,7 @@ apr_status_t apikey_import_run(apikey_store_t *store,
     apr_status_t status = APR_SUCCESS;
 
     for (; commands && *commands && status == APR_SUCCESS; commands++) {
-        status = apikey_sql_run(store, *commands, pool, error);
+        status = apikey_statement_run(store, *commands, pool, error);
     }
     return status;
 }
@@ -159,9 +160,9 @@ static apr_status_t run_all(apikey_store_t *store, void *baton,
 apr_status_t apikey_import_begin(apikey_store_t *store, apr_pool_t *pool,
                                  const char **error)
 {
-    return apikey_sql_transact(store, run_all,
-                               (void *)store->dialect->import_begin, pool,
-                               error);
+    return apikey_transact(store, run_all,
+                           (void *)store->dialect->import_begin, pool,
+                           error);
 }
 
 apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
@@ -177,8 +178,8 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
     }
     status = remove_keys(store, pool, error);
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, run_all,
-                                 (void *)store->dialect->import_undone, pool,
-                                 error)
+           ? apikey_transact(store, run_all,
+                             (void *)store->dialect->import_undone, pool,
+                             error)
            : status;
 }

@@ -4,23 +4,23 @@
 
 #include "../core/strength.h"
 #include "inspect.h"
-#include "sql.h"
+#include "statement.h"
 
 apr_status_t apikey_inspect_statements(apikey_store_t *store,
                                        apr_pool_t *pool, const char **error)
 {
-    return apikey_sql_prepare_all(store, pool, error);
+    return apikey_statement_prepare_all(store, pool, error);
 }
 
 apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
                                     apikey_secret_fn each, void *baton,
                                     apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { apikey_sql_number(pool, now) };
+    const char *args[] = { apikey_number_arg(pool, now) };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_KEY_SECRETS, args,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(&rows, store,
+                                                  APIKEY_SQL_KEY_SECRETS, args,
+                                                  pool, error);
     apr_status_t said = APR_SUCCESS;
 
     if (status != APR_SUCCESS) {
@@ -40,11 +40,11 @@ apr_status_t apikey_inspect_strengths(apikey_store_t *store, apr_int64_t now,
                                       apikey_strengths_t *strengths,
                                       apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { apikey_sql_number(pool, APIKEY_KEY_MIN_BITS),
-                           apikey_sql_number(pool, now) };
+    const char *args[] = { apikey_number_arg(pool, APIKEY_KEY_MIN_BITS),
+                           apikey_number_arg(pool, now) };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_WEAK,
-                                            args, pool, error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_KEY_WEAK, args, pool, error);
 
     memset(strengths, 0, sizeof(*strengths));
     if (status != APR_SUCCESS) {
@@ -68,8 +68,8 @@ apr_status_t apikey_inspect_settings(apikey_store_t *store,
     apikey_rows_t rows;
 
     for (; probe && probe->check && status == APR_SUCCESS; probe++) {
-        status = apikey_sql_select_plain(&rows, store, probe->sql, pool,
-                                         error);
+        status = apikey_statement_select_plain(&rows, store, probe->sql, pool,
+                                               error);
         if (status != APR_SUCCESS) {
             break;
         }

@@ -12,7 +12,7 @@
 
 #include <apr_tables.h>
 
-#include "store.h"
+#include "connection.h"
 
 /** Whether every statement of the store can be prepared; an error names the
  * one that cannot. */

@@ -11,7 +11,7 @@
 
 #include "inspect.h"
 #include "schema.h"
-#include "sql.h"
+#include "statement.h"
 
 #define BETWEEN " \t\n("
 
@@ -174,8 +174,8 @@ static apr_status_t compare(apikey_store_t *store, const char *sql,
 {
     apr_hash_index_t *at;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_plain(&rows, store, sql, pool,
-                                                  error);
+    apr_status_t status = apikey_statement_select_plain(&rows, store, sql, pool,
+                                                        error);
 
     if (status != APR_SUCCESS) {
         return status;

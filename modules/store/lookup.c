@@ -4,8 +4,9 @@
 
 #include "../core/digest.h"
 #include "../core/meta.h"
+#include "lookup.h"
 #include "schema.h"
-#include "sql.h"
+#include "statement.h"
 
 /* The columns of APIKEY_SQL_LOOKUP before the digest. */
 static void read_state(apikey_rows_t *rows, apikey_state_t *state,
@@ -84,10 +85,9 @@ static apr_status_t ask(apikey_store_t *store, int before, const char *digest,
 {
     const char *args[] = { digest };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            before ? APIKEY_SQL_LOOKUP_BEFORE
-                                                   : APIKEY_SQL_LOOKUP,
-                                            args, pool, error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, before ? APIKEY_SQL_LOOKUP_BEFORE : APIKEY_SQL_LOOKUP,
+        args, pool, error);
 
     memset(answer, 0, sizeof(*answer));
     if (status != APR_SUCCESS) {
@@ -164,7 +164,7 @@ int apikey_store_never_waits(apikey_store_t *store, apr_pool_t *pool)
     apikey_rows_t rows;
     int found;
 
-    if (!sql || apikey_sql_select_plain(&rows, store, sql, pool, &error)
+    if (!sql || apikey_statement_select_plain(&rows, store, sql, pool, &error)
                     != APR_SUCCESS) {
         return 0;
     }

@@ -5,7 +5,7 @@
 #include "../core/mutex.h"
 #include "prune.h"
 #include "schema.h"
-#include "sql.h"
+#include "transaction.h"
 
 #define DAY APR_INT64_C(86400)
 #define SLOW apr_time_from_msec(50)     /* a step that takes longer is halved */
@@ -38,11 +38,11 @@ static apr_status_t find_step(apikey_store_t *store,
                               apikey_prune_t *prune, step_t *step,
                               apr_pool_t *pool, const char **error)
 {
-    const char *since = apikey_sql_number(pool, step->since);
+    const char *since = apikey_number_arg(pool, step->since);
     apr_int64_t latest = 0;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, step->table->old,
-                                            &since, pool, error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, step->table->old, &since, pool, error);
     int count;
 
     if (status != APR_SUCCESS) {
@@ -73,17 +73,17 @@ static apr_status_t do_step(apikey_store_t *store, void *baton,
                             apr_pool_t *pool, const char **error)
 {
     const step_t *step = baton;
-    const char *mark = apikey_sql_number(pool, step->mark);
+    const char *mark = apikey_number_arg(pool, step->mark);
     const char *marks[] = { mark, mark };
-    const char *args[] = { apikey_sql_number(pool, step->since),
-                           apikey_sql_number(pool, step->last),
-                           apikey_sql_number(pool, step->before) };
-    apr_status_t status = apikey_sql_query(store, step->table->mark, marks,
-                                           pool, error);
+    const char *args[] = { apikey_number_arg(pool, step->since),
+                           apikey_number_arg(pool, step->last),
+                           apikey_number_arg(pool, step->before) };
+    apr_status_t status =
+        apikey_statement_query(store, step->table->mark, marks, pool, error);
 
-    return status == APR_SUCCESS && step->last
-           ? apikey_sql_query(store, step->table->prune, args, pool, error)
-           : status;
+    return status == APR_SUCCESS && step->last ? apikey_statement_query(
+               store, step->table->prune, args, pool, error)
+                                               : status;
 }
 
 /* One transaction at most, and then a rest of the same length: SQLite has one
@@ -99,7 +99,7 @@ static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
     if (status == APR_SUCCESS && !step.last) {
         step.mark = prune->before;
         if (prune->table == AUDIT) {
-            status = apikey_sql_transact(store, do_step, &step, pool, error);
+            status = apikey_transact(store, do_step, &step, pool, error);
         }
         prune->done = status == APR_SUCCESS
                       && (prune->table == AUDIT || !prune->audit);
@@ -107,7 +107,7 @@ static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
         prune->since = 0;
     }
     else if (status == APR_SUCCESS) {
-        status = apikey_sql_transact(store, do_step, &step, pool, error);
+        status = apikey_transact(store, do_step, &step, pool, error);
         prune->since = step.last;
         took = apikey_clock() - began;
         prune->rows = took > SLOW ? prune->rows / 2

@@ -7,7 +7,7 @@
 #ifndef APIKEY_PRUNE_H
 #define APIKEY_PRUNE_H
 
-#include "store.h"
+#include "connection.h"
 
 /** What is to go, and how far it has come.  All zero but for what the caller
  * sets; kept by the caller from call to call until it is done. */
@@ -34,7 +34,7 @@ typedef struct apikey_prune_t {
  * longer than 50 ms; after each it waits for as long as the step has taken, so
  * that others who write are never held up for long.  Several may do it at the
  * same time.  A reader of changes that has missed some is told:
- * apikey_store_changes().
+ * apikey_changes_since().
  * @return APR_SUCCESS also where the budget is used up before it is done
  */
 apr_status_t apikey_store_prune(apikey_store_t *store, apikey_prune_t *prune,

@@ -10,7 +10,7 @@
 #include "audit.h"
 #include "json.h"
 #include "schema.h"
-#include "sql.h"
+#include "transaction.h"
 
 /* A database that root makes belongs to whom its folder belongs. */
 static void give_to_folder(apr_file_t *file, const char *path,
@@ -100,18 +100,18 @@ static apr_status_t note_version(apikey_store_t *store, step_t *step,
                                  int first, apr_pool_t *pool,
                                  const char **error)
 {
-    const char *version = apikey_sql_number(pool, step->number);
+    const char *version = apikey_number_arg(pool, step->number);
     const char *update[] = { version };
     const char *insert[] = { NULL, version, NULL };
 
     if (!first) {
-        return apikey_sql_query(store, APIKEY_SQL_IDENTITY_VERSION, update,
-                                pool, error);
+        return apikey_statement_query(store, APIKEY_SQL_IDENTITY_VERSION,
+                                      update, pool, error);
     }
     insert[0] = fresh_uuid(pool);
-    insert[2] = apikey_sql_number(pool, step->now);
-    return apikey_sql_query(store, APIKEY_SQL_IDENTITY_INSERT, insert, pool,
-                            error);
+    insert[2] = apikey_number_arg(pool, step->now);
+    return apikey_statement_query(store, APIKEY_SQL_IDENTITY_INSERT, insert,
+                                  pool, error);
 }
 
 /* Runs a statement; "ALTER TABLE t ADD COLUMN c ..." only where there is no
@@ -132,8 +132,8 @@ static apr_status_t run_part(apikey_store_t *store, const char *sql,
 
         column += sizeof(add) - 1;
         column = apr_pstrmemdup(pool, column, strcspn(column, " "));
-        status = apikey_sql_select_plain(&rows, store,
-                                         apr_psprintf(pool,
+        status = apikey_statement_select_plain(&rows, store,
+                                               apr_psprintf(pool,
                                              store->dialect->has_column,
                                              table, column), pool, error);
         if (status == APR_SUCCESS) {
@@ -142,7 +142,7 @@ static apr_status_t run_part(apikey_store_t *store, const char *sql,
         }
     }
     return status == APR_SUCCESS && count == 0
-           ? apikey_sql_run(store, sql, pool, error) : status;
+           ? apikey_statement_run(store, sql, pool, error) : status;
 }
 
 static apr_status_t apply(apikey_store_t *store, void *baton,
@@ -152,7 +152,7 @@ static apr_status_t apply(apikey_store_t *store, void *baton,
     apikey_audit_t entry = { 0 };
     apr_int64_t version;
     const apikey_schema_part_t *part;
-    apr_status_t status = apikey_sql_version(store, &version, pool, error);
+    apr_status_t status = apikey_schema_version(store, &version, pool, error);
 
     /* Another `init` may have been faster. */
     if (status != APR_SUCCESS || version >= step->number) {
@@ -185,8 +185,8 @@ static apr_status_t prepare_database(apikey_store_t *store, apr_pool_t *pool,
     int waits;
 
     for (waits = 0;; waits++) {
-        status = apikey_sql_settings(store, store->dialect->on_init, pool,
-                                     error);
+        status = apikey_statement_run_selects(store, store->dialect->on_init,
+                                              pool, error);
         if (status != APIKEY_ELOCKED || waits == 50) {
             return status;
         }
@@ -200,29 +200,23 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
 {
     step_t step = { 0, who, apr_time_sec(apr_time_now()) };
     apr_int64_t version;
-    apr_status_t status = apikey_sql_version(store, &version, pool, error);
+    apr_status_t status = apikey_schema_version(store, &version, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
     }
     if (version > APIKEY_SCHEMA_VERSION) {
-        return apikey_sql_check_schema(store, pool, error);
+        return apikey_schema_check(store, pool, error);
     }
     *from = *to = (int)version;
     status = prepare_database(store, pool, error);
     while (status == APR_SUCCESS && *to < APIKEY_SCHEMA_VERSION) {
         step.number = *to + 1;
-        status = apikey_sql_transact_plain(store, apply, &step, pool, error);
+        status = apikey_transact_plain(store, apply, &step, pool, error);
         *to += status == APR_SUCCESS;
     }
-    return status == APR_SUCCESS ? apikey_schema_lines(store, pool, error)
+    return status == APR_SUCCESS ? apikey_schema_rotations(store, pool, error)
                                  : status;
-}
-
-apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,
-                                 const char **error)
-{
-    return apikey_sql_check_schema(store, pool, error);
 }
 
 apr_status_t apikey_schema_identity(apikey_store_t *store,
@@ -230,9 +224,8 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
                                     apr_pool_t *pool, const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_IDENTITY, NULL, pool,
-                                            error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_IDENTITY, NULL, pool, error);
     int found;
 
     if (status != APR_SUCCESS) {
@@ -260,13 +253,13 @@ apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
                                       apr_int64_t without, apr_pool_t *pool,
                                       const char **error)
 {
-    const char *number = apikey_sql_number(pool, without ? without
+    const char *number = apikey_number_arg(pool, without ? without
                                                          : APR_INT64_MAX);
-    const char *args[] = { apikey_sql_number(pool, next),
-                           apikey_sql_number(pool, epoch), number, number };
+    const char *args[] = { apikey_number_arg(pool, next),
+                           apikey_number_arg(pool, epoch), number, number };
 
-    return apikey_sql_query(store, APIKEY_SQL_IDENTITY_EPOCH, args, pool,
-                            error);
+    return apikey_statement_query(store, APIKEY_SQL_IDENTITY_EPOCH, args, pool,
+                                  error);
 }
 
 /* Who gives the database which identity. */
@@ -285,8 +278,8 @@ static apr_status_t renew_identity(apikey_store_t *store, void *baton,
     apr_status_t status = apikey_schema_identity(store, &was, pool, error);
 
     if (status == APR_SUCCESS) {
-        status = apikey_sql_query(store, APIKEY_SQL_IDENTITY_UUID, args, pool,
-                                  error);
+        status = apikey_statement_query(store, APIKEY_SQL_IDENTITY_UUID, args,
+                                        pool, error);
     }
     if (status != APR_SUCCESS) {
         return status;
@@ -307,5 +300,5 @@ apr_status_t apikey_schema_new_identity(apikey_store_t *store,
     renewal_t renewal = { who, fresh_uuid(pool) };
 
     *uuid = renewal.uuid;
-    return apikey_sql_transact(store, renew_identity, &renewal, pool, error);
+    return apikey_transact(store, renew_identity, &renewal, pool, error);
 }

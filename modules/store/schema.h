@@ -9,7 +9,7 @@
 #ifndef APIKEY_SCHEMA_H
 #define APIKEY_SCHEMA_H
 
-#include "store.h"
+#include "connection.h"
 
 /** The number of the last file in conf/schema/DRIVER; a test compares. */
 #define APIKEY_SCHEMA_VERSION 6
@@ -56,8 +56,14 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
 /** Writes into each key's row what it was rotated from and the root of its
  * line, where only the audit knows it; a key a statement, so that no lock is
  * held for long. */
-apr_status_t apikey_schema_lines(apikey_store_t *store, apr_pool_t *pool,
-                                 const char **error);
+apr_status_t apikey_schema_rotations(apikey_store_t *store, apr_pool_t *pool,
+                                     const char **error);
+
+/** The schema's version in the database; 0: it has none of the module's
+ * tables. */
+apr_status_t apikey_schema_version(apikey_store_t *store,
+                                   apr_int64_t *version, apr_pool_t *pool,
+                                   const char **error);
 
 /** Whether the database has this program's tables; see APIKEY_ESCHEMA. */
 apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,

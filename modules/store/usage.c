@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 
 #include "audit.h"
-#include "sql.h"
+#include "transaction.h"
 #include "usage.h"
 
 /* A row that another process inserts at the same time is found at the next
@@ -44,8 +44,8 @@ static apr_status_t find_some(apikey_store_t *store, part_t *part, int from,
     for (i = 0; i < APIKEY_USED_AT_ONCE; i++) {
         args[i] = i < count ? part->uses[from + i].id : "";
     }
-    status = apikey_sql_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args,
-                               pool, error);
+    status = apikey_statement_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args,
+                                     pool, error);
     if (status != APR_SUCCESS) {
         return status;
     }
@@ -84,8 +84,8 @@ static apr_status_t write_some(apikey_store_t *store, const part_t *part,
 
         if (apr_hash_get(part->keys, use->id, APR_HASH_KEY_STRING)) {
             args[k++] = use->id;
-            args[k++] = apikey_sql_number(pool, use->count);
-            args[k++] = apikey_sql_number(pool, use->last);
+            args[k++] = apikey_number_arg(pool, use->count);
+            args[k++] = apikey_number_arg(pool, use->last);
         }
     }
     if (!k) {
@@ -96,7 +96,8 @@ static apr_status_t write_some(apikey_store_t *store, const part_t *part,
         args[k++] = "0";
         args[k++] = "0";
     }
-    return apikey_sql_query(store, APIKEY_SQL_USAGE_WRITE, args, pool, error);
+    return apikey_statement_query(store, APIKEY_SQL_USAGE_WRITE, args, pool,
+                                  error);
 }
 
 static apr_status_t write_part(apikey_store_t *store, void *baton,
@@ -132,20 +133,20 @@ static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
         store->read_only = 0;
         status = look ? look(store, baton, pool, error) : APR_SUCCESS;
         if (status == APR_SUCCESS) {
-            status = apikey_sql_transact(store, work, baton, pool, error);
+            status = apikey_transact(store, work, baton, pool, error);
         }
     } while (status == APIKEY_EDATABASE && ++tries < TRIES && !store->unsure
              && (store->duplicate || store->deadlock));
     if (status == APR_SUCCESS) {
         /* The connection stays open for long. */
-        apikey_store_tidy(store);
+        apikey_store_checkpoint(store);
     }
     return status == APR_SUCCESS ? status
            : store->unsure ? APIKEY_EUNSURE
            : store->read_only ? APIKEY_EREADONLY : status;
 }
 
-int apikey_store_usage_most(const apikey_store_t *store)
+int apikey_store_usage_max(const apikey_store_t *store)
 {
     return store->dialect->no_server ? STATEMENTS * APIKEY_USED_AT_ONCE
                                      : APIKEY_USED_AT_ONCE;
@@ -192,9 +193,9 @@ static apr_status_t find_exposed(apikey_store_t *store, exposed_t *found,
 {
     const char *args[] = { digest };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_EXPOSED_FIND, args,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(&rows, store,
+                                                  APIKEY_SQL_EXPOSED_FIND, args,
+                                                  pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -264,7 +265,7 @@ static apr_status_t write_exposed(apikey_store_t *store,
                                   const char **error)
 {
     const apikey_exposure_t *exposure = found->exposure;
-    const char *when = apikey_sql_number(pool, exposure->when);
+    const char *when = apikey_number_arg(pool, exposure->when);
     const char *args[] = { when, found->id };
     apikey_audit_t entry = { 0 };
     apr_status_t status;
@@ -272,9 +273,10 @@ static apr_status_t write_exposed(apikey_store_t *store,
     if (exposure->when <= found->before) {
         return APR_SUCCESS;
     }
-    status = apikey_sql_query(store, found->has_row
-                              ? APIKEY_SQL_EXPOSED_SET
-                              : APIKEY_SQL_EXPOSED_INSERT, args, pool, error);
+    status = apikey_statement_query(store,
+                                    found->has_row ? APIKEY_SQL_EXPOSED_SET
+                                                   : APIKEY_SQL_EXPOSED_INSERT,
+                                    args, pool, error);
     if (status != APR_SUCCESS || exposure->when - found->before < HOUR) {
         return status;
     }

@@ -9,7 +9,7 @@
 #define APIKEY_STORE_USAGE_H
 
 #include "../core/key.h"
-#include "store.h"
+#include "connection.h"
 
 /** Keys of one statement. */
 #define APIKEY_USED_AT_ONCE 200
@@ -26,7 +26,7 @@ typedef struct apikey_use_t {
  * answers take their time, that is one statement; with a file, where a
  * transaction costs more than what it writes, it is ten.
  */
-int apikey_store_usage_most(const apikey_store_t *store);
+int apikey_store_usage_max(const apikey_store_t *store);
 
 /**
  * Adds these to what apikey_usage has, in one transaction (with a server, of
@@ -38,7 +38,7 @@ int apikey_store_usage_most(const apikey_store_t *store);
  * Any number of processes may do so at once: all take the rows in the order of
  * the ids, so that none waits for one that waits for it.
  * @param uses  in the order of the ids (strcmp); no id twice
- * @param count at most apikey_store_usage_most()
+ * @param count at most apikey_store_usage_max()
  * @return APR_SUCCESS: all are written. APIKEY_EUNSURE: they are, or are not.
  *         Anything else: none of them is; APIKEY_EREADONLY: nor will be
  */

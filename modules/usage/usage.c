@@ -214,7 +214,7 @@ static apr_status_t write_part(apikey_store_t *store, void *task,
     apr_status_t status = APR_SUCCESS;
     int count;
 
-    if (!begin_part(usage, apikey_store_usage_most(store))) {
+    if (!begin_part(usage, apikey_store_usage_max(store))) {
         *error = "the process ends";
         return APR_TIMEUP;
     }

@@ -13,7 +13,7 @@
 #ifndef APIKEY_DATABASE_STATE_H
 #define APIKEY_DATABASE_STATE_H
 
-#include "../store/store.h"
+#include "../store/lookup.h"
 #include "revocations.h"
 
 typedef enum {

@@ -137,10 +137,10 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
         task->outcome = APIKEY_POLL_REPLACED;
     }
     status = task->changes
-             ? apikey_store_changes_own(store, task->changes, 0, find_last,
-                                        reading, reading->pool, error)
-             : apikey_store_changes_last(store, find_last, reading,
-                                         reading->pool, error);
+             ? apikey_changes_custom(store, task->changes, 0, find_last,
+                                     reading, reading->pool, error)
+             : apikey_changes_last(store, find_last, reading,
+                                   reading->pool, error);
     if (status == APR_SUCCESS) {
         apikey_poll_new_era(task->segment, &reading->poll, identity,
                             reading->epoch, reading->number, reading->row);
@@ -233,8 +233,8 @@ static apr_status_t older(reading_t *reading, apikey_store_t *store,
 static apr_status_t void_all(reading_t *reading, apikey_store_t *store,
                              const char **error)
 {
-    apr_status_t status = apikey_store_changes_last(store, find_last, reading,
-                                                    reading->pool, error);
+    apr_status_t status = apikey_changes_last(store, find_last, reading,
+                                              reading->pool, error);
 
     if (status == APR_SUCCESS) {
         apikey_poll_add_change(reading->task->segment, &reading->poll,
@@ -254,11 +254,11 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
     reading->number = reading->poll.number;
     reading->row = reading->poll.row;
     if (task->changes) {
-        status = apikey_store_changes_own(store, task->changes, since, note,
-                                          reading, reading->pool, error);
+        status = apikey_changes_custom(store, task->changes, since, note,
+                                       reading, reading->pool, error);
     }
     else {
-        status = apikey_store_changes(store, since ? since - 1 : 0, note,
+        status = apikey_changes_since(store, since ? since - 1 : 0, note,
                                       reading, reading->pool, error);
         if (reading->many) {
             status = void_all(reading, store, error);

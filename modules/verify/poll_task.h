@@ -7,7 +7,7 @@
 #ifndef APIKEY_POLL_TASK_H
 #define APIKEY_POLL_TASK_H
 
-#include "../store/store.h"
+#include "../store/connection.h"
 #include "revocations.h"
 #include "database_state.h"
 

@@ -20,7 +20,7 @@ my %CALENDAR = (
     'modules/core/secrets.c' => [ 1, 'the date in the name of a secret' ],
     'modules/db/prune.c'     => [ 1, 'what is older than ApiKeyRetention' ],
     'modules/store/schema.c' => [ 2, 'what the audit says' ],
-    'modules/store/store.c'  => [ 1, 'beside the time of a file' ],
+    'modules/store/connection.c' => [ 1, 'beside the time of a file' ],
     'modules/store/usage.c'  => [ 1, 'a number as good as any' ],
 );
 my $ASKS = qr/\b(?:apr_time_now|time\s*\(\s*(?:NULL|0|&\w+)\s*\)|gettimeofday

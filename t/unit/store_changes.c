@@ -135,7 +135,7 @@ static void test_reader(void)
     is_int(raw("INSERT INTO apikey_change (kind, value, changed) VALUES "
                "('tenant', 'acme', 1), ('all', '', 2), ('future', 'x', 3)"),
            0, "three changes");
-    is_int(apikey_store_changes(fx.store, from, hear, &count, fx.pool,
+    is_int(apikey_changes_since(fx.store, from, hear, &count, fx.pool,
                                 &fx.error), APR_SUCCESS, "are read");
     is_str(heard, apr_psprintf(fx.pool, " %d:acme@1 %d:@2 %d:x@3",
                                APIKEY_CHANGED_TENANT, APIKEY_CHANGED_ALL,
@@ -147,7 +147,7 @@ static void test_reader(void)
                " changed) SELECT 'digest', 'v' || i, 1 FROM n"), 0,
            "700 changes");
     count = 0;
-    is_int(apikey_store_changes(fx.store, from, hear, &count, fx.pool,
+    is_int(apikey_changes_since(fx.store, from, hear, &count, fx.pool,
                                 &fx.error), APR_SUCCESS, "are read in order");
     is_int(count, 700, "all of them, once");
     is_str(heard, apr_psprintf(fx.pool, "%d:v700@1", APIKEY_CHANGED_DIGEST),

@@ -20,8 +20,11 @@
 #include "../../modules/core/time_text.h"
 #include "../../modules/store/audit.h"
 #include "../../modules/store/changes.h"
-#include "../../modules/store/manage.h"
+#include "../../modules/store/keys.h"
+#include "../../modules/store/lookup.h"
 #include "../../modules/store/schema.h"
+#include "../../modules/store/scopes.h"
+#include "../../modules/store/tenants.h"
 #include "tap.h"
 
 #define RING "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -181,7 +184,7 @@ HELPER const char *said(void)
 }
 
 /** Makes a key for a tenant through the store. */
-HELPER apr_status_t create(apikey_managed_t *key,
+HELPER apr_status_t create(apikey_key_row_t *key,
                            apikey_fresh_t *fresh,
                            const char *tenant,
                            const char *scopes,
@@ -200,8 +203,8 @@ HELPER apr_status_t create(apikey_managed_t *key,
     key->record.format = "base62";
     key->record.expires = expires;
     key->prefix = "ak";
-    return apikey_manage_create(fx.store, key, fresh, &fx.actor, fx.pool,
-                                &fx.error);
+    return apikey_keys_create(fx.store, key, fresh, &fx.actor, fx.pool,
+                              &fx.error);
 }
 
 #endif

@@ -9,7 +9,7 @@ typedef struct source_t {
     int count, given;
     int bad_at;                 /* this one is spoiled, from 1 */
     const char *scopes;
-    void (*spoil)(apikey_managed_t *key);
+    void (*spoil)(apikey_key_row_t *key);
     apr_status_t end;           /* what comes behind the last */
     int look_at;                /* before this one look() is called */
     void (*look)(void);
@@ -17,7 +17,7 @@ typedef struct source_t {
 
 static apikey_import_t job;
 
-static apr_status_t next(void *baton, apikey_managed_t *key,
+static apr_status_t next(void *baton, apikey_key_row_t *key,
                          apr_pool_t *pool, const char **error)
 {
     source_t *source = baton;
@@ -92,74 +92,74 @@ static void test_import(void)
          == 0 && raw("DELETE FROM apikey_change") == 0, "empty again");
 }
 
-static void spoil_id(apikey_managed_t *key)
+static void spoil_id(apikey_key_row_t *key)
 {
     key->record.id = "id1";
 }
 
-static void spoil_digest(apikey_managed_t *key)
+static void spoil_digest(apikey_key_row_t *key)
 {
     key->record.digest = DIGEST_A;
 }
 
-static void spoil_other_id(apikey_managed_t *key)
+static void spoil_other_id(apikey_key_row_t *key)
 {
     key->record.id = "taken";
 }
 
-static void spoil_form(apikey_managed_t *key)
+static void spoil_form(apikey_key_row_t *key)
 {
     key->record.digest = "ABC";
 }
 
-static void spoil_word(apikey_managed_t *key)
+static void spoil_word(apikey_key_row_t *key)
 {
     key->record.id = "a b";
 }
 
-static void spoil_tenant(apikey_managed_t *key)
+static void spoil_tenant(apikey_key_row_t *key)
 {
     key->record.tenant = "a\nb";
 }
 
-static void spoil_hint(apikey_managed_t *key)
+static void spoil_hint(apikey_key_row_t *key)
 {
     key->record.hint = "a hint that is much longer than the sixty-four "
                        "characters that a hint may have";
 }
 
-static void spoil_prefix(apikey_managed_t *key)
+static void spoil_prefix(apikey_key_row_t *key)
 {
     key->prefix = "-";
 }
 
-static void spoil_creator(apikey_managed_t *key)
+static void spoil_creator(apikey_key_row_t *key)
 {
     key->record.creator = " ";
 }
 
-static void spoil_scope(apikey_managed_t *key)
+static void spoil_scope(apikey_key_row_t *key)
 {
     key->record.scopes = "c:d";
 }
 
-static void spoil_root(apikey_managed_t *key)
+static void spoil_root(apikey_key_row_t *key)
 {
     key->root = "a b";
 }
 
-static void spoil_source(apikey_managed_t *key)
+static void spoil_source(apikey_key_row_t *key)
 {
     key->root = "first";
     key->rotated_from = "a b";
 }
 
-static void spoil_line(apikey_managed_t *key)
+static void spoil_line(apikey_key_row_t *key)
 {
     key->rotated_from = "first";
 }
 
-static void spoil_self(apikey_managed_t *key)
+static void spoil_self(apikey_key_row_t *key)
 {
     key->root = "first";
     key->rotated_from = key->record.id;
@@ -168,7 +168,7 @@ static void spoil_self(apikey_managed_t *key)
 static void test_refused(void)
 {
     static const struct {
-        void (*spoil)(apikey_managed_t *key);
+        void (*spoil)(apikey_key_row_t *key);
         const char *says;
     } bad[] = {
         { spoil_id, "(id1) stands on an earlier line" },

@@ -7,12 +7,12 @@
 #endif
 #include <dlfcn.h>
 
-#include "../../modules/store/sql.h"
+#include "../../modules/store/statement.h"
 #include "store_fixture.h"
 
 static void test_columns(void)
 {
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     apikey_record_t *record, *other;
     apr_status_t status;

@@ -36,7 +36,7 @@ static heard_t changes(apr_int64_t since)
 {
     heard_t heard = { 0 };
 
-    need(apikey_store_changes(fx.store, since, hear, &heard, fx.pool,
+    need(apikey_changes_since(fx.store, since, hear, &heard, fx.pool,
                               &fx.error) == APR_SUCCESS, "changes");
     return heard;
 }

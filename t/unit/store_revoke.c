@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "store_fixture.h"
-#include "../../modules/store/sql.h"
+#include "../../modules/store/statement.h"
 #include "../../modules/store/usage.h"
 
 #define KEYS 200
@@ -38,7 +38,7 @@ static const char *value(const char *sql)
     const char *text = "";
     apikey_rows_t rows;
 
-    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
+    need(apikey_statement_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
          == APR_SUCCESS, sql);
     while (apikey_rows_next(&rows)) {
         text = apikey_rows_copy(&rows, fx.pool);
@@ -55,11 +55,11 @@ static void make_keys(void)
         uses[i].id = apr_psprintf(fx.pool, "k%03d", i);
         uses[i].count = 1;
         uses[i].last = NOW;
-        need(apikey_sql_run(fx.store, apr_psprintf(fx.pool, "INSERT INTO"
+        need(apikey_statement_run(fx.store, apr_psprintf(fx.pool, "INSERT INTO"
                             " apikey (digest, id, tenant, name, prefix,"
                             " format) VALUES ('%064x', '%s', 'acme', 'n',"
                             " 'ak', 'base62')", i + 1, uses[i].id),
-                            fx.pool, &fx.error) == APR_SUCCESS, "a key");
+                                  fx.pool, &fx.error) == APR_SUCCESS, "a key");
     }
     need(apikey_store_usage(fx.store, uses, KEYS, fx.pool, &fx.error)
          == APR_SUCCESS, "their rows");
@@ -94,30 +94,30 @@ static int write_on(int pipe_in)
 /* What is tried, of a key. */
 static apr_status_t revoke_key(const char *id)
 {
-    return apikey_manage_revoke(fx.store, id, "", &fx.actor, fx.pool,
-                                &fx.error);
+    return apikey_keys_revoke(fx.store, id, "", &fx.actor, fx.pool,
+                              &fx.error);
 }
 
 static apr_status_t disable(const char *id)
 {
-    return apikey_manage_disable(fx.store, id, 1, &fx.actor, NULL,
-                                 fx.pool, &fx.error);
+    return apikey_keys_disable(fx.store, id, 1, &fx.actor, NULL,
+                               fx.pool, &fx.error);
 }
 
 static apr_status_t rename_key(const char *id)
 {
     const apikey_change_t change = { .name = "new" };
 
-    return apikey_manage_set(fx.store, id, &change, &fx.actor, NULL,
-                             fx.pool, &fx.error);
+    return apikey_keys_set(fx.store, id, &change, &fx.actor, NULL,
+                           fx.pool, &fx.error);
 }
 
 static apr_status_t rotate(const char *id)
 {
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = 1 };
 
-    return apikey_manage_rotate(fx.store, id, &rotation, &fx.actor, fx.pool,
-                                &fx.error);
+    return apikey_keys_rotate(fx.store, id, &rotation, &fx.actor, fx.pool,
+                              &fx.error);
 }
 
 static apr_status_t suspend_tenant(const char *id)

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "store_fixture.h"
-#include "../../modules/store/sql.h"
+#include "../../modules/store/statement.h"
 #include "../../modules/store/usage.h"
 
 #define KEYS 240
@@ -20,7 +20,7 @@ static const char *driver, *params;
 
 static void run(const char *sql)
 {
-    need(apikey_sql_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
+    need(apikey_statement_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
          sql);
 }
 
@@ -29,7 +29,7 @@ static const char *value(const char *sql)
     const char *text = "";
     apikey_rows_t rows;
 
-    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
+    need(apikey_statement_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
          == APR_SUCCESS, sql);
     while (apikey_rows_next(&rows)) {
         text = apr_pstrcat(fx.pool, text, *text ? " " : "",
@@ -226,7 +226,7 @@ static void test_wide(void)
     int i, count = sizeof(uses) / sizeof(*uses);
     int file = strcmp(fx.store->dialect->driver, "sqlite3") == 0;
 
-    is_int(apikey_store_usage_most(fx.store),
+    is_int(apikey_store_usage_max(fx.store),
            file ? 10 * APIKEY_USED_AT_ONCE : APIKEY_USED_AT_ONCE,
            "a server gets one statement in a transaction, a file ten");
     if (!file) {

@@ -59,7 +59,7 @@ static apr_status_t spy_changes(apikey_store_t *store, apr_int64_t since,
                                 apr_pool_t *pool, const char **error)
 {
     once(&before_read);
-    return apikey_store_changes(store, since, each, baton, pool, error);
+    return apikey_changes_since(store, since, each, baton, pool, error);
 }
 
 static apr_time_t spy_clock(void)
@@ -68,7 +68,7 @@ static apr_time_t spy_clock(void)
 }
 
 #define apikey_clock spy_clock
-#define apikey_store_changes spy_changes
+#define apikey_changes_since spy_changes
 #define apikey_poll_add_change spy_note
 #define apikey_poll_finish spy_done
 #define apikey_poll_new_era spy_replaced

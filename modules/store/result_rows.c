@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-#include "sql.h"
+#include "connection_private.h"
 
 /* The driver odbc answers -1 to an error, too, and says what it was. */
 static int broke_off(apikey_store_t *store, int code)

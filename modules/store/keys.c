@@ -1,7 +1,5 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include <stdarg.h>
-
 #include <apr_strings.h>
 
 #include "../core/meta.h"
@@ -10,18 +8,8 @@
 #include "../core/time_text.h"
 #include "../core/result.h"
 #include "json.h"
-#include "manage_parts.h"
-
-apr_status_t apikey_reject(apr_pool_t *pool, const char **error,
-                           const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    *error = apr_pvsprintf(pool, format, args);
-    va_end(args);
-    return APIKEY_EREFUSED;
-}
+#include "keys_private.h"
+#include "lookup.h"
 
 apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
                                  const char **error)
@@ -32,7 +20,7 @@ apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
                  : APR_SUCCESS;
 }
 
-void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires)
+void apikey_key_row_expire(apikey_key_row_t *key, apr_int64_t expires)
 {
     key->record.expires = expires;
     key->lifetime = expires == APIKEY_NEVER ? -1
@@ -40,7 +28,7 @@ void apikey_managed_expire(apikey_managed_t *key, apr_int64_t expires)
                   : 0;
 }
 
-void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
+void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor)
 {
     apikey_record_t *record = &key->record;
@@ -51,7 +39,7 @@ void apikey_managed_fill(apikey_managed_t *key, const apikey_fresh_t *fresh,
     record->hint = fresh->hint;
     record->creator = actor->who;
     record->created = actor->now;
-    apikey_managed_expire(key, record->expires);
+    apikey_key_row_expire(key, record->expires);
     record->revoked = record->disabled = 0;
     record->last_used = record->use_count = 0;
     key->reason = "";
@@ -67,7 +55,7 @@ static void set_default(const char **text)
     }
 }
 
-void apikey_managed_details(apikey_managed_t *key, apr_pool_t *pool)
+void apikey_key_row_details(apikey_key_row_t *key, apr_pool_t *pool)
 {
     set_default(&key->owner);
     set_default(&key->networks);
@@ -121,7 +109,7 @@ static const char *scopes_fault(const char *scopes, apr_pool_t *pool)
     return NULL;
 }
 
-apr_status_t apikey_managed_check(const apikey_managed_t *key,
+apr_status_t apikey_key_row_check(const apikey_key_row_t *key,
                                   apr_pool_t *pool, const char **error)
 {
     const apikey_record_t *record = &key->record;
@@ -148,8 +136,8 @@ apr_status_t apikey_managed_check(const apikey_managed_t *key,
     return APR_SUCCESS;
 }
 
-apr_status_t apikey_managed_audit(apikey_store_t *store,
-                                  const apikey_managed_t *key,
+apr_status_t apikey_key_row_audit(apikey_store_t *store,
+                                  const apikey_key_row_t *key,
                                   const apikey_actor_t *actor,
                                   const char *action, const char *reason,
                                   const char *was, apr_pool_t *pool,
@@ -163,15 +151,14 @@ apr_status_t apikey_managed_audit(apikey_store_t *store,
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-apr_status_t apikey_tenant_there(apikey_store_t *store, const char *tenant,
-                                 int *there, apr_pool_t *pool,
-                                 const char **error)
+apr_status_t apikey_tenant_exists(apikey_store_t *store, const char *tenant,
+                                  int *there, apr_pool_t *pool,
+                                  const char **error)
 {
     const char *fault = apikey_name_fault(tenant);
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_TENANT_SHOW, &tenant,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_TENANT_SHOW, &tenant, pool, error);
 
     *there = 0;
     if (status == APR_SUCCESS) {
@@ -182,18 +169,18 @@ apr_status_t apikey_tenant_there(apikey_store_t *store, const char *tenant,
            ? apikey_reject(pool, error, "the tenant %s", fault) : status;
 }
 
-apr_status_t apikey_tenant_need(apikey_store_t *store, const char *tenant,
-                                const apikey_actor_t *actor,
-                                apr_pool_t *pool, const char **error)
+apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { tenant, apikey_sql_number(pool, actor->now) };
+    const char *args[] = { tenant, apikey_number_arg(pool, actor->now) };
     int found;
-    apr_status_t status = apikey_tenant_there(store, tenant, &found, pool,
-                                              error);
+    apr_status_t status = apikey_tenant_exists(store, tenant, &found, pool,
+                                               error);
 
     return status == APR_SUCCESS && !found
-           ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
-                              error)
+           ? apikey_statement_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
+                                    error)
            : status;
 }
 
@@ -205,7 +192,7 @@ static void add_member(const char **members, const char *name,
 }
 
 /* What a key is made with, for the audit. */
-static const char *made(const apikey_managed_t *key, apr_pool_t *pool)
+static const char *made(const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
 
@@ -224,14 +211,14 @@ static const char *made(const apikey_managed_t *key, apr_pool_t *pool)
                        apikey_json_string(members[i].text, pool), pool);
         }
     }
-    add_member(&now, "expires", apikey_sql_number(pool, record->expires),
+    add_member(&now, "expires", apikey_number_arg(pool, record->expires),
                pool);
     now = apr_psprintf(pool, "{\"now\":{%s}}", now);
     return strlen(now) <= APIKEY_AUDIT_MAX ? now : "";
 }
 
-apr_status_t apikey_managed_insert(apikey_store_t *store,
-                                   const apikey_managed_t *key,
+apr_status_t apikey_key_row_insert(apikey_store_t *store,
+                                   const apikey_key_row_t *key,
                                    const apikey_actor_t *actor,
                                    const char *reason, apr_pool_t *pool,
                                    const char **error)
@@ -242,19 +229,19 @@ apr_status_t apikey_managed_insert(apikey_store_t *store,
         record->name, record->env, record->scopes, record->secret_id,
         record->format, key->prefix, record->hint, record->creator,
         key->root, key->rotated_from, key->owner, key->networks, key->meta,
-        apikey_sql_number(pool, record->created),
-        apikey_sql_number(pool, record->expires),
-        apikey_sql_number(pool, key->lifetime)
+        apikey_number_arg(pool, record->created),
+        apikey_number_arg(pool, record->expires),
+        apikey_number_arg(pool, key->lifetime)
     };
-    apr_status_t status = apikey_tenant_need(store, record->tenant, actor,
-                                             pool, error);
+    apr_status_t status = apikey_tenant_ensure(store, record->tenant, actor,
+                                               pool, error);
 
     if (status == APR_SUCCESS) {
-        status = apikey_sql_query(store, APIKEY_SQL_KEY_INSERT, args, pool,
-                                  error);
+        status = apikey_statement_query(store, APIKEY_SQL_KEY_INSERT, args,
+                                        pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, actor, "create", reason,
+           ? apikey_key_row_audit(store, key, actor, "create", reason,
                                   made(key, pool), pool, error)
            : status;
 }
@@ -264,7 +251,7 @@ typedef struct job_t {
     const char *id;
     const char *reason;
     const apikey_actor_t *actor;
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     const apikey_change_t *change;
     int on;
     int *changed;               /* out: whether anything was */
@@ -274,20 +261,20 @@ static apr_status_t do_create(apikey_store_t *store, void *baton,
                               apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
-    apr_status_t status = apikey_scope_known(store, job->key->record.scopes,
-                                             pool, error);
+    apr_status_t status = apikey_scopes_check(store, job->key->record.scopes,
+                                              pool, error);
 
     return status == APR_SUCCESS
-           ? apikey_managed_insert(store, job->key, job->actor, "", pool,
+           ? apikey_key_row_insert(store, job->key, job->actor, "", pool,
                                    error)
            : status;
 }
 
-apr_status_t apikey_manage_create(apikey_store_t *store,
-                                  apikey_managed_t *key,
-                                  const apikey_fresh_t *fresh,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_create(apikey_store_t *store,
+                                apikey_key_row_t *key,
+                                const apikey_fresh_t *fresh,
+                                const apikey_actor_t *actor,
+                                apr_pool_t *pool, const char **error)
 {
     job_t job = { .key = key, .actor = actor };
     const char *fault = apikey_name_fault(key->record.name);
@@ -296,25 +283,25 @@ apr_status_t apikey_manage_create(apikey_store_t *store,
     if (fault) {
         return apikey_reject(pool, error, "the name %s", fault);
     }
-    apikey_managed_fill(key, fresh, actor);
-    apikey_managed_details(key, pool);
-    status = apikey_managed_check(key, pool, error);
+    apikey_key_row_fill(key, fresh, actor);
+    apikey_key_row_details(key, pool);
+    status = apikey_key_row_check(key, pool, error);
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, do_create, &job, pool, error) : status;
+           ? apikey_transact(store, do_create, &job, pool, error) : status;
 }
 
 /* The key that a job is about. */
 static apr_status_t find(apikey_store_t *store, const job_t *job,
-                         apikey_managed_t **key, apr_pool_t *pool,
+                         apikey_key_row_t **key, apr_pool_t *pool,
                          const char **error)
 {
-    return apikey_managed_find(store, job->id, job->actor->keyspace, key,
+    return apikey_key_row_find(store, job->id, job->actor->keyspace, key,
                                pool, error);
 }
 
 /* The same, if it may still be changed. */
 static apr_status_t find_living(apikey_store_t *store, const job_t *job,
-                                apikey_managed_t **key, apr_pool_t *pool,
+                                apikey_key_row_t **key, apr_pool_t *pool,
                                 const char **error)
 {
     apr_status_t status = find(store, job, key, pool, error);
@@ -326,23 +313,23 @@ static apr_status_t find_living(apikey_store_t *store, const job_t *job,
     return status;
 }
 
-apr_status_t apikey_managed_update(apikey_store_t *store,
-                                   const apikey_managed_t *key,
+apr_status_t apikey_key_row_update(apikey_store_t *store,
+                                   const apikey_key_row_t *key,
                                    apr_pool_t *pool, const char **error)
 {
     const apikey_record_t *record = &key->record;
     const char *args[] = {
         record->name, record->env, record->scopes, key->owner, key->networks,
-        key->meta, apikey_sql_number(pool, record->expires),
-        apikey_sql_number(pool, key->lifetime), record->id
+        key->meta, apikey_number_arg(pool, record->expires),
+        apikey_number_arg(pool, key->lifetime), record->id
     };
 
-    return apikey_sql_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
+    return apikey_statement_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
 }
 
 /* The values that a change writes, new ones or not: what cannot be read would
  * be lost.  What else is wrong with the row stays as it is. */
-static apr_status_t check_change(const apikey_managed_t *key,
+static apr_status_t check_change(const apikey_key_row_t *key,
                                  const apikey_change_t *change,
                                  apr_pool_t *pool, const char **error)
 {
@@ -370,7 +357,7 @@ static apr_status_t check_change(const apikey_managed_t *key,
     apr_size_t i;
 
     for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        const char *raw = apikey_managed_raw(key, checks[i].column);
+        const char *raw = apikey_key_row_raw(key, checks[i].column);
 
         if (!checks[i].set && (raw || checks[i].fault)) {
             return apikey_reject(pool, error, "the key's %s is not as it "
@@ -406,19 +393,19 @@ static void replace(const char **value, const char *wanted, const char *name,
     }
 }
 
-static void replace_expiry(apikey_managed_t *key, const apr_int64_t *wanted,
+static void replace_expiry(apikey_key_row_t *key, const apr_int64_t *wanted,
                            trail_t *trail)
 {
-    const char *raw = apikey_managed_raw(key, "expires");
+    const char *raw = apikey_key_row_raw(key, "expires");
     apr_pool_t *pool = trail->pool;
 
     if (wanted && (raw || *wanted != key->record.expires)) {
         add_member(&trail->was, "expires",
                    raw ? apikey_json_string(raw, pool)
-                       : apikey_sql_number(pool, key->record.expires), pool);
-        add_member(&trail->now, "expires", apikey_sql_number(pool, *wanted),
+                       : apikey_number_arg(pool, key->record.expires), pool);
+        add_member(&trail->now, "expires", apikey_number_arg(pool, *wanted),
                    pool);
-        apikey_managed_expire(key, *wanted);
+        apikey_key_row_expire(key, *wanted);
     }
 }
 
@@ -426,7 +413,7 @@ static void replace_expiry(apikey_managed_t *key, const apr_int64_t *wanted,
  * have those taken. */
 static apr_status_t change_scopes(const char **scopes,
                                   const apikey_change_t *change,
-                                  const apikey_managed_t *key,
+                                  const apikey_key_row_t *key,
                                   apr_pool_t *pool, const char **error)
 {
     const char *had = change->scopes ? change->scopes : key->record.scopes;
@@ -464,11 +451,11 @@ static apr_status_t check_granted(apikey_store_t *store,
                                   apr_pool_t *pool, const char **error)
 {
     apr_status_t status = change->scopes
-                          ? apikey_scope_known(store, change->scopes, pool,
-                                               error) : APR_SUCCESS;
+                          ? apikey_scopes_check(store, change->scopes, pool,
+                                                error) : APR_SUCCESS;
 
     return status == APR_SUCCESS && change->add_scopes
-           ? apikey_scope_known(store, change->add_scopes, pool, error)
+           ? apikey_scopes_check(store, change->add_scopes, pool, error)
            : status;
 }
 
@@ -478,7 +465,7 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     const job_t *job = baton;
     apikey_change_t change = *job->change;
     trail_t trail = { "", "", pool };
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     apr_status_t status = find_living(store, job, &key, pool, error);
 
     if (status == APR_SUCCESS) {
@@ -503,59 +490,59 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     }
     status = check_granted(store, job->change, pool, error);
     if (status == APR_SUCCESS) {
-        status = apikey_managed_update(store, key, pool, error);
+        status = apikey_key_row_update(store, key, pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, job->actor, "set", "",
-                                  apikey_audit_told(trail.was, trail.now,
-                                                    pool), pool, error)
+           ? apikey_key_row_audit(store, key, job->actor, "set", "",
+                                  apikey_audit_change_json(trail.was, trail.now,
+                                                           pool), pool, error)
            : status;
 }
 
-apr_status_t apikey_manage_set(apikey_store_t *store, const char *id,
-                               const apikey_change_t *change,
-                               const apikey_actor_t *actor, int *changed,
-                               apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_set(apikey_store_t *store, const char *id,
+                             const apikey_change_t *change,
+                             const apikey_actor_t *actor, int *changed,
+                             apr_pool_t *pool, const char **error)
 {
     int any;
     job_t job = { .id = id, .change = change, .actor = actor,
                   .changed = changed ? changed : &any };
 
-    return apikey_sql_transact(store, do_set, &job, pool, error);
+    return apikey_transact(store, do_set, &job, pool, error);
 }
 
 static apr_status_t do_disable(apikey_store_t *store, void *baton,
                                apr_pool_t *pool, const char **error)
 {
     const job_t *job = baton;
-    const char *args[] = { job->on ? apikey_sql_number(pool, job->actor->now)
+    const char *args[] = { job->on ? apikey_number_arg(pool, job->actor->now)
                                    : "0", job->id };
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     apr_status_t status = find_living(store, job, &key, pool, error);
 
     if (status != APR_SUCCESS || (!key->record.disabled == !job->on
-                                  && !apikey_managed_raw(key, "disabled"))) {
+                                  && !apikey_key_row_raw(key, "disabled"))) {
         return status;
     }
     *job->changed = 1;
-    status = apikey_sql_query(store, APIKEY_SQL_KEY_DISABLE, args, pool,
-                              error);
+    status = apikey_statement_query(store, APIKEY_SQL_KEY_DISABLE, args, pool,
+                                    error);
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, job->actor,
+           ? apikey_key_row_audit(store, key, job->actor,
                                   job->on ? "disable" : "enable", "", "",
                                   pool, error)
            : status;
 }
 
-apr_status_t apikey_manage_disable(apikey_store_t *store, const char *id,
-                                   int on, const apikey_actor_t *actor,
-                                   int *changed, apr_pool_t *pool,
-                                   const char **error)
+apr_status_t apikey_keys_disable(apikey_store_t *store, const char *id,
+                                 int on, const apikey_actor_t *actor,
+                                 int *changed, apr_pool_t *pool,
+                                 const char **error)
 {
     int any;
     job_t job = { .id = id, .on = on, .actor = actor,
                   .changed = changed ? changed : &any };
 
     *job.changed = 0;
-    return apikey_sql_transact(store, do_disable, &job, pool, error);
+    return apikey_transact(store, do_disable, &job, pool, error);
 }

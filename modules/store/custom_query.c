@@ -7,8 +7,9 @@
 #include "../core/disclosure.h"
 #include "../core/query_text.h"
 #include "../core/time_text.h"
-#include "query.h"
-#include "sql.h"
+#include "custom_query.h"
+#include "lookup.h"
+#include "statement.h"
 
 /* Nobody will find a key that has it, and it is valid hex all the same, for a
  * query that decodes it. */
@@ -178,8 +179,9 @@ static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
 
 /* A column that gives the key away, or what it is stored under, is nothing for
  * an application, under whatever name. */
-static int gives_away(const apikey_rows_t *rows, const apikey_query_t *query,
-                      const char *text, const char *digest)
+static int gives_away(const apikey_rows_t *rows,
+                      const apikey_custom_query_t *query, const char *text,
+                      const char *digest)
 {
     return rows->bytes ? apikey_text_has_digest(rows->bytes, rows->len, digest)
          : apikey_text_has_digest(text, strlen(text), digest)
@@ -189,8 +191,9 @@ static int gives_away(const apikey_rows_t *rows, const apikey_query_t *query,
 
 /* A further column. */
 static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
-                      const column_t *column, const apikey_query_t *query,
-                      const char *text, apr_pool_t *pool)
+                      const column_t *column,
+                      const apikey_custom_query_t *query, const char *text,
+                      apr_pool_t *pool)
 {
     if (!*text) {
         return;
@@ -220,8 +223,8 @@ static void read_networks(apikey_record_t *record, apikey_rows_t *rows,
 
 /* NULL reads as "": one driver gives no other. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
-                        const column_t *column, const apikey_query_t *query,
-                        apr_pool_t *pool)
+                        const column_t *column,
+                        const apikey_custom_query_t *query, apr_pool_t *pool)
 {
     const char *text = apikey_rows_copy(rows, pool);
 
@@ -267,7 +270,8 @@ static void read_column(apikey_record_t *record, apikey_rows_t *rows,
 
 /* A key in a column that is told and logged is worse than none. */
 static const char *told_key(const apikey_record_t *record,
-                            const apikey_query_t *query, apr_pool_t *pool)
+                            const apikey_custom_query_t *query,
+                            apr_pool_t *pool)
 {
     const struct { const char *name, *text; } told[] = {
         { names[ID], record->id }, { names[TENANT], record->tenant },
@@ -288,7 +292,7 @@ static const char *told_key(const apikey_record_t *record,
 
 /* The id is told where the row is refused: it must not be the key. */
 static void judge(apikey_record_t *record, apikey_rows_t *rows,
-                  const apikey_query_t *query, apr_pool_t *pool)
+                  const apikey_custom_query_t *query, apr_pool_t *pool)
 {
     const char *fault = told_key(record, query, pool);
 
@@ -301,7 +305,7 @@ static void judge(apikey_record_t *record, apikey_rows_t *rows,
 
 static apikey_record_t *read_row(apikey_rows_t *rows,
                                  const columns_t *columns,
-                                 const apikey_query_t *query,
+                                 const apikey_custom_query_t *query,
                                  const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
@@ -340,11 +344,10 @@ static apr_status_t check_around(apikey_store_t *store, const char *sql,
 {
     columns_t columns;
     apikey_rows_t rows;
-    apr_status_t status =
-        apikey_sql_select_plain(&rows, store,
-                                apr_psprintf(pool, store->dialect->columns_of,
-                                             filled(sql, pool)),
-                                pool, error);
+    apr_status_t status = apikey_statement_select_plain(
+        &rows, store,
+        apr_psprintf(pool, store->dialect->columns_of, filled(sql, pool)), pool,
+        error);
 
     if (status == APR_SUCCESS) {
         read_columns(&columns, &rows, 1);
@@ -359,8 +362,8 @@ static apr_status_t check_columns(apikey_store_t *store, const char *sql,
     const char *none = NO_DIGEST;
     columns_t columns;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &none,
-                                                pool, error);
+    apr_status_t status =
+        apikey_statement_select_custom(&rows, store, sql, &none, pool, error);
 
     if (status == APR_SUCCESS) {
         if (!store->dialect->columns_of) {
@@ -383,8 +386,9 @@ static apr_status_t whose_fault(apikey_store_t *store, apr_status_t status,
     const char *other;
 
     if (status == APIKEY_EDATABASE
-        && apikey_sql_select_plain(&rows, store, store->dialect->probe, pool,
-                                   &other) == APR_SUCCESS) {
+        && apikey_statement_select_plain(&rows, store, store->dialect->probe,
+                                         pool, &other)
+               == APR_SUCCESS) {
         return apikey_rows_end(&rows, pool, &other) == APR_SUCCESS
                ? APIKEY_EANSWER : APIKEY_EDATABASE;
     }
@@ -392,8 +396,8 @@ static apr_status_t whose_fault(apikey_store_t *store, apr_status_t status,
            ? status : APIKEY_EDATABASE;
 }
 
-apr_status_t apikey_query_check(apikey_store_t *store, const char *sql,
-                                apr_pool_t *pool, const char **error)
+apr_status_t apikey_custom_query_check(apikey_store_t *store, const char *sql,
+                                       apr_pool_t *pool, const char **error)
 {
     apr_status_t status;
 
@@ -404,7 +408,7 @@ apr_status_t apikey_query_check(apikey_store_t *store, const char *sql,
     }
     status = whose_fault(store, check_columns(store, sql, pool, error), pool);
     if (status == APR_SUCCESS) {
-        apikey_sql_own(store, sql)->checked = 1;
+        apikey_statement_custom(store, sql)->checked = 1;
     }
     return status;
 }
@@ -414,8 +418,8 @@ static apr_status_t check_pair(apikey_store_t *store, const char *sql,
                                const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select_own(&rows, store, sql, &number,
-                                                pool, error);
+    apr_status_t status =
+        apikey_statement_select_custom(&rows, store, sql, &number, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -430,9 +434,10 @@ static apr_status_t check_pair(apikey_store_t *store, const char *sql,
 
 /* With a number behind which there is nothing; some columns hold smaller ones
  * only, and the database may say so. */
-apr_status_t apikey_query_check_changes(apikey_store_t *store,
-                                        const char *sql, apr_pool_t *pool,
-                                        const char **error)
+apr_status_t apikey_custom_query_check_changes(apikey_store_t *store,
+                                               const char *sql,
+                                               apr_pool_t *pool,
+                                               const char **error)
 {
     apr_status_t status;
 
@@ -454,10 +459,11 @@ apr_status_t apikey_query_check_changes(apikey_store_t *store,
  * passes over blanks at the end, finds the digest in another spelling, and
  * nothing but the same digest: the value asked for is all digits of hex.
  */
-apr_status_t apikey_query_lookup(apikey_store_t *store,
-                                 const apikey_query_t *query,
-                                 const char *digest, apikey_record_t **record,
-                                 apr_pool_t *pool, const char **error)
+apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
+                                        const apikey_custom_query_t *query,
+                                        const char *digest,
+                                        apikey_record_t **record,
+                                        apr_pool_t *pool, const char **error)
 {
     columns_t columns;
     apikey_rows_t rows;
@@ -467,12 +473,12 @@ apr_status_t apikey_query_lookup(apikey_store_t *store,
     if (!apikey_digest_is_any_hex(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
-    if (!apikey_sql_own(store, query->sql)->checked) {
-        status = apikey_query_check(store, query->sql, pool, error);
+    if (!apikey_statement_custom(store, query->sql)->checked) {
+        status = apikey_custom_query_check(store, query->sql, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_sql_select_own(&rows, store, query->sql, &digest, pool,
-                                       error);
+        status = apikey_statement_select_custom(&rows, store, query->sql,
+                                                &digest, pool, error);
     }
     if (status == APR_SUCCESS) {
         while (apikey_rows_next(&rows)) {

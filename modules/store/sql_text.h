@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file statements.h
+ * @file sql_text.h
  * @brief Every statement that the store ever prepares.
  *
  * They are fixed, and so are the conditions of a list: what comes from outside
  * goes in as a parameter, and a connection prepares each at most once, whatever
  * is asked of it.
  */
-#ifndef APIKEY_STATEMENTS_H
-#define APIKEY_STATEMENTS_H
+#ifndef APIKEY_SQL_TEXT_H
+#define APIKEY_SQL_TEXT_H
 
 #include <apr_pools.h>
 
@@ -19,7 +19,7 @@ typedef enum {
     APIKEY_SQL_LOOKUP,
     APIKEY_SQL_LOOKUP_BEFORE,
     APIKEY_SQL_KEY_SHOW,
-    APIKEY_SQL_KEY_HOLD,
+    APIKEY_SQL_KEY_LOCK,
     APIKEY_SQL_KEY_LIST,
     APIKEY_SQL_KEY_INSERT,
     APIKEY_SQL_KEY_IMPORT,
@@ -33,7 +33,7 @@ typedef enum {
     APIKEY_SQL_KEY_REVOKE,
     APIKEY_SQL_KEY_DISABLE,
     APIKEY_SQL_TENANT_SHOW,
-    APIKEY_SQL_TENANT_HOLD,
+    APIKEY_SQL_TENANT_LOCK,
     APIKEY_SQL_TENANT_KEYS,
     APIKEY_SQL_TENANT_LIST,
     APIKEY_SQL_TENANT_ONE,
@@ -47,8 +47,8 @@ typedef enum {
     APIKEY_SQL_SCOPE_DELETE,
     APIKEY_SQL_AUDIT_INSERT,
     APIKEY_SQL_AUDIT_LIST,
-    APIKEY_SQL_LINE_AUDIT,
-    APIKEY_SQL_LINE_SET,
+    APIKEY_SQL_ROTATION_AUDIT,
+    APIKEY_SQL_ROTATION_SET,
     APIKEY_SQL_AUDIT_OLD,
     APIKEY_SQL_AUDIT_PRUNE,
     APIKEY_SQL_CHANGES,
@@ -81,14 +81,14 @@ typedef enum {
 #define APIKEY_PRUNED_AT_ONCE 1000
 
 /** The statement's text for a dialect, ready for apr_dbd_prepare(). */
-const char *apikey_statement(apikey_sql_e which,
-                             const apikey_dialect_t *dialect,
-                             apr_pool_t *pool);
+const char *apikey_sql_text(apikey_sql_e which,
+                            const apikey_dialect_t *dialect,
+                            apr_pool_t *pool);
 
 /** The same of the list of keys (APIKEY_SQL_KEY_LIST) with conditions before
  * those of a page: "A AND B AND ". */
-const char *apikey_statement_list(const char *conditions,
-                                  const apikey_dialect_t *dialect,
-                                  apr_pool_t *pool);
+const char *apikey_sql_text_list(const char *conditions,
+                                 const apikey_dialect_t *dialect,
+                                 apr_pool_t *pool);
 
 #endif

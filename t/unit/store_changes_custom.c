@@ -6,8 +6,8 @@
  * which it makes a table apikey_own_change and removes it.
  */
 #include "store_fixture.h"
-#include "../../modules/store/query.h"
-#include "../../modules/store/sql.h"
+#include "../../modules/store/custom_query.h"
+#include "../../modules/store/statement.h"
 
 #define TABLE "apikey_own_change"
 #define COLUMNS "SELECT place, sum FROM " TABLE " WHERE place > "
@@ -48,14 +48,14 @@ static heard_t read_changes(const char *sql, apr_int64_t since, int stop_at,
 
     heard.stop_at = stop_at;
     fx.error = NULL;
-    *status = apikey_store_changes_own(fx.store, sql, since, hear, &heard,
-                                       fx.pool, &fx.error);
+    *status = apikey_changes_custom(fx.store, sql, since, hear, &heard,
+                                    fx.pool, &fx.error);
     return heard;
 }
 
 static void run(const char *sql)
 {
-    need(apikey_sql_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
+    need(apikey_statement_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
          sql);
 }
 
@@ -139,13 +139,14 @@ static void test_check(const char *sql)
     };
     apr_size_t i;
 
-    is_int(apikey_query_check_changes(fx.store, sql, fx.pool, &fx.error),
+    is_int(apikey_custom_query_check_changes(fx.store, sql, fx.pool, &fx.error),
            APR_SUCCESS, "a good one is tried out: %s", said());
     for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         const char *bad = apr_pstrcat(fx.pool, wrong[i].sql, number, NULL);
 
         fx.error = NULL;
-        is_int(apikey_query_check_changes(fx.store, bad, fx.pool, &fx.error),
+        is_int(apikey_custom_query_check_changes(fx.store, bad, fx.pool,
+                                                 &fx.error),
                APIKEY_EANSWER, "a wrong one: %s", bad);
         ok(says(wrong[i].what), "and is told: %s", said());
     }

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 #include <apr_strings.h>
+#include <apr_tables.h>
 
-#include "statements.h"
+#include "sql_text.h"
 #include "usage.h"
 
 #define PAGE " LIMIT " APR_STRINGIFY(APIKEY_PAGE)
@@ -82,7 +83,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     KEY_COLUMNS " WHERE k.id = %s",
     /* In a transaction that is going to change it; of the key's row alone: a
      * lock on the row of its uses would wait for those who count them. */
-    [APIKEY_SQL_KEY_HOLD] =
+    [APIKEY_SQL_KEY_LOCK] =
     "SELECT k.id FROM %k k WHERE k.id = %s%h",
     /* Conditions are added where there are any, and none that is true of all:
      * with one, PostgreSQL plans for few rows and sorts all that are left, each
@@ -133,7 +134,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     /* In a transaction that is going to change it, as the scope's below: whom
      * another is deleting must be waited for, or a change of no row would be
      * reported as done. */
-    [APIKEY_SQL_TENANT_HOLD] =
+    [APIKEY_SQL_TENANT_LOCK] =
     "SELECT k.tenant, k.suspended, k.reason FROM apikey_tenant k"
     " WHERE k.tenant = %s%h",
     [APIKEY_SQL_TENANT_KEYS] =
@@ -177,12 +178,12 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " ORDER BY number" PAGE,
 
     /* What `rotate` wrote of a new key, APIKEY_IN_PLACE_OF. */
-    [APIKEY_SQL_LINE_AUDIT] =
+    [APIKEY_SQL_ROTATION_AUDIT] =
     "SELECT a.number, a.id, a.reason, k.rotated_from FROM apikey_audit a"
     " LEFT JOIN apikey k ON k.id = a.id WHERE a.number > %n"
     " AND a.action = 'create' AND SUBSTR(a.reason, 1, 12) = 'in place of '"
     " ORDER BY a.number" PAGE,
-    [APIKEY_SQL_LINE_SET] =
+    [APIKEY_SQL_ROTATION_SET] =
     "UPDATE apikey SET root = %s, rotated_from = %s WHERE id = %s",
 
     [APIKEY_SQL_AUDIT_OLD] =
@@ -303,16 +304,16 @@ static const char *translate(const char *from,
     return apr_array_pstrcat(pool, parts, '\0');
 }
 
-const char *apikey_statement(apikey_sql_e which,
-                             const apikey_dialect_t *dialect,
-                             apr_pool_t *pool)
+const char *apikey_sql_text(apikey_sql_e which,
+                            const apikey_dialect_t *dialect,
+                            apr_pool_t *pool)
 {
     return translate(statements[which], dialect, pool);
 }
 
-const char *apikey_statement_list(const char *conditions,
-                                  const apikey_dialect_t *dialect,
-                                  apr_pool_t *pool)
+const char *apikey_sql_text_list(const char *conditions,
+                                 const apikey_dialect_t *dialect,
+                                 apr_pool_t *pool)
 {
     return translate(apr_pstrcat(pool, LIST_BEGIN, conditions, LIST_END,
                                  NULL), dialect, pool);

@@ -1,15 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file import_parts.h
+ * @file import_private.h
  * @brief What the files behind import.h share; for them only.
  */
-#ifndef APIKEY_IMPORT_PARTS_H
-#define APIKEY_IMPORT_PARTS_H
+#ifndef APIKEY_IMPORT_PRIVATE_H
+#define APIKEY_IMPORT_PRIVATE_H
 
 #include "../core/digest.h"
-#include "manage.h"
-#include "sql.h"
+#include "keys.h"
+#include "transaction.h"
 
 typedef struct apikey_import_lock_t apikey_import_lock_t;
 
@@ -44,7 +44,7 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
 void apikey_import_unlock(apikey_import_lock_t *lock);
 
 /** Refuses a key that nobody could use, show or find. */
-apr_status_t apikey_import_look(const apikey_managed_t *key, apr_pool_t *pool,
+apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
                                 const char **error);
 
 /** The id of the key that has a digest or an id; "" where none has. */

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "manage_parts.h"
+#include "keys_private.h"
 
 /* What the transaction works on. */
 typedef struct job_t {
@@ -27,22 +27,22 @@ static int by_text(const void *one, const void *other)
 static apr_status_t revoke_one(apikey_store_t *store, const job_t *job,
                                apr_pool_t *pool, const char **error)
 {
-    const char *args[] = { apikey_sql_number(pool, job->actor->now),
+    const char *args[] = { apikey_number_arg(pool, job->actor->now),
                            job->reason, job->id };
-    apikey_managed_t *key;
-    apr_status_t status = apikey_managed_find(store, job->id,
+    apikey_key_row_t *key;
+    apr_status_t status = apikey_key_row_find(store, job->id,
                                               job->actor->keyspace, &key,
                                               pool, error);
 
     if (status != APR_SUCCESS
-        || (key->record.revoked && !apikey_managed_raw(key, "revoked"))) {
+        || (key->record.revoked && !apikey_key_row_raw(key, "revoked"))) {
         return status;
     }
     ++*job->changed;
-    status = apikey_sql_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
-                              error);
+    status = apikey_statement_query(store, APIKEY_SQL_KEY_REVOKE, args, pool,
+                                    error);
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, key, job->actor, "revoke",
+           ? apikey_key_row_audit(store, key, job->actor, "revoke",
                                   job->reason, "", pool, error)
            : status;
 }
@@ -62,7 +62,7 @@ static apr_status_t hold_all(apikey_store_t *store, const job_t *job,
     apr_pool_create(&sub, pool);
     for (i = 0; i < ids->nelts && status == APR_SUCCESS; i++) {
         apr_pool_clear(sub);
-        status = apikey_managed_hold(store, APR_ARRAY_IDX(ids, i,
+        status = apikey_key_row_lock(store, APR_ARRAY_IDX(ids, i,
                                                           const char *),
                                      sub, error);
         *error = *error ? apr_pstrdup(pool, *error) : NULL;
@@ -91,12 +91,12 @@ static apr_status_t do_revoke(apikey_store_t *store, void *baton,
     return status;
 }
 
-apr_status_t apikey_manage_revoke_all(apikey_store_t *store,
-                                      const apr_array_header_t *ids,
-                                      const char *reason,
-                                      const apikey_actor_t *actor,
-                                      int *changed, apr_pool_t *pool,
-                                      const char **error)
+apr_status_t apikey_keys_revoke_all(apikey_store_t *store,
+                                    const apr_array_header_t *ids,
+                                    const char *reason,
+                                    const apikey_actor_t *actor,
+                                    int *changed, apr_pool_t *pool,
+                                    const char **error)
 {
     job_t job = { .ids = ids, .reason = reason, .actor = actor,
                   .changed = changed };
@@ -104,18 +104,18 @@ apr_status_t apikey_manage_revoke_all(apikey_store_t *store,
 
     *changed = 0;
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, do_revoke, &job, pool, error) : status;
+           ? apikey_transact(store, do_revoke, &job, pool, error) : status;
 }
 
-apr_status_t apikey_manage_revoke(apikey_store_t *store, const char *id,
-                                  const char *reason,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_revoke(apikey_store_t *store, const char *id,
+                                const char *reason,
+                                const apikey_actor_t *actor,
+                                apr_pool_t *pool, const char **error)
 {
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
     int changed;
 
     APR_ARRAY_PUSH(ids, const char *) = id;
-    return apikey_manage_revoke_all(store, ids, reason, actor, &changed, pool,
-                                    error);
+    return apikey_keys_revoke_all(store, ids, reason, actor, &changed, pool,
+                                  error);
 }

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 
 #include "../core/text.h"
-#include "sql.h"
+#include "connection_private.h"
 
 /* The clock by which file systems date files goes on at least this often. */
 #define TICK apr_time_from_msec(20)
@@ -22,27 +22,78 @@ static apikey_store_t *make(const apr_dbd_driver_t *driver,
     return store;
 }
 
-void apikey_sql_forget(apikey_prepared_t *set)
+int apikey_store_max_retries(const apikey_store_t *store)
 {
-    const char *own = set->own;
+    return store->outdated ? 10 : 1;
+}
+
+apr_status_t apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
+                                 const char *sql, apr_pool_t *pool,
+                                 const char **error)
+{
+    apr_status_t status;
+    int code, tries = 0;
+
+    memset(rows, 0, sizeof(*rows));
+    rows->store = store;
+    apr_pool_create(&rows->pool, pool);
+    do {
+        rows->results = NULL;
+        code = apr_dbd_select(store->driver, rows->pool, store->handle,
+                              &rows->results, sql, store->dialect->random);
+        status = code == 0 ? APR_SUCCESS
+                           : apikey_store_error(store, code, pool, error);
+    } while (code != 0 && !store->in_transaction
+             && tries++ < apikey_store_max_retries(store));
+    if (code != 0) {
+        apr_pool_destroy(rows->pool);
+        return status;
+    }
+    /* A command has no rows to be read: to try is an error for ODBC. */
+    if (rows->results && apr_dbd_num_cols(store->driver, rows->results) == 0) {
+        rows->results = NULL;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t apikey_store_run_selects(apikey_store_t *store,
+                                          const char *const *list,
+                                          apr_pool_t *pool, const char **error)
+{
+    apikey_rows_t rows;
+    apr_status_t status = APR_SUCCESS;
+
+    for (; *list && status == APR_SUCCESS; list++) {
+        status = apikey_store_select(&rows, store, *list, pool, error);
+        if (status == APR_SUCCESS) {
+            status = apikey_rows_end(&rows, pool, error);
+        }
+    }
+    return status;
+}
+
+void apikey_prepared_forget(apikey_prepared_t *set)
+{
+    const char *custom = set->custom;
 
     if (set->pool) {
         apr_pool_destroy(set->pool);
         memset(set, 0, sizeof(*set));
-        set->own = own;
+        set->custom = custom;
     }
 }
 
 /* What was written must not stand beside the file alone: whoever copies
  * another over it, in a moment, must not get our pages into that one. */
-void apikey_store_tidy(apikey_store_t *store)
+void apikey_store_checkpoint(apikey_store_t *store)
 {
     const char *error;
     apr_pool_t *sub;
 
     if (store->handle && store->written && store->dialect->on_close) {
         apr_pool_create(&sub, store->pool);
-        apikey_sql_settings(store, store->dialect->on_close, sub, &error);
+        apikey_store_run_selects(store, store->dialect->on_close, sub,
+                                     &error);
         apr_pool_destroy(sub);
     }
     store->written = 0;
@@ -52,12 +103,12 @@ void apikey_store_disconnect(apikey_store_t *store)
 {
     apr_hash_index_t *at;
 
-    apikey_store_tidy(store);
+    apikey_store_checkpoint(store);
     /* Statements before their connection. */
-    apikey_sql_forget(&store->listed);
-    for (at = store->own ? apr_hash_first(NULL, store->own) : NULL; at;
+    apikey_prepared_forget(&store->listed);
+    for (at = store->custom ? apr_hash_first(NULL, store->custom) : NULL; at;
          at = apr_hash_next(at)) {
-        apikey_sql_forget(apr_hash_this_val(at));
+        apikey_prepared_forget(apr_hash_this_val(at));
     }
     if (store->handle) {
         apr_dbd_close(store->driver, store->handle);
@@ -106,7 +157,7 @@ static apr_status_t check_file(const char *file, apr_pool_t *pool,
  * on to answer from the old one, in which nobody revokes a key any more.  A
  * file that was overwritten: SQLite goes on to answer from the pages that it
  * has in memory, since nobody told it through the log. */
-void apikey_store_notice(apikey_store_t *store, apr_pool_t *pool)
+void apikey_store_check_file(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
@@ -186,13 +237,34 @@ apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
         }
     }
     if (status == APR_SUCCESS && opened) {
-        status = apikey_sql_settings(store, store->dialect->on_open, pool,
-                                     error);
+        status = apikey_store_run_selects(store, store->dialect->on_open,
+                                              pool, error);
     }
     if (status != APR_SUCCESS && opened) {
         apikey_store_disconnect(store);
     }
     return status;
+}
+
+int apikey_store_revive(apikey_store_t *store)
+{
+    apr_pool_t *sub;
+    const char *error;
+    apr_status_t status;
+
+    apr_pool_create(&sub, store->pool);
+    status = apr_dbd_check_conn(store->driver, sub, store->handle);
+    if (store->params) {
+        if (status == APR_SUCCESS || APR_STATUS_IS_ENOTIMPL(status)) {
+            status = apikey_store_run_selects(
+                store, store->dialect->on_open, sub, &error);
+        }
+        if (status != APR_SUCCESS) {
+            apikey_store_disconnect(store);
+        }
+    }
+    apr_pool_destroy(sub);
+    return store->handle != NULL;
 }
 
 static apr_status_t connect_store(apikey_store_t **store,
@@ -246,7 +318,7 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = make(driver, dialect, handle, pool);
-    return dialect->on_adopt
-           ? apikey_sql_settings(*store, dialect->on_adopt, pool, error)
-           : APR_SUCCESS;
+    return dialect->on_adopt ? apikey_store_run_selects(
+               *store, dialect->on_adopt, pool, error)
+                             : APR_SUCCESS;
 }

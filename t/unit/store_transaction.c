@@ -5,7 +5,7 @@
 
 #include <sys/wait.h>
 
-#include "../../modules/store/sql.h"
+#include "../../modules/store/transaction.h"
 #include "store_fixture.h"
 
 static const char *everything(void)
@@ -22,7 +22,7 @@ static void test_atomic(void)
 {
     const apikey_change_t change = { .name = "new" };
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = 1 };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh, other;
     const char *before;
 
@@ -34,14 +34,14 @@ static void test_atomic(void)
            "no audit, no key");
     ok(says("no audit today"),
        "in the database's words: %s", said());
-    is_int(apikey_manage_set(fx.store, fresh.id, &change, &fx.actor, NULL,
-                             fx.pool, &fx.error),
+    is_int(apikey_keys_set(fx.store, fresh.id, &change, &fx.actor, NULL,
+                           fx.pool, &fx.error),
            APIKEY_EDATABASE, "no change");
-    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
-                                &fx.error), APIKEY_EDATABASE,
+    is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                              &fx.error), APIKEY_EDATABASE,
            "no revocation");
-    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
-                                fx.pool, &fx.error), APIKEY_EDATABASE,
+    is_int(apikey_keys_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                              fx.pool, &fx.error), APIKEY_EDATABASE,
            "no rotation");
     is_int(apikey_tenant_suspend(fx.store, "acme", 1, "", &fx.actor, NULL,
                                  fx.pool, &fx.error), APIKEY_EDATABASE,
@@ -63,8 +63,8 @@ static apr_status_t write_and_refuse(apikey_store_t *store, void *baton,
 {
     worked++;
     *error = "not like this";
-    return apikey_sql_run(store, "INSERT INTO apikey_scope (name) VALUES "
-                          "('half')", pool, error) == APR_SUCCESS
+    return apikey_statement_run(store, "INSERT INTO apikey_scope (name) VALUES "
+                                "('half')", pool, error) == APR_SUCCESS
            ? *(apr_status_t *)baton : APR_EGENERAL;
 }
 
@@ -75,19 +75,19 @@ static void test_refusal(void)
                        "'half'";
     apr_status_t answer = APIKEY_EREFUSED;
 
-    is_int(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                               &fx.error), APIKEY_EREFUSED, "a refusal");
+    is_int(apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                           &fx.error), APIKEY_EREFUSED, "a refusal");
     is_str(fx.error, "not like this", "is handed on");
     is_int(worked, 1, "at the first try");
     is_str(raw_text(half), "0", "and what was written is undone");
     answer = APIKEY_EDATABASE;
-    apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                        &fx.error);
+    apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                    &fx.error);
     is_int(worked, 3, "an error of the database is tried once more");
     is_str(raw_text(half), "0", "and undone each time");
     answer = APR_SUCCESS;
-    is_int(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                               &fx.error), APR_SUCCESS, "success");
+    is_int(apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                           &fx.error), APR_SUCCESS, "success");
     is_str(raw_text(half), "1", "is committed");
 }
 
@@ -96,8 +96,8 @@ static apr_status_t write_orphan(apikey_store_t *store, void *baton,
 {
     (void)baton;
     worked++;
-    return apikey_sql_run(store, "INSERT INTO child (parent) VALUES (1)",
-                          pool, error);
+    return apikey_statement_run(store, "INSERT INTO child (parent) VALUES (1)",
+                                pool, error);
 }
 
 /* SQLite leaves the transaction of a refused COMMIT open. */
@@ -108,13 +108,13 @@ static void test_commit_fails(void)
     need(raw("CREATE TABLE parent (id INTEGER PRIMARY KEY)") == 0
          && raw("CREATE TABLE child (parent INTEGER REFERENCES parent "
                 "DEFERRABLE INITIALLY DEFERRED)") == 0
-         && apikey_sql_run(fx.store, "PRAGMA foreign_keys = ON", fx.pool,
-                           &fx.error) == APR_SUCCESS, "a deferred check");
-    need(apikey_sql_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                             &fx.error) != APR_SUCCESS, "a look at it");
+         && apikey_statement_run(fx.store, "PRAGMA foreign_keys = ON", fx.pool,
+                                 &fx.error) == APR_SUCCESS, "a deferred check");
+    need(apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
+                         &fx.error) != APR_SUCCESS, "a look at it");
     worked = 0;
-    is_int(apikey_sql_transact(fx.store, write_orphan, NULL, fx.pool,
-                               &fx.error), APIKEY_EDATABASE,
+    is_int(apikey_transact(fx.store, write_orphan, NULL, fx.pool,
+                           &fx.error), APIKEY_EDATABASE,
            "a commit that fails");
     ok(says("FOREIGN KEY"), "says why: %s", said());
     is_int(worked, 1, "and is not tried again");
@@ -125,7 +125,7 @@ static void test_commit_fails(void)
 
 static void test_locked(void)
 {
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     apr_status_t status;
     apr_time_t began;
@@ -134,14 +134,14 @@ static void test_locked(void)
     need(raw("BEGIN IMMEDIATE") == 0, "another holds the lock");
     ok(lookup(fresh.digest, &status) != NULL, "a reader reads on");
     began = apr_time_now();
-    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
-                                &fx.error), APIKEY_ELOCKED,
+    is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                              &fx.error), APIKEY_ELOCKED,
            "a writer gives up while it is held");
     ok(apr_time_now() - began > apr_time_from_sec(4), "but not at once");
     ok(says("lock"), "and says why: %s", said());
     need(raw("ROLLBACK") == 0, "the other ends");
-    is_int(apikey_manage_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
-                                &fx.error), APR_SUCCESS, "then it works");
+    is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
+                              &fx.error), APR_SUCCESS, "then it works");
     is_int(lookup(fresh.digest, &status)->revoked, NOW, "and is stored");
 }
 
@@ -150,7 +150,7 @@ static void test_waits(void)
 {
     const char *hold = apr_pstrcat(fx.pool, "sqlite3 ", fx.path,
         " 'BEGIN IMMEDIATE' '.shell echo held; sleep 2' 'COMMIT'", NULL);
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     char line[16] = "";
     FILE *other = popen(hold, "r");
@@ -166,7 +166,7 @@ static void test_waits(void)
 static void test_together(void)
 {
     int before = atoi(raw_text("SELECT COUNT(*) FROM apikey"));
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     apikey_store_t *store;
     int i, children, status, failed = 0;

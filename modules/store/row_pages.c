@@ -2,21 +2,21 @@
 
 #include <apr_strings.h>
 
-#include "sql.h"
+#include "row_pages.h"
 
 /* The result is gone before anybody sees an item: what happens then may ask
  * the same connection. */
 static apr_status_t read_page(apikey_store_t *store,
-                              const apikey_pages_t *pages,
+                              const apikey_row_pages_t *pages,
                               apr_array_header_t *page, apr_pool_t *pool,
                               const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = pages->sql
-                          ? apikey_sql_select_own(&rows, store, pages->sql,
-                                                  pages->args, pool, error)
-                          : apikey_sql_select(&rows, store, pages->which,
-                                              pages->args, pool, error);
+    apr_status_t status =
+        pages->sql ? apikey_statement_select_custom(&rows, store, pages->sql,
+                                                    pages->args, pool, error)
+                   : apikey_statement_select(&rows, store, pages->which,
+                                             pages->args, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -35,8 +35,8 @@ int apikey_page_arg(const char **arg, const char *value, apr_pool_t *pool)
     return other;
 }
 
-apr_status_t apikey_sql_pages(apikey_store_t *store,
-                              const apikey_pages_t *pages, apr_pool_t *pool,
+apr_status_t apikey_row_pages(apikey_store_t *store,
+                              const apikey_row_pages_t *pages, apr_pool_t *pool,
                               const char **error)
 {
     apr_array_header_t *page;

@@ -4,12 +4,12 @@
 
 #include "store_fixture.h"
 
-static apikey_managed_t *show(const char *id)
+static apikey_key_row_t *show(const char *id)
 {
-    apikey_managed_t *key = NULL;
+    apikey_key_row_t *key = NULL;
 
     fx.error = NULL;
-    need(apikey_manage_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
+    need(apikey_keys_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
          == APR_SUCCESS, "show");
     return key;
 }
@@ -30,7 +30,7 @@ static void test_details(void)
                                     .meta = "plan=free" };
     const apikey_change_t name = { .name = "other" };
     apikey_rotation_t rotation = { .secrets = fx.secrets };
-    apikey_managed_t key, *shown;
+    apikey_key_row_t key, *shown;
     apikey_fresh_t fresh, plain;
 
     need(create(&key, &plain, "acme", "", 0) == APR_SUCCESS
@@ -42,8 +42,8 @@ static void test_details(void)
     key.owner = "ops";
     key.networks = "192.0.2.0/24";
     key.meta = "plan=gold; seats=25";
-    is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
-                                &fx.error), APR_SUCCESS, "all of them");
+    is_int(apikey_keys_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
+                              &fx.error), APR_SUCCESS, "all of them");
     shown = show(fresh.id);
     is_str(shown->owner, "ops", "the owner");
     is_str(shown->networks, "192.0.2.0/24", "the networks");
@@ -51,16 +51,16 @@ static void test_details(void)
     is_str(shown->meta, "plan=gold; seats=25", "the meta");
     is_str(apr_table_get(shown->record.meta, "PLAN"), "gold",
            "which is read");
-    is_int(apikey_manage_set(fx.store, fresh.id, &name, &fx.actor, NULL,
-                             fx.pool, &fx.error), APR_SUCCESS, "another name");
-    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &fx.actor,
-                                fx.pool, &fx.error), APR_SUCCESS, "rotate");
+    is_int(apikey_keys_set(fx.store, fresh.id, &name, &fx.actor, NULL,
+                           fx.pool, &fx.error), APR_SUCCESS, "another name");
+    is_int(apikey_keys_rotate(fx.store, fresh.id, &rotation, &fx.actor,
+                              fx.pool, &fx.error), APR_SUCCESS, "rotate");
     shown = show(rotation.fresh.id);
     is_str(apr_pstrcat(fx.pool, shown->owner, "|", shown->networks, "|",
                        shown->meta, NULL),
            "ops|192.0.2.0/24|plan=gold; seats=25", "they stay");
-    is_int(apikey_manage_set(fx.store, rotation.fresh.id, &other, &fx.actor,
-                             NULL, fx.pool, &fx.error), APR_SUCCESS, "set");
+    is_int(apikey_keys_set(fx.store, rotation.fresh.id, &other, &fx.actor,
+                           NULL, fx.pool, &fx.error), APR_SUCCESS, "set");
     is_str(audited(), "tester set acme  {\"owner\":\"ops\",\"networks\":"
            "\"192.0.2.0/24\",\"meta\":\"plan=gold; seats=25\","
            "\"now\":{\"owner\":\"\",\"networks\":\"::1\","
@@ -81,30 +81,30 @@ static void test_bad_details(void)
     };
     const apikey_change_t name = { .name = "other" };
     const apikey_change_t mend = { .name = "other", .networks = "" };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     apr_size_t i;
 
     need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "a key");
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        is_int(apikey_manage_set(fx.store, fresh.id, &bad[i].change,
-                                 &fx.actor, NULL, fx.pool, &fx.error),
+        is_int(apikey_keys_set(fx.store, fresh.id, &bad[i].change,
+                               &fx.actor, NULL, fx.pool, &fx.error),
                APIKEY_EREFUSED, "refused");
         ok(says(bad[i].says), "and why: %s", said());
     }
     key.networks = "any";
-    is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
-                                &fx.error), APIKEY_EREFUSED, "nor made");
+    is_int(apikey_keys_create(fx.store, &key, &fresh, &fx.actor, fx.pool,
+                              &fx.error), APIKEY_EREFUSED, "nor made");
     need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET networks = 'any' WHERE "
                           "id = '%s'", key.record.id)) == 0, "by hand");
-    is_str(apikey_managed_state(show(key.record.id), NOW, fx.pool), "faulty",
+    is_str(apikey_key_row_state(show(key.record.id), NOW, fx.pool), "faulty",
            "what somebody typed is told");
-    is_int(apikey_manage_set(fx.store, key.record.id, &name, &fx.actor, NULL,
-                             fx.pool, &fx.error), APIKEY_EREFUSED,
+    is_int(apikey_keys_set(fx.store, key.record.id, &name, &fx.actor, NULL,
+                           fx.pool, &fx.error), APIKEY_EREFUSED,
            "and not written again");
     ok(says("the key's networks is not as it should be"), "%s", said());
-    is_int(apikey_manage_set(fx.store, key.record.id, &mend, &fx.actor, NULL,
-                             fx.pool, &fx.error), APR_SUCCESS, "but mended");
+    is_int(apikey_keys_set(fx.store, key.record.id, &mend, &fx.actor, NULL,
+                           fx.pool, &fx.error), APR_SUCCESS, "but mended");
 }
 
 int main(void)

@@ -5,8 +5,8 @@
 
 #include "store_fixture.h"
 #include "../../modules/core/result.h"
-#include "../../modules/store/query.h"
-#include "../../modules/store/sql.h"
+#include "../../modules/store/custom_query.h"
+#include "../../modules/store/statement.h"
 
 #define FROM " FROM k WHERE digest = %s"
 
@@ -14,12 +14,12 @@ static const apikey_policy_t *policy;   /* NULL: no key is known for one */
 
 static apikey_record_t *look(const char *sql, apr_status_t *status)
 {
-    const apikey_query_t query = { sql, "ours", policy };
+    const apikey_custom_query_t query = { sql, "ours", policy };
     apikey_record_t *record = NULL;
 
     fx.error = NULL;
-    *status = apikey_query_lookup(fx.store, &query, DIGEST_A, &record,
-                                  fx.pool, &fx.error);
+    *status = apikey_custom_query_lookup(fx.store, &query, DIGEST_A, &record,
+                                         fx.pool, &fx.error);
     return record;
 }
 
@@ -210,8 +210,8 @@ static void test_wrong(void)
         apr_status_t status;
 
         fx.error = NULL;
-        status = apikey_query_check(fx.store, wrong[i].sql, fx.pool,
-                                    &fx.error);
+        status = apikey_custom_query_check(fx.store, wrong[i].sql, fx.pool,
+                                           &fx.error);
         ok(status == APIKEY_EANSWER && says(wrong[i].what), "%s: %s",
            wrong[i].sql, said());
         ok(!look(wrong[i].sql, &status) && status == APIKEY_EANSWER
@@ -237,7 +237,8 @@ static void test_right(void)
 
     for (i = 0; i < sizeof(right) / sizeof(*right); i++) {
         fx.error = NULL;
-        status = apikey_query_check(fx.store, right[i], fx.pool, &fx.error);
+        status =
+            apikey_custom_query_check(fx.store, right[i], fx.pool, &fx.error);
         /* SQLite takes no select in brackets. */
         ok(i == 1 ? !says("it ") : status == APR_SUCCESS, "%s: %s", right[i],
            said());
@@ -313,8 +314,8 @@ static int changes(void)
     int heard = 0;
 
     fx.error = NULL;
-    status = apikey_store_changes_own(fx.store, sql, 0, hear, &heard,
-                                      fx.pool, &fx.error);
+    status = apikey_changes_custom(fx.store, sql, 0, hear, &heard,
+                                   fx.pool, &fx.error);
     return status != APR_SUCCESS && says("no such table: seen") ? -1 : heard;
 }
 
@@ -392,8 +393,8 @@ static void test_away(void)
            "the file goes");
     ok(!look(with("1 AS y"), &status) && status == APIKEY_EDATABASE,
        "then it is the database: %s", said());
-    status = apikey_query_check(fx.store, with("1 AS y"), fx.pool,
-                                &fx.error);
+    status = apikey_custom_query_check(fx.store, with("1 AS y"), fx.pool,
+                                       &fx.error);
     is_int(status, APIKEY_EDATABASE, "at start-up, too");
     /* It opens, and no word is ever read from it. */
     need(apr_file_open(&file, fx.path, APR_FOPEN_WRITE | APR_FOPEN_CREATE,
@@ -401,8 +402,8 @@ static void test_away(void)
          == APR_SUCCESS && apr_file_puts(text, file) == APR_SUCCESS
          && apr_file_close(file) == APR_SUCCESS, "another file");
     fx.error = NULL;
-    status = apikey_query_check(fx.store, with("1 AS z"), fx.pool,
-                                &fx.error);
+    status = apikey_custom_query_check(fx.store, with("1 AS z"), fx.pool,
+                                       &fx.error);
     is_int(status, APIKEY_EDATABASE, "a file that is no database: %s",
            said());
 }

@@ -3,7 +3,8 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "manage_parts.h"
+#include "keys_private.h"
+#include "row_pages.h"
 #include "schema.h"
 
 /* The entry of the audit that says which key a new one took the place of. */
@@ -58,8 +59,8 @@ static apr_status_t write_line(void *baton, const void *item)
     args[0] = root;
     args[1] = entry->source;
     args[2] = entry->id;
-    return apikey_sql_query(job->store, APIKEY_SQL_LINE_SET, args, job->pool,
-                            job->error);
+    return apikey_statement_query(job->store, APIKEY_SQL_ROTATION_SET, args,
+                                  job->pool, job->error);
 }
 
 static int behind_entry(const void *item, const char **args,
@@ -68,15 +69,18 @@ static int behind_entry(const void *item, const char **args,
     return apikey_page_arg(args, ((const entry_t *)item)->number, pool);
 }
 
-apr_status_t apikey_schema_lines(apikey_store_t *store, apr_pool_t *pool,
-                                 const char **error)
+apr_status_t apikey_schema_rotations(apikey_store_t *store, apr_pool_t *pool,
+                                     const char **error)
 {
     job_t job = { store, apr_hash_make(pool), pool, error };
     const char *args[] = { "0" };
-    apikey_pages_t pages = { .which = APIKEY_SQL_LINE_AUDIT, .args = args,
-                             .size = sizeof(entry_t), .read = read_entry,
-                             .next = behind_entry, .give = write_line,
-                             .baton = &job };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_ROTATION_AUDIT,
+                                 .args = args,
+                                 .size = sizeof(entry_t),
+                                 .read = read_entry,
+                                 .next = behind_entry,
+                                 .give = write_line,
+                                 .baton = &job };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }

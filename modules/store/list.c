@@ -4,22 +4,23 @@
 
 #include "../core/text.h"
 #include "../core/result.h"
-#include "manage_parts.h"
+#include "keys_private.h"
+#include "row_pages.h"
 
-const char *apikey_managed_raw(const apikey_managed_t *key,
+const char *apikey_key_row_raw(const apikey_key_row_t *key,
                                const char *column)
 {
     return key->raw ? apr_table_get(key->raw, column) : NULL;
 }
 
-const char *apikey_managed_state(const apikey_managed_t *key,
+const char *apikey_key_row_state(const apikey_key_row_t *key,
                                  apr_int64_t now, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
     apikey_result_e result = apikey_record_result(record, NULL, now);
 
     if (apikey_record_fault(record, pool)
-        && (!record->revoked || apikey_managed_raw(key, "revoked"))) {
+        && (!record->revoked || apikey_key_row_raw(key, "revoked"))) {
         return "faulty";
     }
     return result == APIKEY_GRANTED ? "active" : apikey_result(result)->code;
@@ -28,7 +29,7 @@ const char *apikey_managed_state(const apikey_managed_t *key,
 /* A row while it is read. */
 typedef struct reading_t {
     apikey_rows_t *rows;
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
     apr_pool_t *pool;
 } reading_t;
 
@@ -37,7 +38,7 @@ typedef struct reading_t {
 static int keep_bad(reading_t *from, const char *column, const char **fault)
 {
     const char *bad = apikey_rows_fault(from->rows, from->pool);
-    apikey_managed_t *key = from->key;
+    apikey_key_row_t *key = from->key;
 
     if (bad) {
         if (!key->raw) {
@@ -87,7 +88,7 @@ static apr_int64_t other_number(reading_t *from, const char *column)
 /* In the order of KEY_COLUMNS in statements.c. */
 static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
-    apikey_managed_t *key = item;
+    apikey_key_row_t *key = item;
     apikey_record_t *record = &key->record;
     reading_t from = { rows, key, pool };
 
@@ -126,19 +127,19 @@ static void read_key(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     record->use_count = other_number(&from, "use_count");
     key->exposed = other_number(&from, "exposed");
     key->digest = other_text(&from, "digest");
-    apikey_managed_details(key, pool);
+    apikey_key_row_details(key, pool);
 }
 
 /* A keyspace that is none is no server's: its key opens nothing, and it can be
  * named by no option. */
-static int is_elsewhere(const apikey_managed_t *key, const char *keyspace)
+static int is_elsewhere(const apikey_key_row_t *key, const char *keyspace)
 {
     return keyspace && strcmp(key->record.keyspace, keyspace) != 0
-           && !apikey_managed_raw(key, "keyspace")
+           && !apikey_key_row_raw(key, "keyspace")
            && !apikey_text_fault(key->record.keyspace);
 }
 
-apr_status_t apikey_managed_hold(apikey_store_t *store, const char *id,
+apr_status_t apikey_key_row_lock(apikey_store_t *store, const char *id,
                                  apr_pool_t *pool, const char **error)
 {
     const char *args[] = { id };
@@ -148,26 +149,26 @@ apr_status_t apikey_managed_hold(apikey_store_t *store, const char *id,
     if (!store->in_transaction || !store->dialect->hold) {
         return status;
     }
-    status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_HOLD, args, pool,
-                               error);
+    status = apikey_statement_select(&rows, store, APIKEY_SQL_KEY_LOCK, args,
+                                     pool, error);
 
     return status == APR_SUCCESS ? apikey_rows_end(&rows, pool, error)
                                  : status;
 }
 
-apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
-                                 const char *keyspace, apikey_managed_t **key,
+apr_status_t apikey_key_row_find(apikey_store_t *store, const char *id,
+                                 const char *keyspace, apikey_key_row_t **key,
                                  apr_pool_t *pool, const char **error)
 {
     const char *args[] = { id };
     apikey_rows_t rows;
-    apikey_managed_t *found = apr_palloc(pool, sizeof(*found));
-    apr_status_t status = apikey_managed_hold(store, id, pool, error);
+    apikey_key_row_t *found = apr_palloc(pool, sizeof(*found));
+    apr_status_t status = apikey_key_row_lock(store, id, pool, error);
 
     *key = NULL;
     if (status == APR_SUCCESS) {
-        status = apikey_sql_select(&rows, store, APIKEY_SQL_KEY_SHOW, args,
-                                   pool, error);
+        status = apikey_statement_select(&rows, store, APIKEY_SQL_KEY_SHOW,
+                                         args, pool, error);
     }
     if (status != APR_SUCCESS) {
         return status;
@@ -199,15 +200,15 @@ apr_status_t apikey_managed_find(apikey_store_t *store, const char *id,
     return status;
 }
 
-apr_status_t apikey_manage_show(apikey_store_t *store, const char *id,
-                                const char *keyspace, apikey_managed_t **key,
-                                apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_show(apikey_store_t *store, const char *id,
+                              const char *keyspace, apikey_key_row_t **key,
+                              apr_pool_t *pool, const char **error)
 {
-    return apikey_managed_find(store, id, keyspace, key, pool, error);
+    return apikey_key_row_find(store, id, keyspace, key, pool, error);
 }
 
 typedef struct listener_t {
-    apikey_managed_fn each;
+    apikey_key_row_fn each;
     void *baton;
     const apikey_filter_t *filter;
     apr_pool_t *pool;           /* cleared for each key */
@@ -224,7 +225,7 @@ static apr_status_t give_key(void *baton, const void *item)
 {
     listener_t *to = baton;
     const apikey_filter_t *filter = to->filter;
-    const apikey_managed_t *key = item;
+    const apikey_key_row_t *key = item;
 
     apr_pool_clear(to->pool);
     return is_same(filter->tenant, key->record.tenant)
@@ -233,19 +234,19 @@ static apr_status_t give_key(void *baton, const void *item)
            && is_same(filter->owner, key->owner)
            && (!filter->state
                || strcmp(filter->state,
-                         apikey_managed_state(key, filter->now, to->pool))
+                         apikey_key_row_state(key, filter->now, to->pool))
                   == 0) ? to->each(to->baton, key) : APR_SUCCESS;
 }
 
 /* args: created, id, created. */
 static int behind_key(const void *item, const char **args, apr_pool_t *pool)
 {
-    const apikey_managed_t *key = item;
-    const char *raw = apikey_managed_raw(key, "created");
+    const apikey_key_row_t *key = item;
+    const char *raw = apikey_key_row_raw(key, "created");
     int other = apikey_page_arg(&args[1], key->record.id, pool);
 
     args[0] = args[2] = raw ? apr_pstrdup(pool, raw)
-                            : apikey_sql_number(pool, key->record.created);
+                            : apikey_number_arg(pool, key->record.created);
     return other;
 }
 
@@ -282,7 +283,7 @@ static void choose(chosen_t *chosen, const char *condition, const char *arg)
 
 static void choose_by(chosen_t *chosen, const apikey_filter_t *filter)
 {
-    const char *now = apikey_sql_number(chosen->pool, filter->now);
+    const char *now = apikey_number_arg(chosen->pool, filter->now);
     apr_size_t i;
 
     if (filter->tenant) {
@@ -305,10 +306,10 @@ static void choose_by(chosen_t *chosen, const apikey_filter_t *filter)
     if (filter->ends_until) {
         choose(chosen, "k.expires > %n", now);
         choose(chosen, "k.expires <= %n",
-               apikey_sql_number(chosen->pool, filter->ends_until));
+               apikey_number_arg(chosen->pool, filter->ends_until));
     }
     if (filter->unused_since) {
-        const char *since = apikey_sql_number(chosen->pool,
+        const char *since = apikey_number_arg(chosen->pool,
                                               filter->unused_since);
 
         choose(chosen, "k.created < %n", since);
@@ -316,18 +317,18 @@ static void choose_by(chosen_t *chosen, const apikey_filter_t *filter)
     }
 }
 
-apr_status_t apikey_manage_list(apikey_store_t *store,
-                                const apikey_filter_t *filter,
-                                apikey_managed_fn each, void *baton,
-                                apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_list(apikey_store_t *store,
+                              const apikey_filter_t *filter,
+                              apikey_key_row_fn each, void *baton,
+                              apr_pool_t *pool, const char **error)
 {
-    const char *first = apikey_sql_number(pool, APR_INT64_MIN);
+    const char *first = apikey_number_arg(pool, APR_INT64_MIN);
     chosen_t chosen = { "", apr_array_make(pool, 8, sizeof(char *)), pool };
     listener_t to = { each, baton, filter, NULL };
-    apikey_pages_t pages = { .which = APIKEY_SQL_KEY_LIST,
-                             .size = sizeof(apikey_managed_t),
-                             .read = read_key, .next = behind_key,
-                             .give = give_key, .baton = &to };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_KEY_LIST,
+                                 .size = sizeof(apikey_key_row_t),
+                                 .read = read_key, .next = behind_key,
+                                 .give = give_key, .baton = &to };
     apr_status_t status = apikey_store_connect(store, pool, error);
 
     if (status != APR_SUCCESS) {
@@ -336,12 +337,12 @@ apr_status_t apikey_manage_list(apikey_store_t *store,
     choose_by(&chosen, filter);
     pages.fixed = chosen.args->nelts;
     if (*chosen.where) {
-        pages.sql = apikey_statement_list(chosen.where, store->dialect, pool);
+        pages.sql = apikey_sql_text_list(chosen.where, store->dialect, pool);
     }
     APR_ARRAY_PUSH(chosen.args, const char *) = first;
     APR_ARRAY_PUSH(chosen.args, const char *) = "";
     APR_ARRAY_PUSH(chosen.args, const char *) = first;
     pages.args = (const char **)chosen.args->elts;
     apr_pool_create(&to.pool, pool);
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }

@@ -4,12 +4,12 @@
 
 #include "store_fixture.h"
 
-static apikey_managed_t *show(const char *id)
+static apikey_key_row_t *show(const char *id)
 {
-    apikey_managed_t *key = NULL;
+    apikey_key_row_t *key = NULL;
 
     fx.error = NULL;
-    need(apikey_manage_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
+    need(apikey_keys_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
          == APR_SUCCESS, "show");
     return key;
 }
@@ -24,7 +24,7 @@ static const char *audited(void)
 
 static void test_create(void)
 {
-    apikey_managed_t key, *shown;
+    apikey_key_row_t key, *shown;
     apikey_fresh_t fresh;
 
     is_int(create(&key, &fresh, "acme", "a:b c", NOW + 90 * DAY),
@@ -66,7 +66,7 @@ static void test_refused(void)
         { "acme", "n", "live", "a*" },
         { "acme", "n", "live", "\xc3\xa4" }
     };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     const char *before = raw_text("SELECT COUNT(*) FROM apikey_audit");
     char *large = apr_palloc(fx.pool, 4100);
@@ -84,8 +84,8 @@ static void test_refused(void)
         key.record.format = "base62";
         key.prefix = "ak";
         fx.error = NULL;
-        is_int(apikey_manage_create(fx.store, &key, &fresh, &fx.actor,
-                                    fx.pool, &fx.error), APIKEY_EREFUSED,
+        is_int(apikey_keys_create(fx.store, &key, &fresh, &fx.actor,
+                                  fx.pool, &fx.error), APIKEY_EREFUSED,
                "refused: bad value %d", (int)i);
         ok(fx.error && strlen(fx.error) > 10, "and why: %s", said());
     }
@@ -106,14 +106,14 @@ static void test_change(void)
                                   .expires = &expires };
     const apikey_change_t bad = { .name = "new\n" };
     const apikey_change_t same = { .name = "new", .scopes = "x:y" };
-    apikey_managed_t key, *shown;
+    apikey_key_row_t key, *shown;
     apikey_fresh_t fresh;
     const char *before;
 
     need(create(&key, &fresh, "acme", "a", NOW + DAY) == APR_SUCCESS,
          "create");
-    is_int(apikey_manage_set(fx.store, fresh.id, &all, &fx.actor, NULL,
-                             fx.pool, &fx.error), APR_SUCCESS, "set");
+    is_int(apikey_keys_set(fx.store, fresh.id, &all, &fx.actor, NULL,
+                           fx.pool, &fx.error), APR_SUCCESS, "set");
     shown = show(fresh.id);
     is_str(shown->record.name, "new", "the name");
     is_str(shown->record.env, "test", "the env");
@@ -125,54 +125,54 @@ static void test_change(void)
            "\"scopes\":\"x:y\",\"expires\":%" APR_INT64_T_FMT "}}",
            NOW + DAY, expires), "what it was and is now is in the audit");
     before = raw_text("SELECT MAX(number) FROM apikey_audit");
-    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, NULL,
-                             fx.pool, &fx.error),
+    is_int(apikey_keys_set(fx.store, fresh.id, &same, &fx.actor, NULL,
+                           fx.pool, &fx.error),
            APR_SUCCESS, "set to the same");
-    is_int(apikey_manage_set(fx.store, fresh.id, &bad, &fx.actor, NULL,
-                             fx.pool, &fx.error),
+    is_int(apikey_keys_set(fx.store, fresh.id, &bad, &fx.actor, NULL,
+                           fx.pool, &fx.error),
            APIKEY_EREFUSED, "set to nonsense");
     is_str(raw_text("SELECT MAX(number) FROM apikey_audit"), before,
            "neither is a change");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 1, &fx.actor, NULL,
-                                 fx.pool, &fx.error), APR_SUCCESS, "disable");
+    is_int(apikey_keys_disable(fx.store, fresh.id, 1, &fx.actor, NULL,
+                               fx.pool, &fx.error), APR_SUCCESS, "disable");
     is_int(show(fresh.id)->record.disabled, NOW, "when");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
-                                 fx.pool, &fx.error), APR_SUCCESS, "enable");
+    is_int(apikey_keys_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
+                               fx.pool, &fx.error), APR_SUCCESS, "enable");
     is_int(show(fresh.id)->record.disabled, 0, "no more");
     is_str(audited(), "tester enable acme  ", "in the audit");
-    is_int(apikey_manage_revoke(fx.store, fresh.id, "lost", &fx.actor,
-                                fx.pool, &fx.error), APR_SUCCESS, "revoke");
+    is_int(apikey_keys_revoke(fx.store, fresh.id, "lost", &fx.actor,
+                              fx.pool, &fx.error), APR_SUCCESS, "revoke");
     is_str(audited(), "tester revoke acme lost ", "in the audit");
     fx.actor.now++;
-    is_int(apikey_manage_revoke(fx.store, fresh.id, "again", &fx.actor,
-                                fx.pool, &fx.error), APR_SUCCESS, "again");
+    is_int(apikey_keys_revoke(fx.store, fresh.id, "again", &fx.actor,
+                              fx.pool, &fx.error), APR_SUCCESS, "again");
     fx.actor.now--;
     is_int(show(fresh.id)->record.revoked, NOW, "the first time stays");
     is_str(show(fresh.id)->reason, "lost", "with its reason");
-    is_int(apikey_manage_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
-                                 fx.pool, &fx.error), APIKEY_EREFUSED,
+    is_int(apikey_keys_disable(fx.store, fresh.id, 0, &fx.actor, NULL,
+                               fx.pool, &fx.error), APIKEY_EREFUSED,
            "what is revoked is not enabled");
-    is_int(apikey_manage_set(fx.store, fresh.id, &same, &fx.actor, NULL,
-                             fx.pool, &fx.error), APIKEY_EREFUSED, "nor set");
+    is_int(apikey_keys_set(fx.store, fresh.id, &same, &fx.actor, NULL,
+                           fx.pool, &fx.error), APIKEY_EREFUSED, "nor set");
 }
 
 static void test_not_found(void)
 {
     const apikey_change_t change = { .name = "new" };
     apikey_rotation_t rotation = { .secrets = fx.secrets };
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
 
-    is_int(apikey_manage_show(fx.store, "nobody", NULL, &key, fx.pool,
-                              &fx.error), APR_NOTFOUND, "show an unknown key");
+    is_int(apikey_keys_show(fx.store, "nobody", NULL, &key, fx.pool,
+                            &fx.error), APR_NOTFOUND, "show an unknown key");
     ok(says("nobody"), "and which: %s", said());
-    is_int(apikey_manage_set(fx.store, "nobody", &change, &fx.actor, NULL,
-                             fx.pool, &fx.error), APR_NOTFOUND, "set");
-    is_int(apikey_manage_revoke(fx.store, "nobody", "", &fx.actor, fx.pool,
-                                &fx.error), APR_NOTFOUND, "revoke");
-    is_int(apikey_manage_disable(fx.store, "nobody", 1, &fx.actor, NULL,
-                                 fx.pool, &fx.error), APR_NOTFOUND, "disable");
-    is_int(apikey_manage_rotate(fx.store, "nobody", &rotation, &fx.actor,
-                                fx.pool, &fx.error), APR_NOTFOUND, "rotate");
+    is_int(apikey_keys_set(fx.store, "nobody", &change, &fx.actor, NULL,
+                           fx.pool, &fx.error), APR_NOTFOUND, "set");
+    is_int(apikey_keys_revoke(fx.store, "nobody", "", &fx.actor, fx.pool,
+                              &fx.error), APR_NOTFOUND, "revoke");
+    is_int(apikey_keys_disable(fx.store, "nobody", 1, &fx.actor, NULL,
+                               fx.pool, &fx.error), APR_NOTFOUND, "disable");
+    is_int(apikey_keys_rotate(fx.store, "nobody", &rotation, &fx.actor,
+                              fx.pool, &fx.error), APR_NOTFOUND, "rotate");
     is_int(apikey_tenant_suspend(fx.store, "nobody", 1, "", &fx.actor, NULL,
                                  fx.pool, &fx.error), APR_NOTFOUND,
            "suspend an unknown tenant");
@@ -190,13 +190,13 @@ static void rotate_once(const char *promise, apr_int64_t left,
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = overlap,
                                    .longest = longest };
     const apikey_actor_t later = { "rotator", NOW + 10 * DAY, NULL };
-    apikey_managed_t key, *shown;
+    apikey_key_row_t key, *shown;
     apikey_fresh_t fresh;
 
     need(create(&key, &fresh, "acme", "a:b *", left ? later.now + left : 0)
          == APR_SUCCESS, "create");
-    is_int(apikey_manage_rotate(fx.store, fresh.id, &rotation, &later,
-                                fx.pool, &fx.error), APR_SUCCESS,
+    is_int(apikey_keys_rotate(fx.store, fresh.id, &rotation, &later,
+                              fx.pool, &fx.error), APR_SUCCESS,
            "%s: rotated", promise);
     is_int(rotation.old_expires - later.now, old_end, "the old one's end");
     is_int(show(fresh.id)->record.expires - later.now, old_end, "as stored");
@@ -225,8 +225,8 @@ static void test_rotate(void)
 
 static apr_status_t rotate(const char *id, apikey_rotation_t *rotation)
 {
-    return apikey_manage_rotate(fx.store, id, rotation, &fx.actor, fx.pool,
-                                &fx.error);
+    return apikey_keys_rotate(fx.store, id, rotation, &fx.actor, fx.pool,
+                              &fx.error);
 }
 
 /* A key that has a successor is not rotated, whatever the successor is good
@@ -239,7 +239,7 @@ static void test_rotate_again(apr_int64_t given)
         { "disabled = 0, expires = 1", "expired" }
     };
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     const char *second;
     apr_size_t i;
@@ -259,8 +259,8 @@ static void test_rotate_again(apr_int64_t given)
            "it says: %s", said());
         ok(!rotation.fresh.key, "and no key is left in memory");
     }
-    need(apikey_manage_revoke(fx.store, second, "", &fx.actor, fx.pool,
-                              &fx.error) == APR_SUCCESS, "revoked");
+    need(apikey_keys_revoke(fx.store, second, "", &fx.actor, fx.pool,
+                            &fx.error) == APR_SUCCESS, "revoked");
     /* The old key's life is short now; what it was given counts. */
     is_int(rotate(fresh.id, &rotation), APR_SUCCESS,
            "once that is revoked, the old key is rotated again");
@@ -273,7 +273,7 @@ static void test_rotate_again(apr_int64_t given)
 static void test_rotate_line(void)
 {
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
     const char *from;
     int i;
@@ -303,8 +303,8 @@ static void test_rotate_line(void)
     need(rotate("hand", &rotation) == APR_SUCCESS, "rotated");
     is_str(show(rotation.fresh.id)->root, "hand", "and its line begins there");
     need(raw("UPDATE apikey SET rotated_from = 'hand' WHERE id = 'hand'") == 0
-         && apikey_manage_revoke(fx.store, rotation.fresh.id, "", &fx.actor,
-                                 fx.pool, &fx.error) == APR_SUCCESS,
+         && apikey_keys_revoke(fx.store, rotation.fresh.id, "", &fx.actor,
+                               fx.pool, &fx.error) == APR_SUCCESS,
          "a row that names itself");
     is_int(rotate("hand", &rotation), APR_SUCCESS,
            "can be rotated");
@@ -318,8 +318,8 @@ static void test_rotate_shape(void)
     need(raw("INSERT INTO apikey (digest, id, keyspace, tenant, name, env, "
              "format, prefix, created) VALUES ('" DIGEST_A "', 'hex', 'ks', "
              "'acme', 'n', 'test', 'hex64', 'introzy', 1)") == 0, "hex64");
-    is_int(apikey_manage_rotate(fx.store, "hex", &rotation, &fx.actor,
-                                fx.pool, &fx.error), APR_SUCCESS,
+    is_int(apikey_keys_rotate(fx.store, "hex", &rotation, &fx.actor,
+                              fx.pool, &fx.error), APR_SUCCESS,
            "a hex64 key is rotated");
     ok(strncmp(rotation.fresh.key, "introzy_", 8) == 0
        && strlen(rotation.fresh.key) == 72, "into one of its shape");
@@ -350,15 +350,15 @@ static void test_rotate_refused(void)
     for (i = 0; i < sizeof(dead) / sizeof(*dead); i++) {
         need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s WHERE id = "
                               "'hex'", dead[i].set)) == 0, dead[i].set);
-        is_int(apikey_manage_rotate(fx.store, "hex", &rotation, &fx.actor,
-                                    fx.pool, &fx.error), APIKEY_EREFUSED,
+        is_int(apikey_keys_rotate(fx.store, "hex", &rotation, &fx.actor,
+                                  fx.pool, &fx.error), APIKEY_EREFUSED,
                "%s: not rotated", dead[i].promise);
         ok(says(dead[i].promise), "and why: %s", said());
     }
     is_str(raw_text("SELECT COUNT(*) FROM apikey"), before, "no key came");
 }
 
-static apr_status_t count_keys(void *baton, const apikey_managed_t *key)
+static apr_status_t count_keys(void *baton, const apikey_key_row_t *key)
 {
     static apr_int64_t last;
 
@@ -371,7 +371,7 @@ static apr_status_t count_keys(void *baton, const apikey_managed_t *key)
     return APR_SUCCESS;
 }
 
-static apr_status_t stop_at_three(void *baton, const apikey_managed_t *key)
+static apr_status_t stop_at_three(void *baton, const apikey_key_row_t *key)
 {
     (void)key;
     return ++*(int *)baton == 3 ? APR_EINTR : APR_SUCCESS;
@@ -382,8 +382,8 @@ static int listed(const char *tenant, const char *keyspace)
     const apikey_filter_t filter = { .tenant = tenant, .keyspace = keyspace };
     int count = 0;
 
-    is_int(apikey_manage_list(fx.store, &filter, count_keys, &count, fx.pool,
-                              &fx.error), APR_SUCCESS, "a list");
+    is_int(apikey_keys_list(fx.store, &filter, count_keys, &count, fx.pool,
+                            &fx.error), APR_SUCCESS, "a list");
     return count;
 }
 
@@ -404,8 +404,8 @@ static void test_list(void)
     is_int(listed("t1", "k1"), 167, "those of both");
     is_int(listed("T1", NULL), 0, "a tenant to the letter");
     is_int(listed("' OR ''='", NULL), 0, "and no SQL");
-    is_int(apikey_manage_list(fx.store, &all, stop_at_three, &count,
-                              fx.pool, &fx.error), APR_EINTR,
+    is_int(apikey_keys_list(fx.store, &all, stop_at_three, &count,
+                            fx.pool, &fx.error), APR_EINTR,
            "a list that its reader ends");
     is_int(count, 3, "ends there");
 }
@@ -449,7 +449,7 @@ static void test_tenants(void)
 static void test_scopes(void)
 {
     const apikey_change_t other = { .scopes = "a:read a:write" };
-    apikey_managed_t key;
+    apikey_key_row_t key;
     apikey_fresh_t fresh;
 
     is_int(apikey_scope_add(fx.store, "a:read", "Read", &fx.actor, NULL,
@@ -470,8 +470,8 @@ static void test_scopes(void)
            "with wildcards that cover one");
     is_int(create(&key, &fresh, "fresh", "a:read a:write", 0),
            APIKEY_EREFUSED, "none with another scope");
-    is_int(apikey_manage_set(fx.store, "id1", &other, &fx.actor, NULL,
-                             fx.pool, &fx.error),
+    is_int(apikey_keys_set(fx.store, "id1", &other, &fx.actor, NULL,
+                           fx.pool, &fx.error),
            APIKEY_EREFUSED, "nor by a change");
     ok(says("a:write") && says("a:read"),
        "it says which there are: %s", said());
@@ -489,7 +489,7 @@ static void test_scopes(void)
 /* A database that finds "K1" by "k1" has not found it. */
 static void test_collation(void)
 {
-    apikey_managed_t *key;
+    apikey_key_row_t *key;
 
     need(raw("ALTER TABLE apikey RENAME TO keep") == 0
          && raw("CREATE VIEW apikey AS SELECT id COLLATE NOCASE AS id, "
@@ -501,10 +501,10 @@ static void test_collation(void)
                 DIGEST_B "', 'Case', 'acme', 'n')") == 0, "no case");
     is_str(raw_text("SELECT id FROM apikey WHERE id = 'case'"), "Case",
            "the database finds another id");
-    is_int(apikey_manage_show(fx.store, "case", NULL, &key, fx.pool,
-                              &fx.error), APR_NOTFOUND, "the store does not");
-    is_int(apikey_manage_show(fx.store, "Case", NULL, &key, fx.pool,
-                              &fx.error), APR_SUCCESS,
+    is_int(apikey_keys_show(fx.store, "case", NULL, &key, fx.pool,
+                            &fx.error), APR_NOTFOUND, "the store does not");
+    is_int(apikey_keys_show(fx.store, "Case", NULL, &key, fx.pool,
+                            &fx.error), APR_SUCCESS,
            "but the one that was meant");
 }
 

@@ -4,7 +4,7 @@
 
 #include "../core/time_text.h"
 #include "../core/result.h"
-#include "manage_parts.h"
+#include "keys_private.h"
 
 typedef struct job_t {
     const char *id;
@@ -55,7 +55,7 @@ static apr_status_t check_accepted(apikey_rotation_t *rotation,
 
 /* Makes the new key in the old one's shape. */
 static apr_status_t make_key(apikey_rotation_t *rotation,
-                             const apikey_managed_t *old, apr_pool_t *pool,
+                             const apikey_key_row_t *old, apr_pool_t *pool,
                              const char **error)
 {
     const char *prefix = *old->prefix ? old->prefix : APIKEY_PREFIX_DEFAULT;
@@ -82,7 +82,7 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
 }
 
 /* As long a life as the old one was given, within what is allowed now. */
-static apr_int64_t new_expiry(const apikey_managed_t *old,
+static apr_int64_t new_expiry(const apikey_key_row_t *old,
                               const apikey_rotation_t *rotation,
                               apr_int64_t now)
 {
@@ -101,7 +101,7 @@ static apr_int64_t new_expiry(const apikey_managed_t *old,
 }
 
 /* The old key's life gets shorter, or stays; never longer. */
-static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
+static apr_status_t shorten(apikey_store_t *store, apikey_key_row_t *old,
                             const job_t *job, apr_pool_t *pool,
                             const char **error)
 {
@@ -115,10 +115,10 @@ static apr_status_t shorten(apikey_store_t *store, apikey_managed_t *old,
     job->rotation->old_expires = end;
     if (end != was) {
         old->record.expires = end;
-        status = apikey_managed_update(store, old, pool, error);
+        status = apikey_key_row_update(store, old, pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_managed_audit(store, old, job->actor, "rotate",
+           ? apikey_key_row_audit(store, old, job->actor, "rotate",
                                   apr_pstrcat(pool, "replaced by ",
                                               job->rotation->fresh.id, NULL),
                                   apr_psprintf(pool, "{\"expires\":%"
@@ -137,11 +137,10 @@ static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
 {
     const char *args[] = { job->id };
     const char *id = NULL;
-    apikey_managed_t *other;
+    apikey_key_row_t *other;
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_KEY_SUCCESSOR, args,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_KEY_SUCCESSOR, args, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
@@ -153,13 +152,13 @@ static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
     if (status != APR_SUCCESS || !id) {
         return status;
     }
-    status = apikey_managed_find(store, id, NULL, &other, pool, error);
+    status = apikey_key_row_find(store, id, NULL, &other, pool, error);
     return status == APR_SUCCESS
            ? apikey_reject(pool, error, "the key %s has been rotated already: "
                            "%s, which is %s, is in its place; rotate that one, "
                            "or, if its key was lost, revoke it first", job->id,
                            id,
-                           apikey_managed_state(other, job->actor->now, pool))
+                           apikey_key_row_state(other, job->actor->now, pool))
            : status;
 }
 
@@ -168,10 +167,10 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
 {
     const job_t *job = baton;
     apikey_rotation_t *rotation = job->rotation;
-    apikey_managed_t *old;
+    apikey_key_row_t *old;
     apikey_result_e result;
     const char *fault;
-    apr_status_t status = apikey_managed_find(store, job->id,
+    apr_status_t status = apikey_key_row_find(store, job->id,
                                               job->actor->keyspace, &old,
                                               pool, error);
 
@@ -201,25 +200,25 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     rotation->key = *old;
     rotation->key.record.expires = new_expiry(old, rotation,
                                               job->actor->now);
-    apikey_managed_fill(&rotation->key, &rotation->fresh, job->actor);
+    apikey_key_row_fill(&rotation->key, &rotation->fresh, job->actor);
     rotation->key.root = old->root;
     rotation->key.rotated_from = old->record.id;
-    status = apikey_managed_check(&rotation->key, pool, error);
+    status = apikey_key_row_check(&rotation->key, pool, error);
     if (status == APR_SUCCESS) {
         status = shorten(store, old, job, pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_managed_insert(store, &rotation->key, job->actor,
+           ? apikey_key_row_insert(store, &rotation->key, job->actor,
                                    apr_psprintf(pool, APIKEY_IN_PLACE_OF,
                                                 job->id, old->root), pool,
                                    error)
            : status;
 }
 
-apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
-                                  apikey_rotation_t *rotation,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error)
+apr_status_t apikey_keys_rotate(apikey_store_t *store, const char *id,
+                                apikey_rotation_t *rotation,
+                                const apikey_actor_t *actor,
+                                apr_pool_t *pool, const char **error)
 {
     job_t job = { id, rotation, actor };
     apr_status_t status;
@@ -228,7 +227,7 @@ apr_status_t apikey_manage_rotate(apikey_store_t *store, const char *id,
         || rotation->overlap > APR_INT64_MAX - actor->now) {
         return apikey_reject(pool, error, "the overlap is too long");
     }
-    status = apikey_sql_transact(store, rotate, &job, pool, error);
+    status = apikey_transact(store, rotate, &job, pool, error);
     if (status != APR_SUCCESS) {
         forget_key(rotation);
     }

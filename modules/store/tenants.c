@@ -3,7 +3,8 @@
 #include <apr_strings.h>
 
 #include "json.h"
-#include "manage_parts.h"
+#include "keys_private.h"
+#include "row_pages.h"
 
 typedef struct listener_t {
     apikey_tenant_fn each;
@@ -43,12 +44,12 @@ apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
 {
     const char *args[] = { "" };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { .which = APIKEY_SQL_TENANT_LIST, .args = args,
-                             .size = sizeof(apikey_tenant_t),
-                             .read = read_tenant, .next = behind_tenant,
-                             .give = give_tenant, .baton = &to };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_TENANT_LIST, .args = args,
+                                 .size = sizeof(apikey_tenant_t),
+                                 .read = read_tenant, .next = behind_tenant,
+                                 .give = give_tenant, .baton = &to };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }
 
 apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
@@ -58,9 +59,8 @@ apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
     const char *args[] = { name, name };
     apikey_tenant_t *found = apr_palloc(pool, sizeof(*found));
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_TENANT_ONE, args, pool,
-                                            error);
+    apr_status_t status = apikey_statement_select(
+        &rows, store, APIKEY_SQL_TENANT_ONE, args, pool, error);
 
     *tenant = NULL;
     if (status != APR_SUCCESS) {
@@ -91,8 +91,8 @@ static apr_status_t find(apikey_store_t *store, apikey_sql_e which,
 {
     const char *args[] = { tenant };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store, which, args, pool,
-                                            error);
+    apr_status_t status =
+        apikey_statement_select(&rows, store, which, args, pool, error);
 
     *found = 0;
     if (status != APR_SUCCESS) {
@@ -114,9 +114,9 @@ static apr_status_t need_row(apikey_store_t *store, const job_t *job,
                              const char **error)
 {
     const char *args[] = { job->tenant,
-                           apikey_sql_number(pool, job->actor->now) };
+                           apikey_number_arg(pool, job->actor->now) };
     int found;
-    apr_status_t status = find(store, APIKEY_SQL_TENANT_HOLD, job->tenant,
+    apr_status_t status = find(store, APIKEY_SQL_TENANT_LOCK, job->tenant,
                                &found, suspended, pool, error);
 
     if (status != APR_SUCCESS || found) {
@@ -132,8 +132,8 @@ static apr_status_t need_row(apikey_store_t *store, const job_t *job,
         return APR_NOTFOUND;
     }
     return status == APR_SUCCESS
-           ? apikey_sql_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
-                              error)
+           ? apikey_statement_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
+                                    error)
            : status;
 }
 
@@ -142,7 +142,7 @@ static apr_status_t suspend(apikey_store_t *store, void *baton,
 {
     const job_t *job = baton;
     const char *args[] = {
-        job->on ? apikey_sql_number(pool, job->actor->now) : "0",
+        job->on ? apikey_number_arg(pool, job->actor->now) : "0",
         job->on ? job->reason : "", job->tenant
     };
     const apikey_audit_t entry = {
@@ -157,8 +157,8 @@ static apr_status_t suspend(apikey_store_t *store, void *baton,
         return status;
     }
     *job->changed = 1;
-    status = apikey_sql_query(store, APIKEY_SQL_TENANT_SUSPEND, args, pool,
-                              error);
+    status = apikey_statement_query(store, APIKEY_SQL_TENANT_SUSPEND, args,
+                                    pool, error);
     return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
                                                       error) : status;
 }
@@ -175,7 +175,7 @@ apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
 
     *job.changed = 0;
     return status == APR_SUCCESS
-           ? apikey_sql_transact(store, suspend, &job, pool, error) : status;
+           ? apikey_transact(store, suspend, &job, pool, error) : status;
 }
 
 static const char *meta_member(const char *meta, apr_pool_t *pool)
@@ -203,10 +203,10 @@ static apr_status_t set(apikey_store_t *store, void *baton, apr_pool_t *pool,
         return status;
     }
     *job->changed = 1;
-    entry.was = apikey_audit_told(meta_member(tenant->meta, pool),
-                                  meta_member(job->meta, pool), pool);
-    status = apikey_sql_query(store, APIKEY_SQL_TENANT_SET, args, pool,
-                              error);
+    entry.was = apikey_audit_change_json(meta_member(tenant->meta, pool),
+                                         meta_member(job->meta, pool), pool);
+    status = apikey_statement_query(store, APIKEY_SQL_TENANT_SET, args, pool,
+                                    error);
     return status == APR_SUCCESS ? apikey_audit_write(store, &entry, pool,
                                                       error) : status;
 }
@@ -222,5 +222,5 @@ apr_status_t apikey_tenant_set(apikey_store_t *store, const char *tenant,
 
     *job.changed = 0;
     return fault ? apikey_reject(pool, error, "the meta %s", fault)
-                 : apikey_sql_transact(store, set, &job, pool, error);
+                 : apikey_transact(store, set, &job, pool, error);
 }

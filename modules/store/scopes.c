@@ -5,7 +5,8 @@
 #include "../core/scope.h"
 #include "../core/text.h"
 #include "json.h"
-#include "manage_parts.h"
+#include "keys_private.h"
+#include "row_pages.h"
 
 typedef struct entry_t {
     const char *name;
@@ -47,12 +48,12 @@ apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
 {
     const char *args[] = { "" };
     listener_t to = { each, baton };
-    apikey_pages_t pages = { .which = APIKEY_SQL_SCOPE_LIST, .args = args,
-                             .size = sizeof(entry_t), .read = read_scope,
-                             .next = behind_scope, .give = give_scope,
-                             .baton = &to };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_SCOPE_LIST, .args = args,
+                                 .size = sizeof(entry_t), .read = read_scope,
+                                 .next = behind_scope, .give = give_scope,
+                                 .baton = &to };
 
-    return apikey_sql_pages(store, &pages, pool, error);
+    return apikey_row_pages(store, &pages, pool, error);
 }
 
 static apr_status_t collect(void *baton, const char *name,
@@ -80,8 +81,8 @@ static int covers_any(const char *scope, const apr_array_header_t *catalogue)
     return 0;
 }
 
-apr_status_t apikey_scope_known(apikey_store_t *store, const char *scopes,
-                                apr_pool_t *pool, const char **error)
+apr_status_t apikey_scopes_check(apikey_store_t *store, const char *scopes,
+                                 apr_pool_t *pool, const char **error)
 {
     apr_array_header_t *catalogue = apr_array_make(pool, 8, sizeof(char *));
     char *rest = apr_pstrdup(pool, scopes);
@@ -120,9 +121,9 @@ static apr_status_t find(apikey_store_t *store, const char *name,
 {
     const char *args[] = { name };
     apikey_rows_t rows;
-    apr_status_t status = apikey_sql_select(&rows, store,
-                                            APIKEY_SQL_SCOPE_SHOW, args,
-                                            pool, error);
+    apr_status_t status = apikey_statement_select(&rows, store,
+                                                  APIKEY_SQL_SCOPE_SHOW, args,
+                                                  pool, error);
 
     *description = NULL;
     if (status != APR_SUCCESS) {
@@ -178,10 +179,10 @@ static apr_status_t add(apikey_store_t *store, void *baton, apr_pool_t *pool,
     if (status != APR_SUCCESS || !job->done->changed) {
         return status;
     }
-    status = was ? apikey_sql_query(store, APIKEY_SQL_SCOPE_UPDATE, update,
-                                    pool, error)
-                 : apikey_sql_query(store, APIKEY_SQL_SCOPE_INSERT, insert,
-                                    pool, error);
+    status = was ? apikey_statement_query(store, APIKEY_SQL_SCOPE_UPDATE,
+                                          update, pool, error)
+                 : apikey_statement_query(store, APIKEY_SQL_SCOPE_INSERT,
+                                          insert, pool, error);
     return status == APR_SUCCESS ? note(store, job, "scope-add", was,
                                         job->description, pool, error)
                                  : status;
@@ -204,7 +205,7 @@ apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
     if (fault) {
         return apikey_reject(pool, error, "the description %s", fault);
     }
-    return apikey_sql_transact(store, add, &job, pool, error);
+    return apikey_transact(store, add, &job, pool, error);
 }
 
 static apr_status_t take_out(apikey_store_t *store, void *baton,
@@ -221,8 +222,8 @@ static apr_status_t take_out(apikey_store_t *store, void *baton,
         return APR_NOTFOUND;
     }
     if (status == APR_SUCCESS) {
-        status = apikey_sql_query(store, APIKEY_SQL_SCOPE_DELETE, args, pool,
-                                  error);
+        status = apikey_statement_query(store, APIKEY_SQL_SCOPE_DELETE, args,
+                                        pool, error);
     }
     return status == APR_SUCCESS ? note(store, job, "scope-remove", was,
                                         NULL, pool, error) : status;
@@ -234,5 +235,5 @@ apr_status_t apikey_scope_remove(apikey_store_t *store, const char *name,
 {
     job_t job = { name, "", actor, NULL };
 
-    return apikey_sql_transact(store, take_out, &job, pool, error);
+    return apikey_transact(store, take_out, &job, pool, error);
 }
