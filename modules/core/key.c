@@ -79,6 +79,14 @@ static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
     return len > tail && apikey_is_lead(key, len - tail);
 }
 
+int apikey_format_accepted(unsigned int formats, apikey_format_e format)
+{
+    if (format == APIKEY_FORMAT_HEX64) {
+        formats |= formats & APIKEY_FORMAT_OPAQUE ? APIKEY_FORMAT_HEX64 : 0;
+    }
+    return (formats & format) != 0;
+}
+
 static int is_base62_key(const char *key, apr_size_t len)
 {
     return has_tail(key, len, BASE62_TAIL)

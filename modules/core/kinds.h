@@ -27,7 +27,19 @@ const char *apikey_kinds_add(apikey_kinds_t *kinds, const char *word,
 /** Whether @a kinds has all of @a some. */
 int apikey_kinds_have(const apikey_kinds_t *kinds, const apikey_kinds_t *some);
 
-/** Whether keys may be stored under a digest that no secret has a part in. */
-int apikey_kinds_plain(const apikey_kinds_t *kinds);
+/**
+ * Why a server with these kinds never looks for a digest, a static sentence;
+ * NULL: it does.  What apikey_key_candidates() does with a key, said of the row
+ * that has its digest; whether the key's form and prefix are accepted is not
+ * asked here.
+ * @param formats   that the server accepts, apikey_format_e flags
+ * @param format    of the key
+ * @param by_secret whether it is by a secret, which is in the ring
+ * @param len       of the digest, hex characters
+ */
+const char *apikey_kinds_unsought(const apikey_kinds_t *kinds,
+                                  unsigned int formats,
+                                  apikey_format_e format, int by_secret,
+                                  apr_size_t len);
 
 #endif
