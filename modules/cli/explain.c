@@ -184,8 +184,7 @@ static cli_exit_e find_by_id(finding_t *finding)
     if (!apikey_format_accepted(conf->formats, finding->format)) {
         refuse_format(finding, key->record.format);
     }
-    if (conf->leads && finding->format != APIKEY_FORMAT_OPAQUE
-        && !apikey_leads_have(conf->leads, key->prefix)) {
+    if (!apikey_prefix_accepted(conf->leads, finding->format, key->prefix)) {
         refuse_prefix(finding);
     }
     judge_secret(finding);

@@ -141,6 +141,15 @@ static apr_status_t take_digest(reading_t *reading, apikey_managed_t *key,
         return refuse(pool, error, "", "the format is none of those that "
                       "ApiKeyFormat names");
     }
+    /* Of another keyspace: what its server accepts, this CONF does not say. */
+    if (strcmp(key->record.keyspace, reading->cli->conf.keyspace) == 0
+        && !apikey_prefix_accepted(reading->cli->conf.leads,
+                                   apikey_format_from_name(format),
+                                   cli_import_field(reading, PREFIX))) {
+        return refuse(pool, error, "", "the server would refuse the key "
+                      "unseen: the prefix is none of those that ApiKeyPrefix "
+                      "names");
+    }
     fault = apikey_kinds_unsought(&reading->cli->conf.digests, formats,
                                   apikey_format_from_name(format),
                                   *secret != '\0', strlen(digest));

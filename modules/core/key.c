@@ -87,6 +87,14 @@ int apikey_format_accepted(unsigned int formats, apikey_format_e format)
     return (formats & format) != 0;
 }
 
+int apikey_prefix_accepted(const apikey_lead_t *leads, apikey_format_e format,
+                           const char *prefix)
+{
+    return !leads || !*prefix || apikey_leads_have(leads, prefix)
+           || (format == APIKEY_FORMAT_OPAQUE
+               && apikey_leads_find(leads, prefix, strlen(prefix)));
+}
+
 static int is_base62_key(const char *key, apr_size_t len)
 {
     return has_tail(key, len, BASE62_TAIL)

@@ -122,6 +122,11 @@ const char *apikey_format_name(apikey_format_e format);
  * @a format: a hex64 key is an opaque one where hex64 is not accepted. */
 int apikey_format_accepted(unsigned int formats, apikey_format_e format);
 
+/** Whether a server with these leads (NULL: any) may accept a key whose row says
+ * that it has that prefix; "" says nothing. */
+int apikey_prefix_accepted(const apikey_lead_t *leads, apikey_format_e format,
+                           const char *prefix);
+
 /**
  * The shape of a credential under @a policy: prefix and form alone, no
  * digest.  APIKEY_FORMAT_NONE: the credential is foreign to this server

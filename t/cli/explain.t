@@ -110,6 +110,13 @@ $cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
 is(explained('-', $key->{key})->{signed_by}, 'k1', 'the second of a ring');
 $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
 
+# A row that does not say with what its key begins: that is for the server.
+$cli->conf('ApiKeyPrefix ak');
+$cli->sql("UPDATE apikey SET prefix = '' WHERE id = '$key->{id}'");
+finds($key, 'good', [], 'of a prefix that is not known');
+$cli->sql("UPDATE apikey SET prefix = 'ak' WHERE id = '$key->{id}'");
+$cli->conf;
+
 # What its row says, several reasons in the server's order.
 $cli->run(qw(tenant suspend acme --reason bill));
 finds($key, 'suspended', [qr/^its tenant was suspended 20\S+Z: bill$/],

@@ -286,6 +286,27 @@ like(import("key,tenant,name\n$opaque,t,n\n")->{err}, qr/line 2: the server/,
      'a prefix that it does not accept');
 like(import("digest,secret,format,tenant,name\n$digest,k1,base62,t,n\n")->{err},
      qr/line 2: the format is none of those/, 'a format that it does not');
+# The row's prefix, of digests: "" is not known; an opaque key may go on as it
+# likes behind one; other keyspaces have their own ApiKeyPrefix.
+for my $case (
+    [ 'acme sk.', 'acme,base62,', 1 ], [ 'acme sk.', 'sk.,hex64,', 1 ],
+    [ 'acme', 'ak,base62,', 0 ], [ 'acme', 'acme_live,base62,', 0 ],
+    [ 'acme', 'ak,hex64,', 0 ], [ 'acme', 'ak,opaque,', 0 ],
+    [ 'acme', 'acme_live,opaque,', 1 ], [ 'acme', 'acme,opaque,', 1 ],
+    [ 'acme', 'acm,opaque,', 0 ], [ 'acme', ',base62,', 1 ],
+    [ 'acme', 'ak,base62,other', 1 ], [ undef, 'ak,base62,', 1 ],
+) {
+    my ($prefixes, $row, $good) = @$case;
+    $cli->conf('ApiKeyFormat base62 hex64 opaque',
+               $prefixes ? "ApiKeyPrefix $prefixes" : ());
+    my $done = import("digest,secret,tenant,name,prefix,format,keyspace\n"
+                      . "$digest,k1,t,n,$row\n", '--dry-run');
+    my $name = ($prefixes // 'no ApiKeyPrefix') . ": the row's prefix $row";
+    is($done->{exit}, $good ? 0 : 1, $name) or diag $done->{err};
+    like($done->{out} . $done->{err},
+         $good ? qr/./ : qr/line 2: .*the prefix is none .*ApiKeyPrefix/,
+         'as the server has it');
+}
 is(import('x', '--digest', 'md5')->{exit}, 2, '--digest md5');
 is($cli->run('import')->{exit}, 2, 'no file');
 $done = $cli->run('import', "$cli->{folder}/none.csv");
