@@ -7,7 +7,6 @@
  */
 #include "store_fixture.h"
 #include "../../modules/store/query.h"
-#include "../../modules/store/sql.h"
 
 #define TABLE "apikey_own_change"
 #define COLUMNS "SELECT place, sum FROM " TABLE " WHERE place > "

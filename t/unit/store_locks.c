@@ -5,7 +5,6 @@
 
 #include <sys/wait.h>
 
-#include "../../modules/store/sql.h"
 #include "store_fixture.h"
 
 static const char *everything(void)

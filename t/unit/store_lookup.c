@@ -7,7 +7,6 @@
 #endif
 #include <dlfcn.h>
 
-#include "../../modules/store/sql.h"
 #include "store_fixture.h"
 
 static void test_columns(void)

@@ -6,7 +6,6 @@
 #include "store_fixture.h"
 #include "../../modules/core/verdict.h"
 #include "../../modules/store/query.h"
-#include "../../modules/store/sql.h"
 
 #define FROM " FROM k WHERE digest = %s"
 

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 
 #include "store_fixture.h"
-#include "../../modules/store/sql.h"
 #include "../../modules/store/usage.h"
 
 #define KEYS 200
@@ -31,20 +30,6 @@ static void open_store(void)
 {
     need(apikey_store_open(&fx.store, driver, params, fx.pool, &fx.error)
          == APR_SUCCESS, "open");
-}
-
-static const char *value(const char *sql)
-{
-    const char *text = "";
-    apikey_rows_t rows;
-
-    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
-         == APR_SUCCESS, sql);
-    while (apikey_rows_next(&rows)) {
-        text = apikey_rows_copy(&rows, fx.pool);
-    }
-    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
-    return text;
 }
 
 static void make_keys(void)

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 
 #include "store_fixture.h"
-#include "../../modules/store/sql.h"
 #include "../../modules/store/usage.h"
 
 #define KEYS 240
@@ -22,21 +21,6 @@ static void run(const char *sql)
 {
     need(apikey_sql_run(fx.store, sql, fx.pool, &fx.error) == APR_SUCCESS,
          sql);
-}
-
-static const char *value(const char *sql)
-{
-    const char *text = "";
-    apikey_rows_t rows;
-
-    need(apikey_sql_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
-         == APR_SUCCESS, sql);
-    while (apikey_rows_next(&rows)) {
-        text = apr_pstrcat(fx.pool, text, *text ? " " : "",
-                           apikey_rows_copy(&rows, fx.pool), NULL);
-    }
-    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
-    return text;
 }
 
 /* "count last" of a key; "" where there is no row. */

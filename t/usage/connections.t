@@ -27,10 +27,11 @@ $site->run('ServerLimit 1', $one > 1 ? ("ThreadLimit $one",
 my %seen;
 sub is_written {
     my ($count) = @_;
+    my $total = $site->total;
     $seen{$_}++ for $site->sql('SELECT pid FROM pg_stat_activity WHERE '
         . "datname = current_database() AND backend_type = 'client backend' "
         . 'AND pid <> pg_backend_pid()');
-    return $site->total == $count;
+    return $total == $count;
 }
 
 is($site->status($key->{key}), 200, 'a key that is looked up');
