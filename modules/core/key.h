@@ -118,12 +118,12 @@ typedef struct apikey_fresh_t {
 apikey_format_e apikey_format_from_name(const char *name);
 const char *apikey_format_name(apikey_format_e format);
 
-/** Whether a server with these formats looks for a key that was stored as one of
- * @a format: a hex64 key is an opaque one where hex64 is not accepted. */
+/** Whether a server with these formats looks for a key that was stored as one
+ * of @a format: a hex64 key is an opaque one where hex64 is not accepted. */
 int apikey_format_accepted(unsigned int formats, apikey_format_e format);
 
-/** Whether a server with these leads (NULL: any) may accept a key whose row says
- * that it has that prefix; "" says nothing. */
+/** Whether a server with these leads (NULL: any) may accept a key whose row
+ * says that it has that prefix; "" says nothing. */
 int apikey_prefix_accepted(const apikey_lead_t *leads, apikey_format_e format,
                            const char *prefix);
 

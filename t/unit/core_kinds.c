@@ -169,8 +169,9 @@ static void test_unsought(void)
         for (digests = i ? 0 : 1; digests < 8; digests++) {
             for (opaque = 0; opaque < 2; opaque++) {
                 apikey_kinds_t kinds = { digests, { { 0, 0 } } };
-                apikey_policy_t policy = { APIKEY_FORMAT_BASE62
-                                           | (opaque ? APIKEY_FORMAT_OPAQUE : 0),
+                apikey_policy_t policy = { opaque ? APIKEY_FORMAT_BASE62
+                                                    | APIKEY_FORMAT_OPAQUE
+                                                  : APIKEY_FORMAT_BASE62,
                                            digests, NULL, ring, kinds.parts };
 
                 if (parts[i]) {
