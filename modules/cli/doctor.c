@@ -55,7 +55,7 @@ static void check_ring(doctor_t *doctor)
         doctor_find(doctor, DOCTOR_WARN, "secrets", "The secret file %s cannot "
                     "be read by this user, which is as it should be where "
                     "root keeps it: httpd reads it as root. Run doctor as root "
-                    "to have it classified.", cli->conf.secret_file);
+                    "to have it judged.", cli->conf.secret_file);
     }
     else if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "secrets", "%s", error);
@@ -216,53 +216,81 @@ static void check_statements(doctor_t *doctor)
     }
 }
 
-/* Keys by secret, as the database has them. */
+/* Keys of one secret, all of which are looked for or refused alike. */
 typedef struct signed_t {
-    doctor_t *doctor;
-    apr_hash_t *seen;           /* ids of secrets that have live keys */
+    const char *id;             /* of the secret; "": none */
+    const char *fault;          /* why they are refused; NULL: they are not */
+    apr_int64_t keys, live;
 } signed_t;
 
-static apr_status_t count_secret(void *baton, const char *id,
-                                 apr_int64_t keys, apr_int64_t live)
-{
-    signed_t *count = baton;
-    const cli_t *cli = count->doctor->cli;
-    int known = *id ? cli_has_secret(cli->secrets, id)
-                    : apikey_digest_kinds_plain(&cli->conf.digests);
-    const char *whose = *id ? apr_pstrcat(cli->pool, "the secret \"", id,
-                                          "\"", NULL)
-                            : "no secret (SHA-256 or SHA-512 digests)";
+typedef struct secrets_t {
+    const cli_t *cli;
+    apr_array_header_t *list;   /* signed_t */
+    apr_hash_t *seen;           /* ids of secrets that have live keys */
+} secrets_t;
 
-    if (live > 0) {
+static apr_status_t count_secret(void *baton, const apikey_digested_t *keys)
+{
+    static const char gone[] = "it is not in ApiKeySecretFile; put its line "
+                               "back, or revoke them";
+    secrets_t *count = baton;
+    const cli_t *cli = count->cli;
+    const char *id = keys->secret_id;
+    const char *fault = *id && !cli_has_secret(cli->secrets, id) ? gone
+        : apikey_digest_kinds_unsought(&cli->conf.digests, cli->conf.formats,
+                                       apikey_format_from_name(keys->format),
+                                       *id != '\0', (apr_size_t)keys->len);
+    signed_t *with = (signed_t *)count->list->elts;
+    signed_t *end = with + count->list->nelts;
+
+    while (with < end && (with->fault != fault || strcmp(with->id, id) != 0)) {
+        with++;
+    }
+    if (with == end) {
+        with = apr_array_push(count->list);
+        with->id = id;
+        with->fault = fault;
+    }
+    with->keys += keys->keys;
+    with->live += keys->live;
+    if (keys->live > 0) {
         apr_hash_set(count->seen, id, APR_HASH_KEY_STRING, id);
     }
-    if (known || live == 0) {
-        doctor_find(count->doctor, DOCTOR_OK, "keys", "%" APR_INT64_T_FMT
+    return APR_SUCCESS;
+}
+
+static void tell_secret(doctor_t *doctor, const signed_t *with)
+{
+    const cli_t *cli = doctor->cli;
+    const char *whose = *with->id ? apr_pstrcat(cli->pool, "the secret \"",
+                                                with->id, "\"", NULL)
+                        : "no secret (SHA-256 or SHA-512 digests)";
+
+    if (!with->fault || with->live == 0) {
+        doctor_find(doctor, DOCTOR_OK, "keys", "%" APR_INT64_T_FMT
                     " live ones of %" APR_INT64_T_FMT " are signed by %s%s.",
-                    live, keys, whose, known || !cli->secrets ? ""
+                    with->live, with->keys, whose,
+                    !with->fault || !cli->secrets ? ""
                     : ", which is not in use any more and need not be");
     }
-    else if (*id && !cli->secrets) {
-        doctor_find(count->doctor, DOCTOR_WARN, "keys",
-                    "%" APR_INT64_T_FMT
+    else if (*with->id && !cli->secrets) {
+        doctor_find(doctor, DOCTOR_WARN, "keys", "%" APR_INT64_T_FMT
                     " live ones are signed by %s; whether that is in use "
-                    "cannot be classified without the secret file.",
-                    live, whose);
+                    "cannot be judged without the secret file.", with->live,
+                    whose);
     }
     else {
-        doctor_find(count->doctor, DOCTOR_FAIL, "keys", "%" APR_INT64_T_FMT
-                    " live ones are signed by %s and are refused: %s", live,
-                    whose, *id ? "it is not in ApiKeySecretFile; put its "
-                    "line back, or revoke them."
-                    : "ApiKeyDigest does not name sha256.");
+        doctor_find(doctor, DOCTOR_FAIL, "keys", "%" APR_INT64_T_FMT
+                    " live ones are signed by %s and are refused: %s.",
+                    with->live, whose, with->fault);
     }
-    return APR_SUCCESS;
 }
 
 static void check_secrets(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
-    signed_t count = { doctor, apr_hash_make(cli->pool) };
+    secrets_t count = { cli, apr_array_make(cli->pool, 4, sizeof(signed_t)),
+                        apr_hash_make(cli->pool) };
     const char *error = NULL;
     int i;
 
@@ -270,6 +298,9 @@ static void check_secrets(doctor_t *doctor)
                                &count, cli->pool, &error) != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "keys", "%s", error);
         return;
+    }
+    for (i = 0; i < count.list->nelts; i++) {
+        tell_secret(doctor, &APR_ARRAY_IDX(count.list, i, signed_t));
     }
     for (i = 1; cli->secrets && i < apikey_secrets_count(cli->secrets); i++) {
         const char *id = apikey_secrets_id(cli->secrets, i);

@@ -226,7 +226,7 @@ static void count_weak(doctor_t *doctor)
     if (strengths.unknown > 0) {
         doctor_find(doctor, DOCTOR_OK, "strength", "%" APR_INT64_T_FMT
                     " opaque ones came as digests, or before this was looked "
-                    "at: they cannot be classified.", strengths.unknown);
+                    "at: they cannot be judged.", strengths.unknown);
     }
 }
 

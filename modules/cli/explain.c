@@ -96,15 +96,21 @@ static void judge_text(finding_t *finding, const cli_presented_t *given)
 static void judge_secret(finding_t *finding)
 {
     const cli_t *cli = finding->cli;
-    const char *secret = finding->key->record.secret_id;
+    const apikey_key_row_t *key = finding->key;
+    const char *secret = key->record.secret_id;
+    const char *fault;
 
     if (*secret && !cli_has_secret(cli->secrets, secret)) {
         refuse(finding, APIKEY_INVALID, "the secret \"%s\", which signed it, "
                "is not in ApiKeySecretFile", secret);
+        return;
     }
-    else if (!*secret && !apikey_digest_kinds_plain(&cli->conf.digests)) {
-        refuse(finding, APIKEY_INVALID, "it is stored as SHA-256 or SHA-512, "
-               "which ApiKeyDigest does not accept");
+    fault = apikey_digest_kinds_unsought(
+        &cli->conf.digests, cli->conf.formats,
+        apikey_format_from_name(key->record.format), *secret != '\0',
+        strlen(key->digest));
+    if (fault) {
+        refuse(finding, APIKEY_INVALID, "%s", fault);
     }
 }
 
@@ -176,11 +182,10 @@ static cli_exit_e find_by_id(finding_t *finding)
     }
     finding->key = key;
     finding->format = apikey_format_from_name(key->record.format);
-    if (!(conf->formats & finding->format)) {
+    if (!apikey_format_accepted(conf->formats, finding->format)) {
         refuse_format(finding, key->record.format);
     }
-    if (conf->prefixes && finding->format != APIKEY_FORMAT_OPAQUE
-        && !apikey_prefixes_have(conf->prefixes, key->prefix)) {
+    if (!apikey_prefix_accepted(conf->prefixes, finding->format, key->prefix)) {
         refuse_prefix(finding);
     }
     judge_secret(finding);

@@ -108,40 +108,6 @@ static int knows_secret(const apikey_secrets_t *secrets, const char *id)
     return 0;
 }
 
-/* Why the server would never look for such a digest; NULL: it does.  Of keys
- * with right check characters it looks for the one by their secret. */
-static const char *digest_fault(const apikey_digest_kinds_t *kinds,
-                                apikey_format_e format, int by_secret,
-                                apr_size_t len)
-{
-    int checked = format == APIKEY_FORMAT_BASE62;
-    unsigned int all = kinds->digests;
-    const apikey_part_t *part;
-
-    for (part = kinds->parts; !checked && part->kind; part++) {
-        all |= part->kind;
-    }
-    if (by_secret) {
-        return len != APIKEY_DIGEST_HEX
-               ? "a digest by a secret has 64 hex characters"
-               : !(all & APIKEY_DIGEST_HMAC)
-               ? "the server would look for no digest by a secret; write "
-                 "hmac-sha256 behind ApiKeyDigest, too" : NULL;
-    }
-    if (checked) {
-        return "the format is base62, and of such keys the server looks for "
-               "the digest by their secret alone: name that in the column "
-               "secret; keys made elsewhere are of the format opaque, which "
-               "ApiKeyFormat must name, too";
-    }
-    return len == APIKEY_DIGEST_HEX && !(all & APIKEY_DIGEST_SHA256)
-           ? "the server would look for no SHA-256 digest without a secret; "
-             "write sha256 behind ApiKeyDigest, too"
-           : len == APIKEY_DIGEST_LONG_HEX && !(all & APIKEY_DIGEST_SHA512)
-           ? "the server would look for no SHA-512 digest; write sha512 "
-             "behind ApiKeyDigest, too" : NULL;
-}
-
 static apr_status_t take_digest(reading_t *reading, apikey_key_row_t *key,
                                 apr_pool_t *pool, const char **error)
 {
@@ -171,13 +137,22 @@ static apr_status_t take_digest(reading_t *reading, apikey_key_row_t *key,
         format = formats & APIKEY_FORMAT_OPAQUE ? "opaque"
                : formats & APIKEY_FORMAT_HEX64 ? "hex64" : "base62";
     }
-    if (!(apikey_format_from_name(format) & formats)) {
+    if (!apikey_format_accepted(formats, apikey_format_from_name(format))) {
         return refuse(pool, error, "", "the format is none of those that "
                       "ApiKeyFormat names");
     }
-    fault = digest_fault(&reading->cli->conf.digests,
-                         apikey_format_from_name(format), *secret != '\0',
-                         strlen(digest));
+    /* Of another keyspace: what its server accepts, this CONF does not say. */
+    if (strcmp(key->record.keyspace, reading->cli->conf.keyspace) == 0
+        && !apikey_prefix_accepted(reading->cli->conf.prefixes,
+                                   apikey_format_from_name(format),
+                                   cli_import_field(reading, PREFIX))) {
+        return refuse(pool, error, "", "the server would refuse the key "
+                      "unseen: the prefix is none of those that ApiKeyPrefix "
+                      "names");
+    }
+    fault = apikey_digest_kinds_unsought(&reading->cli->conf.digests, formats,
+                                         apikey_format_from_name(format),
+                                         *secret != '\0', strlen(digest));
     if (fault) {
         return refuse(pool, error, "", fault);
     }

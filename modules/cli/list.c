@@ -4,8 +4,12 @@
  * list: which keys, in what order, with what of each.
  */
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <apr_file_io.h>
 #include <apr_strings.h>
 
 #include "../core/time_text.h"
@@ -66,12 +70,13 @@ static const cli_fit_t usual_fits[USUAL] = {
     { 1, 10, 0 }, { 1, 10, 0 }, { 1, 10, 0 }, { 0, 0, 0 }
 };
 
-/* What a key is sorted by, and which it is. */
+/* What a key is sorted by, and where in list_t's file what is shown of it
+ * stands: further on, the later it came. */
 typedef struct place_t {
     apr_int64_t number;
     const char *text;
-    const char *id;
-    apr_size_t order;           /* in which it came */
+    long at;
+    apr_size_t len;
 } place_t;
 
 typedef struct list_t {
@@ -83,6 +88,7 @@ typedef struct list_t {
     int sort;                   /* index of a column; -1: by creation */
     int backward;
     apr_array_header_t *places; /* place_t */
+    FILE *rows;                 /* while the last place is not known */
 } list_t;
 
 static int column_of(const char *name, apr_size_t len)
@@ -150,18 +156,23 @@ static void write_key(list_t *list, const apikey_key_row_t *key,
     for (i = 0; i < list->count; i++) {
         cells[i] = cell_of(list, list->chosen[i], key, pool);
     }
-    cli_table_row(list->out.table, cells);
+    if (list->places) {
+        for (i = 0; i < list->count; i++) {
+            cli_out("%s%c", cells[i], '\0');
+        }
+    }
+    else {
+        cli_table_row(list->out.table, cells);
+    }
 }
 
 /* What a key is sorted by; what never ends comes last. */
-static void keep_place(list_t *list, const apikey_key_row_t *key)
+static void set_place(list_t *list, place_t *place,
+                      const apikey_key_row_t *key)
 {
     apr_pool_t *pool = list->places->pool;
-    place_t *place = apr_array_push(list->places);
     kind_e kind = columns[list->sort].kind;
 
-    place->order = (apr_size_t)list->places->nelts;
-    place->id = apr_pstrdup(pool, key->record.id);
     if (kind == IS_TEXT) {
         place->text = apr_pstrdup(pool, text_of(list, list->sort, key));
         place->number = 0;
@@ -182,7 +193,42 @@ static int by_place(const void *left, const void *right)
     return text ? text
          : one->number != other->number
          ? (one->number < other->number ? -1 : 1)
-         : one->order < other->order ? -1 : 1;
+         : one->at < other->at ? -1 : 1;
+}
+
+/* A file that is gone with the process, however that ends; NULL: errno says
+ * why there is none. */
+static FILE *open_rows(apr_pool_t *pool)
+{
+    const char *folder;
+    char *path;
+    int file;
+
+    if (apr_temp_dir_get(&folder, pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    path = apr_pstrcat(pool, folder, "/htapikey-XXXXXX", NULL);
+    file = mkstemp(path);
+    if (file < 0) {
+        return NULL;
+    }
+    unlink(path);
+    return fdopen(file, "w+");
+}
+
+static apr_status_t keep_row(list_t *list, const apikey_key_row_t *key,
+                             apr_pool_t *pool)
+{
+    place_t *place = apr_array_push(list->places);
+
+    set_place(list, place, key);
+    place->at = ftell(list->rows);
+    list->out.json.more = 0;
+    cli_out_to(list->rows);
+    write_key(list, key, pool);
+    cli_out_to(stdout);
+    place->len = (apr_size_t)(ftell(list->rows) - place->at);
+    return ferror(list->rows) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
 }
 
 static apr_status_t list_key(void *baton, const apikey_key_row_t *key)
@@ -197,42 +243,48 @@ static apr_status_t list_key(void *baton, const apikey_key_row_t *key)
         return APR_SUCCESS;
     }
     if (list->places) {
-        keep_place(list, key);
+        return keep_row(list, key, pool);
     }
-    else {
-        write_key(list, key, pool);
-    }
+    write_key(list, key, pool);
     return APR_SUCCESS;
 }
 
-/* Those whose places are known, each read again: so many need not stay in
- * memory.  One that is gone meanwhile is left out. */
-static apr_status_t write_sorted(list_t *list, const char **error)
+static void write_row(list_t *list, const char *row)
+{
+    const char *cells[COLUMNS];
+    int i;
+
+    if (!list->out.table) {
+        cli_json_raw(&list->out.json, NULL, row);
+        return;
+    }
+    for (i = 0; i < list->count; i++) {
+        cells[i] = row;
+        row += strlen(row) + 1;
+    }
+    cli_table_row(list->out.table, cells);
+}
+
+static apr_status_t write_sorted(list_t *list)
 {
     apr_array_header_t *places = list->places;
-    apr_status_t status = APR_SUCCESS;
-    apikey_key_row_t *key;
     int i;
 
     qsort(places->elts, (size_t)places->nelts, sizeof(place_t), by_place);
-    for (i = 0; i < places->nelts && status == APR_SUCCESS; i++) {
-        int at = list->backward ? places->nelts - 1 - i : i;
-        apr_pool_t *pool = cli_listing_pool(&list->out);
+    list->out.json.more = 0;
+    for (i = 0; i < places->nelts; i++) {
+        const place_t *place = &APR_ARRAY_IDX(places, list->backward
+                                              ? places->nelts - 1 - i : i,
+                                              place_t);
+        char *row = apr_pcalloc(cli_listing_pool(&list->out), place->len + 1);
 
-        status = apikey_keys_show(list->out.cli->store,
-                                  APR_ARRAY_IDX(places, at, place_t).id,
-                                  NULL, &key, pool, error);
-        if (status == APR_SUCCESS) {
-            write_key(list, key, pool);
+        if (fseek(list->rows, place->at, SEEK_SET) != 0
+            || fread(row, 1, place->len, list->rows) != place->len) {
+            return APR_FROM_OS_ERROR(errno);
         }
-        else if (status == APR_NOTFOUND) {
-            status = APR_SUCCESS;
-        }
-        else {
-            *error = apr_pstrdup(list->out.cli->pool, *error);
-        }
+        write_row(list, row);
     }
-    return status;
+    return APR_SUCCESS;
 }
 
 static cli_exit_e wrong_column(cli_t *cli, const char *option,
@@ -280,8 +332,11 @@ static cli_exit_e choose_order(list_t *list)
     list->backward = *name == '-';
     name += list->backward;
     list->sort = column_of(name, strlen(name));
+    if (list->sort < 0) {
+        return wrong_column(cli, "--sort", name);
+    }
     list->places = apr_array_make(cli->pool, 64, sizeof(place_t));
-    return list->sort < 0 ? wrong_column(cli, "--sort", name) : CLI_DONE;
+    return CLI_DONE;
 }
 
 static cli_exit_e choose_keys(list_t *list)
@@ -314,6 +369,36 @@ static cli_exit_e choose_keys(list_t *list)
     return cli_since(cli, CLI_UNUSED, &filter->unused_since);
 }
 
+/* All that are chosen, in their order; or APIKEY_EREFUSED with a sentence about
+ * the file in which they wait for it. */
+static apr_status_t write_keys(list_t *list, const char **error)
+{
+    cli_t *cli = list->out.cli;
+    apr_status_t status = APR_SUCCESS;
+
+    if (list->places && !(list->rows = open_rows(cli->pool))) {
+        status = APR_FROM_OS_ERROR(errno);
+    }
+    if (status == APR_SUCCESS) {
+        status = apikey_keys_list(cli->store, &list->filter, list_key, list,
+                                  cli->pool, error);
+    }
+    if (status == APR_SUCCESS && list->places) {
+        status = write_sorted(list);
+    }
+    if (list->rows) {
+        fclose(list->rows);
+    }
+    if (status == APR_SUCCESS || *error) {
+        return status;
+    }
+    *error = apr_psprintf(cli->pool, "a temporary file, which --sort needs, "
+                          "cannot be written or read: %s; make room where "
+                          "TMPDIR says, or set it to another folder",
+                          strerror(APR_TO_OS_ERROR(status)));
+    return APIKEY_EREFUSED;
+}
+
 cli_exit_e cli_cmd_list(cli_t *cli)
 {
     list_t list = { .out = { .cli = cli } };
@@ -339,10 +424,6 @@ cli_exit_e cli_cmd_list(cli_t *cli)
         cli_table_fit(table, WIDTH, usual_fits);
     }
     cli_listing_begin(&list.out, cli, table);
-    status = apikey_keys_list(cli->store, &list.filter, list_key, &list,
-                              cli->pool, &error);
-    if (status == APR_SUCCESS && list.places) {
-        status = write_sorted(&list, &error);
-    }
+    status = write_keys(&list, &error);
     return cli_listing_end(&list.out, status, error);
 }

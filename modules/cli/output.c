@@ -12,10 +12,17 @@
 #include "cli.h"
 
 static char out_buffer[8192];
+static FILE *out;               /* where cli_out() writes */
 
 void cli_out_begin(void)
 {
     setvbuf(stdout, out_buffer, _IOFBF, sizeof(out_buffer));
+    out = stdout;
+}
+
+void cli_out_to(FILE *file)
+{
+    out = file;
 }
 
 int cli_out_end(void)
@@ -31,7 +38,7 @@ void cli_out(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vprintf(format, args);
+    vfprintf(out, format, args);
     va_end(args);
 }
 
@@ -49,26 +56,26 @@ void cli_say(apr_pool_t *pool, const char *format, ...)
 const char *cli_clean(const char *text, apr_pool_t *pool)
 {
     char *clean = apr_palloc(pool, strlen(text) * 4 + 1);
-    char *out = clean;
+    char *to = clean;
     apr_size_t len;
     int code;
 
     for (; *text; text += len) {
         len = apikey_utf8_read(text, &code);
         if (code >= 0 && !apikey_is_hidden(code)) {
-            memcpy(out, text, len);
-            out += len;
+            memcpy(to, text, len);
+            to += len;
         }
         else {
             apr_size_t i;
 
             for (i = 0; i < len; i++) {
-                out += apr_snprintf(out, 5, "\\x%02X",
+                to += apr_snprintf(to, 5, "\\x%02X",
                                     (unsigned char)text[i]);
             }
         }
     }
-    *out = '\0';
+    *to = '\0';
     return clean;
 }
 
@@ -104,10 +111,15 @@ void cli_json_close(cli_json_t *json, char bracket)
     json->more = 1;
 }
 
-void cli_json_text(cli_json_t *json, const char *name, const char *value)
+void cli_json_raw(cli_json_t *json, const char *name, const char *value)
 {
     member(json, name);
-    cli_out("%s", apikey_json_string(value, json->pool));
+    cli_out("%s", value);
+}
+
+void cli_json_text(cli_json_t *json, const char *name, const char *value)
+{
+    cli_json_raw(json, name, apikey_json_string(value, json->pool));
 }
 
 void cli_json_number(cli_json_t *json, const char *name, apr_int64_t value)
@@ -118,16 +130,14 @@ void cli_json_number(cli_json_t *json, const char *name, apr_int64_t value)
 
 void cli_json_flag(cli_json_t *json, const char *name, int value)
 {
-    member(json, name);
-    cli_out("%s", value ? "true" : "false");
+    cli_json_raw(json, name, value ? "true" : "false");
 }
 
 void cli_json_time(cli_json_t *json, const char *name, apr_int64_t epoch)
 {
-    member(json, name);
-    cli_out("%s", epoch ? apikey_json_string(apikey_time_format(epoch,
-                                                                json->pool),
-                                             json->pool) : "null");
+    cli_json_raw(json, name, epoch
+                 ? apikey_json_string(apikey_time_format(epoch, json->pool),
+                                      json->pool) : "null");
 }
 
 void cli_json_words(cli_json_t *json, const char *name, const char *words)

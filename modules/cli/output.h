@@ -12,6 +12,8 @@
 #ifndef APIKEY_CLI_OUTPUT_H
 #define APIKEY_CLI_OUTPUT_H
 
+#include <stdio.h>
+
 #include <apr_tables.h>
 
 /** Takes over standard output; before the first line. */
@@ -20,8 +22,12 @@ void cli_out_begin(void);
 /** Writes what is left and wipes it; 0 if all has arrived. */
 int cli_out_end(void);
 
-/** printf() to standard output. */
+/** printf() to standard output, or where cli_out_to() says. */
 void cli_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Sends what follows to @a file; to stdout again before anything else is
+ * written there.  No key may be written so: the file's buffer is not wiped. */
+void cli_out_to(FILE *file);
 
 /** A line "htapikey: …" on standard error, in which no whole key stands. */
 void cli_say(apr_pool_t *pool, const char *format, ...)
@@ -72,6 +78,8 @@ typedef struct cli_json_t {
 /** @param name NULL inside an array and outside of everything */
 void cli_json_open(cli_json_t *json, const char *name, char bracket);
 void cli_json_close(cli_json_t *json, char bracket);
+/** A value that is JSON already. */
+void cli_json_raw(cli_json_t *json, const char *name, const char *value);
 void cli_json_text(cli_json_t *json, const char *name, const char *value);
 void cli_json_number(cli_json_t *json, const char *name, apr_int64_t value);
 /** true or false. */

@@ -97,13 +97,37 @@ int apikey_digest_kinds_have(const apikey_digest_kinds_t *kinds,
     return !part->kind && (some->digests & ~kinds->digests) == 0;
 }
 
-int apikey_digest_kinds_plain(const apikey_digest_kinds_t *kinds)
+const char *apikey_digest_kinds_unsought(const apikey_digest_kinds_t *kinds,
+                                         unsigned int formats,
+                                         apikey_format_e format, int by_secret,
+                                         apr_size_t len)
 {
+    int checked = format == APIKEY_FORMAT_BASE62
+                  && ((kinds->digests & APIKEY_DIGEST_HMAC)
+                      || !(formats & APIKEY_FORMAT_OPAQUE));
     unsigned int all = kinds->digests;
     const apikey_part_t *part;
 
-    for (part = kinds->parts; part->kind; part++) {
+    for (part = kinds->parts; !checked && part->kind; part++) {
         all |= part->kind;
     }
-    return (all & ~(unsigned int)APIKEY_DIGEST_HMAC) != 0;
+    if (by_secret) {
+        return len != APIKEY_DIGEST_HEX
+               ? "a digest by a secret has 64 hex characters"
+               : !(all & APIKEY_DIGEST_HMAC)
+               ? "the server would look for no digest by a secret; write "
+                 "hmac-sha256 behind ApiKeyDigest, too" : NULL;
+    }
+    if (checked) {
+        return "the format is base62, and of such keys the server looks for "
+               "the digest by their secret alone, which must be named; keys "
+               "made elsewhere are of the format opaque, which ApiKeyFormat "
+               "must name, too";
+    }
+    return len == APIKEY_DIGEST_HEX && !(all & APIKEY_DIGEST_SHA256)
+           ? "the server would look for no SHA-256 digest without a secret; "
+             "write sha256 behind ApiKeyDigest, too"
+           : len == APIKEY_DIGEST_LONG_HEX && !(all & APIKEY_DIGEST_SHA512)
+           ? "the server would look for no SHA-512 digest; write sha512 "
+             "behind ApiKeyDigest, too" : NULL;
 }

@@ -28,7 +28,19 @@ const char *apikey_digest_kinds_add(apikey_digest_kinds_t *kinds,
 int apikey_digest_kinds_have(const apikey_digest_kinds_t *kinds,
                              const apikey_digest_kinds_t *some);
 
-/** Whether keys may be stored under a digest that no secret has a part in. */
-int apikey_digest_kinds_plain(const apikey_digest_kinds_t *kinds);
+/**
+ * Why a server with these kinds never looks for a digest, a static sentence;
+ * NULL: it does.  What apikey_key_candidates() does with a key, said of the row
+ * that has its digest; whether the key's form and prefix are accepted is not
+ * asked here.
+ * @param formats   that the server accepts, apikey_format_e flags
+ * @param format    of the key
+ * @param by_secret whether it is by a secret, one of the server's
+ * @param len       of the digest, hex characters
+ */
+const char *apikey_digest_kinds_unsought(const apikey_digest_kinds_t *kinds,
+                                         unsigned int formats,
+                                         apikey_format_e format, int by_secret,
+                                         apr_size_t len);
 
 #endif

@@ -79,6 +79,22 @@ static int has_tail(const char *key, apr_size_t len, apr_size_t tail)
     return len > tail && apikey_is_prefix(key, len - tail);
 }
 
+int apikey_format_accepted(unsigned int formats, apikey_format_e format)
+{
+    if (format == APIKEY_FORMAT_HEX64) {
+        formats |= formats & APIKEY_FORMAT_OPAQUE ? APIKEY_FORMAT_HEX64 : 0;
+    }
+    return (formats & format) != 0;
+}
+
+int apikey_prefix_accepted(const apikey_prefix_t *prefixes,
+                           apikey_format_e format, const char *prefix)
+{
+    return !prefixes || !*prefix || apikey_prefixes_have(prefixes, prefix)
+           || (format == APIKEY_FORMAT_OPAQUE
+               && apikey_prefixes_find(prefixes, prefix, strlen(prefix)));
+}
+
 static int is_base62_key(const char *key, apr_size_t len)
 {
     return has_tail(key, len, BASE62_TAIL)

@@ -118,6 +118,15 @@ typedef struct apikey_fresh_t {
 apikey_format_e apikey_format_from_name(const char *name);
 const char *apikey_format_name(apikey_format_e format);
 
+/** Whether a server with these formats looks for a key that was stored as one
+ * of @a format: a hex64 key is an opaque one where hex64 is not accepted. */
+int apikey_format_accepted(unsigned int formats, apikey_format_e format);
+
+/** Whether a server with these prefixes (NULL: any) may accept a key whose row
+ * says that it has that prefix; "" says nothing. */
+int apikey_prefix_accepted(const apikey_prefix_t *prefixes,
+                           apikey_format_e format, const char *prefix);
+
 /**
  * The shape of a credential under @a policy: prefix and form alone, no
  * digest.  APIKEY_FORMAT_NONE: the credential is foreign to this server

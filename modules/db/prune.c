@@ -20,9 +20,9 @@ APLOG_USE_MODULE(apikey);
 
 /* Seconds. */
 #define EACH 3600               /* from one look to the next */
-#define APART 15                /* databases, so that the connection of one is
-                                 * closed, and a thread has ended, before the
-                                 * next one's turn */
+#define APART (APIKEY_CREW_IDLE + 5)    /* databases, so that the connection of
+                                 * one is closed, and a thread has ended,
+                                 * before the next one's turn */
 #define RETRY 5                 /* the database was away, or something locked */
 #define LEASE 30                /* a process that says nothing for so long has
                                  * ended; another goes on */

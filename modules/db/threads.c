@@ -10,7 +10,7 @@
 #include "threads_private.h"
 
 #ifndef IDLE                                /* a test has its own */
-#define IDLE apr_time_from_sec(10)          /* of a thread, a connection */
+#define IDLE apr_time_from_sec(APIKEY_CREW_IDLE)
 #endif
 #define HANGS apr_time_from_sec(10)         /* a post without patience */
 #define PATIENCE apr_time_from_msec(1000)   /* at the end, for the threads */

@@ -13,7 +13,7 @@ apr_status_t apikey_inspect_statements(apikey_store_t *store,
 }
 
 apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
-                                    apikey_secret_fn each, void *baton,
+                                    apikey_digested_fn each, void *baton,
                                     apr_pool_t *pool, const char **error)
 {
     const char *args[] = { apikey_number_arg(pool, now) };
@@ -27,10 +27,14 @@ apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
         return status;
     }
     while (said == APR_SUCCESS && apikey_rows_next(&rows)) {
-        const char *id = apikey_rows_copy(&rows, pool);
-        apr_int64_t keys = apikey_rows_number(&rows);
+        apikey_digested_t keys;
 
-        said = each(baton, id, keys, apikey_rows_number(&rows));
+        keys.secret_id = apikey_rows_copy(&rows, pool);
+        keys.format = apikey_rows_copy(&rows, pool);
+        keys.len = apikey_rows_number(&rows);
+        keys.keys = apikey_rows_number(&rows);
+        keys.live = apikey_rows_number(&rows);
+        said = each(baton, &keys);
     }
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS ? said : status;

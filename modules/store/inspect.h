@@ -30,15 +30,21 @@ apr_status_t apikey_inspect_triggers(apikey_store_t *store,
                                      apr_table_t **faults, int *count,
                                      apr_pool_t *pool, const char **error);
 
-/** The keys of one secret.
- * @param secret_id "" for SHA-256 digests
- * @param live      those that are neither revoked nor expired
- * @return anything but APR_SUCCESS is handed on */
-typedef apr_status_t (*apikey_secret_fn)(void *baton, const char *secret_id,
-                                         apr_int64_t keys, apr_int64_t live);
+/** Keys whose digests are alike. */
+typedef struct apikey_digested_t {
+    const char *secret_id;      /**< "": they are by no secret */
+    const char *format;
+    apr_int64_t len;            /**< of the digests, hex characters */
+    apr_int64_t keys;           /**< how many there are */
+    apr_int64_t live;           /**< of them, neither revoked nor expired */
+} apikey_digested_t;
+
+/** @return anything but APR_SUCCESS is handed on */
+typedef apr_status_t (*apikey_digested_fn)(void *baton,
+                                           const apikey_digested_t *keys);
 
 apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
-                                    apikey_secret_fn each, void *baton,
+                                    apikey_digested_fn each, void *baton,
                                     apr_pool_t *pool, const char **error);
 
 /** Keys that are neither revoked nor expired. */

@@ -112,9 +112,10 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " AND id <> rotated_from AND revoked = 0 ORDER BY created, id",
     /* What counts as live here, apikey_record_result() says of a record. */
     [APIKEY_SQL_KEY_SECRETS] =
-    "SELECT secret_id, COUNT(*), SUM(CASE WHEN revoked = 0 AND"
-    " (expires = 0 OR expires > %n) THEN 1 ELSE 0 END)"
-    " FROM %k GROUP BY secret_id ORDER BY secret_id",
+    "SELECT secret_id, format, LENGTH(digest), COUNT(*),"
+    " SUM(CASE WHEN revoked = 0 AND (expires = 0 OR expires > %n)"
+    " THEN 1 ELSE 0 END) FROM %k GROUP BY secret_id, format, LENGTH(digest)"
+    " ORDER BY secret_id, format, LENGTH(digest)",
     /* Keys that open something, and what is known of how far they can be
      * guessed; the number that counts as few comes first. */
     [APIKEY_SQL_KEY_WEAK] =

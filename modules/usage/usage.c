@@ -20,6 +20,9 @@
 APLOG_USE_MODULE(apikey);
 
 #define DEFAULT_FLUSH 10        /* seconds */
+#if DEFAULT_FLUSH >= APIKEY_CREW_IDLE
+#error "each batch of uses would open a connection of its own"
+#endif
 /* Keys of all processes that wait, about; more are written before it is time,
  * so that what is left at the end of the processes can be written in time. */
 #define FULL 16000

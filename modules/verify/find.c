@@ -103,7 +103,6 @@ static apikey_record_t *recall(const question_t *q, apr_time_t ttl)
     return record;
 }
 
-/* Every digest that the key could be stored under is known not to be. */
 static void tell_no_digest(request_rec *r, apr_status_t status)
 {
     apikey_event_t event = { APIKEY_LOG_NO_DIGEST, r->server, r, NULL, NULL,
@@ -116,6 +115,7 @@ static void tell_no_digest(request_rec *r, apr_status_t status)
     }
 }
 
+/* Every digest that the key could be stored under is known not to be. */
 static int all_absent(const question_t *q)
 {
     int i;

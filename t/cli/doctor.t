@@ -118,10 +118,29 @@ finds('fail', 'keys', qr/^1 live /, 'by a disabled key, too');
 $cli->sql('UPDATE apikey SET disabled = 0, expires = 1');
 $done = finds('ok', 'keys', qr/^0 live ones of 1 .*"k1", which is not in use/,
               'not by an expired one');
-$cli->sql("UPDATE apikey SET expires = 0, secret_id = ''");
+$cli->sql("UPDATE apikey SET expires = 0, secret_id = '', format = 'opaque'");
 finds('fail', 'keys', qr/^1 live .*ApiKeyDigest/, 'a SHA-256 digest');
 $cli->conf('ApiKeyDigest hmac-sha256 sha256');
 finds('ok', 'keys', qr/^1 live .*SHA-256/, 'which may be allowed');
+$cli->sql("UPDATE apikey SET format = 'base62'");
+finds('fail', 'keys', qr/^1 live .*base62.*by their secret alone/,
+      'but is not looked for of a key with check characters');
+$cli->sql("UPDATE apikey SET format = 'opaque', digest = digest || digest");
+finds('fail', 'keys', qr/^1 live .*no SHA-512 digest; write sha512 behind/,
+      'and none of SHA-512, where the server would look for one of SHA-256');
+$cli->sql("INSERT INTO apikey (digest, id, tenant, name, format) VALUES ('"
+          . 'ab' x 32 . "', 'plain', 't', 'n', 'opaque')");
+$done = doctor();
+like($done->{out}, qr/^fail  keys +1 live .*SHA-512 digest;/m, 'of both');
+like($done->{out}, qr/^ok    keys +1 live ones of 1 .*no secret/m,
+     'each is judged by itself');
+$cli->sql("DELETE FROM apikey WHERE id = 'plain'",
+          "UPDATE apikey SET digest = substr(digest, 1, 64), secret_id = 'k1', "
+          . "format = 'base62'");
+$cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
+$cli->conf('ApiKeyDigest sha256');
+finds('fail', 'keys', qr/^1 live .*"k1" .*no digest by a secret; .*hmac-sha256/,
+      'nor one by a secret that is there');
 $cli->write(conf => "DBDriver sqlite3\nDBDParams $db\n");
 finds('fail', 'secrets', qr/no ApiKeySecretFile/, 'no secret file');
 $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");

@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256_hex sha256_hex);
+use Digest::SHA qw(hmac_sha256_hex sha256_hex sha512_hex);
 use MIME::Base64 qw(decode_base64);
 use Test::More;
 use FindBin;
@@ -91,6 +91,9 @@ $cli->conf('ApiKeyPrefix zz');
 finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'of another prefix');
 $cli->conf('ApiKeyFormat hex64');
 finds($key, 'invalid', [qr/ApiKeyFormat .*base62/], 'of another format');
+$cli->conf('ApiKeyDigest sha256');
+finds($key, 'invalid', [qr/no digest by a secret; write hmac-sha256 behind/],
+      'by a secret, where ApiKeyDigest names none of these');
 $cli->conf('ApiKeyFormat hex64', 'ApiKeyPrefix zz', 'ApiKeyKeyspace other');
 is(scalar @{ explained($_->[0], $_->[1])->{why_not} }, 3, 'all at once')
     for [ $key->{id} ], [ '-', $key->{key} ];
@@ -106,6 +109,13 @@ like("@{ $said->{why_not} }", qr/check characters .*no secret.*no such key/,
 $cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
 is(explained('-', $key->{key})->{signed_by}, 'k1', 'the second of a ring');
 $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
+
+# A row that does not say with what its key begins: that is for the server.
+$cli->conf('ApiKeyPrefix ak');
+$cli->sql("UPDATE apikey SET prefix = '' WHERE id = '$key->{id}'");
+finds($key, 'good', [], 'of a prefix that is not known');
+$cli->sql("UPDATE apikey SET prefix = 'ak' WHERE id = '$key->{id}'");
+$cli->conf;
 
 # What its row says, several reasons in the server's order.
 $cli->run(qw(tenant suspend acme --reason bill));
@@ -160,16 +170,24 @@ $cli->sql($insert . "('" . hmac_sha256_hex('an-opaque-key-of-24-bytes',
           $secret) . "', 'mac', 'bob', 'n', 'k1', 'opaque')",
           $insert . "('" . sha256_hex('a-digest-of-an-old-key') . "', 'sha', "
           . "'bob', 'n', '', 'opaque')",
+          $insert . "('" . sha512_hex('a-long-digest-of-a-key') . "', 'long', "
+          . "'bob', 'n', '', 'opaque')",
           $insert . "('" . hmac_sha256_hex($like, $secret) . "', 'like', "
           . "'bob', 'n', 'k1', 'opaque')");
-@known{qw(opaque sha like)} = ('an-opaque-key-of-24-bytes',
-                               'a-digest-of-an-old-key', $like);
+@known{qw(opaque sha long like)} = ('an-opaque-key-of-24-bytes',
+    'a-digest-of-an-old-key', 'a-long-digest-of-a-key', $like);
+my %id = (map({ my $key = $known{$_}; my ($id) = map { $_->{id} } grep {
+                  substr($_->{hint}, -4) eq substr $key, -4 }
+                  @{ $cli->json('list') }; ($_ => $id) } qw(base62 zz hex64)),
+          opaque => 'mac', sha => 'sha', long => 'long', like => 'like');
 push @all, values %known;
-my $other = 0;
+my ($other, $by_id) = (0, 0);
 for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
                  'hex64 opaque base62') {
     for my $more ([], ['ApiKeyPrefix ak'], ['ApiKeyPrefix zz'],
-                  ['ApiKeyDigest hmac-sha256 sha256']) {
+                  ['ApiKeyDigest hmac-sha256 sha256'],
+                  ['ApiKeyDigest hmac-sha256 sha512'],
+                  ['ApiKeyDigest sha256']) {
         $cli->conf("ApiKeyFormat $formats", @$more);
         for my $which (sort keys %known) {
             my $verdict = $cli->verify($known{$which});
@@ -180,10 +198,17 @@ for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
             $other++, diag "$formats @$more: $which: $verdict, $done->{out}"
                 if $result ne ($verdict eq 'granted' ? 'good' : $verdict)
                    || !!$why ne ($verdict ne 'granted');
+            # Of an opaque key the row does not know how it begins.
+            next if "@$more" =~ /Prefix/;
+            ($result) = $cli->run('explain', $id{$which})->{out}
+                =~ /^result +(\w+)/;
+            $by_id++, diag "$formats @$more: $id{$which}: $verdict, $result"
+                if ($result eq 'good') ne ($verdict eq 'granted');
         }
     }
 }
 is($other, 0, 'explain and verify agree about each key under each CONF');
+is($by_id, 0, 'and so does explain of its id');
 
 # What it does not pretend to know.
 for my $option (qw(--httpd --url --method)) {

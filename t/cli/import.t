@@ -228,7 +228,7 @@ my @bad = (
     [ "key,tenant,name,created\nA,t,n,2100-01-01\n", qr/line 2: .*future/ ],
     [ "digest,tenant,name,secret\n$digest,t,n,k9\n",
       qr/line 2: the secret is none/, '--digest', 'hmac-sha256' ],
-    [ "digest,tenant,name,secret,format\n$digest,t,n,k1,hex64\n",
+    [ "digest,tenant,name,secret,format\n$digest,t,n,k1,hex63\n",
       qr/line 2: the format is none/, '--digest', 'hmac-sha256' ],
     [ "digest,tenant,name,secret\nabc,t,n,k1\n",
       qr/line 2: the digest is not 64/, '--digest', 'hmac-sha256' ],
@@ -255,6 +255,7 @@ is($cli->sql('SELECT COUNT(*) FROM apikey_change'), 0, 'nor a change');
 # characters any but that by its secret, else those that ApiKeyDigest leaves
 # out, which a file of all kinds (as export writes it) may hold.
 my @unsought = (
+    [ 'hmac-sha256 sha256', "$digest,,hex64", undef ],
     [ 'hmac-sha256 sha256', "$digest,,base62", qr/base62.*by their secret/ ],
     [ 'hmac-sha256 sha256', "$digest,k1,base62", undef ],
     [ 'hmac-sha256 sha256', "$digest,,opaque", undef ],
@@ -283,6 +284,29 @@ like(import("key,tenant,name\n" . ($ours =~ s/6$/7/r) . ",t,n\n")->{err},
 $cli->conf('ApiKeyPrefix acme', 'ApiKeyFormat opaque');
 like(import("key,tenant,name\n$opaque,t,n\n")->{err}, qr/line 2: the server/,
      'a prefix that it does not accept');
+like(import("digest,secret,format,tenant,name\n$digest,k1,base62,t,n\n")->{err},
+     qr/line 2: the format is none of those/, 'a format that it does not');
+# The row's prefix, of digests: "" is not known; an opaque key may go on as it
+# likes behind one; other keyspaces have their own ApiKeyPrefix.
+for my $case (
+    [ 'acme sk.', 'acme,base62,', 1 ], [ 'acme sk.', 'sk.,hex64,', 1 ],
+    [ 'acme', 'ak,base62,', 0 ], [ 'acme', 'acme_live,base62,', 0 ],
+    [ 'acme', 'ak,hex64,', 0 ], [ 'acme', 'ak,opaque,', 0 ],
+    [ 'acme', 'acme_live,opaque,', 1 ], [ 'acme', 'acme,opaque,', 1 ],
+    [ 'acme', 'acm,opaque,', 0 ], [ 'acme', ',base62,', 1 ],
+    [ 'acme', 'ak,base62,other', 1 ], [ undef, 'ak,base62,', 1 ],
+) {
+    my ($prefixes, $row, $good) = @$case;
+    $cli->conf('ApiKeyFormat base62 hex64 opaque',
+               $prefixes ? "ApiKeyPrefix $prefixes" : ());
+    my $done = import("digest,secret,tenant,name,prefix,format,keyspace\n"
+                      . "$digest,k1,t,n,$row\n", '--dry-run');
+    my $name = ($prefixes // 'no ApiKeyPrefix') . ": the row's prefix $row";
+    is($done->{exit}, $good ? 0 : 1, $name) or diag $done->{err};
+    like($done->{out} . $done->{err},
+         $good ? qr/./ : qr/line 2: .*the prefix is none .*ApiKeyPrefix/,
+         'as the server has it');
+}
 is(import('x', '--digest', 'md5')->{exit}, 2, '--digest md5');
 is($cli->run('import')->{exit}, 2, 'no file');
 $done = $cli->run('import', "$cli->{folder}/none.csv");

@@ -206,6 +206,27 @@ places('created', qw(old soon));
 places('-created', qw(soon old));
 places('state', qw(soon off never gone hung));
 
+# Rows wait for their order in a file of which nothing is left; where it cannot
+# be written, all is refused.
+my $room = "$cli->{folder}/room";
+mkdir $room or die "$room: $!\n";
+my @sorted = ('--json', 'list', '--sort', 'name', { env => { TMPDIR => $room } });
+is(scalar(my @sorted_names = $cli->run(@sorted)->{out} =~ /"name":/g),
+   @many + 3, 'sorted: all keys') ;
+is(join(' ', glob "$room/*"), '', 'and no file is left');
+$cli->{small} = "$cli->{folder}/small";
+$cli->write(small => "#!/bin/sh\ntrap '' XFSZ\nulimit -f 200\nexec "
+            . APIKey::CLI::program() . ' "$@"' . "\n");
+chmod 0700, $cli->{small};
+{
+    local $ENV{HTAPIKEY} = $cli->{small};
+    $done = $cli->run(@sorted);
+}
+is($done->{exit}, 1, 'no room for the file: refused');
+like($done->{err}, qr/temporary file, .*: File too large; make room .*TMPDIR/,
+     'and why');
+is(join(' ', glob "$room/*"), '', 'and no file is left then');
+
 # With which columns; every one that there is.
 my ($columns) = map { $_->{does} =~ /whole: (.*)/ } grep {
     $_->{option} eq '--columns' } @{ $all->json('help', 'list')->[0]{options} };

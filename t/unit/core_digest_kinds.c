@@ -88,7 +88,6 @@ static void test_kinds(void)
     is_int(is_under(&policy, "7|secret", SECRET_512), 0,
            "nor by another kind");
     is_int(candidates(&policy, "7|"), 1, "of nothing there is no digest");
-    ok(apikey_digest_kinds_plain(&kinds), "these are digests without a secret");
     apikey_digest_kinds_add(&other, "sha256:after=|", pool);
     ok(apikey_digest_kinds_have(&kinds, &other), "a kind that is there");
     ok(!apikey_digest_kinds_have(&other, &kinds),
@@ -110,7 +109,6 @@ static void test_kinds_hmac(void)
 
     is_str(apikey_digest_kinds_add(&kinds, "hmac-sha256:after=.", pool), NULL,
            "HMAC of a part");
-    ok(!apikey_digest_kinds_plain(&kinds), "is by a secret");
     policy.parts = kinds.parts;
     policy.secrets = both;
     apikey_key_candidates(&found, &policy, "id.part", 7);
@@ -121,6 +119,75 @@ static void test_kinds_hmac(void)
     is_str(found.at[1].secret_id, "k2", "by that secret");
     is_int(candidates(&policy, OURS), 2,
            "a key of ours is looked for as every other");
+}
+
+/** Whether @a key may be stored under a digest of this kind and length. */
+static int is_sought(const apikey_policy_t *policy, const char *key,
+                     int by_secret, apr_size_t len)
+{
+    apikey_candidates_t found;
+    int i, seen = 0;
+
+    apikey_key_candidates(&found, policy, key, strlen(key));
+    for (i = 0; i < found.count; i++) {
+        seen += (found.at[i].secret_id != NULL) == by_secret
+                && strlen(found.at[i].hex) == len;
+    }
+    return seen > 0;
+}
+
+/** What is said of a row's digest, asked of each kind of them: is it so? */
+static void compare_sought(const apikey_policy_t *policy,
+                           const apikey_digest_kinds_t *kinds, const char *key,
+                           apikey_format_e format)
+{
+    int by_secret, twice;
+
+    for (by_secret = 0; by_secret < 2; by_secret++) {
+        for (twice = 0; twice < 2; twice++) {
+            apr_size_t len = twice ? APIKEY_DIGEST_LONG_HEX
+                                   : APIKEY_DIGEST_HEX;
+
+            is_int(!apikey_digest_kinds_unsought(kinds, policy->formats, format,
+                                                 by_secret, len),
+                   is_sought(policy, key, by_secret, len),
+                   "formats %u, digests %u, part %d: %s, %s%d", policy->formats,
+                   policy->digests, policy->parts->kind,
+                   apikey_format_name(format), by_secret ? "by a secret, " : "",
+                   (int)len);
+        }
+    }
+}
+
+static void test_unsought(void)
+{
+    static const char *const parts[] = { NULL, "sha256:after=_",
+                                         "sha512:after=_",
+                                         "hmac-sha256:after=_" };
+    apikey_secrets_t *ring = a_ring();
+    unsigned int digests, opaque;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        for (digests = i ? 0 : 1; digests < 8; digests++) {
+            for (opaque = 0; opaque < 2; opaque++) {
+                apikey_digest_kinds_t kinds = { digests, { { 0, 0 } } };
+                apikey_policy_t policy = { opaque ? APIKEY_FORMAT_BASE62
+                                                    | APIKEY_FORMAT_OPAQUE
+                                                  : APIKEY_FORMAT_BASE62,
+                                           digests, NULL, ring, kinds.parts };
+
+                if (parts[i]) {
+                    apikey_digest_kinds_add(&kinds, parts[i], pool);
+                }
+                compare_sought(&policy, &kinds, OURS, APIKEY_FORMAT_BASE62);
+                if (opaque) {
+                    compare_sought(&policy, &kinds, "an_opaque-key",
+                                   APIKEY_FORMAT_OPAQUE);
+                }
+            }
+        }
+    }
 }
 
 static void test_kinds_bad(void)
@@ -156,6 +223,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_kinds();
     test_kinds_hmac();
+    test_unsought();
     test_kinds_bad();
     apr_pool_destroy(pool);
     apr_terminate();

@@ -24,6 +24,7 @@
 #include "../../modules/store/lookup.h"
 #include "../../modules/store/schema.h"
 #include "../../modules/store/scopes.h"
+#include "../../modules/store/statement.h"
 #include "../../modules/store/tenants.h"
 #include "tap.h"
 
@@ -205,6 +206,40 @@ HELPER apr_status_t create(apikey_key_row_t *key,
     key->prefix = "ak";
     return apikey_keys_create(fx.store, key, fresh, &fx.actor, fx.pool,
                               &fx.error);
+}
+
+HELPER apikey_key_row_t *show(const char *id)
+{
+    apikey_key_row_t *key = NULL;
+
+    fx.error = NULL;
+    need(apikey_keys_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
+         == APR_SUCCESS, "show");
+    return key;
+}
+
+/* The newest entry of the audit. */
+HELPER const char *audited(void)
+{
+    return raw_text("SELECT who || ' ' || action || ' ' || tenant || ' ' || "
+                    "reason || ' ' || was FROM apikey_audit "
+                    "ORDER BY number DESC LIMIT 1");
+}
+
+/* The first column of all rows, a blank between; through the store. */
+HELPER const char *value(const char *sql)
+{
+    const char *text = "";
+    apikey_rows_t rows;
+
+    need(apikey_statement_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
+         == APR_SUCCESS, sql);
+    while (apikey_rows_next(&rows)) {
+        text = apr_pstrcat(fx.pool, text, *text ? " " : "",
+                           apikey_rows_copy(&rows, fx.pool), NULL);
+    }
+    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
+    return text;
 }
 
 #endif

@@ -4,24 +4,6 @@
 
 #include "store_fixture.h"
 
-static apikey_key_row_t *show(const char *id)
-{
-    apikey_key_row_t *key = NULL;
-
-    fx.error = NULL;
-    need(apikey_keys_show(fx.store, id, NULL, &key, fx.pool, &fx.error)
-         == APR_SUCCESS, "show");
-    return key;
-}
-
-/* The newest entry of the audit. */
-static const char *audited(void)
-{
-    return raw_text("SELECT who || ' ' || action || ' ' || tenant || ' ' || "
-                    "reason || ' ' || was FROM apikey_audit "
-                    "ORDER BY number DESC LIMIT 1");
-}
-
 static void test_create(void)
 {
     apikey_key_row_t key, *shown;

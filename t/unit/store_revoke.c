@@ -33,20 +33,6 @@ static void open_store(void)
          == APR_SUCCESS, "open");
 }
 
-static const char *value(const char *sql)
-{
-    const char *text = "";
-    apikey_rows_t rows;
-
-    need(apikey_statement_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
-         == APR_SUCCESS, sql);
-    while (apikey_rows_next(&rows)) {
-        text = apikey_rows_copy(&rows, fx.pool);
-    }
-    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
-    return text;
-}
-
 static void make_keys(void)
 {
     int i;

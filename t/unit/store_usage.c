@@ -24,21 +24,6 @@ static void run(const char *sql)
          sql);
 }
 
-static const char *value(const char *sql)
-{
-    const char *text = "";
-    apikey_rows_t rows;
-
-    need(apikey_statement_select_plain(&rows, fx.store, sql, fx.pool, &fx.error)
-         == APR_SUCCESS, sql);
-    while (apikey_rows_next(&rows)) {
-        text = apr_pstrcat(fx.pool, text, *text ? " " : "",
-                           apikey_rows_copy(&rows, fx.pool), NULL);
-    }
-    need(apikey_rows_end(&rows, fx.pool, &fx.error) == APR_SUCCESS, sql);
-    return text;
-}
-
 /* "count last" of a key; "" where there is no row. */
 static const char *used(const char *id)
 {

@@ -9,7 +9,7 @@ use APIKey::Test;
 use APIKey::Backends qw(backend);
 use APIKey::Instrument;
 use APIKey::Process qw(wait_until);
-use APIKey::Delay;
+use APIKey::Relay;
 use APIKey::UsageSite;
 
 my $KEYS = 2000 / (APIKey::Instrument::any() ? 5 : 1);
@@ -32,7 +32,7 @@ sub far {
     my $backend = backend($name);
     my $site = APIKey::UsageSite->new($backend, 'own');
     $site->init;
-    return ($site, APIKey::Delay->new($backend, $delay));
+    return ($site, APIKey::Relay->to($backend, $delay));
 }
 
 sub exact {

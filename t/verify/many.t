@@ -34,8 +34,8 @@ sub connections {
     return $count;
 }
 
-# Old changes are looked for in one database each 15 seconds, whose connection
-# is closed ten seconds later.
+# Old changes are looked for in one database each 18 seconds, whose connection
+# is closed 15 seconds later.
 my $SOME = 5;
 
 sub is_idle {

@@ -44,6 +44,9 @@ my %TRAIT = (
         "INSERT INTO apikey_audit (number, happened, who, action) VALUES (1,"
         . " 1, 'me', 'x') ON DUPLICATE KEY UPDATE who = 'me'",
     ],
+    reads         => 'SELECT SUM(variable_value) FROM'
+        . ' information_schema.global_status WHERE variable_name IN'
+        . " ('COM_SELECT', 'COM_STMT_EXECUTE')",
     silenced      => [
         [[ 'a body that does nothing', 'fail triggers',
           qr/not as the schema has it: apikey_after_update on apikey;/,

@@ -128,6 +128,8 @@ my %TRAIT = (
     blocked       => qr/held by backend (\d+) of PostgreSQL \(user postgres/,
     hold_audit    => 'BEGIN; LOCK TABLE apikey_audit IN EXCLUSIVE MODE',
     release_audit => 'COMMIT',
+    reads         => 'SELECT SUM(seq_scan + idx_scan) FROM'
+        . " pg_stat_user_tables WHERE relname = 'apikey'",
     silenced      => silenced(),
     counted       => [
         [ "INSERT INTO apikey (digest, id, tenant, name) VALUES ('%c', 'one',"

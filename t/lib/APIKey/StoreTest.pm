@@ -23,6 +23,8 @@ package APIKey::StoreTest;
 #     blocked          qr// of the error that names who holds a lock
 #     hold_audit, release_audit   SQL for a session: who writes into the audit
 #                      waits, until it is released; undef: there is no such
+#     reads            SQL: how often statements have read from the table
+#                      apikey; undef: that is not counted
 #     silenced         see APIKey::StoreTriggers, which wants more of it
 #     counted          further [SQL, changes that it leaves]; %a and %c are
 #                      digests, of the row 'one' and of no row
@@ -53,7 +55,7 @@ sub new {
 sub run {
     my ($self) = @_;
     for my $part (qw(no_tables init new_identity half_init versions commands
-                     bytes exact pages append_only refused_texts details upgrade
+                     bytes exact pages sorted append_only refused_texts details upgrade
                      earlier lines at_once milliseconds bulk counted blocked deleted
                      crowd order cut_off triggers),
                   $self->trait('hold_audit') ? qw(half_done broken) : ()) {
@@ -377,6 +379,40 @@ sub pages {
                      . "(1, 'me', '$_')" } @tenants);
     is(join(' ', grep { /^t/ } map { $_->{action} } @{ $cli->json('audit') }),
        "@tenants", 'audit');
+}
+
+# The same order with any database, whatever its rules for text are, and no
+# key is read twice.
+sub sorted {
+    my ($self) = @_;
+    my $cli = $self->cli;
+    $self->fresh;
+    my @odd = ('a', 'B', 'b', 'a b', 'a_b', 'aa', 'Ä', 'ä', 'z', '~', '0', '10',
+               '9', '-', 'ß', 'ss', '日本');
+    my %name = map { sprintf('i%03d', $_) => $odd[$_ * 7 % @odd] } 1 .. 600;
+    my @ids = sort keys %name;
+    my $n = 0;
+    $self->sql((map { insert($_, 'T', ++$n) } @ids),
+               map { "UPDATE apikey SET name = '$name{$_}', expires = "
+                     . (substr($_, 1) % 3 && '4000000' . substr $_, 1)
+                     . " WHERE id = '$_'" } @ids);
+    my %key = map { $_->{id} => $_ } @{ $cli->json('list') };
+    my $reads = $self->trait('reads');
+    for my $case ([ 'name', sub { encode_utf8($_[0]{name}) } ],
+                  [ 'expires', sub { $_[0]{expires} // '~' } ]) {
+        my ($column, $value) = @$case;
+        my @want = sort { $value->($key{$a}) cmp $value->($key{$b})
+                          || $a cmp $b } @ids;
+        my $before = $reads && $self->sql($reads);
+        is(join(' ', map { $_->{id} } @{ $cli->json('list', '--sort', $column) }),
+           "@want", "list --sort $column");
+        # Three pages, and what the program asks beside them.
+        cmp_ok($self->sql($reads) - $before, '<', 30, 'no key is read again')
+            if $reads;
+        my $table = $cli->run('list', '--sort', "-$column", '--columns', 'id,name');
+        is(join(' ', $table->{out} =~ /^(i\d+)/mg), join(' ', reverse @want),
+           "list --sort -$column");
+    }
 }
 
 # All of a file or nothing, and one change for all of it.

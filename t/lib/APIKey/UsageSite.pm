@@ -12,7 +12,7 @@ package APIKey::UsageSite;
 #
 # Many keys, each of which is used over each of some connections:
 #   my @keys = $site->many(2000);              the keys themselves, imported
-#   $site->far(APIKey::Delay->new($backend, 0.002));      httpd's way there
+#   $site->far(APIKey::Relay->to($backend, 0.002));      httpd's way there
 #   my ($good, $bad) = $site->burst(8, @keys);
 
 use strict;

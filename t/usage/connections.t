@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+# Batches of uses go over the connection that the process has, which is kept
+# from one to the next: as it is with the default of ApiKeyUsageFlush.
+
+use APIKey::Test;
+use APIKey::Backends qw(backend);
+use APIKey::Process qw(wait_until);
+use APIKey::UsageSite;
+
+# Longer than the default of 10 seconds, so that what is closed too early is
+# closed whatever comes first in a tick, and shorter than a connection is kept.
+my $FLUSH = 12;
+
+my $backend = backend('pgsql');
+my $site = APIKey::UsageSite->new($backend, 'own');
+$site->init;
+my $key = $site->made;
+# One process; neither a poll nor a look-up asks the database meanwhile.
+my $one = run_info()->{mpm} eq 'prefork' ? 1 : 8;
+$site->run('ServerLimit 1', $one > 1 ? ("ThreadLimit $one",
+           "ThreadsPerChild $one") : (), "MaxRequestWorkers $one",
+           'ApiKeyCacheTTL 600 5', 'ApiKeyRevocationPoll 60000',
+           "ApiKeyUsageFlush $FLUSH");
+
+# The processes of PostgreSQL's that were there at any time since.
+my %seen;
+sub is_written {
+    my ($count) = @_;
+    my $total = $site->total;
+    $seen{$_}++ for $site->sql('SELECT pid FROM pg_stat_activity WHERE '
+        . "datname = current_database() AND backend_type = 'client backend' "
+        . 'AND pid <> pg_backend_pid()');
+    return $total == $count;
+}
+
+is($site->status($key->{key}), 200, 'a key that is looked up');
+ok(wait_until(3 * $FLUSH, sub { is_written(1) }), 'its use is written');
+my $opened = keys %seen;
+cmp_ok($opened, '>', 0, 'over a connection');
+is($site->status($key->{key}), 200, 'the key is known');
+ok(wait_until(3 * $FLUSH, sub { is_written(2) }), 'this use is written');
+is(scalar(keys %seen), $opened, 'and no connection was opened for it')
+    or diag explain \%seen;
+$site->stop;
+
+done_testing;
