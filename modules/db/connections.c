@@ -436,7 +436,7 @@ apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)
 {
     apikey_connections_t *database = apikey_server_conf(s)->database;
 
-    post->who = s;
+    post->server = s;
     return database->queue ? apikey_queue_post(database->queue, post)
                            : APIKEY_EDATABASE;
 }
