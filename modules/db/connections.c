@@ -1,12 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Work with a connection.
+/* Normally a task runs on a database thread (threads.h), because the database
+ * may not answer.  The databases of a child process share these threads; each
+ * has a queue of its own, with connections of our own or of mod_dbd.
  *
- * A database may hang: it is asked by the database threads (threads.h), which
- * the databases of a child process share; each has a queue of its own, with
- * connections of its own or borrowed from mod_dbd.  A SQLite file in which no
- * writer can hold up a reader answers at once: it is read on the request's own
- * thread, as soon as a connection has found that out. */
+ * A SQLite file in which no writer can block a reader (WAL) cannot block: as
+ * soon as a connection has found that out, tasks run on the request's own
+ * thread. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,55 +34,57 @@
 
 APLOG_USE_MODULE(apikey);
 
-/* No label of DBDPrepareSQL can be this: it has a blank. */
+/* A key in mod_dbd's hash of prepared statements.  No label of DBDPrepareSQL
+ * can be equal: this one has a blank. */
 #define STORE_LABEL "mod_apikey store"
-#define TRYING apr_time_from_msec(1000)     /* one connection after another */
+#define RETRY_TIME apr_time_from_msec(1000) /* for one task */
 
 #define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
-#define THREADS 32              /* of a child process, that do not hang */
-#define PATIENCE apr_time_from_msec(200)    /* for the lock, at the end */
+#define THREADS_MAX 32 /* of a child process, at once */
+#define LOCK_TIMEOUT apr_time_from_msec(200) /* in a cleanup */
 
-/* A connection of our own. */
+/* A connection of our own; a queue keeps it as void *. */
 typedef struct connection_t {
-    apr_pool_t *pool;           /* what it lives in */
+    apr_pool_t *pool; /* its own; destroyed to close it */
     apikey_store_t *store;
 } connection_t;
 
 struct apikey_connections_t {
     const char *driver;
     const char *params;
-    int own;                    /* not through mod_dbd's pool */
-    apikey_queue_t *queue;      /* NULL: none could be made */
-    volatile apr_uint32_t at_once;      /* no writer can hold up a reader */
+    int own; /* connections of our own, not mod_dbd's */
+    apikey_queue_t *queue; /* of this process; NULL: no memory for it */
+    volatile apr_uint32_t at_once; /* 1: it cannot block; run inline */
 };
 
 static apikey_threads_t *threads; /* of this child process; NULL: none */
 static server_rec *main_server; /* for messages of this child process */
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
-static apr_hash_t *databases;   /* filled at start-up, then read only */
-static volatile apr_uint32_t dbd_ended;     /* mod_dbd's connections */
+static apr_hash_t *databases; /* apikey_connections_t, by driver and
+                                 * parameters; read-only after start-up */
+static volatile apr_uint32_t dbd_ended; /* closed ones of mod_dbd */
 
-static apr_status_t count_ended(void *data APIKEY_UNUSED)
+static apr_status_t count_dbd_end(void *data APIKEY_UNUSED)
 {
     apr_atomic_inc32(&dbd_ended);
     return APR_SUCCESS;
 }
 
-/* mod_dbd's post_connect: how ap_dbd_open() can be told to have thrown a
- * connection out, where it gives none. */
-static apr_status_t count_at_end(apr_pool_t *pool,
-                                 dbd_cfg_t *cfg APIKEY_UNUSED,
-                                 ap_dbd_t *dbd APIKEY_UNUSED)
+/* mod_dbd's post_connect hook: counts the connections that mod_dbd closes.  If
+ * ap_dbd_open() returns none, this tells whether it has closed a dead one (a
+ * retry may help) or could not connect. */
+static apr_status_t on_dbd_connect(apr_pool_t *pool,
+                                   dbd_cfg_t *cfg APIKEY_UNUSED,
+                                   ap_dbd_t *dbd APIKEY_UNUSED)
 {
-    apr_pool_cleanup_register(pool, NULL, count_ended,
-                              apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pool, NULL, count_dbd_end, apr_pool_cleanup_null);
     return APR_SUCCESS;
 }
 
 void apikey_connections_hooks(void)
 {
-    APR_OPTIONAL_HOOK(dbd, post_connect, count_at_end, NULL, NULL,
+    APR_OPTIONAL_HOOK(dbd, post_connect, on_dbd_connect, NULL, NULL,
                       APR_HOOK_MIDDLE);
 }
 
@@ -104,10 +106,10 @@ static apikey_connections_t *database_of(apr_pool_t *pconf,
     return database;
 }
 
-/* AP_WATCHDOG's callback: what hangs is given up, idle connections close; what
- * requests have left to be said is said. */
-static apr_status_t on_watch(int state, void *data APIKEY_UNUSED,
-                             apr_pool_t *pool APIKEY_UNUSED)
+/* mod_watchdog's callback: abandons blocked tasks, closes idle connections, and
+ * writes limited messages that have become due. */
+static apr_status_t watch_threads(int state, void *data APIKEY_UNUSED,
+                                  apr_pool_t *pool APIKEY_UNUSED)
 {
     if (state == AP_WATCHDOG_STATE_RUNNING && threads) {
         apikey_threads_tick(threads);
@@ -148,16 +150,16 @@ int apikey_connections_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
             conf->database = database_of(pconf, &conf->db);
         }
     }
-    /* Without mod_watchdog, the askers' own deadlines are what there is. */
+    /* Without mod_watchdog, callers still have their deadlines. */
     if (apr_hash_count(databases)
         && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        apikey_database_watch(on_watch, NULL, pconf);
+        apikey_database_watch(watch_threads, NULL, pconf);
     }
     return OK;
 }
 
-/* Our side of a connection is kept beside mod_dbd's prepared statements, and
- * dies with them. Whoever holds the connection is alone with it. */
+/* The store of a connection of mod_dbd: kept among its prepared statements, and
+ * destroyed with them.  A connection is used by one thread at a time. */
 static apr_status_t store_of(apikey_store_t **store,
                              const apikey_connections_t *database,
                              ap_dbd_t *dbd, const char **error)
@@ -181,9 +183,11 @@ static apr_status_t store_of(apikey_store_t **store,
     return status;
 }
 
-/* What a connection has shown of the next one. */
-static void note(apikey_connections_t *database, apikey_store_t *store,
-                 apr_status_t status, apr_pool_t *pool)
+/* Whether the next task may run inline: yes after a result from a SQLite file
+ * in which readers are never blocked, no after an error. */
+static void update_at_once(apikey_connections_t *database,
+                           apikey_store_t *store, apr_status_t status,
+                           apr_pool_t *pool)
 {
     int answered = status == APR_SUCCESS || status == APR_NOTFOUND;
     apr_uint32_t before = apr_atomic_read32(&database->at_once);
@@ -200,18 +204,18 @@ static void note(apikey_connections_t *database, apikey_store_t *store,
     }
 }
 
-/* Whether to ask mod_dbd for a connection once more, and why. */
+/* Whether to run the task once more, with another connection of mod_dbd. */
 typedef enum {
-    ENOUGH,
-    HEALED,                     /* it had died, and is connected anew */
-    DEAD                        /* it has died, or was thrown out for that */
-} again_e;
+    NO_RETRY,
+    RETRY_RECONNECTED, /* the connection was dead, and works again */
+    RETRY_DEAD /* it is dead, or mod_dbd has closed it */
+} retry_e;
 
-/* With a connection of mod_dbd's, held for this alone. */
-static apr_status_t borrow_once(const apikey_connections_t *database,
-                                server_rec *server, apikey_task_fn work,
-                                void *task, again_e *again, apr_pool_t *pool,
-                                const char **error)
+/* With a connection of mod_dbd, taken for this task alone. */
+static apr_status_t run_with_dbd_once(const apikey_connections_t *database,
+                                      server_rec *server, apikey_task_fn work,
+                                      void *task, retry_e *retry,
+                                      apr_pool_t *pool, const char **error)
 {
     apr_uint32_t ended = apr_atomic_read32(&dbd_ended);
     ap_dbd_t *dbd = dbd_open(pool, server);
@@ -219,7 +223,7 @@ static apr_status_t borrow_once(const apikey_connections_t *database,
     apr_status_t status;
 
     if (!dbd) {
-        *again = apr_atomic_read32(&dbd_ended) != ended ? DEAD : ENOUGH;
+        *retry = apr_atomic_read32(&dbd_ended) != ended ? RETRY_DEAD : NO_RETRY;
         *error = "mod_dbd gave no connection (its own message says why)";
         return APIKEY_EDATABASE;
     }
@@ -227,44 +231,46 @@ static apr_status_t borrow_once(const apikey_connections_t *database,
     if (status == APR_SUCCESS) {
         status = work(store, task, pool, error);
     }
-    *again = ENOUGH;
+    *retry = NO_RETRY;
     if (status == APIKEY_EDATABASE) {
         apr_status_t alive = apr_dbd_check_conn(dbd->driver, pool,
                                                 dbd->handle);
 
-        *again = alive == APR_SUCCESS || APR_STATUS_IS_ENOTIMPL(alive)
-                 ? HEALED : DEAD;
+        *retry = alive == APR_SUCCESS || APR_STATUS_IS_ENOTIMPL(alive)
+                   ? RETRY_RECONNECTED
+                   : RETRY_DEAD;
     }
     dbd_close(server, dbd);
     return status;
 }
 
-/* apikey_run_fn: through mod_dbd, which throws a dead connection out when
- * it is asked for one, and answers that it has none. As many as have died since
- * the last time can stand in the way; they end before our patience, or mod_dbd
- * fails to connect, and that is the answer.  What fails on a connection that
- * works, or works again, is tried once more. */
-static apr_status_t borrow(void *baton, void *who, void **held APIKEY_UNUSED,
-                           apikey_task_fn work, void *task,
-                           apr_pool_t *pool, const char **error)
+/* apikey_run_fn, with a connection of mod_dbd.  When mod_dbd meets a dead
+ * connection in its pool, it closes that one and returns none.  Several may be
+ * dead, so it is asked again, until it fails to connect or RETRY_TIME is over.
+ * A task that failed although its connection works is run once more. */
+static apr_status_t run_with_dbd(void *baton, void *server,
+                                 void **connection APIKEY_UNUSED,
+                                 apikey_task_fn work, void *task,
+                                 apr_pool_t *pool, const char **error)
 {
     apr_time_t began = apikey_clock();
     apr_interval_time_t took;
     apr_status_t status;
-    again_e again;
-    int healed = 0;
+    retry_e retry;
+    int reconnected = 0;
 
     do {
-        status = borrow_once(baton, who, work, task, &again, pool, error);
+        status =
+            run_with_dbd_once(baton, server, work, task, &retry, pool, error);
         took = apikey_clock() - began;
-        healed += again == HEALED;
-    } while (again != ENOUGH && healed < 2 && took < TRYING
+        reconnected += retry == RETRY_RECONNECTED;
+    } while (retry != NO_RETRY && reconnected < 2 && took < RETRY_TIME
              && !apikey_threads_are_ending(threads));
     return status;
 }
 
-/* A connection of our own. Its pool is nobody's child: the threads that make
- * such connections share no pool. */
+/* Makes a connection of our own, in a pool without a parent: several threads do
+ * this at once, and a pool is for one thread. */
 static apr_status_t connect_own(connection_t **connection,
                                 const apikey_connections_t *database,
                                 apr_pool_t *pool, const char **error)
@@ -289,13 +295,14 @@ static apr_status_t connect_own(connection_t **connection,
     return APR_SUCCESS;
 }
 
-/* apikey_run_fn: with a connection that its caller keeps in @a held. */
-static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
-                            apikey_task_fn work, void *task,
-                            apr_pool_t *pool, const char **error)
+/* apikey_run_fn, with a connection of our own: the queue's idle one, or a new
+ * one.  After an error it is closed. */
+static apr_status_t run_with_own(void *baton, void *server APIKEY_UNUSED,
+                                 void **kept, apikey_task_fn work, void *task,
+                                 apr_pool_t *pool, const char **error)
 {
     apikey_connections_t *database = baton;
-    connection_t *connection = *held;
+    connection_t *connection = *kept;
     apr_status_t status = APR_SUCCESS;
 
     if (!connection) {
@@ -303,28 +310,28 @@ static apr_status_t use_own(void *baton, void *who APIKEY_UNUSED, void **held,
         if (status != APR_SUCCESS) {
             return status;
         }
-        *held = connection;
+        *kept = connection;
     }
     status = work(connection->store, task, pool, error);
-    note(database, connection->store, status, pool);
+    update_at_once(database, connection->store, status, pool);
     if (status == APIKEY_EDATABASE) {
         apr_pool_destroy(connection->pool);
-        *held = NULL;
+        *kept = NULL;
     }
     return status;
 }
 
 /* apikey_disconnect_fn */
-static void close_own(void *held)
+static void disconnect_own(void *connection)
 {
-    apr_pool_destroy(((connection_t *)held)->pool);
+    apr_pool_destroy(((connection_t *)connection)->pool);
 }
 
-/* apikey_blocked_fn. The pools of this process are destroyed next, mod_dbd's
- * with them, and its list of connections asserts that none is in use: where a
- * thread hangs in one, the process would crash. All that it had to write is
- * written; other modules' cleanups are lost in either case. */
-static void end_process(void *baton APIKEY_UNUSED, int threads)
+/* apikey_blocked_fn, for mod_dbd.  The pools of this process are destroyed
+ * next, and mod_dbd's asserts that no connection is in use: with a thread
+ * blocked in one, the process would crash, so it exits here.  Uses of keys are
+ * written already; other modules' cleanups are lost in either case. */
+static void exit_blocked(void *baton APIKEY_UNUSED, int threads)
 {
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
                  "APIKEY0260: this process ends at once, because %d look-ups "
@@ -334,17 +341,18 @@ static void end_process(void *baton APIKEY_UNUSED, int threads)
     _exit(0);
 }
 
-/* The last of a process, ahead of what the libraries have registered: a thread
- * that was left behind would find them taken down. */
+/* exit() handler, registered last and so called first: if a thread is halted,
+ * skips the handlers of the libraries, which would destroy what the thread
+ * uses. */
 #ifdef __GLIBC__
-static void leave_threads(int code, void *data APIKEY_UNUSED)
+static void skip_exit_handlers(int code, void *data APIKEY_UNUSED)
 {
     if (threads && apikey_threads_exist(threads)) {
         _exit(code);
     }
 }
 #else
-static void leave_threads(void)
+static void skip_exit_handlers(void)
 {
     if (threads && apikey_threads_exist(threads)) {
         _exit(0);
@@ -352,16 +360,16 @@ static void leave_threads(void)
 }
 #endif
 
-static void prepare_end(void)
+static void prepare_exit(void)
 {
     int threaded = 0;
 
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     apikey_signals_are_handled(!threaded);
 #ifdef __GLIBC__
-    on_exit(leave_threads, NULL);
+    on_exit(skip_exit_handlers, NULL);
 #else
-    atexit(leave_threads);
+    atexit(skip_exit_handlers);
 #endif
 }
 
@@ -373,19 +381,18 @@ void apikey_connections_child_init(apr_pool_t *pchild, server_rec *s)
     main_server = s;
     threads = NULL;
     if (apr_hash_count(databases)) {
-        prepare_end();
-        status = apikey_threads_create(&threads, THREADS, pchild);
+        prepare_exit();
+        status = apikey_threads_create(&threads, THREADS_MAX, pchild);
     }
     for (index = apr_hash_first(pchild, databases);
          index && status == APR_SUCCESS; index = apr_hash_next(index)) {
         apikey_connections_t *database = apr_hash_this_val(index);
 
-        status = apikey_queue_create(&database->queue, threads, APIKEY_STORES,
-                                     DEADLINE,
-                                     database->own ? use_own : borrow,
-                                     database->own ? close_own : NULL,
-                                     database->own ? NULL : end_process,
-                                     database);
+        status = apikey_queue_create(
+            &database->queue, threads, APIKEY_STORES, DEADLINE,
+            database->own ? run_with_own : run_with_dbd,
+            database->own ? disconnect_own : NULL,
+            database->own ? NULL : exit_blocked, database);
     }
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, status, s,
@@ -406,7 +413,7 @@ int apikey_database_is_ending(void)
 
 int apikey_database_is_usable(void)
 {
-    return !threads || apikey_threads_are_usable(threads, PATIENCE);
+    return !threads || apikey_threads_are_usable(threads, LOCK_TIMEOUT);
 }
 
 apr_status_t apikey_database_run(server_rec *s, apikey_task_fn work,
@@ -436,7 +443,7 @@ apr_status_t apikey_database_post(server_rec *s, apikey_post_t *post)
 {
     apikey_connections_t *database = apikey_server_conf(s)->database;
 
-    post->who = s;
+    post->server = s;
     return database->queue ? apikey_queue_post(database->queue, post)
                            : APIKEY_EDATABASE;
 }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* From a key's digests to its record. */
+/* Looks a key's digests up in the database, and logs why there is no record. */
 
 #include <httpd.h>
 #include <http_config.h>
@@ -13,16 +13,17 @@
 
 APLOG_USE_MODULE(apikey);
 
-typedef struct look_t {
+typedef struct lookup_task_t {
     const server_rec *s;
     apikey_candidates_t candidates;
     apikey_record_t *record;
     apikey_state_t state;
-} look_t;
+} lookup_task_t;
 
-/* Each digest is asked for by itself, and may be by another server: the answer
- * is of the oldest state among theirs. */
-static void note_state(apikey_state_t *oldest, const apikey_state_t *state)
+/* Each digest is a query of its own, and behind a load balancer each may be
+ * answered by another server: the result counts as of the oldest state. */
+static void keep_oldest_state(apikey_state_t *oldest,
+                              const apikey_state_t *state)
 {
     if (!oldest->uuid || state->epoch < oldest->epoch
         || (state->epoch == oldest->epoch
@@ -31,11 +32,11 @@ static void note_state(apikey_state_t *oldest, const apikey_state_t *state)
     }
 }
 
-/* apikey_task_fn: tries the digests in their order. */
-static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
-                         const char **error)
+/* apikey_task_fn: tries the digests in their order, until one is found. */
+static apr_status_t look_up(apikey_store_t *store, void *data, apr_pool_t *pool,
+                            const char **error)
 {
-    look_t *task = data;
+    lookup_task_t *task = data;
     const apikey_server_t *conf = apikey_server_conf(task->s);
     const apikey_custom_query_t query = { conf->query, conf->keyspace,
                                           &conf->policy };
@@ -51,14 +52,15 @@ static apr_status_t look(apikey_store_t *store, void *data, apr_pool_t *pool,
                            : apikey_store_lookup(store, digest, &task->record,
                                                  &state, pool, error);
         if (state.uuid) {
-            note_state(&task->state, &state);
+            keep_oldest_state(&task->state, &state);
         }
     }
     return status;
 }
 
-/* Of each query of each database, not of each key. */
-static int is_said(request_rec *r, apikey_log_e kind, const char *error)
+/* Limited per database and query, not per key. */
+static int is_lookup_logged(request_rec *r, apikey_log_e kind,
+                            const char *error)
 {
     const apikey_server_t *conf = apikey_server_conf(r->server);
     apikey_event_t event = { kind, r->server, r, conf->database, conf->query,
@@ -67,9 +69,9 @@ static int is_said(request_rec *r, apikey_log_e kind, const char *error)
     return apikey_log_is_due(&event);
 }
 
-static void tell_withheld(request_rec *r, const char *columns)
+static void log_withheld(request_rec *r, const char *columns)
 {
-    if (is_said(r, APIKEY_LOG_WITHHELD, NULL)) {
+    if (is_lookup_logged(r, APIKEY_LOG_WITHHELD, NULL)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "APIKEY0230: ApiKeyQuery gives these columns, which hold "
                       "a key or its digest and are not handed on: %s; leave "
@@ -77,26 +79,25 @@ static void tell_withheld(request_rec *r, const char *columns)
     }
 }
 
-/* Why the database has given no answer. */
-static void tell_failed(request_rec *r, apr_status_t status,
-                        const char *error)
+static void log_lookup_failed(request_rec *r, apr_status_t status,
+                              const char *error)
 {
     if (status == APIKEY_ESCHEMA) {
-        if (is_said(r, APIKEY_LOG_NO_TABLES, error)) {
+        if (is_lookup_logged(r, APIKEY_LOG_NO_TABLES, error)) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                           "APIKEY0105: the database has no tables for keys "
                           "(or those of another version): run `htapikey "
                           "init`: %s", error);
         }
     }
-    else if (is_said(r, APIKEY_LOG_AWAY, error)) {
+    else if (is_lookup_logged(r, APIKEY_LOG_AWAY, error)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "APIKEY0106: the database does not answer: %s", error);
     }
 }
 
-/* Of each fault: it may be of a row or of the query. */
-static void tell_unusable(request_rec *r, const char *error)
+/* Limited per error: it may be about a row or about the query. */
+static void log_unusable(request_rec *r, const char *error)
 {
     apikey_event_t event = { APIKEY_LOG_ANSWER, r->server, r,
                              apikey_server_conf(r->server)->database,
@@ -109,8 +110,9 @@ static void tell_unusable(request_rec *r, const char *error)
     }
 }
 
-/* The database has answered; whether it has the key is all the same. */
-static void tell_over(server_rec *s)
+/* The database has answered, with the key or without: the end of an outage is
+ * logged, if its begin was. */
+static void log_recovered(server_rec *s)
 {
     static const apikey_log_e kinds[] = { APIKEY_LOG_AWAY,
                                           APIKEY_LOG_NO_TABLES };
@@ -135,28 +137,28 @@ apikey_result_e apikey_lookup(request_rec *r,
                               apikey_record_t **record,
                               apikey_state_t *state, apr_pool_t *pool)
 {
-    look_t task = { r->server, *candidates, NULL, { NULL, 0, 0 } };
+    lookup_task_t task = { r->server, *candidates, NULL, { NULL, 0, 0 } };
     const char *error = "";
-    apr_status_t rv;
+    apr_status_t status;
 
-    rv = apikey_database_run(r->server, look, &task, sizeof(task), pool,
-                             &error);
-    *record = rv == APR_SUCCESS ? task.record : NULL;
+    status = apikey_database_run(r->server, look_up, &task, sizeof(task), pool,
+                                 &error);
+    *record = status == APR_SUCCESS ? task.record : NULL;
     *state = task.state;
-    if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
-        tell_over(r->server);
+    if (status == APR_SUCCESS || status == APR_NOTFOUND) {
+        log_recovered(r->server);
     }
-    if (rv == APR_NOTFOUND) {
+    if (status == APR_NOTFOUND) {
         return APIKEY_INVALID;
     }
     if (*record && (*record)->withheld) {
-        tell_withheld(r, (*record)->withheld);
+        log_withheld(r, (*record)->withheld);
     }
-    if (rv == APIKEY_EANSWER) {
-        tell_unusable(r, error);
+    if (status == APIKEY_EANSWER) {
+        log_unusable(r, error);
     }
-    else if (rv != APR_SUCCESS) {
-        tell_failed(r, rv, error);
+    else if (status != APR_SUCCESS) {
+        log_lookup_failed(r, status, error);
     }
-    return rv == APR_SUCCESS ? APIKEY_GRANTED : APIKEY_UNAVAILABLE;
+    return status == APR_SUCCESS ? APIKEY_GRANTED : APIKEY_UNAVAILABLE;
 }

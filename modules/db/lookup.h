@@ -2,7 +2,7 @@
 
 /**
  * @file lookup.h
- * @brief A key's record from the server's database, within a deadline.
+ * @brief Looks a key up in the server's database, with a deadline of 1.5 s.
  */
 #ifndef APIKEY_LOOKUP_H
 #define APIKEY_LOOKUP_H
@@ -15,13 +15,13 @@
 #include "../store/lookup.h"
 
 /**
- * The record of a key.
- * @param candidates what it may be stored under; at least one
+ * Looks up the record of a key.
+ * @param candidates the digests that it may be stored under; at least one
  * @param record out, in @a pool; NULL unless GRANTED
- * @param state  out, in @a pool: what of the database said it; its uuid is NULL
- *               where that cannot be known (an ApiKeyQuery)
- * @return GRANTED (a record is there, not yet judged), INVALID (there is
- *         none), UNAVAILABLE (the database did not say; logged)
+ * @param state  out, in @a pool: the state of the database that was read; its
+ *               uuid is NULL with an ApiKeyQuery, which has none
+ * @return GRANTED (there is a record, which the caller has to check), INVALID
+ *         (there is none), UNAVAILABLE (no answer; logged)
  */
 apikey_result_e apikey_lookup(request_rec *r,
                               const apikey_candidates_t *candidates,

@@ -13,16 +13,16 @@
 
 APLOG_USE_MODULE(apikey);
 
-#define DBD_MAX 10              /* mod_dbd's, where none is written */
+#define DBD_MAX 10 /* mod_dbd's default of DBDMax */
 
 typedef struct {
-    apr_hash_t *databases;      /* those that were told of */
-    int told[APIKEY_STORES];    /* by the DBDMax that is too small */
-    int threads;                /* of a process */
+    apr_hash_t *databases; /* those that APIKEY0195 has named */
+    int warned[APIKEY_STORES]; /* APIKEY0194 was logged for this DBDMax */
+    int threads; /* per process */
     int processes;
-} pools_t;
+} pool_checks_t;
 
-static int ask_mpm(int what, int least)
+static int query_mpm(int what, int least)
 {
     int number = 0;
 
@@ -30,7 +30,7 @@ static int ask_mpm(int what, int least)
     return number > least ? number : least;
 }
 
-static void check_pool(pools_t *pools, server_rec *s, apr_pool_t *ptemp)
+static void check_pool(pool_checks_t *pools, server_rec *s, apr_pool_t *ptemp)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
     int wanted = pools->threads < APIKEY_STORES ? pools->threads
@@ -40,12 +40,12 @@ static void check_pool(pools_t *pools, server_rec *s, apr_pool_t *ptemp)
                : conf->dbd_max == APIKEY_UNSET ? DBD_MAX : conf->dbd_max;
     const char *key;
 
-    /* SQLite's connections are our own, and cost its file nothing. */
+    /* SQLite's connections are our own, and it has no limit of them. */
     if (!strcmp(conf->db.driver, "sqlite3")) {
         return;
     }
-    if (pooled && most < wanted && !pools->told[most]) {
-        pools->told[most] = 1;
+    if (pooled && most < wanted && !pools->warned[most]) {
+        pools->warned[most] = 1;
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
                      "APIKEY0194: a process looks keys up over as many as %d "
                      "connections at once, and DBDMax %s gives it %d, which "
@@ -68,12 +68,12 @@ int apikey_check_pools(apr_pool_t *pconf APIKEY_UNUSED,
                        apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
                        server_rec *s)
 {
-    pools_t pools;
+    pool_checks_t pools;
 
     memset(&pools, 0, sizeof(pools));
     pools.databases = apr_hash_make(ptemp);
-    pools.threads = ask_mpm(AP_MPMQ_MAX_THREADS, 1);
-    pools.processes = ask_mpm(AP_MPMQ_MAX_DAEMONS, 1);
+    pools.threads = query_mpm(AP_MPMQ_MAX_THREADS, 1);
+    pools.processes = query_mpm(AP_MPMQ_MAX_DAEMONS, 1);
     for (; s; s = s->next) {
         const apikey_server_t *conf = apikey_server_conf(s);
 

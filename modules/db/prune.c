@@ -19,6 +19,7 @@
 APLOG_USE_MODULE(apikey);
 
 /* Seconds. */
+<<<<<<< HEAD
 #define EACH 3600               /* from one look to the next */
 #define APART (APIKEY_CREW_IDLE + 5)    /* databases, so that the connection of
                                  * one is closed, and a thread has ended,
@@ -26,36 +27,49 @@ APLOG_USE_MODULE(apikey);
 #define RETRY 5                 /* the database was away, or something locked */
 #define LEASE 30                /* a process that says nothing for so long has
                                  * ended; another goes on */
+=======
+#define INTERVAL 3600 /* between two prunings of a database */
+#define STAGGER \
+    15 /* between two databases at the start, so that
+                                 * the first one's connection is closed and its
+                                 * thread has ended before the next begins */
+#define RETRY_AFTER 5 /* the database was down or locked */
+#define LEASE \
+    30 /* a process that renews its claim no longer
+                                 * has ended, and another continues */
+>>>>>>> origin/house
 
-#define BUDGET apr_time_from_msec(50)   /* of the 100 ms from tick to tick */
+#define STEP_BUDGET apr_time_from_msec(50) /* of the 100 ms between steps */
 
-#define PATIENCE apr_time_from_sec(10)  /* longer than for a lock */
+#define STEP_TIMEOUT apr_time_from_sec(10) /* longer than lock timeouts */
 
-/* What the child processes share of a database. */
-typedef struct shared_t {
-    volatile apr_uint32_t due;  /* when one may begin; see seconds() */
-    volatile apr_uint32_t told; /* that nothing can be removed */
-} shared_t;
+/* Per database, in memory that the child processes share. */
+typedef struct shared_prune_t {
+    volatile apr_uint32_t due; /* when one may begin; clock_seconds() */
+    volatile apr_uint32_t logged; /* APIKEY0280 */
+} shared_prune_t;
 
 typedef struct pruner_t {
     server_rec *server;         /* one that uses the database */
-    apr_int64_t retention;      /* the longest that one of them wants */
-    shared_t *shared;
+    apr_int64_t retention; /* the longest of its servers, seconds */
+    shared_prune_t *shared;
     /* In each child process: */
-    int ours;                   /* the watchdog's own: this one is at it */
-    volatile apr_uint32_t busy; /* a database thread has what follows */
+    int running; /* the watchdog thread's: this process has
+                                 * claimed the database */
+    volatile apr_uint32_t busy; /* a step runs: what follows belongs to the
+                                 * database thread */
     apikey_prune_t job;
-    apr_uint32_t next;          /* after the job, when to look again */
+    apr_uint32_t next; /* 0: another step; else the job is done, and
+                                 * due again after so many seconds */
 } pruner_t;
 
-/* Of a clock that nobody sets, the same in all processes; it wraps after 136
- * years. */
-static apr_uint32_t seconds(void)
+/* A monotonic clock, the same in all processes; wraps after 136 years. */
+static apr_uint32_t clock_seconds(void)
 {
     return (apr_uint32_t)apr_time_sec(apikey_clock());
 }
 
-static int is_due(apr_uint32_t due, apr_uint32_t now)
+static int is_prune_due(apr_uint32_t due, apr_uint32_t now)
 {
     return (apr_int32_t)(now - due) >= 0;
 }
@@ -63,17 +77,17 @@ static int is_due(apr_uint32_t due, apr_uint32_t now)
 /* ---- On a database thread ---- */
 
 /* apikey_task_fn */
-static apr_status_t prune(apikey_store_t *store, void *task, apr_pool_t *pool,
-                          const char **error)
+static apr_status_t run_prune_step(apikey_store_t *store, void *task,
+                                   apr_pool_t *pool, const char **error)
 {
     return apikey_store_prune(store, task, pool, error);
 }
 
-/* What a database that is read only, or a right that httpd's user has not,
- * says; what is away or locked is tried again without a word. */
-static void tell(pruner_t *pruner, const char *error)
+/* Logged once: the database is read-only, or httpd's user lacks a right.  A
+ * database that is down or locked is tried again without a message. */
+static void log_prune_failed(pruner_t *pruner, const char *error)
 {
-    if (apr_atomic_cas32(&pruner->shared->told, 1, 0) == 0) {
+    if (apr_atomic_cas32(&pruner->shared->logged, 1, 0) == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pruner->server,
                      "APIKEY0280: rows of apikey_change that are older than "
                      "ApiKeyRetention cannot be removed: %s; give httpd's "
@@ -85,8 +99,8 @@ static void tell(pruner_t *pruner, const char *error)
 }
 
 /* apikey_done_fn */
-static void end_step(void *baton, void *task, apr_status_t status,
-                     const char *error)
+static void end_prune_step(void *baton, void *task, apr_status_t status,
+                           const char *error)
 {
     pruner_t *pruner = baton;
     const apikey_prune_t *job = task;
@@ -97,94 +111,98 @@ static void end_step(void *baton, void *task, apr_status_t status,
     }
     if (status != APR_SUCCESS && job && job->able
         && status != APIKEY_ELOCKED) {
-        tell(pruner, error ? error : "the database does not say why");
-        pruner->next = EACH;
+        log_prune_failed(pruner,
+                         error ? error : "the database does not say why");
+        pruner->next = INTERVAL;
     }
     else if (status != APR_SUCCESS) {
-        pruner->next = RETRY;
+        pruner->next = RETRY_AFTER;
     }
     else if (pruner->job.done) {
-        apr_atomic_set32(&pruner->shared->told, 0);
-        pruner->next = EACH;
+        apr_atomic_set32(&pruner->shared->logged, 0);
+        pruner->next = INTERVAL;
     }
     apr_atomic_set32(&pruner->busy, 0);
 }
 
 /* ---- The watchdog ---- */
 
-/* Whether this process is to look at it now. */
-static int claim(pruner_t *pruner, apr_uint32_t now)
+/* Whether this process is the one to prune the database now. */
+static int claim_prune(pruner_t *pruner, apr_uint32_t now)
 {
     volatile apr_uint32_t *due = &pruner->shared->due;
     apr_uint32_t was = apr_atomic_read32(due);
 
-    return is_due(was, now) && !apikey_database_breaker_is_open(pruner->server)
-           && apr_atomic_cas32(due, now + LEASE, was) == was;
+    return is_prune_due(was, now)
+        && !apikey_database_breaker_is_open(pruner->server)
+        && apr_atomic_cas32(due, now + LEASE, was) == was;
 }
 
-static void begin_job(pruner_t *pruner)
+static void begin_prune(pruner_t *pruner)
 {
-    pruner->ours = 1;
+    pruner->running = 1;
     memset(&pruner->job, 0, sizeof(pruner->job));
     pruner->job.before = apr_time_sec(apr_time_now()) - pruner->retention;
-    pruner->job.budget = BUDGET;
+    pruner->job.budget = STEP_BUDGET;
 }
 
-static void end_job(pruner_t *pruner, apr_uint32_t due)
+static void end_prune(pruner_t *pruner, apr_uint32_t due)
 {
-    pruner->ours = 0;
+    pruner->running = 0;
     apr_atomic_set32(&pruner->shared->due, due);
 }
 
-static void post_step(pruner_t *pruner, apr_uint32_t now)
+static void post_prune_step(pruner_t *pruner, apr_uint32_t now)
 {
-    /* A copy: a thread that hangs keeps its own. */
-    apikey_post_t post = { NULL, prune, &pruner->job, sizeof(pruner->job),
-                           end_step, pruner, PATIENCE };
+    /* The step works on a copy, so that a blocked one cannot change ours. */
+    apikey_post_t post = { NULL,           run_prune_step,
+                           &pruner->job,   sizeof(pruner->job),
+                           end_prune_step, pruner,
+                           STEP_TIMEOUT };
 
     apr_atomic_set32(&pruner->shared->due, now + LEASE);
     apr_atomic_set32(&pruner->busy, 1);
     if (apikey_database_post(pruner->server, &post) != APR_SUCCESS) {
         apr_atomic_set32(&pruner->busy, 0);
-        end_job(pruner, now + RETRY);
+        end_prune(pruner, now + RETRY_AFTER);
     }
 }
 
-static void look_after(pruner_t *pruner)
+static void advance_pruner(pruner_t *pruner)
 {
-    apr_uint32_t now = seconds();
+    apr_uint32_t now = clock_seconds();
 
     if (apr_atomic_read32(&pruner->busy)) {
         return;
     }
-    if (pruner->ours && pruner->next) {
-        end_job(pruner, now + pruner->next);
+    if (pruner->running && pruner->next) {
+        end_prune(pruner, now + pruner->next);
         pruner->next = 0;
     }
-    else if (!pruner->ours && claim(pruner, now)) {
-        begin_job(pruner);
+    else if (!pruner->running && claim_prune(pruner, now)) {
+        begin_prune(pruner);
     }
-    if (pruner->ours) {
-        post_step(pruner, now);
+    if (pruner->running) {
+        post_prune_step(pruner, now);
     }
 }
 
-/* mod_watchdog's callback, in each child process. */
-static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
+/* mod_watchdog's callback, every 100 ms in each child process. */
+static apr_status_t watch_pruners(int state, void *data, apr_pool_t *pool)
 {
     apr_hash_index_t *at;
 
     for (at = apr_hash_first(pool, data); at
          && state == AP_WATCHDOG_STATE_RUNNING && !apikey_database_is_ending();
          at = apr_hash_next(at)) {
-        look_after(apr_hash_this_val(at));
+        advance_pruner(apr_hash_this_val(at));
     }
     return APR_SUCCESS;
 }
 
 /* ---- post_config ---- */
 
-static void join(apr_hash_t *pruners, apr_pool_t *pconf, server_rec *s)
+static void add_pruner(apr_hash_t *pruners, apr_pool_t *pconf, server_rec *s)
 {
     const apikey_server_t *conf = apikey_server_conf(s);
     apr_int64_t retention = conf->retention == APIKEY_UNSET
@@ -205,13 +223,13 @@ static void join(apr_hash_t *pruners, apr_pool_t *pconf, server_rec *s)
     }
 }
 
-/* The databases take turns, at first and so each hour. */
-static apr_status_t share(apr_hash_t *pruners, apr_pool_t *pconf)
+/* The databases begin one after the other, and so they do every hour. */
+static apr_status_t share_pruners(apr_hash_t *pruners, apr_pool_t *pconf)
 {
-    apr_uint32_t now = seconds();
-    apr_uint32_t apart = EACH / (apr_hash_count(pruners) + 1) + 1;
+    apr_uint32_t now = clock_seconds();
+    apr_uint32_t apart = INTERVAL / (apr_hash_count(pruners) + 1) + 1;
     apr_hash_index_t *at;
-    shared_t *shared;
+    shared_prune_t *shared;
     apr_shm_t *memory;
     apr_status_t status = apr_shm_create(&memory, apr_hash_count(pruners)
                                                   * sizeof(*shared), NULL,
@@ -226,7 +244,7 @@ static apr_status_t share(apr_hash_t *pruners, apr_pool_t *pconf)
 
         pruner->shared = shared++;
         pruner->shared->due = now;
-        now += apart < APART ? apart : APART;
+        now += apart < STAGGER ? apart : STAGGER;
     }
     return APR_SUCCESS;
 }
@@ -243,12 +261,12 @@ int apikey_prune_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     }
     pruners = apr_hash_make(pconf);
     for (each = s; each; each = each->next) {
-        join(pruners, pconf, each);
+        add_pruner(pruners, pconf, each);
     }
     if (!apr_hash_count(pruners)) {
         return OK;
     }
-    status = share(pruners, pconf);
+    status = share_pruners(pruners, pconf);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, status, s,
                      "APIKEY0281: old rows of apikey_change are not removed "
@@ -256,7 +274,7 @@ int apikey_prune_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                      "there a limit on it? htapikey removes them, too");
         return OK;
     }
-    /* Without mod_watchdog, which others complain of, htapikey does it. */
-    apikey_database_watch(on_watch, pruners, pconf);
+    /* Without mod_watchdog (verify/ and usage/ log that) htapikey prunes. */
+    apikey_database_watch(watch_pruners, pruners, pconf);
     return OK;
 }

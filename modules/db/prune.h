@@ -2,8 +2,8 @@
 
 /**
  * @file prune.h
- * @brief What ApiKeyRetention does not keep of apikey_change goes, also where
- *        nobody calls htapikey: keys may be managed by other programs.
+ * @brief Removes rows of apikey_change that are older than ApiKeyRetention.
+ *        htapikey does so too, but keys may be managed by other programs.
  */
 #ifndef APIKEY_DB_PRUNE_H
 #define APIKEY_DB_PRUNE_H
@@ -12,10 +12,9 @@
 
 /**
  * post_config, after apikey_connections_init(): has each database with our
- * tables (ApiKeyQuery stands for another one's) looked at when httpd has
- * started and once an hour, by one child process at a time, on the database
- * threads.  Where something old is there it goes in small steps, one each 100
- * ms.  Where that fails it is said once.
+ * tables (no ApiKeyQuery) pruned after the start and then every hour, by one
+ * child process at a time, on a database thread: in steps of 50 ms, one every
+ * 100 ms.  A failure is logged once.
  */
 int apikey_prune_init(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                       server_rec *s);

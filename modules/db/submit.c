@@ -1,24 +1,26 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* How a caller has a task run: see threads.h. */
+/* How a caller has a task run: on a thread while it waits, on its own thread,
+ * or later.  See threads.h and the lock rule of threads_private.h. */
 
 #include <apr_strings.h>
 
 #include "threads_private.h"
 
-static void add_job(apikey_job_t *job)
+/* With the lock held. */
+static void queue_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
 
     job->since = apikey_clock();
     *queue->last = job;
     queue->last = &job->next;
-    queue->waiting++;
+    queue->queued++;
     apikey_queue_update_runnable(queue);
     apikey_threads_wake(queue->threads, queue->threads->runnable);
 }
 
-static apikey_job_t *make_job(apikey_queue_t *queue, void *who,
+static apikey_job_t *make_job(apikey_queue_t *queue, void *server,
                               apikey_task_fn work, const void *task,
                               apr_size_t size)
 {
@@ -31,28 +33,30 @@ static apikey_job_t *make_job(apikey_queue_t *queue, void *who,
     job = apr_pcalloc(pool, sizeof(*job));
     job->pool = pool;
     job->queue = queue;
-    job->who = who;
+    job->server = server;
     job->work = work;
     job->task = apr_pmemdup(pool, task, size);
     job->status = APR_TIMEUP;
     return job;
 }
 
-/* The job is done, or is not the caller's any more. */
+/* With the lock held: waits for a queued job until the deadline.  0: the job
+ * was abandoned, and belongs to its thread; it may not exist any more once the
+ * lock is given up. */
 static int await_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apr_time_t end = apikey_clock() + queue->deadline;
 
-    while (!job->done && apikey_cond_wait(job->answered, queue->threads->lock,
+    while (!job->done && apikey_cond_wait(job->finished, queue->threads->lock,
                                           end)) {
     }
     if (job->done) {
         return 1;
     }
     apikey_breaker_timed_out(queue);
-    if (job->taken) {
-        job->abandoned = 1;
+    if (job->started) {
+        job->detached = 1;
         apikey_job_abandon(job);
         return 0;
     }
@@ -70,18 +74,18 @@ static apr_status_t destroy_job(void *data)
     return APR_SUCCESS;
 }
 
-apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run(apikey_queue_t *queue, void *server,
                               apikey_task_fn work, void *task,
                               apr_size_t size, apr_pool_t *pool,
                               const char **error)
 {
-    apikey_job_t *job = make_job(queue, who, work, task, size);
-    int ours = 1;
+    apikey_job_t *job = make_job(queue, server, work, task, size);
+    int owned = 1;
 
     if (job) {
-        job->answered = apikey_cond_create(job->pool);
+        job->finished = apikey_cond_create(job->pool);
     }
-    if (!job || !job->answered) {
+    if (!job || !job->finished) {
         *error = "there is no memory for a look-up";
         return APR_ENOMEM;
     }
@@ -90,18 +94,18 @@ apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
     apikey_mutex_lock(queue->threads->lock);
     if (!apikey_threads_are_ending(queue->threads)
         && apikey_breaker_allows(queue)) {
-        add_job(job);
+        queue_job(job);
         *error = apr_psprintf(pool, "the database has not answered within "
                               "%.1f seconds", (double)queue->deadline
                                               / APR_USEC_PER_SEC);
-        ours = await_job(job);
+        owned = await_job(job);
     }
     apikey_mutex_unlock(queue->threads->lock);
-    /* What was abandoned is the thread's, and may be gone already. */
-    if (!ours) {
+    if (!owned) {
         return APR_TIMEUP;
     }
-    /* What the task made and the error live in the job's pool. */
+    /* The result and the error live in the job's pool, which goes with the
+     * caller's. */
     apr_pool_cleanup_register(pool, job, destroy_job, apr_pool_cleanup_null);
     memcpy(task, job->task, size);
     if (job->error) {
@@ -110,31 +114,31 @@ apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
     return job->status;
 }
 
-apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *server,
                                      apikey_task_fn work, void *task,
                                      apr_pool_t *pool, const char **error)
 {
     apikey_threads_t *threads = queue->threads;
     apr_time_t end = apikey_clock() + queue->deadline;
     apr_status_t status = APR_TIMEUP;
-    void *held;
+    void *connection;
 
     *error = "all connections to the database are in use";
     apikey_mutex_lock(threads->lock);
-    queue->here++;
+    queue->inline_callers++;
     while (queue->running >= queue->connections
-           && apikey_cond_wait(queue->freed, threads->lock, end)) {
+           && apikey_cond_wait(queue->connection_freed, threads->lock, end)) {
     }
-    queue->here--;
+    queue->inline_callers--;
     if (queue->running < queue->connections
         && !apikey_threads_are_ending(threads)) {
-        held = apikey_queue_take_connection(queue);
+        connection = apikey_queue_take_connection(queue);
         apikey_mutex_unlock(threads->lock);
-        status = queue->connected(queue->baton, who, &held, work, task, pool,
-                                  error);
+        status = queue->run(queue->baton, server, &connection, work, task,
+                            pool, error);
         apikey_mutex_lock(threads->lock);
-        apikey_queue_disconnect(queue,
-                                apikey_queue_return_connection(queue, held, 0));
+        connection = apikey_queue_return_connection(queue, connection, 0);
+        apikey_queue_disconnect(queue, connection);
         if (threads->runnable) {
             apikey_threads_wake(threads, threads->runnable);
         }
@@ -146,8 +150,8 @@ apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *who,
 apr_status_t apikey_queue_post(apikey_queue_t *queue,
                                const apikey_post_t *post)
 {
-    apikey_job_t *job = make_job(queue, post->who, post->work, post->task,
-                          post->size);
+    apikey_job_t *job = make_job(queue, post->server, post->work, post->task,
+                                 post->size);
     int queued;
 
     if (!job) {
@@ -156,15 +160,15 @@ apr_status_t apikey_queue_post(apikey_queue_t *queue,
     if (!post->size) {
         job->task = post->task;
     }
-    job->told = post->told;
+    job->on_done = post->on_done;
     job->baton = post->baton;
     job->timeout = post->timeout;
-    job->posted = job->abandoned = 1;
+    job->posted = job->detached = 1;
     apikey_mutex_lock(queue->threads->lock);
     queued = !apikey_threads_are_ending(queue->threads)
-          && apikey_breaker_allows(queue);
+             && apikey_breaker_allows(queue);
     if (queued) {
-        add_job(job);
+        queue_job(job);
     }
     apikey_mutex_unlock(queue->threads->lock);
     if (!queued) {

@@ -1,31 +1,33 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The database threads of a process; threads.h says why there are any.
+/* The database threads of a process; see threads.h and the lock rule of
+ * threads_private.h.
  *
- * apr_thread_pool has most of it, but joins all of its threads when its pool
- * goes: a child process whose database is frozen could then never end.
+ * apr_thread_pool is not used because it joins all of its threads when its
+ * pool is destroyed: a child process whose database is frozen would not end.
  *
- * Unless "any" is said, functions are called with the lock held. */
+ * Static functions are called with the lock held unless they say otherwise. */
 
 #include "threads_private.h"
 
+<<<<<<< HEAD
 #ifndef IDLE                                /* a test has its own */
 #define IDLE apr_time_from_sec(APIKEY_CREW_IDLE)
 #endif
 #define HANGS apr_time_from_sec(10)         /* a post without patience */
 #define PATIENCE apr_time_from_msec(1000)   /* at the end, for the threads */
 #define PATIENCE_LOCK apr_time_from_msec(200)   /* and for the lock */
+=======
+#define IDLE_TIMEOUT apr_time_from_sec(10)  /* of a thread, a connection */
+#define POST_TIMEOUT apr_time_from_sec(10)  /* of a post without a timeout:
+                                             * then its thread is abandoned */
+#define END_TIMEOUT apr_time_from_msec(1000)    /* how long the end of the
+                                             * process waits for threads */
+#define LOCK_TIMEOUT apr_time_from_msec(200)    /* and for the lock */
+#define ABANDON_MAX_ALL 256     /* threads of all queues: they cost memory */
+>>>>>>> origin/house
 
-/* Connections of one queue that are given up: so many at once, then one more
- * in so long. */
-#define LOST 8
-#define LOST_EACH apr_time_from_sec(10)
-#define LOST_MOST 64
-#ifndef LOST_ALL
-#define LOST_ALL 256            /* of all queues: threads cost memory */
-#endif
-
-static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data);
+static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data);
 
 void apikey_threads_wake(apikey_threads_t *threads, int wanted)
 {
@@ -33,21 +35,21 @@ void apikey_threads_wake(apikey_threads_t *threads, int wanted)
     apr_pool_t *pool;
 
     if (threads->idle) {
-        apikey_cond_signal(threads->work);
+        apikey_cond_signal(threads->wakeup);
     }
     if (wanted <= threads->idle + threads->starting
-        || threads->running >= threads->most
+        || threads->running >= threads->max
         || apikey_threads_are_ending(threads)) {
         return;
     }
-    /* Of its own, for a thread that hangs must keep it. */
+    /* A pool without a parent: a blocked thread keeps it to the end. */
     if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return;
     }
     self = apr_palloc(pool, sizeof(*self));
     self->threads = threads;
     self->pool = pool;
-    if (apr_thread_create(&self->thread, NULL, run_thread, self, pool)
+    if (apr_thread_create(&self->thread, NULL, thread_main, self, pool)
             != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return;
@@ -57,33 +59,35 @@ void apikey_threads_wake(apikey_threads_t *threads, int wanted)
     threads->starting++;
 }
 
-/* Any, without the lock: waits for the little that the thread still does. */
-static void join(apikey_thread_t *over)
+/* Without the lock: joins a thread that has nothing left to do but to return.
+ * NULL: none. */
+static void join_thread(apikey_thread_t *ended)
 {
     apikey_threads_t *threads;
     apr_status_t status;
 
-    if (over) {
-        threads = over->threads;
-        apr_thread_join(&status, over->thread);
-        apr_pool_destroy(over->pool);
+    if (ended) {
+        threads = ended->threads;
+        apr_thread_join(&status, ended->thread);
+        apr_pool_destroy(ended->pool);
         apr_atomic_dec32(&threads->alive);
     }
 }
 
-/* Where the process has begun to end without this thread, it must touch nothing
- * any more: what it would call may be gone. */
-static void stay_away(apikey_threads_t *threads)
+/* Blocks this thread for ever if the process is ending and has stopped waiting
+ * for its threads: what the thread would use may have been destroyed. */
+static void wait_if_halted(apikey_threads_t *threads)
 {
-    while (threads->left) {
-        apikey_cond_wait(threads->work, threads->lock, 0);
+    while (threads->halted) {
+        apikey_cond_wait(threads->wakeup, threads->lock, 0);
     }
 }
 
-/* The queues take turns, so that none waits for another's long list. */
+/* The queues take turns, so that a long queue does not hold up the others.
+ * NULL: no job can be started. */
 static apikey_job_t *next_job(apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->turn;
+    apikey_queue_t *queue = threads->next_queue;
     apikey_job_t *job;
 
     if (!threads->runnable) {
@@ -92,50 +96,53 @@ static apikey_job_t *next_job(apikey_threads_t *threads)
     while (!queue->runnable) {
         queue = queue->next;
     }
-    threads->turn = queue->next;
+    threads->next_queue = queue->next;
     job = queue->first;
     apikey_queue_remove_job(job);
     return job;
 }
 
-/* The queue of a connection that was not used for long; NULL: there is none. */
-static apikey_queue_t *unused(const apikey_threads_t *threads)
+/* The queue of a connection that was unused for the idle timeout; NULL:
+ * none. */
+static apikey_queue_t *queue_with_unused(const apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->turn;
+    apikey_queue_t *queue = threads->next_queue;
     apr_time_t now = apikey_clock();
 
     if (!queue) {
         return NULL;
     }
     do {
-        if (queue->idle_count && now - queue->used[0] >= IDLE) {
+        if (queue->idle_count
+            && now - queue->idle_since[0] >= threads->idle_timeout) {
             return queue;
         }
         queue = queue->next;
-    } while (queue != threads->turn);
+    } while (queue != threads->next_queue);
     return NULL;
 }
 
-/* The thread is replaced so that other queues have theirs, the connection so
- * that this one has; both within their bounds. */
+/* Another thread is allowed so that other queues are served, another connection
+ * so that this queue is. */
 void apikey_job_abandon(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_threads_t *threads = queue->threads;
     apr_time_t now = apikey_clock();
 
-    if (!job->lost && threads->lost < LOST_ALL) {
-        job->lost = 1;
-        threads->lost++;
+    if (!job->thread_abandoned && threads->abandoned < threads->abandon_max) {
+        job->thread_abandoned = 1;
+        threads->abandoned++;
         threads->running--;
     }
-    if (!job->replaced
-        && (queue->lost < LOST || (queue->lost < LOST_MOST
-                                   && now - queue->lost_at >= LOST_EACH))) {
-        job->replaced = 1;
+    if (!job->connection_abandoned
+        && (queue->abandoned < ABANDON_AT_ONCE
+            || (queue->abandoned < ABANDON_MAX
+                && now - queue->abandoned_at >= ABANDON_INTERVAL))) {
+        job->connection_abandoned = 1;
         apikey_queue_expire_idle(queue);
-        queue->lost++;
-        queue->lost_at = now;
+        queue->abandoned++;
+        queue->abandoned_at = now;
         queue->running--;
         apikey_queue_update_runnable(queue);
     }
@@ -144,65 +151,66 @@ void apikey_job_abandon(apikey_job_t *job)
     }
 }
 
-/* With the lock held, as it is again when this returns; 1: this thread has
- * been given up meanwhile. */
-static int do_job(apikey_job_t *job)
+/* Runs a job, without the lock meanwhile.  1: this thread was abandoned, and
+ * has to end. */
+static int run_job(apikey_job_t *job)
 {
     apikey_queue_t *queue = job->queue;
     apikey_threads_t *threads = queue->threads;
-    void *held = apikey_queue_take_connection(queue);
-    apikey_done_fn told;
-    int lost;
+    void *connection = apikey_queue_take_connection(queue);
+    apikey_done_fn on_done;
+    int abandoned;
 
-    job->taken = 1;
+    job->started = 1;
     job->since = apikey_clock();
-    job->next = threads->busy;
-    threads->busy = job;
+    job->next = threads->active;
+    threads->active = job;
     apikey_mutex_unlock(threads->lock);
-    job->status = queue->connected(queue->baton, job->who, &held, job->work,
-                                   job->task, job->pool, &job->error);
+    job->status = queue->run(queue->baton, job->server, &connection, job->work,
+                             job->task, job->pool, &job->error);
     apikey_mutex_lock(threads->lock);
-    stay_away(threads);
-    told = job->told;
-    job->told = NULL;
-    if (told) {
+    wait_if_halted(threads);
+    on_done = job->on_done;
+    job->on_done = NULL;
+    if (on_done) {
         apikey_mutex_unlock(threads->lock);
-        told(job->baton, job->task, job->status, job->error);
+        on_done(job->baton, job->task, job->status, job->error);
         apikey_mutex_lock(threads->lock);
-        stay_away(threads);
+        wait_if_halted(threads);
     }
-    apikey_job_unlink(&threads->busy, job);
-    lost = job->lost;
+    apikey_job_unlink(&threads->active, job);
+    abandoned = job->thread_abandoned;
     apikey_breaker_job_ended(queue, job->status, job->since);
-    held = apikey_queue_return_connection(queue, held, job->replaced);
+    connection = apikey_queue_return_connection(queue, connection,
+                                                job->connection_abandoned);
     job->done = 1;
-    if (job->abandoned) {
+    if (job->detached) {
         apr_pool_destroy(job->pool);
     }
     else {
-        apikey_cond_signal(job->answered);
+        apikey_cond_signal(job->finished);
     }
-    apikey_queue_disconnect(queue, held);
-    return lost;
+    apikey_queue_disconnect(queue, connection);
+    return abandoned;
 }
 
-static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
+static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data)
 {
     apikey_thread_t *self = data, *before;
     apikey_threads_t *threads = self->threads;
-    int lost = 0, in_time = 1;
+    int abandoned = 0, in_time = 1;
 
     (void)thread;
-    /* Signals are for the thread that started the process. */
+    /* Signals are handled by the MPM's threads. */
     apr_setup_signal_thread();
     apikey_mutex_lock(threads->lock);
     threads->starting--;
-    while (!lost && !apikey_threads_are_ending(threads)) {
+    while (!abandoned && !apikey_threads_are_ending(threads)) {
         apikey_job_t *job = next_job(threads);
-        apikey_queue_t *queue = job ? NULL : unused(threads);
+        apikey_queue_t *queue = job ? NULL : queue_with_unused(threads);
 
         if (job) {
-            lost = do_job(job);
+            abandoned = run_job(job);
             in_time = 1;
         }
         else if (queue) {
@@ -213,53 +221,56 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *data)
         }
         else {
             threads->idle++;
-            in_time = apikey_cond_wait(threads->work, threads->lock,
-                                       apikey_clock() + IDLE);
+            in_time = apikey_cond_wait(threads->wakeup, threads->lock,
+                                       apikey_clock()
+                                       + threads->idle_timeout);
             threads->idle--;
         }
     }
-    if (lost) {
-        threads->lost--;
+    if (abandoned) {
+        threads->abandoned--;
     }
     else {
         threads->running--;
     }
-    stay_away(threads);
-    /* Each joins the one before it; the threads, at its end, the last. */
-    before = threads->over;
-    threads->over = self;
-    apikey_cond_signal(threads->gone);
+    wait_if_halted(threads);
+    /* Each thread joins the one that ended before it; end_threads() joins the
+     * last one. */
+    before = threads->ended;
+    threads->ended = self;
+    apikey_cond_signal(threads->thread_ended);
     apikey_mutex_unlock(threads->lock);
-    join(before);
+    join_thread(before);
     return NULL;
 }
 
-/* Any: the first post of a job that nothing is heard of is found, and is
- * taken out of where it is; NULL: there is none. */
-static apikey_job_t *overdue(apikey_threads_t *threads, apr_time_t now)
+/* The first posted job that has passed its timeout, whether it is started or
+ * still queued; NULL: none.  Abandons other jobs that have passed theirs. */
+static apikey_job_t *find_overdue_post(apikey_threads_t *threads,
+                                       apr_time_t now)
 {
-    apikey_queue_t *queue = threads->turn;
+    apikey_queue_t *queue = threads->next_queue;
     apikey_job_t *job;
 
-    for (job = threads->busy; job; job = job->next) {
-        if (job->told && job->timeout && now - job->since > job->timeout) {
+    for (job = threads->active; job; job = job->next) {
+        if (job->on_done && job->timeout && now - job->since > job->timeout) {
             return job;
         }
-        if (job->abandoned && now - job->since
-                              > (job->posted ? HANGS
+        if (job->detached && now - job->since
+                              > (job->posted ? POST_TIMEOUT
                                              : job->queue->deadline)) {
             apikey_job_abandon(job);
         }
     }
     do {
         for (job = queue->first; job; job = job->next) {
-            if (job->told && job->timeout
+            if (job->on_done && job->timeout
                 && now - job->since > job->timeout) {
                 return job;
             }
         }
         queue = queue->next;
-    } while (queue != threads->turn);
+    } while (queue != threads->next_queue);
     return NULL;
 }
 
@@ -269,14 +280,15 @@ void apikey_threads_tick(apikey_threads_t *threads)
     apikey_job_t *job;
 
     apikey_mutex_lock(threads->lock);
-    while (threads->turn && (job = overdue(threads, now)) != NULL) {
-        apikey_done_fn told = job->told;
+    while (threads->next_queue
+           && (job = find_overdue_post(threads, now)) != NULL) {
+        apikey_done_fn on_done = job->on_done;
         void *baton = job->baton;
 
-        job->told = NULL;
-        /* What takes long says nothing of look-ups; what was not even begun
-         * does. */
-        if (job->taken) {
+        job->on_done = NULL;
+        /* A task that runs for long is no sign that look-ups would time out;
+         * one that found no connection for as long is. */
+        if (job->started) {
             apikey_job_abandon(job);
         }
         else {
@@ -285,20 +297,21 @@ void apikey_threads_tick(apikey_threads_t *threads)
             apr_pool_destroy(job->pool);
         }
         apikey_mutex_unlock(threads->lock);
-        told(baton, NULL, APR_TIMEUP, "the database has not answered in time");
+        on_done(baton, NULL, APR_TIMEUP,
+                "the database has not answered in time");
         apikey_mutex_lock(threads->lock);
     }
-    if (unused(threads)) {
+    if (queue_with_unused(threads)) {
         apikey_threads_wake(threads, threads->runnable + 1);
     }
     apikey_mutex_unlock(threads->lock);
 }
 
-/* ---- The threads ---- */
+/* ---- Creation and end ---- */
 
-static void close_idle(apikey_threads_t *threads)
+static void disconnect_idle(apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->turn;
+    apikey_queue_t *queue = threads->next_queue;
 
     if (!queue) {
         return;
@@ -308,53 +321,54 @@ static void close_idle(apikey_threads_t *threads)
             apikey_queue_disconnect(queue, apikey_queue_remove_oldest(queue));
         }
         queue = queue->next;
-    } while (queue != threads->turn);
+    } while (queue != threads->next_queue);
 }
 
-static void tell_hung(const apikey_threads_t *threads)
+static void report_blocked(const apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->turn;
+    apikey_queue_t *queue = threads->next_queue;
 
     if (!queue) {
         return;
     }
     do {
-        if (queue->hung && queue->running + queue->lost > 0) {
-            queue->hung(queue->baton, queue->running + queue->lost);
+        if (queue->on_blocked && queue->running + queue->abandoned > 0) {
+            queue->on_blocked(queue->baton, queue->running + queue->abandoned);
         }
         queue = queue->next;
-    } while (queue != threads->turn);
+    } while (queue != threads->next_queue);
 }
 
-/* The threads that answer in time end; one that hangs in the database is left
- * to the end of the process, with all that it holds. Where prefork's signal
- * handler has interrupted the holder of the lock, all is left to that. */
-static apr_status_t dismiss(void *data)
+/* Pool cleanup: waits for the threads to end; one that is blocked in a database
+ * is halted, and stays until the process ends.  If the lock cannot be taken,
+ * prefork's signal handler has interrupted its holder, and the process ends
+ * without this. */
+static apr_status_t end_threads(void *data)
 {
     apikey_threads_t *threads = data;
-    apr_time_t end = apikey_clock() + PATIENCE;
+    apr_time_t end = apikey_clock() + END_TIMEOUT;
     apikey_thread_t *last;
 
     apr_atomic_set32(&threads->ending, 1);
-    if (!apikey_mutex_lock_within(threads->lock, PATIENCE_LOCK)) {
-        tell_hung(threads);
+    if (!apikey_mutex_lock_within(threads->lock, LOCK_TIMEOUT)) {
+        report_blocked(threads);
         return APR_SUCCESS;
     }
-    apikey_cond_broadcast(threads->work);
-    while (threads->running + threads->lost > 0
-           && apikey_cond_wait(threads->gone, threads->lock, end)) {
+    apikey_cond_broadcast(threads->wakeup);
+    while (threads->running + threads->abandoned > 0
+           && apikey_cond_wait(threads->thread_ended, threads->lock, end)) {
     }
-    threads->left = threads->running + threads->lost > 0;
-    close_idle(threads);
-    tell_hung(threads);
-    last = threads->over;
-    threads->over = NULL;
+    threads->halted = threads->running + threads->abandoned > 0;
+    disconnect_idle(threads);
+    report_blocked(threads);
+    last = threads->ended;
+    threads->ended = NULL;
     apikey_mutex_unlock(threads->lock);
-    join(last);
+    join_thread(last);
     return APR_SUCCESS;
 }
 
-apr_status_t apikey_threads_create(apikey_threads_t **out, int most,
+apr_status_t apikey_threads_create(apikey_threads_t **out, int max,
                                    apr_pool_t *pool)
 {
     apikey_threads_t *threads;
@@ -362,21 +376,23 @@ apr_status_t apikey_threads_create(apikey_threads_t **out, int most,
     apr_status_t status;
 
     *out = NULL;
-    /* Never destroyed: a thread that was left behind still looks into it. */
+    /* Never destroyed: a halted thread still uses it. */
     status = apr_pool_create(&own, NULL);
     if (status != APR_SUCCESS) {
         return status;
     }
     threads = apr_pcalloc(own, sizeof(*threads));
     threads->pool = own;
-    threads->most = most;
+    threads->max = max;
+    threads->abandon_max = ABANDON_MAX_ALL;
+    threads->idle_timeout = IDLE_TIMEOUT;
     threads->lock = apikey_mutex_create(own);
-    threads->work = apikey_cond_create(own);
-    threads->gone = apikey_cond_create(own);
-    if (!threads->lock || !threads->work || !threads->gone) {
+    threads->wakeup = apikey_cond_create(own);
+    threads->thread_ended = apikey_cond_create(own);
+    if (!threads->lock || !threads->wakeup || !threads->thread_ended) {
         return APR_ENOMEM;
     }
-    apr_pool_pre_cleanup_register(pool, threads, dismiss);
+    apr_pool_pre_cleanup_register(pool, threads, end_threads);
     *out = threads;
     return APR_SUCCESS;
 }

@@ -2,29 +2,28 @@
 
 /**
  * @file threads.h
- * @brief Threads that ask databases, so that a database that does not answer
- *        holds none of httpd's.
+ * @brief Runs tasks on a database, on threads of its own, so that a database
+ *        that does not answer blocks none of httpd's threads.
  *
- * apikey_threads_t is the database threads of one child process; a queue is
- * what is asked of one database, with its connections.  The threads serve all
- * queues in turn.  A
- * thread is started when there is work for it and ends when it had none for
- * some seconds; a connection is kept by its queue, and closed when it was not
- * used for some seconds.
+ * apikey_threads_t is the thread pool of a child process.  An apikey_queue_t
+ * is what one database has: its waiting jobs, its connections and its breaker.
+ * The threads serve the queues in turn.  A thread is started when there is
+ * work and none is idle; an idle thread, and an unused connection, goes after
+ * ten seconds.
  *
- * Whoever asks waits to a deadline and then goes away; the answer, should it
- * come, is thrown away.  A thread that hangs in the database beyond that is
- * given up: another takes its place, with another connection, so that a
- * database whose established connections are silent and whose new ones work is
- * asked again at once.  The number of those that are given up is bounded.
+ * A caller waits until the queue's deadline.  After that its job is detached:
+ * the thread destroys the job, and its result is not used.  If the task was
+ * already running, its thread and its connection are abandoned: they count no
+ * longer, and others may take their place.  So a database whose established
+ * connections are dead, but which accepts new ones, is asked again at once.
+ * How many are abandoned is bounded.
  *
- * The breaker of a queue: after three deadlines in a row nobody waits any more,
- * but one look-up each half second tries whether the database is back, and
- * another as soon as one that hung has ended.  Errors that come at once open
- * nothing: each asker asks the database, and the first one after it is back has
- * its answer.
+ * The breaker: after three timeouts in a row, callers get APR_TIMEUP at once.
+ * Every half second one caller is let through as a probe, and another one when
+ * an abandoned task has ended.  An error that comes fast does not trip the
+ * breaker: the next caller asks the database again.
  *
- * All times are of apikey_clock().  APR only.
+ * All times are of apikey_clock(), in microseconds.  APR only.
  */
 #ifndef APIKEY_THREADS_H
 #define APIKEY_THREADS_H
@@ -41,119 +40,122 @@ typedef struct apikey_threads_t apikey_threads_t;
 typedef struct apikey_queue_t apikey_queue_t;
 
 /**
- * What is done with a connection.
- * @param task the asker's, or a copy of it
- * @param pool for what goes back to the asker, and the error
+ * A task.
+ * @param task the caller's, or a copy of it
+ * @param pool for the result and @a error
  */
 typedef apr_status_t (*apikey_task_fn)(apikey_store_t *store, void *task,
                                        apr_pool_t *pool, const char **error);
 
 /**
- * Does it, with a connection.
- * @param baton the queue's
- * @param who   the asker's, valid for the child's life (a server_rec)
- * @param held  the connection, which the queue keeps from task to task; NULL:
- *              there is none yet, and where it is NULL again afterwards there
- *              is none any more
+ * Runs a task with a connection.
+ * @param baton      the queue's
+ * @param server     the caller's server_rec; valid while the process lives
+ * @param connection in: an idle connection of the queue, or NULL: make one;
+ *                   out: the connection to keep, or NULL: none
  */
-typedef apr_status_t (*apikey_run_fn)(void *baton, void *who,
-                                      void **held, apikey_task_fn work,
+typedef apr_status_t (*apikey_run_fn)(void *baton, void *server,
+                                      void **connection, apikey_task_fn work,
                                       void *task, apr_pool_t *pool,
                                       const char **error);
 
-/** Closes what was held. */
-typedef void (*apikey_disconnect_fn)(void *held);
+/** Closes a connection. */
+typedef void (*apikey_disconnect_fn)(void *connection);
 
-/** The process ends, and so many threads still hang in this queue's
- * database. */
+/** Called when the process ends and @a threads threads are still blocked in
+ * this queue's database. */
 typedef void (*apikey_blocked_fn)(void *baton, int threads);
 
 /**
- * Makes the object; no thread is started yet.  Before @a pool goes, its threads
- * end; one that hangs in a database then is left behind.
- * @param most how many work at once
+ * Makes the pool of threads, without any thread.  A cleanup of @a pool ends
+ * the threads; one that is blocked in a database is left to the end of the
+ * process.
+ * @param max threads that run at once, without abandoned ones
  */
-apr_status_t apikey_threads_create(apikey_threads_t **threads, int most,
+apr_status_t apikey_threads_create(apikey_threads_t **threads, int max,
                                    apr_pool_t *pool);
 
 /**
- * Adds a queue.
- * @param connections the most that are open, and so the most that are asked at
- *                    once, given up ones aside
- * @param deadline    of an asker
- * @param leave       NULL: nothing is ever held
- * @param hung        NULL: nothing is to be done about it
+ * Adds a queue; it lives as long as the process.
+ * @param connections at most, and so tasks at once; without abandoned ones
+ * @param deadline    how long a caller waits
+ * @param disconnect  NULL: @a run never returns a connection
+ * @param on_blocked  may be NULL
  */
 apr_status_t apikey_queue_create(apikey_queue_t **queue,
                                  apikey_threads_t *threads, int connections,
                                  apr_interval_time_t deadline,
-                                 apikey_run_fn connected,
-                                 apikey_disconnect_fn leave,
-                                 apikey_blocked_fn hung, void *baton);
+                                 apikey_run_fn run,
+                                 apikey_disconnect_fn disconnect,
+                                 apikey_blocked_fn on_blocked, void *baton);
 
 /**
- * Asks and waits, for at most the deadline.  Any thread may call.
- * @param task  of @a size bytes: copied, and copied back with the answer
- * @param error lives in @a pool or as long as it, as what the task made does
- * @return what @a work returned, or APR_TIMEUP: no answer in time, or none to
- *         be expected (the breaker is open, the process ends)
+ * Runs a task on one of the threads and waits for it, until the deadline at
+ * most.  Any thread may call.
+ * @param task  of @a size bytes: copied, and copied back with the result
+ * @param error in @a pool, or living as long as it; so is what the task made
+ * @return what @a work returned, or APR_TIMEUP: not in time, the breaker is
+ *         open, or the process ends
  */
-apr_status_t apikey_queue_run(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run(apikey_queue_t *queue, void *server,
                               apikey_task_fn work, void *task,
                               apr_size_t size, apr_pool_t *pool,
                               const char **error);
 
 /**
- * The same on the caller's own thread, for a database that always answers at
- * once; it waits for a connection where all are in use.
+ * Runs a task on the caller's thread, for a database that cannot block; waits
+ * for a connection until the deadline if all are in use.
  */
-apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *who,
+apr_status_t apikey_queue_run_inline(apikey_queue_t *queue, void *server,
                                      apikey_task_fn work, void *task,
                                      apr_pool_t *pool, const char **error);
 
 /**
- * Called on the worker's thread: how it ended.
- * @param task as it was posted, or the copy; NULL with APR_TIMEUP
+ * Called on the thread that ran a posted task, when it has ended.
+ * @param task the posted one, or its copy; NULL with APR_TIMEUP
  */
 typedef void (*apikey_done_fn)(void *baton, void *task, apr_status_t status,
                                const char *error);
 
-/** What is posted; copied. */
+/** A task to be posted; the structure is copied. */
 typedef struct apikey_post_t {
-    void *who;
+    void *server;
     apikey_task_fn work;
     void *task;
     apr_size_t size;            /**< 0: the task is not copied */
-    apikey_done_fn told;
-    void *baton;                /**< told's */
-    apr_interval_time_t timeout;        /**< 0: told waits for the end; else
-                                 * it is called with APR_TIMEUP after that,
-                                 * and the answer is thrown away */
+    apikey_done_fn on_done;
+    void *baton;                /**< on_done's */
+    apr_interval_time_t timeout;        /**< 0: on_done is called when the
+                                 * task ends; else at the latest after this,
+                                 * with APR_TIMEUP, by apikey_threads_tick(),
+                                 * and the result is not used */
 } apikey_post_t;
 
 /**
- * Has it done some time, and does not wait.  Where the process ends before it
- * was begun, told is not called.
- * @return anything but APR_SUCCESS: it is not done (the breaker is open)
+ * Has a task run later, and does not wait.  If the process ends before the
+ * task was started, on_done is not called.
+ * @return other than APR_SUCCESS: it will not run (the breaker is open, the
+ *         process ends, or there is no memory), and on_done is not called
  */
 apr_status_t apikey_queue_post(apikey_queue_t *queue,
                                const apikey_post_t *post);
 
-/** To be called every now and then, by one thread: gives up what was posted
- * and hangs, and closes connections that are not used. */
+/** Abandons tasks that take too long, and has unused connections closed.  To
+ * be called regularly, by one thread. */
 void apikey_threads_tick(apikey_threads_t *threads);
 
-/** Whether the breaker is open. */
+/** Whether the breaker is open: three timeouts in a row. */
 int apikey_queue_breaker_is_open(apikey_queue_t *queue);
 
-/** Whether the process has begun to end: nothing more is begun. */
+/** Whether the process ends: no task is started any more. */
 int apikey_threads_are_ending(const apikey_threads_t *threads);
 
-/** Whether one of its threads may still run; it needs no lock. */
+/** Whether a thread may still run; takes no lock. */
 int apikey_threads_exist(const apikey_threads_t *threads);
 
-/** Whether the lock of the threads can be had: what a cleanup asks first (see
- * apikey_mutex_lock_within()). */
+/** Whether the lock can be taken within @a patience.  A cleanup asks this
+ * first, because prefork's may run in a signal handler that has interrupted
+ * the holder of the lock (apikey_mutex_lock_within()). */
 int apikey_threads_are_usable(apikey_threads_t *threads,
                               apr_interval_time_t patience);
 

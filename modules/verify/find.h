@@ -2,12 +2,11 @@
 
 /**
  * @file find.h
- * @brief A key's record from memory where that is certain to be true, from
- *        the database where it is not.
+ * @brief Finds a key's record: in the caches if it is certainly current there,
+ *        else in the database.
  *
- * segment.h says when an answer still holds; a provider of ap_socache keeps the
- * answers.  Keys that exist and keys that do not are kept apart: wrong ones,
- * however many, cannot push out right ones.
+ * Known and unknown keys are cached apart, so that a flood of wrong keys does
+ * not displace right ones.
  */
 #ifndef APIKEY_FIND_H
 #define APIKEY_FIND_H
@@ -17,13 +16,12 @@
 #include "../core/result.h"
 
 /**
- * The record of a key: what this process has had lately, the check
- * characters, the cache, the database last.  What could not be exported is
- * never given.
+ * Finds the record of a key.  It can be exported as it is; whether it has
+ * expired, is revoked and so on is for the caller to check.
  * @param shape  what apikey_key_shape() says of the key
  * @param record out, in @a pool; NULL unless GRANTED
- * @return GRANTED (a record is there, not yet judged), INVALID (there is
- *         none), UNAVAILABLE (the database did not say; logged)
+ * @return GRANTED (there is a record), INVALID (there is none), UNAVAILABLE
+ *         (it is not known; logged)
  */
 apikey_result_e apikey_find(request_rec *r, apikey_format_e shape,
                             const char *key, apr_size_t key_len,

@@ -1,12 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Threads that hang: how many are given up, what becomes of the connections
- * beside them, and of those that hang when the process ends. */
+/* Blocked threads: how many are abandoned, what happens to the other
+ * connections, and to threads that are blocked when the process ends. */
 
 #include <unistd.h>
 
 #include "threads_fixture.h"
 
+<<<<<<< HEAD
 /* A busy machine does not begin each look-up before its deadline; one that was
  * begun is given up then. */
 static void hang_one(void)
@@ -23,6 +24,9 @@ static void hang_one(void)
 }
 
 /* One of three connections that were used is silent. */
+=======
+/* One of three idle connections blocks. */
+>>>>>>> origin/house
 static void test_suspect(void)
 {
     apr_thread_t *threads[3];
@@ -32,14 +36,20 @@ static void test_suspect(void)
     fresh(3);
     set(1, 0, APR_SUCCESS);
     start(3, threads, answers);
-    settle(0, 3);
+    await_jobs(0, 3);
     set(0, 0, APR_SUCCESS);
     is_int(finish(3, threads, answers, APR_SUCCESS), 3, "three connections");
     is_int(opened(), 3, "were made");
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
+<<<<<<< HEAD
     hang_one();
     db.queue->deadline = LONG;
+=======
+    is_int(ask(), APR_TIMEUP, "one look-up blocks");
+    await_jobs_abandoned(0, 0, 1);
+    db.queue->deadline = DEADLINE;
+>>>>>>> origin/house
     fine_from(asked() + 1);
     is_int(ask(), APR_SUCCESS, "the next look-up has its answer");
     is_int(opened(), 4, "over a new connection, not over an idle one");
@@ -51,32 +61,32 @@ static void test_suspect(void)
     is_int(ask(), APR_SUCCESS, "another look-up");
     is_int(opened(), 4, "uses the new one");
     set(0, 0, APR_SUCCESS);
-    settle_lost(0, 0, 0);
+    await_jobs_abandoned(0, 0, 0);
 }
 
-/* All queues together: what is given up is bounded. */
+/* Abandoned threads are bounded over all queues. */
 static void test_bound_of_all(void)
 {
     apikey_queue_t *first;
     int i;
 
     fresh(1);
-    lost_all = 1;
+    db.threads->abandon_max = 1;
     set(1, 0, APR_SUCCESS);
     first = db.queue;
     for (i = 0; i < 2; i++) {
         db.queue->deadline = 50000;
         while (asked() <= i) {
-            ask_boldly();
+            ask_anyway();
         }
         db.queue = queue_of(1);
     }
     db.queue = first;
-    is_int(db.threads->lost, 1, "two hang, one thread is replaced");
-    is_int(db.threads->running, 1, "the other is one of the threads's");
-    lost_all = 256;
+    is_int(db.threads->abandoned, 1, "of two blocked threads one is abandoned");
+    is_int(db.threads->running, 1, "the other counts as running");
+    db.threads->abandon_max = 256;
     set(0, 0, APR_SUCCESS);
-    settle_lost(0, 0, 0);
+    await_jobs_abandoned(0, 0, 0);
 }
 
 static void test_bound(void)
@@ -86,56 +96,66 @@ static void test_bound(void)
     fresh(1);
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
-    /* A busy machine does not begin each of them before its deadline. */
-    for (i = 0; i < 500 && asked() < LOST + 1; i++) {
-        ask_boldly();
+    /* On a busy machine not each of them starts before its deadline. */
+    for (i = 0; i < 500 && asked() < ABANDON_AT_ONCE + 1; i++) {
+        ask_anyway();
     }
-    settle_lost(0, 1, LOST);
-    ok(1, "so many that hang are replaced, the next one is not");
-    is_int(ask_boldly(), APR_TIMEUP, "one more");
-    is_int(asked(), LOST + 1, "has no connection");
+    await_jobs_abandoned(0, 1, ABANDON_AT_ONCE);
+    ok(1, "so many are abandoned, the next one is not");
+    is_int(ask_anyway(), APR_TIMEUP, "one more");
+    is_int(asked(), ABANDON_AT_ONCE + 1, "has no connection");
     apikey_mutex_lock(db.threads->lock);
-    db.queue->lost_at -= LOST_EACH;
+    db.queue->abandoned_at -= ABANDON_INTERVAL;
     apikey_mutex_unlock(db.threads->lock);
     apr_sleep(db.queue->deadline + 1000);
     apikey_threads_tick(db.threads);
+<<<<<<< HEAD
     is_int(db.queue->lost, LOST + 1, "later one more is replaced");
     fine_from(LOST + 2);
     db.queue->deadline = LONG;
     is_int(ask_boldly(), APR_SUCCESS, "and it goes on");
+=======
+    is_int(db.queue->abandoned, ABANDON_AT_ONCE + 1,
+           "one more is abandoned after the interval");
+    fine_from(ABANDON_AT_ONCE + 2);
+    db.queue->deadline = DEADLINE;
+    is_int(ask_anyway(), APR_SUCCESS,
+           "and its connection is free for another look-up");
+>>>>>>> origin/house
     set(0, 0, APR_SUCCESS);
-    settle_lost(0, 0, 0);
+    await_jobs_abandoned(0, 0, 0);
 }
 
-/* A thread that hangs when the process ends does nothing any more. */
+/* A thread that is blocked when the process ends is halted. */
 static void test_left(void)
 {
     apr_pool_t *pool;
 
     apr_pool_create(&pool, db.pool);
     need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
-         "a threads");
+         "a pool of threads");
     db.queue = queue_of(2);
     set(0, 0, APR_SUCCESS);
     fine_from(0);
     is_int(ask(), APR_SUCCESS, "a look-up");
     apr_pool_destroy(pool);
-    is_int(apikey_threads_exist(db.threads), 0, "its thread ends, wholly");
+    is_int(apikey_threads_exist(db.threads), 0,
+           "its thread has ended and is joined");
 
     apr_pool_create(&pool, db.pool);
     need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
-         "a threads");
+         "a pool of threads");
     db.queue = queue_of(2);
     told.times = 0;
     set(1, 0, APR_SUCCESS);
     is_int(post(0), APR_SUCCESS, "a post");
-    settle(0, 1);
+    await_jobs(0, 1);
     apr_pool_destroy(pool);
-    is_int(apikey_threads_exist(db.threads), 1, "its thread is left behind");
+    is_int(apikey_threads_exist(db.threads), 1, "its thread is still there");
     set(0, 0, APR_SUCCESS);
     apr_sleep(100000);
-    is_int(told.times, 0, "and tells nothing when it comes back");
-    is_int(db.queue->running, 1, "nor counts itself as one that is free");
+    is_int(told.times, 0, "and calls nothing when the database answers");
+    is_int(db.queue->running, 1, "and changes no counter");
 }
 
 int main(void)
@@ -152,7 +172,7 @@ int main(void)
     test_left();
     apr_pool_destroy(db.pool);
     failed = done();
-    /* As httpd's processes do where a thread is left behind: nothing that it
-     * may touch is taken down. */
+    /* As httpd's processes do with a halted thread: what it uses is not
+     * destroyed. */
     _exit(failed);
 }

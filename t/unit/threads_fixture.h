@@ -1,26 +1,20 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Database threads, a queue, and a database that says nothing while it is held;
- * for the programs that test them. */
-#ifndef LOOKUP_CREW_H
-#define LOOKUP_CREW_H
+/* Database threads, a queue, and a database that can be made to block; for the
+ * programs that test them. */
+#ifndef APIKEY_THREADS_FIXTURE_H
+#define APIKEY_THREADS_FIXTURE_H
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <apr_strings.h>
 #include <apr_time.h>
-
-static long long idle = 10000000;
-#define IDLE idle
-static int lost_all = 256;
-#define LOST_ALL lost_all
 
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-#include "db/queue.c"
-#include "db/submit.c"
-#include "db/threads.c"
+#include "db/threads_private.h"
 #include "tap.h"
 
 #define MANY 100
@@ -28,7 +22,7 @@ static int lost_all = 256;
 /* Of what shall be answered, however busy the machine is. */
 #define LONG apr_time_from_sec(120)
 
-/* A database. Held, it says nothing until it is let go. */
+/* A database.  While it is held, look-ups block, except the first let_go. */
 static struct {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
@@ -36,7 +30,8 @@ static struct {
     apikey_threads_t *threads;
     apikey_queue_t *queue;
     int asked, held, let_go;
-    int fine_from;              /* look-ups that are answered all the same */
+    int fine_from;              /* the first look-up that is
+                                 * answered although it is held */
     int opened, closed;         /* connections */
     apr_status_t status;
 } db;
@@ -75,11 +70,11 @@ static inline apr_status_t look(apikey_store_t *store, void *task,
     return status;
 }
 
-static inline apr_status_t connected(void *baton, void *who, void **mine,
+static inline apr_status_t connected(void *baton, void *server, void **mine,
                                      apikey_task_fn work, void *task,
                                      apr_pool_t *pool, const char **error)
 {
-    (void)baton, (void)who;
+    (void)baton, (void)server;
     if (!*mine) {
         apr_thread_mutex_lock(db.mutex);
         db.opened++;
@@ -89,9 +84,9 @@ static inline apr_status_t connected(void *baton, void *who, void **mine,
     return work(NULL, task, pool, error);
 }
 
-static inline void leave(void *held)
+static inline void disconnect(void *connection)
 {
-    need(held == &db, "a connection");
+    need(connection == &db, "a connection");
     apr_thread_mutex_lock(db.mutex);
     db.closed++;
     apr_thread_mutex_unlock(db.mutex);
@@ -194,25 +189,25 @@ static inline int finish(int count, apr_thread_t **threads,
     return found;
 }
 
-/* Looks at the queue until so many jobs wait, so many are under way, and so
- * many hang beside them. */
-static inline void settle_lost(int waiting, int busy, int lost)
+/* Waits until so many jobs are queued, so many run, and so many are
+ * abandoned. */
+static inline void await_jobs_abandoned(int waiting, int busy, int lost)
 {
     int tries, good = 0;
 
     for (tries = 0; tries < 200000 && !good; tries++) {
         apikey_mutex_lock(db.threads->lock);
-        good = db.queue->waiting == waiting && db.queue->running == busy
-               && (lost < 0 || db.queue->lost == lost);
+        good = db.queue->queued == waiting && db.queue->running == busy
+               && (lost < 0 || db.queue->abandoned == lost);
         apikey_mutex_unlock(db.threads->lock);
         apr_sleep(500);
     }
-    need(good, "the threads do not settle");
+    need(good, "the jobs do not settle");
 }
 
-static inline void settle(int waiting, int busy)
+static inline void await_jobs(int waiting, int busy)
 {
-    settle_lost(waiting, busy, -1);
+    await_jobs_abandoned(waiting, busy, -1);
 }
 
 /* As if it had been just now, whenever that is asked. */
@@ -228,7 +223,7 @@ static inline apikey_queue_t *queue_of(int connections)
     apikey_queue_t *queue;
 
     need(apikey_queue_create(&queue, db.threads, connections, LONG,
-                             connected, leave, NULL, NULL)
+                             connected, disconnect, NULL, NULL)
              == APR_SUCCESS,
          "a queue");
     return queue;
@@ -237,32 +232,32 @@ static inline apikey_queue_t *queue_of(int connections)
 static inline void fresh(int connections)
 {
     need(apikey_threads_create(&db.threads, 16, db.pool) == APR_SUCCESS,
-         "a threads");
+         "a pool of threads");
     db.queue = queue_of(connections);
     set(0, 0, APR_SUCCESS);
     db.asked = db.opened = db.closed = db.fine_from = 0;
 }
 
-/* As many deadlines as open the breaker: all of them hang. */
+/* Opens the breaker: as many look-ups as that takes block. */
 static inline void hang(apr_status_t status)
 {
-    apr_thread_t *threads[TRIP];
-    apr_status_t answers[TRIP];
+    apr_thread_t *threads[BREAKER_TRIPS];
+    apr_status_t answers[BREAKER_TRIPS];
 
     set(1, 0, status);
     db.queue->deadline = DEADLINE;
-    start(TRIP, threads, answers);
-    settle(0, TRIP);
+    start(BREAKER_TRIPS, threads, answers);
+    await_jobs(0, BREAKER_TRIPS);
     db.queue->deadline = LONG;
-    is_int(finish(TRIP, threads, answers, APR_TIMEUP), TRIP,
-           "nobody waits beyond the deadline");
-    settle_lost(0, 0, TRIP);
+    is_int(finish(BREAKER_TRIPS, threads, answers, APR_TIMEUP), BREAKER_TRIPS,
+           "each caller waits until its deadline and no longer");
+    await_jobs_abandoned(0, 0, BREAKER_TRIPS);
 }
 
-static inline apr_status_t ask_boldly(void)
+static inline apr_status_t ask_anyway(void)
 {
     apikey_mutex_lock(db.threads->lock);
-    db.queue->silent = 0;
+    db.queue->timeouts = 0;
     apikey_mutex_unlock(db.threads->lock);
     return ask();
 }
