@@ -32,7 +32,7 @@ void apikey_remove_reserved_env(request_rec *r);
  * value, and no other variable is reserved.
  * @param count at least 1
  */
-int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
+int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *exported,
                            int count);
 
 /**
