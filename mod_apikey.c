@@ -1,24 +1,46 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * mod_apikey: API keys for Apache httpd.
+ * mod_apikey: API keys for Apache httpd. Directive table and hook order.
  *
- * The directory of the house: which directive is read by which function, and
- * which function runs at which point of a request. A request's way:
+ * The way of a request. Hooks are in the order in which they run; "first" and
+ * "last" are before and after all other modules.
  *
- *   post_read_request  modules/request/credentials.c  keys masked in headers
- *                      modules/request/mask.c         and in the URL
- *                      modules/request/reserved.c     forged headers leave it
- *   header_parser      modules/respond/refuse.c       answers vary by key
- *   post_perdir_config modules/auth/reauthorize.c     asked for each URI
- *   check_authn        modules/auth/authn.c           whose key, is it good
- *   check_authz        modules/auth/authz.c           may it do that
- *                      modules/usage/usage.c          counted, written later
- *   fixups             modules/respond/export.c       the application is told
- *   insert_filter      modules/request/masked_headers.c  masked headers go
- *   errors             modules/respond/refuse.c, error_body.c
- *   log_transaction    modules/auth/exposed_keys.c    keys in URLs are recorded
- *                      modules/auth/decision_log.c    what was decided, and why
+ *   create_request            sub-requests get masked headers back
+ *                             request/masked_headers.c
+ *   post_read_request, first  finds credentials, masks keys in headers and URL
+ *                             request/credentials.c, mask.c
+ *                             removes reserved headers
+ *                             request/reserved.c
+ *   post_read_request, last   evaluates ApiKeyTenant; refuses a key in a query
+ *                             auth/authz.c, respond/refuse.c
+ *   post_perdir_config, last  redirects are authorized again if need be
+ *                             auth/reauthorize.c
+ *   header_parser, first      Vary and no-cache, in an area
+ *                             respond/caching.c
+ *   check_access, first       forgets the Require lines of other requests
+ *                             auth/require.c
+ *   check_authn               whose key is it, and is it good
+ *                             auth/authn.c, verify/find.c
+ *   check_authz, first        may the key do that; counts its use
+ *                             auth/authz.c, require.c, usage/usage.c
+ *   fixups, first             checks keys where none is needed
+ *                             auth/authz.c
+ *   fixups, first and last    exports the key to the application
+ *                             respond/export.c
+ *   insert_filter             Cache-Control: private
+ *                             respond/caching.c
+ *   insert_filter, last       hides masked headers from the application
+ *                             request/masked_headers.c
+ *   insert_error_filter       the body of a refusal
+ *                             respond/error_body.c
+ *   log_transaction, first    masks what the application needed; corrects
+ *                             variables: request/credentials.c,
+ *                             respond/export.c
+ *   log_transaction           records exposed keys; logs the decision
+ *                             auth/exposed_keys.c, decision_log.c
+ *
+ * Refusals are answered by respond/refuse.c, with respond/challenge.c.
  */
 
 #include <httpd.h>
@@ -27,112 +49,115 @@
 #include <http_request.h>
 #include <util_filter.h>
 
-#include "modules/auth/reauthorize.h"
+#include "modules/admin/server_status.h"
 #include "modules/auth/authn.h"
 #include "modules/auth/authz.h"
 #include "modules/auth/decision_log.h"
 #include "modules/auth/exposed_keys.h"
+#include "modules/auth/reauthorize.h"
 #include "modules/auth/require.h"
-#include "modules/verify/cache_setup.h"
-#include "modules/admin/server_status.h"
-#include "modules/config/spelling_check.h"
-#include "modules/config/required_tenant.h"
 #include "modules/config/config.h"
 #include "modules/config/directives.h"
-#include "modules/config/limited_log.h"
 #include "modules/config/hook_order.h"
-#include "modules/db/pool_check.h"
+#include "modules/config/limited_log.h"
+#include "modules/config/required_tenant.h"
+#include "modules/config/spelling_check.h"
 #include "modules/db/connections.h"
+#include "modules/db/pool_check.h"
 #include "modules/db/prune.h"
 #include "modules/db/query_check.h"
-#include "modules/request/masked_headers.h"
 #include "modules/request/credentials.h"
+#include "modules/request/masked_headers.h"
+#include "modules/request/reserved.h"
 #include "modules/respond/caching.h"
 #include "modules/respond/error_body.h"
 #include "modules/respond/export.h"
 #include "modules/respond/refuse.h"
-#include "modules/request/reserved.h"
 #include "modules/usage/usage.h"
+#include "modules/verify/cache_setup.h"
 
 static const command_rec directives[] = {
-    /* Which keys: the server's business. */
+    /* Which keys a server accepts, and where they are stored. */
     AP_INIT_TAKE1("ApiKeySecretFile", apikey_set_secret_file, NULL, RSRC_CONF,
-                  "the file of secrets that keys are signed by"),
+                  "file of the secrets that keys are signed with"),
     AP_INIT_TAKE1("ApiKeyDBDriver", apikey_set_db_driver, NULL, RSRC_CONF,
-                  "the APR DBD driver of connections of our own"),
+                  "APR DBD driver of the database of keys"),
     AP_INIT_TAKE1("ApiKeyDBDParams", apikey_set_db_params, NULL, RSRC_CONF,
-                  "what these connections are opened with"),
-    /* mod_dbd's; each of the two modules is told of them. */
+                  "parameters of ApiKeyDBDriver, as for DBDParams"),
+    /* Directives of mod_dbd, which httpd passes to both modules. */
     AP_INIT_TAKE1("DBDriver", apikey_set_dbd_driver, NULL, RSRC_CONF,
-                  "mod_dbd's: which database keys are looked up in"),
+                  "see mod_dbd"),
     AP_INIT_TAKE1("DBDParams", apikey_set_dbd_params, NULL, RSRC_CONF,
-                  "mod_dbd's: which database keys are looked up in"),
+                  "see mod_dbd"),
     AP_INIT_TAKE1("DBDInitSQL", apikey_set_dbd_init, NULL, RSRC_CONF,
-                  "mod_dbd's: which database keys are looked up in"),
+                  "see mod_dbd"),
     AP_INIT_TAKE1("DBDMax", apikey_set_dbd_max, NULL, RSRC_CONF,
-                  "mod_dbd's: whether there are enough connections"),
+                  "see mod_dbd"),
     AP_INIT_FLAG("DBDPersist", apikey_set_dbd_persist, NULL, RSRC_CONF,
-                 "mod_dbd's: whether its connections are kept"),
+                 "see mod_dbd"),
     AP_INIT_TAKE1("ApiKeyQuery", apikey_set_query, NULL, RSRC_CONF,
-                  "the look-up in a table of one's own; %s is the digest"),
+                  "query of a key in your own table; %s is its digest"),
     AP_INIT_TAKE1("ApiKeyChangesQuery", apikey_set_changes_query, NULL,
-                  RSRC_CONF, "what has changed there since the number %s"),
+                  RSRC_CONF, "query of changes in your own table after "
+                  "the number %s"),
     AP_INIT_TAKE1("ApiKeyKeyspace", apikey_set_keyspace, NULL, RSRC_CONF,
-                  "the set of keys that this server accepts"),
+                  "name of the set of keys that this server accepts"),
     AP_INIT_TAKE1("ApiKeyTenant", apikey_set_tenant, NULL, RSRC_CONF,
-                  "an expression: the one tenant whose keys are let through"),
+                  "expression: the only tenant whose keys are accepted"),
     AP_INIT_TAKE_ARGV("ApiKeyPrefix", apikey_set_prefix, NULL, RSRC_CONF,
-                      "the prefixes of keys; others are refused unseen"),
+                      "prefixes of keys; other keys are not looked up"),
     AP_INIT_ITERATE("ApiKeyFormat", apikey_set_format, NULL, RSRC_CONF,
-                    "the shapes of keys: base62, hex64, opaque"),
+                    "forms of keys: base62, hex64, opaque"),
     AP_INIT_TAKE_ARGV("ApiKeyDigest", apikey_set_digest, NULL, RSRC_CONF,
-                      "the digests looked up: hmac-sha256, sha256"),
+                      "digests that keys are stored under: "
+                      "hmac-sha256, sha256"),
     AP_INIT_TAKE_ARGV("ApiKeyLifetime", apikey_set_lifetime, NULL, RSRC_CONF,
-                      "for htapikey: lifetime, min=, max="),
+                      "for htapikey: lifetime of new keys, min=, max="),
     AP_INIT_TAKE1("ApiKeyRetention", apikey_set_retention, NULL, RSRC_CONF,
-                  "for htapikey: days that changes and the audit are kept"),
+                  "for htapikey: days to keep changes and audit records"),
 
-    /* Where a key stands, and what the application sees. */
+    /* Where clients send keys, and what applications get. */
     AP_INIT_TAKE_ARGV("ApiKeyFrom", apikey_set_from, NULL,
                       RSRC_CONF | OR_AUTHCFG,
-                      "header[:NAME], bearer, scheme:NAME, authorization, "
-                      "basic; sections drop some"),
+                      "where keys are accepted: header[:NAME], bearer, "
+                      "scheme:NAME, authorization, basic"),
     AP_INIT_TAKE_ARGV("ApiKeyChallenge", apikey_set_challenge, NULL,
                       RSRC_CONF | ACCESS_CONF,
-                      "SCHEME NAME=VALUE...: parameters of a challenge"),
+                      "SCHEME NAME=VALUE...: parameters of the challenge"),
     AP_INIT_TAKE1("ApiKeyUser", apikey_set_user, NULL,
-                  RSRC_CONF | OR_AUTHCFG, "REMOTE_USER: tenant or id"),
+                  RSRC_CONF | OR_AUTHCFG, "value of REMOTE_USER: tenant or id"),
     AP_INIT_TAKE1("ApiKeyHeaders", apikey_set_headers, NULL, RSRC_CONF,
-                  "On, Off, or the prefix of the request headers"),
+                  "request headers for applications: On, Off, or a prefix"),
     AP_INIT_FLAG("ApiKeyPassKey", apikey_set_pass_key, NULL, RSRC_CONF,
-                 "On: the application gets the key, too"),
+                 "On: pass the key to the application"),
 
-    /* How a request is refused. */
+    /* The response to a refused request. */
     AP_INIT_TAKE1("ApiKeyErrorFormat", apikey_set_error_format, NULL,
-                  RSRC_CONF | OR_AUTHCFG, "problem (RFC 9457) or none"),
+                  RSRC_CONF | OR_AUTHCFG,
+                  "body of a refusal: problem (RFC 9457) or none"),
     AP_INIT_TAKE3("ApiKeyErrorBody", apikey_set_error_body, NULL,
                   RSRC_CONF | OR_AUTHCFG,
-                  "STATUS CONTENT-TYPE \"TEMPLATE\""),
+                  "body of a refusal: STATUS CONTENT-TYPE \"TEMPLATE\""),
 
-    /* What is remembered, and for how long. */
+    /* The cache, the poll of changes, the counting of uses. */
     AP_INIT_TAKE1("ApiKeyCache", apikey_set_cache, NULL, RSRC_CONF,
                   "PROVIDER[:ARGUMENTS] of ap_socache, or off"),
     AP_INIT_TAKE12("ApiKeyCacheTTL", apikey_set_cache_ttl, NULL, RSRC_CONF,
-                   "seconds for keys that exist, and for those that do not"),
+                   "seconds to cache keys, and unknown keys"),
     AP_INIT_TAKE1("ApiKeyRevocationPoll", apikey_set_revocation_poll, NULL,
-                  RSRC_CONF, "milliseconds between looks for changes"),
+                  RSRC_CONF, "milliseconds between two polls of changes"),
     AP_INIT_TAKE1("ApiKeyStaleLimit", apikey_set_stale_limit, NULL,
-                  RSRC_CONF, "seconds that answers hold with the database "
-                  "away"),
+                  RSRC_CONF, "seconds to use the cache while the database "
+                  "is not available"),
 
     AP_INIT_TAKE1("ApiKeyUsageFlush", apikey_set_usage_flush, NULL, RSRC_CONF,
-                  "seconds between batches of last used and use counts, or "
-                  "off"),
+                  "seconds between two batches of uses written to the "
+                  "database, or off"),
 
     AP_INIT_TAKE1("ApiKeyEnforce", apikey_set_enforce, NULL, RSRC_CONF,
-                  "On, or Log: decide and log, and let the request through"),
+                  "On, or Log: log refusals and let requests through"),
 
-    /* mod_authz_core's, which are read by it, too. */
+    /* Directives of mod_authz_core, which httpd passes to both modules. */
     AP_INIT_RAW_ARGS("<AuthzProviderAlias", apikey_read_alias, NULL, RSRC_CONF,
                      "see mod_authz_core"),
     AP_INIT_RAW_ARGS("Require", apikey_read_require, NULL, OR_AUTHCFG,
@@ -140,10 +165,10 @@ static const command_rec directives[] = {
     { 0 }
 };
 
-/* AuthType and Require were meant for us and are spelt otherwise. */
-static void hooks_of_names(void)
+/* Warn of an AuthType or a Require that looks like a misspelt one of ours. */
+static void register_spelling_hooks(void)
 {
-    /* It answers 500 to an AuthType that no module has taken. */
+    /* mod_authn_core answers 500 to an AuthType that no module handles. */
     static const char *const last[] = { "mod_authn_core.c", NULL };
 
     ap_hook_pre_config(apikey_check_spelling, NULL, NULL, APR_HOOK_REALLY_LAST);
@@ -152,13 +177,13 @@ static void hooks_of_names(void)
     ap_hook_error_log(apikey_log_misspelt_require, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
-/* httpd starts, and its child processes do. */
-static void hooks_of_start(apr_pool_t *pool)
+/* The start of httpd and of its child processes. */
+static void register_startup_hooks(apr_pool_t *pool)
 {
     ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(apikey_require_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
-    hooks_of_names();
+    register_spelling_hooks();
     ap_hook_expr_lookup(apikey_expr_lookup, NULL, NULL,
                         APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(apikey_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -179,8 +204,8 @@ static void hooks_of_start(apr_pool_t *pool)
     ap_hook_child_init(apikey_usage_child_init, NULL, NULL, APR_HOOK_FIRST + 2);
 }
 
-/* Who the client is, and what it may. */
-static void hooks_of_access(apr_pool_t *pool)
+/* Authentication and authorization. */
+static void register_auth_hooks(apr_pool_t *pool)
 {
     ap_hook_post_perdir_config(apikey_reauthorize, NULL, NULL,
                                APIKEY_HOOK_LAST);
@@ -197,9 +222,9 @@ static void hooks_of_access(apr_pool_t *pool)
     apikey_require_none_register(pool);
 }
 
-static void hooks(apr_pool_t *pool)
+static void register_hooks(apr_pool_t *pool)
 {
-    hooks_of_start(pool);
+    register_startup_hooks(pool);
 
     ap_hook_create_request(apikey_restore_in_subrequest, NULL, NULL,
                            APIKEY_HOOK_FIRST);
@@ -215,7 +240,7 @@ static void hooks(apr_pool_t *pool)
     ap_hook_header_parser(apikey_restrict_caching_in_area, NULL, NULL,
                           APIKEY_HOOK_FIRST);
 
-    hooks_of_access(pool);
+    register_auth_hooks(pool);
 
     ap_hook_fixups(apikey_check_presented_key, NULL, NULL, APIKEY_HOOK_FIRST);
     ap_hook_fixups(apikey_export_authorized, NULL, NULL, APIKEY_HOOK_FIRST + 1);
@@ -252,11 +277,12 @@ module AP_MODULE_DECLARE_DATA apikey_module = {
     apikey_server_create,
     apikey_server_merge,
     directives,
-    hooks,
+    register_hooks,
 #ifdef AP_MODULE_FLAG_NONE      /* since httpd 2.4.42 */
-    /* A virtual host without a line of ours has the main server's structure.
-     * AP_MODULE_FLAG_ALWAYS_MERGE would give it one of its own, but not on
-     * 2.4.41: apikey_server_own() does on all of them, where one is needed. */
+    /* A virtual host without any of these directives shares the structure of
+     * the main server. AP_MODULE_FLAG_ALWAYS_MERGE would give it one of its
+     * own, but not with httpd 2.4.41. Where one is needed, apikey_server_own()
+     * makes it, with every version. */
     AP_MODULE_FLAG_NONE
 #endif
 };

@@ -167,7 +167,7 @@ const char *apikey_require_parse(cmd_parms *cmd, const char *line,
     if (!require->wanted->nelts) {
         return apr_psprintf(cmd->pool, "Require %s: name at least one%s",
                             kind->name, kind->name_fault
-                                        ? " value behind its name" : "");
+                                        ? " value after its name" : "");
     }
     *parsed = require;
     return NULL;
@@ -301,8 +301,9 @@ static authz_status note_line(request_rec *r, const require_t *require)
     if (state && !require->negated) {
         if (!state->require_lines) {
             /* Not in r->pool, which may be that of a sub-request. */
-            state->require_lines = apr_array_make(state->decisions->pool, 4,
-                                             sizeof(request_line_t));
+            state->require_lines =
+                apr_array_make(state->decisions->pool, 4,
+                               sizeof(request_line_t));
         }
         APR_ARRAY_PUSH(state->require_lines, request_line_t) = noted;
     }

@@ -27,12 +27,12 @@ void apikey_remove_reserved_headers(request_rec *r);
 void apikey_remove_reserved_env(request_rec *r);
 
 /**
- * Whether there is nothing for apikey_remove_reserved_env() but what we have
- * said ourselves, and that as we said it: these entries, next to each other, by
- * their addresses.
+ * Whether apikey_remove_reserved_env() would remove exactly these entries: they
+ * are next to each other in the table, with the same addresses of name and
+ * value, and no other variable is reserved.
  * @param count at least 1
  */
-int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *told,
+int apikey_reserved_env_is(request_rec *r, const apr_table_entry_t *exported,
                            int count);
 
 /**

@@ -121,7 +121,7 @@ static void add_challenge_of_source(request_rec *r,
 void apikey_challenge_all(request_rec *r, const char *scope)
 {
     const apr_array_header_t *all = apikey_server_conf(r->server)->from;
-    int said = 0, named = 0, step, i;
+    int added = 0, named = 0, step, i;
 
     for (step = 0; step < RANKS; step++) {
         for (i = 0; i < all->nelts; i++) {
@@ -138,7 +138,7 @@ void apikey_challenge_all(request_rec *r, const char *scope)
             if (step == 2 && named) {
                 continue;
             }
-            add_challenge_of_source(r, source, said++ ? NULL : scope);
+            add_challenge_of_source(r, source, added++ ? NULL : scope);
         }
     }
 }

@@ -101,8 +101,11 @@ static int set_variables(request_rec *r, const apikey_record_t *record)
     return apr_table_elts(r->subprocess_env)->nelts - before;
 }
 
-/* What they looked like, so that the last fixup can tell that nobody has had
- * a hand in them. Not in r->pool: it may be a sub-request's. */
+/* Keeps the addresses of the variables' names and values, so that later hooks
+ * can tell that they are unchanged and need not replace them. With all hooks
+ * replacing them, a request with a cached key took 14 000 instructions more
+ * than its 56 000 (t/bench/instructions, row "cached"). The entries are not in
+ * r->pool, which may be that of a sub-request. */
 static void remember_exported(apikey_request_t *state, const apr_table_t *env,
                               const apikey_record_t *record, int count)
 {
@@ -111,9 +114,9 @@ static void remember_exported(apikey_request_t *state, const apr_table_t *env,
     state->exported = record;
     state->exported_count = count;
     state->exported_entries = apr_pmemdup(state->decisions->pool,
-                                 (apr_table_entry_t *)elts->elts
-                                     + elts->nelts - count,
-                                 count * sizeof(apr_table_entry_t));
+                                          (apr_table_entry_t *)elts->elts
+                                              + elts->nelts - count,
+                                          count * sizeof(apr_table_entry_t));
 }
 
 static int is_exported_unchanged(request_rec *r, const apikey_record_t *record)
@@ -121,8 +124,8 @@ static int is_exported_unchanged(request_rec *r, const apikey_record_t *record)
     const apikey_request_t *state = apikey_request_get(r);
 
     return state->exported == record
-        && apikey_reserved_env_is(r, state->exported_entries,
-                                  state->exported_count);
+           && apikey_reserved_env_is(r, state->exported_entries,
+                                     state->exported_count);
 }
 
 void apikey_export_early(request_rec *r, const apikey_record_t *record)

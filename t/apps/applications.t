@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Each kind of application that httpd knows (APIKey::Apps), over HTTP/1.1 and
-# HTTP/2: it is told exactly whose key it was, sees no key, gets all the rest
-# of a request as it was sent, and is not asked at all if the key is refused.
+# Each kind of application that httpd supports (APIKey::Apps), over HTTP/1.1 and
+# HTTP/2: it gets exactly the tenant of the key, never the key, and the rest of
+# the request as it was sent; it is not called if the key is refused.
 
 use FindBin qw($Bin);
 use lib "$Bin/../respond/lib";
@@ -35,7 +35,7 @@ my %key = (plain => make(%plain), strange => make(%strange),
 $site->htapikey('revoke', $key{revoked}{id});
 sub with { return "X-API-Key: $_[0]{key}" }
 
-# An application with each front that can ask it.
+# An application with each front that can call it.
 sub each_app {
     my ($takes, $do) = @_;
     for my $app ($site->apps($takes)) {
@@ -44,7 +44,7 @@ sub each_app {
     }
 }
 
-# All that an application knows of keys and users.
+# All that an application gets of keys and users.
 sub ours {
     my ($saw) = @_;
     my %all = (%{ $saw->{env} }, %{ $saw->{headers} });
@@ -53,7 +53,7 @@ sub ours {
     } keys %all };
 }
 
-# What it has to know of a granted key.
+# What it must get of a granted key.
 sub told {
     my ($app, $key, %also) = @_;
     my $scopes = "@{ $key->{scope} }";
@@ -78,7 +78,7 @@ sub user {
 my $reached = 0;
 sub answers {
     my ($app, $saw, $promise) = @_;
-    # SSI is no program: nobody notes it.
+    # SSI is no program and does not record its requests.
     $reached++ if $app ne 'ssi';
     return 1 if $saw->{status} == 200 && %{ $saw->{headers} };
     fail("$promise: $saw->{status} $saw->{text}");
@@ -99,7 +99,7 @@ my @FORGED = map { "$_: evil" } qw(X-Apikey-Tenant x-apikey-SCOPES
     X-Apikey- X_Apikey_Other X-Apikey-Result X-Apikey-Name);
 push @FORGED, 'X-Apikey-Env:', 'X-Apikey-Tenant: evil, eviler';
 
-# ---- Trailers, which MergeTrailers makes headers of ----
+# ---- Trailers, which MergeTrailers turns into headers ----
 
 sub trailers {
     my ($app, $area, $told) = @_;
@@ -113,21 +113,21 @@ sub trailers {
     no_key($saw, "$app: trailers, $area");
 }
 
-# The first request of all to the balancer goes out twice, for a member is
-# down; the second time, the body has been read.
+# The first request to the balancer is sent twice, because a member is down; the
+# second time, the body has been read.
 trailers('balancer', open => {});
-# Those of SCGI and uwsgi answer a chunked body with 411.
+# The proxies of SCGI and uwsgi answer a chunked body with 411.
 for my $app (grep { !/^(?:scgi|uwsgi|socket|tunnel)$/ } $site->apps) {
     trailers($app, guarded => told($app, $key{plain}));
     trailers($app, open => {});
 }
-# Refused, they are read, too.
+# They are read, too, if the request is refused.
 $site->ask('http', 'guarded', [], body => ['a'], trailers =>
            [ 'X-Also: refused', with($key{strange}) ]);
 
-# HTTP/2 has them behind a body of known length, too; PHP reads the body first.
-# If it is done before they come, httpd may reset the stream; then another is
-# asked.
+# HTTP/2 has trailers after a body of known length, too. PHP reads the body
+# first; if it ends before they arrive, httpd may reset the stream, and the
+# request is sent again.
 for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
     my $text;
     for (1 .. 10) {
@@ -142,12 +142,13 @@ for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
     $text //= 'no answer';
     my $saw = $site->normal('php', { status => 200, body => $text });
     knows('php', $saw, {}, "php, h2: trailers behind @$length");
-    # Behind a known length they may come when PHP has all that it wants.
+    # After a body of known length they may arrive when PHP has read all it
+    # needs.
     is($saw->{headers}{'x-also'}, 'here', 'but another is merged by httpd')
         unless @$length;
 }
 
-# ---- Who it was, and no key ----
+# ---- The identity, and no key ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -167,7 +168,7 @@ each_app('', sub {
     no_key($saw, "$what: open");
 });
 
-# ---- Nobody else says who it was ----
+# ---- Forged identities ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -189,7 +190,7 @@ each_app('', sub {
     }
 });
 
-# ---- Nor a header inside of another's value ----
+# ---- A header inside of the value of another ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -208,7 +209,7 @@ each_app('', sub {
     }
 });
 
-# ---- Headers of a name of one's own ----
+# ---- Headers with a name of your own ----
 
 my @OWN = map { "$_: evil" } qw(Acme-Caller-Tenant ACME_CALLER_ID
     acme.caller.scopes Acme-Caller-Any X_Apikey_Tenant);
@@ -221,7 +222,7 @@ for my $app ($site->apps) {
           "$app: ApiKeyHeaders, open");
 }
 
-# ---- All the rest, as it was sent ----
+# ---- The rest of the request, as it was sent ----
 
 my @REST = ('User-Agent: odd  spaces	and a tab', 'X-Empty:', 'X-Under: 1',
     'X-Api-Keyring: not a key', 'X-Apikey: no prefix of ours', 'Accept: a',
@@ -237,8 +238,8 @@ my @FOREIGN = (
                  'X-API-Key: of-another' ],
 );
 
-# What becomes of header lines: one value a name. CGI has no '_' in names, so
-# that X_Under cannot pass itself off as X-Under.
+# Header lines as an application gets them: one value per name. CGI has no '_'
+# in names, so that X_Under is not taken for X-Under.
 sub sent {
     my ($app, @lines) = @_;
     my %sent;
@@ -251,7 +252,7 @@ sub sent {
     return \%sent;
 }
 
-# Less what is of the connection, and what is ours.
+# Without the headers of the connection and those of mod_apikey.
 sub others {
     my ($saw) = @_;
     my %others = %{ $saw->{headers} };
@@ -273,14 +274,14 @@ each_app('', sub {
     }
 });
 
-# Not Authorization, unless CGIPassAuth or WSGIPassAuthorization says so.
+# Authorization needs CGIPassAuth or WSGIPassAuthorization.
 for my $app (qw(cgi php scgi wsgi fcgid)) {
     my $saw = $site->ask($app, 'kept', [$basic]);
     answers($app, $saw, "$app: kept") or next;
     is_deeply(ours($saw), {}, "$app: Authorization is kept from it");
 }
 
-# ---- The key, where it is wanted ----
+# ---- ApiKeyPassKey ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -315,7 +316,7 @@ for my $app ($site->apps('chunks')) {
     knows($app, $saw, told($app, $key{plain}), "$app: chunked");
     ok($saw->{body} eq $body, "$app: the chunks, byte for byte");
 }
-# httpd knows the length of a short one that has arrived when it looks.
+# httpd knows the length of a short body that has arrived in time.
 is($site->ask('php', 'kept', [], body => \@chunks)->{body}, '',
    'without proxy-sendcl PHP-FPM gets nothing of a long chunked body');
 $reached++;
@@ -325,7 +326,7 @@ for my $app ($site->apps('frames')) {
     is($saw->{body}, "there and back \0\xff", "$app: and frames go both ways");
 }
 
-# ---- SSI decides by it ----
+# ---- SSI: conditions on the variables ----
 
 sub decided {
     return get($site->port, "/$_[0]/if.shtml", 'Host: plain.example',
@@ -353,7 +354,7 @@ for my $name (qw(plain strange plain), '') {
 is(scalar keys %seen, 1, 'the connection to the application is one, too');
 is((values %seen)[0] >= 4, 1, 'for all four requests');
 
-# ---- Refused: nobody is asked ----
+# ---- Refused: no application is called ----
 
 is($site->reached, $reached, 'the applications note each request');
 my $bad = $key{plain}{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# mod_evasive beside keys: a client that it shuts out is told so, and nothing of
-# keys, with one or without.
+# mod_evasive with keys: a client that it shuts out gets its answer, with a key
+# or without, and nothing about keys.
 
 use APIKey::Auth;
 use APIKey::ConfigTest;
@@ -19,8 +19,8 @@ $site->file("docs/$_/index.html", "A page.\n")
 $site->file('none', '');
 mkdir "$site->{dir}/evasive";
 chmod 0777, "$site->{dir}/evasive";
-# It counts in each process for itself. The period is for one page and for all,
-# so that after the first refusal everything is refused.
+# It counts in each process. The period is for one page and for all, so that
+# everything is refused after the first refusal.
 $site->start(<<'EOF_CONF');
 @DATABASE@
 LogLevel apikey:debug
@@ -39,7 +39,7 @@ CustomLog "@DIR@/results" results
     Require valid-user
 </LocationMatch>
 <Location "/any/">
-    # Either is enough to get in.
+    # Either is enough to get access.
     Satisfy Any
 </Location>
 <Location "/basic/">

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Other applications' credentials, at an httpd with mod_apikey and at one
-# without: outside of ApiKey areas each request has the same answer, byte for
-# byte, and each application sees the same request.
+# Credentials of other applications, at an httpd with mod_apikey and at one
+# without: outside of areas each request has the same response, byte for byte,
+# and each application gets the same request.
 
 use APIKey::Apps;
 use APIKey::Test;
@@ -146,7 +146,7 @@ my %SENT = (
     nothing => [],
     basic => [ 'Authorization: ' . basic('bob:builder') ],
     jwt => [ "aUTHORIZATION: Bearer $jwt" ],
-    # One that mod_auth_openidc takes.
+    # A JWT that mod_auth_openidc accepts.
     signed => [ 'Authorization: Bearer ' . signed(sub => 'anna') ],
     key => ['x-api-KEY: own'],
     digest => [ 'Authorization: Digest username="bob", realm="both", nonce="n",'
@@ -162,8 +162,8 @@ my @PATHS = qw(show.cgi show.php app page.shtml rewrite/x if/show.cgi
                need/show.cgi need/show.php basic/show.cgi digest/show.cgi oauth/show.cgi
                oauth/app);
 
-# The answer, without what differs from one time to the next: the date, the
-# port, a nonce, and whether httpd knew the length when it began.
+# The response, without what differs each time: the date, the port, a nonce, and
+# whether httpd knew the length when it began.
 sub ask {
     my ($method, $host, $path, @headers) = @_;
     my $r = connection($site->port)->send(join "\r\n",
@@ -177,8 +177,8 @@ sub ask {
     return $text =~ s/\b$port\b/PORT/gr =~ s/nonce="[^"]+"/nonce/gr;
 }
 
-# HTTP/1.1 asks for HTTP/2: the answer to the first request comes in its
-# frames, unless the server stays.
+# HTTP/1.1 asks for HTTP/2: the response to the first request comes in frames of
+# that, unless the server ignores the request.
 sub switch {
     my ($host, $path, @headers) = @_;
     my $c = connection($site->port)->send(join "\r\n", "GET $path HTTP/1.1",
@@ -186,7 +186,7 @@ sub switch {
         'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__', '',
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . "\0" x 3 . "\4" . "\0" x 5);
     my $line = $c->line;
-    # Frames until the application has told all of it.
+    # Frames until the application has sent its response.
     until ($c->{got} =~ /^X-API-Key: .*\r?\n/mi
            && $c->{got} =~ /^Authorization: .*\r?\n/mi) {
         $c->fill or last;
@@ -217,7 +217,7 @@ my @said = map {
     $site->{bare} = $_;
     $site->start($conf);
     my $said = all();
-    # Keys of ours and the same rules.
+    # Areas with the same rules.
     if (!$_) {
         for my $path (qw(/open/need/app /api/need/app)) {
             like(ask('GET', 'our.example', $path, "X-API-Key: $key"),
@@ -252,7 +252,7 @@ for my $what (sort keys %$without) {
 cmp_ok($asked, '>=', 200, 'a request in many ways');
 is($changed, 0, "of $asked requests outside of ApiKey areas, 0 have changed");
 
-# The traps work: without ours, all of it is seen.
+# The traps work: without mod_apikey, all of it arrives.
 my %want = (
     'our.example/open/show.cgi, several' => qr/^SEEN_KEY=sk_live_51HxAbCd$/m,
     'our.example/open/show.php, jwt' => qr/^HTTP_AUTHORIZATION=Bearer eyJ/m,

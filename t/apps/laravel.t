@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What conf/manual/applications.md says of front controllers, for those of
-# Laravel and Symfony: an .htaccess hands all that is no file to index.php,
-# which reads the path itself. Here is a small one, in PHP-FPM.
+# Front controllers as in conf/manual/applications.md, for those of Laravel and
+# Symfony: an .htaccess passes everything that is no file to index.php, which
+# reads the path itself. This is a small one, in PHP-FPM.
 
 use APIKey::Apps;
 use APIKey::Blocks qw(section);
@@ -32,9 +32,9 @@ my ($whole, $programs, $asks) =
 
 # ---- The application ----
 
-# The path as these frameworks take it out of REQUEST_URI, whatever base it has,
-# and as older ones do out of the query; it says what it was told, and of whom
-# the orders are.
+# Reads the path as these frameworks do, from REQUEST_URI with whatever base,
+# and as older ones do, from the query; answers with the identity that it got
+# and the owner of the orders.
 $site->file("docs/$_/index.php", <<'EOF_PHP') for qw(rules fallback);
 <?php
 $uri = explode('?', $_SERVER['REQUEST_URI'], 2);
@@ -60,8 +60,9 @@ if (strpos($_SERVER['HTTP_HOST'], 'asks.') === 0 && strpos($path, 'api') === 0
 }
 EOF_PHP
 $site->file("docs/$_/a.css", "a { color: red }\n") for qw(rules fallback);
-# Laravel's public/.htaccess does this: Authorization and the token of a form for
-# CGI, no slash at the end, and all that is no file to the front controller.
+# From Laravel's public/.htaccess: Authorization and the token of a form for
+# CGI, no slash at the end, and the front controller for everything that is no
+# file.
 $site->file('docs/rules/.htaccess', <<'EOF_HTACCESS');
 Options -MultiViews -Indexes
 RewriteEngine On
@@ -76,10 +77,10 @@ RewriteCond %{REQUEST_FILENAME} !-d
 RewriteCond %{REQUEST_FILENAME} !-f
 RewriteRule ^ index.php [L]
 EOF_HTACCESS
-# Symfony's documents show this instead.
+# From Symfony's documentation.
 $site->file('docs/fallback/.htaccess', "FallbackResource /index.php\n");
 
-# ---- Hosts: a guard each, with both ways to the front controller ----
+# ---- Hosts: one guard each, with both rewrites to the front controller ----
 
 my $users = $site->file('users', 'eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=');
 my $location = <<'EOF_LOCATION';
@@ -91,7 +92,7 @@ my $location = <<'EOF_LOCATION';
 EOF_LOCATION
 my %says = (plain => '', location => $location, whole => $whole,
     programs => $programs, asks => $asks, users => $location . <<"EOF_USERS");
-# A front controller that has users of its own.
+# A front controller with users of its own.
 <Files "index.php">
     AuthType Basic
     AuthName "People"
@@ -132,7 +133,8 @@ sub told {
 }
 
 my @WITH = map { "$_$key" } 'X-API-Key: ', 'Authorization: Bearer ';
-# All that is one to the application; in the first ones httpd reads /api, too.
+# Paths that are the same for the application; in the first ones httpd reads
+# /api, too.
 my @READ = qw(/api/orders //api/orders /%61pi/orders /api//orders);
 my @OTHER = ('/index.php/api/orders', '/index.php//api/orders',
              '/index.php/%61pi/orders', '//index.php/api/orders',

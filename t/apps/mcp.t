@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Keys for a server of the Model Context Protocol, as conf/manual/mcp.md has it:
-# the requests of the specification, and a client of its TypeScript SDK, which
+# Keys for a server of the Model Context Protocol, as in conf/manual/mcp.md: the
+# requests of the specification, and a client of its TypeScript SDK, which
 # build/test has installed.
 
 use APIKey::Blocks qw(blocks);
@@ -27,8 +27,8 @@ END { end_process($server, 10) if $server && $$ == $site->{owner} }
 wait_until(60, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
     or die "mcp.pl did not start.\n";
 
-# The manual's two places, here one below the other's name, and its challenge;
-# and the first one where keys are accepted in other ways, too.
+# The two places of the manual, one of them below the other's name here, and its
+# challenge; and the first one with further sources of keys.
 my ($plain, $challenge, $tools) = map { $_->{text} =~ s/:9000/:$port/gr }
     blocks($PAGE, slurp($PAGE), { ApiKeyChallenge => 1 });
 like($tools, qr/Require apikey-scope "mcp:/, 'what the manual says is tried');
@@ -98,7 +98,7 @@ is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP", '
 ($r) = post($at, undef, 'tools/call', 'remove');
 is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP"',
    'none is before a key is sent, since it depends on the request');
-# The limit: it is the server that compares.
+# The limit: the server compares the lengths.
 for (['another name', 'Mcp-Name: search'], ['no name', 'X-Other: x']) {
     my ($what, @headers) = @$_;
     ($r, $said) = post($at, $key{reader}, 'tools/call', 'remove', @headers);

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The recipes of conf/manual/applications.md in which keys stand beside other
-# ways to log in: Basic and mod_auth_openidc; and each condition of our pages
-# that looks for a key.
+# The recipes of conf/manual/applications.md that combine keys with other
+# logins, Basic and mod_auth_openidc; and each condition in the manual that
+# looks for a key.
 
 use APIKey::Blocks qw(section);
 use APIKey::ConfigTest;
@@ -17,7 +17,7 @@ my ($basic, $else) = section($MANUAL, 'One URL for people and programs');
 my ($jwt_area) = section($MANUAL, 'A JWT area beside keys');
 my $openid = $basic =~ s{ *<Else>\n.*?</Else>\n}{$else}sr;
 
-# Wherever a reader may copy one from: its page's line and the condition.
+# Every page that has one: its line and the condition.
 my %condition;
 for my $page (files(qr{^(?:README\.md|conf/.*\.(?:md|conf))$})) {
     my $number = 0;
@@ -93,7 +93,7 @@ sub ask {
     return get($site->port, $path, "Host: $host.example", @headers);
 }
 
-# A client gets there, as whom, and what the application is told.
+# How a client gets access, as whom, and what the application gets.
 sub gets_in {
     my ($r, $who, $tenant, $what) = @_;
     is_deeply([ $r->{status}, header_of($r, 'X-Who') ], [ 200, $who ],
@@ -107,7 +107,7 @@ sub gets_in {
 my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
 my $mallory = 'Authorization: Basic ' . encode_base64('eve:other', '');
 my $jwt = 'Authorization: Bearer ' . token(sub => 'anna', aud => 'reports');
-# All that ApiKeyFrom accepts where it is not set, in clients' spellings.
+# All that ApiKeyFrom accepts by default, in the spellings of clients.
 my @WITH = map { "$_$key" } 'X-API-Key: ', 'x-api-key: ',
     map { "Authorization: $_ " } qw(Bearer bearer ApiKey APIKEY apikey);
 

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# PHP-FPM as Debian configures it: HTTP_AUTHORIZATION is set by SetEnvIf, so that
-# PHP has what mod_proxy_fcgi does not send.  With ApiKeyPassKey it is the key,
-# and without, there is none; a front controller's .htaccess likewise.
+# PHP-FPM as Debian configures it: SetEnvIf sets HTTP_AUTHORIZATION, because
+# mod_proxy_fcgi does not send it to PHP. With ApiKeyPassKey it is the key,
+# without it is not set; likewise with the .htaccess of a front controller.
 
 use APIKey::Apps;
 use APIKey::Test;
@@ -26,7 +26,7 @@ foreach ($_SERVER as $name => $value) {
     }
 }
 EOF_PHP
-# As Laravel and WordPress have it.
+# From Laravel and WordPress.
 $site->file('docs/front/.htaccess', <<'EOF_HTACCESS');
 RewriteEngine On
 RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
@@ -40,7 +40,7 @@ like($fpm, qr/SetEnvIfNoCase \^Authorization\$/, "Debian's own line");
 my %HOSTS = (on => 'ApiKeyPassKey On', off => '');
 $site->start(join '', <<"EOF_CONF", map { <<"EOF_HOST" } sort keys %HOSTS);
 \@DATABASE\@
-# This level writes what is sent, a passed-on key, too.
+# This level logs what is sent, a passed-on key included.
 LogLevel trace8 proxy_fcgi:trace7
 LogFormat "%U auth=%{Authorization}i env=%{HTTP_AUTHORIZATION}e \\
 %{REDIRECT_HTTP_AUTHORIZATION}e seen=%{SEEN}e" told
@@ -69,7 +69,7 @@ EOF_CONF
 </VirtualHost>
 EOF_HOST
 
-# What PHP sees of it, by name.
+# What PHP gets, by name.
 sub seen {
     my ($host, $path, @headers) = @_;
     my $r = get($site->port, $path, "Host: $host.example", @headers);

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What conf/manual/applications.md says of AJP, with a Tomcat.
+# AJP with a Tomcat, as in conf/manual/applications.md.
 
 use APIKey::ConfigTest;
 use APIKey::Process qw(end_process wait_until);
@@ -62,7 +62,7 @@ if (!$tomcat) {
     open STDOUT, '>', "$base/said";
     open STDERR, '>&', \*STDOUT;
     delete $ENV{LD_PRELOAD};
-    # It does not outlive this test.
+    # It ends with this test.
     exec 'setpriv', '--pdeathsig', 'KILL', 'java', '-Xmx128m',
         '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
         '-Dtomcat.util.scan.StandardJarScanFilter.jarsToSkip=*',

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What conf/manual/applications.md says of uploads that are refused.
+# Uploads that are refused, as in conf/manual/applications.md.
 
 use FindBin qw($Bin);
 use lib "$Bin/../respond/lib";
@@ -23,7 +23,8 @@ EOF_CGI
 $site->start(<<'EOF_CONF');
 @DATABASE@
 LogLevel notice
-# An answer that waits for the rest of an upload does not come in a test's time.
+# A response that waits for the rest of an upload does not arrive in the time of
+# a test.
 Timeout 600
 <IfModule mod_http2.c>
     Protocols h2c http/1.1
@@ -70,7 +71,7 @@ like($site->slurp('answer'), qr/\A\s*4000000\s*\z/, 'all of it');
 subtest 'HTTP/2' => sub {
     for my $path (qw(count.cgi basic/x)) {
         my ($status, $exit) = upload('large', $path, @h2);
-        # It is a matter of time whether the whole upload was sent before.
+        # The whole upload may have been sent before, depending on the time.
         ok($status eq '401' && !$exit || $status eq '000' && $exit == 92,
            "$path: $status, or curl ends with 92: $exit");
     }
@@ -91,7 +92,7 @@ subtest 'HTTP/2' => sub {
     ok($reset, 'then the stream is reset');
 } if $HTTP2;
 
-# Of each its status and why; Basic, which is not ours, gives no reason.
+# Status and reason of each; a refusal by Basic has no reason.
 my @want = ((' 401 missing') x ($HTTP2 ? 5 : 2), $HTTP2 ? ' 401 -' : (),
             ' 200 granted');
 my @log;

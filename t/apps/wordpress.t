@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What conf/manual/applications.md says of front controllers, on a real
-# WordPress in mod_php: which guard holds, and which does not.
+# Front controllers as in conf/manual/applications.md, on a WordPress in
+# mod_php: which guard is enough, and which is not.
 
 use APIKey::Blocks qw(section);
 use APIKey::Process qw(wait_until);
@@ -10,14 +10,14 @@ use APIKey::WordPress;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
-# The blocks of the manual's section: the three guards and the plug-in.
+# The blocks of that section: the three guards and the plug-in.
 my ($whole, $file, $asks, $plugin) =
     section('conf/manual/applications.md', 'Front controllers');
 my $site = APIKey::WordPress->new;
 my $key = $site->create;
 my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 
-# By the host's name, so that one WordPress serves all of them.
+# By the name of the host, so that one WordPress serves all of them.
 $site->plugin(asks => <<"EOF_PHP" . $plugin =~ s/<\?php//r);
 <?php
 add_filter('rest_pre_echo_response', function (\$answer) {
@@ -88,7 +88,7 @@ sub has_posts {
 
 my @WITH = ("X-API-Key: $key");
 my $posts = '/wp-json/wp/v2/posts';
-# All that is one to WordPress, and the programs that answer beside index.php.
+# Paths that are the same for WordPress, and the programs beside index.php.
 my @SAME = ($posts, '/?rest_route=/wp/v2/posts', "/index.php$posts",
     '/index.php?rest_route=/wp/v2/posts', '/hello-world/?rest_route=/wp/v2/posts',
     '/wp-content/none.css?rest_route=/wp/v2/posts', "/index.php/$posts",
@@ -114,7 +114,7 @@ subtest 'a Location of the API guards nothing' => sub {
     }
 };
 
-# Who the client is, to a program outside of the section.
+# The identity that a program outside of the section gets.
 subtest 'behind the rewrite to index.php' => sub {
     my $r = ask('location', $posts, @WITH);
     ok(has_posts($r), 'WordPress answers');
@@ -134,7 +134,7 @@ sub told {
     return ref $of eq 'HASH' ? $of : {};
 }
 
-# Nobody has checked these; mod_php takes them for the user.
+# A user and password that no module has checked; mod_php passes them on.
 subtest 'Basic credentials beside a key, in mod_php' => sub {
     my $basic = 'Authorization: Basic ' . encode_base64('eve:secret', '');
     my %users = map { $_->[0] => get($site->port, '/users.php',

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# <AuthzProviderAlias>: an alias means what stands in it, wherever it is named
-# and in whatever order httpd loads its modules.  t/auth/model.t has more
-# containers.
+# <AuthzProviderAlias>: a Require that names an alias behaves like one that has
+# what the alias stands for, in every container and in whatever order httpd
+# loads its modules. t/auth/model.t has more containers.
 
 use APIKey::Auth qw(expected refusal);
 use APIKey::ConfigTest;
@@ -19,7 +19,7 @@ my @ALIASES = (
     'apikey-tenant org "%{env:MATCH_ORG}"', 'ip here "127.0.0.1"',
     'ip again "10.1.2.3"', 'apikey-scope again "a:read"',
     'apikey-scope anew "a:read"', 'ip anew "127.0.0.1"',
-    # The last one, named by the first Require.
+    # The last alias of the file is named by the first Require.
     'apikey-scope read "a:read"',
 );
 
@@ -28,7 +28,8 @@ sub any  { return join "\n", '<RequireAny>', @_, '</RequireAny>' }
 sub none { return join "\n", '<RequireNone>', @_, '</RequireNone>' }
 my $user = 'Require valid-user';
 
-# Lines, and what acme, globex, bare and a client without a key get.
+# Lines, and the answers for keys of acme, of globex, for a bare key and without
+# a key.
 my @CASES = (
     [ 'Require read', 200, 200, 'scope', 'missing' ],
     [ 'Require write', 'scope', 200, 'scope', 'missing' ],
@@ -73,7 +74,7 @@ sub wanted {
 my $aliases = join '', map { "<AuthzProviderAlias $_>\n"
                              . "</AuthzProviderAlias>\n" } @ALIASES;
 
-# {ahead}: mod_apikey is loaded ahead of mod_authz_core.
+# {ahead}: mod_apikey is loaded before mod_authz_core.
 for my $ahead (0, 1) {
     my $order = $ahead ? 'loaded first' : 'loaded last';
     $site = APIKey::ConfigTest->new(ahead => $ahead);

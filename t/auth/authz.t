@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Who is let through where: open places in an area of ours, methods, Satisfy,
-# the tenant lock, and who REMOTE_USER is.
+# Authorization in an area: open places, methods, Satisfy, ApiKeyTenant, and the
+# value of REMOTE_USER.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -35,7 +35,7 @@ sub answers {
     is_deeply(\%got, \%want, "$method $path");
 }
 
-# ---- A key where nobody must have one ----
+# ---- A key where none is needed ----
 for my $where (qw(granted byip satisfyany)) {
     answers('GET', "/$where/index.html", none => 200, reader => 200,
             writer => 200, disabled => 'disabled', unknown => 'invalid',
@@ -54,7 +54,7 @@ for my $where (qw(granted byip satisfyany)) {
               "$where: its answer is private all the same");
 }
 
-# Another AuthType's place is left alone, even with a bad key.
+# A place with another AuthType is left alone, even if the key is bad.
 for my $where (qw(noauth plain)) {
     answers('GET', "/$where/index.html", map { $_ => 200 } keys %header);
     my $r = ask($host, "/$where/env.cgi", @{ $header{reader} });
@@ -105,7 +105,7 @@ like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'AUTH_TYPE there');
 is(log_of(ask($host, '/merged/env.cgi', @{ $header{writer} }))->{user}, '-',
    'a refused request has no user');
 
-# ---- The tenant lock ----
+# ---- ApiKeyTenant ----
 sub lock_answers {
     my ($at, $path, $want, @headers) = @_;
     is_deeply(refusal(ask($at, $path, @headers)), expected($want),
@@ -125,7 +125,7 @@ lock_answers('auth_lock', $page, 'tenant', lock_key('auth_lock', $_))
     for qw(acme globex acme.example);
 is(log_of(ask('auth_lock', $page, lock_key('auth_lock', 'globex')))->{tenant},
    'globex', 'the log says who was locked out');
-# The .htaccess grants everybody: that is httpd's Require, not ours.
+# The .htaccess grants everybody by httpd's own Require.
 is(ask('auth_lock', $page)->{status}, 200,
    'without a key, the .htaccess decides');
 

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Bad input: each is refused with a status of ours (or by httpd, where it
-# cannot even be parsed), never granted, never a 500; and a good key still
-# works on the same connection.
+# Bad input is refused by mod_apikey, or by httpd where it cannot be parsed; it
+# is never granted and never answered with 500. A good key still works on the
+# same connection.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -13,7 +13,7 @@ my %good = map { $_ => create_key($_, name => 'good')->{key} }
            qw(auth_bad auth_bad_any);
 my $foreign_secret = 'another secret of thirty-two byte';
 
-# A connection that stays, and how often it had to be opened afresh.
+# A connection that is kept open, and how often it had to be opened again.
 my %open;
 
 sub send_headers {
@@ -28,8 +28,8 @@ sub send_headers {
     return $got;
 }
 
-# The answer's reason; "httpd" where httpd refused it before us, "200" where
-# it was granted.
+# The reason of the answer; "httpd" if httpd refused it itself, "200" if it was
+# granted.
 sub reason_of {
     my ($r) = @_;
     return 'no answer' unless $r;
@@ -42,7 +42,7 @@ sub try_one {
     my ($host, $what, $reason, @headers) = @_;
     my $r = send_headers($host, @headers);
     is(reason_of($r), $reason, "$host: $what");
-    # httpd itself closes behind each 400.
+    # httpd closes the connection after each 400.
     my $lives = $open{$host};
     my $closes = $r && $r->{status} == 400;
     my $next = send_headers($host, "X-API-Key: $good{$host}");
@@ -58,12 +58,12 @@ sub flipped {
     return $key;
 }
 
-# Values of whichever header: [what, value, reason (invalid)].
+# Values for any header: [what, value, reason (default: invalid)].
 sub values_for {
     my ($key) = @_;
     my $unknown = unknown_key($secret);
-    # Not a key of anybody's: without its prefix, or with one that no key can
-    # have, it is as foreign as any other word, and foreign words are logged.
+    # No key: without the prefix, or with a prefix that no key can have, it is
+    # as foreign as any other word, and foreign words are logged.
     my $word = join '', ('A' .. 'Z', 0 .. 9, 'a' .. 'm');
     my @values = (
         [ 'a word', 'abc' ],
@@ -122,7 +122,7 @@ for my $host (sort keys %good) {
         try_one($host, "$what, as bearer", 'invalid',
                 "Authorization: Bearer $value");
     }
-    # httpd parses neither of these; no key of them may be logged all the same.
+    # httpd can parse neither of these; a key in them must not be logged either.
     for my $byte (0, 1, 8, 11, 12, 27, 31, 127) {
         my $char = chr $byte;
         try_one($host, "byte $byte in a key", 'httpd',
@@ -173,7 +173,7 @@ for my $host (sort keys %good) {
         [ 'a cookie', 'missing', 'Cookie: X-API-Key=x; key=y' ],
     );
 
-    # Blanks that HTTP allows around a value are no part of it.
+    # Blanks that HTTP allows around a value do not belong to it.
     for my $header ("X-API-Key:$key", "X-API-Key: \t  $key \t ",
                     "Authorization:   Bearer $key",
                     "Authorization: Bearer  \t   $key  \t",
@@ -181,7 +181,7 @@ for my $host (sort keys %good) {
         is(reason_of(send_headers($host, $header)), 200,
            "$host: granted: " . $header =~ s/\Q$key\E/KEY/r =~ s/\t/\\t/gr);
     }
-    # Both ways, one key: it is no contradiction.
+    # The same key twice is no contradiction.
     is(reason_of(send_headers($host, "X-API-Key: $key",
                               "Authorization: Bearer $key")), 200,
        "$host: the key both ways");
@@ -192,13 +192,13 @@ for my $host (sort keys %good) {
             "Authorization: Bearer $key");
 }
 
-# Opaque keys: any printable word is one, so two words are two keys.
+# Opaque keys: any printable word may be one, so two words are two keys.
 try_one('auth_bad', 'a key beside a foreign word', 200,
         "X-API-Key: $good{auth_bad}", 'Authorization: Bearer eyJ.e30.sig');
 try_one('auth_bad_any', 'a key beside an opaque word', 'ambiguous',
         "X-API-Key: $good{auth_bad_any}", 'Authorization: Bearer eyJ.e30.sig');
 
-# Basic, where it is asked for.
+# Basic, where it is accepted.
 sub basic { return 'Authorization: Basic ' . encode_base64($_[0], '') }
 
 my ($any, $key) = ('auth_bad_any', $good{auth_bad_any});
@@ -228,7 +228,7 @@ try_one($any, 'Basic and header differ', 'ambiguous', basic("${key}:"),
 is(reason_of(send_headers($any, basic("${key}:"), "X-API-Key: $key")), 200,
    'Basic and header agree');
 
-# A key that is not where keys are accepted.
+# A key in a place where keys are not accepted.
 my $plain = 'auth_bad';
 $key = $good{$plain};
 is(reason_of(send_headers($plain, basic('abc:'))), 'missing',
@@ -242,7 +242,7 @@ $r = request($plain, 'POST', '/index.html',
              "X-API-Key=$key&key=$key");
 is(reason_of($r), 'missing', 'nor is one in a body');
 
-# A line that httpd cannot parse, with a key in it.
+# A request line that httpd cannot parse, with a key in it.
 for my $line ("GET /index.html?k=$key HTTP/1.1\r\nHost: a\r\nBad\x01: x\r\n",
               "GET /index.html?k=$key HTTP/1.1\r\n",
               "GET /index.html?k=$key HTTP/9.9\r\nHost: a\r\n",
@@ -253,7 +253,7 @@ for my $line ("GET /index.html?k=$key HTTP/1.1\r\nHost: a\r\nBad\x01: x\r\n",
               . "X-API-Key: $key\r\nContent-Length: x\r\n",
               "X-API-Key: $key\r\n") {
     my $answer = raw($plain, "$line\r\n");
-    # Without a version it is HTTP/0.9: the answer has no headers.
+    # A request line without a version is HTTP/0.9: the response has no headers.
     like($answer, qr/^HTTP\S+ 4|<!DOCTYPE|^\{"type"/,
          'an unparsable request is refused');
     unlike($answer, qr/for everybody|\Q$key\E/, 'and granted nothing');

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Caches, here and beyond: mod_cache never keeps what a key has opened, and
-# every answer of an area of ours says whom it is for.
+# mod_cache never stores the response to a key, and every response of an area
+# has Vary and Cache-Control for other caches.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -35,7 +35,7 @@ for my $host (qw(auth_cache_quick auth_cache_late)) {
                     if $who ne 'nobody';
             }
         }
-        # A file, too: a hit would skip the check of the key.
+        # A file, too: a cache hit would skip the check of the key.
         for (1 .. 2) {
             is(get($host, "/$where/index.html", $header{acme})->{status}, 200,
                "$host, /$where: a file with a key");
@@ -45,7 +45,7 @@ for my $host (qw(auth_cache_quick auth_cache_late)) {
         is(get($host, "/$where/index.html")->{status},
            $where eq 'guarded' ? 401 : 200, 'nor nobody, where he must not');
     }
-    # The same cache works where no key has a say.
+    # The same cache works where no key is needed.
     my @open = map { get($host, '/open/status.cgi?cache=max-age:600') } 1 .. 3;
     is($open[2]{body}, $open[1]{body}, "$host: an open answer is cached");
     like(join(' ', header_of($open[2], 'X-Cache')), qr/^HIT/, 'a hit');
@@ -98,13 +98,13 @@ is(cache_of($r), 'private', '206: Cache-Control');
 $r = ask_as('OPTIONS', $host, '/api/index.html', @key);
 is(vary_of($r), $all, 'OPTIONS: Vary');
 
-# Outside of the area, nothing of ours.
+# Outside of the area, mod_apikey adds nothing.
 for my $path (qw(/open/index.html /open/not-there)) {
     $r = ask($host, $path, @key);
     is(vary_of($r) . cache_of($r), '', "$path: neither");
 }
 
-# A refusal is for nobody to keep, whatever others say.
+# A refusal has no-store, whatever others set.
 for my $where (qw(api set expires)) {
     $r = ask($host, "/$where/index.html");
     is(vary_of($r), $all, "401 in /$where: Vary");

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The scope in a challenge, where the Require in effect needs a constant one,
-# and ApiKeyChallenge's parameters.
+# The challenge of a client without a key: the scopes that the Require in effect
+# needs, if they are constant, and the parameters of ApiKeyChallenge.
 
 use APIKey::Test;
 use APIKey::Auth;

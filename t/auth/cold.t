@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A database that nobody has open yet: first requests, while htapikey (often
-# another user) opens and closes it as well.  None of them may get a 503.
+# First requests to a database that no process has open yet, while htapikey
+# (often another user) opens and closes it as well. None of them may get 503.
 
 use APIKey::Test;
 use APIKey::Auth;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# LogLevel apikey:debug: one line a request says the key's id, its tenant,
+# LogLevel apikey:debug: one line per request has the id of the key, its tenant,
 # what was decided, and the Require that decided.
 
 use APIKey::Auth qw(secrets unknown_key);
@@ -31,7 +31,7 @@ system('sqlite3', $site->{db}, "UPDATE apikey SET expires = 1000000000 "
     or die "sqlite3 failed\n";
 $key{unknown} = unknown_key((secrets("$site->{dir}/secret"))[0]);
 
-# Lines of an area, each with the name of what it decides.
+# Lines of an area, each with the name of its decision.
 my %AREA = (
     scope => 'Require apikey-scope a:read',
     write => 'Require apikey-scope a:write b:write',
@@ -79,8 +79,8 @@ sub start {
                              =~ s/\@LOCKED\@/$locked/gr);
 }
 
-# The lines on one request, less what stands in front of them.  When the next
-# one on its connection is answered, or the connection ends, it is logged.
+# The log lines of one request, without what precedes the message. A request is
+# logged when the next one on its connection is answered or the connection ends.
 sub said {
     my ($path, $name, %with) = @_;
     my $before = length $site->slurp('error_log');
@@ -179,7 +179,7 @@ is(said('/scope/', '', headers => [ "X-API-Key: $key{good}",
 is(said("/scope/?k=$key{good}", ''), 'request refused, exposed; status 400',
    'a key in the query');
 
-# ---- Requests that are not ours ----
+# ---- Requests outside of areas ----
 is(said('/', 'good'), '', 'outside of an area there is no line');
 $site->stop;
 

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key's networks and meta: from where it may be used, what its application is
-# told, and what a Require may ask of it.
+# Networks and meta of a key: where it may be used, which variables the
+# application gets, and what Require apikey-meta compares.
 
 use APIKey::Auth;
 use APIKey::Process qw(wait_until);
@@ -29,7 +29,7 @@ sub code {
     return ref $problem ? $problem->{code} : $response->{status};
 }
 
-# {NAME} of what an application was told.
+# {NAME} of the variables that an application got.
 sub told {
     my ($response) = @_;
     return { $response->{body} =~ /^((?:REDIRECT_)*APIKEY_\w+)=(.*)$/mg };
@@ -76,7 +76,7 @@ from('10.0.0.1');
 ok(wait_for_log($mark, 'error', qr/APIKEY0101: key \w+ .* refused, network: /),
    'the log has it');
 
-# Its uses are counted, its refusals are not.
+# Uses are counted, refusals are not.
 sub uses {
     return (sql($host, 'SELECT COALESCE(SUM(use_count), 0) FROM apikey_usage '
                 . "WHERE id = '$key{bare}{id}'"))[0];
@@ -89,7 +89,7 @@ sleep 2;        # of each child, which writes those that it has each second
 is(uses(), 2, 'the two that were let in');
 set('bare', networks => '');
 
-# ---- What cannot be understood ----
+# ---- Values that cannot be parsed ----
 my %told;       # a fault of a row is logged once a minute
 for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
              [ networks => '{10.0.0.0/8}' ], [ networks => '10.0.0.1/8' ],
@@ -109,7 +109,7 @@ for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
 }
 is(code(ask($host, '/valid/index.html', of('bare'))), 200, 'mended');
 
-# ---- What the application is told ----
+# ---- The variables of the application ----
 my $env = told(ask($host, '/valid/env.cgi', of('gold')));
 is_deeply({ map { /META/ ? ($_ => $env->{$_}) : () } keys %$env },
           { APIKEY_META_PLAN => 'gold', APIKEY_META_SEATS => 25,

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# ApiKeyEnforce Log: every reason, in every kind of container: decided, logged,
-# told to the application, let through without an identity; and what has
-# nothing to do with keys still refuses.
+# ApiKeyEnforce Log: every reason, in every kind of container, is decided,
+# logged, exported to the application, and let through without an identity. What
+# other modules refuse stays refused.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -22,7 +22,7 @@ tell($host, 'disable', $key{disabled}{id});
 tell($host, 'tenant', 'suspend', 'suspended');
 my $unknown = unknown_key($secret);
 
-# What is presented, and why it is refused everywhere.
+# The credentials, and the reason for which each is refused everywhere.
 my %refused = (
     missing => [],
     invalid => ["X-API-Key: $unknown"],
@@ -36,7 +36,7 @@ my $acme = "X-API-Key: $key{acme}{key}";
 my $plain = "X-API-Key: $key{plain}{key}";
 my @forged = ('X-Apikey-Tenant: evil', 'X_Apikey_Id: evil');
 
-# A request that is let through, as if nobody had asked who it is.
+# A request that is let through has no identity.
 sub passed {
     my ($path, $headers, $reason, $whose, $what) = @_;
     my $r = ask($host, $path, @$headers, @forged);
@@ -70,7 +70,8 @@ sub identified {
            'and nothing is said');
 }
 
-# What a good key of another tenant may not do there; undef: it may.
+# The reason for which a good key of another tenant is refused there; undef: it
+# is granted.
 my %lacks = (
     valid => undef, scope => 'scope', tenant => 'tenant', env => 'env',
     any => 'scope', all => 'scope', none => 'forbidden', nested => 'tenant',
@@ -79,7 +80,7 @@ my %lacks = (
 for my $place (sort keys %lacks) {
     my $path = "/$place/index.html";
     for my $reason (sort keys %refused) {
-        # Nobody asks there who has no key.
+        # A client without a key is not asked for one there.
         next if $reason eq 'missing' && $place =~ /^(?:late|optional)$/;
         my $r = passed($path, $refused{$reason}, $reason, $whose{$reason},
                        "$place, $reason");
@@ -101,7 +102,7 @@ for my $place (sort keys %lacks) {
 passed('/closed/index.html', [$plain], 'forbidden', 'plain',
        'Require apikey-none');
 
-# Other people's Require, Order and the like.
+# Require of other modules, Order and the like.
 my %firm = map { $_ => 403 }
            qw(denied elsewhere compat noip behind expression);
 for my $place (sort(keys %firm), 'user') {
@@ -120,7 +121,7 @@ for my $place (sort(keys %firm), 'user') {
         : is(ask($host, $path, $acme)->{status}, 403, "$place, a good key");
 }
 
-# Somebody else's error is his own, whatever the key.
+# The error of another module stays what it is, whatever the key.
 is(ask($host, '/broken/index.html', @$_)->{status}, 500,
    'a provider that fails') for [$acme], values %refused;
 
@@ -145,7 +146,7 @@ for my $headers ([], [$acme]) {
     unlike($r->{body}, qr/\Q$_->{key}/, 'no key') for values %key;
 }
 
-# An area of Basic has its own users, exposed or not.
+# An area of AuthType Basic has users of its own, exposed key or not.
 my $stage = APIKey::Test::run_info()->{stage};
 open my $users, '>', "$stage/state/auth_log_users" or die $!;
 print $users 'jane:{SHA}' . sha1_base64('secret') . "=\n";
@@ -161,7 +162,7 @@ for my $query ('', "?k=$key{two}{key}") {
            : unlike($r->{body}, qr/APIKEY/, 'beside nothing');
 }
 
-# An application with tokens of its own goes on to get them; never a key.
+# An application with tokens of its own still gets them, but never a key.
 my $token = 'Authorization: Bearer eyJhbGciOiJub25lIn0.e30.x';
 like(ask($host, '/app/x', $token)->{body}, qr/^\Q$token\E\r?$/m,
      'a foreign token is the application\'s');
@@ -170,7 +171,7 @@ unlike(ask($host, '/app/x', "X-API-Key: $unknown")->{body}, qr/X-API-Key/i,
 like(ask($host, '/app/x', "X-API-Key: $unknown", @forged)->{body},
      qr/\AGET(?!.*evil)/s, 'nor is what was forged');
 
-# What the request becomes inside: one line, one result.
+# Redirects and sub-requests of one request: one line, one result.
 passed('/dir/', [], 'missing', undef, 'a directory');
 passed('/redirected/scope/', [$plain], 'scope', 'plain', 'redirected');
 my $r = ask($host, '/valid/none', @{ $refused{revoked} });
@@ -187,7 +188,7 @@ is(log_of($r)->{user}, '-', 'without a user');
 is(request($host, 'OPTIONS', '/valid/index.html', [])->{status}, 200,
    'another method');
 
-# The lock of the tenant, and a database that cannot be asked.
+# ApiKeyTenant, and a database that does not answer.
 sub seen_at {
     my ($where, @headers) = @_;
     my $r = get($where, '/x/index.html', @headers);
@@ -204,7 +205,7 @@ sql('auth_log_down', map { "DROP TABLE $_" } sql('auth_log_down',
 is(seen_at('auth_log_down', $acme), '200 unavailable (null) (null)',
    'no database');
 
-# Only what was granted is a use; what was exposed is recorded.
+# Only a granted request is a use; exposed keys are recorded.
 sub usage { return sql($host, "SELECT $_[0] FROM apikey_usage ORDER BY 1") }
 ok(wait_until(60, sub { (usage('COUNT(*)'))[0] == 3 }), 'they are written');
 is_deeply([ usage('id') ], [ sort map { $_->{id} } @key{qw(acme plain two)} ],

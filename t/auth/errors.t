@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What a refused client reads: problem bodies, httpd's page, ErrorDocument,
-# ApiKeyErrorBody; and what is not ours to touch.
+# The bodies of refusals: problem bodies, httpd's page, ErrorDocument,
+# ApiKeyErrorBody; and the errors that are none of these.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -14,7 +14,7 @@ my @no = ();
 my @bare = ("X-API-Key: $made->{key}");
 my @good = ("X-API-Key: $good->{key}");
 
-# Whatever body a refusal has, its head and its record stay the same.
+# Whatever the body, the headers and the log line of a refusal are the same.
 sub same_head {
     my ($what, $r, $reason) = @_;
     my $scope = $reason =~ /^(?:missing|scope)$/ ? 'a:b' : undef;
@@ -25,7 +25,7 @@ sub same_head {
     is(log_of($r)->{result}, $reason, "$what: the access log's result");
 }
 
-# A refusal of each kind at one place, GET and HEAD: content type and body.
+# A refusal of each kind at one place, by GET and HEAD: content type and body.
 sub refused_with {
     my ($where, $reason, $type, $body) = @_;
     my @headers = $reason eq 'missing' ? @no : @bare;
@@ -118,7 +118,7 @@ refused_with('body-none', 'missing', qr{^text/plain$}, qr/^missing$/);
 refused_with('body-none', 'scope', $html, qr/403 Forbidden/);
 refused_with('body-doc', 'missing', $html, qr/^The document wins\.$/);
 
-# Nothing of the request comes into it.
+# Nothing of the request is in the body.
 like(ask($host, '/forged-id/index.html')->{body}, qr/^\[[\w@-]{20,40}\]$/,
      'a request id');
 for my $forged ('<script>', '"', 'a b', '%{reason}', 'x' x 100, "\xc3\xa9") {
@@ -126,7 +126,7 @@ for my $forged ('<script>', '"', 'a b', '%{reason}', 'x' x 100, "\xc3\xa9") {
        'not one that could do harm: ' . substr $forged, 0, 10);
 }
 
-# ---- Not ours to touch ----
+# ---- Errors of other modules ----
 $r = ask($host, '/problem/not-there.html', @good);
 is($r->{status}, 404, 'a file that is not there');
 like($r->{body}, qr{<title>404 Not Found</title>}, "httpd's page for it");

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A Require whose answer differs from URI to URI is asked for each URI that a
-# client's request reaches, where httpd's configuration stays the same, too.
+# A Require whose answer depends on the URI is evaluated for each URI that a
+# client's request reaches, also where httpd's configuration stays the same.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -15,7 +15,7 @@ my %key = map {
 
 chomp(my $folder = `'@{[ $ENV{APXS} || 'apxs' ]}' -q LIBEXECDIR`);
 
-# ---- Documents: what is globex's says so ----
+# ---- Documents: each of globex's has its name in it ----
 for my $area (qw(orgs expr mix dav list errors call alias)) {
     for my $org (qw(acme globex)) {
         $site->file("docs/$area/$org/own.txt", "$org has this.\n");
@@ -48,7 +48,7 @@ chown @user[2, 3], "$site->{dir}/db", map { glob "$site->{dir}/docs/dav$_" }
 
 my ($port, $other_port) = map { APIKey::ConfigTest::free_port() } 1, 2;
 
-# One section for all organisations: their configurations are equal.
+# One section for all organisations, so that their configurations are equal.
 $site->start(<<"EOF");
 \@DATABASE\@
 LoadModule dav_module "$folder/mod_dav.so"
@@ -149,7 +149,7 @@ RewriteRule ^/orgs/acme/home\$ /orgs/acme/own.txt [PT]
     RewriteEngine On
     RewriteRule ^go.shtml\$ /owner/own.txt
 </Directory>
-# A Require that looks up another place, whose lines are not its own.
+# A Require that looks up another URI, with Require lines of its own.
 <Location "/nested">
     AuthType ApiKey
     AuthName R
@@ -205,14 +205,14 @@ sub ask {
     return request($site->port, $method, $path, \@headers);
 }
 
-# What is answered: 200 and whose, a refusal's code, or a status.
+# The answer: 200 and whose document, the code of a refusal, or a status.
 sub whose {
     my ($r) = @_;
     return "$r->{status} $1" if $r->{body} =~ /"code":"(\w+)"/;
     return join ' ', $r->{status}, $r->{body} =~ /^(\w+) has this/mg;
 }
 
-# ---- A client that asks for another's URI, or its own ----
+# ---- A client that asks for the URI of another, or for its own ----
 for my $area (qw(orgs dav expr)) {
     is(whose(ask('acme', 'GET', "/$area/acme/own.txt")), '200 acme',
        "$area: its own");
@@ -220,7 +220,7 @@ for my $area (qw(orgs dav expr)) {
          qr/^403 (?:tenant|forbidden)$/, "$area: not another's");
 }
 
-# ---- mod_dav's destinations ----
+# ---- Destinations of mod_dav ----
 sub text { return $site->slurp("docs/dav/$_[0]") }
 my $base = 'http://127.0.0.1:' . $site->port;
 for my $method (qw(COPY MOVE)) {
@@ -286,8 +286,8 @@ is(whose(ask('acme', 'GET', '/orgs/acme/none')), '404',
 is(whose(ask('globex', 'GET', '/orgs/globex/none')), '404 globex',
    'but its own');
 
-# What a refused client reads is the administrator's choice, and httpd asks
-# for it no more than for its own page.
+# The ErrorDocument of a refusal is the administrator's choice. Like httpd's own
+# page, it is not authorized.
 is(whose(ask('acme', 'GET', '/errors/globex/own.txt')), '403 errors',
    'the ErrorDocument of a refusal, in the same section');
 is(whose(ask('', 'GET', '/errors/globex/own.txt')), '401 errors',
@@ -337,7 +337,7 @@ for my $tenant (qw(acme globex)) {
     unlike($r->{body}, qr/$other/, 'and does not name another\'s');
 }
 
-# ---- A constant Require costs nothing more ----
+# ---- A constant Require is evaluated once ----
 sub asked {
     my ($path) = @_;
     my $before = length $site->slurp('error_log');

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key in the query string: refused, masked in every log, never handed on.
+# A key in the query string is refused, masked in every log, and never passed
+# on.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -20,7 +21,7 @@ sub encoded {
                     split //, $text;
 }
 
-# The queries, and what they are logged as.
+# The queries, and how they are logged.
 my @queries = (
     [ "key=$key", 'key=***' ],
     [ "X-API-Key=$key&a=b", 'X-API-Key=***&a=b' ],
@@ -62,7 +63,7 @@ for my $query (@queries) {
     }
 }
 
-# Every place, every method; the application is not asked.
+# In every place, by every method; the application is not called.
 for my $path (qw(/api/index.html /open/index.html /open/env.cgi /app/x
                  /not/there /rewritten/x /)) {
     is_deeply(refusal(ask($host, "$path?key=$key")),
@@ -82,11 +83,12 @@ like(raw($host, "GET http://a/open/index.html?key=$key HTTP/1.1\r\nHost: a\r\n"
 like(raw($host, "GET /open/index.html?key=$key HTTP/1.0\r\n\r\n"),
      qr/^HTTP\/1\.1 400 .*"exposed"/s, 'HTTP/1.0');
 
-# The client's key in the header is no worse for it.
+# The same key in the header stays good.
 is(ask($host, '/api/index.html?key=abc', @good)->{status}, 200,
    'another word in the query');
 
-# What is none of ours; made without create_key(), for it may be logged.
+# These are no keys of this server; not made by create_key(), because they may
+# be logged.
 chomp(my $loud = tell($host, qw(create -q --tenant loud --name loud)));
 for my $query ('key=' . substr($loud, 0, -6) . '000000',
                'key=' . substr($loud, 0, -1), "key=${loud}0",
@@ -109,7 +111,7 @@ is(ask($host, '/open/index.html?' . false_ones(7) . "k=$key")->{status}, 400,
 is(ask($host, "/open/index.html?k=$key&" . false_ones(20))->{status}, 400,
    'one ahead of twenty, too');
 
-# hex64 has no check characters: known by its prefix, if there is one.
+# hex64 has no check characters: such a key is known by its prefix, if any.
 my $hex = create_key('auth_exposed_hex')->{key};
 for my $query ("key=$hex", "a=b&key=" . encoded($hex, 1) . '&c') {
     my $r = ask('auth_exposed_hex', "/index.html?$query", "X-API-Key: $hex");
@@ -123,7 +125,7 @@ is(ask('auth_exposed_hex', '/index.html?key=acme_' . 'A' x 64,
 is(ask('auth_exposed_hex', '/index.html?key=acmes_' . '0' x 64,
        "X-API-Key: $hex")->{status}, 200, 'another prefix is none');
 
-# Each that is noted will be a look-up of the batch that records it.
+# Each exposure becomes a look-up of the batch that records it.
 my @nine = map { create_key('auth_exposed_hex') } 1 .. 9;
 is(ask('auth_exposed_hex', '/index.html?'
        . join '&', map { "k=$_->{key}" } @nine)->{status}, 400, 'nine keys');

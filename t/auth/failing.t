@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # An expression in a Require that cannot be evaluated is an error: it neither
-# matches nor not.  One that comes out empty matches nothing.
+# matches nor fails to match. An empty value matches nothing.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -20,7 +20,7 @@ sub any  { return join "\n", '<RequireAny>', @_, '</RequireAny>' }
 sub none { return join "\n", '<RequireNone>', @_, '</RequireNone>' }
 sub negated { return $_[0] =~ s/Require/Require not/r }
 
-# Lines, what the key gets, and what it gets where ApiKeyEnforce is Log.
+# Lines, the status of the key, and its status under ApiKeyEnforce Log.
 my @CASES = (
     [ $fails, 500, 200 ],
     [ $deep, 500, 200 ],
@@ -30,11 +30,12 @@ my @CASES = (
     [ all($user, none($good, $fails)), 403, 200 ],
     [ all($user, none(all($fails, $good))), 500, 200 ],
     [ all($good, $fails), 500, 200 ],
-    # httpd ends its search at the first line here: we look for the reason.
+    # httpd stops at the first line here; mod_apikey evaluates the others to
+    # find the reason.
     [ all($bad, $fails), 500, 200 ],
     [ any($bad, $fails), 500, 200 ],
     [ any($fails, $bad), 500, 200 ],
-    # As httpd has it: what stands behind a line that grants is not asked.
+    # As in httpd, lines after one that grants are not evaluated.
     [ any($good, $fails), 200, 200 ],
     [ any($fails, $good), 500, 200 ],
     [ 'Require apikey-tenant acme "%{file:@DIR@/none}"', 200, 200 ],

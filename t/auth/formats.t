@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The shapes of keys, their digests and prefixes, the ring of secrets, the
-# keyspaces; and CONTRACT.md's vector.
+# The forms of keys, their digests and prefixes, the secrets, the keyspaces; and
+# the test vector of CONTRACT.md.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -20,14 +20,14 @@ sub reason {
     return ref $problem ? $problem->{code} : "status $r->{status}";
 }
 
-# A key that somebody brought, under the digest that is said.
+# Imports a key made elsewhere, under this digest.
 sub import_key {
     my ($at, $key, $digest) = @_;
     remember_key($key);
     return import_foreign($at, $key, $digest);
 }
 
-# Its form is none of this server's: it is as foreign as any other word, and
+# Its form is none of this server's: it is as foreign as any other word, and is
 # logged like one.
 sub import_foreign {
     my ($at, $key, $digest) = @_;
@@ -50,7 +50,7 @@ sub import_hex64 {
     return ($import // \&import_key)->($at, $key, hmac($key));
 }
 
-# ---- base62, as it comes ----
+# ---- base62, the default ----
 my $at = 'auth_fmt_base62';
 my $key = create_key($at)->{key};
 like($key, qr/^ak_[0-9A-Za-z]{49}$/, 'ak_, 43 characters and 6 to check');
@@ -105,7 +105,7 @@ for my $word ('a', 'short', '123e4567-e89b-12d3-a456-426614174000', '%s%n',
               "it's", 'a"b', 'x' x 2048, 'sk_live_51Hx+/==', '~!@#$^&*()',
               'ak_' . 'B' x 49, sha256_hex('word'), 'eyJ.e30.sig') {
     my $shown = length $word > 70 ? length($word) . ' characters' : $word;
-    # One digest or the other; no import_key(), for words stand in every log.
+    # Either digest; not import_key(), because such words are in every log.
     sql($at, row_of($count % 2 ? hmac($word) : sha256_hex($word),
                     id => sprintf 'word%04d', ++$count));
     is(reason($at, $word), 'granted', "opaque: $shown");
@@ -129,7 +129,7 @@ for my $key (sort(keys %of), map { import_key($at, $_, hmac($_)) }
 }
 is(reason($at, unknown_key($secret)), 'invalid', 'ak_ is none of them');
 
-# ---- Long ones ----
+# ---- Long keys ----
 my $jwt = join '.', 'SG', 'x' x 400, 'y' x (2048 - 404);
 is(length import_key($at, $jwt, hmac($jwt)), 2048, 'as long as a JWT');
 is(reason($at, $jwt), 'granted', 'is granted');
@@ -137,12 +137,12 @@ is(get($at, '/index.html', "Authorization: Bearer $jwt")->{status}, 200,
    'as Bearer, too');
 is(reason($at, import_foreign($at, "${jwt}y", hmac("${jwt}y"))), 'invalid',
    'a byte more is not');
-# A value with a comma is two values to httpd: import takes no such key.
+# A value with a comma is two values for httpd: import refuses such a key.
 my $comma = 'SG.with,a.comma.0123456789';
 is(reason($at, import_key($at, $comma, hmac($comma))), 'ambiguous',
    'a comma in a key');
 
-# ---- All of them, HMAC alone ----
+# ---- All forms, HMAC only ----
 $at = 'auth_fmt_all';
 is(reason($at, create_key($at, format => 'base62')->{key}), 'granted',
    'base62 among all');
@@ -156,7 +156,7 @@ is(reason($at, import_key($at, 'sha-word', sha256_hex('sha-word'))),
    'invalid', 'not by SHA-256, which is not asked for');
 is(reason($at, 'not-there'), 'invalid', 'an unknown one');
 
-# ---- Of a part of the key ----
+# ---- The digest of a part of the key ----
 $at = 'auth_fmt_part';
 my $part = 'kZ0' . 'q' x 37;
 sql($at, row_of(sha256_hex($part), id => 'part0001'));
@@ -170,7 +170,7 @@ is(reason($at, $_), 'invalid', "nothing is no part of a key: $_")
     for '12|', '12_';
 is(reason($at, create_key($at)->{key}), 'granted', 'a key of ours, too');
 
-# ---- Shorter than what is looked for in other places, in Basic ----
+# ---- Keys shorter than what is searched for in other places, in Basic ----
 $at = 'auth_fmt_short';
 my $short = import_key($at, 'sk_=12:5', hmac('sk_=12:5'));
 my $short_user = import_key($at, 'sk_=1235', hmac('sk_=1235'));
@@ -192,7 +192,7 @@ for my $space (qw(one two)) {
         for sort keys %in;
 }
 
-# ---- The ring, and the vector: an httpd of their own ----
+# ---- The secrets, and the test vector: a server of their own ----
 my $site = APIKey::ConfigTest->new;
 my %line = (
     contract => 'v1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=',

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The table over HTTP/2: each refusal is what it is over HTTP/1.1.  prefork has
-# no HTTP/2; there the same is asked over HTTP/1.1 by the same client.
+# The table of CONTRACT.md over HTTP/2: each refusal is the same as over
+# HTTP/1.1. prefork has no HTTP/2; there the same client uses HTTP/1.1.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -15,8 +15,8 @@ my %key = map { $_ => create_key($host, tenant => "of-$_", scope => 'a:b') }
 $key{scope} = create_key($host, tenant => 'of-scope', scope => 'c:d');
 tell($host, 'revoke', $key{revoked}{id});
 
-# One request a connection (curl 7.88 cannot do more, with prior knowledge of
-# HTTP/2); the answer as APIKey::HTTP gives it.
+# One request per connection (curl 7.88 with prior knowledge of HTTP/2 can do no
+# more); the response has the form of APIKey::HTTP.
 sub curl {
     my ($path, @arguments) = @_;
     my $url = 'http://127.0.0.1:' . port($host) . $path;
@@ -55,8 +55,8 @@ for my $row (@rows) {
     my $head = curl('/index.html', '-I', @with);
     is_deeply(refusal($head), expected($reason, %more, body => 0),
               "$reason, HEAD");
-    # No POST: a body that nobody reads has curl 7.88 see a stream error half
-    # of the time, also with httpd's own 404.
+    # No POST: if the body is not read, curl 7.88 reports a stream error half of
+    # the time, also with httpd's own 404.
     my $other = curl('/index.html', '-X', 'OPTIONS', @with);
     is_deeply(refusal($other), expected($reason, %more), "$reason, OPTIONS");
 }

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What happens to the database takes effect at the next request: htapikey's
-# changes, those by hand, tables that go and come, a file that comes.
+# Changes in the database take effect at the next request: changes by htapikey
+# and by hand, tables that are dropped and created, a file that appears.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -10,7 +10,7 @@ use File::Copy qw(move);
 
 my $host = 'auth_live';
 
-# All of it over one connection: nothing hangs on opening a new one.
+# All requests use one connection: a new one is not needed for any effect.
 my %connection;
 sub reason {
     my ($at, $made) = @_;
@@ -57,7 +57,7 @@ isnt(htapikey($host, 'enable', $key->{id})->{exit}, 0,
      'a revoked key cannot be enabled');
 is(reason($host, $key), 'revoked', 'it stays revoked');
 
-# Many times: made, granted, revoked, refused.
+# 25 times: created, granted, revoked, refused.
 my %wrong;
 for my $round (1 .. 25) {
     my $one = fresh($host, tenant => 'acme');
@@ -67,7 +67,7 @@ for my $round (1 .. 25) {
 }
 is_deeply(\%wrong, {}, 'created and revoked, 25 times');
 
-# rotate: both, or at once only the new one.
+# rotate: both keys are good, or only the new one.
 my $old = fresh($host, tenant => 'acme');
 chomp(my $new = tell($host, 'rotate', $old->{id}, '--overlap', '1h', '-q'));
 remember_key($new);
@@ -103,7 +103,8 @@ sql($host, "DELETE FROM apikey_tenant WHERE tenant = 'lone'");
 like(reason($host, $lone), qr/^(?:granted|invalid)$/,
      'a key whose tenant has no row is no fault of the server');
 
-# What a header could not carry is never granted; others are not harmed.
+# A value that no header can carry is never granted; other keys are not
+# affected.
 my @victims;
 my %row = (tenant => 'victim', name => 'victim', env => 'live',
            scopes => 'a:b', keyspace => 'default', id => 1);
@@ -127,7 +128,7 @@ for my $case (
     [ 'name', "CAST(x'61c328' AS TEXT)" ],
 ) {
     my ($column, $value) = @$case;
-    # A key of its own: what is wrong with one is said once a minute.
+    # A key of its own: a wrong record is logged once per minute.
     my $victim = fresh($host, tenant => 'victim', name => 'victim');
     push @victims, $victim;
     $row{id} = $victim->{id};
@@ -145,7 +146,7 @@ for my $case (
     is(reason($host, $victim), 'granted', 'corrected, it works again');
 }
 
-# ---- Tables that are not there (yet) ----
+# ---- Tables that do not exist (yet) ----
 my $bare = 'auth_live_tables';
 my $gone = fresh($bare, tenant => 'gone');
 is(reason($bare, $gone), 'granted', 'before: a table and a key');
@@ -197,7 +198,7 @@ for my $round (1, 2) {
     move("$db.away", $db) or die $!;
     is(reason($file, $kept), 'granted', 'moved back: granted');
 }
-# Another database in its place, as from a restored backup.
+# Another database takes its place, as if restored from a backup.
 for my $part (grep { -e } map { "$db$_" } '', '-wal', '-shm') {
     move($part, "$part.away") or die $!;
 }

@@ -1,10 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# 20 000 requests by 16 clients, half of them over connections that stay, half
-# over a new one for each request, good and bad keys mixed, while htapikey makes and revokes keys: no wrong answer, no lost
-# change, and what begins after `revoke` has returned is refused.
+# 16 clients send 20 000 requests with good and bad keys, half of them over
+# persistent connections, while htapikey creates and revokes keys. No answer is
+# wrong, no change is lost, and no request that starts after `revoke` has
+# returned is granted.
 #
-# APIKEY_TEST_SLOW=N asks for the Nth part: httpd under an instrument is slow.
+# APIKEY_TEST_SLOW=N sends the Nth part: httpd is slow under an instrument.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -19,7 +20,7 @@ my $clients = 16;
 my $total = $clients * int(20_000 / $slow / $clients);
 my $host = 'auth_load';
 
-# ---- The keys, and what each gets ----
+# ---- The keys, and the answer for each ----
 my ($secret) = secrets();
 my $rivals = create_key($host, tenant => 'rival', scope => 'a:b')->{key};
 my %made = map { $_ => create_key($host, tenant => "t-$_", scope => 'a:*') }
@@ -54,9 +55,9 @@ my @kinds = (
          "Authorization: Bearer $made{good1}{key}"),
 );
 
-# One request over a connection that stays.  httpd may close one that it takes
-# for idle; where it does so before the first byte of an answer, the request
-# goes once more over a new one, as with every client of HTTP.
+# One request over a persistent connection. httpd may close a connection that it
+# considers idle; if it does so before the first byte of a response, the request
+# is sent again over a new one, as every HTTP client does.
 sub exchange {
     my ($connection, $bytes) = @_;
     my $reused = $$connection;
@@ -74,7 +75,7 @@ sub exchange {
     }
 }
 
-# ---- A client: so many requests, in an order of its own ----
+# ---- A client: this many requests, in a random order ----
 sub run_client {
     my ($number, $requests) = @_;
     srand $number;
@@ -96,7 +97,7 @@ sub run_client {
     return \%seen;
 }
 
-# Runs a function in a process; what it returned, once joined.
+# Runs a function in a process; its result, once joined.
 sub start {
     my ($function, @arguments) = @_;
     pipe my $from, my $to or die "pipe: $!\n";
@@ -119,7 +120,7 @@ sub join_process {
         // { "ended with status $?" => 1 };
 }
 
-# ---- The other process: made and granted, revoked and refused ----
+# ---- The other process: keys are created and granted, revoked and refused ----
 my $done = run_info()->{stage} . '/state/load-done';
 unlink $done;
 
@@ -133,7 +134,8 @@ sub churn {
         my $ask = sub { return exchange(\$connection, $bytes)->{status} };
         my $status = $ask->();
         $seen{"$status behind create"}++ if $status != 200;
-        # Every third stays, so that "no lost change" has two sides.
+        # Every third key stays good, so that "no lost change" is tested both
+        # ways.
         my $stays = @made % 3 == 2;
         push @made, [ $one->{id}, $stays ? 'stays' : 'revoked' ];
         next if $stays;
@@ -178,7 +180,7 @@ my ($audit) = sql($host, "SELECT COUNT(*) FROM apikey_audit
                           WHERE tenant = 'churn' AND action = 'create'");
 is($audit, scalar @made, 'the audit has each of them');
 
-# ---- A request that begins after `revoke` has returned ----
+# ---- A request that starts after `revoke` has returned ----
 my %late;
 for my $round (1 .. ($instrumented ? 10 : 60)) {
     my $one = create_key($host, tenant => 'late', scope => 'a:b');
@@ -187,7 +189,7 @@ for my $round (1 .. ($instrumented ? 10 : 60)) {
               . "X-API-Key: $one->{key}\r\n\r\n";
     $late{before}{ $_->send($bytes)->response->{status} }++ for @open;
     tell($host, 'revoke', $one->{id});
-    # Connections of before and a fresh one, all at once.
+    # Connections that were open before and a new one, all at once.
     push @open, connection($host);
     $_->send($bytes) for @open;
     $late{after}{ $_->response->{status} }++ for @open;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key in the query string or in Referer: nobody behind us gets to see it,
-# and it is recorded.
+# A key in the query string or in the Referer is hidden from applications and
+# logs, and is recorded.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -18,7 +18,7 @@ sub logged {
     return wait_for_log($mark, 'masked', $pattern);
 }
 
-# A Referer refuses nobody but where a key is asked for.
+# A key in the Referer refuses a request only where a key is needed.
 sub referred {
     my ($url, $masked) = @_;
     my @headers = ("X-API-Key: $good->{key}", "Referer: $url");
@@ -39,7 +39,7 @@ sub referred {
     return $mark;
 }
 
-# The ErrorDocument tells.
+# The ErrorDocument shows what it got.
 sub refused_there {
     my ($masked, @headers) = @_;
     my $exposed = $masked =~ /\*/;
@@ -68,7 +68,7 @@ is(get($host, '/api/env.cgi', "Referer: https://h/?k=$referer->{key}")
    ->{status}, 400, 'no key is taken from there');
 referred('https://example.org/p?a=b', 'https://example.org/p?a=b');
 
-# The query: what an ErrorDocument and everybody else is told of it.
+# A key in the query: what an ErrorDocument and the logs get of it.
 for my $path ('/api/index.html', '/open/none', '/app/x') {
     my $mark = mark_logs();
     my $r = get($host, "$path?a=b&k=$query->{key}");
@@ -85,11 +85,11 @@ for my $path ('/api/index.html', '/open/none', '/app/x') {
 }
 get($host, "/api/index.html?k=$both->{key}&k=$unknown");
 
-# httpd refuses this one itself, before any module sees it.
+# httpd refuses this one before any module sees it.
 raw($host, "GET /?k=$early->{key} HTTP/1.1\r\nReferer: $early->{key}\r\n"
            . "No colon\r\n\r\n");
 
-# mod_status shows the last request of each worker; others are at work, too.
+# mod_status shows the last request of each worker; other workers are busy, too.
 my $page;
 ok(wait_until(60, sub {
     get($host, "/open/none?status=$query->{key}");
@@ -99,7 +99,7 @@ ok(wait_until(60, sub {
 unlike($page, qr/\Q$_->{key}/, "and no key of $_->{id}")
     for $query, $referer, $both, $early;
 
-# It is recorded, with the next batch.
+# It is recorded with the next batch.
 sub entries {
     my ($made) = @_;
     my $out = tell($host, '--json', 'audit', '--key', $made->{id});
@@ -115,7 +115,7 @@ for my $made ($query, $referer, $both, $early) {
     ok(wait_until(60, sub { shown($made) && entries($made) }),
        'an exposed key is recorded');
 }
-# Which batches they fell into, nobody knows; each key is in the audit once.
+# The batches vary, but each key is in the audit once.
 is_deeply([ entries($query) ], ['mod_apikey: in a query string'],
           'many times in a query, one entry');
 is_deeply([ entries($referer) ], ['mod_apikey: in a Referer'],

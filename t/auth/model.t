@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# 2000 random requests to 200 random areas: the answer is that of a small
-# model of what the manual says, written here.  APIKEY_TEST_SEED repeats or
-# varies the dice.
+# 2000 random requests to 200 random areas: the answer is that of a small model
+# of the manual, written here. APIKEY_TEST_SEED repeats or varies the random
+# numbers.
 
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::ConfigTest;
@@ -65,7 +65,7 @@ my %ARGUMENT = (
 my @KINDS = (map({ ($_) x 3 } grep { /^apikey/ } sort keys %ARGUMENT),
              grep { !/^apikey/ } sort keys %ARGUMENT);
 
-# Each line of keys' has an alias that may stand for it.
+# Each apikey line has an alias that may stand for it.
 my %alias;
 for my $kind (grep { /^apikey/ } sort keys %ARGUMENT) {
     $alias{"$kind $_"} = 'alias' . keys %alias for @{ $ARGUMENT{$kind} };
@@ -77,8 +77,8 @@ sub leaf {
              alias => $kind =~ /^apikey/ && chance(0.3) };
 }
 
-# What refuses alone (not, RequireNone) may stand in a RequireAll only, beside
-# something that grants.
+# What can only refuse (not, RequireNone) is only allowed in a RequireAll,
+# beside something that grants.
 sub tree {
     my ($depth, $type) = @_;
     my @children = map { $depth && chance(0.4) ? tree($depth - 1) : leaf() }
@@ -114,7 +114,7 @@ my @areas = map {
 } 1 .. $AREAS;
 
 # ---- The model ----
-# A line: met, not met, or undef where that hangs on who asks.
+# A line: met, not met, or undef if that depends on the user.
 sub holds {
     my ($line, $request) = @_;
     my ($kind, $argument) = @$line{qw(kind argument)};
@@ -138,8 +138,8 @@ sub holds {
     } @words;
 }
 
-# What httpd's manual says of containers: granted, denied, or neither
-# (neutral); "ask" where a user may make a difference.
+# Containers as in httpd's manual: granted, denied or neutral; "ask" if a user
+# may make a difference.
 sub result {
     my ($node, $request, $outer) = @_;
     return $outer eq 'All' ? 'granted' : 'neutral'
@@ -162,7 +162,7 @@ sub result {
     return $result eq 'granted' ? 'denied' : 'neutral';
 }
 
-# The lines with a reason: not behind a "not", not for other methods.
+# The lines that can be a reason: not after "not", not for other methods.
 sub ours {
     my ($node) = @_;
     return () if $node->{not} || ($node->{type} // '') eq 'None';
@@ -170,7 +170,7 @@ sub ours {
     return map { ours($_) } @{ $node->{children} };
 }
 
-# Whether keys' lines alone meet a container; undef: it has none.
+# Whether the apikey lines alone meet a container; undef: it has none.
 sub met {
     my ($node, $request) = @_;
     return undef if !ours($node);
@@ -179,7 +179,7 @@ sub met {
     return $node->{type} eq 'All' ? !grep({ !$_ } @met) : !!grep { $_ } @met;
 }
 
-# Lines that failed, less those beside one that is met in a RequireAny.
+# Lines that failed, without those beside one that is met in a RequireAny.
 sub failed {
     my ($node, $request) = @_;
     return () if !ours($node);
@@ -193,8 +193,8 @@ sub lines_of {
     return $node->{kind} ? $node : map { lines_of($_) } @{ $node->{children} };
 }
 
-# A line of another kind may decide a container. httpd ends its search there,
-# so it hangs on the order which of our lines are a reason: any that failed.
+# A line of another kind may decide a container, where httpd stops. Which of our
+# lines are a reason then depends on the order: any that failed.
 sub why {
     my ($area, $request) = @_;
     my $others = grep { $_->{kind} =~ /^(?:all|ip|method)$/ }

@@ -1,8 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key in the path, in the user part of a URI and anywhere else in a request
-# line: no log has it, it is recorded, and what the path's answer is is the
-# application's business.
+# A key in the path, in the user of a URI or elsewhere in a request line: no log
+# has it, it is recorded, and a key in the path does not refuse the request.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -20,11 +19,11 @@ sub logged {
     return wait_for_log($mark, 'paths', $pattern);
 }
 
-# The line that a test waits for has this at the end of its query or path.
+# The log line that a test waits for has this at the end of its query or path.
 my $count = 0;
 sub mark { return sprintf 'end%d.%d', $$, ++$count }
 
-# Looked at when all have been asked: they are written each second.
+# Compared when all requests have been made: batches are written each second.
 my @recorded;
 sub recorded {
     my ($at, $made, $where, $promise) = @_;
@@ -47,7 +46,7 @@ sub check_recorded {
 }
 
 # ---- The path: the answer is the application's ----
-# What is asked, with KEY for the key; the status; what the log has of it.
+# The request with KEY for the key; the status; what the log has of it.
 my @paths = (
     [ '/open/KEY', 404, '/open/***' ],
     [ '/open/KEY/x.html', 404, '/open/***/x.html' ],
@@ -85,7 +84,7 @@ for my $at (@paths) {
         my $plain = $how == 2 ? encoded($made->{key}) : $made->{key};
         unlike(logs_since($mark, 'paths'), qr/\Q$plain/i,
                'all that it says of the request');
-        # An application that is told of its path is told the true one.
+        # An application that gets its path gets the original one.
         my ($true) = $r->{body} =~ /^PATH_INFO=(.*)$/m;
         $true //= ($r->{body} =~ m{^GET (\S+)})[0] // '';
         $true =~ s/%([0-9a-f]{2})/chr hex $1/gie for 1 .. $how;
@@ -121,7 +120,7 @@ ok(wait_until(60, sub {
     return get($host, '/server-status')->{body} =~ m{GET /open/\*\*\* HTTP};
 }), 'mod_status shows it masked');
 
-# At most eight candidates: one behind eight false ones is not looked for.
+# At most eight candidates: a key after eight false ones is not found.
 sub false_ones {
     return join '', map { sprintf '/ak_%02d%s', $_, 'z' x 47 } 1 .. $_[0];
 }
@@ -132,8 +131,8 @@ ok(logged($many, qr{z/\*\*\*\?seven }), 'a key behind seven is found');
 is(get($host, '/open' . false_ones(8) . "/$shown->{id}?k=$shown->{key}")
    ->{status}, 400, 'one in the query is looked for first');
 
-# ---- Elsewhere in the line: refused, by us or by httpd itself ----
-# Line, status, what the log has; with `Unsafe`, status 400 is ours.
+# ---- Elsewhere in the line: refused by mod_apikey or by httpd itself ----
+# Line, status, what the log has; with `Unsafe`, mod_apikey answers 400.
 my @lines = (
     [ 'GET http://KEY@h/open/x HTTP/1.1', 'GET http://***@h/open/x HTTP/1.1' ],
     [ 'GET http://u:KEY@h/open/x?q HTTP/1.1',
@@ -184,7 +183,7 @@ for my $line ("GET http://KEY\@h/open/x HTTP/1.1", 'KEY / HTTP/1.1',
     recorded($unsafe, $made, 'in a request line', $line);
 }
 
-# Too long to be read: what is logged may be cut within a key.
+# A line that is too long: it may be cut within a key.
 for my $before (8100, 8192 - 4 - 30) {
     my $made = create_key($host, tenant => 'long');
     my $mark = mark_logs();
@@ -208,7 +207,7 @@ is($said, 404, "a path over HTTP/2: the application's status");
 ok(logged($h2_mark, qr{r=GET /open/\*\*\*\?h2 HTTP/}), 'its log line');
 recorded($host, $h2, 'in a path', 'HTTP/2');
 
-# ---- Imported keys are known by their prefix ----
+# ---- Imported keys are recognized by their prefix ----
 my @imported = (
     [ auth_paths_opaque => 'sk_live_51HqLyjWDarjtT1zdp7dcXY2' ],
     [ auth_paths_opaque => 'sk_live_a.b~c-d_e' ],

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# CONTRACT.md, "Request": each row of its table, over GET, HEAD, POST, OPTIONS
-# and HTTP/1.0; what the log says of it, and what the client must not learn.
+# Each row of the table in CONTRACT.md, "Request", by GET, HEAD, POST, OPTIONS
+# and over HTTP/1.0: the answer, the log, and what the client must not learn.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -32,7 +32,7 @@ my $good = header_with($key{good});
 my %dead = map { $_ => header_with($key{$_}) } keys %key;
 my $two_keys = "Authorization: Bearer $key{two}{key}";
 
-# What the log has of a header: a foreign credential as it came, a key masked; a
+# What the log has of a header: a foreign credential as it came, a key masked. A
 # list is no key. Of Authorization it is the first word.
 sub logged {
     my ($name, @headers) = @_;
@@ -42,7 +42,7 @@ sub logged {
          : $value =~ /^ak_/ ? hint_of($value) : $value =~ s/ .*//r;
 }
 
-# The situation, where, the headers, the reason, whose key the log names,
+# The situation, the place, the headers, the reason, whose key the log names,
 # and what else is expected.
 my @rows = (
     [ 'no key', 'api', [], 'missing', undef, scope => 'partners:read' ],
@@ -71,7 +71,7 @@ my @rows = (
     [ 'a wrong env', 'env', [$good], 'env', 'good' ],
     [ 'a wrong id', 'id', [$good], 'id', 'good' ],
     [ 'another Require', 'other', [$good], 'forbidden', 'good' ],
-    # httpd asks nobody who he is where nobody may enter.
+    # httpd asks for no user where no user may enter.
     [ 'Require all denied', 'denied', [$good], 'denied' ],
     [ 'the same without a key', 'denied', [], 'denied' ],
     [ 'a key in the query', "api/index.html?a=b&k=$key{two}{key}", [$good],
@@ -111,7 +111,7 @@ for my $row (@rows) {
     is_deeply(refusal($old), expected($reason, %with), "$what: HTTP/1.0");
 }
 
-# The one that is granted, everywhere where it may be.
+# The granted request, in all places where it may be.
 for my $method (qw(GET HEAD POST OPTIONS)) {
     my $file = $method eq 'POST' ? 'env.cgi' : 'index.html';
     my $r = ask_as($method, $host, "/api/$file", $good);
@@ -138,14 +138,14 @@ like(join(',', header_of($not_found, 'Vary')), qr/X-API-Key/,
 is(log_of(ask($host, '/open/index.html'))->{result}, '-',
    'an open place has no result');
 
-# TRACE sends back what arrived: no longer the key.
+# TRACE returns the request as it arrived, without the key.
 my $trace = ask_as('TRACE', $host, '/api/index.html', $good);
 unlike($trace->{body}, qr/\Q$key{good}{key}\E/, 'TRACE does not echo the key');
 $trace = ask_as('TRACE', $host, '/open/index.html', $good);
 like($trace->{body}, qr/^Host:/m, 'where TRACE echoes');
 unlike($trace->{body}, qr/\Q$key{good}{key}\E/, 'the key is not in it');
 
-# Nothing tells that a key of another keyspace exists.
+# A key of another keyspace is answered like an unknown one.
 sub bytes_of {
     my ($header) = @_;
     return raw($host, "GET /api/index.html HTTP/1.1\r\nHost: a\r\n$header\r\n"
@@ -160,7 +160,7 @@ is($bytes{elsewhere}, $bytes{unknown},
    'a key of another keyspace is answered like an unknown one');
 is(bytes_of(header_with('ak_x')), $bytes{unknown}, 'so is a malformed one');
 
-# Its state is not told either.
+# Its state is not revealed either.
 for my $change ('revoked = 1', 'disabled = 1', 'expires = 1') {
     sql($host, "UPDATE apikey SET revoked = 0, disabled = 0, expires = 0
                 WHERE id = '$key{elsewhere}{id}'",
@@ -169,7 +169,7 @@ for my $change ('revoked = 1', 'disabled = 1', 'expires = 1') {
        "… also with $change");
 }
 
-# A revoked key says so, whatever else is wrong with it.
+# A revoked key is answered with "revoked", whatever else is wrong with it.
 my %order = (
     revoked => 'revoked = 1, disabled = 1, expires = 1',
     disabled => 'revoked = 0, disabled = 1, expires = 1',
@@ -183,7 +183,7 @@ for my $reason (sort keys %order) {
               expected($reason), "$reason comes before what is behind it");
 }
 
-# A key that expires at this second is expired; a second before, it is not.
+# A key expires at the second of `expires`, not a second before.
 sql($host, "UPDATE apikey SET expires = CAST(strftime('%s','now') AS INTEGER)
             WHERE id = '$key{two}{id}'");
 is(ask($host, '/api/index.html', $two_keys)->{status}, 401,

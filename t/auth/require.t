@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Require in all combinations: a matrix of what is written in an .htaccess
-# against four clients.  Each case is a folder of its own.
+# Require in all combinations: a matrix of .htaccess files and four clients.
+# Each case is a folder of its own.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -25,8 +25,8 @@ my ($id, $other_id) = map { $made{$_}{id} } qw(acme globex);
 my $root = run_info()->{stage} . '/htdocs/auth-require';
 my $folders = 0;
 
-# A folder with these lines as its .htaccess; its path.  Lines "-- below --"
-# part them among folders, the outer first.
+# Makes a folder with these lines as its .htaccess; returns its path. Lines "--
+# below --" divide them among nested folders, the outer first.
 sub place {
     my ($lines) = @_;
     my $name = 'case' . ++$folders;
@@ -50,8 +50,8 @@ sub outcome {
     return ref $problem ? $problem->{code} : "status $r->{status}";
 }
 
-# What acme, globex and bare get; nobody gets "missing" and a revoked key
-# "revoked" unless a case says otherwise, whatever is required.
+# The answers for keys of acme and globex and the bare key; without a key it is
+# "missing", with a revoked one "revoked", unless a case has another.
 sub try_case {
     my ($lines, $acme, $globex, $bare, %more) = @_;
     my $path = place($lines);
@@ -171,7 +171,7 @@ try_case(@$_) for (
       'scope', 200, 'scope' ],
     [ all($user, none($fails{tenant}), $fails{scope}), 'scope', 200,
       'scope' ],
-    # What is denied twice is asked for: the tenant, or another env.
+    # The reason is the kind that is denied twice: the tenant, or another env.
     [ all($user, none(all('Require not apikey-tenant acme',
                           'Require apikey-env live'))), 200, 200, 'tenant' ],
     [ all($user, any($fails{scope}, $fails{env})), 'env', 200, 'env' ],
@@ -196,7 +196,7 @@ try_case(@$_) for (
       'scope' ],
 );
 
-# ---- One section's lines and another's ----
+# ---- Lines of one section and lines of another ----
 sub below { return join "\n-- below --\n", @_ }
 my $and = "AuthMerging And\n";
 my $or = "AuthMerging Or\n";
@@ -217,7 +217,7 @@ try_case(@$_) for (
             "$and$fails{scope}"), 'scope', 'forbidden', 'scope' ],
 );
 
-# ---- Which reason: tenant, env, id, scope, whatever the order written ----
+# ---- The reason: tenant, env, id, scope, in whatever order they are written ----
 sub orders {
     my (@of) = @_;
     return [] if !@of;
@@ -256,7 +256,7 @@ try_case(@$_) for (
     [ all('Require apikey-scope deals:x', $elsewhere), ('forbidden') x 3,
       %shut ],
     [ all($user, 'Require method POST'), ('forbidden') x 3, %shut ],
-    # httpd: "not" says nothing of those whom it does not know.
+    # In httpd, "not" does not grant access to unknown users.
     [ all('Require all granted', 'Require not apikey-tenant acme'),
       'forbidden', 200, 200, %open ],
     [ 'Require all denied', ('forbidden') x 3, %shut ],
@@ -264,7 +264,7 @@ try_case(@$_) for (
     [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
 );
 
-# ---- A refusal in which no key had a say does not speak of keys ----
+# ---- A refusal that does not depend on keys does not mention keys ----
 sub without_a_key {
     my ($lines, $reason, @who) = @_;
     my $path = place($lines);
@@ -278,7 +278,7 @@ without_a_key($_, 'denied', qw(none acme revoked)) for $elsewhere,
 without_a_key($_, 'forbidden', 'acme') for 'Require user nobody',
     all($user, 'Require not apikey-tenant acme');
 
-# ---- What a sub-request must meet is not for the request to meet ----
+# ---- A Require of a sub-request is not one of the request ----
 my ($for_tenant, $for_scope) = map { place($fails{$_}) } qw(tenant scope);
 is(outcome(ask($host, $for_scope, @{ $header{bare} },
                "X-Look-Up: $for_tenant")), 'scope',

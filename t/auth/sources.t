@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Where a key may stand; which credentials are not ours and come through
-# unchanged; which are ours and never do.
+# Where a key may be; foreign credentials are passed on unchanged, keys never
+# are.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -15,7 +15,7 @@ my $jwt = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl';
 
 sub basic { return 'Basic ' . encode_base64($_[0], '') }
 
-# What the application got: its answer is the request as it arrived.
+# The request as the application got it, which is its response.
 sub arrived {
     my ($host, $path, @headers) = @_;
     my $r = ask($host, "$path/x", @headers);
@@ -32,7 +32,7 @@ sub reason_of {
                                : (refusal($r)->{problem} // {})->{code};
 }
 
-# ---- The ways that are accepted, and the challenges that name them ----
+# ---- Accepted sources, and the challenges that name them ----
 
 my ($host, $key) = ('auth_src', $key{auth_src});
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
@@ -40,7 +40,7 @@ is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
         'X-Api-KEy: KEY', 'Authorization: Bearer KEY',
         'authorization: bearer KEY', 'AUTHORIZATION: BEARER KEY',
         'Authorization: ApiKey KEY', 'Authorization: apikey token="KEY"';
-# Not create_key(): where nobody looks for it, it is logged.
+# Not create_key(), because it is logged where it is not accepted.
 chomp(my $loud = tell($host, qw(create -q --tenant acme --name loud)));
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'missing', 'not accepted: '
    . s/\Q$loud\E/KEY/r)
@@ -124,7 +124,7 @@ for my $headers ([ "Authorization: Bearer $jwt" ],
                  [ 'Authorization: ' . basic('bob:builder') ],
                  [ 'Authorization: Digest username="a, b", realm="Bearer x"' ],
                  [ "X-API-Key: caf\xc3\xa9 \"quoted\" \\ %41" ]) {
-    # As httpd hands it on: trimmed, repeated ones joined.
+    # As httpd passes it on: trimmed, repeated ones joined.
     my %sent;
     for (@$headers) {
         my ($name, $value) = /^([^:]+):\s*(.*?)\s*$/;
@@ -150,7 +150,7 @@ is_deeply(refusal(ask($host, '/api/x', @$_)), expected('invalid'),
     for [ "Authorization: Bearer $jwt" ], [ 'X-API-Key: own' ],
         [ "Authorization: Bearer $jwt", 'X-API-Key: own' ];
 
-# mod_auth_basic in a virtual host that takes keys from Basic.
+# mod_auth_basic in a virtual host that accepts keys in Basic.
 open my $users, '>', run_info()->{stage} . '/state/auth_src_users' or die $!;
 print $users 'bob:{SHA}', encode_base64(sha1('builder'), ''), "\n";
 close $users or die $!;
@@ -169,7 +169,7 @@ is(ask($host, '/basic/index.html', "X-API-Key: $key{$host}",
        'Authorization: ' . basic('bob:builder'))->{status}, 200,
    'and closes nothing');
 
-# ---- What is never put back ----
+# ---- Keys that are never passed on ----
 
 my %never = (
     'a good key' => $key{auth_src_basic},
@@ -192,7 +192,7 @@ while (my ($what, $value) = each %never) {
             [ 'Authorization: ' . basic(":$value") ],
             [ 'Authorization: ' . basic("user:$value") ];
 }
-# By its prefix, or with what does not belong there.
+# Recognized by the prefix, or with something before or after it.
 my $good = $key{$host};
 for my $value (substr($good, 0, -1), "$good\xe2\x80\x8b", "x$good", "${good}x",
                'a' x 600 . $good) {
@@ -217,7 +217,7 @@ my $ours = 'ak_' . 'x' x 49;
 is_deeply(arrived($host, '/open', "X-API-Key: $ours"),
           { 'x-api-key' => $ours },
           'another prefix and wrong check characters: foreign');
-# Each word that looks so costs an HMAC a secret: no more than eight are tried.
+# Each such word costs one HMAC per secret: at most eight are tried.
 for my $begin ('X-API-Key: ', 'Authorization: Token ') {
     my ($name, $value) = $begin =~ /(\S+): (.*)/;
     my @false = map { sprintf 'ak_%02d%s', $_, 'x' x 47 } 1 .. 9;
@@ -228,7 +228,7 @@ for my $begin ('X-API-Key: ', 'Authorization: Token ') {
               'where there are nine, nobody knows, and none is put back');
 }
 
-# A key in a scheme that is not accepted is not for others, either.
+# A key in a scheme that is not accepted is not passed on, either.
 $host = 'auth_src';
 for my $value ("Basic " . encode_base64("$key{$host}:", ''),
                "Token token=\"$key{$host}\"", "Token $key{$host}",

@@ -1,8 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# mod_cache, in every way that it can be set up: tenants ask for one URL of an
-# application that lets its answers be kept, and each gets an own one; nobody
-# gets one without a key.
+# mod_cache, in every setup: tenants request one URL of an application that
+# allows caching, and each gets its own response; without a key there is none.
 
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::ConfigTest;
@@ -62,7 +61,7 @@ CacheRoot "@DIR@/kept"
 CacheSocache shmcb
 CacheHeader On
 CacheLock On
-# mod_cache_socache keeps only what says how long it is.
+# mod_cache_socache only stores responses with a length.
 SetEnv ap_trust_cgilike_cl yes
 AliasMatch "^/\w+/(app\.cgi)$" "@DOCS@/$1"
 ProxyPassMatch "^/\w+(/app)$" "@APP@$1"
@@ -95,13 +94,13 @@ my @CLIENTS = (
     [ acme => "Authorization: Bearer $key{acme}" ],
     ['nobody'], [ globex => "X-API-Key: $key{globex}" ],
     [ unknown => "X-API-Key: $unknown" ],
-    # Not modified, says the client himself; and there is nothing to have.
+    # 304 for a condition that is met; 504 where the cache must answer.
     [ 'globex 304' => "X-API-Key: $key{globex}", 'If-None-Match: "one"' ],
     [ 'globex 504' => "X-API-Key: $key{globex}",
       'Cache-Control: only-if-cached' ],
 );
 
-# Whose answer it is.
+# Whose response it is.
 sub whose {
     my ($r) = @_;
     return $r->{status} == 401 ? 'nobody, 401'
@@ -128,13 +127,13 @@ for my $host (sort keys %HOSTS) {
                'and not from the cache') if $who ne 'nobody';
         }
     }
-    # The same cache works where a key has no say.
+    # The same cache works where no key is needed.
     my $path = '/open/app.cgi?cache-control:public,max-age=60';
     my @open = map { get($site->port, $path, "Host: $host") } 1 .. 2;
     is($open[1]{body}, $open[0]{body}, "$host: an open answer is kept");
     my $r = get($site->port, $path, "Host: $host", "X-API-Key: $key{acme}");
     is($r->{body}, $open[0]{body}, 'also for a client with a key');
-    # A credential of the application's own: the quick handler keeps away.
+    # A credential of the application: the quick handler does not serve it.
     for my $value ($host =~ /quick/ ? ('Bearer a.b.c', 'Basic dTpw') : ()) {
         $r = get($site->port, $path, "Host: $host", "Authorization: $value");
         like($r->{body}, qr/ and \Q$value\E,/, "$value: the application's own");
@@ -152,7 +151,7 @@ is($site->leaks(values %key, $unknown), '', 'no key in the logs');
 my @kept = split /\n/, `grep -rlE 'acme|globex' '$site->{dir}/kept'`;
 is("@kept", '', 'no tenant in the cache');
 
-# ---- What httpd offers no cure for: what was kept before there was a key ----
+# ---- Responses that were stored before keys were needed: httpd serves them ----
 my $later = <<'EOF_LATER';
 <Location "/open/">
     AuthType ApiKey

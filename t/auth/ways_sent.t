@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The ways in which real clients send a key, and the words of ApiKeyFrom for
+# The ways in which real clients send a key, and the values of ApiKeyFrom for
 # them.
 
 use APIKey::Test;
@@ -22,8 +22,8 @@ sub reason_of {
                                : (refusal($r)->{problem} // {})->{code};
 }
 
-# Whose way it is, what is sent, and whether a server takes that which has no
-# ApiKeyFrom: such a one answers as if there were no key.
+# The client, its headers, and whether a server without ApiKeyFrom accepts them;
+# if not, it answers as without a key.
 my @WAYS = (
     [ 'AWS, httpie: X-API-Key', 'X-API-Key: KEY', 1 ],
     [ 'Anthropic: x-api-key', 'x-api-key: KEY', 1 ],
@@ -49,7 +49,7 @@ my @WAYS = (
     [ 'Azure DevOps, curl -u :KEY', sub { basic(":$_[0]") }, 0 ],
     [ 'git, curl -u KEY without a colon', sub { basic($_[0]) }, 0 ],
 );
-# Not create_key(): where no server looks for it, it is logged.
+# Not create_key(), because it is logged where no server accepts it.
 chomp(my $loud = tell($usual, qw(create -q --tenant acme --name loud)));
 my %taken;
 for my $way (@WAYS) {
@@ -71,8 +71,8 @@ for my $way (@WAYS) {
 is(scalar(grep { $_->[2] } @WAYS), 5, 'five of them need no ApiKeyFrom');
 is_deeply(\%taken, { all => 22, usual => 22 }, 'all of the 22 ways');
 
-# No server takes these, whatever it says: they end up in logs and caches, or
-# come from a browser without its user's doing.
+# Not accepted by any ApiKeyFrom: they get into logs and caches, or a browser
+# sends them without its user's intent.
 my %NEVER = (
     'Google: ?key=' => [ 'exposed', "/index.html?key=$loud" ],
     'Slack: ?token=' => [ 'exposed', "/index.html?x=y&token=$loud" ],
@@ -136,7 +136,7 @@ for (["$imported:", 'granted'], ["$imported:x", 'granted'],
                                      =~ s/ak_\w+/KEY/gr));
 }
 
-# ---- What is no key, or more than one ----
+# ---- No key, or more than one ----
 my ($one, $two) = ($key{$all}, $other{$all});
 for ([ 'two schemes', 'ambiguous', "Authorization: Token $one",
        "Authorization: Bearer $two" ],
@@ -157,7 +157,7 @@ for ([ 'two schemes', 'ambiguous', "Authorization: Token $one",
     is(reason_of(ask($all, '/index.html', @headers)), $reason, $what);
 }
 
-# ---- The challenges: in one order, whatever ApiKeyFrom's ----
+# ---- The challenges: in one order, whatever the order of ApiKeyFrom ----
 is_deeply(refusal(ask($all, '/index.html'))->{challenge},
           [ 'Bearer realm="R"',
             map({ qq(ApiKey realm="R", header="$_") } qw(Authorization
@@ -171,7 +171,7 @@ is_deeply(refusal(ask($pass, '/index.html'))->{challenge},
             'ApiKey realm="R", header="api_key"', 'Token realm="R"',
             'Basic realm="R"' ], 'without Bearer');
 
-# ---- ApiKeyPassKey: where it came from, as it came ----
+# ---- ApiKeyPassKey: the key in the header in which it came ----
 for my $line (map { s/KEY/$key{$pass}/r } 'Authorization: KEY', 'api_key: KEY',
               'Authorization: Token token="KEY"', 'Authorization: token KEY') {
     my $got = ask($pass, '/x', $line);

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What applications see of a key: the variables and headers with their exact
-# values if access is granted, and nothing at all otherwise.
+# The variables and headers that applications get of a key: with exact values if
+# access is granted, none otherwise.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -15,7 +15,7 @@ sub make {
     return { %$made, %what, expires => expires($made->{id}) };
 }
 
-# As the database has it, so that the test does not depend on the clock.
+# The dates of the database, so that the test does not depend on the clock.
 sub expires {
     my ($id) = @_;
     my $state = run_info()->{stage} . '/state';
@@ -28,7 +28,8 @@ my $plain = make(tenant => 'acme', name => 'plain', env => 'live',
                  scope => [ 'a:read', 'b:*' ], expires => '30d');
 my $never = make(tenant => 'initech', name => 'never', env => 'test',
                  scope => [], expires => 'never');
-# Bytes, as they are sent: UTF-8, quotes, an emoji, what shells and JSON quote.
+# Values that must arrive byte for byte: UTF-8, quotes, an emoji, characters
+# that shells and JSON quote.
 my $strange = make(tenant => q(Müller "&" S'öhne; $(id) %n %{x}e <b>),
                    name => q(a "quoted" \\ name, 🔑 = {1}), env => 'live',
                    scope => ['x:y'], expires => '1d');
@@ -37,7 +38,7 @@ my $revoked = make(tenant => 'gone', name => 'revoked', env => 'live',
 is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0,
    'a key is revoked');
 
-# What mod_proxy_http says when it asks an application.
+# The headers that mod_proxy_http sends to an application.
 my $ASKED = qr/ serving URL http/;
 
 sub logged {
@@ -62,7 +63,7 @@ is_deeply(said(get('respond', '/public/environ.cgi', with($plain))),
 is_deeply(said(get('respond', '/userid/environ.cgi', with($plain))),
           told($plain, REMOTE_USER => $plain->{id}), 'ApiKeyUser id');
 
-# Nothing of it where there is nothing to say.
+# A variable without a value is not set.
 for my $path (qw(/open/environ.cgi /open/app)) {
     is_deeply(said(get('respond', $path)), [], "$path is told nothing");
     is_deeply(said(get('respond', $path, with($plain))), [],
@@ -77,7 +78,7 @@ is_deeply(said(get('respond', '/public/environ.cgi')),
           ['APIKEY_RESULT=missing'], 'no key where none is needed');
 is_deeply(said(get('respond', '/public/app')), [], 'nor for a proxied one');
 
-# A credential that is not ours is the application's own, outside of our areas.
+# Outside of areas, a foreign credential is passed on to the application.
 my @foreign = ('X-API-Key: somebody-elses', 'Authorization: Bearer a.b.c');
 is_deeply(said(get('respond', '/open/app', @foreign)), [ sort @foreign ],
           'foreign credentials reach an open application');
@@ -85,7 +86,7 @@ is_deeply(said(get('respond', '/open/environ.cgi', @foreign)),
           [ 'HTTP_AUTHORIZATION=Bearer a.b.c',
             'HTTP_X_API_KEY=somebody-elses' ], 'and an open CGI');
 
-# ---- Variables, for those who read them inside of httpd ----
+# ---- Variables, as httpd's own expressions read them ----
 
 my $r = get('respond', '/guarded/said.shtml', with($strange));
 is($r->{body}, join('', "environment\n",
@@ -150,7 +151,7 @@ $r = get('respond_own', '/guarded/app', with($plain));
 is_deeply(said($r), carried($plain, 'Acme-Caller-'),
           'a prefix of its own, and none of X-Apikey-');
 
-# ---- ApiKeyPassKey, and what is accepted where ----
+# ---- ApiKeyPassKey, and ApiKeyFrom of sections ----
 
 sub basic { return 'Basic ' . encode_base64("$_[0]{key}:", '') }
 for (
@@ -162,7 +163,7 @@ for (
 ) {
     my ($header, $value, $variable) = @$_;
     my $what = "$header: " . ($value =~ /^(\w+) / ? $1 : 'KEY');
-    # A lower-case name would be the same header; it comes back as configured.
+    # The client's spelling does not matter: the name is the configured one.
     for my $host (qw(respond_pass respond_places)) {
         my $pass = $host eq 'respond_pass';
         my @lines = split /\r\n/,
@@ -194,7 +195,7 @@ for my $header ("X-API-Key: $plain->{key}",
 is(get('respond_pass', '/scoped/app', with($plain))->{status}, 403,
    'a refused key is passed to nobody');
 
-# ---- All the rest of the request, byte for byte ----
+# ---- The rest of the request, byte for byte ----
 
 my @rest = ('Host: api.example:8080', 'uSeR-aGeNt:   odd  spaces	and a tab ',
     'X-Api-Keyring: not a key', 'X-Apikey: no prefix of ours', 'Accept: a',

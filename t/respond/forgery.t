@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Nobody speaks in our name: whatever clients send and customers' .htaccess
-# files say, an application reads of a key what is true, or nothing.
+# Whatever clients send and .htaccess files of customers set, an application
+# gets the true variables and headers of a key, or none.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -25,7 +25,7 @@ my @MANY = map { my $n = $_; ("X-Apikey-Tenant: evil$n", "X_Apikey-N$n: evil") }
 # ---- Headers of the client, on every path ----
 
 my @PATHS = (
-    # method, path, key, what is true
+    # method, path, key, true values
     [ GET     => '/guarded/environ.cgi', 1, told($key) ],
     [ GET     => '/guarded/app', 1, carried($key) ],
     [ GET     => '/open/environ.cgi', 0, [] ],
@@ -72,7 +72,7 @@ is_deeply(said(get('respond_own', '/open/environ.cgi', @own, @SPELLINGS)), [],
 
 # ---- Connection ----
 
-# The lines that say how a connection goes on.
+# The headers that control the connection.
 sub how {
     my ($response) = @_;
     return [ grep { /^(?:Connection|Upgrade|X-Hop):/i }
@@ -101,7 +101,7 @@ is_deeply(said(get('respond_own', '/guarded/app', $with,
                'Connection: acme-caller-tenant')),
           carried($key, 'Acme-Caller-'), 'Connection with a prefix of its own');
 
-# What the header means to httpd and to a proxy stays.
+# What Connection means to httpd and to a proxy stays.
 my $r = get('respond', '/guarded/app', $with, 'X-Hop: 1', 'X-Stay: 1',
             'Connection: X-Apikey-Tenant, X-Hop');
 is_deeply(how($r), $plain, 'another hop-by-hop header ends at the proxy');
@@ -147,9 +147,9 @@ for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
         'Trailer: X-Apikey-Tenant', 'Transfer-Encoding: chunked',
         'Connection: close, TE', $path =~ /guarded/ ? $with : (), '',
         '3', 'abc', '0', @SPELLINGS[0 .. 4], 'X-Also: here',
-        # RFC 9110, 6.5.1, has neither in a trailer.
+        # RFC 9110, 6.5.1, allows neither in a trailer.
         'Authorization: Digest evil', 'Connection: x-evil', '', '';
-    # Of the two, one takes a key in Authorization and the other does not.
+    # One of the two areas accepts a key in Authorization, the other does not.
     for my $host ('respond', $path =~ /go.cgi/ ? 'respond_header' : ()) {
         my $answer = connection($host)->send($chunked)->response;
         is_deeply(said($answer), $path !~ /guarded/ ? [] : $path =~ /app/
@@ -158,7 +158,7 @@ for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
     }
 }
 
-# An SSI page reads the headers when the body has been read.
+# An SSI page reads the headers after the body has been read.
 my $own = join "\r\n", 'POST /open/printenv.shtml HTTP/1.1', 'Host: a',
     'Transfer-Encoding: chunked', 'Connection: close', '', '3', 'abc', '0',
     'Acme-Caller-ID: evil', 'X-Also: here', '', '';

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A forward proxy (ProxyRequests) asks for keys where HTTP has them for
-# proxies, and tells origins, which are strangers, nothing of them.
+# A forward proxy (ProxyRequests) uses the fields of HTTP for proxies, and
+# origin servers, which belong to others, get nothing of a key.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -21,7 +21,7 @@ my ($folder) = map { m{"(.*)/mod_\w+\.so"} } do {
     grep { /mod_\w+\.so/ } <$in>;
 };
 
-# Servers of other settings, each on a port of its own.
+# Servers with other settings, each on a port of its own.
 my %PORT = map { $_ => APIKey::ConfigTest::free_port() } qw(pass open logs);
 sub host {
     my ($name, @says) = @_;
@@ -90,7 +90,7 @@ sub ask {
 sub bearer { return "Proxy-Authorization: Bearer $_[0]" }
 sub basic { return 'Proxy-Authorization: Basic ' . encode_base64($_[0], '') }
 
-# What the origin knows of keys and of proxies.
+# What the origin server gets of keys and of proxies.
 my $KEYS = join '|', map { quotemeta } values %key;
 sub knows {
     my ($r, $true, $what) = @_;
@@ -101,7 +101,7 @@ sub knows {
     unlike($r->{body}, qr/$KEYS|acme/i, "$what: and no key, in no form");
 }
 
-# ---- Granted: the origin learns nothing ----
+# ---- Granted: the origin server gets nothing of the key ----
 
 for (bearer($key{good}), "X-API-Key: $key{good}") {
     my ($in) = /^([\w-]+)/;
@@ -126,7 +126,7 @@ my $r = get($site->port, '/reverse/x', "X-API-Key: $key{good}");
 like(head($r), qr/^X-Apikey-Tenant: acme\r$/m,
      'an application behind the same server is told as ever');
 
-# ---- Refused: as a proxy does ----
+# ---- Refused: 407 ----
 
 my @WAYS = ('Bearer realm="R"', 'ApiKey realm="R", header="X-API-Key"');
 my $ERROR = 'Bearer realm="R", error=';
@@ -175,7 +175,7 @@ is_deeply([ header_of(get($site->port, '/reverse/x'), 'WWW-Authenticate') ],
 is(get($site->port, '/reverse/x', bearer($key{good}))->{status}, 401,
    'where a key for a proxy is none');
 
-# The words of the administrator.
+# ApiKeyErrorBody and ErrorDocument.
 $r = ask('main', 'body');
 is($r->{body}, '407 missing', 'ApiKeyErrorBody 401 is that of 407, too');
 is(ask('main', 'text')->{body}, "The administrator's word.",
@@ -194,7 +194,7 @@ sub tunnel {
     my (@headers) = @_;
     my $c = connection($site->port)->send(join "\r\n",
         "CONNECT $origin HTTP/1.1", "Host: $origin", @headers, '', '');
-    # Of an open tunnel, the answer has neither length nor body.
+    # The response that opens a tunnel has neither length nor body.
     return ($c, $c->response('HEAD'));
 }
 for (@REFUSED[0 .. 4, 6, 8]) {

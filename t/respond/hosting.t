@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Mass hosting: four customers' virtual hosts, one database, .htaccess files
-# that may hold whatever httpd lets them.  None of them has another customer's
-# key accepted, learns whose it was, or says in a log that it was somebody's.
+# Mass hosting: virtual hosts of four customers, one database, and .htaccess
+# files with everything that httpd allows. The key of another customer is never
+# accepted, and its tenant is in no page and no log of the wrong customer.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -10,8 +10,8 @@ use APIKey::ConfigTest;
 use APIKey::Test;
 use Seen;
 
-# Customer, and how its virtual host says whose keys it takes: by its name, by
-# a variable, by a header; a keyspace of one's own and no lock.
+# Customer, and how its virtual host determines the tenant: by its name, by a
+# variable, by a header; or by a keyspace of its own, without ApiKeyTenant.
 my %lock = (
     a => "UseCanonicalName On\n    ApiKeyTenant %{SERVER_NAME}",
     b => "SetEnvIf Host . CUSTOMER=b.example\n    ApiKeyTenant %{ENV:CUSTOMER}",
@@ -67,7 +67,7 @@ EOF_CONF
 </VirtualHost>
 EOF_HOST
 
-# What an .htaccess could read of a key, in the words of each module.
+# What an .htaccess could read of a key, by the syntax of each module.
 my $TELL = join ' ', map { "%{$_}" } qw(note:apikey-tenant note:apikey-id
     REMOTE_USER reqenv:APIKEY_TENANT reqenv:APIKEY_ID reqenv:APIKEY_NAME
     reqenv:APIKEY_SCOPES req:X-Apikey-Tenant req:X-Apikey-Id
@@ -143,7 +143,7 @@ sub everything {
            $r->{body};
 }
 
-# Each customer writes it, of another one, whose client then comes.
+# Each customer writes it about another one, whose client then sends a request.
 my @asked;
 for my $try (@TRIES) {
     my ($name, @lines) = @$try;
@@ -176,7 +176,7 @@ for my $try (@TRIES) {
 }
 unlink glob "$site->{dir}/docs/*/*/.htaccess";
 
-# It can narrow.
+# An .htaccess may allow less.
 for my $case ([ 403, 'scope', 'Require apikey-scope other:scope' ],
               [ 401, 'missing', 'ApiKeyFrom bearer' ],
               [ 403, 'forbidden', 'Require all denied' ]) {

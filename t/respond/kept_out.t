@@ -1,9 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What others do to a credential stands: a header that the administrator
-# removes or replaces, early or in fixups, is what the application gets,
-# whatever the client sent, in areas of ours and outside, and in every request
-# that httpd makes of it.
+# A header that the administrator removes or replaces stays removed or replaced
+# for the application, early or in fixups, in areas and outside, and in every
+# request that httpd makes of the client's.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -19,7 +18,7 @@ my $with = "X-API-Key: $key";
 my $jwt = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl';
 my $fake = 'Basic ' . encode_base64('admin:pass', '');
 
-# What is said of Authorization (@), and what becomes of the client's value;
+# The directive about Authorization (@), and what becomes of the client's value;
 # undef: the header is gone.
 my %HAND = (
     nobody => [ '', sub { $_[0] } ],
@@ -41,8 +40,8 @@ sub hand {
     return $HAND{$name}[0] =~ s/\@/$header/gr;
 }
 
-# Of a virtual host NAME.example, all that is said is said of Authorization;
-# of NAME.pass, where keys are passed on, of X-API-Key.
+# In the virtual host NAME.example the directives are about Authorization; in
+# NAME.pass, where keys are passed on, about X-API-Key.
 my $PLACES = <<'EOF_PLACES';
     AliasMatch "^/\w+/([\w-]+\.(?:cgi|shtml))$" "@DOCS@/$1"
     Alias "/local/" "@DOCS@/local/"
@@ -83,7 +82,7 @@ $site->start(<<'EOF_CONF' . join '',
 AddHandler cgi-script .cgi
 AddOutputFilter INCLUDES .shtml
 AddType text/html .shtml
-# Proxied, nobody has a file to be executed by; and none is needed.
+# Proxied places have no files to execute, and need none.
 <Directory "@DOCS@">
     Options ExecCGI FollowSymLinks Includes
     AllowOverride FileInfo
@@ -104,7 +103,7 @@ EOF_CONF
     host('fake.example', '<Location "/">', 'AuthBasicFake admin pass',
          '</Location>'));
 
-# The values of a header, as the application got them.
+# The values of a header that the application got.
 sub got {
     my ($host, $path, $header, @sent) = @_;
     my $r = get($site->port, $path, "Host: $host", @sent);
@@ -126,7 +125,7 @@ for my $name (sort keys %HAND) {
         my @sent = defined $sent ? "Authorization: $sent" : ();
         my $want = $becomes->($sent) // '';
         for my $path (@WAYS, @GUARDED) {
-            # Once for each request that httpd makes of it.
+            # Once for each request that httpd makes of the client's.
             my $twice = $name =~ /edit|append/
                 && $path =~ /go.cgi|any.shtml|local|missing/;
             my $is = $twice ? $becomes->($becomes->($sent)) // '' : $want;
@@ -137,7 +136,7 @@ for my $name (sort keys %HAND) {
         is(got("$name.cached", '/open/app', 'Authorization', @sent), $want,
            "$name: with mod_cache's quick handler");
     }
-    # One that is foreign, in the place where our key may stand.
+    # A foreign one, in a header where a key may be.
     is(got("$name.pass", '/open/app', 'X-API-Key', 'X-API-Key: own'),
        $becomes->('own') // '', "$name: a foreign X-API-Key");
 }
@@ -147,7 +146,7 @@ is(got('fake.example', $_, 'Authorization', "Authorization: Bearer $jwt",
        $with), $fake, "$_: another module's word stands, too")
     for qw(/open/app /guarded/app);
 
-# What was removed on the first way is not there on the second.
+# A header that was removed in the first request is not in the second.
 for my $path (qw(/first/go.cgi?/open/app /first/go.cgi?/guarded/app
                  /first/any.shtml?/open/app /first/any.shtml?/guarded/app)) {
     for my $header (qw(Authorization X-API-Key)) {
@@ -157,7 +156,7 @@ for my $path (qw(/first/go.cgi?/open/app /first/go.cgi?/guarded/app
     }
 }
 
-# ---- The key itself, where it is passed on ----
+# ---- The key, where it is passed on ----
 
 for my $name (sort keys %HAND) {
     my $becomes = $HAND{$name}[1];
@@ -166,7 +165,8 @@ for my $name (sort keys %HAND) {
         my ($host, $header, $value) = @$_;
         for my $path ('/guarded/app', '/guarded/go.cgi?/guarded/app',
                       '/guarded/any.shtml?/guarded/app') {
-            # Whoever edits a value sees its hint, which no application gets.
+            # A directive that edits the value gets the hint, which no
+            # application gets.
             next if $name =~ /edit|append/ && $path !~ m{^/guarded/app$};
             my $want = { edit => 'edited', append => 'more' }->{$name}
                        // $becomes->($value) // '';
@@ -186,9 +186,9 @@ is(got('nobody.pass', $_, 'X-Copy', $with), '',
     for '/guarded/app', '/guarded/go.cgi?/guarded/app',
         '/guarded/any.shtml?/guarded/app';
 
-# ---- After a chunked body, where no key may stand ----
+# ---- After a chunked body, where no key is accepted ----
 
-# X-API-Key is not accepted there, and a key in it no less a key.
+# X-API-Key is not accepted there, but a key in it must be masked too.
 like(raw($site->port, join "\r\n", 'POST /open/app HTTP/1.1',
          'Host: trailers.example', 'Transfer-Encoding: chunked',
          'Connection: close', '', '1', 'x', '0', $with, "X-Merged: yes", '', ''),

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# One hand at a time in what we have told an application: the last fixup looks
-# whether all of it still stands as it was said, and says it again if not.
+# Other modules change APIKEY_* variables in fixups: the last fixup finds each
+# change and sets the variables again.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -70,12 +70,12 @@ for my $name (sort keys %hand) {
     unlike($seen{$name}{body}, qr/evil/, "$name: nothing else");
 }
 like($seen{innocent}{body}, qr/^EXTRA=good$/m, 'others have their say');
-# Refused, a request never comes to the last fixup; its log is as true.
+# A refused request does not get to the last fixup; its log line is right, too.
 get($site->port, "/$_/environ.cgi") for sort keys %hand;
 is(get($site->port, '/nobody/set.shtml', "X-API-Key: $key")->{body}, 'A page.',
    'a page that sets a variable behind all fixups');
 $site->stop;
-# Each of them is written when its client has its answer: in any order.
+# Each line is written after its client has the response, so in any order.
 is(join('', sort split /^/, $site->slurp('cache_log')),
    join('', sort(map({ ("/$_/environ.cgi 1 granted acme -\n",
                         "/$_/environ.cgi 1 missing - -\n") } keys %hand),

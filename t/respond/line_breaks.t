@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A line break in a request header's value or name would make another header
-# of what follows it, behind all that removes forged ones. Whoever set it, the
-# last fixup removes such a header and says so.
+# A line break in the name or value of a request header makes a back end read
+# what follows as another header. The last fixup removes such a header, whoever
+# has set it, and logs it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -18,21 +18,22 @@ my $key = $site->create(qw(--scope a:b --expires never));
 ($made{id}) = $site->htapikey('list') =~ /^(\w{12})\s+acme/m;
 my $with = "X-API-Key: $key";
 
-# What a header would be that brings another one with it, to httpd's functions
-# and as it is; the client sends the first in its query.
+# A value with another header in it, escaped for httpd's functions and as it is;
+# the client sends the first in its query.
 my $CRLF = 'a%0d%0aX-Apikey-Tenant:%20%65vil';
 my %CODED = (crlf => $CRLF, lf => $CRLF =~ s/%0d//r, cr => $CRLF =~ s/%0a//r,
              twice => $CRLF . '%0d%0aX-Apikey-Id:%20%65vil',
              ending => "$CRLF%0d%0a%0d%0aGET%20/%65vil",
              last => 'a%0d%0a', first => "%0d%0aX-Apikey-Tenant:%20%65vil");
 
-# What an .htaccess or the server says; @ is coded as above.
+# Directives of an .htaccess or the server; @ is coded as above.
 my %SAYS = (
     set    => 'RequestHeader set X-Foo "expr=%{unescape:@}"',
     add    => 'RequestHeader add X-Foo "expr=%{unescape:@}"',
     append => 'RequestHeader append X-Sent "expr=%{unescape:@}"',
     merge  => 'RequestHeader merge X-Sent "expr=%{unescape:@}"',
-    # Of the first, the client's own goes, too, and what stands behind moves up.
+    # With the first one the client's own header is removed, too, and later ones
+    # move up.
     merged => qq(RequestHeader add X-Sent "expr=%{unescape:@}"\n)
             . 'RequestHeader add X-Foo "expr=%{unescape:@}"',
     empty  => 'RequestHeader setifempty X-Foo "expr=%{unescape:@}"',
@@ -53,7 +54,7 @@ my %WAY = (p => "RewriteEngine On\nRewriteRule ^app http://$backend/app [P]",
            handler => qq(SetHandler "proxy:http://$backend/"));
 my (@cases, %folder);
 for my $says (sort keys %SAYS) {
-    # All of the values with one directive, one of them with each.
+    # One directive with all values, and one with each.
     for my $coded (sort keys %CODED) {
         next if $coded ne 'crlf' && $says ne 'set';
         for my $way (sort keys %WAY) {
@@ -90,7 +91,7 @@ my $PLACES = <<"EOF_PLACES";
     <Location "/lua/">
         LuaHookFixups "\@DOCS\@/hook.lua" fixups
     </Location>
-    # The request line is no header, and httpd's own business: it says 403.
+    # The request line is no header: httpd itself answers 403.
     <Location "/line/">
         SetHandler "expr=proxy:http://$backend/%{unescape:x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20%65vil%0d%0aX:}"
     </Location>
@@ -105,7 +106,7 @@ LoadModule lua_module "$lua/mod_lua.so"
     LogLevel http2:info
     Protocols h2c http/1.1
 </IfModule>
-# Of the first host, for httpd reads headers before it knows which one is meant.
+# For the first host, because httpd reads headers before it knows the host.
 HttpProtocolOptions Unsafe
 MergeTrailers On
 LogFormat "%m %{X-Also}i %{X-F(oo)}i" merged
@@ -119,7 +120,7 @@ LogLevel core:trace3 http:trace3
 <VirtualHost 127.0.0.1:*>
     ServerName plain
 $PLACES
-    # What somebody may well write, so that the application need not unescape.
+    # Values that are often used, so that the application need not unescape.
     <LocationMatch "^/\\w+/app">
         RequestHeader set X-Query "expr=%{unescape:%{QUERY_STRING}}"
     </LocationMatch>
@@ -131,7 +132,7 @@ $PLACES
 </VirtualHost>
 EOF_CONF
 
-# Byte for byte, what came to the application; undef: nothing did.
+# The bytes that the application got; undef: none.
 my $TOKEN = qr/[!#\$%&'*+.^_`|~0-9A-Za-z-]+/;
 sub clean {
     my ($r, $true, $what) = @_;
@@ -161,7 +162,7 @@ for my $name (@cases) {
     clean($r, $true, $name);
 }
 
-# ---- The server's own: what it copies from the client ----
+# ---- Directives of the server, which copy values of the client ----
 for my $area (qw(guarded open)) {
     my $true = $area eq 'open' ? [] : carried(\%made);
     for my $coded (sort keys %CODED) {
@@ -182,12 +183,12 @@ for my $area (qw(guarded open)) {
     clean({ status => 'h2', body => $body }, $true, "$area: HTTP/2, the query");
 }
 
-# ---- Another module's fixup ----
+# ---- A fixup of another module ----
 my $r = get($site->port, '/lua/app', 'Host: plain', @sent);
 clean($r, [], 'mod_lua');
 like($r->{body}, qr/^X-Kept: kept\r$/m, 'what is a header stays');
 
-# ---- A client, where httpd takes names that none can have ----
+# ---- A client, if httpd accepts malformed names ----
 for (["X-Foo: a\rX-Apikey-Tenant: evil", 400], [ 'X Foo: evil', 400 ],
      ["X-F\xa0oo: evil", 200], [ 'X-F(oo): evil', 200 ]) {
     my ($line, $status) = @$_;
@@ -212,7 +213,7 @@ for my $path ('/line/x', "/rewritten/x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20evil",
     unlike($r->{body}, qr/evil/, 'for anything');
 }
 
-# ---- What the log has of it ----
+# ---- The log ----
 my $log = logs_of();
 my %said;
 $said{ $1 // 'none' }++

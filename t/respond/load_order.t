@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The order of LoadModule lines changes nothing: before all other modules or
-# behind them, ours takes the key before anybody reads it and has the last
-# word on what an application sees.
+# The order of LoadModule lines makes no difference: loaded first or last,
+# mod_apikey masks the key before other modules read it, and sets the headers of
+# the application after them.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key never stands in any log, at trace8, nor in any environment or answer,
-# whatever the configuration does to get hold of it.
+# No key is ever in a log, at trace8, nor in an environment or a response,
+# however the configuration tries to get it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -18,7 +18,7 @@ my $revoked = create_key('respond', tenant => 'gone');
 is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0,
    'a key is revoked');
 
-# Wrong, but so like a key that it must be hidden like one.
+# Wrong, but so similar to a key that it must be masked like one.
 (my $mistyped = $key) =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/e;
 (my $reversed = $key) =~ s/_(\w{43})/'_' . reverse $1/e;
 my $of_another = 'zz' . substr make(), 2;
@@ -38,7 +38,7 @@ sub placed {
             [ 'X-API-Key: something-else', "Authorization: Bearer $k" ]);
 }
 
-# Where nobody accepts one, a right key is none of the application's business.
+# A right key where none is accepted does not get to the application.
 sub misplaced {
     my ($k) = @_;
     return (["Authorization: $k"], ["Authorization: ApiKey $k"],
@@ -62,7 +62,7 @@ sub ask {
     return $r;
 }
 
-# What is not ours is found everywhere on an open path: the traps work.
+# On an open path, a foreign credential is found everywhere: the traps work.
 my $mark = mark_logs();
 my $foreign = 'somebody-elses-credential';
 my $r = ask('GET', '/open/environ.cgi', "X-API-Key: $foreign-k",
@@ -107,7 +107,7 @@ for my $method (qw(HEAD POST OPTIONS TRACE PUT DELETE)) {
 cmp_ok($status{$_} // 0, '>', 5, "$_ was among the answers")
     for qw(200 400 401 403 404 500 503);
 
-# What never becomes a request.
+# Requests that httpd cannot parse.
 my $long = 'x' x 20_000;
 for my $end ("X-Long: $long\r\n\r\n", "X-Key: a\r\nX-Cut", "no colon\r\n\r\n",
              "X-Many: 1\r\n" x 50 . "\r\n", "X-Nul: \0\r\n\r\n", '') {
@@ -119,7 +119,7 @@ for my $end ("X-Long: $long\r\n\r\n", "X-Key: a\r\nX-Cut", "no colon\r\n\r\n",
 }
 cmp_ok(scalar(grep { /^SERVER_SOFTWARE=/m && /^HTTP\/1\.1 400/ } @answers),
        '>', 20, 'pages about unreadable requests showed their environment');
-# A key may come behind the body, where nobody looks for one.
+# A key in a trailer, where none is accepted.
 push @answers, raw('respond_logs', join "\r\n", "POST $_ HTTP/1.1", 'Host: a',
     'Transfer-Encoding: chunked', 'Connection: close', '', '1', 'a', '0',
     "X-API-Key: $key", '', '')

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Which names each kind of application sees, in each kind of place, whatever
-# way a request takes inside of httpd.  Values are export.t's business.
+# The names that each kind of application gets, in each kind of place, whatever
+# way a request takes inside httpd. export.t tests the values.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -20,7 +20,7 @@ my %NAMES = (
         X-Apikey-Env) ],
 );
 
-# Place, what the client sends, and the status; 200: granted or open.
+# Place, headers of the client, and status; 200: granted or open.
 my @PLACES = (
     [ 'granted',     'guarded', 200, "X-API-Key: $key" ],
     [ 'granted',     'guarded', 200, "Authorization: Bearer $key" ],
@@ -62,7 +62,7 @@ my @EVENTS = (
     [ 'path info', '/AREA/FILE/APIKEY_TENANT/evil', 'GET', [], 'CGI' ],
 );
 
-# Inside of a page a refusal is one line of it; OPTIONS reaches a CGI, too.
+# Inside of a page, a refusal is one line of it; OPTIONS reaches a CGI, too.
 for my $event (@EVENTS) {
     my ($name, $pattern, $method, $headers, $cgi) = @$event;
     for my $file ($cgi ? 'environ.cgi' : sort keys %NAMES) {

@@ -1,8 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key with something around it, a part of a key, Basic that some decode and
-# others do not: no log and no application gets to see it, though no such key is
-# accepted.
+# A key with something before or after it, a part of a key, Basic that only some
+# decoders accept: no such key is accepted, and no log or application gets it.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -48,7 +47,7 @@ CustomLog "\@DIR\@/seen_log" seen
 </VirtualHost>
 EOF_CONF
 
-# What holds the whole key, in servers of any prefix.
+# Values that contain the whole key, in servers of any prefix.
 sub whole {
     my ($key) = @_;
     my $code = base64("$key:");
@@ -73,7 +72,7 @@ sub whole {
             'X-API-Key: ' . '<' x 60_000 . "$key>");
 }
 
-# What begins with a prefix of the server's, and is none of its keys.
+# Values that begin with a prefix of the server and are none of its keys.
 sub cut {
     my ($key) = @_;
     my $short = substr $key, 0, -1;
@@ -85,7 +84,7 @@ sub cut {
             'Authorization: Basic ' . base64("bob:x $short"));
 }
 
-# Neither the application nor, at the end, any log has of it what tells a key.
+# Neither the application nor a log gets the part that identifies the key.
 sub hidden_in {
     my ($host, $key, $sent) = @_;
     my $text = $sent =~ s/\Q$key\E/KEY/r =~ s/([^ -~]|(.)\2{20,})/?/gr;
@@ -105,7 +104,7 @@ for my $host (sort keys %KEYS) {
     }
 }
 
-# Behind the body, by whatever name a header would be merged.
+# As a trailer, by any name that is merged into the header.
 for my $name (qw(X-API-Key x_api_key X.API.Key Authorization
                  Proxy-Authorization)) {
     my $r = connection($site->port)->send(join "\r\n", 'POST /x HTTP/1.1',
@@ -122,7 +121,7 @@ for (['X-API-Key', "$secret x"], ['Authorization', "Bearer $secret x"]) {
     unlike($r->{body}, qr/$secret/, "$name: any word may be a key");
 }
 
-# Requests of strangers: nothing of theirs is taken for a key.
+# Requests with foreign credentials: none is taken for a key.
 my @FOREIGN = ('Authorization: Basic Ym9iOmJ1aWxkZXI=',
     'Authorization: Basic Ym9i Om J1aWxkZXI=',
     'Authorization: Digest username="ak_joe", uri="/a-long_path/and.more-"',

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# One request of a client, several inside of httpd: the tenant is there on all
-# of them, no second 401 arises, and of a refused request nobody is told more
-# than the reason.
+# One request of a client that becomes several inside httpd: the tenant is known
+# in all of them, the client gets one 401, and an ErrorDocument of a refusal
+# gets no more than the reason.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -24,10 +24,10 @@ my $poor  = make(tenant => 'hooli', scope => []);
 my $with  = "X-API-Key: $key->{key}";
 my @none  = ();
 
-# In order, and of nobody: the database is asked for it.
+# The requests in order, read from the database.
 my $unknown = unknown_key((secrets())[0]);
 
-# In a guarded area httpd wants a user; a refused one has no name.
+# In an area httpd needs a user; that of a refused request is empty.
 my $NOBODY = qr/^REMOTE_USER=$/;
 
 sub seen {
@@ -44,7 +44,7 @@ sub seen {
     return $r;
 }
 
-# A refusal is one status, one challenge or none, one body.
+# A refusal is one status, one challenge or none, and one body.
 sub refused {
     my ($path, $status, $code, @headers) = @_;
     my $r = get('respond_redirects', $path, @headers);
@@ -59,7 +59,7 @@ sub refused {
     return $r;
 }
 
-# httpd joins the fields to one where a CGI makes the page.
+# httpd joins the fields to one if a CGI makes the page.
 sub challenged {
     my ($path, $r, $code) = @_;
     my %count = (missing => 2, scope => 1, invalid => 1);
@@ -117,7 +117,7 @@ for my $area (qw(guarded open)) {
 }
 refused('/guarded/ahead.cgi', 401, 'missing');
 
-# ---- Users behind a rewrite out of the area ----
+# ---- Users after a rewrite out of the area ----
 
 in_stage('moved/users', "eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
 my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
@@ -168,7 +168,7 @@ refused('/guarded/go.cgi?/scoped/environ.cgi', 403, 'scope', $with);
 
 # ---- SSI ----
 
-# "WHERE: " and what was included, as said() would have it.
+# "WHERE: " and what was included, in the form of said().
 sub included {
     my ($body) = @_;
     return [ map { [ $_->[0], $_->[1] =~ /error occurred/
@@ -178,7 +178,7 @@ sub included {
 }
 
 for my $area (qw(open guarded)) {
-    # A page that a key opened shows open documents what it knows itself.
+    # Open documents that a page of an area includes get what the page gets.
     my $open = $area eq 'open' ? [] : undef;
     my $page = get('respond_redirects', "/$area/page.shtml", $with);
     is($page->{status}, 200, "$area: a page");
@@ -233,8 +233,8 @@ my %DOCUMENT = (
                           : qr/"code":"$_[2]"/, "$_[1]: httpd's or our own") },
 );
 
-# Inside of an area the document may be refused like what it stands for; then
-# the answer is as it would be without it.
+# Inside of an area the document may be refused too; then the response is the
+# same as without it.
 sub of_cgi {
     my ($r, $what, $code, $k) = @_;
     my $said = said($r);
@@ -246,7 +246,7 @@ sub of_cgi {
                   "$what: so is the user");
     }
     elsif (ref $said) {
-        # A foreign credential is no key, and the application's own business.
+        # A foreign credential is no key and is passed on.
         is_deeply([ grep { !/^AUTH_TYPE|=wrong$|$NOBODY/ } @$said ],
                   ["APIKEY_RESULT=$code"],
                   "$what: the reason and nobody's name");
@@ -274,7 +274,7 @@ for my $kind (sort keys %DOCUMENT) {
         my ($status, $code, $file, @headers) = @$_;
         my $path = "/error-$kind/$file";
         $r = get('respond_redirects', $path, @headers);
-        # What mod_proxy answers is the application's own status.
+        # The status of a proxied application is its own.
         is($r->{status}, $kind eq 'app' ? 200 : $status, "$path: $status");
         challenged($path, $r, $code) if $code ne 'granted';
         $DOCUMENT{$kind}->($r, "$path, $code", $code, $key);
@@ -307,7 +307,7 @@ for ([ '/header/environ.cgi', 'missing', $bearer ],
      [ '/header/sorry.txt', 'scope', $with, $theirs ],
      [ '/header/sorry.txt', 'scope', $with, $bearer ]) {
     my ($path, $code, @headers) = @$_;
-    # A foreign credential is no key, and the application's own business.
+    # A foreign credential is no key and is passed on.
     my @foreign = grep { /wrong/ } @headers;
     $r = seen($path, \@headers,
               [ "APIKEY_RESULT=$code", map { 'HTTP_X_API_KEY=wrong' } @foreign ],
@@ -316,7 +316,7 @@ for ([ '/header/environ.cgi', 'missing', $bearer ],
     unlike($r->{body}, qr/^WHO=/m, 'not to a fixup in the middle either');
 }
 
-# ---- A cache that would like to keep all of it ----
+# ---- A cache that stores all it can ----
 
 for my $host (qw(respond_quick respond_slow)) {
     is_deeply([ map { (header_of($_, 'X-Cache'))[0] =~ /^(\w+)/ }

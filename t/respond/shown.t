@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key is masked in its place: all that reads a request's headers sees its
-# hint, before the application and after it, in each request that httpd makes of
-# the client's; and no application gets the hint, or a copy of it.
+# Masked headers: everything in httpd that reads request headers gets the hint
+# of the key, before the application and after it, in each request that httpd
+# makes of the client's; no application gets the hint or a copy of it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -27,7 +27,7 @@ EOF_CGI
 $site->file('docs/any.shtml', '<!--#include virtual="$QUERY_STRING" -->');
 $site->file('docs/two.shtml', '<!--#include virtual="/less/sub.shtml" -->'
             . '<!--#include virtual="/both/environ.cgi" -->');
-# The second sub-request stands in memory where the first one stood.
+# The second sub-request has the address of the first one.
 $site->file('docs/next.shtml', '<!--#include virtual="/both/environ.cgi" -->'
             . '<!--#include virtual="/less/sub.shtml" -->');
 $site->file('docs/sub.shtml', '<!--#include virtual="/both/environ.cgi" -->');
@@ -47,13 +47,13 @@ ForensicLog "@DIR@/forensic_log"
 LogFormat "%U k=%{X-API-Key}i a=%{Authorization}i first=%<{X-API-Key}i" shown
 CustomLog "@DIR@/shown_log" shown
 
-# All that reads them early.
+# Modules that read headers early.
 SetEnvIf X-API-Key "^ak_\.\.\." BY_SETENVIF=yes
 SetEnvIf Authorization " ak_\.\.\." BY_SETENVIF=yes
 RewriteEngine On
 RewriteCond "%{HTTP:X-API-Key}%{HTTP:Authorization}" "(?:^| )ak_\.\.\."
 RewriteRule ^ - [E=BY_REWRITE:yes]
-# All that makes copies of them.
+# Modules that make copies of headers.
 SetEnvIfNoCase ^Authorization$ "(.+)" HTTP_AUTHORIZATION=$1
 SetEnvIf X-API-Key "(.+)" COPY=$1
 RewriteRule ^ - [E=LONG:x-%{HTTP:X-API-Key}-%{HTTP:Authorization}]
@@ -95,7 +95,7 @@ EOF_CONF
 
 sub ask { return get($site->port, @_) }
 
-# ---- What is seen, by all and of all ----
+# ---- The headers, as each reader gets them ----
 
 my $mistyped = $key =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/er;
 my @SEEN = (
@@ -138,16 +138,16 @@ for (@SEEN) {
             if $path eq '/open/environ.cgi';
     }
 }
-# Foreign ones are seen by the same and by the application.
+# Foreign credentials are read by the same modules and by the application.
 my $r = ask('/open/environ.cgi', 'X-API-Key: own', 'Authorization: Bearer a.b');
 like($r->{body}, qr/^$_$/m, "a foreign one: $_")
     for 'HTTP_X_API_KEY=own', 'HTTP_AUTHORIZATION=Bearer a\.b', 'COPY=own',
         'BY_IF=yes', 'HTTP_X_COPY=ownBearer a\.b';
-# A client that knows a hint removes nothing of what others say with it.
+# A client that sends a hint does not remove what other modules have set.
 like(ask('/open/app', "X-API-Key: $key", "X-Seen-By: $hint, 192.0.2.1")
      ->{body}, qr/^X-Seen-By: 192\.0\.2\.1\r$/m, 'a hint cut out of a list');
 
-# ---- One URL for programs and people, in all that httpd makes of it ----
+# ---- One URL for programs and people, in all requests that httpd makes ----
 
 my $bob = 'Authorization: ' . basic('bob:builder');
 for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
@@ -158,7 +158,7 @@ for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
                  /guarded/next.shtml)) {
     my $want = $path =~ /two|next/ ? 2 : 1;
     for ("X-API-Key: $key", "Authorization: Bearer $key") {
-        # In /less/, X-API-Key is gone for all that comes of it.
+        # In /less/, X-API-Key is removed, and stays so.
         my $is = $path =~ /two|next/ && /X-API/ ? 1 : $want;
         my $r = ask($path, $_);
         is(scalar(() = $r->{body} =~ /^REMOTE_USER=acme$/mg), $is,
@@ -174,7 +174,7 @@ for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
               : [ header_of($r, 'WWW-Authenticate') ], 'and how to');
 }
 
-# ---- The log, when all is over ----
+# ---- The log, at the end ----
 
 is(ask("/less/$_", "X-API-Key: $key")->{status}, $_ eq 'none' ? 404 : 200,
    "/less/$_: where it was removed") for qw(environ.cgi none

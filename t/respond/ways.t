@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Every forgery, on every way to an application, with no key, a good one and a
-# bad one: what the application is told is what it is told without the forgery.
+# Every forgery, on every way to an application, without a key, with a good one
+# and with a bad one: the application gets what it gets without the forgery.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -13,7 +13,7 @@ use Seen;
 
 my $site = APIKey::ConfigTest->new;
 my $app = 'http://127.0.0.1:' . port('app');
-# As the kernel has it, like environ.cgi, and quicker.
+# The environment from the kernel, like environ.cgi, but faster.
 my $environ = <<'EOF_CGI';
 #!/bin/sh
 while read -r line; do :; done
@@ -39,7 +39,7 @@ my $key = $site->create(qw(--scope a:b --expires never));
 my @NAMES = qw(APIKEY_TENANT APIKEY-ID apikey.name REDIRECT_APIKEY_TENANT
     HTTP_X_APIKEY_TENANT HTTP-X-Apikey-Id AJP_APIKEY_TENANT APIKEY_PASSED);
 my @HEADERS = qw(X-Apikey-Tenant X_Apikey_Id x-apikey-any);
-# Everything that the server's configuration and an .htaccess can say.
+# Everything that the server's configuration and an .htaccess can set.
 my @forging = (
     map({ ("SetEnv $_ evil", "SetEnvIf Request_URI . $_=evil",
            qq(SetEnvIfExpr "true" $_=evil), "RewriteRule ^ - [E=$_:evil]") }
@@ -136,7 +136,7 @@ $areas
 </VirtualHost>
 EOF_CONF
 
-# ---- The ways, and what is true on each of them ----
+# ---- The ways, and the true values on each of them ----
 my @WAYS = (
     map({ ("GET /$_/environ.cgi", "GET /$_/app", "GET /$_/own.shtml") }
         qw(guarded open public)),
@@ -174,7 +174,7 @@ my @FORGERIES = (
 );
 my @TRAILERS = (@SPELLINGS, "X-API-Key: $key", "Authorization: Bearer $key",
                 'Connection: X-Apikey-Tenant', 'X-Also: here',
-                # What is read last is seen as well.
+                # What is read last is checked as well.
                 "X-API-Key: $key", 'X-Apikey-Tenant: evil');
 
 sub bytes_of {
@@ -184,7 +184,7 @@ sub bytes_of {
         @{ $SENT{$key} }, @forged, 'Connection: close', '', '';
 }
 
-# The same with a body, behind which the forged ones stand.
+# The same with a body, followed by forged trailers.
 sub trailing {
     my ($host, $way, $key, @forged) = @_;
     my @head = ('Transfer-Encoding: chunked', 'TE: trailers',
@@ -219,7 +219,7 @@ is_deeply($true{"GET /$_/app good"}, carried(\%made), "/$_/app, too")
 is_deeply($true{"GET /open/$_ good"}, [], "/open/$_: nothing")
     for qw(environ.cgi app own.shtml shell.shtml text.txt);
 
-# What httpd does not take (400) is told nobody.
+# Requests that httpd answers with 400 get to no application.
 sub same_as_true {
     my ($what, $way, $name, $r) = @_;
     my ($said, $true) = (told_by($r), $true{"$way $name"});
@@ -231,14 +231,15 @@ sub same_as_true {
 
 my %SHIFT = (plain => 0, forging => 1, htaccess => 0);
 for my $host (sort keys %SHIFT) {
-    # The configuration's forgeries alone, and then beside each client's.
+    # The forgeries of the configuration alone, and then with each of the
+    # client's.
     my @each = ($host eq 'plain' ? () : ['of the server'],
                 $host eq 'htaccess' ? $FORGERIES[0] : @FORGERIES);
     for my $i (0 .. $#each) {
         my ($forgery, @lines) = @{ $each[$i] };
         for my $j (0 .. $#WAYS) {
-            # All keys with the first ones; then each way with one of two,
-            # and with the other one in the next server.
+            # All keys with the first ones; then each way with one of two, and
+            # with the other one in the next server.
             my @keys = $i < 1 ? sort keys %SENT
                      : ('good', 'none')[ ($i + $j + $SHIFT{$host}) % 2 ];
             for my $name (@keys) {
@@ -252,7 +253,7 @@ for my $host (sort keys %SHIFT) {
     }
 }
 
-# ---- Behind the body, with MergeTrailers; a POST to each ----
+# ---- After the body, with MergeTrailers; a POST to each ----
 for my $way (grep { /^GET/ } @WAYS) {
     for my $name (qw(good none)) {
         my ($true, $r) = map { connection($site->port)->send($_)->response }
@@ -308,8 +309,8 @@ for my $bad ([ 'X-Apikey-TENANT' => 'evil' ],
                    body => $body // '' });
 }
 
-# A switch of protocols would lose the key, which is no longer in the headers
-# that the first stream is made of.
+# After a switch of protocols the first stream would have no key, because it is
+# made from the masked headers.
 my @upgrade = ('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c',
                'HTTP2-Settings: AAMAAABkAAQAAP__');
 sub upgraded {

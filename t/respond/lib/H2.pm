@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package H2;
 
-# An HTTP/2 client for what curl does not send: any header name, trailers,
-# several requests a connection.  Names and values go as literals; of an answer
-# only the body is read.
+# An HTTP/2 client for requests that curl cannot send: any header name,
+# trailers, several requests per connection. Names and values are literals; of a
+# response only the body is read.
 #
 #   my $c = H2->new($port);
 #   my $body = $c->ask([ ':method' => 'GET', ':path' => '/', … ], $data, $last);

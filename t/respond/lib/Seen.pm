@@ -31,7 +31,7 @@ sub said_of {
              split /\r?\n/, $text ];
 }
 
-# An answer that comes from neither application says so in the test's output.
+# A response that comes from neither application is shown in the test's output.
 sub said {
     my ($response) = @_;
     return "$response->{status}: $response->{body}"
@@ -40,7 +40,8 @@ sub said {
     return said_of($lines // $response->{body});
 }
 
-# $k is what create_key() got and gave: tenant, name, env, scope, id, expires.
+# $k has the arguments and the result of create_key(): tenant, name, env, scope,
+# id, expires.
 sub told {
     my ($k, %also) = @_;
     my %told = (
