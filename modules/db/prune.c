@@ -19,25 +19,14 @@
 APLOG_USE_MODULE(apikey);
 
 /* Seconds. */
-<<<<<<< HEAD
-#define EACH 3600               /* from one look to the next */
-#define APART (APIKEY_CREW_IDLE + 5)    /* databases, so that the connection of
-                                 * one is closed, and a thread has ended,
-                                 * before the next one's turn */
-#define RETRY 5                 /* the database was away, or something locked */
-#define LEASE 30                /* a process that says nothing for so long has
-                                 * ended; another goes on */
-=======
-#define INTERVAL 3600 /* between two prunings of a database */
-#define STAGGER \
-    15 /* between two databases at the start, so that
-                                 * the first one's connection is closed and its
-                                 * thread has ended before the next begins */
-#define RETRY_AFTER 5 /* the database was down or locked */
-#define LEASE \
-    30 /* a process that renews its claim no longer
+#define INTERVAL 3600           /* between two prunings of a database */
+#define STAGGER (APIKEY_THREADS_IDLE + 5)       /* between two databases at the
+                                 * start, so that the first one's connection is
+                                 * closed and its thread has ended before the
+                                 * next begins */
+#define RETRY_AFTER 5           /* the database was down or locked */
+#define LEASE 30                /* a process that renews its claim no longer
                                  * has ended, and another continues */
->>>>>>> origin/house
 
 #define STEP_BUDGET apr_time_from_msec(50) /* of the 100 ms between steps */
 

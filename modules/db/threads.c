@@ -10,22 +10,14 @@
 
 #include "threads_private.h"
 
-<<<<<<< HEAD
-#ifndef IDLE                                /* a test has its own */
-#define IDLE apr_time_from_sec(APIKEY_CREW_IDLE)
-#endif
-#define HANGS apr_time_from_sec(10)         /* a post without patience */
-#define PATIENCE apr_time_from_msec(1000)   /* at the end, for the threads */
-#define PATIENCE_LOCK apr_time_from_msec(200)   /* and for the lock */
-=======
-#define IDLE_TIMEOUT apr_time_from_sec(10)  /* of a thread, a connection */
+#define IDLE_TIMEOUT apr_time_from_sec(APIKEY_THREADS_IDLE)     /* of a thread,
+                                             * a connection */
 #define POST_TIMEOUT apr_time_from_sec(10)  /* of a post without a timeout:
                                              * then its thread is abandoned */
 #define END_TIMEOUT apr_time_from_msec(1000)    /* how long the end of the
                                              * process waits for threads */
 #define LOCK_TIMEOUT apr_time_from_msec(200)    /* and for the lock */
 #define ABANDON_MAX_ALL 256     /* threads of all queues: they cost memory */
->>>>>>> origin/house
 
 static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data);
 

@@ -34,7 +34,7 @@
 
 /** Seconds after which a thread without work ends, and a connection that was
  * not used is closed: longer than from one batch of uses to the next. */
-#define APIKEY_CREW_IDLE 15
+#define APIKEY_THREADS_IDLE 15
 
 typedef struct apikey_threads_t apikey_threads_t;
 typedef struct apikey_queue_t apikey_queue_t;

@@ -20,7 +20,7 @@
 APLOG_USE_MODULE(apikey);
 
 #define DEFAULT_FLUSH 10        /* seconds */
-#if DEFAULT_FLUSH >= APIKEY_CREW_IDLE
+#if DEFAULT_FLUSH >= APIKEY_THREADS_IDLE
 #error "each batch of uses would open a connection of its own"
 #endif
 /* Keys of all processes that wait, about; more are written before it is time,

@@ -49,15 +49,9 @@ static void test_silence(void)
     is_int(asked(), BREAKER_TRIPS,
            "the database is not asked while it is open");
     probed_now();
-<<<<<<< HEAD
-    set(1, TRIP, APIKEY_EDATABASE);
-    settle_lost(0, 0, 0);
-    for (i = 0; i < 100000 && closed() < TRIP; i++) {
-=======
     set(1, BREAKER_TRIPS, APIKEY_EDATABASE);
     await_jobs_abandoned(0, 0, 0);
-    for (i = 0; i < 10000 && closed() < BREAKER_TRIPS; i++) {
->>>>>>> origin/house
+    for (i = 0; i < 100000 && closed() < BREAKER_TRIPS; i++) {
         apr_sleep(1000);
     }
     is_int(closed(), BREAKER_TRIPS,
@@ -120,13 +114,7 @@ static void test_shared(void)
     await_jobs(0, 2);
     fine_from(3);
     db.queue = queue_of(2);
-<<<<<<< HEAD
     is_int(ask(), APR_SUCCESS, "another database has an answer");
-=======
-    /* So that its deadline is well after theirs. */
-    apr_sleep(DEADLINE / 2);
-    is_int(ask(), APR_SUCCESS, "another database has an answer in time");
->>>>>>> origin/house
     db.queue = frozen;
     is_int(finish(2, threads, answers, APR_TIMEUP), 2, "the frozen one none");
     set(0, 0, APR_SUCCESS);
@@ -134,11 +122,7 @@ static void test_shared(void)
     fine_from(0);
 }
 
-<<<<<<< HEAD
-static int running_threads(void)
-=======
 static int count_threads(void)
->>>>>>> origin/house
 {
     int threads;
 
@@ -156,22 +140,13 @@ static void test_idle(void)
     db.threads->idle_timeout = 50000;
     is_int(ask(), APR_SUCCESS, "a look-up");
     is_int(db.queue->idle_count, 1, "its connection is kept");
-<<<<<<< HEAD
-    for (i = 0; i < 6000 && (closed() < 1 || running_threads()); i++) {
-=======
-    for (i = 0; i < 1000 && (closed() < 1 || count_threads()); i++) {
->>>>>>> origin/house
+    for (i = 0; i < 6000 && (closed() < 1 || count_threads()); i++) {
         apr_sleep(20000);
         apikey_threads_tick(db.threads);
     }
     is_int(closed(), 1, "a connection that is not used is closed");
-<<<<<<< HEAD
-    is_int(running_threads(), 0, "a thread without work ends");
-    idle = 10000000;
-=======
     is_int(count_threads(), 0, "a thread without work ends");
     db.threads->idle_timeout = apr_time_from_sec(10);
->>>>>>> origin/house
     is_int(ask(), APR_SUCCESS, "there are others when they are needed");
 }
 

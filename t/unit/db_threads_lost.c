@@ -7,26 +7,22 @@
 
 #include "threads_fixture.h"
 
-<<<<<<< HEAD
 /* A busy machine does not begin each look-up before its deadline; one that was
- * begun is given up then. */
-static void hang_one(void)
+ * begun is abandoned then. */
+static void block_one(void)
 {
-    int lost;
+    int abandoned;
 
     do {
-        is_int(ask_boldly(), APR_TIMEUP, "one says nothing");
+        is_int(ask_anyway(), APR_TIMEUP, "one look-up blocks");
         apikey_mutex_lock(db.threads->lock);
-        lost = db.queue->lost;
+        abandoned = db.queue->abandoned;
         apikey_mutex_unlock(db.threads->lock);
-    } while (lost < 1);
-    settle_lost(0, 0, 1);
+    } while (abandoned < 1);
+    await_jobs_abandoned(0, 0, 1);
 }
 
-/* One of three connections that were used is silent. */
-=======
 /* One of three idle connections blocks. */
->>>>>>> origin/house
 static void test_suspect(void)
 {
     apr_thread_t *threads[3];
@@ -42,14 +38,8 @@ static void test_suspect(void)
     is_int(opened(), 3, "were made");
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
-<<<<<<< HEAD
-    hang_one();
+    block_one();
     db.queue->deadline = LONG;
-=======
-    is_int(ask(), APR_TIMEUP, "one look-up blocks");
-    await_jobs_abandoned(0, 0, 1);
-    db.queue->deadline = DEADLINE;
->>>>>>> origin/house
     fine_from(asked() + 1);
     is_int(ask(), APR_SUCCESS, "the next look-up has its answer");
     is_int(opened(), 4, "over a new connection, not over an idle one");
@@ -109,19 +99,12 @@ static void test_bound(void)
     apikey_mutex_unlock(db.threads->lock);
     apr_sleep(db.queue->deadline + 1000);
     apikey_threads_tick(db.threads);
-<<<<<<< HEAD
-    is_int(db.queue->lost, LOST + 1, "later one more is replaced");
-    fine_from(LOST + 2);
-    db.queue->deadline = LONG;
-    is_int(ask_boldly(), APR_SUCCESS, "and it goes on");
-=======
     is_int(db.queue->abandoned, ABANDON_AT_ONCE + 1,
            "one more is abandoned after the interval");
     fine_from(ABANDON_AT_ONCE + 2);
-    db.queue->deadline = DEADLINE;
+    db.queue->deadline = LONG;
     is_int(ask_anyway(), APR_SUCCESS,
            "and its connection is free for another look-up");
->>>>>>> origin/house
     set(0, 0, APR_SUCCESS);
     await_jobs_abandoned(0, 0, 0);
 }
