@@ -9,25 +9,28 @@
 
 #include "../core/atomics.h"
 
-#define PLACES 1024             /* of 512 bytes, so half a MiB a process */
-#define WORDS 59                /* the digest and the entry */
+#define SLOTS 1024              /* of 512 bytes: half a MiB per process */
+#define WORDS 59                /* of a slot: the digest and the record */
 
-/* Even turn: to be read; odd: somebody writes. */
-typedef struct place_t {
-    apikey_word_t turn;
+/* Lock rule: as in segment_private.h, there is no lock.  A writer makes the
+ * sequence odd (by compare-and-swap, so that there is one), writes the words,
+ * and makes it even again; a reader uses what it has copied only if the
+ * sequence was even and is still the same. */
+typedef struct slot_t {
+    apikey_word_t sequence;
     apikey_word_t tag[2];
     apikey_word_t owner;
-    apikey_word_t len;          /* bytes of the entry, behind the digest */
+    apikey_word_t len;          /* bytes of the record, after its digest */
     apikey_word_t word[WORDS];
-} place_t;
+} slot_t;
 
 struct apikey_local_cache_t {
     unsigned char secret[2][APR_SIPHASH_KSIZE];
     int usable;
-    place_t place[PLACES];
+    slot_t slot[SLOTS];
 };
 
-/* In a place: the digest, which ends with NUL, then the entry. */
+/* A slot holds the digest, its NUL, and the encoded record. */
 #define DIGEST_ROOM (APIKEY_DIGEST_HEX + 1)
 #define ROOM (WORDS * sizeof(apr_uint64_t))
 #define WORDS_OF(len) \
@@ -45,79 +48,80 @@ void apikey_local_cache_child_init(apikey_local_cache_t *local)
                                   sizeof(local->secret)) == APR_SUCCESS;
 }
 
-static apr_uint64_t tag_of(const apikey_local_cache_t *local, int secret,
+static apr_uint64_t key_tag(const apikey_local_cache_t *local, int secret,
                            const char *key, apr_size_t len)
 {
     return apr_siphash24(key, len, local->secret[secret]);
 }
 
-/* The second tag is asked for only where the first agrees: a flood of forged
- * keys shall cost little. */
-static int is_of(place_t *place, apr_uint64_t tag, const void *owner,
+/* Compares the first tag before the second is computed, so that unknown keys
+ * cost one hash. */
+static int is_slot_of(slot_t *slot, apr_uint64_t tag, const void *owner,
                  const apikey_local_cache_t *local, const char *key,
                  apr_size_t len)
 {
-    return apikey_word_get(&place->tag[0]) == tag
-           && apikey_word_get(&place->owner) == (apr_uintptr_t)owner
-           && apikey_word_get(&place->tag[1]) == tag_of(local, 1, key, len);
+    return apikey_word_get(&slot->tag[0]) == tag
+           && apikey_word_get(&slot->owner) == (apr_uintptr_t)owner
+           && apikey_word_get(&slot->tag[1]) == key_tag(local, 1, key, len);
 }
 
 int apikey_local_cache_get(apikey_local_cache_t *local, const void *owner,
                            const char *key, apr_size_t len,
-                           apikey_cached_record_t *entry, apr_pool_t *pool)
+                           apikey_cached_record_t *cached, apr_pool_t *pool)
 {
-    apr_uint64_t tag, turn, *copy;
+    apr_uint64_t tag, sequence, *copy;
     apr_size_t count, size, i;
-    place_t *place;
+    slot_t *slot;
 
     if (!local->usable) {
         return 0;
     }
-    tag = tag_of(local, 0, key, len);
-    place = &local->place[tag % PLACES];
-    turn = apikey_word_get(&place->turn);
-    size = (apr_size_t)apikey_word_get(&place->len);
+    tag = key_tag(local, 0, key, len);
+    slot = &local->slot[tag % SLOTS];
+    sequence = apikey_word_get(&slot->sequence);
+    size = (apr_size_t)apikey_word_get(&slot->len);
     count = WORDS_OF(size);
-    if (turn % 2 || count > WORDS
-        || !is_of(place, tag, owner, local, key, len)) {
+    if (sequence % 2 || count > WORDS
+        || !is_slot_of(slot, tag, owner, local, key, len)) {
         return 0;
     }
     copy = apr_palloc(pool, count * sizeof(*copy));
     for (i = 0; i < count; i++) {
-        copy[i] = apikey_word_get(&place->word[i]);
+        copy[i] = apikey_word_get(&slot->word[i]);
     }
-    /* What another has written over meanwhile is nobody's entry. */
-    return apikey_word_get(&place->turn) == turn
-           && apikey_record_decode(entry, (unsigned char *)copy + DIGEST_ROOM,
+    /* Another thread may have written meanwhile: then the copy is a mixture. */
+    return apikey_word_get(&slot->sequence) == sequence
+           && apikey_record_decode(cached, (unsigned char *)copy + DIGEST_ROOM,
                                    size, (char *)copy, pool);
 }
 
 void apikey_local_cache_put(apikey_local_cache_t *local, const void *owner,
                             const char *key, apr_size_t len,
-                            const apikey_cached_record_t *entry)
+                            const apikey_cached_record_t *cached)
 {
-    apr_uint64_t tag, turn, copy[WORDS] = { 0 };
+    apr_uint64_t tag, sequence, copy[WORDS] = { 0 };
     apr_size_t size, i;
-    place_t *place;
+    slot_t *slot;
 
-    memcpy(copy, entry->record->digest, APIKEY_DIGEST_HEX);
+    memcpy(copy, cached->record->digest, APIKEY_DIGEST_HEX);
     size = apikey_record_encode((unsigned char *)copy + DIGEST_ROOM,
-                                ROOM - DIGEST_ROOM, entry);
+                                ROOM - DIGEST_ROOM, cached);
     if (!size || !local->usable) {
         return;
     }
-    tag = tag_of(local, 0, key, len);
-    place = &local->place[tag % PLACES];
-    turn = apikey_word_get(&place->turn);
-    if (turn % 2 || !apikey_word_swap(&place->turn, turn, turn + 1)) {
+    tag = key_tag(local, 0, key, len);
+    slot = &local->slot[tag % SLOTS];
+    sequence = apikey_word_get(&slot->sequence);
+    if (sequence % 2
+        || !apikey_word_swap(&slot->sequence, sequence, sequence + 1)) {
         return;
     }
-    apikey_word_set(&place->tag[0], tag);
-    apikey_word_set(&place->tag[1], tag_of(local, 1, key, len));
-    apikey_word_set(&place->owner, (apr_uintptr_t)owner);
-    apikey_word_set(&place->len, size);
+    apikey_word_set(&slot->tag[0], tag);
+    apikey_word_set(&slot->tag[1], key_tag(local, 1, key, len));
+    apikey_word_set(&slot->owner, (apr_uintptr_t)owner);
+    apikey_word_set(&slot->len, size);
     for (i = 0; i < WORDS_OF(size); i++) {
-        apikey_word_set(&place->word[i], copy[i]);
+        apikey_word_set(&slot->word[i], copy[i]);
     }
-    apikey_word_set(&place->turn, turn + 2);
+    apikey_word_set(&slot->sequence, sequence + 2);
 }

@@ -2,19 +2,17 @@
 
 /**
  * @file local_cache.h
- * @brief What this process has had from the cache lately, found by the key
- *        itself: whoever asks again with the same key costs no digest, no
- *        lock and no provider on the network.
+ * @brief A process's own cache of records, found by the key itself: a hit
+ *        costs no digest, no lock and no call of a provider.
  *
- * The key is not kept.  In its place stand two SipHash-2-4 (apr_siphash.h,
- * which makes 64 bits) under secrets that each process draws for itself:
- * without them nobody can make a key that is taken for another, and who reads
- * the memory learns no key.  Only keys with a record come in here, so whoever
- * has none can push out nothing.
+ * The key is not stored.  It is recognized by two SipHash-2-4 of 64 bits
+ * (apr_siphash.h) under random secrets of the process: without these, a client
+ * cannot make a key that is taken for another, and a reader of the memory
+ * learns no key.  Only keys with a record are stored, so unknown keys displace
+ * nothing.
  *
- * An entry is as good as the cache's, and no better: stamp and age are looked
- * at with each hit.  The memory has a fixed size; its places are read and
- * written without a lock.
+ * A hit is not yet current: the caller checks stamp and age as it does for the
+ * socache.  The memory has a fixed size, and is used without a lock.
  */
 #ifndef APIKEY_LOCAL_CACHE_H
 #define APIKEY_LOCAL_CACHE_H
@@ -23,28 +21,28 @@
 
 typedef struct apikey_local_cache_t apikey_local_cache_t;
 
-/** To be called before the children are forked.
- * @param pool one that is there until the last thread has ended */
+/** post_config.  Each child process uses its own copy.
+ * @param pool has to live until the last thread has ended */
 apikey_local_cache_t *apikey_local_cache_create(apr_pool_t *pool);
 
-/** To be called once in each child process, before its threads start.  Until
- * then, and where the system has no random bytes, nothing is kept. */
+/** child_init, before the child's threads start.  Until then, and if the system
+ * gives no random bytes, nothing is stored. */
 void apikey_local_cache_child_init(apikey_local_cache_t *local);
 
 /**
- * Reads what was kept of a key.  Any thread.
- * @param owner whose answer it is: another's depends on other directives
- * @param entry out; its record and all of its strings live in @a pool
- * @return 0: nothing is known of it
+ * Finds the record of a key.  Any thread may call.
+ * @param owner the server's cache: another server's records do not count
+ * @param cached out; its record and all strings live in @a pool
+ * @return 0: there is none
  */
 int apikey_local_cache_get(apikey_local_cache_t *local, const void *owner,
                            const char *key, apr_size_t len,
-                           apikey_cached_record_t *entry, apr_pool_t *pool);
+                           apikey_cached_record_t *cached, apr_pool_t *pool);
 
-/** Keeps it, in the place of whatever was there.  What is too long, or whose
- * place is just being written by another thread, is not kept.  Any thread. */
+/** Stores a record, instead of what its slot held.  It is not stored if it is
+ * too long, or if another thread writes the slot.  Any thread may call. */
 void apikey_local_cache_put(apikey_local_cache_t *local, const void *owner,
                             const char *key, apr_size_t len,
-                            const apikey_cached_record_t *entry);
+                            const apikey_cached_record_t *cached);
 
 #endif

@@ -1,5 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/* Layout: version (1 byte); identity, number and time of the stamp; NUMBERS;
+ * STRINGS, each with its NUL; the count of networks (2 bytes) and the networks;
+ * names and values of meta, each with its NUL, to the end.  A number has 8
+ * bytes, the lowest first.  A change of the layout needs another VERSION and
+ * another purpose in apikey_codec_seal(). */
+
 #include "record_codec.h"
 
 #include <string.h>
@@ -8,7 +14,7 @@
 
 #define VERSION 3
 
-/* What a look-up gives of a record, in the order it stands in an entry. */
+/* The fields of a record, in the order of the layout. */
 #define STRINGS(S) S(id) S(keyspace) S(tenant) S(name) S(env) S(scopes)
 #define NUMBERS(N) N(expires) N(revoked) N(disabled) N(suspended)
 
@@ -18,7 +24,7 @@ typedef struct writer_t {
     int full;
 } writer_t;
 
-static void put(writer_t *to, const void *data, apr_size_t len)
+static void write_bytes(writer_t *to, const void *data, apr_size_t len)
 {
     if (to->full || (apr_size_t)(to->end - to->at) < len) {
         to->full = 1;
@@ -28,7 +34,7 @@ static void put(writer_t *to, const void *data, apr_size_t len)
     to->at += len;
 }
 
-static void put_number(writer_t *to, apr_uint64_t number)
+static void write_number(writer_t *to, apr_uint64_t number)
 {
     unsigned char bytes[8];
     int i;
@@ -36,53 +42,51 @@ static void put_number(writer_t *to, apr_uint64_t number)
     for (i = 0; i < 8; i++) {
         bytes[i] = (unsigned char)(number >> 8 * i);
     }
-    put(to, bytes, sizeof(bytes));
+    write_bytes(to, bytes, sizeof(bytes));
 }
 
-/* With its NUL, which ends it. */
-static void put_string(writer_t *to, const char *text)
+static void write_string(writer_t *to, const char *text)
 {
-    put(to, text, strlen(text) + 1);
+    write_bytes(to, text, strlen(text) + 1);
 }
 
-/* How many in two bytes, then their own. */
-static void put_networks(writer_t *to, const apikey_record_t *record)
+static void write_networks(writer_t *to, const apikey_record_t *record)
 {
     unsigned char count[2];
 
     count[0] = (unsigned char)record->network_count;
     count[1] = (unsigned char)(record->network_count >> 8);
     to->full |= record->network_count > 0xFFFF;
-    put(to, count, sizeof(count));
+    write_bytes(to, count, sizeof(count));
     if (record->network_count) {
-        put(to, record->networks,
+        write_bytes(to, record->networks,
             record->network_count * sizeof(apikey_network_t));
     }
 }
 
 apr_size_t apikey_record_encode(unsigned char *bytes, apr_size_t size,
-                                const apikey_cached_record_t *entry)
+                                const apikey_cached_record_t *cached)
 {
     static const unsigned char version = VERSION;
-    const apikey_record_t *record = entry->record;
+    const apikey_record_t *record = cached->record;
     writer_t to = { bytes, bytes + size, 0 };
 
-    put(&to, &version, 1);
-    put_number(&to, entry->stamp.identity);
-    put_number(&to, entry->stamp.number);
-    put_number(&to, entry->written);
-#define PUT_NUMBER(field) put_number(&to, record->field);
-#define PUT_STRING(field) put_string(&to, record->field);
-    NUMBERS(PUT_NUMBER)
-    STRINGS(PUT_STRING)
-    put_networks(&to, record);
+    write_bytes(&to, &version, 1);
+    write_number(&to, cached->stamp.identity);
+    write_number(&to, cached->stamp.number);
+    write_number(&to, cached->written);
+#define WRITE_NUMBER(field) write_number(&to, record->field);
+#define WRITE_STRING(field) write_string(&to, record->field);
+    NUMBERS(WRITE_NUMBER)
+    STRINGS(WRITE_STRING)
+    write_networks(&to, record);
     if (record->meta) {
         const apr_array_header_t *meta = apr_table_elts(record->meta);
         int i;
 
         for (i = 0; i < meta->nelts; i++) {
-            put_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).key);
-            put_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).val);
+            write_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).key);
+            write_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).val);
         }
     }
     return to.full ? 0 : (apr_size_t)(to.at - bytes);
@@ -94,7 +98,7 @@ typedef struct reader_t {
     int bad;
 } reader_t;
 
-static apr_uint64_t get_number(reader_t *from)
+static apr_uint64_t read_number(reader_t *from)
 {
     const unsigned char *at;
 
@@ -104,14 +108,14 @@ static apr_uint64_t get_number(reader_t *from)
     }
     at = from->at;
     from->at += 8;
-    /* Compilers make one instruction of this, but none of a loop. */
+    /* Compilers make one load of this, but not of a loop. */
     return (apr_uint64_t)at[0] | (apr_uint64_t)at[1] << 8
            | (apr_uint64_t)at[2] << 16 | (apr_uint64_t)at[3] << 24
            | (apr_uint64_t)at[4] << 32 | (apr_uint64_t)at[5] << 40
            | (apr_uint64_t)at[6] << 48 | (apr_uint64_t)at[7] << 56;
 }
 
-static const char *get_string(reader_t *from)
+static const char *read_string(reader_t *from)
 {
     const char *text = (const char *)from->at;
     const unsigned char *nul = from->bad ? NULL
@@ -125,8 +129,8 @@ static const char *get_string(reader_t *from)
     return text;
 }
 
-/* Where they stand: they are bytes. */
-static void get_networks(reader_t *from, apikey_record_t *record)
+/* Networks consist of bytes, so they are used where they are. */
+static void read_networks(reader_t *from, apikey_record_t *record)
 {
     apr_size_t left = (apr_size_t)(from->end - from->at);
     apr_size_t count = from->bad || left < 2
@@ -147,15 +151,15 @@ static void get_networks(reader_t *from, apikey_record_t *record)
     }
 }
 
-static void read_meta(reader_t *from, apikey_record_t *record,
+static void read_meta_pairs(reader_t *from, apikey_record_t *record,
                       apr_pool_t *pool)
 {
     if (!from->bad && from->at < from->end) {
         record->meta = apr_table_make(pool, 4);
     }
     while (!from->bad && from->at < from->end) {
-        const char *name = get_string(from);
-        const char *value = get_string(from);
+        const char *name = read_string(from);
+        const char *value = read_string(from);
 
         if (!from->bad) {
             apr_table_addn(record->meta, name, value);
@@ -163,14 +167,14 @@ static void read_meta(reader_t *from, apikey_record_t *record,
     }
 }
 
-int apikey_record_decode(apikey_cached_record_t *entry,
+int apikey_record_decode(apikey_cached_record_t *cached,
                          const unsigned char *bytes, apr_size_t len,
                          const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record;
     reader_t from;
 
-    memset(entry, 0, sizeof(*entry));
+    memset(cached, 0, sizeof(*cached));
     if (len < 1 || bytes[0] != VERSION) {
         return 0;
     }
@@ -180,20 +184,21 @@ int apikey_record_decode(apikey_cached_record_t *entry,
     record = apr_pcalloc(pool, sizeof(*record));
     record->digest = digest;
     record->secret_id = record->format = record->hint = record->creator = "";
-    entry->stamp.identity = get_number(&from);
-    entry->stamp.number = get_number(&from);
-    entry->written = (apr_time_t)get_number(&from);
-    entry->record = record;
-#define GET_NUMBER(field) record->field = (apr_int64_t)get_number(&from);
-#define GET_STRING(field) record->field = get_string(&from);
-    NUMBERS(GET_NUMBER)
-    STRINGS(GET_STRING)
-    get_networks(&from, record);
-    read_meta(&from, record, pool);
+    cached->stamp.identity = read_number(&from);
+    cached->stamp.number = read_number(&from);
+    cached->written = (apr_time_t)read_number(&from);
+    cached->record = record;
+#define READ_NUMBER(field) record->field = (apr_int64_t)read_number(&from);
+#define READ_STRING(field) record->field = read_string(&from);
+    NUMBERS(READ_NUMBER)
+    STRINGS(READ_STRING)
+    read_networks(&from, record);
+    read_meta_pairs(&from, record, pool);
     return !from.bad;
 }
 
-/* Each part ends with its NUL, so that no two lists of parts make the same. */
+/* Each part is hashed with its NUL, so that different parts have different
+ * hashes. */
 apr_status_t apikey_codec_context(unsigned char *context,
                                   const char *database, const char *query,
                                   const char *keyspace, apr_pool_t *pool)
@@ -204,12 +209,12 @@ apr_status_t apikey_codec_context(unsigned char *context,
     const unsigned char *text = to.at;
 
     to.end = to.at + room;
-    put_string(&to, database);
-    /* Our tables know each key's keyspace; what a query of the
-     * administrator's own does not tell has the asker's. */
+    write_string(&to, database);
+    /* A record of our tables has its keyspace; one of an ApiKeyQuery may have
+     * the asking server's. */
     if (query) {
-        put_string(&to, query);
-        put_string(&to, keyspace);
+        write_string(&to, query);
+        write_string(&to, keyspace);
     }
     return apikey_digest_sha256(context, text, (apr_size_t)(to.at - text));
 }
@@ -225,9 +230,9 @@ apr_status_t apikey_codec_id(unsigned char id[APIKEY_CODEC_ID_LEN],
     return apikey_digest_sha256(id, data, sizeof(data));
 }
 
-/* HMAC(secret, purpose context digest entry). The purpose ends with a NUL, and
- * no key holds one: what is signed as a key is never a seal, nor the other way
- * round. */
+/* HMAC(secret, purpose context digest bytes).  The same secrets sign keys.  The
+ * purpose ends with a NUL, and no key contains one, so the HMAC of a key is
+ * never a valid seal, and no seal is the HMAC of a key. */
 apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
                                const apikey_secrets_t *secrets, int secret,
                                const unsigned char *context,
@@ -242,7 +247,8 @@ apr_status_t apikey_codec_seal(unsigned char seal[APIKEY_SEAL_LEN],
     if (len > APIKEY_CODEC_MAX || strlen(digest) < APIKEY_DIGEST_HEX) {
         return APR_EINVAL;
     }
-    /* Each but the last has a fixed length: no two pairs make the same. */
+    /* All parts except the last have a fixed length, so different parts have
+     * different data. */
     memcpy(at, purpose, sizeof(purpose));
     at += sizeof(purpose);
     memcpy(at, context, APIKEY_DIGEST_LEN);

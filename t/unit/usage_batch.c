@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Uses of keys, counted until they are written. */
+/* Batches of uses and exposures of keys. */
 
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "usage/batch.c"
+#include "usage/batch.h"
 #include "tap.h"
 
 #define MOST 1000

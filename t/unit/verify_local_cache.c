@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What a process remembers of keys: found by the very key and its owner's
- * alone, and never half of one and half of another. */
+/* The local cache: a record is found by exactly its key and owner, and is never
+ * a mixture of two. */
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
-#include "verify/record_codec.c"
+/* The source: the tests write to single words of its slots. */
 #include "verify/local_cache.c"
 #include "tap.h"
 
@@ -78,12 +78,12 @@ static void each_tag_counts(void)
 {
     apikey_local_cache_t *local = fresh();
     apikey_cached_record_t entry = entry_of("acme", 42), got;
-    place_t *place = &local->place[tag_of(local, 0, KEY, LEN) % PLACES];
+    slot_t *slot = &local->slot[key_tag(local, 0, KEY, LEN) % SLOTS];
     int i;
 
     for (i = 0; i < 2; i++) {
         apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
-        place->tag[i] ^= (apr_uint64_t)1 << 63;
+        slot->tag[i] ^= (apr_uint64_t)1 << 63;
         ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
            "a key that agrees in the other tag alone is another (%d)", i);
     }
@@ -153,7 +153,7 @@ static void a_writer_was_killed(void)
     apikey_cached_record_t entry = entry_of("acme", 42), got;
 
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
-    local->place[tag_of(local, 0, KEY, LEN) % PLACES].turn++;
+    local->slot[key_tag(local, 0, KEY, LEN) % SLOTS].sequence++;
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
        "what is being written is not read");
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
@@ -219,7 +219,7 @@ static void threads(void)
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&status, thread[i]);
     }
-    ok(seen > 0, "threads that write one place read from it");
+    ok(seen > 0, "threads that write one slot read from it");
     is_int(torn, 0, "one writer's whole entry");
 }
 

@@ -22,7 +22,7 @@ static void once(void (**what)(void))
     }
 }
 
-/* A pool that hands what is written to the primary. */
+/* A load balancer that sends writes to the primary. */
 static apr_status_t spy_next_epoch(apikey_store_t *store, apr_int64_t of,
                                    apr_int64_t next, apr_int64_t without,
                                    apr_pool_t *pool, const char **error)
@@ -35,6 +35,7 @@ static apr_status_t spy_next_epoch(apikey_store_t *store, apr_int64_t of,
     return status;
 }
 
+/* The source, so that the test can act while an epoch is written. */
 #define apikey_schema_next_epoch spy_next_epoch
 #include "verify/poll_task.c"
 #include "poll_fixture.h"

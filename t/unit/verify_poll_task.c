@@ -67,6 +67,7 @@ static apr_time_t spy_clock(void)
     return apikey_clock() + late;
 }
 
+/* The source, so that the test can act between the steps of a poll. */
 #define apikey_clock spy_clock
 #define apikey_changes_since spy_changes
 #define apikey_poll_add_change spy_note
