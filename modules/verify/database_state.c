@@ -8,13 +8,13 @@
 
 #include "../core/digest.h"
 
-apr_uint64_t apikey_state_hash(const char *words)
+apr_uint64_t apikey_state_hash(const char *text)
 {
     unsigned char digest[APIKEY_DIGEST_LEN];
     apr_uint64_t hash = 0;
     int i;
 
-    if (apikey_digest_sha256(digest, words, strlen(words)) != APR_SUCCESS) {
+    if (apikey_digest_sha256(digest, text, strlen(text)) != APR_SUCCESS) {
         return 1;
     }
     for (i = 0; i < 8; i++) {
@@ -26,12 +26,12 @@ apr_uint64_t apikey_state_hash(const char *words)
 apr_uint64_t apikey_state_identity(const char *uuid, apr_int64_t epoch,
                                    apr_uint64_t salt)
 {
-    char words[128];
+    char text[128];
 
-    apr_snprintf(words, sizeof(words),
+    apr_snprintf(text, sizeof(text),
                  "%s %" APR_INT64_T_FMT " %" APR_UINT64_T_FMT, uuid, epoch,
                  salt);
-    return apikey_state_hash(words);
+    return apikey_state_hash(text);
 }
 
 int apikey_state_precedes(const apikey_poll_t *known, const char *uuid,

@@ -2,13 +2,13 @@
 
 /**
  * @file database_state.h
- * @brief Which state of a database an answer is of, beside the one that is
- *        known.
+ * @brief Compares the state of a database that a record was read from with the
+ *        known state.
  *
- * A replica lags, and a pool may lead to the primary now and to a replica
- * then.  What is read there is an older state than the segment knows of: it
- * nothing about the changes since, so a key that was revoked in one of them
- * stands there as good.
+ * A state is the database's UUID, its epoch and the number of its last change.
+ * A load balancer may choose the primary for one query and a replica that lags
+ * for the next.  The replica has an older state than the known one: a key that
+ * was revoked since is still valid there.
  */
 #ifndef APIKEY_DATABASE_STATE_H
 #define APIKEY_DATABASE_STATE_H
@@ -17,30 +17,30 @@
 #include "revocations.h"
 
 typedef enum {
-    APIKEY_STATE_KNOWN,         /**< the one that is known, or newer */
+    APIKEY_STATE_KNOWN,         /**< the known one, or a newer one */
     APIKEY_STATE_OLDER,         /**< an older one of the same database */
-    APIKEY_STATE_OTHER          /**< of another, which no poll has seen yet */
+    APIKEY_STATE_OTHER          /**< of another database, not polled yet */
 } apikey_state_e;
 
-/** What stands for something that these words tell; never 0. */
-apr_uint64_t apikey_state_hash(const char *words);
+/** A hash of a text; never 0. */
+apr_uint64_t apikey_state_hash(const char *text);
 
-/** What stands for a database by its UUID, its epoch, and a salt for one that
- * cannot be told another epoch; never 0. */
+/** The identity of a database: a hash of its UUID, its epoch, and a salt if it
+ * cannot be given a new epoch (0 otherwise); never 0. */
 apr_uint64_t apikey_state_identity(const char *uuid, apr_int64_t epoch,
                                    apr_uint64_t salt);
 
-/** Whether a database of this UUID and epoch is what is known, before it was
- * told the epoch that is known. */
+/** Whether this UUID and epoch are those of the known database before it was
+ * given its known epoch. */
 int apikey_state_precedes(const apikey_poll_t *known, const char *uuid,
                           apr_int64_t epoch);
 
 /**
- * Compares the state that an answer was read from with what was known before
- * it was asked for.
- * @param known what apikey_poll_begin() said then
- * @param stamp out: what the answer can be kept under; one of an older state
- *              can be used if apikey_stamp_is_current() says so of this stamp
+ * Compares the state that a record was read from with the known one.
+ * @param known from apikey_poll_begin(), before the look-up
+ * @param state what the look-up has read
+ * @param stamp out: the record's stamp.  A record of an older state can be used
+ *              if apikey_stamp_is_current() with this stamp
  */
 apikey_state_e apikey_state_compare(const apikey_poll_t *known,
                                     const apikey_state_t *state,

@@ -8,38 +8,42 @@
 #include "../store/changes.h"
 #include "../store/schema.h"
 
-/* More changes than this in one poll void everything: they would void most of
- * it anyway, and a poll must not take for as long as they are many.  So do
- * those of a few pages where the database is slow. */
-#define MANY 8192
-#define SOME 1024
-#define SLOW apr_time_from_msec(250)
+/* A poll with more changes than this voids everything instead of reading them
+ * all, so that it does not take long: they would void most records anyway.  If
+ * the database is slow, fewer changes do so: every CHANGES_STEP changes the
+ * time is checked. */
+#define CHANGES_MAX 8192
+#define CHANGES_STEP 1024
+#define SLOW_READ apr_time_from_msec(250)
 
-/* An older state may be a replica's that lags, or the database's own. */
-#define GRACE apr_time_from_sec(5)
-#define GRACE_POLLS 3
-#define TRY_AGAIN apr_time_from_sec(30)
+/* An older state may be that of a replica that lags.  After so long, and so
+ * many polls, the database counts as restored if it takes a new epoch; that is
+ * tried once per RETRY_TIME. */
+#define OLDER_TIME apr_time_from_sec(5)
+#define OLDER_POLLS 3
+#define RETRY_TIME apr_time_from_sec(30)
 
 typedef struct reading_t {
     apikey_poll_task_t *task;
     apikey_poll_t poll;
-    apr_uint64_t number;        /* the last that was read */
-    apr_uint64_t row;           /* what it was */
-    int begun;                  /* one was read */
-    apr_uint64_t pruned;        /* changes up to this are gone for their age */
-    int lost;                   /* what was the last is not there, or other */
-    int noted;                  /* changes */
-    int many;                   /* there are more of them than are read */
-    int excessive;              /* a number is beyond all */
+    apr_uint64_t number;        /* of the last change that was read */
+    apr_uint64_t row;           /* what it was: hash_row() */
+    int any;                    /* 1: a change was read */
+    apr_uint64_t pruned;        /* changes up to this were pruned */
+    int other_history;          /* the last known change is missing, or is
+                                 * another one */
+    int added;                  /* how many changes */
+    int too_many;               /* they are not all read */
+    int excessive;              /* a number is above APIKEY_NUMBER_MAX */
     const char *uuid;           /* of the database; NULL with changes */
     apr_int64_t epoch;
     apr_pool_t *pool;
 } reading_t;
 
-/* What a change was, for the next poll to know it again.  The time is part of
- * it: where one key is changed over and over, each history is of its digest. */
-static apr_uint64_t row_of(apikey_changed_e kind, const char *value,
-                           apr_int64_t changed)
+/* A hash of a change, by which the next poll recognizes it.  It includes the
+ * time: two histories may both consist of changes of one key. */
+static apr_uint64_t hash_row(apikey_changed_e kind, const char *value,
+                             apr_int64_t changed)
 {
     char text[512];
 
@@ -48,56 +52,58 @@ static apr_uint64_t row_of(apikey_changed_e kind, const char *value,
     return apikey_state_hash(text);
 }
 
-/* The change is the last of the poll before.  What was deleted for its age
- * then stands in a replica that has not done so yet. */
-static int is_known(const reading_t *reading, apr_uint64_t number,
-                    apr_uint64_t row)
+/* Whether this is the last change of the poll before.  If that was "everything"
+ * because of a pruning, a replica that has not pruned yet may still have the
+ * original row. */
+static int is_last_known(const reading_t *reading, apr_uint64_t number,
+                         apr_uint64_t row)
 {
     return number == reading->poll.number
-           && (row == reading->poll.row
-               || row_of(APIKEY_CHANGED_ALL, "", 0) == reading->poll.row);
+        && (row == reading->poll.row
+            || hash_row(APIKEY_CHANGED_ALL, "", 0) == reading->poll.row);
 }
 
-/* The first change that is read stands where the last of the poll before was.
- * If that was deleted for its age, "everything" stands there, with a number
- * not below it; "everything" at its very number may also be the change of
- * another history, in which the numbers were given once more. */
-static int is_other(const reading_t *reading, apr_uint64_t number,
-                    apikey_changed_e kind)
+/* Whether the first change that is read shows that the database has another
+ * history.  Normally it is the last change of the poll before.  If that one was
+ * pruned, it is "everything", with at least its number.  "Everything" with the
+ * same number, though not pruned, is a change of another history, in which the
+ * numbers were given again. */
+static int is_other_history(const reading_t *reading, apr_uint64_t number,
+                            apikey_changed_e kind)
 {
     return kind != APIKEY_CHANGED_ALL
            || (number == reading->poll.number
                && number > reading->pruned);
 }
 
-static int is_many(const reading_t *reading, int noted)
+static int has_too_many(const reading_t *reading, int added)
 {
     return !reading->task->changes
-           && (noted >= MANY
-               || (noted % SOME == 0 && apikey_clock()
-                                        - reading->poll.begun > SLOW));
+        && (added >= CHANGES_MAX
+            || (added % CHANGES_STEP == 0
+                && apikey_clock() - reading->poll.begun > SLOW_READ));
 }
 
 /* apikey_changed_fn */
-static apr_status_t note(void *baton, apr_int64_t number,
-                         apikey_changed_e kind, const char *value,
-                         apr_int64_t changed)
+static apr_status_t add_change(void *baton, apr_int64_t number,
+                               apikey_changed_e kind, const char *value,
+                               apr_int64_t changed)
 {
     reading_t *reading = baton;
-    apr_uint64_t row = row_of(kind, value, changed);
-    int first = !reading->begun && reading->poll.number;
+    apr_uint64_t row = hash_row(kind, value, changed);
+    int first = !reading->any && reading->poll.number;
 
     if ((apr_uint64_t)number > APIKEY_NUMBER_MAX) {
         reading->excessive = 1;
         return APIKEY_EANSWER;
     }
-    reading->begun = 1;
-    if (first && is_known(reading, (apr_uint64_t)number, row)) {
+    reading->any = 1;
+    if (first && is_last_known(reading, (apr_uint64_t)number, row)) {
         return APR_SUCCESS;
     }
     if (first && !reading->task->changes
-        && is_other(reading, (apr_uint64_t)number, kind)) {
-        reading->lost = 1;
+        && is_other_history(reading, (apr_uint64_t)number, kind)) {
+        reading->other_history = 1;
         return APR_EOF;
     }
     apikey_poll_add_change(reading->task->segment, &reading->poll,
@@ -106,14 +112,14 @@ static apr_status_t note(void *baton, apr_int64_t number,
                            kind == APIKEY_CHANGED_TENANT ? value : NULL);
     reading->number = (apr_uint64_t)number;
     reading->row = row;
-    reading->many = is_many(reading, ++reading->noted);
-    return reading->many ? APR_EOF : APR_SUCCESS;
+    reading->too_many = has_too_many(reading, ++reading->added);
+    return reading->too_many ? APR_EOF : APR_SUCCESS;
 }
 
-/* Behind the last change, whatever it is. */
-static apr_status_t find_last(void *baton, apr_int64_t number,
-                              apikey_changed_e kind, const char *value,
-                              apr_int64_t changed)
+/* apikey_changed_fn: keeps the last change, and voids nothing. */
+static apr_status_t keep_last_change(void *baton, apr_int64_t number,
+                                     apikey_changed_e kind, const char *value,
+                                     apr_int64_t changed)
 {
     reading_t *reading = baton;
 
@@ -122,7 +128,7 @@ static apr_status_t find_last(void *baton, apr_int64_t number,
         return APIKEY_EANSWER;
     }
     reading->number = (apr_uint64_t)number;
-    reading->row = row_of(kind, value, changed);
+    reading->row = hash_row(kind, value, changed);
     return APR_SUCCESS;
 }
 
@@ -136,11 +142,11 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
     if (reading->poll.identity && task->outcome != APIKEY_POLL_SALTED) {
         task->outcome = APIKEY_POLL_REPLACED;
     }
-    status = task->changes
-             ? apikey_changes_custom(store, task->changes, 0, find_last,
-                                     reading, reading->pool, error)
-             : apikey_changes_last(store, find_last, reading,
-                                   reading->pool, error);
+    status = task->changes ? apikey_changes_custom(store, task->changes, 0,
+                                                   keep_last_change, reading,
+                                                   reading->pool, error)
+                           : apikey_changes_last(store, keep_last_change,
+                                                 reading, reading->pool, error);
     if (status == APR_SUCCESS) {
         apikey_poll_new_era(task->segment, &reading->poll, identity,
                             reading->epoch, reading->number, reading->row);
@@ -148,46 +154,50 @@ static apr_status_t begin_era(reading_t *reading, apikey_store_t *store,
     return status;
 }
 
-static apr_status_t identify(reading_t *reading, apikey_store_t *store,
-                             apr_uint64_t *identity, const char **error)
+static apr_status_t read_identity(reading_t *reading, apikey_store_t *store,
+                                  apr_uint64_t *identity, const char **error)
 {
-    apikey_identity_t who;
-    apr_status_t status = apikey_schema_identity(store, &who, reading->pool,
-                                                 error);
+    apikey_identity_t found;
+    apr_status_t status =
+        apikey_schema_identity(store, &found, reading->pool, error);
 
     if (status == APR_SUCCESS) {
-        reading->uuid = who.uuid;
-        reading->epoch = who.epoch;
-        reading->pruned = (apr_uint64_t)who.pruned;
-        reading->task->origin = apikey_state_hash(who.uuid);
-        *identity = apikey_state_identity(who.uuid, who.epoch,
-                                          reading->poll.salt);
+        reading->uuid = found.uuid;
+        reading->epoch = found.epoch;
+        reading->pruned = (apr_uint64_t)found.pruned;
+        reading->task->origin = apikey_state_hash(found.uuid);
+        *identity =
+            apikey_state_identity(found.uuid, found.epoch, reading->poll.salt);
     }
     return status;
 }
 
-/* Writes an epoch above all that are known, and reads what has become of it. */
+/* Writes an epoch above all known ones, and reads which one the database has
+ * then.
+ * @param without the database must lack the change with this number; 0: none
+ * @param next    out: the epoch that was written */
 static apr_status_t next_epoch(reading_t *reading, apikey_store_t *store,
                                apr_uint64_t without, apr_int64_t *next,
                                apr_uint64_t *identity, const char **error)
 {
     apikey_poll_task_t *task = reading->task;
-    const char *unwritten = "";
+    const char *error_text = "";
     apr_int64_t epoch = reading->epoch;
 
     *next = 1 + (epoch > reading->poll.epoch ? epoch : reading->poll.epoch);
     if (apikey_schema_next_epoch(store, epoch, *next, (apr_int64_t)without,
-                                 reading->pool, &unwritten) != APR_SUCCESS) {
-        apr_cpystrn(task->epoch_error, unwritten, sizeof(task->epoch_error));
+                                 reading->pool, &error_text)
+        != APR_SUCCESS) {
+        apr_cpystrn(task->epoch_error, error_text, sizeof(task->epoch_error));
     }
-    return identify(reading, store, identity, error);
+    return read_identity(reading, store, identity, error);
 }
 
-/* Another history of the same database: its numbers are given once more. A new
- * epoch tells every server; where it cannot be written, this one helps itself
- * with an identity of its own. */
-static apr_status_t restored(reading_t *reading, apikey_store_t *store,
-                             const char **error)
+/* The database has another history, in which numbers are given again.  A new
+ * epoch tells this to every server; if it cannot be written, this server uses
+ * an identity of its own, made with a salt. */
+static apr_status_t handle_restored(reading_t *reading, apikey_store_t *store,
+                                    const char **error)
 {
     apr_uint64_t identity;
     apr_int64_t next;
@@ -204,11 +214,12 @@ static apr_status_t restored(reading_t *reading, apikey_store_t *store,
            ? begin_era(reading, store, identity, error) : status;
 }
 
-/* A replica that lags looks so, and a database that was restored from a
- * backup. Where a pool hands what is written to the primary, the epoch that is
- * read afterwards may still be the replica's. */
-static apr_status_t older(reading_t *reading, apikey_store_t *store,
-                          const char **error)
+/* The database has an older state: it is a replica that lags, or was restored
+ * from a backup.  It counts as restored if it takes a new epoch.  A load
+ * balancer may write the epoch to the primary and then read the replica, so the
+ * epoch has to be read back. */
+static apr_status_t handle_older(reading_t *reading, apikey_store_t *store,
+                                 const char **error)
 {
     apikey_poll_task_t *task = reading->task;
     apr_uint64_t without = reading->epoch < reading->poll.epoch
@@ -218,7 +229,8 @@ static apr_status_t older(reading_t *reading, apikey_store_t *store,
     apr_status_t status;
 
     task->outcome = APIKEY_POLL_OLDER;
-    if (!apikey_poll_older(task->segment, GRACE, GRACE_POLLS, TRY_AGAIN)) {
+    if (!apikey_poll_older(task->segment, OLDER_TIME, OLDER_POLLS,
+                           RETRY_TIME)) {
         return APR_SUCCESS;
     }
     status = next_epoch(reading, store, without, &next, &identity, error);
@@ -229,11 +241,11 @@ static apr_status_t older(reading_t *reading, apikey_store_t *store,
     return status;
 }
 
-/* Up to the last change, without reading those before it. */
-static apr_status_t void_all(reading_t *reading, apikey_store_t *store,
-                             const char **error)
+/* Voids everything up to the last change, without reading the others. */
+static apr_status_t void_everything(reading_t *reading, apikey_store_t *store,
+                                    const char **error)
 {
-    apr_status_t status = apikey_changes_last(store, find_last, reading,
+    apr_status_t status = apikey_changes_last(store, keep_last_change, reading,
                                               reading->pool, error);
 
     if (status == APR_SUCCESS) {
@@ -243,9 +255,9 @@ static apr_status_t void_all(reading_t *reading, apikey_store_t *store,
     return status;
 }
 
-/* What is new in a database that is the one it was. */
-static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
-                          const char **error)
+/* Reads what has changed in the known database. */
+static apr_status_t read_changes(reading_t *reading, apikey_store_t *store,
+                                 const char **error)
 {
     apikey_poll_task_t *task = reading->task;
     apr_int64_t since = (apr_int64_t)reading->poll.number;
@@ -254,20 +266,20 @@ static apr_status_t go_on(reading_t *reading, apikey_store_t *store,
     reading->number = reading->poll.number;
     reading->row = reading->poll.row;
     if (task->changes) {
-        status = apikey_changes_custom(store, task->changes, since, note,
+        status = apikey_changes_custom(store, task->changes, since, add_change,
                                        reading, reading->pool, error);
     }
     else {
-        status = apikey_changes_since(store, since ? since - 1 : 0, note,
+        status = apikey_changes_since(store, since ? since - 1 : 0, add_change,
                                       reading, reading->pool, error);
-        if (reading->many) {
-            status = void_all(reading, store, error);
+        if (reading->too_many) {
+            status = void_everything(reading, store, error);
         }
-        if (reading->lost) {
-            return restored(reading, store, error);
+        if (reading->other_history) {
+            return handle_restored(reading, store, error);
         }
-        if (status == APR_SUCCESS && since && !reading->begun) {
-            return older(reading, store, error);
+        if (status == APR_SUCCESS && since && !reading->any) {
+            return handle_older(reading, store, error);
         }
     }
     if (status == APR_SUCCESS) {
@@ -292,16 +304,16 @@ apr_status_t apikey_poll(apikey_store_t *store, void *baton, apr_pool_t *pool,
     reading.task->known_number = reading.poll.number;
     *reading.task->epoch_error = '\0';
     if (!reading.task->changes) {
-        status = identify(&reading, store, &identity, error);
+        status = read_identity(&reading, store, &identity, error);
     }
     if (status == APR_SUCCESS) {
         status = identity == reading.poll.identity
-                 ? go_on(&reading, store, error)
-                 : reading.uuid && apikey_state_precedes(&reading.poll,
-                                                         reading.uuid,
-                                                         reading.epoch)
-                 ? older(&reading, store, error)
-                 : begin_era(&reading, store, identity, error);
+                   ? read_changes(&reading, store, error)
+               : reading.uuid
+                         && apikey_state_precedes(&reading.poll, reading.uuid,
+                                                  reading.epoch)
+                   ? handle_older(&reading, store, error)
+                   : begin_era(&reading, store, identity, error);
     }
     if (reading.excessive) {
         *error = "a change has a number above 4503599627370495; give smaller "

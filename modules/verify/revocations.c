@@ -4,12 +4,11 @@
 
 #include <apr_hash.h>
 
-static apikey_word_t *tenant_place(shared_t *shared, const char *tenant)
+static apikey_word_t *tenant_slot(shared_t *shared, const char *tenant)
 {
     apr_ssize_t len = APR_HASH_KEY_STRING;
 
-    return &shared->tenant[apr_hashfunc_default(tenant, &len)
-                           % TENANT_PLACES];
+    return &shared->tenant[apr_hashfunc_default(tenant, &len) % TENANT_SLOTS];
 }
 
 /* ---- The present era ---- */
@@ -72,9 +71,9 @@ int apikey_stamp_is_current(const apikey_segment_t *segment,
     apr_uint64_t word = apikey_segment_stamp(&now, stamp);
 
     return word && word >= apikey_word_get(&shared->floor)
-           && word >= apikey_word_get(KEY_PLACE(shared, digest))
+           && word >= apikey_word_get(KEY_SLOT(shared, digest))
            && (!tenant
-               || word >= apikey_word_get(tenant_place(shared, tenant)));
+               || word >= apikey_word_get(tenant_slot(shared, tenant)));
 }
 
 apr_time_t apikey_era_begun(const apikey_segment_t *segment)
@@ -93,7 +92,7 @@ apr_time_t apikey_poll_age(const apikey_segment_t *segment)
 
 int apikey_poll_claim(apikey_segment_t *segment, apr_time_t interval)
 {
-    apikey_word_t *claimed = &segment->shared->claimed;
+    apikey_word_t *claimed = &segment->shared->poll_claimed;
     apr_uint64_t was = apikey_word_get(claimed);
     apr_time_t now = apikey_clock();
 
@@ -103,7 +102,7 @@ int apikey_poll_claim(apikey_segment_t *segment, apr_time_t interval)
 
 void apikey_poll_release(apikey_segment_t *segment)
 {
-    apikey_word_set(&segment->shared->claimed, 0);
+    apikey_word_set(&segment->shared->poll_claimed, 0);
 }
 
 void apikey_poll_begin(const apikey_segment_t *segment, apikey_poll_t *poll)
@@ -142,15 +141,15 @@ void apikey_poll_add_change(apikey_segment_t *segment,
 {
     shared_t *shared = segment->shared;
 
-    apikey_word_raise(digest ? KEY_PLACE(shared, digest)
-                      : tenant ? tenant_place(shared, tenant)
+    apikey_word_raise(digest ? KEY_SLOT(shared, digest)
+                      : tenant ? tenant_slot(shared, tenant)
                       : &shared->floor, number_in_era(poll, number));
     apikey_counter_add(segment, APIKEY_COUNT_CHANGES, 1);
 }
 
 /* The poll has found the database in the last state that is known, or in a
  * later one. */
-static void note_poll(shared_t *shared, const apikey_poll_t *poll)
+static void set_polled(shared_t *shared, const apikey_poll_t *poll)
 {
     apikey_word_raise(&shared->polled, poll->begun);
     apikey_word_set(&shared->older, 0);
@@ -176,9 +175,9 @@ void apikey_poll_finish(apikey_segment_t *segment, const apikey_poll_t *poll,
     apikey_word_set(&shared->row[number % ROWS], row);
     apikey_word_raise(&shared->known, last);
     if (ERA_OF(apikey_word_get(&shared->known)) == poll->era) {
-        note_poll(shared, poll);
+        set_polled(shared, poll);
     }
-    /* The clock was set back: answers written from now on would seem to be
+    /* The clock was set back: records cached from now on would seem to be
      * older than the era. */
     if ((apr_time_t)apikey_word_get(&shared->since) > apr_time_now()) {
         apikey_word_set(&shared->since, apr_time_now());
@@ -217,13 +216,13 @@ void apikey_poll_new_era(apikey_segment_t *segment, const apikey_poll_t *poll,
     next = IN_ERA(era, 0);
     apikey_segment_write_era(&shared->era[era % ERAS], identity,
                              (apr_uint64_t)epoch, number);
-    /* First the floor, which voids all answers, then known, by which new ones
+    /* First the floor, which voids all records, then known, by which new ones
      * are stamped. */
     apikey_word_raise(&shared->floor, next);
     apikey_word_set(&shared->row[number % ROWS], row);
     while (ERA_OF(word) == poll->era) {
         if (apikey_word_swap(&shared->known, word, next)) {
-            note_poll(shared, poll);
+            set_polled(shared, poll);
             return;
         }
         word = apikey_word_get(&shared->known);

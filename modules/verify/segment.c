@@ -45,17 +45,17 @@ apr_uint64_t apikey_segment_tag(const char *digest)
 /* Written once a second at most: all processes share this word. */
 void apikey_segment_mark_used(apikey_segment_t *segment)
 {
-    apikey_word_t *wanted = &segment->shared->wanted;
+    apikey_word_t *used = &segment->shared->used;
     apr_uint64_t now = (apr_uint64_t)apikey_clock();
 
-    if (now - apikey_word_get(wanted) > APR_USEC_PER_SEC) {
-        apikey_word_set(wanted, now);
+    if (now - apikey_word_get(used) > APR_USEC_PER_SEC) {
+        apikey_word_set(used, now);
     }
 }
 
 int apikey_segment_is_used(const apikey_segment_t *segment, apr_time_t period)
 {
-    apr_time_t at = (apr_time_t)apikey_word_get(&segment->shared->wanted);
+    apr_time_t at = (apr_time_t)apikey_word_get(&segment->shared->used);
 
     return apikey_clock() - at <= period + APR_USEC_PER_SEC;
 }

@@ -26,13 +26,12 @@ apr_status_t apikey_segment_create(apikey_segment_t **segment,
 /** To be called once in each child process, before its threads start. */
 void apikey_segment_child_init(apikey_segment_t *segment);
 
-/** Notes that a request has asked for an answer; see
- * apikey_segment_is_used(). */
+/** Remembers that a request uses the cache now: apikey_segment_is_used(). */
 void apikey_segment_mark_used(apikey_segment_t *segment);
 
-/** Whether a request has asked for an answer within @a period, a second more
- * or less, or the memory was made within it.  Where none has, every kept
- * answer is too old, and changes need not be polled. */
+/** Whether a request has used the cache within @a period, give or take a
+ * second, or the memory was made within it.  If the period is the TTL and none
+ * has, all cached records have expired, and changes need not be polled. */
 int apikey_segment_is_used(const apikey_segment_t *segment,
                            apr_time_t period);
 

@@ -37,7 +37,7 @@ static void last_eras(void)
     find(segment, 77, 10);
     first = stamp(segment);
     apikey_miss_add(segment, key_b, &first, PATIENCE);
-    apikey_word_raise(KEY_PLACE(shared, key_c), IN_ERA(1, 5));
+    apikey_word_raise(KEY_SLOT(shared, key_c), IN_ERA(1, 5));
     apikey_word_set(&shared->known, IN_ERA(ERA_MAX - 2, 0));
     apikey_segment_write_era(&shared->era[(ERA_MAX - 2) % ERAS], 78, 1, 10);
     for (i = 0; i < 2; i++) {

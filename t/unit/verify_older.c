@@ -44,8 +44,8 @@ static void pass_grace(void)
 {
     poll_once();
     poll_once();
-    segment->shared->older -= GRACE;
-    segment->shared->older_tried -= TRY_AGAIN;
+    segment->shared->older -= OLDER_TIME;
+    segment->shared->older_tried -= RETRY_TIME;
 }
 
 /* Polls that find an older state: nothing is void, nothing becomes younger. */

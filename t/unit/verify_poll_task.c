@@ -143,7 +143,8 @@ static void test_many(void)
 
     add(11, 200000, "digest", DIGEST_A, 100);
     poll_once();
-    ok(noted <= MANY + 1, "of very many changes not all are read: %d", noted);
+    ok(noted <= CHANGES_MAX + 1, "of very many changes not all are read: %d",
+       noted);
     is_int(apikey_last_change(segment), 200000, "but the last is known");
     ok(!holds(then, DIGEST_A) && !holds(then, DIGEST_B), "and all is void");
     ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_B),
@@ -169,7 +170,7 @@ static void test_slow(void)
     late = apr_time_from_sec(1);
     add(11, 4000, "digest", DIGEST_A, 100);
     poll_once();
-    is_int(noted, SOME + 1, "of more the rest is not: one voids all");
+    is_int(noted, CHANGES_STEP + 1, "of more the rest is not: one voids all");
     is_int(apikey_last_change(segment), 4000, "up to the last");
     ok(!holds(then, DIGEST_B) && apikey_stamp_read(segment, &now)
        && holds(now, DIGEST_A), "and what is looked up then holds");

@@ -51,7 +51,7 @@ static void answers(void)
     ok(!holds(segment, none, key_a, "T"), "and nothing holds");
     ok(apikey_segment_is_used(segment, MINUTE),
        "a new segment is wanted at first");
-    segment->shared->wanted -= 2 * MINUTE;
+    segment->shared->used -= 2 * MINUTE;
     ok(!apikey_segment_is_used(segment, MINUTE), "but not for ever");
     apikey_segment_mark_used(segment);
     ok(apikey_segment_is_used(segment, MINUTE),
@@ -197,7 +197,7 @@ static void killed(void)
     apikey_segment_t *segment = make();
     apikey_stamp_t before, after;
     apikey_poll_t poll;
-    miss_t *place;
+    miss_t *slot;
 
     find(segment, 77, 10);
     before = stamp(segment);
@@ -215,12 +215,12 @@ static void killed(void)
     ok(after.identity == 88 && holds(segment, after, key_a, "T"),
        "and all is well");
 
-    place = &segment->shared->absent[apikey_segment_tag(key_a)
-                                      % ABSENT_PLACES];
+    slot = &segment->shared->miss[apikey_segment_tag(key_a)
+                                      % MISS_SLOTS];
     apikey_miss_add(segment, key_a, &after, PATIENCE);
-    apikey_word_set(&place->turn, apikey_word_get(&place->turn) + 1);
+    apikey_word_set(&slot->sequence, apikey_word_get(&slot->sequence) + 1);
     ok(!apikey_miss_is_known(segment, key_a),
-       "killed as a key was noted: it is not absent");
+       "a writer that was killed leaves no known miss");
     apikey_miss_add(segment, key_a, &after, PATIENCE);
     ok(!apikey_miss_is_known(segment, key_a), "nor ever");
     apikey_miss_add(segment, key_b, &after, PATIENCE);
@@ -298,14 +298,14 @@ static void absent(void)
     for (i = 0; i < 100000; i++) {
         kept += apikey_miss_is_known(segment, other_digest(i));
     }
-    ok(kept > 0 && kept <= ABSENT_PLACES, "only each other (%d)", kept);
+    ok(kept > 0 && kept <= MISS_SLOTS, "only each other (%d)", kept);
 }
 
 static void asked(void)
 {
     apikey_segment_t *segment = make();
-    apikey_word_t *place = &segment->shared->asked[apikey_segment_tag(key_a)
-                                                  % ASKED_PLACES];
+    apikey_word_t *slot = &segment->shared->lookup[apikey_segment_tag(key_a)
+                                                  % CLAIM_SLOTS];
 
     ok(!apikey_lookup_is_claimed(segment, key_a, PATIENCE), "nobody asks");
     ok(apikey_lookup_claim(segment, key_a, PATIENCE), "the first may");
@@ -313,9 +313,9 @@ static void asked(void)
     ok(!apikey_lookup_claim(segment, key_a, PATIENCE), "the second waits");
     ok(apikey_lookup_claim(segment, key_b, PATIENCE), "for this key alone");
     ok(apikey_lookup_claim(segment, key_c, PATIENCE)
-           && &segment->shared->asked[apikey_segment_tag(key_c)
-                                      % ASKED_PLACES] == place,
-       "whichever shares its place");
+           && &segment->shared->lookup[apikey_segment_tag(key_c)
+                                      % CLAIM_SLOTS] == slot,
+       "whichever shares its slot");
     ok(apikey_lookup_claim(segment, key_a, PATIENCE), "the two take turns");
     apikey_lookup_release(segment, key_a);
     ok(!apikey_lookup_is_claimed(segment, key_a, PATIENCE),
@@ -324,11 +324,11 @@ static void asked(void)
     ok(apikey_lookup_claim(segment, key_a, PATIENCE), "who comes then may ask");
     /* Another process made its word a little later than this one, and was
      * quicker to write it. */
-    apikey_word_set(place, apikey_word_get(place) + 20);
+    apikey_word_set(slot, apikey_word_get(slot) + 20);
     ok(!apikey_lookup_claim(segment, key_a, PATIENCE),
        "of two at once the slower waits");
     ok(apikey_lookup_is_claimed(segment, key_a, PATIENCE), "for the other");
-    apikey_word_set(place, apikey_word_get(place) + 100000);
+    apikey_word_set(slot, apikey_word_get(slot) + 100000);
     ok(apikey_lookup_claim(segment, key_a, PATIENCE),
        "what is left of weeks ago is waited for by nobody");
 }
