@@ -14,26 +14,27 @@
 #include "../verify/counters.h"
 #include "../verify/poller.h"
 
-typedef struct page_t {
+typedef struct status_page_t {
     request_rec *r;
     int number;                 /* of the database */
-} page_t;
+} status_page_t;
 
 #define LABEL(name, label) label,
 static const char *const labels[] = { APIKEY_COUNTERS(LABEL) };
 
-/* Milliseconds since the last poll; -1: there was none. */
-static apr_int64_t poll_age(const apikey_segment_t *segment)
+/* Since the last poll; -1: there was none. */
+static apr_int64_t poll_age_msec(const apikey_segment_t *segment)
 {
     apr_time_t age = apikey_poll_age(segment);
 
     return age == APR_INT64_MAX ? -1 : apr_time_as_msec(age);
 }
 
-/* One name a line for ?auto: ApiKey0Hits is the first database's. */
-static void print_lines(void *baton, server_rec *s, apikey_segment_t *segment)
+/* ?auto: one name per line; ApiKey0Hits is that of the first database. */
+static void print_status_lines(void *baton, server_rec *s,
+                               apikey_segment_t *segment)
 {
-    page_t *page = baton;
+    status_page_t *page = baton;
     int i;
 
     for (i = 0; i < APIKEY_COUNTER_COUNT; i++) {
@@ -43,7 +44,7 @@ static void print_lines(void *baton, server_rec *s, apikey_segment_t *segment)
     ap_rprintf(page->r, "ApiKey%dLastNumber: %" APR_UINT64_T_FMT "\n",
                page->number, apikey_last_change(segment));
     ap_rprintf(page->r, "ApiKey%dPollAge: %" APR_INT64_T_FMT "\n",
-               page->number, poll_age(segment));
+               page->number, poll_age_msec(segment));
     ap_rprintf(page->r, "ApiKey%dUsageWaiting: %" APR_UINT64_T_FMT "\n",
                page->number, apikey_usage_waiting(s));
     ap_rprintf(page->r, "ApiKey%dBreaker: %s\n", page->number,
@@ -51,9 +52,10 @@ static void print_lines(void *baton, server_rec *s, apikey_segment_t *segment)
     page->number++;
 }
 
-static void print_row(void *baton, server_rec *s, apikey_segment_t *segment)
+static void print_status_row(void *baton, server_rec *s,
+                             apikey_segment_t *segment)
 {
-    page_t *page = baton;
+    status_page_t *page = baton;
     int i;
 
     ap_rprintf(page->r, "<tr><td>%s</td>",
@@ -65,19 +67,19 @@ static void print_row(void *baton, server_rec *s, apikey_segment_t *segment)
     }
     ap_rprintf(page->r, "<td>%" APR_UINT64_T_FMT "</td><td>%" APR_INT64_T_FMT
                "</td><td>%" APR_UINT64_T_FMT "</td><td>%s</td></tr>\n",
-               apikey_last_change(segment), poll_age(segment),
+               apikey_last_change(segment), poll_age_msec(segment),
                apikey_usage_waiting(s),
                apikey_database_breaker_is_open(s) ? "open" : "closed");
     page->number++;
 }
 
-static int show(request_rec *r, int flags)
+static int show_status(request_rec *r, int flags)
 {
-    page_t page = { r, 0 };
+    status_page_t page = { r, 0 };
     int i;
 
     if (flags & AP_STATUS_SHORT) {
-        apikey_each_segment(print_lines, &page, r->pool);
+        apikey_each_segment(print_status_lines, &page, r->pool);
         return OK;
     }
     ap_rputs("<hr>\n<h2>API keys</h2>\n<table border=\"1\">\n"
@@ -87,7 +89,7 @@ static int show(request_rec *r, int flags)
     }
     ap_rputs("<th>LastNumber</th><th>PollAge (ms)</th><th>UsageWaiting (of "
              "this process)</th><th>Breaker (of this process)</th></tr>\n", r);
-    apikey_each_segment(print_row, &page, r->pool);
+    apikey_each_segment(print_status_row, &page, r->pool);
     ap_rputs("</table>\n", r);
     return OK;
 }
@@ -95,5 +97,6 @@ static int show(request_rec *r, int flags)
 void apikey_status_register(apr_pool_t *pool)
 {
     (void)pool;
-    APR_OPTIONAL_HOOK(ap, status_hook, show, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, show_status, NULL, NULL,
+                      APR_HOOK_MIDDLE);
 }

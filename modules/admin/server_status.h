@@ -2,14 +2,14 @@
 
 /**
  * @file server_status.h
- * @brief What mod_status shows of us.
+ * @brief Adds the counters of each database to mod_status.
  */
 #ifndef APIKEY_SERVER_STATUS_H
 #define APIKEY_SERVER_STATUS_H
 
 #include <httpd.h>
 
-/** register_hooks: nothing happens where mod_status is not loaded. */
+/** register_hooks; without mod_status it has no effect. */
 void apikey_status_register(apr_pool_t *pool);
 
 #endif

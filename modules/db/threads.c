@@ -10,8 +10,7 @@
 
 #include "threads_private.h"
 
-#define IDLE_TIMEOUT apr_time_from_sec(APIKEY_THREADS_IDLE)     /* of a thread,
-                                             * a connection */
+#define IDLE_TIMEOUT apr_time_from_sec(APIKEY_THREADS_IDLE)
 #define POST_TIMEOUT apr_time_from_sec(10)  /* of a post without a timeout:
                                              * then its thread is abandoned */
 #define END_TIMEOUT apr_time_from_msec(1000)    /* how long the end of the

@@ -9,7 +9,7 @@
  * is what one database has: its waiting jobs, its connections and its breaker.
  * The threads serve the queues in turn.  A thread is started when there is
  * work and none is idle; an idle thread, and an unused connection, goes after
- * ten seconds.
+ * APIKEY_THREADS_IDLE seconds.
  *
  * A caller waits until the queue's deadline.  After that its job is detached:
  * the thread destroys the job, and its result is not used.  If the task was
@@ -32,8 +32,8 @@
 
 #include "../store/connection.h"
 
-/** Seconds after which a thread without work ends, and a connection that was
- * not used is closed: longer than from one batch of uses to the next. */
+/** Seconds after which an idle thread ends and an unused connection is closed:
+ * longer than the default interval between batches of uses. */
 #define APIKEY_THREADS_IDLE 15
 
 typedef struct apikey_threads_t apikey_threads_t;

@@ -12,7 +12,7 @@ apikey_batch_t *apikey_batch_make(void)
     apikey_batch_t *batch;
     apr_pool_t *pool;
 
-    /* Nobody's child: it is destroyed on another thread. */
+    /* A pool without a parent: it is destroyed on another thread. */
     if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return NULL;
     }
@@ -66,7 +66,7 @@ apr_uint64_t apikey_batch_merge(apikey_batch_t *batch,
     return lost;
 }
 
-static int by_id(const void *a, const void *b)
+static int compare_use_ids(const void *a, const void *b)
 {
     return strcmp(((const apikey_use_t *)a)->id,
                   ((const apikey_use_t *)b)->id);
@@ -84,14 +84,14 @@ apikey_use_t *apikey_batch_list(const apikey_batch_t *batch, int *count,
          at = apr_hash_next(at)) {
         uses[(*count)++] = *(apikey_use_t *)apr_hash_this_val(at);
     }
-    qsort(uses, (apr_size_t)*count, sizeof(*uses), by_id);
+    qsort(uses, (apr_size_t)*count, sizeof(*uses), compare_use_ids);
     return uses;
 }
 
 int apikey_batch_expose(apikey_batch_t *batch,
                         const apikey_exposure_t *exposure, unsigned most)
 {
-    /* One key always has the same digests, in the same order. */
+    /* A key always has the same digests in the same order. */
     const char *name = exposure->digests.at[0].hex;
     apikey_exposure_t *known = apr_hash_get(batch->exposures, name,
                                             APIKEY_DIGEST_HEX);
