@@ -59,10 +59,10 @@ is(first('GET', '/if', 'What: x'), bearer(', scope="x:read"'),
    'and what another section does');
 is(first('GET', '/one', "X-API-Key: $old->{key}"),
    bearer(', error="invalid_token", error_description="The API key has been '
-          . 'revoked."'), 'a revoked key');
+          . 'revoked."'), 'invalid_token for a revoked key');
 is(first('GET', '/any', "X-API-Key: $key->{key}"),
    bearer(', error="insufficient_scope", scope="a:read a:write"'),
-   'a good key without the scope is told what failed, as ever');
+   'insufficient_scope for a good key without the scope');
 is_deeply(challenges('GET', '/one'),
           [ bearer(', scope="a:read"'),
             'ApiKey realm="R", header="X-API-Key"', 'Token realm="R"',

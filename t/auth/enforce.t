@@ -112,8 +112,10 @@ for my $place (sort(keys %firm), 'user') {
         my $status = $firm{$place} // expected($reason)->{status};
         is($r->{status}, $status, "$place, $reason: refused");
         log_of($r);
-        unlike(logs_since($r->{mark}, 'error'), qr/APIKEY0172/, 'for good');
-        is_deeply(refusal($r), expected($reason), 'as ever')
+        unlike(logs_since($r->{mark}, 'error'), qr/APIKEY0172/,
+               'no line about letting it through');
+        is_deeply(refusal($r), expected($reason),
+                  'the challenge and body of a refusal')
             if !$firm{$place};
     }
     is(ask($host, $path, $plain)->{status}, 403, "$place, another's key: 403");
@@ -175,8 +177,8 @@ like(ask($host, '/app/x', "X-API-Key: $unknown", @forged)->{body},
 passed('/dir/', [], 'missing', undef, 'a directory');
 passed('/redirected/scope/', [$plain], 'scope', 'plain', 'redirected');
 my $r = ask($host, '/valid/none', @{ $refused{revoked} });
-is($r->{status}, 404, 'what is not there');
-unlike($r->{body}, qr/revoked/, 'is answered as ever');
+is($r->{status}, 404, '404 where there is no file');
+unlike($r->{body}, qr/revoked/, 'without the reason in its body');
 $r = ask($host, '/valid/status.cgi?401', @{ $refused{revoked} });
 is($r->{status}, 401, 'a 401 of the application\'s own');
 like($r->{body}, qr/^The application says 401 to nobody, result revoked/,

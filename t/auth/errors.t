@@ -104,7 +104,7 @@ is(JSON::PP::decode_json(ask($host, '/body/index.html', 'X-API-Key: x')
                          ->{body})->{error}, 'invalid', 'another reason');
 $r = ask($host, '/body/index.html', @bare);
 is($r->{body}, "403403 %scope 100% {reason} %% {{\"x\"}} \\n",
-   'what is no variable stays as it is');
+   'no other % is replaced in a template');
 is_deeply([ header_of($r, 'Content-Type') ], ['text/plain; charset=utf-8'],
           'a type with a parameter');
 is(ask($host, '/body/env.cgi', @bare)->{body}, '<p>inner: scope</p>',

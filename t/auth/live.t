@@ -55,7 +55,7 @@ for my $step (@steps) {
 }
 isnt(htapikey($host, 'enable', $key->{id})->{exit}, 0,
      'a revoked key cannot be enabled');
-is(reason($host, $key), 'revoked', 'it stays revoked');
+is(reason($host, $key), 'revoked', 'revoked after enable, too');
 
 # 25 times: created, granted, revoked, refused.
 my %wrong;
@@ -72,7 +72,8 @@ my $old = fresh($host, tenant => 'acme');
 chomp(my $new = tell($host, 'rotate', $old->{id}, '--overlap', '1h', '-q'));
 remember_key($new);
 is(reason($host, { key => $new }), 'granted', "rotate: the new key's turn");
-is(reason($host, $old), 'granted', 'within the overlap, the old one holds');
+is(reason($host, $old), 'granted',
+   'granted for the old key within the overlap');
 sql($host, "UPDATE apikey SET expires = 1 WHERE id = '$old->{id}'");
 is(reason($host, $old), 'expired', 'behind it, no more');
 is(reason($host, { key => $new }), 'granted', 'the new one stays');

@@ -247,7 +247,7 @@ for my $word ('sk_live_', 'sk_live_1234567', 'sk_test_12345678901',
     is(get('auth_paths_opaque', "/open/env.cgi?k=$word")->{status}, 200,
        "$word is no key");
     ok(logged($mark, qr{r=GET /open/env\.cgi\?k=$word HTTP}),
-       'and stays as it is');
+       'and is logged unmasked');
 }
 my $foreign = mark_logs();
 is(get($host, '/open/env.cgi?k=sk_live_51HqLyjWDarjtT1zdp7dcXY')->{status},

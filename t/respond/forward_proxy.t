@@ -121,10 +121,10 @@ knows(ask('open', 'x', $_), [],
 knows(ask('main', 'x', bearer($key{good}), "Authorization: Bearer $key{good}"),
       [], 'a key for the proxy, and the same where the origin would have it');
 like(head(ask('main', 'asked/x', bearer($key{good}))), qr/^X-Caller: acme\r$/m,
-     'what the administrator asks for is said');
+     'a RequestHeader of the administrator reaches the origin');
 my $r = get($site->port, '/reverse/x', "X-API-Key: $key{good}");
 like(head($r), qr/^X-Apikey-Tenant: acme\r$/m,
-     'an application behind the same server is told as ever');
+     'X-Apikey-Tenant for an application behind the same server');
 
 # ---- Refused: 407 ----
 
@@ -169,7 +169,8 @@ for (@REFUSED) {
 }
 is(request($PORT{main}, 'HEAD', "http://$origin/x", ["Host: $origin"])
    ->{status}, 407, 'HEAD, too');
-is(get($site->port, '/reverse/x')->{status}, 401, 'beside it, 401 as ever');
+is(get($site->port, '/reverse/x')->{status}, 401,
+   '401 where the same server is no forward proxy');
 is_deeply([ header_of(get($site->port, '/reverse/x'), 'WWW-Authenticate') ],
           \@WAYS, 'in the field for that');
 is(get($site->port, '/reverse/x', bearer($key{good}))->{status}, 401,
