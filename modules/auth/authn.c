@@ -196,7 +196,7 @@ int apikey_check_authn(request_rec *r)
         r->user = (char *)"";
         return OK;
     }
-    r->user = apikey_export_user(r, record);
+    r->user = apikey_export_user(r->per_dir_config, record);
     apikey_export_early(r, record);
     return OK;
 }

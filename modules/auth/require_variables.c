@@ -17,22 +17,23 @@
 
 #define OURS "APIKEY_"
 
+/* A provider of mod_authz_core that is replaced. Set before a configuration is
+ * read. */
 typedef struct {
     const char *name;
-    const authz_provider *original;     /* mod_authz_core's */
+    const authz_provider *original;
 } provider_t;
 
-/* Set by apikey_require_variables_register(), before a configuration is read.
- */
 static provider_t providers[] = { { "expr", NULL }, { "env", NULL } };
 
 #define COUNT ((int)(sizeof(providers) / sizeof(providers[0])))
 
-/* A line that reads an APIKEY_* variable. */
+/* A line of one of these providers. */
 typedef struct {
     const authz_provider *original;
     const char *args;
     const void *parsed;         /* what original has made of it */
+    int needs_user;             /* it reads an APIKEY_* variable */
     int negated;                /* see apikey_require_negated() */
 } variables_line_t;
 
@@ -55,6 +56,7 @@ const char *apikey_require_variables_parse(cmd_parms *cmd, const char *args,
 
     line->original = original;
     line->args = args;
+    line->needs_user = reads_apikey_variable(args);
     line->negated = apikey_require_negated(cmd);
     *parsed = line;
     return original->parse_require_line
@@ -68,7 +70,7 @@ authz_status apikey_require_variables_check(request_rec *r,
     const variables_line_t *line = parsed;
     const apikey_decision_t *decision;
 
-    if (apikey_in_area(r)) {
+    if (line->needs_user && apikey_in_area(r)) {
         decision = apikey_decision_own(r);
         if (decision && decision->require_mode == APIKEY_REQUIRE_OTHERS) {
             return line->negated ? AUTHZ_DENIED : AUTHZ_GRANTED;
@@ -80,48 +82,18 @@ authz_status apikey_require_variables_check(request_rec *r,
     return line->original->check_authorization(r, line->args, line->parsed);
 }
 
-static const char *parse_variables(cmd_parms *cmd, const char *args,
-                                   const void **parsed, int which)
-{
-    const authz_provider *original = providers[which].original;
-
-    if (reads_apikey_variable(args)) {
-        return apikey_require_variables_parse(cmd, args, parsed, original);
-    }
-    return original->parse_require_line
-           ? original->parse_require_line(cmd, args, parsed) : NULL;
-}
-
-static authz_status check_variables(request_rec *r, const char *args,
-                                    const void *parsed, int which)
-{
-    return reads_apikey_variable(args)
-           ? apikey_require_variables_check(r, args, parsed)
-           : providers[which].original->check_authorization(r, args, parsed);
-}
-
 static const char *parse_expr(cmd_parms *cmd, const char *args,
                               const void **parsed)
 {
-    return parse_variables(cmd, args, parsed, 0);
-}
-
-static authz_status check_expr(request_rec *r, const char *args,
-                               const void *parsed)
-{
-    return check_variables(r, args, parsed, 0);
+    return apikey_require_variables_parse(cmd, args, parsed,
+                                          providers[0].original);
 }
 
 static const char *parse_env(cmd_parms *cmd, const char *args,
                              const void **parsed)
 {
-    return parse_variables(cmd, args, parsed, 1);
-}
-
-static authz_status check_env(request_rec *r, const char *args,
-                              const void *parsed)
-{
-    return check_variables(r, args, parsed, 1);
+    return apikey_require_variables_parse(cmd, args, parsed,
+                                          providers[1].original);
 }
 
 /* ap_register_provider() replaces the provider of that name.
@@ -130,7 +102,8 @@ static authz_status check_env(request_rec *r, const char *args,
 void apikey_require_variables_register(apr_pool_t *pconf)
 {
     static const authz_provider ours[] = {
-        { check_expr, parse_expr }, { check_env, parse_env }
+        { apikey_require_variables_check, parse_expr },
+        { apikey_require_variables_check, parse_env }
     };
     int i;
 

@@ -10,18 +10,13 @@
 #include "caching.h"
 #include "export.h"
 
-static char *user_of_config(const ap_conf_vector_t *config,
-                            const apikey_record_t *record)
+char *apikey_export_user(const ap_conf_vector_t *config,
+                         const apikey_record_t *record)
 {
     const apikey_dir_t *dir = ap_get_module_config(config, &apikey_module);
 
     return (char *)(dir->user == APIKEY_USER_ID ? record->id
                                                 : record->tenant);
-}
-
-char *apikey_export_user(request_rec *r, const apikey_record_t *record)
-{
-    return user_of_config(r->per_dir_config, record);
 }
 
 /* r->user is set by check_authn. It is missing after a redirect out of the area
@@ -42,7 +37,7 @@ static void set_user_after_redirect(request_rec *r,
     else if (ap_auth_type(r)) {
         return;
     }
-    r->user = user_of_config(config, decision->record);
+    r->user = apikey_export_user(config, decision->record);
     r->ap_auth_type = (char *)APIKEY_AUTH_TYPE;
 }
 

@@ -29,9 +29,10 @@ int apikey_export_authorized(request_rec *r);
  */
 int apikey_export(request_rec *r);
 
-/** The value of REMOTE_USER for a granted key, by ApiKeyUser; owned by
- * @a record. */
-char *apikey_export_user(request_rec *r, const apikey_record_t *record);
+/** The value of REMOTE_USER for a granted key, by ApiKeyUser of @a config;
+ * owned by @a record. */
+char *apikey_export_user(const ap_conf_vector_t *config,
+                         const apikey_record_t *record);
 
 /** Sets APIKEY_RESULT. */
 void apikey_export_result(request_rec *r, apikey_result_e result);
