@@ -161,7 +161,7 @@ my @RULES = (
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
-    # t/respond/shown.t.
+    # t/respond/masked_headers.t.
     [ qr/directives/, qr/has_key/, { elsewhere => 1 } ],
     # t/apps/wordpress.t, t/apps/openid.t, and what t/apps/applications.t has.
     [ qr/applications/, qr/^<FilesMatch .*\n *SetHandler/, { elsewhere => 1 } ],
