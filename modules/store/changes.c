@@ -17,21 +17,21 @@ typedef struct change_t {
     apr_int64_t changed;
 } change_t;
 
-typedef struct listener_t {
+typedef struct change_callback_t {
     apikey_changed_fn each;
     void *baton;
-} listener_t;
+} change_callback_t;
 
 static apr_status_t give_change(void *baton, const void *item)
 {
-    listener_t *to = baton;
+    change_callback_t *to = baton;
     const change_t *change = item;
 
     return to->each(to->baton, change->number, change->kind, change->value,
                     change->changed);
 }
 
-static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+static void read_change_row(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
     change_t *change = item;
     const char *kind;
@@ -51,8 +51,8 @@ static void read_change(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     }
 }
 
-static int behind_change(const void *item, const char **args,
-                         apr_pool_t *pool)
+static int next_change_page(const void *item, const char **args,
+                            apr_pool_t *pool)
 {
     int other = apikey_page_arg(args, apikey_number_arg(pool,
                                 ((const change_t *)item)->number), pool);
@@ -65,7 +65,7 @@ apr_status_t apikey_changes_last(apikey_store_t *store,
                                  apikey_changed_fn each, void *baton,
                                  apr_pool_t *pool, const char **error)
 {
-    listener_t to = { each, baton };
+    change_callback_t to = { each, baton };
     change_t last = { 0, APIKEY_CHANGED_ALL, "", 0 };
     apikey_rows_t rows;
     apr_status_t status = apikey_statement_select(&rows, store,
@@ -76,7 +76,7 @@ apr_status_t apikey_changes_last(apikey_store_t *store,
         return status;
     }
     while (apikey_rows_next(&rows)) {
-        read_change(&rows, &last, pool);
+        read_change_row(&rows, &last, pool);
     }
     status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS && last.number
@@ -89,16 +89,20 @@ apr_status_t apikey_changes_since(apikey_store_t *store, apr_int64_t since,
 {
     const char *number = apikey_number_arg(pool, since);
     const char *args[] = { number, number };
-    listener_t to = { each, baton };
-    apikey_row_pages_t pages = { .which = APIKEY_SQL_CHANGES, .args = args,
-                                 .size = sizeof(change_t), .read = read_change,
-                                 .next = behind_change, .give = give_change,
+    change_callback_t to = { each, baton };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_CHANGES,
+                                 .args = args,
+                                 .size = sizeof(change_t),
+                                 .read = read_change_row,
+                                 .next = next_change_page,
+                                 .give = give_change,
                                  .baton = &to };
 
     return apikey_row_pages(store, &pages, pool, error);
 }
 
-static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
+static void read_custom_change(change_t *change, apikey_rows_t *rows,
+                               apr_pool_t *pool)
 {
     const char *number = apikey_rows_text(rows);
     char *rest = NULL, *digest;
@@ -128,7 +132,7 @@ static void read_own(change_t *change, apikey_rows_t *rows, apr_pool_t *pool)
     }
 }
 
-static int by_number(const void *a, const void *b)
+static int compare_change_numbers(const void *a, const void *b)
 {
     apr_int64_t one = ((const change_t *)a)->number;
     apr_int64_t other = ((const change_t *)b)->number;
@@ -137,9 +141,10 @@ static int by_number(const void *a, const void *b)
 }
 
 /* All that one select gives, in order. */
-static apr_status_t read_some(apikey_store_t *store, const char *sql,
-                              apr_int64_t since, apr_array_header_t *changes,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t read_custom_changes(apikey_store_t *store, const char *sql,
+                                        apr_int64_t since,
+                                        apr_array_header_t *changes,
+                                        apr_pool_t *pool, const char **error)
 {
     apikey_rows_t rows;
     change_t change;
@@ -151,12 +156,13 @@ static apr_status_t read_some(apikey_store_t *store, const char *sql,
         return status;
     }
     while (apikey_rows_next(&rows)) {
-        read_own(&change, &rows, pool);
+        read_custom_change(&change, &rows, pool);
         if (change.number > since) {
             APR_ARRAY_PUSH(changes, change_t) = change;
         }
     }
-    qsort(changes->elts, changes->nelts, sizeof(change_t), by_number);
+    qsort(changes->elts, changes->nelts, sizeof(change_t),
+          compare_change_numbers);
     return apikey_rows_end(&rows, pool, error);
 }
 
@@ -165,7 +171,7 @@ apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
                                    apikey_changed_fn each, void *baton,
                                    apr_pool_t *pool, const char **error)
 {
-    listener_t to = { each, baton };
+    change_callback_t to = { each, baton };
     apr_array_header_t *changes;
     apr_status_t status;
     apr_pool_t *sub;
@@ -176,7 +182,7 @@ apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
     do {
         apr_pool_clear(sub);
         changes = apr_array_make(sub, APIKEY_PAGE, sizeof(change_t));
-        status = read_some(store, sql, since, changes, sub, error);
+        status = read_custom_changes(store, sql, since, changes, sub, error);
         for (i = 0; status == APR_SUCCESS && i < changes->nelts; i++) {
             since = APR_ARRAY_IDX(changes, i, change_t).number;
             status = give_change(&to, &APR_ARRAY_IDX(changes, i, change_t));

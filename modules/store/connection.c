@@ -9,9 +9,9 @@
 /* The clock by which file systems date files goes on at least this often. */
 #define TICK apr_time_from_msec(20)
 
-static apikey_store_t *make(const apr_dbd_driver_t *driver,
-                            const apikey_dialect_t *dialect,
-                            apr_dbd_t *handle, apr_pool_t *pool)
+static apikey_store_t *new_store(const apr_dbd_driver_t *driver,
+                                 const apikey_dialect_t *dialect,
+                                 apr_dbd_t *handle, apr_pool_t *pool)
 {
     apikey_store_t *store = apr_pcalloc(pool, sizeof(*store));
 
@@ -127,8 +127,8 @@ static apr_status_t close_store(void *data)
 }
 
 /* SQLite would make an empty database of a mistyped path. */
-static apr_status_t check_file(const char *file, apr_pool_t *pool,
-                               const char **error)
+static apr_status_t check_file_exists(const char *file, apr_pool_t *pool,
+                                      const char **error)
 {
     apr_finfo_t info;
     apr_status_t status;
@@ -170,7 +170,7 @@ void apikey_store_check_file(apikey_store_t *store, apr_pool_t *pool)
     }
 }
 
-static void remember_file(apikey_store_t *store, apr_pool_t *pool)
+static void record_file_state(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
     apr_time_t now = apr_time_now();
@@ -193,14 +193,14 @@ static apr_status_t open_handle(apikey_store_t *store, apr_pool_t *pool,
                                 const char **error)
 {
     const char *message = NULL;
-    apr_status_t status = check_file(store->file, pool, error);
+    apr_status_t status = check_file_exists(store->file, pool, error);
 
     if (status != APR_SUCCESS) {
         return status;
     }
     /* Before it is opened: of two files in a row it is the older one's, and
      * the next look finds out. */
-    remember_file(store, pool);
+    record_file_state(store, pool);
     apr_pool_create(&store->connection_pool, store->pool);
     status = apr_dbd_open_ex(store->driver, store->connection_pool,
                              store->params, &store->handle, &message);
@@ -267,10 +267,10 @@ int apikey_store_revive(apikey_store_t *store)
     return store->handle != NULL;
 }
 
-static apr_status_t connect_store(apikey_store_t **store,
-                                  const apikey_dialect_t *dialect,
-                                  const char *params, apr_pool_t *pool,
-                                  const char **error)
+static apr_status_t open_own_connection(apikey_store_t **store,
+                                        const apikey_dialect_t *dialect,
+                                        const char *params, apr_pool_t *pool,
+                                        const char **error)
 {
     const apr_dbd_driver_t *driver;
     apr_status_t status = apr_dbd_get_driver(pool, dialect->driver, &driver);
@@ -281,7 +281,7 @@ static apr_status_t connect_store(apikey_store_t **store,
                               dialect->driver, dialect->driver);
         return APIKEY_EDATABASE;
     }
-    *store = make(driver, dialect, NULL, pool);
+    *store = new_store(driver, dialect, NULL, pool);
     (*store)->params = apr_pstrdup(pool, dialect->params
                                          ? dialect->params(params, pool)
                                          : params);
@@ -298,7 +298,7 @@ apr_status_t apikey_store_open(apikey_store_t **store, const char *driver,
     const apikey_dialect_t *dialect = apikey_dialect_find(driver, pool,
                                                           error);
 
-    return dialect ? connect_store(store, dialect, params, pool, error)
+    return dialect ? open_own_connection(store, dialect, params, pool, error)
                    : APIKEY_EDATABASE;
 }
 
@@ -317,7 +317,7 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
     if (!dialect) {
         return APIKEY_EDATABASE;
     }
-    *store = make(driver, dialect, handle, pool);
+    *store = new_store(driver, dialect, handle, pool);
     return dialect->on_adopt ? apikey_store_run_selects(
                *store, dialect->on_adopt, pool, error)
                              : APR_SUCCESS;

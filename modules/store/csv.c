@@ -21,7 +21,7 @@ struct apikey_csv_t {
     char text[APIKEY_CSV_ROW + 1];
 };
 
-static apr_status_t wipe(void *data)
+static apr_status_t wipe_csv(void *data)
 {
     apikey_wipe(data, sizeof(apikey_csv_t));
     return APR_SUCCESS;
@@ -33,7 +33,7 @@ apikey_csv_t *apikey_csv_make(apr_file_t *file, apr_pool_t *pool)
 
     csv->file = file;
     csv->line = 1;
-    apr_pool_cleanup_register(pool, csv, wipe, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pool, csv, wipe_csv, apr_pool_cleanup_null);
     csv->status = apr_file_read_full(file, csv->buffer, 3, &csv->len);
     if (csv->len == 3 && memcmp(csv->buffer, "\xEF\xBB\xBF", 3) == 0) {
         csv->at = 3;
@@ -41,13 +41,13 @@ apikey_csv_t *apikey_csv_make(apr_file_t *file, apr_pool_t *pool)
     return csv;
 }
 
-static int fault(apikey_csv_t *csv, const char *what)
+static int csv_fault(apikey_csv_t *csv, const char *what)
 {
     csv->fault = what;
     return BAD;
 }
 
-static int get(apikey_csv_t *csv)
+static int read_csv_byte(apikey_csv_t *csv)
 {
     if (csv->at == csv->len && csv->status == APR_SUCCESS) {
         csv->at = 0;
@@ -61,66 +61,68 @@ static int get(apikey_csv_t *csv)
         return csv->buffer[csv->at++];
     }
     return APR_STATUS_IS_EOF(csv->status) ? END
-           : fault(csv, "cannot be read");
+           : csv_fault(csv, "cannot be read");
 }
 
-static int put(apikey_csv_t *csv, int c)
+static int append_byte(apikey_csv_t *csv, int c)
 {
     if (c == '\0') {
-        return fault(csv, "has a NUL byte; the file must be UTF-8 text");
+        return csv_fault(csv, "has a NUL byte; the file must be UTF-8 text");
     }
     if (csv->used == APIKEY_CSV_ROW) {
-        return fault(csv, "begins a row that is longer than 64 KiB; is a "
-                     "closing quote missing?");
+        return csv_fault(csv, "begins a row that is longer than 64 KiB; is a "
+                         "closing quote missing?");
     }
     csv->text[csv->used++] = (char)c;
     return c;
 }
 
 /* What must follow a field: @a c is the first byte behind it. */
-static int separator(apikey_csv_t *csv, int c, const char *otherwise)
+static int check_separator(apikey_csv_t *csv, int c, const char *otherwise)
 {
     if (c == '\r') {
-        c = get(csv);
+        c = read_csv_byte(csv);
         return c == '\n' || c == BAD ? c
-               : fault(csv, "has a carriage return that ends no line");
+               : csv_fault(csv, "has a carriage return that ends no line");
     }
-    return c == ',' || c == '\n' || c < 0 ? c : fault(csv, otherwise);
+    return c == ',' || c == '\n' || c < 0 ? c : csv_fault(csv, otherwise);
 }
 
-static int quoted(apikey_csv_t *csv)
+static int read_quoted_field(apikey_csv_t *csv)
 {
     int c;
 
     csv->quotes = 1;
-    while ((c = get(csv)) >= 0) {
-        if (c == '"' && (c = get(csv)) != '"') {
-            return separator(csv, c, "has something behind a closing quote; "
-                             "double the quotes inside of a field");
+    while ((c = read_csv_byte(csv)) >= 0) {
+        if (c == '"' && (c = read_csv_byte(csv)) != '"') {
+            return check_separator(csv, c,
+                                   "has something behind a closing quote; "
+                                   "double the quotes inside of a field");
         }
         csv->line += c == '\n';
-        if (put(csv, c) == BAD) {
+        if (append_byte(csv, c) == BAD) {
             return BAD;
         }
     }
-    return c == END ? fault(csv, "begins a row whose last quote is not "
-                            "closed") : BAD;
+    return c == END ? csv_fault(csv, "begins a row whose last quote is not "
+                                "closed") : BAD;
 }
 
-static int plain(apikey_csv_t *csv, int c)
+static int read_plain_field(apikey_csv_t *csv, int c)
 {
     csv->quotes = 0;
     while (c >= 0 && c != ',' && c != '\n' && c != '\r' && c != '"') {
-        if (put(csv, c) == BAD) {
+        if (append_byte(csv, c) == BAD) {
             return BAD;
         }
-        c = get(csv);
+        c = read_csv_byte(csv);
     }
-    return separator(csv, c, "has a quote inside of a field without quotes; "
-                     "put the whole field in quotes and double that one");
+    return check_separator(csv, c,
+                           "has a quote inside of a field without quotes; "
+                           "put the whole field in quotes and double that one");
 }
 
-static int read_row(apikey_csv_t *csv, apikey_csv_row_t *row)
+static int read_csv_row(apikey_csv_t *csv, apikey_csv_row_t *row)
 {
     int c;
 
@@ -129,13 +131,13 @@ static int read_row(apikey_csv_t *csv, apikey_csv_row_t *row)
     csv->used = 0;
     do {
         if (row->count == APIKEY_CSV_FIELDS) {
-            return fault(csv, "has too many fields");
+            return csv_fault(csv, "has too many fields");
         }
         row->field[row->count++] = csv->text + csv->used;
-        c = get(csv);
-        c = c == '"' ? quoted(csv) : plain(csv, c);
+        c = read_csv_byte(csv);
+        c = c == '"' ? read_quoted_field(csv) : read_plain_field(csv, c);
         if (csv->used == APIKEY_CSV_ROW && c != BAD) {
-            c = put(csv, ' ');
+            c = append_byte(csv, ' ');
         }
         csv->text[csv->used++] = '\0';
     } while (c == ',');
@@ -149,7 +151,7 @@ apr_status_t apikey_csv_read(apikey_csv_t *csv, apikey_csv_row_t *row,
     int c, empty;
 
     do {
-        c = read_row(csv, row);
+        c = read_csv_row(csv, row);
         empty = row->count == 1 && !csv->quotes && !*row->field[0];
     } while (c == '\n' && empty);
     if (c == BAD) {

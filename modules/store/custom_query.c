@@ -38,7 +38,7 @@ typedef struct columns_t {
     int there[META];
 } columns_t;
 
-static role_e role_of(const char *name)
+static role_e column_role(const char *name)
 {
     int role = 0;
 
@@ -61,7 +61,8 @@ static const char *meta_name(const char *name, apr_pool_t *pool)
 }
 
 /* A column that another one stands for already; NULL: there is none. */
-static const column_t *twin(const columns_t *columns, const column_t *column)
+static const column_t *find_duplicate(const columns_t *columns,
+                                      const column_t *column)
 {
     const column_t *other;
 
@@ -88,7 +89,7 @@ static const char *columns_fault(const columns_t *columns, apr_pool_t *pool)
     }
     for (i = 0; i < columns->count; i++) {
         column = &columns->list[i];
-        other = twin(columns, column);
+        other = find_duplicate(columns, column);
         if (other) {
             return apr_psprintf(pool, "it gives the columns %s and %s, and "
                                 "both would be %s%s; name one of them "
@@ -127,7 +128,7 @@ static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
             column->name = apr_pstrmemdup(pool, column->name,
                                           strcspn(column->name, ":"));
         }
-        column->role = role_of(column->name);
+        column->role = column_role(column->name);
         if (column->role == META) {
             column->meta = meta_name(column->name, pool);
         }
@@ -179,9 +180,9 @@ static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
 
 /* A column that gives the key away, or what it is stored under, is nothing for
  * an application, under whatever name. */
-static int gives_away(const apikey_rows_t *rows,
-                      const apikey_custom_query_t *query, const char *text,
-                      const char *digest)
+static int discloses_key(const apikey_rows_t *rows,
+                         const apikey_custom_query_t *query, const char *text,
+                         const char *digest)
 {
     return rows->bytes ? apikey_text_has_digest(rows->bytes, rows->len, digest)
          : apikey_text_has_digest(text, strlen(text), digest)
@@ -190,15 +191,15 @@ static int gives_away(const apikey_rows_t *rows,
 }
 
 /* A further column. */
-static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
-                      const column_t *column,
-                      const apikey_custom_query_t *query, const char *text,
-                      apr_pool_t *pool)
+static void read_meta_column(apikey_record_t *record, apikey_rows_t *rows,
+                             const column_t *column,
+                             const apikey_custom_query_t *query,
+                             const char *text, apr_pool_t *pool)
 {
     if (!*text) {
         return;
     }
-    if (gives_away(rows, query, text, record->digest)) {
+    if (discloses_key(rows, query, text, record->digest)) {
         apikey_rows_fault(rows, rows->pool);
         record->withheld = apr_pstrcat(pool, record->withheld
                                              ? record->withheld : "",
@@ -209,8 +210,8 @@ static void read_meta(apikey_record_t *record, apikey_rows_t *rows,
     apr_table_setn(record->meta, apr_pstrdup(pool, column->meta), text);
 }
 
-static void read_networks(apikey_record_t *record, apikey_rows_t *rows,
-                          const char *text, apr_pool_t *pool)
+static void read_networks_column(apikey_record_t *record, apikey_rows_t *rows,
+                                 const char *text, apr_pool_t *pool)
 {
     const char *fault = apikey_networks_parse(&record->networks,
                                               &record->network_count, text,
@@ -261,17 +262,17 @@ static void read_column(apikey_record_t *record, apikey_rows_t *rows,
         record->suspended = *text ? read_flag(rows, text) : 0;
         break;
     case NETWORKS:
-        read_networks(record, rows, text, pool);
+        read_networks_column(record, rows, text, pool);
         break;
     default:
-        read_meta(record, rows, column, query, text, pool);
+        read_meta_column(record, rows, column, query, text, pool);
     }
 }
 
 /* A key in a column that is told and logged is worse than none. */
-static const char *told_key(const apikey_record_t *record,
-                            const apikey_custom_query_t *query,
-                            apr_pool_t *pool)
+static const char *find_key_in_columns(const apikey_record_t *record,
+                                       const apikey_custom_query_t *query,
+                                       apr_pool_t *pool)
 {
     const struct { const char *name, *text; } told[] = {
         { names[ID], record->id }, { names[TENANT], record->tenant },
@@ -291,10 +292,11 @@ static const char *told_key(const apikey_record_t *record,
 }
 
 /* The id is told where the row is refused: it must not be the key. */
-static void judge(apikey_record_t *record, apikey_rows_t *rows,
-                  const apikey_custom_query_t *query, apr_pool_t *pool)
+static void check_disclosure(apikey_record_t *record, apikey_rows_t *rows,
+                             const apikey_custom_query_t *query,
+                             apr_pool_t *pool)
 {
-    const char *fault = told_key(record, query, pool);
+    const char *fault = find_key_in_columns(record, query, pool);
 
     record->fault = apikey_rows_fault(rows, pool);
     if (fault) {
@@ -303,10 +305,10 @@ static void judge(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-static apikey_record_t *read_row(apikey_rows_t *rows,
-                                 const columns_t *columns,
-                                 const apikey_custom_query_t *query,
-                                 const char *digest, apr_pool_t *pool)
+static apikey_record_t *read_query_row(apikey_rows_t *rows,
+                                       const columns_t *columns,
+                                       const apikey_custom_query_t *query,
+                                       const char *digest, apr_pool_t *pool)
 {
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
     int i;
@@ -320,13 +322,13 @@ static apikey_record_t *read_row(apikey_rows_t *rows,
     for (i = 0; i < columns->count; i++) {
         read_column(record, rows, &columns->list[i], query, pool);
     }
-    judge(record, rows, query, pool);
+    check_disclosure(record, rows, query, pool);
     return record;
 }
 
 /* The select with NO_DIGEST in its place, for a statement that is not
  * prepared. */
-static const char *filled(const char *sql, apr_pool_t *pool)
+static const char *fill_in_placeholder(const char *sql, apr_pool_t *pool)
 {
     const char *mark, *text = "";
 
@@ -339,15 +341,16 @@ static const char *filled(const char *sql, apr_pool_t *pool)
 
 /* The columns of a select that gave no row, from a driver that then does not
  * know them. */
-static apr_status_t check_around(apikey_store_t *store, const char *sql,
-                                 apr_pool_t *pool, const char **error)
+static apr_status_t check_empty_result(apikey_store_t *store, const char *sql,
+                                       apr_pool_t *pool, const char **error)
 {
     columns_t columns;
     apikey_rows_t rows;
     apr_status_t status = apikey_statement_select_plain(
         &rows, store,
-        apr_psprintf(pool, store->dialect->columns_of, filled(sql, pool)), pool,
-        error);
+        apr_psprintf(pool, store->dialect->columns_of,
+                     fill_in_placeholder(sql, pool)),
+        pool, error);
 
     if (status == APR_SUCCESS) {
         read_columns(&columns, &rows, 1);
@@ -372,15 +375,16 @@ static apr_status_t check_columns(apikey_store_t *store, const char *sql,
         status = apikey_rows_end(&rows, pool, error);
     }
     if (status == APR_SUCCESS && store->dialect->columns_of) {
-        status = check_around(store, sql, pool, error);
+        status = check_empty_result(store, sql, pool, error);
     }
     return status;
 }
 
 /* Whether it was the select, or the database is away: it can be asked
  * something else, for which it must look into its files. */
-static apr_status_t whose_fault(apikey_store_t *store, apr_status_t status,
-                                apr_pool_t *pool)
+static apr_status_t query_or_database_fault(apikey_store_t *store,
+                                            apr_status_t status,
+                                            apr_pool_t *pool)
 {
     apikey_rows_t rows;
     const char *other;
@@ -406,16 +410,17 @@ apr_status_t apikey_custom_query_check(apikey_store_t *store, const char *sql,
         *error = apr_pstrcat(pool, "it ", *error, NULL);
         return APIKEY_EANSWER;
     }
-    status = whose_fault(store, check_columns(store, sql, pool, error), pool);
+    status = query_or_database_fault(
+        store, check_columns(store, sql, pool, error), pool);
     if (status == APR_SUCCESS) {
         apikey_statement_custom(store, sql)->checked = 1;
     }
     return status;
 }
 
-static apr_status_t check_pair(apikey_store_t *store, const char *sql,
-                               const char *number, apr_pool_t *pool,
-                               const char **error)
+static apr_status_t check_change_columns(apikey_store_t *store, const char *sql,
+                                         const char *number, apr_pool_t *pool,
+                                         const char **error)
 {
     apikey_rows_t rows;
     apr_status_t status =
@@ -446,11 +451,12 @@ apr_status_t apikey_custom_query_check_changes(apikey_store_t *store,
         *error = apr_pstrcat(pool, "it ", *error, NULL);
         return APIKEY_EANSWER;
     }
-    status = check_pair(store, sql, "9223372036854775807", pool, error);
+    status =
+        check_change_columns(store, sql, "9223372036854775807", pool, error);
     if (status == APIKEY_EDATABASE) {
-        status = check_pair(store, sql, "2147483647", pool, error);
+        status = check_change_columns(store, sql, "2147483647", pool, error);
     }
-    return whose_fault(store, status, pool);
+    return query_or_database_fault(store, status, pool);
 }
 
 /*
@@ -488,7 +494,7 @@ apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
                 rows.unusable = 1;
             }
             else if (!*record && read_columns(&columns, &rows, 0)) {
-                *record = read_row(&rows, &columns, query, digest, pool);
+                *record = read_query_row(&rows, &columns, query, digest, pool);
             }
         }
         status = apikey_rows_end(&rows, pool, error);

@@ -16,7 +16,7 @@
 
 /* Where NAME= stands in a connection string of ODBC, its value, in pool; ""
  * where it is not there. */
-static char *value_of(const char *params, const char *name, apr_pool_t *pool)
+static char *odbc_value(const char *params, const char *name, apr_pool_t *pool)
 {
     apr_size_t len = strlen(name);
     const char *at;
@@ -34,7 +34,7 @@ static char *value_of(const char *params, const char *name, apr_pool_t *pool)
 
 static int is_sqlite_of_odbc(const char *params, apr_pool_t *pool)
 {
-    char *driver = value_of(params, "DRIVER", pool), *at;
+    char *driver = odbc_value(params, "DRIVER", pool), *at;
 
     for (at = driver; *at; at++) {
         *at = (char)apr_tolower(*at);
@@ -48,7 +48,7 @@ int apikey_database_is_file(const char **file, const char *driver,
     const char *path = params;
 
     if (strcmp(driver, "odbc") == 0 && is_sqlite_of_odbc(params, pool)) {
-        path = value_of(params, "Database", pool);
+        path = odbc_value(params, "Database", pool);
     }
     else if (strcmp(driver, "sqlite3") != 0) {
         return 0;
@@ -58,7 +58,7 @@ int apikey_database_is_file(const char **file, const char *driver,
 }
 
 /* Whether a URI has NAME=VALUE in its query. */
-static int has(const char *params, const char *assignment)
+static int uri_has(const char *params, const char *assignment)
 {
     const char *at = strncmp(params, "file:", 5) == 0 ? strchr(params, '?')
                                                       : NULL;
@@ -73,7 +73,7 @@ static int has(const char *params, const char *assignment)
     return 0;
 }
 
-static const char *user_name(apr_pool_t *pool)
+static const char *own_user_name(apr_pool_t *pool)
 {
     char *name;
 
@@ -81,7 +81,7 @@ static const char *user_name(apr_pool_t *pool)
            ? name : apr_psprintf(pool, "%ld", (long)geteuid());
 }
 
-static char *folder_of(const char *file, apr_pool_t *pool)
+static char *folder_of_file(const char *file, apr_pool_t *pool)
 {
     const char *slash = strrchr(file, '/');
 
@@ -89,7 +89,7 @@ static char *folder_of(const char *file, apr_pool_t *pool)
 }
 
 /* Where it really lies: SQLite keeps its other files beside that. */
-static const char *resolved(const char *file, apr_pool_t *pool)
+static const char *real_path(const char *file, apr_pool_t *pool)
 {
     char *real = realpath(file, NULL);
     const char *copy = real ? apr_pstrdup(pool, real) : file;
@@ -99,17 +99,18 @@ static const char *resolved(const char *file, apr_pool_t *pool)
 }
 
 /* Why it is not there. */
-static const char *missing(const char *file, apr_status_t status,
-                           apr_pool_t *pool)
+static const char *missing_file_fault(const char *file, apr_status_t status,
+                                      apr_pool_t *pool)
 {
-    const char *folder = folder_of(file, pool);
+    const char *folder = folder_of_file(file, pool);
     apr_finfo_t info;
     char buffer[128];
 
     if (APR_STATUS_IS_EACCES(status)) {
-        return apr_psprintf(pool, "httpd's user %s cannot reach %s: let it "
-                            "enter each folder of the path", user_name(pool),
-                            file);
+        return apr_psprintf(pool,
+                            "httpd's user %s cannot reach %s: let it "
+                            "enter each folder of the path",
+                            own_user_name(pool), file);
     }
     if (!APR_STATUS_IS_ENOENT(status) && !APR_STATUS_IS_ENOTDIR(status)) {
         return apr_psprintf(pool, "%s cannot be looked at: %s", file,
@@ -125,7 +126,7 @@ static const char *missing(const char *file, apr_status_t status,
 
 /* Whether the user may do that; a disk that is read-only is the
  * administrator's intention. */
-static int may(const char *path, int mode)
+static int user_can(const char *path, int mode)
 {
     return access(path, mode) == 0
            || (errno == EROFS && access(path, mode & ~W_OK) == 0);
@@ -149,24 +150,25 @@ const char *apikey_database_file_fault(const char *file, const char *params,
     }
     status = apr_stat(&info, file, APR_FINFO_TYPE, pool);
     if (status != APR_SUCCESS && status != APR_INCOMPLETE) {
-        return missing(file, status, pool);
+        return missing_file_fault(file, status, pool);
     }
     if (info.filetype != APR_REG) {
         return apr_psprintf(pool, "%s is no file: correct the path", file);
     }
-    file = resolved(file, pool);
-    if (!may(file, write ? R_OK | W_OK : R_OK)) {
+    file = real_path(file, pool);
+    if (!user_can(file, write ? R_OK | W_OK : R_OK)) {
         return apr_psprintf(pool, "httpd's user %s cannot %s the file %s: "
-                            "give it to that user", user_name(pool),
+                            "give it to that user", own_user_name(pool),
                             write ? "read and write" : "read", file);
     }
-    if (write && !may(folder_of(file, pool), W_OK | X_OK)) {
+    if (write && !user_can(folder_of_file(file, pool), W_OK | X_OK)) {
         return apr_psprintf(pool, "httpd's user %s cannot write to the folder "
                             "%s, where SQLite keeps a -wal and a -shm file: "
-                            "give it to that user", user_name(pool),
-                            folder_of(file, pool));
+                            "give it to that user", own_user_name(pool),
+                            folder_of_file(file, pool));
     }
-    if (write && (has(params, "mode=ro") || has(params, "immutable=1"))) {
+    if (write
+        && (uri_has(params, "mode=ro") || uri_has(params, "immutable=1"))) {
         return "its URI forbids to write: leave out mode=ro and immutable=1";
     }
     return NULL;

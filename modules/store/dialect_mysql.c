@@ -80,12 +80,12 @@ static const char *const blockers[] = {
  * asks it to, has forgotten on_open and what it was in the middle of.  What
  * stands last counts.
  */
-static const char *params(const char *given, apr_pool_t *pool)
+static const char *mysql_params(const char *given, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, given, " reconnect=0", NULL);
 }
 
-static int is_locked(int error, const char *message)
+static int mysql_is_locked(int error, const char *message)
 {
     return error == LOCK_WAIT_TIMEOUT
            || (message && strstr(message, "Lock wait timeout exceeded"));
@@ -96,13 +96,13 @@ static const char *const read_only[] = {
     "command denied to user", NULL
 };
 
-static int is_duplicate(int error, const char *message)
+static int mysql_is_duplicate(int error, const char *message)
 {
     return error == DUPLICATE_ENTRY
            || (message && strstr(message, "Duplicate entry"));
 }
 
-static int is_deadlock(int error, const char *message)
+static int mysql_is_deadlock(int error, const char *message)
 {
     return error == DEADLOCK
            || (message && strstr(message, "Deadlock found"));
@@ -110,7 +110,7 @@ static int is_deadlock(int error, const char *message)
 
 /* "AFTER INSERT body": CREATE TRIGGER name AFTER INSERT ON table FOR EACH ROW
  * body. */
-static const char *trigger_shape(const char *sql, apr_pool_t *pool)
+static const char *mysql_trigger_shape(const char *sql, apr_pool_t *pool)
 {
     const char *name = strstr(sql, " TRIGGER ") + strlen(" TRIGGER ");
     const char *when = name + strcspn(name, " ") + 1;
@@ -155,17 +155,17 @@ const apikey_dialect_t apikey_dialect_mysql = {
              " AND table_name = 'apikey_identity'",
     .on_open = on_open,
     .on_init = on_init,
-    .is_locked = is_locked,
-    .is_duplicate = is_duplicate,
+    .is_locked = mysql_is_locked,
+    .is_duplicate = mysql_is_duplicate,
     .read_only = read_only,
-    .is_deadlock = is_deadlock,
+    .is_deadlock = mysql_is_deadlock,
     .has_column = "SELECT COUNT(*) FROM information_schema.columns"
                   " WHERE table_schema = DATABASE() AND table_name = '%s'"
                   " AND column_name = '%s'",
     .bulk_on = bulk_on,
     .bulk_off = bulk_off,
     .bulk_over = bulk_over,
-    .params = params,
+    .params = mysql_params,
     .lengths = 1,
     .text_open = "CONVERT(",
     .text_close = " USING binary)",
@@ -179,6 +179,6 @@ const apikey_dialect_t apikey_dialect_mysql = {
                 " CAST(action_statement AS CHAR(4000)))"
                 " FROM information_schema.triggers"
                 " WHERE trigger_schema = DATABASE()",
-    .trigger_shape = trigger_shape,
+    .trigger_shape = mysql_trigger_shape,
     .probes = probes
 };

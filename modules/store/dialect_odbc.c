@@ -11,8 +11,9 @@
 #include "dialect.h"
 
 /* The first column of the first row; NULL where there is none. */
-static const char *ask(const apr_dbd_driver_t *driver, apr_dbd_t *handle,
-                       const char *sql, apr_pool_t *pool)
+static const char *select_one_text(const apr_dbd_driver_t *driver,
+                                   apr_dbd_t *handle, const char *sql,
+                                   apr_pool_t *pool)
 {
     apr_dbd_results_t *results = NULL;
     apr_dbd_row_t *row = NULL;
@@ -30,7 +31,7 @@ static const char *ask(const apr_dbd_driver_t *driver, apr_dbd_t *handle,
 }
 
 /* UPDATE and DELETE of no row. */
-static int is_nothing(int error, const char *message)
+static int odbc_is_no_row(int error, const char *message)
 {
     (void)error;
     return message && strstr(message, " returned SQL_NO_DATA ");
@@ -46,7 +47,7 @@ static const char *const on_open_sqlite3[] = {
 
 /* ODBC's driver tells no length: a NUL, which would end the text, is made a
  * control character, or has one before it. */
-static void show_nuls(apikey_dialect_t *dialect,
+static void mark_nuls(apikey_dialect_t *dialect,
                       const apikey_dialect_t *database)
 {
     dialect->lengths = 0;
@@ -70,12 +71,12 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
 
     dialect->random = 0;
     dialect->pieces = 1;
-    dialect->is_nothing = is_nothing;
+    dialect->is_nothing = odbc_is_no_row;
     /* The parameters are the driver manager's, not the database's own. */
     dialect->params = NULL;
     dialect->file = NULL;
     dialect->columns_of = NULL;
-    show_nuls(dialect, database);
+    mark_nuls(dialect, database);
     /* apr_dbd's own transactions leave a connection that failed to commit
      * without autocommit: what follows would be lost. */
     if (!dialect->begin) {
@@ -88,24 +89,24 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
     return dialect;
 }
 
-static const apikey_dialect_t *behind(const apr_dbd_driver_t *driver,
-                                      apr_dbd_t *handle,
-                                      apr_pool_t *store_pool,
-                                      apr_pool_t *pool, const char **error)
+static const apikey_dialect_t *odbc_detect(const apr_dbd_driver_t *driver,
+                                           apr_dbd_t *handle,
+                                           apr_pool_t *store_pool,
+                                           apr_pool_t *pool, const char **error)
 {
     const apikey_dialect_t *found = NULL;
     apr_pool_t *sub;
     const char *version;
 
     apr_pool_create(&sub, pool);
-    version = ask(driver, handle, "SELECT version()", sub);
+    version = select_one_text(driver, handle, "SELECT version()", sub);
     if (version) {
         found = strncmp(version, "PostgreSQL ", 11) == 0
                 ? &apikey_dialect_pgsql
                 : *version >= '0' && *version <= '9'
                 ? &apikey_dialect_mysql : NULL;
     }
-    else if (ask(driver, handle, "SELECT sqlite_version()", sub)) {
+    else if (select_one_text(driver, handle, "SELECT sqlite_version()", sub)) {
         found = &apikey_dialect_sqlite3;
     }
     else {
@@ -122,5 +123,5 @@ static const apikey_dialect_t *behind(const apr_dbd_driver_t *driver,
 
 const apikey_dialect_t apikey_dialect_odbc = {
     .driver = "odbc",
-    .behind = behind
+    .behind = odbc_detect
 };

@@ -55,7 +55,7 @@ static const char *const blockers[] = {
 
 /* 55P03 stands in ODBC's messages only; the words are the server's, in its
  * language. */
-static int is_locked(int error, const char *message)
+static int pgsql_is_locked(int error, const char *message)
 {
     (void)error;
     return message && (strstr(message, "due to lock timeout")
@@ -67,14 +67,14 @@ static const char *const read_only[] = {
     " 42501", NULL
 };
 
-static int is_duplicate(int error, const char *message)
+static int pgsql_is_duplicate(int error, const char *message)
 {
     (void)error;
     return message && (strstr(message, "duplicate key value")
                        || strstr(message, " 23505"));
 }
 
-static int is_deadlock(int error, const char *message)
+static int pgsql_is_deadlock(int error, const char *message)
 {
     (void)error;
     return message && (strstr(message, "deadlock detected")
@@ -115,8 +115,8 @@ static const char functions[] =
     " (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('apikey'))";
 
 /* The word after @a before; @a end: what it ends with. */
-static const char *after(const char *sql, const char *before,
-                         const char *end, apr_pool_t *pool)
+static const char *word_after(const char *sql, const char *before,
+                              const char *end, apr_pool_t *pool)
 {
     const char *at = strstr(sql, before);
 
@@ -125,10 +125,10 @@ static const char *after(const char *sql, const char *before,
 }
 
 /* The same of CREATE TRIGGER: WHEN (...) stands on a line of its own. */
-static const char *trigger_shape(const char *sql, apr_pool_t *pool)
+static const char *pgsql_trigger_shape(const char *sql, apr_pool_t *pool)
 {
     char *text = apr_pstrdup(pool, sql);
-    const char *when = after(sql, "WHEN (", "\n", pool);
+    const char *when = word_after(sql, "WHEN (", "\n", pool);
     char *condition = apr_pstrdup(pool, when), *to = condition;
     const char *events;
     int type = strstr(sql, "FOR EACH ROW") ? FOR_EACH_ROW : 0;
@@ -154,7 +154,7 @@ static const char *trigger_shape(const char *sql, apr_pool_t *pool)
     return apr_psprintf(pool, "%d %s %s %s", type,
                         strstr(sql, "INITIALLY DEFERRED") ? "deferred"
                                                           : "immediate",
-                        after(sql, "EXECUTE FUNCTION ", "(", pool),
+                        word_after(sql, "EXECUTE FUNCTION ", "(", pool),
                         condition);
 }
 
@@ -193,10 +193,10 @@ const apikey_dialect_t apikey_dialect_pgsql = {
              " WHERE oid = to_regclass('apikey_identity')",
     .on_open = on_open,
     .on_init = on_init,
-    .is_locked = is_locked,
-    .is_duplicate = is_duplicate,
+    .is_locked = pgsql_is_locked,
+    .is_duplicate = pgsql_is_duplicate,
     .read_only = read_only,
-    .is_deadlock = is_deadlock,
+    .is_deadlock = pgsql_is_deadlock,
     .bulk_on = bulk_on,
     .labels = 1,
     .bulk_off = bulk_off,
@@ -205,7 +205,7 @@ const apikey_dialect_t apikey_dialect_pgsql = {
     .hold = " FOR UPDATE OF k",
     .used_again = APIKEY_USED_AGAIN,
     .triggers = triggers,
-    .trigger_shape = trigger_shape,
+    .trigger_shape = pgsql_trigger_shape,
     .functions = functions,
     .probes = probes
 };

@@ -33,7 +33,7 @@ static const char *const on_close[] = {
 };
 
 /* A path, or a URI as sqlite3_open() takes it: file:PATH?mode=rw. */
-static const char *file(const char *params, apr_pool_t *pool)
+static const char *sqlite3_file(const char *params, apr_pool_t *pool)
 {
     const char *path = params;
     char *plain;
@@ -63,13 +63,13 @@ static const char *file(const char *params, apr_pool_t *pool)
            && !strstr(params, "mode=memory") ? plain : NULL;
 }
 
-static int is_locked(int error, const char *message)
+static int sqlite3_is_locked(int error, const char *message)
 {
     return error == SQLITE3_BUSY || error == SQLITE3_LOCKED
            || (message && strstr(message, "database is locked"));
 }
 
-static int is_duplicate(int error, const char *message)
+static int sqlite3_is_duplicate(int error, const char *message)
 {
     (void)error;
     return message && strstr(message, "UNIQUE constraint failed");
@@ -174,7 +174,7 @@ static const apikey_probe_t probes[] = {
 
 /* Where root was the first to open the database, its -wal and -shm belong to
  * root until SQLite has given them to the file's owner. */
-static int is_passing(int error)
+static int sqlite3_is_passing(int error)
 {
     return error == SQLITE3_CANTOPEN;
 }
@@ -191,11 +191,11 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .on_close = on_close,
     .never_waits = "SELECT journal_mode FROM pragma_journal_mode"
                    " WHERE journal_mode = 'wal'",
-    .file = file,
+    .file = sqlite3_file,
     .advice = advice,
-    .is_locked = is_locked,
-    .is_passing = is_passing,
-    .is_duplicate = is_duplicate,
+    .is_locked = sqlite3_is_locked,
+    .is_passing = sqlite3_is_passing,
+    .is_duplicate = sqlite3_is_duplicate,
     .read_only = read_only,
     .outdated = outdated,
     .no_server = 1,

@@ -45,7 +45,8 @@ apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
         }
     }
     if (key->reason && *key->reason) {
-        apr_status_t status = apikey_reason_check(key->reason, pool, error);
+        apr_status_t status =
+            apikey_audit_reason_check(key->reason, pool, error);
 
         if (status != APR_SUCCESS) {
             return status;

@@ -16,16 +16,16 @@
 #define BETWEEN " \t\n("
 
 /* What should be there. */
-typedef struct wanted_t {
+typedef struct expected_t {
     apr_pool_t *pool;
     const apikey_dialect_t *dialect;
     apr_hash_t *triggers;       /* shapes, by "name table" */
     apr_hash_t *functions;      /* bodies, by name */
-} wanted_t;
+} expected_t;
 
 /* The word behind @a word and those of @a ignored, from where strtok stands. */
-static const char *word_behind(const char *word, const char *ignored,
-                               char **state)
+static const char *next_word_after(const char *word, const char *ignored,
+                                   char **state)
 {
     const char *at;
 
@@ -39,7 +39,7 @@ static const char *word_behind(const char *word, const char *ignored,
 }
 
 /* Blanks and quotes of names, as databases and their dumps change them. */
-static const char *plain(const char *sql, apr_pool_t *pool)
+static const char *normalize_sql(const char *sql, apr_pool_t *pool)
 {
     char *text = apr_pstrdup(pool, sql);
     const char *from;
@@ -65,17 +65,17 @@ static const char *plain(const char *sql, apr_pool_t *pool)
 }
 
 /* What DROP TRIGGER takes away. */
-static void forget(wanted_t *wanted, const char *name)
+static void remove_dropped(expected_t *expected, const char *name)
 {
-    const char *begin = apr_pstrcat(wanted->pool, name, " ", NULL);
+    const char *begin = apr_pstrcat(expected->pool, name, " ", NULL);
     apr_hash_index_t *at;
 
-    for (at = apr_hash_first(wanted->pool, wanted->triggers); at;
+    for (at = apr_hash_first(expected->pool, expected->triggers); at;
          at = apr_hash_next(at)) {
         const char *key = apr_hash_this_key(at);
 
         if (strncmp(key, begin, strlen(begin)) == 0) {
-            apr_hash_set(wanted->triggers, key, APR_HASH_KEY_STRING, NULL);
+            apr_hash_set(expected->triggers, key, APR_HASH_KEY_STRING, NULL);
         }
     }
 }
@@ -91,9 +91,9 @@ static const char *function_body(const char *sql, apr_pool_t *pool)
 
 /* Adds what "CREATE ... TRIGGER name ... ON table" and "CREATE FUNCTION name"
  * make, and takes out what DROP TRIGGER takes. */
-static void note(wanted_t *wanted, const char *sql)
+static void add_created(expected_t *expected, const char *sql)
 {
-    apr_pool_t *pool = wanted->pool;
+    apr_pool_t *pool = expected->pool;
     char *rest = apr_pstrdup(pool, sql);
     char *state = NULL;
     const char *first = apr_strtok(rest, BETWEEN, &state);
@@ -102,45 +102,47 @@ static void note(wanted_t *wanted, const char *sql)
     const char *name, *table;
 
     if (made && strstr(head, " FUNCTION ")) {
-        name = word_behind("FUNCTION", "", &state);
-        apr_hash_set(wanted->functions, name, APR_HASH_KEY_STRING,
-                     plain(function_body(sql, pool), pool));
+        name = next_word_after("FUNCTION", "", &state);
+        apr_hash_set(expected->functions, name, APR_HASH_KEY_STRING,
+                     normalize_sql(function_body(sql, pool), pool));
         return;
     }
     if (!strstr(head, " TRIGGER ")
         || (!made && (!first || strcasecmp(first, "DROP") != 0))
-        || !(name = word_behind("TRIGGER", "IF NOT EXISTS", &state))) {
+        || !(name = next_word_after("TRIGGER", "IF NOT EXISTS", &state))) {
         return;
     }
     if (!made) {
-        forget(wanted, name);
+        remove_dropped(expected, name);
         return;
     }
-    table = word_behind("ON", "", &state);
-    apr_hash_set(wanted->triggers,
+    table = next_word_after("ON", "", &state);
+    apr_hash_set(expected->triggers,
                  apr_pstrcat(pool, name, " ", table ? table : "", NULL),
                  APR_HASH_KEY_STRING,
-                 plain(wanted->dialect->trigger_shape
-                       ? wanted->dialect->trigger_shape(sql, pool) : sql,
-                       pool));
+                 normalize_sql(expected->dialect->trigger_shape
+                                   ? expected->dialect->trigger_shape(sql, pool)
+                                   : sql,
+                               pool));
 }
 
-static wanted_t wanted_of(const apikey_dialect_t *dialect, apr_pool_t *pool)
+static expected_t expected_triggers(const apikey_dialect_t *dialect,
+                                    apr_pool_t *pool)
 {
-    wanted_t wanted = { pool, dialect, apr_hash_make(pool),
-                        apr_hash_make(pool) };
+    expected_t expected = { pool, dialect, apr_hash_make(pool),
+                            apr_hash_make(pool) };
     const apikey_schema_part_t *part;
 
     for (part = apikey_schema_parts; part->driver; part++) {
         if (strcmp(part->driver, dialect->driver) == 0) {
-            note(&wanted, part->sql);
+            add_created(&expected, part->sql);
         }
     }
-    return wanted;
+    return expected;
 }
 
 /* Tables in which nothing but the schema's triggers has any business. */
-static int is_record(const char *key)
+static int is_log_table(const char *key)
 {
     static const char *const tables[] = {
         " apikey_change", " apikey_audit", " apikey_counter", " apikey_bulk"
@@ -157,7 +159,7 @@ static int is_record(const char *key)
 }
 
 /* "name table" for people. */
-static const char *told(const char *key, apr_pool_t *pool)
+static const char *trigger_name(const char *key, apr_pool_t *pool)
 {
     const char *table = strchr(key, ' ');
 
@@ -168,9 +170,9 @@ static const char *told(const char *key, apr_pool_t *pool)
 
 /* Compares what a select finds (name, state, shape) with what should be there;
  * notes names by what is wrong with them. */
-static apr_status_t compare(apikey_store_t *store, const char *sql,
-                            apr_hash_t *wanted, apr_table_t *faults,
-                            apr_pool_t *pool, const char **error)
+static apr_status_t compare_triggers(apikey_store_t *store, const char *sql,
+                                     apr_hash_t *expected, apr_table_t *faults,
+                                     apr_pool_t *pool, const char **error)
 {
     apr_hash_index_t *at;
     apikey_rows_t rows;
@@ -183,22 +185,22 @@ static apr_status_t compare(apikey_store_t *store, const char *sql,
     while (apikey_rows_next(&rows)) {
         const char *name = apikey_rows_copy(&rows, pool);
         const char *state = apikey_rows_copy(&rows, pool);
-        const char *shape = plain(apikey_rows_copy(&rows, pool), pool);
-        const char *want = apr_hash_get(wanted, name, APR_HASH_KEY_STRING);
+        const char *shape = normalize_sql(apikey_rows_copy(&rows, pool), pool);
+        const char *want = apr_hash_get(expected, name, APR_HASH_KEY_STRING);
 
-        apr_hash_set(wanted, name, APR_HASH_KEY_STRING, NULL);
-        if (!want && !is_record(name)) {
+        apr_hash_set(expected, name, APR_HASH_KEY_STRING, NULL);
+        if (!want && !is_log_table(name)) {
             continue;
         }
         if (!want || *state || strcmp(want, shape) != 0) {
             apr_table_mergen(faults, !want ? "not the schema's" : *state
                              ? state : "not as the schema has it",
-                             told(name, pool));
+                             trigger_name(name, pool));
         }
     }
-    for (at = apr_hash_first(pool, wanted); at; at = apr_hash_next(at)) {
-        apr_table_mergen(faults, "missing", told(apr_hash_this_key(at),
-                                                 pool));
+    for (at = apr_hash_first(pool, expected); at; at = apr_hash_next(at)) {
+        apr_table_mergen(faults, "missing", trigger_name(apr_hash_this_key(at),
+                                                         pool));
     }
     return apikey_rows_end(&rows, pool, error);
 }
@@ -207,15 +209,15 @@ apr_status_t apikey_inspect_triggers(apikey_store_t *store,
                                      apr_table_t **faults, int *count,
                                      apr_pool_t *pool, const char **error)
 {
-    wanted_t wanted = wanted_of(store->dialect, pool);
+    expected_t expected = expected_triggers(store->dialect, pool);
     apr_status_t status;
 
     *faults = apr_table_make(pool, 4);
-    *count = apr_hash_count(wanted.triggers);
-    status = compare(store, store->dialect->triggers, wanted.triggers,
-                     *faults, pool, error);
+    *count = apr_hash_count(expected.triggers);
+    status = compare_triggers(store, store->dialect->triggers,
+                              expected.triggers, *faults, pool, error);
     return status == APR_SUCCESS && store->dialect->functions
-           ? compare(store, store->dialect->functions, wanted.functions,
-                     *faults, pool, error)
-           : status;
+             ? compare_triggers(store, store->dialect->functions,
+                                expected.functions, *faults, pool, error)
+             : status;
 }

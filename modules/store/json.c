@@ -7,7 +7,8 @@
 
 /* Appends at most six bytes for each byte of text; returns where it ended.
  * What is not seen is written so that it is (RFC 8259, 7). */
-static char *put(char *out, const char *text, apr_size_t len, int code)
+static char *append_character(char *out, const char *text, apr_size_t len,
+                              int code)
 {
     static const char named[] = "\b\t\n\f\r\"\\";
     static const char letters[] = "btnfr\"\\";
@@ -45,7 +46,7 @@ char *apikey_json_string(const char *text, apr_pool_t *pool)
     *out++ = '"';
     for (; *text; text += len) {
         len = apikey_utf8_read(text, &code);
-        out = put(out, text, len, code);
+        out = append_character(out, text, len, code);
     }
     *out++ = '"';
     *out = '\0';

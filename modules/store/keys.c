@@ -11,15 +11,6 @@
 #include "keys_private.h"
 #include "lookup.h"
 
-apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
-                                 const char **error)
-{
-    const char *fault = *reason ? apikey_text_fault(reason) : NULL;
-
-    return fault ? apikey_reject(pool, error, "the reason %s", fault)
-                 : APR_SUCCESS;
-}
-
 void apikey_key_row_expire(apikey_key_row_t *key, apr_int64_t expires)
 {
     key->record.expires = expires;
@@ -48,23 +39,6 @@ void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
     key->exposed = 0;
 }
 
-static void set_default(const char **text)
-{
-    if (!*text) {
-        *text = "";
-    }
-}
-
-void apikey_key_row_details(apikey_key_row_t *key, apr_pool_t *pool)
-{
-    set_default(&key->owner);
-    set_default(&key->networks);
-    set_default(&key->meta);
-    set_default(&key->tenant_meta);
-    apikey_record_fill(&key->record, key->networks, key->meta,
-                       key->tenant_meta, pool);
-}
-
 static const char *owner_fault(const char *owner)
 {
     return *owner ? apikey_name_fault(owner) : NULL;
@@ -80,16 +54,7 @@ static const char *networks_fault(const char *text, apr_pool_t *pool)
            : apikey_networks_parse(&networks, &count, text, pool);
 }
 
-const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool)
-{
-    apr_table_t *meta;
-
-    return strlen(text) > APIKEY_META_MAX
-           ? "is longer than 4000 bytes"
-           : apikey_meta_parse(&meta, text, pool);
-}
-
-static const char *scopes_fault(const char *scopes, apr_pool_t *pool)
+static const char *scope_list_fault(const char *scopes, apr_pool_t *pool)
 {
     char *rest = apr_pstrdup(pool, scopes);
     char *state = NULL;
@@ -118,7 +83,7 @@ apr_status_t apikey_key_row_check(const apikey_key_row_t *key,
         { "the name ", apikey_text_fault(record->name) },
         { "the env ", apikey_word_fault(record->env) },
         { "the keyspace ", apikey_word_fault(record->keyspace) },
-        { "", scopes_fault(record->scopes, pool) },
+        { "", scope_list_fault(record->scopes, pool) },
         { "the owner ", owner_fault(key->owner) },
         { "the networks: the list ", networks_fault(key->networks, pool) },
         { "the meta ", apikey_meta_text_fault(key->meta, pool) },
@@ -151,39 +116,6 @@ apr_status_t apikey_key_row_audit(apikey_store_t *store,
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-apr_status_t apikey_tenant_exists(apikey_store_t *store, const char *tenant,
-                                  int *there, apr_pool_t *pool,
-                                  const char **error)
-{
-    const char *fault = apikey_name_fault(tenant);
-    apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_TENANT_SHOW, &tenant, pool, error);
-
-    *there = 0;
-    if (status == APR_SUCCESS) {
-        *there = apikey_rows_next(&rows);
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    return status == APR_SUCCESS && !*there && fault
-           ? apikey_reject(pool, error, "the tenant %s", fault) : status;
-}
-
-apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error)
-{
-    const char *args[] = { tenant, apikey_number_arg(pool, actor->now) };
-    int found;
-    apr_status_t status = apikey_tenant_exists(store, tenant, &found, pool,
-                                               error);
-
-    return status == APR_SUCCESS && !found
-           ? apikey_statement_query(store, APIKEY_SQL_TENANT_INSERT, args, pool,
-                                    error)
-           : status;
-}
-
 static void add_member(const char **members, const char *name,
                        const char *json, apr_pool_t *pool)
 {
@@ -192,7 +124,7 @@ static void add_member(const char **members, const char *name,
 }
 
 /* What a key is made with, for the audit. */
-static const char *made(const apikey_key_row_t *key, apr_pool_t *pool)
+static const char *created_json(const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
 
@@ -242,12 +174,12 @@ apr_status_t apikey_key_row_insert(apikey_store_t *store,
     }
     return status == APR_SUCCESS
            ? apikey_key_row_audit(store, key, actor, "create", reason,
-                                  made(key, pool), pool, error)
+                                  created_json(key, pool), pool, error)
            : status;
 }
 
 /* What each transaction here works on. */
-typedef struct job_t {
+typedef struct key_job_t {
     const char *id;
     const char *reason;
     const apikey_actor_t *actor;
@@ -255,12 +187,12 @@ typedef struct job_t {
     const apikey_change_t *change;
     int on;
     int *changed;               /* out: whether anything was */
-} job_t;
+} key_job_t;
 
-static apr_status_t do_create(apikey_store_t *store, void *baton,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t create_in_transaction(apikey_store_t *store, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const key_job_t *job = baton;
     apr_status_t status = apikey_scopes_check(store, job->key->record.scopes,
                                               pool, error);
 
@@ -276,7 +208,7 @@ apr_status_t apikey_keys_create(apikey_store_t *store,
                                 const apikey_actor_t *actor,
                                 apr_pool_t *pool, const char **error)
 {
-    job_t job = { .key = key, .actor = actor };
+    key_job_t job = { .key = key, .actor = actor };
     const char *fault = apikey_name_fault(key->record.name);
     apr_status_t status;
 
@@ -287,24 +219,25 @@ apr_status_t apikey_keys_create(apikey_store_t *store,
     apikey_key_row_details(key, pool);
     status = apikey_key_row_check(key, pool, error);
     return status == APR_SUCCESS
-           ? apikey_transact(store, do_create, &job, pool, error) : status;
+             ? apikey_transact(store, create_in_transaction, &job, pool, error)
+             : status;
 }
 
 /* The key that a job is about. */
-static apr_status_t find(apikey_store_t *store, const job_t *job,
-                         apikey_key_row_t **key, apr_pool_t *pool,
-                         const char **error)
+static apr_status_t find_job_key(apikey_store_t *store, const key_job_t *job,
+                                 apikey_key_row_t **key, apr_pool_t *pool,
+                                 const char **error)
 {
-    return apikey_key_row_find(store, job->id, job->actor->keyspace, key,
+    return apikey_keys_show(store, job->id, job->actor->keyspace, key,
                                pool, error);
 }
 
 /* The same, if it may still be changed. */
-static apr_status_t find_living(apikey_store_t *store, const job_t *job,
-                                apikey_key_row_t **key, apr_pool_t *pool,
-                                const char **error)
+static apr_status_t find_unrevoked(apikey_store_t *store, const key_job_t *job,
+                                   apikey_key_row_t **key, apr_pool_t *pool,
+                                   const char **error)
 {
-    apr_status_t status = find(store, job, key, pool, error);
+    apr_status_t status = find_job_key(store, job, key, pool, error);
 
     if (status == APR_SUCCESS && (*key)->record.revoked) {
         return apikey_reject(pool, error, "the key %s is revoked, and that "
@@ -340,8 +273,8 @@ static apr_status_t check_change(const apikey_key_row_t *key,
           change->name != NULL },
         { "env", apikey_word_fault(change->env ? change->env : record->env),
           change->env != NULL },
-        { "scopes", scopes_fault(change->scopes ? change->scopes
-                                                : record->scopes, pool),
+        { "scopes", scope_list_fault(change->scopes ? change->scopes
+                                                    : record->scopes, pool),
           change->scopes != NULL },
         { "owner", owner_fault(change->owner ? change->owner : key->owner),
           change->owner != NULL },
@@ -374,37 +307,39 @@ static apr_status_t check_change(const apikey_key_row_t *key,
 }
 
 /* What a change replaces and what by, members of JSON; "" where it is none. */
-typedef struct trail_t {
+typedef struct difference_t {
     const char *was;
     const char *now;
     apr_pool_t *pool;
-} trail_t;
+} difference_t;
 
 /* Puts the new value in place. */
-static void replace(const char **value, const char *wanted, const char *name,
-                    trail_t *trail)
+static void replace_text(const char **value, const char *wanted,
+                         const char *name, difference_t *difference)
 {
     if (wanted && strcmp(wanted, *value) != 0) {
-        add_member(&trail->was, name,
-                   apikey_json_string(*value, trail->pool), trail->pool);
-        add_member(&trail->now, name,
-                   apikey_json_string(wanted, trail->pool), trail->pool);
+        add_member(&difference->was, name,
+                   apikey_json_string(*value, difference->pool),
+                   difference->pool);
+        add_member(&difference->now, name,
+                   apikey_json_string(wanted, difference->pool),
+                   difference->pool);
         *value = wanted;
     }
 }
 
 static void replace_expiry(apikey_key_row_t *key, const apr_int64_t *wanted,
-                           trail_t *trail)
+                           difference_t *difference)
 {
     const char *raw = apikey_key_row_raw(key, "expires");
-    apr_pool_t *pool = trail->pool;
+    apr_pool_t *pool = difference->pool;
 
     if (wanted && (raw || *wanted != key->record.expires)) {
-        add_member(&trail->was, "expires",
+        add_member(&difference->was, "expires",
                    raw ? apikey_json_string(raw, pool)
                        : apikey_number_arg(pool, key->record.expires), pool);
-        add_member(&trail->now, "expires", apikey_number_arg(pool, *wanted),
-                   pool);
+        add_member(&difference->now, "expires",
+                   apikey_number_arg(pool, *wanted), pool);
         apikey_key_row_expire(key, *wanted);
     }
 }
@@ -459,14 +394,14 @@ static apr_status_t check_granted(apikey_store_t *store,
            : status;
 }
 
-static apr_status_t do_set(apikey_store_t *store, void *baton,
-                           apr_pool_t *pool, const char **error)
+static apr_status_t set_in_transaction(apikey_store_t *store, void *baton,
+                                       apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const key_job_t *job = baton;
     apikey_change_t change = *job->change;
-    trail_t trail = { "", "", pool };
+    difference_t difference = { "", "", pool };
     apikey_key_row_t *key;
-    apr_status_t status = find_living(store, job, &key, pool, error);
+    apr_status_t status = find_unrevoked(store, job, &key, pool, error);
 
     if (status == APR_SUCCESS) {
         status = change_scopes(&change.scopes, job->change, key, pool, error);
@@ -477,26 +412,26 @@ static apr_status_t do_set(apikey_store_t *store, void *baton,
     if (status != APR_SUCCESS) {
         return status;
     }
-    replace(&key->record.name, change.name, "name", &trail);
-    replace(&key->record.env, change.env, "env", &trail);
-    replace(&key->record.scopes, change.scopes, "scopes", &trail);
-    replace(&key->owner, change.owner, "owner", &trail);
-    replace(&key->networks, change.networks, "networks", &trail);
-    replace(&key->meta, change.meta, "meta", &trail);
-    replace_expiry(key, change.expires, &trail);
-    *job->changed = *trail.was != '\0';
-    if (!*trail.was) {
+    replace_text(&key->record.name, change.name, "name", &difference);
+    replace_text(&key->record.env, change.env, "env", &difference);
+    replace_text(&key->record.scopes, change.scopes, "scopes", &difference);
+    replace_text(&key->owner, change.owner, "owner", &difference);
+    replace_text(&key->networks, change.networks, "networks", &difference);
+    replace_text(&key->meta, change.meta, "meta", &difference);
+    replace_expiry(key, change.expires, &difference);
+    *job->changed = *difference.was != '\0';
+    if (!*difference.was) {
         return APR_SUCCESS;
     }
     status = check_granted(store, job->change, pool, error);
     if (status == APR_SUCCESS) {
         status = apikey_key_row_update(store, key, pool, error);
     }
-    return status == APR_SUCCESS
-           ? apikey_key_row_audit(store, key, job->actor, "set", "",
-                                  apikey_audit_change_json(trail.was, trail.now,
-                                                           pool), pool, error)
-           : status;
+    return status == APR_SUCCESS ? apikey_key_row_audit(
+               store, key, job->actor, "set", "",
+               apikey_audit_change_json(difference.was, difference.now, pool),
+               pool, error)
+                                 : status;
 }
 
 apr_status_t apikey_keys_set(apikey_store_t *store, const char *id,
@@ -505,20 +440,20 @@ apr_status_t apikey_keys_set(apikey_store_t *store, const char *id,
                              apr_pool_t *pool, const char **error)
 {
     int any;
-    job_t job = { .id = id, .change = change, .actor = actor,
-                  .changed = changed ? changed : &any };
+    key_job_t job = { .id = id, .change = change, .actor = actor,
+                      .changed = changed ? changed : &any };
 
-    return apikey_transact(store, do_set, &job, pool, error);
+    return apikey_transact(store, set_in_transaction, &job, pool, error);
 }
 
-static apr_status_t do_disable(apikey_store_t *store, void *baton,
-                               apr_pool_t *pool, const char **error)
+static apr_status_t disable_in_transaction(apikey_store_t *store, void *baton,
+                                           apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const key_job_t *job = baton;
     const char *args[] = { job->on ? apikey_number_arg(pool, job->actor->now)
                                    : "0", job->id };
     apikey_key_row_t *key;
-    apr_status_t status = find_living(store, job, &key, pool, error);
+    apr_status_t status = find_unrevoked(store, job, &key, pool, error);
 
     if (status != APR_SUCCESS || (!key->record.disabled == !job->on
                                   && !apikey_key_row_raw(key, "disabled"))) {
@@ -540,9 +475,9 @@ apr_status_t apikey_keys_disable(apikey_store_t *store, const char *id,
                                  const char **error)
 {
     int any;
-    job_t job = { .id = id, .on = on, .actor = actor,
-                  .changed = changed ? changed : &any };
+    key_job_t job = { .id = id, .on = on, .actor = actor,
+                      .changed = changed ? changed : &any };
 
     *job.changed = 0;
-    return apikey_transact(store, do_disable, &job, pool, error);
+    return apikey_transact(store, disable_in_transaction, &job, pool, error);
 }

@@ -2,52 +2,41 @@
 
 /**
  * @file keys_private.h
- * @brief What the files behind manage.h share; for them only.
+ * @brief Steps of changes of keys, tenants and scopes, for the files that
+ *        change them and for import.
  */
 #ifndef APIKEY_KEYS_PRIVATE_H
 #define APIKEY_KEYS_PRIVATE_H
 
-#include "audit.h"
 #include "keys.h"
 #include "scopes.h"
 #include "tenants.h"
 #include "transaction.h"
 
-/** Locks a key's row until the transaction is over, where the database has more
- * than one writer.  The first statement of its transaction: what is read after
- * it is what the one before has committed. */
+/** Reads a row of APIKEY_SQL_KEY_SHOW or APIKEY_SQL_KEY_LIST, for
+ * apikey_row_pages_t.
+ * @param item apikey_key_row_t */
+void apikey_key_row_read(apikey_rows_t *rows, void *item, apr_pool_t *pool);
+
+/** In a transaction on a database with more than one writer: locks the key's
+ * row until the transaction is over.  To be called first in it, so that what is
+ * read afterwards is what the transaction before has committed. */
 apr_status_t apikey_key_row_lock(apikey_store_t *store, const char *id,
                                  apr_pool_t *pool, const char **error);
 
-/** The key, or APR_NOTFOUND with a sentence; of another keyspace (NULL: any)
- * APIKEY_EREFUSED. */
-apr_status_t apikey_key_row_find(apikey_store_t *store, const char *id,
-                                 const char *keyspace, apikey_key_row_t **key,
-                                 apr_pool_t *pool, const char **error);
-
-/** Whether a tenant has a row; refuses one that has none and could get none. */
-apr_status_t apikey_tenant_exists(apikey_store_t *store, const char *tenant,
-                                  int *there, apr_pool_t *pool,
-                                  const char **error);
-
-/** Makes sure that a tenant has a row, in the running transaction: it comes
- * into being with its first key, unless its name looks like another's. */
-apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
-                                  const apikey_actor_t *actor,
-                                  apr_pool_t *pool, const char **error);
-
-/** Sets the expiry, and with it how long a key in its place lives. */
+/** Sets the expiry, and the lifetime that a key rotated from this one gets. */
 void apikey_key_row_expire(apikey_key_row_t *key, apr_int64_t expires);
 
 /** Fills in what comes from a key just made and from who made it. */
 void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor);
 
-/** Puts "" for owner, networks and meta that are NULL, and reads these into the
- * record; what is wrong with them is its fault. */
+/** Sets owner, networks and meta that are NULL to "", and parses these into the
+ * record; a text that cannot be parsed is the record's fault. */
 void apikey_key_row_details(apikey_key_row_t *key, apr_pool_t *pool);
 
-/** Refuses what a header could not carry or nobody may be granted. */
+/** Refuses a value that is too long, that a header could not carry, or a scope
+ * that cannot be granted. */
 apr_status_t apikey_key_row_check(const apikey_key_row_t *key,
                                   apr_pool_t *pool, const char **error);
 
@@ -59,12 +48,12 @@ apr_status_t apikey_key_row_insert(apikey_store_t *store,
                                    const char *reason, apr_pool_t *pool,
                                    const char **error);
 
-/** Updates what `set` can change, in the running transaction. */
+/** Updates what apikey_keys_set() can change, in the running transaction. */
 apr_status_t apikey_key_row_update(apikey_store_t *store,
                                    const apikey_key_row_t *key,
                                    apr_pool_t *pool, const char **error);
 
-/** Writes an audit entry about a key.
+/** Writes an audit entry about a key in the running transaction.
  * @param was JSON or "" */
 apr_status_t apikey_key_row_audit(apikey_store_t *store,
                                   const apikey_key_row_t *key,
@@ -73,25 +62,27 @@ apr_status_t apikey_key_row_audit(apikey_store_t *store,
                                   const char *was, apr_pool_t *pool,
                                   const char **error);
 
-/** What the audit says of a key made by rotation: the id of the one before,
- * and the root of both. */
-#define APIKEY_IN_PLACE_OF "in place of %s (root %s)"
+/** Makes sure that a tenant has a row, in the running transaction: the first
+ * key of a tenant creates it.  Refuses a name that cannot be told from
+ * another's by eye, unless the tenant has a row already. */
+apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
+                                  const apikey_actor_t *actor,
+                                  apr_pool_t *pool, const char **error);
 
-/** The id of the one before, from that text, or from its beginning, which was
- * all of it before version 5; NULL: it is another text. */
-const char *apikey_rotated_source(const char *reason, apr_pool_t *pool);
+/** As apikey_tenant_ensure(), without writing.
+ * @param exists out: whether the tenant has a row */
+apr_status_t apikey_tenant_exists(apikey_store_t *store, const char *tenant,
+                                  int *exists, apr_pool_t *pool,
+                                  const char **error);
 
-/** What is wrong with a text of core/meta.h that is to be stored, a sentence
- * fragment; NULL: nothing. */
-const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool);
-
-/** What the catalogue says of each of @a scopes: not in it, not grantable;
- * runs inside a transaction. */
+/** Refuses scopes that are not in the catalogue, unless that is empty.
+ * @param scopes separated by one blank; a wildcard is in the catalogue where it
+ *        covers a scope that is */
 apr_status_t apikey_scopes_check(apikey_store_t *store, const char *scopes,
                                  apr_pool_t *pool, const char **error);
 
-/** Refuses a reason that could not be shown; "" is none. */
-apr_status_t apikey_reason_check(const char *reason, apr_pool_t *pool,
-                                 const char **error);
+/** What is wrong with a text of core/meta.h that is to be stored, a sentence
+ * fragment in @a pool; NULL: nothing. */
+const char *apikey_meta_text_fault(const char *text, apr_pool_t *pool);
 
 #endif

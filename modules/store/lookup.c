@@ -9,8 +9,8 @@
 #include "statement.h"
 
 /* The columns of APIKEY_SQL_LOOKUP before the digest. */
-static void read_state(apikey_rows_t *rows, apikey_state_t *state,
-                       apr_pool_t *pool)
+static void read_database_state(apikey_rows_t *rows, apikey_state_t *state,
+                                apr_pool_t *pool)
 {
     state->uuid = apikey_rows_copy(rows, pool);
     state->epoch = apikey_rows_number(rows);
@@ -73,15 +73,16 @@ static int is_digest(const char *text, const char *digest)
 }
 
 /* What a look-up finds out. */
-typedef struct answer_t {
+typedef struct lookup_answer_t {
     apikey_record_t *record;
     apikey_state_t state;
     apr_int64_t version;        /* of the tables; where that is asked for */
-} answer_t;
+} lookup_answer_t;
 
-static apr_status_t ask(apikey_store_t *store, int before, const char *digest,
-                        answer_t *answer, apr_pool_t *pool,
-                        const char **error)
+static apr_status_t select_by_digest(apikey_store_t *store, int before,
+                                     const char *digest,
+                                     lookup_answer_t *answer, apr_pool_t *pool,
+                                     const char **error)
 {
     const char *args[] = { digest };
     apikey_rows_t rows;
@@ -97,7 +98,7 @@ static apr_status_t ask(apikey_store_t *store, int before, const char *digest,
         if (before) {
             answer->version = apikey_rows_number(&rows);
         }
-        read_state(&rows, &answer->state, pool);
+        read_database_state(&rows, &answer->state, pool);
         if (is_digest(apikey_rows_text(&rows), digest)) {
             answer->record = read_record(&rows, before, digest, pool);
         }
@@ -108,23 +109,26 @@ static apr_status_t ask(apikey_store_t *store, int before, const char *digest,
 /* The tables may be of the version before, until `htapikey init` has run: then
  * they have less to tell, and tell it.  Whether they still are says each
  * answer, so that nothing of a newer row is left out. */
-static apr_status_t ask_either(apikey_store_t *store, const char *digest,
-                               answer_t *answer, apr_pool_t *pool,
-                               const char **error)
+static apr_status_t select_by_any_version(apikey_store_t *store,
+                                          const char *digest,
+                                          lookup_answer_t *answer,
+                                          apr_pool_t *pool, const char **error)
 {
-    apr_status_t status = store->before ? APIKEY_ESCHEMA
-                        : ask(store, 0, digest, answer, pool, error);
+    apr_status_t status =
+        store->before ? APIKEY_ESCHEMA
+                      : select_by_digest(store, 0, digest, answer, pool, error);
     const char *other;
 
     if (status != APIKEY_ESCHEMA) {
         return status;
     }
-    status = ask(store, 1, digest, answer, pool, &other);
+    status = select_by_digest(store, 1, digest, answer, pool, &other);
     store->before = status == APR_SUCCESS
                     && (answer->version == APIKEY_SCHEMA_VERSION - 1
                         || !answer->state.uuid);
-    return store->before ? APR_SUCCESS
-                         : ask(store, 0, digest, answer, pool, error);
+    return store->before
+             ? APR_SUCCESS
+             : select_by_digest(store, 0, digest, answer, pool, error);
 }
 
 apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
@@ -132,7 +136,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
                                  apikey_state_t *state, apr_pool_t *pool,
                                  const char **error)
 {
-    answer_t answer;
+    lookup_answer_t answer;
     apikey_identity_t none;
     apr_status_t status;
 
@@ -140,7 +144,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
     if (!apikey_digest_is_any_hex(digest, strlen(digest))) {
         return APR_NOTFOUND;
     }
-    status = ask_either(store, digest, &answer, pool, error);
+    status = select_by_any_version(store, digest, &answer, pool, error);
     if (status != APR_SUCCESS) {
         return status == APIKEY_ELOCKED ? APIKEY_EDATABASE : status;
     }

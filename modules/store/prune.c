@@ -34,9 +34,9 @@ typedef struct step_t {
 /* The next rows that are old enough.  Both ends of the range are known then:
  * with one alone, PostgreSQL reads the whole table for each step where it has
  * no statistics, and comes by all rows that are gone and not vacuumed. */
-static apr_status_t find_step(apikey_store_t *store,
-                              apikey_prune_t *prune, step_t *step,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t find_old_rows(apikey_store_t *store,
+                                  apikey_prune_t *prune, step_t *step,
+                                  apr_pool_t *pool, const char **error)
 {
     const char *since = apikey_number_arg(pool, step->since);
     apr_int64_t latest = 0;
@@ -69,8 +69,8 @@ static apr_status_t find_step(apikey_store_t *store,
  * row's lock keeps two clean-ups apart.  Changes may be out of order by their
  * time where clocks differ; a reader that misses one is told by `pruned`.
  */
-static apr_status_t do_step(apikey_store_t *store, void *baton,
-                            apr_pool_t *pool, const char **error)
+static apr_status_t prune_in_transaction(apikey_store_t *store, void *baton,
+                                         apr_pool_t *pool, const char **error)
 {
     const step_t *step = baton;
     const char *mark = apikey_number_arg(pool, step->mark);
@@ -88,18 +88,19 @@ static apr_status_t do_step(apikey_store_t *store, void *baton,
 
 /* One transaction at most, and then a rest of the same length: SQLite has one
  * writer, and the next one only looks now and then whether it is free. */
-static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
+static apr_status_t prune_step(apikey_store_t *store, apikey_prune_t *prune,
                                apr_pool_t *pool, const char **error)
 {
     step_t step = { &tables[prune->table], prune->since, 0, prune->before, 0 };
-    apr_status_t status = find_step(store, prune, &step, pool, error);
+    apr_status_t status = find_old_rows(store, prune, &step, pool, error);
     apr_time_t began = apikey_clock();
     apr_interval_time_t took;
 
     if (status == APR_SUCCESS && !step.last) {
         step.mark = prune->before;
         if (prune->table == AUDIT) {
-            status = apikey_transact(store, do_step, &step, pool, error);
+            status = apikey_transact(store, prune_in_transaction, &step, pool,
+                                     error);
         }
         prune->done = status == APR_SUCCESS
                       && (prune->table == AUDIT || !prune->audit);
@@ -107,7 +108,8 @@ static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
         prune->since = 0;
     }
     else if (status == APR_SUCCESS) {
-        status = apikey_transact(store, do_step, &step, pool, error);
+        status =
+            apikey_transact(store, prune_in_transaction, &step, pool, error);
         prune->since = step.last;
         took = apikey_clock() - began;
         prune->rows = took > SLOW ? prune->rows / 2
@@ -121,8 +123,8 @@ static apr_status_t prune_some(apikey_store_t *store, apikey_prune_t *prune,
 }
 
 /* What is not of another day is done at once. */
-static apr_status_t begin(apikey_store_t *store, apikey_prune_t *prune,
-                          apr_pool_t *pool, const char **error)
+static apr_status_t begin_prune(apikey_store_t *store, apikey_prune_t *prune,
+                                apr_pool_t *pool, const char **error)
 {
     apikey_identity_t identity = { 0 };
     apr_status_t status = apikey_schema_identity(store, &identity, pool,
@@ -147,12 +149,12 @@ apr_status_t apikey_store_prune(apikey_store_t *store, apikey_prune_t *prune,
 
     prune->able = 0;
     if (!prune->begun) {
-        status = begin(store, prune, pool, error);
+        status = begin_prune(store, prune, pool, error);
     }
     apr_pool_create(&sub, pool);
     while (status == APR_SUCCESS && !prune->done) {
         apr_pool_clear(sub);
-        status = prune_some(store, prune, sub, error);
+        status = prune_step(store, prune, sub, error);
         if (apikey_clock() >= end) {
             break;
         }

@@ -5,7 +5,7 @@
 #include "connection_private.h"
 
 /* The driver odbc answers -1 to an error, too, and says what it was. */
-static int broke_off(apikey_store_t *store, int code)
+static int is_driver_error(apikey_store_t *store, int code)
 {
     return store->dialect->is_nothing
            && !store->dialect->is_nothing(code,
@@ -27,7 +27,7 @@ int apikey_rows_next(apikey_rows_t *rows)
     if (code == 0) {
         return 1;
     }
-    if ((code != -1 || broke_off(rows->store, code)) && !rows->fault) {
+    if ((code != -1 || is_driver_error(rows->store, code)) && !rows->fault) {
         rows->fault = "the database broke off in the middle of a result";
         rows->unusable = 0;
     }
@@ -36,7 +36,7 @@ int apikey_rows_next(apikey_rows_t *rows)
 }
 
 /* What a driver gives where it could not give a column. */
-static const char *const no_text = (const char *)-1;
+static const char *const driver_failed = (const char *)-1;
 
 void apikey_rows_bad(apikey_rows_t *rows, const char *what)
 {
@@ -51,8 +51,8 @@ void apikey_rows_bad(apikey_rows_t *rows, const char *what)
 }
 
 /* With "\\x00" for each NUL. */
-static const char *spelt_out(apr_pool_t *pool, const char *bytes,
-                             apr_size_t len)
+static const char *escape_nuls(apr_pool_t *pool, const char *bytes,
+                               apr_size_t len)
 {
     char *text = apr_palloc(pool, len * 4 + 1);
     char *to = text;
@@ -75,7 +75,7 @@ static const char *spelt_out(apr_pool_t *pool, const char *bytes,
  * APR DBD hands out a C string, which ends at a NUL that the column goes on
  * behind.  Where a driver knows the length, a bucket tells it.
  */
-static const char *whole(apikey_rows_t *rows, const char *text)
+static const char *text_with_nuls(apikey_rows_t *rows, const char *text)
 {
     apikey_store_t *store = rows->store;
     const char *bytes;
@@ -98,7 +98,7 @@ static const char *whole(apikey_rows_t *rows, const char *text)
            == APR_SUCCESS) {
         rows->bytes = bytes;
         rows->len = len;
-        text = spelt_out(rows->pool, bytes, len);
+        text = escape_nuls(rows->pool, bytes, len);
     }
     apr_brigade_cleanup(store->brigade);
     return text;
@@ -113,21 +113,21 @@ const char *apikey_rows_text(apikey_rows_t *rows)
 
     rows->bytes = NULL;
     /* Until NULL: what did not fit at once. */
-    while (dialect->pieces && more && more != no_text) {
+    while (dialect->pieces && more && more != driver_failed) {
         more = apr_dbd_get_entry(driver, rows->row, rows->column);
         if (more) {
-            text = more == no_text ? more
+            text = more == driver_failed ? more
                                    : apr_pstrcat(rows->pool, text, more, NULL);
         }
     }
-    if (text && dialect->lengths && text != no_text) {
-        text = whole(rows, text);
+    if (text && dialect->lengths && text != driver_failed) {
+        text = text_with_nuls(rows, text);
     }
     rows->column++;
     if (rows->bytes) {
         apikey_rows_bad(rows, "has a NUL byte");
     }
-    if (text == no_text) {
+    if (text == driver_failed) {
         rows->fault = "the database driver could not give a column";
         rows->unusable = 0;
         text = NULL;

@@ -11,26 +11,27 @@
 #include "keys_private.h"
 
 /* What the transaction works on. */
-typedef struct job_t {
+typedef struct revocation_t {
     const apr_array_header_t *ids;      /* const char * */
     const char *id;                     /* the one that is next */
     const char *reason;
     const apikey_actor_t *actor;
     int *changed;                       /* out: how many were not revoked */
-} job_t;
+} revocation_t;
 
-static int by_text(const void *one, const void *other)
+static int compare_ids(const void *one, const void *other)
 {
     return strcmp(*(const char *const *)one, *(const char *const *)other);
 }
 
-static apr_status_t revoke_one(apikey_store_t *store, const job_t *job,
-                               apr_pool_t *pool, const char **error)
+static apr_status_t revoke_one_key(apikey_store_t *store,
+                                   const revocation_t *job, apr_pool_t *pool,
+                                   const char **error)
 {
     const char *args[] = { apikey_number_arg(pool, job->actor->now),
                            job->reason, job->id };
     apikey_key_row_t *key;
-    apr_status_t status = apikey_key_row_find(store, job->id,
+    apr_status_t status = apikey_keys_show(store, job->id,
                                               job->actor->keyspace, &key,
                                               pool, error);
 
@@ -50,15 +51,16 @@ static apr_status_t revoke_one(apikey_store_t *store, const job_t *job,
 /* Locks the rows of all of them, in the order of their ids, so that of two that
  * do it none waits for the other: all that is read of them afterwards is what
  * was committed before. */
-static apr_status_t hold_all(apikey_store_t *store, const job_t *job,
-                             apr_pool_t *pool, const char **error)
+static apr_status_t lock_all_keys(apikey_store_t *store,
+                                  const revocation_t *job, apr_pool_t *pool,
+                                  const char **error)
 {
     apr_array_header_t *ids = apr_array_copy(pool, job->ids);
     apr_status_t status = APR_SUCCESS;
     apr_pool_t *sub;
     int i;
 
-    qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), by_text);
+    qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), compare_ids);
     apr_pool_create(&sub, pool);
     for (i = 0; i < ids->nelts && status == APR_SUCCESS; i++) {
         apr_pool_clear(sub);
@@ -71,11 +73,11 @@ static apr_status_t hold_all(apikey_store_t *store, const job_t *job,
     return status;
 }
 
-static apr_status_t do_revoke(apikey_store_t *store, void *baton,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t revoke_in_transaction(apikey_store_t *store, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
-    job_t job = *(const job_t *)baton;
-    apr_status_t status = hold_all(store, &job, pool, error);
+    revocation_t job = *(const revocation_t *)baton;
+    apr_status_t status = lock_all_keys(store, &job, pool, error);
     apr_pool_t *sub;
     int i;
 
@@ -84,7 +86,7 @@ static apr_status_t do_revoke(apikey_store_t *store, void *baton,
     for (i = 0; i < job.ids->nelts && status == APR_SUCCESS; i++) {
         apr_pool_clear(sub);
         job.id = APR_ARRAY_IDX(job.ids, i, const char *);
-        status = revoke_one(store, &job, sub, error);
+        status = revoke_one_key(store, &job, sub, error);
         *error = *error ? apr_pstrdup(pool, *error) : NULL;
     }
     apr_pool_destroy(sub);
@@ -98,13 +100,14 @@ apr_status_t apikey_keys_revoke_all(apikey_store_t *store,
                                     int *changed, apr_pool_t *pool,
                                     const char **error)
 {
-    job_t job = { .ids = ids, .reason = reason, .actor = actor,
-                  .changed = changed };
-    apr_status_t status = apikey_reason_check(reason, pool, error);
+    revocation_t job = { .ids = ids, .reason = reason, .actor = actor,
+                         .changed = changed };
+    apr_status_t status = apikey_audit_reason_check(reason, pool, error);
 
     *changed = 0;
     return status == APR_SUCCESS
-           ? apikey_transact(store, do_revoke, &job, pool, error) : status;
+             ? apikey_transact(store, revoke_in_transaction, &job, pool, error)
+             : status;
 }
 
 apr_status_t apikey_keys_revoke(apikey_store_t *store, const char *id,

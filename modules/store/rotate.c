@@ -6,27 +6,13 @@
 #include "../core/result.h"
 #include "keys_private.h"
 
-typedef struct job_t {
+typedef struct rotation_job_t {
     const char *id;
     apikey_rotation_t *rotation;
     const apikey_actor_t *actor;
-} job_t;
+} rotation_job_t;
 
-const char *apikey_rotated_source(const char *reason, apr_pool_t *pool)
-{
-    static const char begin[] = "in place of ";
-    const char *source = reason + sizeof(begin) - 1;
-    const char *end;
-
-    if (strncmp(reason, begin, sizeof(begin) - 1) != 0 || !*source) {
-        return NULL;
-    }
-    end = strstr(source, " (root ");
-    return end ? apr_pstrmemdup(pool, source, (apr_size_t)(end - source))
-               : apr_pstrdup(pool, source);
-}
-
-static void forget_key(apikey_rotation_t *rotation)
+static void wipe_new_key(apikey_rotation_t *rotation)
 {
     if (rotation->fresh.key) {
         apikey_wipe(rotation->fresh.key, strlen(rotation->fresh.key));
@@ -47,16 +33,16 @@ static apr_status_t check_accepted(apikey_rotation_t *rotation,
     if (!fault) {
         return APR_SUCCESS;
     }
-    forget_key(rotation);
+    wipe_new_key(rotation);
     return apikey_reject(pool, error, "the server would refuse a new key like "
                          "the old one: it %s; make one with `htapikey create`",
                          fault);
 }
 
 /* Makes the new key in the old one's shape. */
-static apr_status_t make_key(apikey_rotation_t *rotation,
-                             const apikey_key_row_t *old, apr_pool_t *pool,
-                             const char **error)
+static apr_status_t make_successor(apikey_rotation_t *rotation,
+                                   const apikey_key_row_t *old,
+                                   apr_pool_t *pool, const char **error)
 {
     const char *prefix = *old->prefix ? old->prefix : APIKEY_PREFIX_DEFAULT;
     apikey_format_e format = apikey_format_from_name(old->record.format);
@@ -72,7 +58,7 @@ static apr_status_t make_key(apikey_rotation_t *rotation,
                              old->record.id, apikey_prefix_fault(prefix));
     }
     /* Of a first try that failed. */
-    forget_key(rotation);
+    wipe_new_key(rotation);
     if (apikey_key_make(&rotation->fresh, format, prefix, rotation->secrets,
                         pool) != APR_SUCCESS) {
         return apikey_reject(pool, error, "the system gave no random bytes "
@@ -101,9 +87,10 @@ static apr_int64_t new_expiry(const apikey_key_row_t *old,
 }
 
 /* The old key's life gets shorter, or stays; never longer. */
-static apr_status_t shorten(apikey_store_t *store, apikey_key_row_t *old,
-                            const job_t *job, apr_pool_t *pool,
-                            const char **error)
+static apr_status_t shorten_old_key(apikey_store_t *store,
+                                    apikey_key_row_t *old,
+                                    const rotation_job_t *job, apr_pool_t *pool,
+                                    const char **error)
 {
     apr_int64_t was = old->record.expires;
     apr_int64_t end = job->actor->now + job->rotation->overlap;
@@ -132,8 +119,9 @@ static apr_status_t shorten(apikey_store_t *store, apikey_key_row_t *old,
 /* Refuses a key that another has taken the place of.  The old key's row is
  * locked until the new key is there, so the answer stays true.  A revoked
  * successor, which may be one that could not be shown, does not count. */
-static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
-                                    apr_pool_t *pool, const char **error)
+static apr_status_t check_successor(apikey_store_t *store,
+                                    const rotation_job_t *job, apr_pool_t *pool,
+                                    const char **error)
 {
     const char *args[] = { job->id };
     const char *id = NULL;
@@ -152,7 +140,7 @@ static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
     if (status != APR_SUCCESS || !id) {
         return status;
     }
-    status = apikey_key_row_find(store, id, NULL, &other, pool, error);
+    status = apikey_keys_show(store, id, NULL, &other, pool, error);
     return status == APR_SUCCESS
            ? apikey_reject(pool, error, "the key %s has been rotated already: "
                            "%s, which is %s, is in its place; rotate that one, "
@@ -162,15 +150,15 @@ static apr_status_t check_successor(apikey_store_t *store, const job_t *job,
            : status;
 }
 
-static apr_status_t rotate(apikey_store_t *store, void *baton,
-                           apr_pool_t *pool, const char **error)
+static apr_status_t rotate_in_transaction(apikey_store_t *store, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const rotation_job_t *job = baton;
     apikey_rotation_t *rotation = job->rotation;
     apikey_key_row_t *old;
     apikey_result_e result;
     const char *fault;
-    apr_status_t status = apikey_key_row_find(store, job->id,
+    apr_status_t status = apikey_keys_show(store, job->id,
                                               job->actor->keyspace, &old,
                                               pool, error);
 
@@ -193,7 +181,7 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
                              "rotated; make a new one", job->id,
                              apikey_result(result)->code);
     }
-    status = make_key(rotation, old, pool, error);
+    status = make_successor(rotation, old, pool, error);
     if (status != APR_SUCCESS) {
         return status;
     }
@@ -205,11 +193,11 @@ static apr_status_t rotate(apikey_store_t *store, void *baton,
     rotation->key.rotated_from = old->record.id;
     status = apikey_key_row_check(&rotation->key, pool, error);
     if (status == APR_SUCCESS) {
-        status = shorten(store, old, job, pool, error);
+        status = shorten_old_key(store, old, job, pool, error);
     }
     return status == APR_SUCCESS
            ? apikey_key_row_insert(store, &rotation->key, job->actor,
-                                   apr_psprintf(pool, APIKEY_IN_PLACE_OF,
+                                   apr_psprintf(pool, APIKEY_AUDIT_ROTATED_FROM,
                                                 job->id, old->root), pool,
                                    error)
            : status;
@@ -220,16 +208,16 @@ apr_status_t apikey_keys_rotate(apikey_store_t *store, const char *id,
                                 const apikey_actor_t *actor,
                                 apr_pool_t *pool, const char **error)
 {
-    job_t job = { id, rotation, actor };
+    rotation_job_t job = { id, rotation, actor };
     apr_status_t status;
 
     if (rotation->overlap < 0
         || rotation->overlap > APR_INT64_MAX - actor->now) {
         return apikey_reject(pool, error, "the overlap is too long");
     }
-    status = apikey_transact(store, rotate, &job, pool, error);
+    status = apikey_transact(store, rotate_in_transaction, &job, pool, error);
     if (status != APR_SUCCESS) {
-        forget_key(rotation);
+        wipe_new_key(rotation);
     }
     return status;
 }

@@ -6,10 +6,10 @@
 
 /* The result is gone before anybody sees an item: what happens then may ask
  * the same connection. */
-static apr_status_t read_page(apikey_store_t *store,
-                              const apikey_row_pages_t *pages,
-                              apr_array_header_t *page, apr_pool_t *pool,
-                              const char **error)
+static apr_status_t read_row_page(apikey_store_t *store,
+                                  const apikey_row_pages_t *pages,
+                                  apr_array_header_t *page, apr_pool_t *pool,
+                                  const char **error)
 {
     apikey_rows_t rows;
     apr_status_t status =
@@ -49,7 +49,7 @@ apr_status_t apikey_row_pages(apikey_store_t *store,
     do {
         apr_pool_clear(sub);
         page = apr_array_make(sub, APIKEY_PAGE, (int)pages->size);
-        status = read_page(store, pages, page, sub, error);
+        status = read_row_page(store, pages, page, sub, error);
         if (status != APR_SUCCESS) {
             *error = *error ? apr_pstrdup(pool, *error) : NULL;
             break;

@@ -13,8 +13,8 @@
 #include "transaction.h"
 
 /* A database that root makes belongs to whom its folder belongs. */
-static void give_to_folder(apr_file_t *file, const char *path,
-                           apr_pool_t *pool)
+static void chown_like_folder(apr_file_t *file, const char *path,
+                              apr_pool_t *pool)
 {
     const char *slash = strrchr(path, '/');
     const char *folder = slash ? apr_pstrmemdup(pool, path, slash - path + 1)
@@ -32,8 +32,8 @@ static void give_to_folder(apr_file_t *file, const char *path,
     }
 }
 
-static apr_status_t make_file(const char *path, apr_pool_t *pool,
-                              const char **error)
+static apr_status_t create_database_file(const char *path, apr_pool_t *pool,
+                                         const char **error)
 {
     apr_file_t *file;
     char buffer[128];
@@ -45,7 +45,7 @@ static apr_status_t make_file(const char *path, apr_pool_t *pool,
                                         pool);
 
     if (status == APR_SUCCESS) {
-        give_to_folder(file, path, pool);
+        chown_like_folder(file, path, pool);
         apr_file_close(file);
         return APR_SUCCESS;
     }
@@ -71,7 +71,7 @@ apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
     }
     file = dialect->file ? dialect->file(params, pool) : NULL;
     if (file) {
-        status = make_file(file, pool, error);
+        status = create_database_file(file, pool, error);
         if (status != APR_SUCCESS) {
             return status;
         }
@@ -96,9 +96,9 @@ static const char *fresh_uuid(apr_pool_t *pool)
     return text;
 }
 
-static apr_status_t note_version(apikey_store_t *store, step_t *step,
-                                 int first, apr_pool_t *pool,
-                                 const char **error)
+static apr_status_t write_version(apikey_store_t *store, step_t *step,
+                                  int first, apr_pool_t *pool,
+                                  const char **error)
 {
     const char *version = apikey_number_arg(pool, step->number);
     const char *update[] = { version };
@@ -116,8 +116,8 @@ static apr_status_t note_version(apikey_store_t *store, step_t *step,
 
 /* Runs a statement; "ALTER TABLE t ADD COLUMN c ..." only where there is no
  * such column, if the database cannot undo what a killed init has left. */
-static apr_status_t run_part(apikey_store_t *store, const char *sql,
-                             apr_pool_t *pool, const char **error)
+static apr_status_t run_schema_part(apikey_store_t *store, const char *sql,
+                                    apr_pool_t *pool, const char **error)
 {
     static const char alter[] = "ALTER TABLE ", add[] = " ADD COLUMN ";
     const char *column = strstr(sql, add);
@@ -145,8 +145,8 @@ static apr_status_t run_part(apikey_store_t *store, const char *sql,
            ? apikey_statement_run(store, sql, pool, error) : status;
 }
 
-static apr_status_t apply(apikey_store_t *store, void *baton,
-                          apr_pool_t *pool, const char **error)
+static apr_status_t apply_schema_file(apikey_store_t *store, void *baton,
+                                      apr_pool_t *pool, const char **error)
 {
     step_t *step = baton;
     apikey_audit_t entry = { 0 };
@@ -161,13 +161,13 @@ static apr_status_t apply(apikey_store_t *store, void *baton,
     for (part = apikey_schema_parts; part->driver; part++) {
         if (part->number == step->number
             && strcmp(part->driver, store->dialect->driver) == 0) {
-            status = run_part(store, part->sql, pool, error);
+            status = run_schema_part(store, part->sql, pool, error);
             if (status != APR_SUCCESS) {
                 return status;
             }
         }
     }
-    status = note_version(store, step, version == 0, pool, error);
+    status = write_version(store, step, version == 0, pool, error);
     entry.happened = step->now;
     entry.who = step->who;
     entry.action = "init";
@@ -178,8 +178,8 @@ static apr_status_t apply(apikey_store_t *store, void *baton,
 
 /* SQLite asks nobody to wait while it changes to a WAL: beside another init
  * that fails at once, so the five seconds of a lock are waited for here. */
-static apr_status_t prepare_database(apikey_store_t *store, apr_pool_t *pool,
-                                     const char **error)
+static apr_status_t run_init_settings(apikey_store_t *store, apr_pool_t *pool,
+                                      const char **error)
 {
     apr_status_t status;
     int waits;
@@ -209,10 +209,11 @@ apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
         return apikey_schema_check(store, pool, error);
     }
     *from = *to = (int)version;
-    status = prepare_database(store, pool, error);
+    status = run_init_settings(store, pool, error);
     while (status == APR_SUCCESS && *to < APIKEY_SCHEMA_VERSION) {
         step.number = *to + 1;
-        status = apikey_transact_plain(store, apply, &step, pool, error);
+        status =
+            apikey_transact_plain(store, apply_schema_file, &step, pool, error);
         *to += status == APR_SUCCESS;
     }
     return status == APR_SUCCESS ? apikey_schema_rotations(store, pool, error)
@@ -268,8 +269,8 @@ typedef struct renewal_t {
     const char *uuid;
 } renewal_t;
 
-static apr_status_t renew_identity(apikey_store_t *store, void *baton,
-                                   apr_pool_t *pool, const char **error)
+static apr_status_t replace_identity(apikey_store_t *store, void *baton,
+                                     apr_pool_t *pool, const char **error)
 {
     const renewal_t *renewal = baton;
     const char *args[] = { renewal->uuid };
@@ -300,5 +301,5 @@ apr_status_t apikey_schema_new_identity(apikey_store_t *store,
     renewal_t renewal = { who, fresh_uuid(pool) };
 
     *uuid = renewal.uuid;
-    return apikey_transact(store, renew_identity, &renewal, pool, error);
+    return apikey_transact(store, replace_identity, &renewal, pool, error);
 }

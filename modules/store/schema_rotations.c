@@ -3,34 +3,34 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "keys_private.h"
+#include "audit.h"
 #include "row_pages.h"
 #include "schema.h"
 
 /* The entry of the audit that says which key a new one took the place of. */
-typedef struct entry_t {
+typedef struct rotation_entry_t {
     const char *number;
     const char *id;             /* of the new key */
     const char *source;         /* of the one before */
     const char *known;          /* the same, as the new key's row has it */
-} entry_t;
+} rotation_entry_t;
 
-typedef struct job_t {
+typedef struct rotations_job_t {
     apikey_store_t *store;
     apr_hash_t *roots;          /* by the ids of keys that were made so */
     apr_pool_t *pool;
     const char **error;
-} job_t;
+} rotations_job_t;
 
-static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
+static void read_rotation(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
-    entry_t *entry = item;
+    rotation_entry_t *entry = item;
     const char *reason;
 
     entry->number = apikey_rows_copy(rows, pool);
     entry->id = apikey_rows_copy(rows, pool);
     reason = apikey_rows_copy(rows, pool);
-    entry->source = apikey_rotated_source(reason, pool);
+    entry->source = apikey_audit_rotated_from(reason, pool);
     entry->known = apikey_rows_copy(rows, pool);
     /* A text that cannot be read names no key. */
     if (apikey_rows_fault(rows, pool)) {
@@ -39,10 +39,10 @@ static void read_entry(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 }
 
 /* Oldest first: the root of the key before is known by now. */
-static apr_status_t write_line(void *baton, const void *item)
+static apr_status_t write_rotation_columns(void *baton, const void *item)
 {
-    const job_t *job = baton;
-    const entry_t *entry = item;
+    const rotations_job_t *job = baton;
+    const rotation_entry_t *entry = item;
     const char *root;
     const char *args[3];
 
@@ -63,23 +63,24 @@ static apr_status_t write_line(void *baton, const void *item)
                                   job->pool, job->error);
 }
 
-static int behind_entry(const void *item, const char **args,
-                        apr_pool_t *pool)
+static int next_rotation_page(const void *item, const char **args,
+                              apr_pool_t *pool)
 {
-    return apikey_page_arg(args, ((const entry_t *)item)->number, pool);
+    return apikey_page_arg(args, ((const rotation_entry_t *)item)->number,
+                           pool);
 }
 
 apr_status_t apikey_schema_rotations(apikey_store_t *store, apr_pool_t *pool,
                                      const char **error)
 {
-    job_t job = { store, apr_hash_make(pool), pool, error };
+    rotations_job_t job = { store, apr_hash_make(pool), pool, error };
     const char *args[] = { "0" };
     apikey_row_pages_t pages = { .which = APIKEY_SQL_ROTATION_AUDIT,
                                  .args = args,
-                                 .size = sizeof(entry_t),
-                                 .read = read_entry,
-                                 .next = behind_entry,
-                                 .give = write_line,
+                                 .size = sizeof(rotation_entry_t),
+                                 .read = read_rotation,
+                                 .next = next_rotation_page,
+                                 .give = write_rotation_columns,
                                  .baton = &job };
 
     return apikey_row_pages(store, &pages, pool, error);

@@ -6,9 +6,9 @@
 #include "schema.h"
 
 /* The number in the first row of a select; 0 where there is no row. */
-static apr_status_t read_number(apikey_store_t *store, const char *sql,
-                                  apr_int64_t *number, apr_pool_t *pool,
-                                  const char **error)
+static apr_status_t select_number(apikey_store_t *store, const char *sql,
+                                    apr_int64_t *number, apr_pool_t *pool,
+                                    const char **error)
 {
     apikey_rows_t rows;
     apr_status_t status = apikey_store_select(&rows, store, sql, pool, error);
@@ -29,12 +29,12 @@ apr_status_t apikey_schema_version(apikey_store_t *store, apr_int64_t *version,
     apr_status_t status = apikey_store_connect(store, pool, error);
 
     if (status == APR_SUCCESS) {
-        status = read_number(store, store->dialect->probe, version, pool,
-                             error);
+        status = select_number(store, store->dialect->probe, version, pool,
+                               error);
     }
     if (status == APR_SUCCESS && *version > 0) {
-        status = read_number(store, "SELECT schema_version"
-                               " FROM apikey_identity", version, pool, error);
+        status = select_number(store, "SELECT schema_version"
+                                 " FROM apikey_identity", version, pool, error);
     }
     return status;
 }

@@ -8,27 +8,27 @@
 #include "keys_private.h"
 #include "row_pages.h"
 
-typedef struct entry_t {
+typedef struct scope_row_t {
     const char *name;
     const char *description;
-} entry_t;
+} scope_row_t;
 
-typedef struct listener_t {
+typedef struct scope_callback_t {
     apikey_scope_fn each;
     void *baton;
-} listener_t;
+} scope_callback_t;
 
 static apr_status_t give_scope(void *baton, const void *item)
 {
-    listener_t *to = baton;
-    const entry_t *entry = item;
+    scope_callback_t *to = baton;
+    const scope_row_t *entry = item;
 
     return to->each(to->baton, entry->name, entry->description);
 }
 
 static void read_scope(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
-    entry_t *entry = item;
+    scope_row_t *entry = item;
 
     entry->name = apikey_rows_copy(rows, pool);
     entry->description = apikey_rows_copy(rows, pool);
@@ -36,10 +36,10 @@ static void read_scope(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     apikey_rows_fault(rows, pool);
 }
 
-static int behind_scope(const void *item, const char **args,
-                        apr_pool_t *pool)
+static int next_scope_page(const void *item, const char **args,
+                           apr_pool_t *pool)
 {
-    return apikey_page_arg(args, ((const entry_t *)item)->name, pool);
+    return apikey_page_arg(args, ((const scope_row_t *)item)->name, pool);
 }
 
 apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
@@ -47,17 +47,20 @@ apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
                                const char **error)
 {
     const char *args[] = { "" };
-    listener_t to = { each, baton };
-    apikey_row_pages_t pages = { .which = APIKEY_SQL_SCOPE_LIST, .args = args,
-                                 .size = sizeof(entry_t), .read = read_scope,
-                                 .next = behind_scope, .give = give_scope,
+    scope_callback_t to = { each, baton };
+    apikey_row_pages_t pages = { .which = APIKEY_SQL_SCOPE_LIST,
+                                 .args = args,
+                                 .size = sizeof(scope_row_t),
+                                 .read = read_scope,
+                                 .next = next_scope_page,
+                                 .give = give_scope,
                                  .baton = &to };
 
     return apikey_row_pages(store, &pages, pool, error);
 }
 
-static apr_status_t collect(void *baton, const char *name,
-                            const char *description)
+static apr_status_t add_to_catalogue(void *baton, const char *name,
+                                     const char *description)
 {
     apr_array_header_t *catalogue = baton;
 
@@ -68,7 +71,7 @@ static apr_status_t collect(void *baton, const char *name,
 }
 
 /* A wildcard is known if it covers anything that is. */
-static int covers_any(const char *scope, const apr_array_header_t *catalogue)
+static int covers_any_of(const char *scope, const apr_array_header_t *catalogue)
 {
     int i;
 
@@ -88,15 +91,15 @@ apr_status_t apikey_scopes_check(apikey_store_t *store, const char *scopes,
     char *rest = apr_pstrdup(pool, scopes);
     char *state = NULL;
     char *scope;
-    apr_status_t status = apikey_scope_list(store, collect, catalogue, pool,
-                                            error);
+    apr_status_t status =
+        apikey_scope_list(store, add_to_catalogue, catalogue, pool, error);
 
     if (status != APR_SUCCESS || catalogue->nelts == 0) {
         return status;
     }
     for (scope = apr_strtok(rest, " ", &state); scope;
          scope = apr_strtok(NULL, " ", &state)) {
-        if (!covers_any(scope, catalogue)) {
+        if (!covers_any_of(scope, catalogue)) {
             return apikey_reject(pool, error, "the scope \"%s\" is not in "
                                  "the catalogue, which has: %s; add it with "
                                  "`htapikey scope add` if it is meant",
@@ -107,17 +110,17 @@ apr_status_t apikey_scopes_check(apikey_store_t *store, const char *scopes,
     return APR_SUCCESS;
 }
 
-typedef struct job_t {
+typedef struct scope_job_t {
     const char *name;
     const char *description;
     const apikey_actor_t *actor;
     apikey_scope_done_t *done;
-} job_t;
+} scope_job_t;
 
 /* The description of a scope; NULL: it is not in the catalogue. */
-static apr_status_t find(apikey_store_t *store, const char *name,
-                         const char **description, apr_pool_t *pool,
-                         const char **error)
+static apr_status_t find_scope(apikey_store_t *store, const char *name,
+                               const char **description, apr_pool_t *pool,
+                               const char **error)
 {
     const char *args[] = { name };
     apikey_rows_t rows;
@@ -138,7 +141,8 @@ static apr_status_t find(apikey_store_t *store, const char *name,
 }
 
 /* Old and new description, as the audit has them; NULL: there is none. */
-static const char *members(const char *was, const char *now, apr_pool_t *pool)
+static const char *description_json(const char *was, const char *now,
+                                    apr_pool_t *pool)
 {
     const char *old = was ? apr_pstrcat(pool, "\"description\":",
                                         apikey_json_string(was, pool), NULL)
@@ -151,26 +155,27 @@ static const char *members(const char *was, const char *now, apr_pool_t *pool)
 }
 
 /* @param now the description that it has from now on; NULL: it is gone */
-static apr_status_t note(apikey_store_t *store, const job_t *job,
-                         const char *action, const char *was, const char *now,
-                         apr_pool_t *pool, const char **error)
+static apr_status_t audit_scope(apikey_store_t *store, const scope_job_t *job,
+                                const char *action, const char *was,
+                                const char *now, apr_pool_t *pool,
+                                const char **error)
 {
     const apikey_audit_t entry = {
         0, job->actor->now, job->actor->who, action, "", "", job->name,
-        members(was, now, pool), NULL
+        description_json(was, now, pool), NULL
     };
 
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-static apr_status_t add(apikey_store_t *store, void *baton, apr_pool_t *pool,
-                        const char **error)
+static apr_status_t add_in_transaction(apikey_store_t *store, void *baton,
+                                       apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const scope_job_t *job = baton;
     const char *insert[] = { job->name, job->description };
     const char *update[] = { job->description, job->name };
     const char *was;
-    apr_status_t status = find(store, job->name, &was, pool, error);
+    apr_status_t status = find_scope(store, job->name, &was, pool, error);
 
     job->done->was_there = was != NULL;
     job->done->changed = !was || (*job->description
@@ -183,8 +188,8 @@ static apr_status_t add(apikey_store_t *store, void *baton, apr_pool_t *pool,
                                           update, pool, error)
                  : apikey_statement_query(store, APIKEY_SQL_SCOPE_INSERT,
                                           insert, pool, error);
-    return status == APR_SUCCESS ? note(store, job, "scope-add", was,
-                                        job->description, pool, error)
+    return status == APR_SUCCESS ? audit_scope(store, job, "scope-add", was,
+                                               job->description, pool, error)
                                  : status;
 }
 
@@ -195,7 +200,7 @@ apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
                               const char **error)
 {
     apikey_scope_done_t any;
-    job_t job = { name, description, actor, done ? done : &any };
+    scope_job_t job = { name, description, actor, done ? done : &any };
     const char *fault = apikey_scope_fault(name);
 
     if (fault) {
@@ -205,16 +210,16 @@ apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
     if (fault) {
         return apikey_reject(pool, error, "the description %s", fault);
     }
-    return apikey_transact(store, add, &job, pool, error);
+    return apikey_transact(store, add_in_transaction, &job, pool, error);
 }
 
-static apr_status_t take_out(apikey_store_t *store, void *baton,
-                             apr_pool_t *pool, const char **error)
+static apr_status_t remove_in_transaction(apikey_store_t *store, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
-    const job_t *job = baton;
+    const scope_job_t *job = baton;
     const char *args[] = { job->name };
     const char *was;
-    apr_status_t status = find(store, job->name, &was, pool, error);
+    apr_status_t status = find_scope(store, job->name, &was, pool, error);
 
     if (status == APR_SUCCESS && !was) {
         *error = apr_psprintf(pool, "the scope \"%s\" is not in the "
@@ -225,15 +230,15 @@ static apr_status_t take_out(apikey_store_t *store, void *baton,
         status = apikey_statement_query(store, APIKEY_SQL_SCOPE_DELETE, args,
                                         pool, error);
     }
-    return status == APR_SUCCESS ? note(store, job, "scope-remove", was,
-                                        NULL, pool, error) : status;
+    return status == APR_SUCCESS ? audit_scope(store, job, "scope-remove", was,
+                                               NULL, pool, error) : status;
 }
 
 apr_status_t apikey_scope_remove(apikey_store_t *store, const char *name,
                                  const apikey_actor_t *actor,
                                  apr_pool_t *pool, const char **error)
 {
-    job_t job = { name, "", actor, NULL };
+    scope_job_t job = { name, "", actor, NULL };
 
-    return apikey_transact(store, take_out, &job, pool, error);
+    return apikey_transact(store, remove_in_transaction, &job, pool, error);
 }

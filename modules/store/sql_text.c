@@ -178,7 +178,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
     " ORDER BY number" PAGE,
 
-    /* What `rotate` wrote of a new key, APIKEY_IN_PLACE_OF. */
+    /* What `rotate` wrote of a new key, APIKEY_AUDIT_ROTATED_FROM. */
     [APIKEY_SQL_ROTATION_AUDIT] =
     "SELECT a.number, a.id, a.reason, k.rotated_from FROM apikey_audit a"
     " LEFT JOIN apikey k ON k.id = a.id WHERE a.number > %n"
@@ -257,7 +257,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
 };
 
 /* What the dialect says in place of a mark; NULL: "%s", which stays. */
-static const char *replacement(const apikey_dialect_t *dialect, char mark)
+static const char *dialect_text(const apikey_dialect_t *dialect, char mark)
 {
     switch (mark) {
     case 'n':
@@ -267,9 +267,9 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
     case ']':
         return dialect->text_close ? dialect->text_close : "";
     case '(':
-        return dialect->short_texts ? "" : replacement(dialect, '[');
+        return dialect->short_texts ? "" : dialect_text(dialect, '[');
     case ')':
-        return dialect->short_texts ? "" : replacement(dialect, ']');
+        return dialect->short_texts ? "" : dialect_text(dialect, ']');
     case 'b':
         return dialect->behind_key;
     case 'h':
@@ -289,9 +289,9 @@ static const char *replacement(const apikey_dialect_t *dialect, char mark)
     }
 }
 
-static const char *translate(const char *from,
-                             const apikey_dialect_t *dialect,
-                             apr_pool_t *pool)
+static const char *expand_marks(const char *from,
+                                const apikey_dialect_t *dialect,
+                                apr_pool_t *pool)
 {
     apr_array_header_t *parts = apr_array_make(pool, 8, sizeof(char *));
     const char *mark;
@@ -299,7 +299,7 @@ static const char *translate(const char *from,
     for (; (mark = strchr(from, '%')) != NULL; from = mark + 2) {
         APR_ARRAY_PUSH(parts, const char *) =
             apr_pstrmemdup(pool, from, (apr_size_t)(mark - from));
-        APR_ARRAY_PUSH(parts, const char *) = replacement(dialect, mark[1]);
+        APR_ARRAY_PUSH(parts, const char *) = dialect_text(dialect, mark[1]);
     }
     APR_ARRAY_PUSH(parts, const char *) = from;
     return apr_array_pstrcat(pool, parts, '\0');
@@ -309,13 +309,13 @@ const char *apikey_sql_text(apikey_sql_e which,
                             const apikey_dialect_t *dialect,
                             apr_pool_t *pool)
 {
-    return translate(statements[which], dialect, pool);
+    return expand_marks(statements[which], dialect, pool);
 }
 
 const char *apikey_sql_text_list(const char *conditions,
                                  const apikey_dialect_t *dialect,
                                  apr_pool_t *pool)
 {
-    return translate(apr_pstrcat(pool, LIST_BEGIN, conditions, LIST_END,
-                                 NULL), dialect, pool);
+    return expand_marks(apr_pstrcat(pool, LIST_BEGIN, conditions, LIST_END,
+                                    NULL), dialect, pool);
 }

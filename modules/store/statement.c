@@ -9,7 +9,8 @@
 /* With no label: on PostgreSQL a label survives the connection it was made
  * on, and the statement does not.  An import's rows have a new one each time:
  * without it the server parses the long statement every time. */
-static int prepare(apikey_store_t *store, apikey_prepared_t *set, int which)
+static int prepare_statement(apikey_store_t *store, apikey_prepared_t *set,
+                             int which)
 {
     const char *label = NULL;
     int code;
@@ -33,14 +34,14 @@ static int prepare(apikey_store_t *store, apikey_prepared_t *set, int which)
 }
 
 /* Selects where results is not NULL. */
-static int execute(apikey_store_t *store, apikey_prepared_t *set, int which,
-                   const char **args, apr_pool_t *pool,
-                   apr_dbd_results_t **results)
+static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
+                        int which, const char **args, apr_pool_t *pool,
+                        apr_dbd_results_t **results)
 {
     int code = 0, rows = 0;
 
     if (!set->list[which]) {
-        code = prepare(store, set, which);
+        code = prepare_statement(store, set, which);
     }
     if (code != 0) {
         return code;
@@ -58,14 +59,14 @@ static int execute(apikey_store_t *store, apikey_prepared_t *set, int which,
 }
 
 /* As execute(), for at most 200 ms more where the error passes by itself. */
-static int execute_soon(apikey_store_t *store, apikey_prepared_t *set,
-                        int which, const char **args, apr_pool_t *pool,
-                        apr_dbd_results_t **results)
+static int execute_patiently(apikey_store_t *store, apikey_prepared_t *set,
+                             int which, const char **args, apr_pool_t *pool,
+                             apr_dbd_results_t **results)
 {
     int code, waits;
 
     for (waits = 0;; waits++) {
-        code = execute(store, set, which, args, pool, results);
+        code = execute_once(store, set, which, args, pool, results);
         if (code == 0 || waits == 10 || !store->dialect->is_passing
             || !store->dialect->is_passing(code)) {
             return code;
@@ -159,7 +160,7 @@ static apr_status_t run_prepared(apikey_store_t *store, apikey_prepared_t *set,
         if (status != APR_SUCCESS) {
             return status;
         }
-        code = execute_soon(store, set, which, args, pool, results);
+        code = execute_patiently(store, set, which, args, pool, results);
         if (code == 0) {
             set->proven = 1;
             return APR_SUCCESS;
@@ -188,10 +189,10 @@ static apr_status_t run_prepared(apikey_store_t *store, apikey_prepared_t *set,
     }
 }
 
-static apr_status_t select_set(apikey_rows_t *rows, apikey_store_t *store,
-                               apikey_prepared_t *set, int which,
-                               const char **args, apr_pool_t *pool,
-                               const char **error)
+static apr_status_t select_prepared(apikey_rows_t *rows, apikey_store_t *store,
+                                    apikey_prepared_t *set, int which,
+                                    const char **args, apr_pool_t *pool,
+                                    const char **error)
 {
     apr_status_t status;
 
@@ -210,7 +211,8 @@ apr_status_t apikey_statement_select(apikey_rows_t *rows, apikey_store_t *store,
                                      apikey_sql_e which, const char **args,
                                      apr_pool_t *pool, const char **error)
 {
-    return select_set(rows, store, &store->listed, which, args, pool, error);
+    return select_prepared(rows, store, &store->listed, which, args, pool,
+                           error);
 }
 
 apikey_prepared_t *apikey_statement_custom(apikey_store_t *store,
@@ -236,8 +238,8 @@ apr_status_t apikey_statement_select_custom(apikey_rows_t *rows,
                                             apr_pool_t *pool,
                                             const char **error)
 {
-    return select_set(rows, store, apikey_statement_custom(store, sql), 0, args,
-                      pool, error);
+    return select_prepared(rows, store, apikey_statement_custom(store, sql), 0,
+                           args, pool, error);
 }
 
 apr_status_t apikey_statement_query(apikey_store_t *store, apikey_sql_e which,
@@ -278,7 +280,7 @@ apr_status_t apikey_statement_prepare_all(apikey_store_t *store,
     for (which = 0; which < APIKEY_SQL_COUNT && status == APR_SUCCESS;
          which++) {
         code = store->listed.list[which]
-               ? 0 : prepare(store, &store->listed, which);
+               ? 0 : prepare_statement(store, &store->listed, which);
         if (code != 0) {
             status = apikey_store_error(store, code, pool, error);
             *error = apr_psprintf(pool, "\"%s\" cannot be prepared: %s",

@@ -19,27 +19,28 @@
 
 #define HOUR 3600               /* seconds between entries in the audit */
 
-typedef struct part_t {
+typedef struct uses_t {
     const apikey_use_t *uses;
     int count;
     apr_hash_t *keys;           /* ids of keys that are there */
-} part_t;
+} uses_t;
 
 /* How many keys the statement has that begins with the one at @a from. */
-static int width(const part_t *part, int from)
+static int keys_in_statement(const uses_t *part, int from)
 {
     int left = part->count - from;
 
     return left < APIKEY_USED_AT_ONCE ? left : APIKEY_USED_AT_ONCE;
 }
 
-static apr_status_t find_some(apikey_store_t *store, part_t *part, int from,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t find_existing_keys(apikey_store_t *store, uses_t *part,
+                                       int from, apr_pool_t *pool,
+                                       const char **error)
 {
     const char *args[APIKEY_USED_AT_ONCE];
     apikey_rows_t rows;
     apr_status_t status;
-    int i, count = width(part, from);
+    int i, count = keys_in_statement(part, from);
 
     for (i = 0; i < APIKEY_USED_AT_ONCE; i++) {
         args[i] = i < count ? part->uses[from + i].id : "";
@@ -58,26 +59,27 @@ static apr_status_t find_some(apikey_store_t *store, part_t *part, int from,
 }
 
 /* A key that was deleted meanwhile gets no row again. */
-static apr_status_t find_keys(apikey_store_t *store, void *baton,
-                              apr_pool_t *pool, const char **error)
+static apr_status_t find_all_keys(apikey_store_t *store, void *baton,
+                                  apr_pool_t *pool, const char **error)
 {
-    part_t *part = baton;
+    uses_t *part = baton;
     apr_status_t status = APR_SUCCESS;
     int from;
 
     part->keys = apr_hash_make(pool);
     for (from = 0; from < part->count && status == APR_SUCCESS;
          from += APIKEY_USED_AT_ONCE) {
-        status = find_some(store, part, from, pool, error);
+        status = find_existing_keys(store, part, from, pool, error);
     }
     return status;
 }
 
-static apr_status_t write_some(apikey_store_t *store, const part_t *part,
-                               int from, apr_pool_t *pool, const char **error)
+static apr_status_t write_some_uses(apikey_store_t *store, const uses_t *part,
+                                    int from, apr_pool_t *pool,
+                                    const char **error)
 {
     const char *args[3 * APIKEY_USED_AT_ONCE];
-    int i, k = 0, count = width(part, from);
+    int i, k = 0, count = keys_in_statement(part, from);
 
     for (i = from; i < from + count; i++) {
         const apikey_use_t *use = &part->uses[i];
@@ -100,16 +102,16 @@ static apr_status_t write_some(apikey_store_t *store, const part_t *part,
                                   error);
 }
 
-static apr_status_t write_part(apikey_store_t *store, void *baton,
-                               apr_pool_t *pool, const char **error)
+static apr_status_t write_all_uses(apikey_store_t *store, void *baton,
+                                   apr_pool_t *pool, const char **error)
 {
-    const part_t *part = baton;
+    const uses_t *part = baton;
     apr_status_t status = APR_SUCCESS;
     int from;
 
     for (from = 0; from < part->count && status == APR_SUCCESS;
          from += APIKEY_USED_AT_ONCE) {
-        status = write_some(store, part, from, pool, error);
+        status = write_some_uses(store, part, from, pool, error);
     }
     return status;
 }
@@ -117,9 +119,10 @@ static apr_status_t write_part(apikey_store_t *store, void *baton,
 /* Writers wait for each other's rows, and begin again where one was first.
  * What they read, they read before the transaction (look may be NULL):
  * MariaDB refuses to change what another has changed since it was read. */
-static apr_status_t write_batch(apikey_store_t *store, apikey_work_t look,
-                                apikey_work_t work, void *baton,
-                                apr_pool_t *pool, const char **error)
+static apr_status_t transact_with_retries(apikey_store_t *store,
+                                          apikey_work_t look,
+                                          apikey_work_t work, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
     apr_status_t status;
     int tries = 0;
@@ -156,21 +159,21 @@ apr_status_t apikey_store_usage(apikey_store_t *store,
                                 const apikey_use_t *uses, int count,
                                 apr_pool_t *pool, const char **error)
 {
-    part_t part = { uses, count, NULL };
+    uses_t part = { uses, count, NULL };
 
-    return count ? write_batch(store, find_keys, write_part, &part, pool,
-                               error)
+    return count ? transact_with_retries(store, find_all_keys, write_all_uses,
+                                         &part, pool, error)
                  : APR_SUCCESS;
 }
 
 /* ---- Exposed keys ---- */
 
-typedef struct exposures_t {
+typedef struct exposure_batch_t {
     const apikey_exposure_t *all;
     int count;
     apr_array_header_t *found;  /* exposed_t, in the order of the ids, as the
                                  * rows of uses are written */
-} exposures_t;
+} exposure_batch_t;
 
 /* One of them that is a key of this database. */
 typedef struct exposed_t {
@@ -181,15 +184,15 @@ typedef struct exposed_t {
     apr_int64_t before;         /* when it was last exposed; 0: never */
 } exposed_t;
 
-static int by_exposed_id(const void *a, const void *b)
+static int compare_exposed_ids(const void *a, const void *b)
 {
     return strcmp(((const exposed_t *)a)->id, ((const exposed_t *)b)->id);
 }
 
 /* found->id stays NULL where nobody has this key. */
-static apr_status_t find_exposed(apikey_store_t *store, exposed_t *found,
-                                 const char *digest, apr_pool_t *pool,
-                                 const char **error)
+static apr_status_t find_exposed_key(apikey_store_t *store, exposed_t *found,
+                                     const char *digest, apr_pool_t *pool,
+                                     const char **error)
 {
     const char *args[] = { digest };
     apikey_rows_t rows;
@@ -211,10 +214,10 @@ static apr_status_t find_exposed(apikey_store_t *store, exposed_t *found,
     return apikey_rows_end(&rows, pool, error);
 }
 
-static apr_status_t find_all(apikey_store_t *store, void *baton,
-                             apr_pool_t *pool, const char **error)
+static apr_status_t find_exposed_keys(apikey_store_t *store, void *baton,
+                                      apr_pool_t *pool, const char **error)
 {
-    exposures_t *batch = baton;
+    exposure_batch_t *batch = baton;
     apr_status_t status = APR_SUCCESS;
     int i, k;
 
@@ -224,8 +227,8 @@ static apr_status_t find_all(apikey_store_t *store, void *baton,
         exposed_t found = { &batch->all[i], NULL, NULL, 0, 0 };
 
         for (k = 0; k < digests->count && !found.id; k++) {
-            status = find_exposed(store, &found, digests->at[k].hex, pool,
-                                  error);
+            status = find_exposed_key(store, &found, digests->at[k].hex, pool,
+                                      error);
             if (status != APR_SUCCESS) {
                 return status;
             }
@@ -235,12 +238,12 @@ static apr_status_t find_all(apikey_store_t *store, void *baton,
         }
     }
     qsort(batch->found->elts, (apr_size_t)batch->found->nelts,
-          sizeof(exposed_t), by_exposed_id);
+          sizeof(exposed_t), compare_exposed_ids);
     return status;
 }
 
 /** "in a query string and in a path" */
-static const char *places_named(unsigned int places, apr_pool_t *pool)
+static const char *places_text(unsigned int places, apr_pool_t *pool)
 {
     static const struct { apikey_place_e place; const char *name; } names[] = {
         { APIKEY_IN_QUERY, "in a query string" },
@@ -260,9 +263,9 @@ static const char *places_named(unsigned int places, apr_pool_t *pool)
     return all;
 }
 
-static apr_status_t write_exposed(apikey_store_t *store,
-                                  const exposed_t *found, apr_pool_t *pool,
-                                  const char **error)
+static apr_status_t write_exposed_key(apikey_store_t *store,
+                                      const exposed_t *found, apr_pool_t *pool,
+                                      const char **error)
 {
     const apikey_exposure_t *exposure = found->exposure;
     const char *when = apikey_number_arg(pool, exposure->when);
@@ -285,21 +288,21 @@ static apr_status_t write_exposed(apikey_store_t *store,
     entry.action = "exposed";
     entry.id = found->id;
     entry.tenant = found->tenant;
-    entry.reason = places_named(exposure->places, pool);
+    entry.reason = places_text(exposure->places, pool);
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-static apr_status_t write_found(apikey_store_t *store, void *baton,
-                                apr_pool_t *pool, const char **error)
+static apr_status_t write_exposed_keys(apikey_store_t *store, void *baton,
+                                       apr_pool_t *pool, const char **error)
 {
-    const exposures_t *batch = baton;
+    const exposure_batch_t *batch = baton;
     apr_status_t status = APR_SUCCESS;
     int i;
 
     for (i = 0; i < batch->found->nelts && status == APR_SUCCESS; i++) {
-        status = write_exposed(store, &APR_ARRAY_IDX(batch->found, i,
-                                                     exposed_t),
-                               pool, error);
+        status = write_exposed_key(store, &APR_ARRAY_IDX(batch->found, i,
+                                                         exposed_t),
+                                   pool, error);
     }
     return status;
 }
@@ -314,12 +317,13 @@ apr_status_t apikey_store_exposed(apikey_store_t *store,
 
     for (from = 0; from < count && status == APR_SUCCESS;
          from += EXPOSED_AT_ONCE) {
-        exposures_t some = { exposures + from, count - from, NULL };
+        exposure_batch_t some = { exposures + from, count - from, NULL };
 
         if (some.count > EXPOSED_AT_ONCE) {
             some.count = EXPOSED_AT_ONCE;
         }
-        status = write_batch(store, find_all, write_found, &some, pool, error);
+        status = transact_with_retries(store, find_exposed_keys,
+                                       write_exposed_keys, &some, pool, error);
     }
     return status;
 }
