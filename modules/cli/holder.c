@@ -34,9 +34,10 @@ static pid_t locked_by(const char *path, off_t at)
 
 const char *cli_lock_holder(cli_t *cli)
 {
-    const char *file = cli->conf.driver && strcmp(cli->conf.driver, "sqlite3")
-                       == 0 ? apikey_dialect_sqlite3.file(cli->conf.params,
-                                                          cli->pool) : NULL;
+    const char *file =
+        cli->conf.driver && strcmp(cli->conf.driver, "sqlite3") == 0
+            ? apikey_dialect_sqlite3.traits.file(cli->conf.params, cli->pool)
+            : NULL;
     char name[64] = "";
     apr_size_t len = sizeof(name) - 1;
     apr_file_t *comm;

@@ -40,7 +40,8 @@ apr_status_t apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
     do {
         rows->results = NULL;
         code = apr_dbd_select(store->driver, rows->pool, store->handle,
-                              &rows->results, sql, store->dialect->random);
+                              &rows->results, sql,
+                              store->dialect->traits.random);
         status = code == 0 ? APR_SUCCESS
                            : apikey_store_error(store, code, pool, error);
     } while (code != 0 && !store->in_transaction
@@ -224,9 +225,9 @@ apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
     if (opened) {
         status = open_handle(store, pool, error);
     }
-    if (status == APR_SUCCESS && store->dialect->behind) {
+    if (status == APR_SUCCESS && store->dialect->detect) {
         const apikey_dialect_t *dialect =
-            store->dialect->behind(store->driver, store->handle, store->pool,
+            store->dialect->detect(store->driver, store->handle, store->pool,
                                    pool, error);
 
         if (dialect) {
@@ -282,10 +283,11 @@ static apr_status_t open_own_connection(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = new_store(driver, dialect, NULL, pool);
-    (*store)->params = apr_pstrdup(pool, dialect->params
-                                         ? dialect->params(params, pool)
+    (*store)->params = apr_pstrdup(pool, dialect->traits.params
+                                         ? dialect->traits.params(params, pool)
                                          : params);
-    (*store)->file = dialect->file ? dialect->file(params, pool) : NULL;
+    (*store)->file = dialect->traits.file ? dialect->traits.file(params, pool)
+                                          : NULL;
     /* Ahead of the pool's children, of which the statements are one. */
     apr_pool_pre_cleanup_register(pool, *store, close_store);
     return apikey_store_connect(*store, pool, error);

@@ -348,7 +348,7 @@ static apr_status_t check_empty_result(apikey_store_t *store, const char *sql,
     apikey_rows_t rows;
     apr_status_t status = apikey_statement_select_plain(
         &rows, store,
-        apr_psprintf(pool, store->dialect->columns_of,
+        apr_psprintf(pool, store->dialect->traits.columns_of,
                      fill_in_placeholder(sql, pool)),
         pool, error);
 
@@ -369,12 +369,12 @@ static apr_status_t check_columns(apikey_store_t *store, const char *sql,
         apikey_statement_select_custom(&rows, store, sql, &none, pool, error);
 
     if (status == APR_SUCCESS) {
-        if (!store->dialect->columns_of) {
+        if (!store->dialect->traits.columns_of) {
             read_columns(&columns, &rows, 0);
         }
         status = apikey_rows_end(&rows, pool, error);
     }
-    if (status == APR_SUCCESS && store->dialect->columns_of) {
+    if (status == APR_SUCCESS && store->dialect->traits.columns_of) {
         status = check_empty_result(store, sql, pool, error);
     }
     return status;

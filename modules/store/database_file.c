@@ -53,7 +53,7 @@ int apikey_database_is_file(const char **file, const char *driver,
     else if (strcmp(driver, "sqlite3") != 0) {
         return 0;
     }
-    *file = apikey_dialect_sqlite3.file(path, pool);
+    *file = apikey_dialect_sqlite3.traits.file(path, pool);
     return 1;
 }
 

@@ -36,10 +36,19 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
     return NULL;
 }
 
-int apikey_dialect_says(const char *const *words, const char *message)
+int apikey_dialect_is(const apikey_dialect_t *dialect, apikey_error_e kind,
+                      int code, const char *message)
 {
-    for (; words && *words && message; words++) {
-        if (strstr(message, *words)) {
+    const apikey_error_words_t *error = &dialect->errors[kind];
+    int i;
+
+    for (i = 0; i < APIKEY_ERROR_CODES && error->codes[i]; i++) {
+        if (error->codes[i] == code) {
+            return 1;
+        }
+    }
+    for (i = 0; message && i < APIKEY_ERROR_WORDS && error->words[i]; i++) {
+        if (strstr(message, error->words[i])) {
             return 1;
         }
     }

@@ -2,14 +2,24 @@
 
 /**
  * @file dialect.h
- * @brief What differs between databases; everything else is written once.
+ * @brief What differs between databases and between the drivers of APR DBD.
  *
- * A dialect is a structure of SQL strings and traits, found by the name of
- * its APR DBD driver; for odbc, by asking the database.  The statements
- * themselves stand in statements.c: their parameters are all text, a number is
- * written %n there and cast as the dialect says, a text between %[ and %] is
- * read as its bytes (%( and %): one that may be long), and %h holds the rows,
- * %u is used_again; %i %j %k %v are those of an import.
+ * A dialect is found by the name of its driver (DBDriver).  For odbc the
+ * database that the connection leads to is asked: its dialect, with the traits
+ * of ODBC's driver, is the one of that connection.
+ *
+ * The statements are in sql_text.c, once for all databases.  Marks in them
+ * stand for what the dialect has:
+ *   %s         a parameter, which is text on every driver
+ *   %n         a parameter cast to a number: number
+ *   %[ %]      around a column: text_open, text_close
+ *   %( %)      the same around a column that may be long: see short_texts
+ *   %b         after_key
+ *   %h         lock_row
+ *   %u         add_usage
+ *   %i %j      import.column, import.value
+ *   %k         import.valid_keys, or apikey
+ *   %v         import.valid_condition
  */
 #ifndef APIKEY_DIALECT_H
 #define APIKEY_DIALECT_H
@@ -17,174 +27,193 @@
 #include <apr_dbd.h>
 #include <apr_pools.h>
 
-/** used_again of SQLite (3.24) and PostgreSQL (9.5). */
-#define APIKEY_USED_AGAIN                                                   \
+/** add_usage of SQLite (3.24) and PostgreSQL (9.5). */
+#define APIKEY_ADD_USAGE                                                    \
     " ON CONFLICT (id) DO UPDATE SET"                                       \
     " use_count = apikey_usage.use_count + excluded.use_count, last_used ="  \
     " CASE WHEN apikey_usage.last_used < excluded.last_used"                \
     " THEN excluded.last_used ELSE apikey_usage.last_used END"
 
-/** Something to ask a database that may be set up badly. */
+/** A setting of the database that `htapikey doctor` checks. */
 typedef struct apikey_probe_t {
-    const char *check;          /**< what is looked at, a word or two */
+    const char *check;          /**< what is checked, a word or two */
     const char *sql;            /**< selects one text */
     const char *want;           /**< what it should be */
-    int fails;                  /**< another one is more than a warning */
+    int fails;                  /**< another text is an error, not a warning */
     const char *good;           /**< a sentence */
-    const char *bad;            /**< a sentence that goes on behind the text */
+    const char *bad;            /**< a sentence that goes on after the text */
 } apikey_probe_t;
 
-/** What to do where the database's own words do not tell. */
+/** What to do about an error whose message does not tell. */
 typedef struct apikey_advice_t {
-    const char *words;          /**< what stands in its message */
+    const char *words;          /**< part of the message */
     const char *advice;
 } apikey_advice_t;
 
-typedef struct apikey_dialect_t {
-    const char *driver;         /**< DBDriver's, and conf/schema's folder */
+/** Kinds of errors that are handled. */
+typedef enum {
+    APIKEY_ERROR_LOCKED,        /**< another process holds a lock */
+    APIKEY_ERROR_PASSING,       /**< it is gone in a moment by itself */
+    APIKEY_ERROR_DUPLICATE,     /**< a primary or unique key exists already */
+    APIKEY_ERROR_DEADLOCK,      /**< of two transactions that waited for each
+                                 * other this one was rolled back */
+    APIKEY_ERROR_READ_ONLY,     /**< this user may not write, or nobody can */
+    APIKEY_ERROR_OUTDATED,      /**< a table has changed since the statement was
+                                 * prepared; most databases prepare it again
+                                 * themselves */
+    APIKEY_ERROR_NO_ROW,        /**< an UPDATE or DELETE matched no row, which
+                                 * is no error elsewhere */
+    APIKEY_ERROR_COUNT
+} apikey_error_e;
+
+#define APIKEY_ERROR_CODES 2
+#define APIKEY_ERROR_WORDS 5
+
+/** How a kind of error is known: by one of the driver's codes, or by words of
+ * its message.  Either list ends early at 0 or NULL. */
+typedef struct apikey_error_words_t {
+    int codes[APIKEY_ERROR_CODES];
+    const char *words[APIKEY_ERROR_WORDS];
+} apikey_error_words_t;
+
+/** What a driver of APR DBD does in its own way. */
+typedef struct apikey_traits_t {
     /** How a result is asked for: pgsql wants random access (without it an
      * empty result costs 100 ms and an SQL error reads as "no row"), ODBC
      * refuses it.  Rows are always read in sequence. */
     int random;
-    /** A text parameter as a 64-bit number; holds one %s. */
-    const char *number;
-    /** Whether a key k lies behind another in the order of created and id, so
-     * that the place is found in the index however many were made in one
-     * second.  Holds two or three %s: created, id and created.  On SQLite a row
-     * may have any text for created, which comes behind all numbers. */
-    const char *behind_key;
-    /** Selects one number: how many tables are called apikey_identity.  It
-     * must work on every database that answers at all. */
-    const char *probe;
-    /** Selects that set a connection of our own up; ends with NULL. */
-    const char *const *on_open;
-    /** Selects to run before the schema is made; ends with NULL. */
-    const char *const *on_init;
-    /** Selects to run before a connection of our own is closed that has written
-     * something; whether they succeed is nobody's concern.  Ends with NULL;
-     * may be NULL. */
-    const char *const *on_close;
-    /** Selects one row where no writer holds up a reader, else none; NULL:
-     * nobody can promise that. */
-    const char *never_waits;
-    /** The first whose words fit counts; ends with NULL words; may be NULL. */
-    const apikey_advice_t *advice;
+    /** A statement is prepared only where it has a label. */
+    int labels;
+    /** A long column comes in pieces, to be read until there is none. */
+    int pieces;
+    /** The driver tells the length of a column, by which a text with a NUL is
+     * found.  PostgreSQL has no such text. */
+    int lengths;
+    /** Of an expression the driver gives 255 characters, so a column that may
+     * be longer is read without text_open. */
+    int short_texts;
+    /** The database is a file: no answer to COMMIT can get lost. */
+    int no_server;
     /** The file that params name, in pool; NULL: none.  May be NULL itself. */
     const char *(*file)(const char *params, apr_pool_t *pool);
-    /** Whether the driver's error means that another holds a lock. */
-    int (*is_locked)(int error, const char *message);
-    /** Whether it is gone in a moment by itself; may be NULL. */
-    int (*is_passing)(int error);
-    /** Whether it means that a primary or unique key is there already.  May
-     * be NULL. */
-    int (*is_duplicate)(int error, const char *message);
-    /** Whether it means that two transactions waited for each other, and this
-     * one had to give way.  May be NULL. */
-    int (*is_deadlock)(int error, const char *message);
-    /** Words of a message that this user must not write there, or nothing can
-     * write; ends with NULL. */
-    const char *const *read_only;
-    /** Words of a message that a table has changed since the statement was
-     * prepared, so that it has to be prepared again; ends with NULL.  NULL:
-     * the database does that itself. */
-    const char *const *outdated;
-    /** Commands that begin and end an import inside of its transaction:
-     * between them no row of apikey or apikey_tenant leaves a change, and the
-     * end leaves a single one, of the kind 'all'.  Each ends with NULL. */
-    const char *const *bulk_on;
-    const char *const *bulk_off;
-    /** Whether the driver prepares what has a label alone. */
-    int labels;
-    /** Commands to run when that transaction is over, whatever its end: they
-     * switch off what a rollback does not.  NULL: nothing to do. */
-    const char *const *bulk_over;
-    /** Where an import is done in steps, of a transaction each: commands of
-     * the first; of the last, which make all of it valid; and of the last one
-     * where it is given up.  Each ends with NULL.  NULL: it is done in one
-     * transaction, and the rest of this group is NULL, too. */
-    const char *const *import_begin;
-    const char *const *import_over;
-    const char *const *import_undone;
-    /** Selects that set the connection up for the steps, and for the last of
-     * them.  Each ends with NULL; bulk_over follows. */
-    const char *const *import_on;
-    const char *const *import_off;
-    /** A further column of a key that is imported, and its value: the mark
-     * that it is of an import that has not ended. */
-    const char *import_column, *import_number;
-    /** What is there of apikey without such keys; a condition of apikey k
-     * beside apikey_identity i that it is none. */
-    const char *import_known, *import_valid;
-    /** Selects a number, not 0 where an import has begun and not ended; the
-     * last of some thousand digests behind one, or NULL; deletes such keys
-     * behind one digest and up to another.  Hold a %s for each digest. */
-    const char *import_unfinished, *import_range, *import_remove;
-    /** Selects the name of the file that the database is in, or "". */
-    const char *import_file;
-    /** What a connection of our own is opened with instead of params; NULL:
-     * params. */
+    /** What a connection is opened with instead of params; NULL: params. */
     const char *(*params)(const char *params, apr_pool_t *pool);
-    /** What stands around a column so that its text is read as the bytes that
-     * are stored, whatever the connection makes of text, and, where the driver
-     * tells no length, a NUL as a byte that is refused; NULL: nothing. */
-    const char *text_open, *text_close;
-    /** Of such an expression the driver gives the first 255 characters: a text
-     * that may be longer is read as it is. */
-    int short_texts;
-    /** Selects that name who holds the lock that we did not get, in their
-     * first column; the first that gives a row is believed, one that fails
-     * is passed over.  Ends with NULL; may be NULL. */
-    const char *const *blockers;
     /** Begins a transaction that COMMIT or ROLLBACK ends, all as plain SQL;
-     * NULL: apr_dbd's functions.  (The driver pgsql crashes where it begins
+     * NULL: apr_dbd's functions do.  (The driver pgsql crashes where it begins
      * one on a connection that has just died.) */
     const char *begin;
-    /** Behind a select of apikey k: the row stays locked until the
-     * transaction is over.  NULL: the database has one writer anyway. */
-    const char *hold;
-    /** Ends an INSERT into apikey_usage from rows v of id, uses and latest: a
-     * row that is there is added to; an older time changes nothing. */
-    const char *used_again;
-    /** Whether the driver's error says no more than that no row was there to
-     * be changed.  May be NULL. */
-    int (*is_nothing)(int error, const char *message);
-    /** Selects one number: how many columns a table has with a name; holds two
-     * %s, table and column.  NULL: a step of the schema that adds one is undone
-     * where it is not done whole, so there is no need to ask. */
-    const char *has_column;
-    /** Whether a long column comes in pieces, read until there is none. */
-    int pieces;
-    /** Whether the driver tells how long a column is, so that a text with a NUL
-     * in it is found out when it is read.  PostgreSQL has no such text. */
-    int lengths;
-    /** Finds out what database a connection leads to; all the rest is that
-     * dialect's, which lives in @a store_pool.  NULL: it is known. */
-    const struct apikey_dialect_t *(*behind)(const apr_dbd_driver_t *driver,
+    /** Selects one row of NULLs with the columns of another select, for a
+     * driver that does not know the column names of an empty result.  Holds
+     * one %s, which may end with a comment.  NULL: the driver knows them. */
+    const char *columns_of;
+} apikey_traits_t;
+
+/**
+ * Importing many keys.  Where steps is 0 an import is one transaction;
+ * otherwise it has many, and its keys become valid together in the last one.
+ * Lists end with NULL; a list that is NULL has nothing to do.
+ */
+typedef struct apikey_bulk_import_t {
+    /** Commands around the insertion, in its transaction: between them changed
+     * rows of apikey and apikey_tenant are not recorded in apikey_change;
+     * bulk_off records a single change of the kind 'all'. */
+    const char *const *bulk_on;
+    const char *const *bulk_off;
+    /** Commands after that transaction, however it ended: they undo what a
+     * rollback does not. */
+    const char *const *bulk_over;
+    int steps;                  /**< whether there are steps; all that follows
+                                 * belongs to them */
+    /** Commands of the first transaction; of the last, which makes the keys
+     * valid; and of the last where the import is given up. */
+    const char *const *begin;
+    const char *const *finish;
+    const char *const *abandon;
+    /** Selects that set the connection up for the steps, and for the last of
+     * them; bulk_over follows. */
+    const char *const *settings;
+    const char *const *last_settings;
+    /** A column of a key that is being imported, and its value: the mark that
+     * the import has not ended. */
+    const char *column, *value;
+    /** The view of apikey without such keys, and a condition of apikey k and
+     * apikey_identity i that excludes them. */
+    const char *valid_keys, *valid_condition;
+    /** Selects a number, not 0 while an import has begun and not ended. */
+    const char *unfinished;
+    /** Selects the last of some thousand digests after one, or NULL; deletes
+     * such keys after one digest up to another.  Hold a %s for each digest. */
+    const char *range, *remove;
+    /** Selects the name of the file that the database is in, or "". */
+    const char *file;
+} apikey_bulk_import_t;
+
+typedef struct apikey_dialect_t {
+    const char *driver;         /**< DBDriver's, and conf/schema's folder */
+    /** Finds out what database a connection leads to, and returns its dialect
+     * for this driver, in @a store_pool.  NULL: this is it. */
+    const struct apikey_dialect_t *(*detect)(const apr_dbd_driver_t *driver,
                                              apr_dbd_t *handle,
                                              apr_pool_t *store_pool,
                                              apr_pool_t *pool,
                                              const char **error);
-    /** Selects all triggers: "name table"; what keeps it from working, a
-     * sentence fragment, or ""; its shape, of which blanks and quotes do not
-     * count. */
+    apikey_traits_t traits;
+    apikey_error_words_t errors[APIKEY_ERROR_COUNT];
+    const apikey_advice_t *advice;      /**< the first that fits counts; ends
+                                         * with NULL words; may be NULL */
+
+    /* Selects that set a connection up; each list ends with NULL. */
+    const char *const *on_open;         /**< our own, when it is open */
+    const char *const *on_adopt;        /**< mod_dbd's; may be NULL */
+    const char *const *on_init;         /**< before the schema is made */
+    const char *const *on_close;        /**< before closing one that has
+                                         * written; errors are ignored; may be
+                                         * NULL */
+
+    /* What stands for the marks in sql_text.c. */
+    const char *number;         /**< a text parameter as a 64-bit number */
+    /** Around a column: reads its text as the bytes that are stored, whatever
+     * the connection's character set, and, where the driver tells no length, a
+     * NUL as a byte that is refused; NULL: nothing. */
+    const char *text_open, *text_close;
+    /** Whether a key k comes after another in the order of created and id, by
+     * the index however many were made in one second.  Holds two or three %s:
+     * created, id and created.  On SQLite a row may have any text for created,
+     * which comes after all numbers. */
+    const char *after_key;
+    /** Ends a select of apikey k: locks the row until the transaction is over.
+     * NULL: the database has one writer. */
+    const char *lock_row;
+    /** Ends an INSERT into apikey_usage of rows v of id, uses and latest: adds
+     * to a row that exists, whose time never becomes older. */
+    const char *add_usage;
+
+    /* Other SQL. */
+    const char *probe;          /**< selects one number: how many tables are
+                                 * called apikey_identity; works on every
+                                 * database that answers at all */
+    /** Selects one number: how many columns a table has with a name; holds two
+     * %s, table and column.  NULL: a step of the schema that fails is undone
+     * whole, so it is not asked for. */
+    const char *has_column;
+    const char *never_waits;    /**< selects one row where no writer delays a
+                                 * reader, else none; NULL: a writer may */
+    /** Selects that name the holder of the lock that was not to be had, in
+     * their first column; the first that gives a row counts, one that fails is
+     * ignored.  Ends with NULL; may be NULL. */
+    const char *const *blockers;
+
+    /* What `htapikey doctor` looks at. */
+    /** Selects all triggers: "name table"; why it does not work, a sentence
+     * fragment, or ""; its shape, in which blanks and quotes do not count. */
     const char *triggers;
-    /** The shape that a CREATE TRIGGER of the schema's makes; NULL: that is
-     * its text. */
+    /** The shape that a CREATE TRIGGER of the schema makes; NULL: its text. */
     const char *(*trigger_shape)(const char *sql, apr_pool_t *pool);
-    /** Selects the same of functions: name, fault, body.  NULL: triggers call
-     * none. */
+    /** Selects functions: name, fault, body.  NULL: triggers call none. */
     const char *functions;
-    /** What `htapikey doctor` asks; ends with a NULL check; may be NULL. */
-    const apikey_probe_t *probes;
-    /** Selects for a connection of mod_dbd's, which others use, too; ends with
-     * NULL; may be NULL. */
-    const char *const *on_adopt;
-    /** It is a file: no answer of its own can get lost on the way. */
-    int no_server;
-    /** Selects one row of NULLs with the columns of another select, for a
-     * driver whose empty result does not know their names.  Holds one %s,
-     * which may end with a comment.  NULL: the driver's does. */
-    const char *columns_of;
+    const apikey_probe_t *probes;       /**< end with a NULL check */
+
+    apikey_bulk_import_t import;
 } apikey_dialect_t;
 
 extern const apikey_dialect_t apikey_dialect_odbc;
@@ -200,9 +229,9 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
                                             apr_pool_t *pool,
                                             const char **error);
 
-/** Whether a database's message contains one of @a words (ends with NULL; may
- * be NULL).
- * @param message may be NULL */
-int apikey_dialect_says(const char *const *words, const char *message);
+/** Whether an error of the driver is of a kind.
+ * @param message the driver's; may be NULL */
+int apikey_dialect_is(const apikey_dialect_t *dialect, apikey_error_e kind,
+                      int code, const char *message);
 
 #endif

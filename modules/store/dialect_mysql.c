@@ -6,11 +6,6 @@
 
 #include "dialect.h"
 
-/* The server's own numbers; its header is not needed for a few of them. */
-#define LOCK_WAIT_TIMEOUT 1205
-#define DUPLICATE_ENTRY 1062
-#define DEADLOCK 1213
-
 /*
  * With the client's own latin1, what is not in it would be read as '?'.  The
  * collation compares to the byte, which has another name on each of the two;
@@ -85,29 +80,6 @@ static const char *mysql_params(const char *given, apr_pool_t *pool)
     return apr_pstrcat(pool, given, " reconnect=0", NULL);
 }
 
-static int mysql_is_locked(int error, const char *message)
-{
-    return error == LOCK_WAIT_TIMEOUT
-           || (message && strstr(message, "Lock wait timeout exceeded"));
-}
-
-static const char *const read_only[] = {
-    "--read-only", "read_only", "READ ONLY transaction", "read-only mode",
-    "command denied to user", NULL
-};
-
-static int mysql_is_duplicate(int error, const char *message)
-{
-    return error == DUPLICATE_ENTRY
-           || (message && strstr(message, "Duplicate entry"));
-}
-
-static int mysql_is_deadlock(int error, const char *message)
-{
-    return error == DEADLOCK
-           || (message && strstr(message, "Deadlock found"));
-}
-
 /* "AFTER INSERT body": CREATE TRIGGER name AFTER INSERT ON table FOR EACH ROW
  * body. */
 static const char *mysql_trigger_shape(const char *sql, apr_pool_t *pool)
@@ -148,30 +120,34 @@ static const apikey_probe_t probes[] = {
 const apikey_dialect_t apikey_dialect_mysql = {
     .driver = "mysql",
     .number = "CAST(%s AS SIGNED)",
-    .behind_key = "(k.created = CAST(%s AS SIGNED) AND k.id > %s"
+    .after_key = "(k.created = CAST(%s AS SIGNED) AND k.id > %s"
                   " OR k.created > CAST(%s AS SIGNED))",
     .probe = "SELECT COUNT(*) FROM information_schema.tables"
              " WHERE table_schema = DATABASE()"
              " AND table_name = 'apikey_identity'",
     .on_open = on_open,
     .on_init = on_init,
-    .is_locked = mysql_is_locked,
-    .is_duplicate = mysql_is_duplicate,
-    .read_only = read_only,
-    .is_deadlock = mysql_is_deadlock,
+    /* The server's own numbers (mysqld_error.h). */
+    .errors = {
+        [APIKEY_ERROR_LOCKED] = { { 1205 },
+                                  { "Lock wait timeout exceeded" } },
+        [APIKEY_ERROR_DUPLICATE] = { { 1062 }, { "Duplicate entry" } },
+        [APIKEY_ERROR_DEADLOCK] = { { 1213 }, { "Deadlock found" } },
+        [APIKEY_ERROR_READ_ONLY] = {
+            { 0 }, { "--read-only", "read_only", "READ ONLY transaction",
+                     "read-only mode", "command denied to user" } }
+    },
     .has_column = "SELECT COUNT(*) FROM information_schema.columns"
                   " WHERE table_schema = DATABASE() AND table_name = '%s'"
                   " AND column_name = '%s'",
-    .bulk_on = bulk_on,
-    .bulk_off = bulk_off,
-    .bulk_over = bulk_over,
-    .params = mysql_params,
-    .lengths = 1,
+    .import = { .bulk_on = bulk_on, .bulk_off = bulk_off,
+                .bulk_over = bulk_over },
+    .traits = { .params = mysql_params, .lengths = 1 },
     .text_open = "CONVERT(",
     .text_close = " USING binary)",
     .blockers = blockers,
-    .hold = " FOR UPDATE",
-    .used_again = " ON DUPLICATE KEY UPDATE"
+    .lock_row = " FOR UPDATE",
+    .add_usage = " ON DUPLICATE KEY UPDATE"
                   " use_count = apikey_usage.use_count + v.uses,"
                   " last_used = GREATEST(apikey_usage.last_used, v.latest)",
     .triggers = "SELECT CONCAT(trigger_name, ' ', event_object_table), '',"

@@ -30,13 +30,6 @@ static const char *select_one_text(const apr_dbd_driver_t *driver,
     return text == (const char *)-1 ? NULL : text;
 }
 
-/* UPDATE and DELETE of no row. */
-static int odbc_is_no_row(int error, const char *message)
-{
-    (void)error;
-    return message && strstr(message, " returned SQL_NO_DATA ");
-}
-
 /* ODBC's driver tries a locked statement twice, and more often while the
  * Timeout (ms) of the connection string, 100000 by default, has not passed:
  * the manual asks for Timeout=1. */
@@ -50,7 +43,7 @@ static const char *const on_open_sqlite3[] = {
 static void mark_nuls(apikey_dialect_t *dialect,
                       const apikey_dialect_t *database)
 {
-    dialect->lengths = 0;
+    dialect->traits.lengths = 0;
     if (database == &apikey_dialect_mysql) {
         dialect->text_open = "REPLACE(CONVERT(";
         dialect->text_close = " USING binary), CHAR(0), CHAR(1))";
@@ -59,7 +52,7 @@ static void mark_nuls(apikey_dialect_t *dialect,
         dialect->text_open = "(SELECT CASE WHEN instr(v, char(0)) > 0"
                              " THEN char(1) ELSE '' END || v FROM (SELECT ";
         dialect->text_close = " AS v))";
-        dialect->short_texts = 1;
+        dialect->traits.short_texts = 1;
     }
 }
 
@@ -69,22 +62,23 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
     apikey_dialect_t *dialect = apr_pmemdup(pool, database,
                                             sizeof(*dialect));
 
-    dialect->random = 0;
-    dialect->pieces = 1;
-    dialect->is_nothing = odbc_is_no_row;
+    dialect->traits.random = 0;
+    dialect->traits.pieces = 1;
+    /* UPDATE or DELETE of no row. */
+    dialect->errors[APIKEY_ERROR_NO_ROW].words[0] = " returned SQL_NO_DATA ";
     /* The parameters are the driver manager's, not the database's own. */
-    dialect->params = NULL;
-    dialect->file = NULL;
-    dialect->columns_of = NULL;
+    dialect->traits.params = NULL;
+    dialect->traits.file = NULL;
+    dialect->traits.columns_of = NULL;
     mark_nuls(dialect, database);
     /* apr_dbd's own transactions leave a connection that failed to commit
      * without autocommit: what follows would be lost. */
-    if (!dialect->begin) {
-        dialect->begin = "BEGIN";
+    if (!dialect->traits.begin) {
+        dialect->traits.begin = "BEGIN";
     }
     if (database == &apikey_dialect_sqlite3) {
         dialect->on_open = dialect->on_adopt = on_open_sqlite3;
-        dialect->begin = "BEGIN IMMEDIATE";
+        dialect->traits.begin = "BEGIN IMMEDIATE";
     }
     return dialect;
 }
@@ -123,5 +117,5 @@ static const apikey_dialect_t *odbc_detect(const apr_dbd_driver_t *driver,
 
 const apikey_dialect_t apikey_dialect_odbc = {
     .driver = "odbc",
-    .behind = odbc_detect
+    .detect = odbc_detect
 };

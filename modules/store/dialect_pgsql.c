@@ -53,34 +53,6 @@ static const char *const blockers[] = {
     NULL
 };
 
-/* 55P03 stands in ODBC's messages only; the words are the server's, in its
- * language. */
-static int pgsql_is_locked(int error, const char *message)
-{
-    (void)error;
-    return message && (strstr(message, "due to lock timeout")
-                       || strstr(message, " 55P03"));
-}
-
-static const char *const read_only[] = {
-    "in a read-only transaction", " 25006", "permission denied for",
-    " 42501", NULL
-};
-
-static int pgsql_is_duplicate(int error, const char *message)
-{
-    (void)error;
-    return message && (strstr(message, "duplicate key value")
-                       || strstr(message, " 23505"));
-}
-
-static int pgsql_is_deadlock(int error, const char *message)
-{
-    (void)error;
-    return message && (strstr(message, "deadlock detected")
-                       || strstr(message, " 40P01"));
-}
-
 /* tgtype's bits, as pg_trigger.h of PostgreSQL has them. */
 static const struct { const char *word; int bit; } trigger_types[] = {
     { " BEFORE ", 2 }, { " INSERT ", 4 }, { " DELETE ", 8 },
@@ -186,24 +158,31 @@ static const apikey_probe_t probes[] = {
 
 const apikey_dialect_t apikey_dialect_pgsql = {
     .driver = "pgsql",
-    .random = 1,
+    .traits = { .random = 1, .labels = 1,
+                .begin = "BEGIN ISOLATION LEVEL READ COMMITTED" },
     .number = "CAST(%s AS BIGINT)",
-    .behind_key = "(k.created, k.id) > (CAST(%s AS BIGINT), %s)",
+    .after_key = "(k.created, k.id) > (CAST(%s AS BIGINT), %s)",
     .probe = "SELECT COUNT(*) FROM pg_catalog.pg_class"
              " WHERE oid = to_regclass('apikey_identity')",
     .on_open = on_open,
     .on_init = on_init,
-    .is_locked = pgsql_is_locked,
-    .is_duplicate = pgsql_is_duplicate,
-    .read_only = read_only,
-    .is_deadlock = pgsql_is_deadlock,
-    .bulk_on = bulk_on,
-    .labels = 1,
-    .bulk_off = bulk_off,
+    /* The words are the server's, in its language; the codes (SQLSTATE) stand
+     * in messages of ODBC only. */
+    .errors = {
+        [APIKEY_ERROR_LOCKED] = { { 0 }, { "due to lock timeout",
+                                           " 55P03" } },
+        [APIKEY_ERROR_DUPLICATE] = { { 0 }, { "duplicate key value",
+                                              " 23505" } },
+        [APIKEY_ERROR_DEADLOCK] = { { 0 }, { "deadlock detected",
+                                             " 40P01" } },
+        [APIKEY_ERROR_READ_ONLY] = {
+            { 0 }, { "in a read-only transaction", " 25006",
+                     "permission denied for", " 42501" } }
+    },
+    .import = { .bulk_on = bulk_on, .bulk_off = bulk_off },
     .blockers = blockers,
-    .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
-    .hold = " FOR UPDATE OF k",
-    .used_again = APIKEY_USED_AGAIN,
+    .lock_row = " FOR UPDATE OF k",
+    .add_usage = APIKEY_ADD_USAGE,
     .triggers = triggers,
     .trigger_shape = pgsql_trigger_shape,
     .functions = functions,

@@ -5,11 +5,6 @@
 
 #include "dialect.h"
 
-/* SQLite's own numbers; its header is not needed for a few of them. */
-#define SQLITE3_BUSY 5
-#define SQLITE3_LOCKED 6
-#define SQLITE3_CANTOPEN 14
-
 /*
  * The driver tries a locked statement 16 times, 100 ms apart.  With this each
  * try waits in SQLite, too (which looks far more often), and all of them
@@ -62,24 +57,6 @@ static const char *sqlite3_file(const char *params, apr_pool_t *pool)
     return *plain && strcmp(plain, ":memory:") != 0
            && !strstr(params, "mode=memory") ? plain : NULL;
 }
-
-static int sqlite3_is_locked(int error, const char *message)
-{
-    return error == SQLITE3_BUSY || error == SQLITE3_LOCKED
-           || (message && strstr(message, "database is locked"));
-}
-
-static int sqlite3_is_duplicate(int error, const char *message)
-{
-    (void)error;
-    return message && strstr(message, "UNIQUE constraint failed");
-}
-
-static const char *const read_only[] = { "readonly database", NULL };
-
-/* The driver prepares with sqlite3_prepare(): unlike sqlite3_prepare_v2(), that
- * leaves it to the caller to prepare anew when a table has changed. */
-static const char *const outdated[] = { "schema has changed", NULL };
 
 static const apikey_advice_t advice[] = {
     { "readonly database",
@@ -172,18 +149,16 @@ static const apikey_probe_t probes[] = {
     { NULL, NULL, NULL, 0, NULL, NULL }
 };
 
-/* Where root was the first to open the database, its -wal and -shm belong to
- * root until SQLite has given them to the file's owner. */
-static int sqlite3_is_passing(int error)
-{
-    return error == SQLITE3_CANTOPEN;
-}
-
 const apikey_dialect_t apikey_dialect_sqlite3 = {
     .driver = "sqlite3",
     .number = "CAST(%s AS INTEGER)",
-    .behind_key = "(k.created, k.id) > (%s, %s)",
-    .lengths = 1,
+    .after_key = "(k.created, k.id) > (%s, %s)",
+    .traits = {
+        .file = sqlite3_file,
+        .lengths = 1,
+        .no_server = 1,
+        .columns_of = "SELECT q.* FROM (SELECT 1) LEFT JOIN (%s\n) q ON 1"
+    },
     .probe = "SELECT COUNT(*) FROM sqlite_master"
              " WHERE name = 'apikey_identity'",
     .on_open = on_open,
@@ -191,36 +166,44 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .on_close = on_close,
     .never_waits = "SELECT journal_mode FROM pragma_journal_mode"
                    " WHERE journal_mode = 'wal'",
-    .file = sqlite3_file,
     .advice = advice,
-    .is_locked = sqlite3_is_locked,
-    .is_passing = sqlite3_is_passing,
-    .is_duplicate = sqlite3_is_duplicate,
-    .read_only = read_only,
-    .outdated = outdated,
-    .no_server = 1,
-    .used_again = APIKEY_USED_AGAIN,
+    /* SQLite's own numbers (sqlite3.h): 5 BUSY, 6 LOCKED, 14 CANTOPEN.  The
+     * last one passes: where root was the first to open the database, its -wal
+     * and -shm belong to root until SQLite has given them to the file's owner.
+     * A table that changes outdates a statement because the driver prepares
+     * with sqlite3_prepare(), not sqlite3_prepare_v2(). */
+    .errors = {
+        [APIKEY_ERROR_LOCKED] = { { 5, 6 }, { "database is locked" } },
+        [APIKEY_ERROR_PASSING] = { { 14 }, { NULL } },
+        [APIKEY_ERROR_DUPLICATE] = { { 0 },
+                                     { "UNIQUE constraint failed" } },
+        [APIKEY_ERROR_READ_ONLY] = { { 0 }, { "readonly database" } },
+        [APIKEY_ERROR_OUTDATED] = { { 0 }, { "schema has changed" } }
+    },
+    .add_usage = APIKEY_ADD_USAGE,
     .on_adopt = on_open,
-    .columns_of = "SELECT q.* FROM (SELECT 1) LEFT JOIN (%s\n) q ON 1",
-    .bulk_on = bulk_on,
-    .bulk_off = bulk_off,
-    .bulk_over = bulk_over,
-    .import_on = import_on,
-    .import_off = import_off,
-    .import_begin = import_next,
-    .import_over = import_next,
-    .import_column = ", batch",
-    .import_number = ", 1 + " IMPORTED,
-    .import_known = "apikey_known",
-    .import_valid = " AND k.batch <= i.imported",
-    .import_undone = import_undone,
-    .import_unfinished = "SELECT imported % 2 FROM apikey_identity",
-    .import_range = "SELECT MAX(digest) FROM (SELECT digest FROM apikey"
-                    " WHERE digest > '%s' ORDER BY digest LIMIT 5000)",
-    .import_remove = "DELETE FROM apikey WHERE digest > '%s'"
-                     " AND digest <= '%s' AND batch > " IMPORTED,
-    .import_file = "SELECT file FROM pragma_database_list"
-                   " WHERE name = 'main'",
+    .import = {
+        .bulk_on = bulk_on,
+        .bulk_off = bulk_off,
+        .bulk_over = bulk_over,
+        .steps = 1,
+        .settings = import_on,
+        .last_settings = import_off,
+        .begin = import_next,
+        .finish = import_next,
+        .column = ", batch",
+        .value = ", 1 + " IMPORTED,
+        .valid_keys = "apikey_known",
+        .valid_condition = " AND k.batch <= i.imported",
+        .abandon = import_undone,
+        .unfinished = "SELECT imported % 2 FROM apikey_identity",
+        .range = "SELECT MAX(digest) FROM (SELECT digest FROM apikey"
+                 " WHERE digest > '%s' ORDER BY digest LIMIT 5000)",
+        .remove = "DELETE FROM apikey WHERE digest > '%s'"
+                         " AND digest <= '%s' AND batch > " IMPORTED,
+        .file = "SELECT file FROM pragma_database_list"
+                       " WHERE name = 'main'"
+    },
     .triggers = "SELECT name || ' ' || tbl_name, '', sql FROM sqlite_master"
                 " WHERE type = 'trigger'",
     .probes = probes

@@ -41,13 +41,15 @@ apr_status_t apikey_store_error(apikey_store_t *store, int code,
                                                         store->handle, code),
                                           pool);
 
-    store->duplicate = dialect->is_duplicate
-                       && dialect->is_duplicate(code, message);
-    store->deadlock = dialect->is_deadlock
-                      && dialect->is_deadlock(code, message);
-    store->read_only = apikey_dialect_says(dialect->read_only, message);
-    store->outdated = apikey_dialect_says(dialect->outdated, message);
-    if (dialect->is_locked(code, message)) {
+    store->duplicate = apikey_dialect_is(dialect, APIKEY_ERROR_DUPLICATE, code,
+                                         message);
+    store->deadlock = apikey_dialect_is(dialect, APIKEY_ERROR_DEADLOCK, code,
+                                        message);
+    store->read_only = apikey_dialect_is(dialect, APIKEY_ERROR_READ_ONLY, code,
+                                         message);
+    store->outdated = apikey_dialect_is(dialect, APIKEY_ERROR_OUTDATED, code,
+                                        message);
+    if (apikey_dialect_is(dialect, APIKEY_ERROR_LOCKED, code, message)) {
         *error = "another process holds a lock on the database, and five "
                  "seconds were not enough; end what holds it (an open "
                  "transaction in a shell, a backup) and try again";
@@ -63,8 +65,7 @@ apr_status_t apikey_store_error(apikey_store_t *store, int code,
 
 int apikey_store_is_no_row(apikey_store_t *store, int code)
 {
-    return store->dialect->is_nothing
-           && store->dialect->is_nothing(code, apr_dbd_error(store->driver,
-                                                             store->handle,
-                                                             code));
+    return apikey_dialect_is(store->dialect, APIKEY_ERROR_NO_ROW, code,
+                             apr_dbd_error(store->driver, store->handle,
+                                           code));
 }

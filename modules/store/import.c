@@ -335,7 +335,8 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
     if (has_run(job, error)) {
         return job->status;
     }
-    status = apikey_import_run(store, store->dialect->bulk_on, pool, error);
+    status = apikey_import_run(store, store->dialect->import.bulk_on, pool,
+                               error);
     while (status == APR_SUCCESS && !job->over) {
         apr_status_t read = read_rows(store, job, pool, &job->error);
 
@@ -350,7 +351,7 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
         status = note(store, job, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_import_run(store, store->dialect->bulk_off, pool,
+        status = apikey_import_run(store, store->dialect->import.bulk_off, pool,
                                    error);
     }
     job->status = status;
@@ -378,8 +379,8 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
 {
     job_t *job = baton;
     apr_hash_index_t *at;
-    apr_status_t status = apikey_import_run(store, store->dialect->bulk_on,
-                                            pool, error);
+    apr_status_t status =
+        apikey_import_run(store, store->dialect->import.bulk_on, pool, error);
 
     for (at = apr_hash_first(pool, job->new_tenants);
          at && status == APR_SUCCESS; at = apr_hash_next(at)) {
@@ -390,11 +391,12 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
         status = note(store, job, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_import_run(store, store->dialect->import_over, pool,
+        status = apikey_import_run(store, store->dialect->import.finish, pool,
                                    error);
     }
     return status == APR_SUCCESS
-           ? apikey_import_run(store, store->dialect->bulk_off, pool, error)
+           ? apikey_import_run(store, store->dialect->import.bulk_off, pool,
+                               error)
            : status;
 }
 
@@ -450,8 +452,8 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
                                              : NULL;
     apr_pool_destroy(sub);
     if (status == APR_SUCCESS) {
-        status = apikey_statement_run_selects(store, store->dialect->import_off,
-                                              pool, error);
+        status = apikey_statement_run_selects(
+            store, store->dialect->import.last_settings, pool, error);
     }
     return status == APR_SUCCESS
            ? apikey_transact(store, import_over, job, pool, error)
@@ -471,8 +473,8 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
     }
     status = apikey_import_clean(store, pool, error);
     if (status == APR_SUCCESS) {
-        status = apikey_statement_run_selects(store, store->dialect->import_on,
-                                              pool, error);
+        status = apikey_statement_run_selects(
+            store, store->dialect->import.settings, pool, error);
     }
     if (status == APR_SUCCESS) {
         status = apikey_import_begin(store, pool, error);
@@ -523,12 +525,13 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
     job.new_tenants = apr_hash_make(pool);
     job.rows = apr_pcalloc(pool, ROWS_MOST * sizeof(*job.rows));
     job.most = APIKEY_IMPORTED_AT_ONCE;
-    job.steps = store->dialect->import_over != NULL;
+    job.steps = store->dialect->import.steps;
     apr_pool_create(&job.rows_pool, pool);
     status = job.steps ? import_in_steps(store, &job, pool, error)
              : apikey_transact(store, import_all, &job, pool, error);
     if (store->handle) {
-        apikey_import_run(store, store->dialect->bulk_over, pool, &ignored);
+        apikey_import_run(store, store->dialect->import.bulk_over, pool,
+                          &ignored);
     }
     if (status != APR_SUCCESS && job.taken) {
         status = say_taken(store, &job, pool, error);

@@ -49,7 +49,7 @@ apr_status_t apikey_import_lock(apikey_store_t *store,
     apikey_import_lock_t *lock = apr_pcalloc(pool, sizeof(*lock));
     const char *path;
     char reason[128];
-    apr_status_t status = select_text(store, store->dialect->import_file,
+    apr_status_t status = select_text(store, store->dialect->import.file,
                                       &path, pool, error);
 
     *out = lock;
@@ -103,7 +103,7 @@ static apr_status_t remove_range(apikey_store_t *store, void *baton,
 
     return apikey_statement_run(store,
                                 apr_psprintf(pool,
-                                             store->dialect->import_remove,
+                                             store->dialect->import.remove,
                                              range->behind, range->last),
                                 pool, error);
 }
@@ -121,7 +121,7 @@ static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
         apr_pool_clear(sub);
         range.behind = behind;
         status = select_text(store, apr_psprintf(sub,
-                                                 store->dialect->import_range,
+                                                 store->dialect->import.range,
                                                  behind),
                              &range.last, sub, error);
         if (status == APR_SUCCESS && *range.last) {
@@ -161,7 +161,7 @@ apr_status_t apikey_import_begin(apikey_store_t *store, apr_pool_t *pool,
                                  const char **error)
 {
     return apikey_transact(store, run_all,
-                           (void *)store->dialect->import_begin, pool,
+                           (void *)store->dialect->import.begin, pool,
                            error);
 }
 
@@ -170,7 +170,7 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
 {
     const char *number = "0";
     apr_status_t status = select_text(store,
-                                      store->dialect->import_unfinished,
+                                      store->dialect->import.unfinished,
                                       &number, pool, error);
 
     if (status != APR_SUCCESS || strcmp(number, "0") == 0) {
@@ -179,7 +179,7 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
     status = remove_keys(store, pool, error);
     return status == APR_SUCCESS
            ? apikey_transact(store, run_all,
-                             (void *)store->dialect->import_undone, pool,
+                             (void *)store->dialect->import.abandon, pool,
                              error)
            : status;
 }

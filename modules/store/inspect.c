@@ -97,5 +97,6 @@ const char *apikey_inspect_file(const char *driver, const char *params,
     const apikey_dialect_t *dialect = apikey_dialect_find(driver, pool,
                                                           &error);
 
-    return dialect && dialect->file ? dialect->file(params, pool) : NULL;
+    return dialect && dialect->traits.file ? dialect->traits.file(params, pool)
+                                           : NULL;
 }

@@ -175,7 +175,7 @@ apr_status_t apikey_key_row_lock(apikey_store_t *store, const char *id,
     apikey_rows_t rows;
     apr_status_t status = APR_SUCCESS;
 
-    if (!store->in_transaction || !store->dialect->hold) {
+    if (!store->in_transaction || !store->dialect->lock_row) {
         return status;
     }
     status = apikey_statement_select(&rows, store, APIKEY_SQL_KEY_LOCK, args,

@@ -4,13 +4,12 @@
 
 #include "connection_private.h"
 
-/* The driver odbc answers -1 to an error, too, and says what it was. */
+/* After the last row a driver returns -1.  That of ODBC returns -1 after an
+ * error, too, and the message says which it was. */
 static int is_driver_error(apikey_store_t *store, int code)
 {
-    return store->dialect->is_nothing
-           && !store->dialect->is_nothing(code,
-                                          apr_dbd_error(store->driver,
-                                                        store->handle, code));
+    return store->dialect->errors[APIKEY_ERROR_NO_ROW].words[0]
+           && !apikey_store_is_no_row(store, code);
 }
 
 int apikey_rows_next(apikey_rows_t *rows)
@@ -113,14 +112,14 @@ const char *apikey_rows_text(apikey_rows_t *rows)
 
     rows->bytes = NULL;
     /* Until NULL: what did not fit at once. */
-    while (dialect->pieces && more && more != driver_failed) {
+    while (dialect->traits.pieces && more && more != driver_failed) {
         more = apr_dbd_get_entry(driver, rows->row, rows->column);
         if (more) {
             text = more == driver_failed ? more
                                    : apr_pstrcat(rows->pool, text, more, NULL);
         }
     }
-    if (text && dialect->lengths && text != driver_failed) {
+    if (text && dialect->traits.lengths && text != driver_failed) {
         text = text_with_nuls(rows, text);
     }
     rows->column++;

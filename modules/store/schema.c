@@ -69,7 +69,7 @@ apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
     if (!dialect) {
         return APIKEY_EDATABASE;
     }
-    file = dialect->file ? dialect->file(params, pool) : NULL;
+    file = dialect->traits.file ? dialect->traits.file(params, pool) : NULL;
     if (file) {
         status = create_database_file(file, pool, error);
         if (status != APR_SUCCESS) {

@@ -267,23 +267,25 @@ static const char *dialect_text(const apikey_dialect_t *dialect, char mark)
     case ']':
         return dialect->text_close ? dialect->text_close : "";
     case '(':
-        return dialect->short_texts ? "" : dialect_text(dialect, '[');
+        return dialect->traits.short_texts ? "" : dialect_text(dialect, '[');
     case ')':
-        return dialect->short_texts ? "" : dialect_text(dialect, ']');
+        return dialect->traits.short_texts ? "" : dialect_text(dialect, ']');
     case 'b':
-        return dialect->behind_key;
+        return dialect->after_key;
     case 'h':
-        return dialect->hold ? dialect->hold : "";
+        return dialect->lock_row ? dialect->lock_row : "";
     case 'u':
-        return dialect->used_again;
+        return dialect->add_usage;
     case 'i':
-        return dialect->import_column ? dialect->import_column : "";
+        return dialect->import.column ? dialect->import.column : "";
     case 'j':
-        return dialect->import_number ? dialect->import_number : "";
+        return dialect->import.value ? dialect->import.value : "";
     case 'k':
-        return dialect->import_known ? dialect->import_known : "apikey";
+        return dialect->import.valid_keys ? dialect->import.valid_keys
+                                          : "apikey";
     case 'v':
-        return dialect->import_valid ? dialect->import_valid : "";
+        return dialect->import.valid_condition ? dialect->import.valid_condition
+                                               : "";
     default:
         return "%s";
     }

@@ -19,7 +19,7 @@ static int prepare_statement(apikey_store_t *store, apikey_prepared_t *set,
         apr_pool_create(&set->pool, store->pool);
         set->at = apikey_clock();
     }
-    if (store->dialect->labels && which == APIKEY_SQL_KEYS_IMPORT) {
+    if (store->dialect->traits.labels && which == APIKEY_SQL_KEYS_IMPORT) {
         label = apr_psprintf(set->pool, "apikey_%d", ++store->labels);
     }
     code = apr_dbd_prepare(store->driver, set->pool, store->handle,
@@ -54,7 +54,7 @@ static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
     }
     *results = NULL;
     return apr_dbd_pselect(store->driver, pool, store->handle, results,
-                           set->list[which], store->dialect->random,
+                           set->list[which], store->dialect->traits.random,
                            0, args);
 }
 
@@ -67,8 +67,9 @@ static int execute_patiently(apikey_store_t *store, apikey_prepared_t *set,
 
     for (waits = 0;; waits++) {
         code = execute_once(store, set, which, args, pool, results);
-        if (code == 0 || waits == 10 || !store->dialect->is_passing
-            || !store->dialect->is_passing(code)) {
+        if (code == 0 || waits == 10
+            || !apikey_dialect_is(store->dialect, APIKEY_ERROR_PASSING, code,
+                                  NULL)) {
             return code;
         }
         apr_sleep(apr_time_from_msec(20));

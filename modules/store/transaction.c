@@ -12,9 +12,9 @@ static apr_status_t begin_transaction(apikey_store_t *store, apr_pool_t *pool,
     if (status != APR_SUCCESS) {
         return status;
     }
-    code = store->dialect->begin
+    code = store->dialect->traits.begin
            ? apr_dbd_query(store->driver, store->handle, &rows,
-                           store->dialect->begin)
+                           store->dialect->traits.begin)
            : apr_dbd_transaction_start(store->driver, pool, store->handle,
                                        &transaction);
     if (code == 0) {
@@ -66,7 +66,7 @@ static apr_status_t commit_or_roll_back(apikey_store_t *store,
         /* A commit that failed may leave the transaction open.  A server that
          * can still roll back has answered, and its answer was no. */
         code = apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK");
-        store->unsure = code != 0 && !store->dialect->no_server;
+        store->unsure = code != 0 && !store->dialect->traits.no_server;
     }
     return status;
 }

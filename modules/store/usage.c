@@ -151,7 +151,7 @@ static apr_status_t transact_with_retries(apikey_store_t *store,
 
 int apikey_store_usage_max(const apikey_store_t *store)
 {
-    return store->dialect->no_server ? STATEMENTS * APIKEY_USED_AT_ONCE
+    return store->dialect->traits.no_server ? STATEMENTS * APIKEY_USED_AT_ONCE
                                      : APIKEY_USED_AT_ONCE;
 }
 
