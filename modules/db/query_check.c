@@ -129,7 +129,7 @@ static void add_server_queries(apr_array_header_t *checks, apr_hash_t *known,
 
 /* In the process: checks that a SQLite file exists and has our tables.  A
  * locked file is good, and a full disk is no reason not to start. */
-static check_result_e check_file(const database_check_t *check,
+static check_result_e check_sqlite_file(const database_check_t *check,
                                  apikey_store_t **store, apr_pool_t *pool,
                                  const char **error)
 {
@@ -163,7 +163,7 @@ static check_result_e check_database(const database_check_t *check, int *at,
     *at = NO_QUERY;
     apr_dbd_init(pool);
     if (check->is_file) {
-        result = check_file(check, &store, pool, error);
+        result = check_sqlite_file(check, &store, pool, error);
         if (result != CHECK_GOOD) {
             return result;
         }

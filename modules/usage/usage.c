@@ -146,8 +146,8 @@ apr_uint64_t apikey_usage_waiting(server_rec *s)
 
 /* ---- child_init ---- */
 
-/* Before the cleanup that ends the database threads: it was registered later.
- * */
+/* Runs before the cleanup that ends the database threads, which was registered
+ * earlier. */
 static apr_status_t flush_at_end(void *pchild)
 {
     apikey_usage_flush_all(usages, pchild);
@@ -157,8 +157,7 @@ static apr_status_t flush_at_end(void *pchild)
 static apr_status_t init_usage(usage_t *usage)
 {
     apr_pool_t *own;
-    /* Never destroyed: a thread that is blocked in the database still uses it.
-     * */
+    /* Never destroyed: a thread that is blocked in a database still uses it. */
     apr_status_t status = apr_pool_create(&own, NULL);
     apikey_mutex_t *lock;
 

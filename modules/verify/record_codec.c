@@ -24,7 +24,7 @@ typedef struct writer_t {
     int full;
 } writer_t;
 
-static void write_bytes(writer_t *to, const void *data, apr_size_t len)
+static void encode_bytes(writer_t *to, const void *data, apr_size_t len)
 {
     if (to->full || (apr_size_t)(to->end - to->at) < len) {
         to->full = 1;
@@ -34,7 +34,7 @@ static void write_bytes(writer_t *to, const void *data, apr_size_t len)
     to->at += len;
 }
 
-static void write_number(writer_t *to, apr_uint64_t number)
+static void encode_number(writer_t *to, apr_uint64_t number)
 {
     unsigned char bytes[8];
     int i;
@@ -42,24 +42,24 @@ static void write_number(writer_t *to, apr_uint64_t number)
     for (i = 0; i < 8; i++) {
         bytes[i] = (unsigned char)(number >> 8 * i);
     }
-    write_bytes(to, bytes, sizeof(bytes));
+    encode_bytes(to, bytes, sizeof(bytes));
 }
 
-static void write_string(writer_t *to, const char *text)
+static void encode_string(writer_t *to, const char *text)
 {
-    write_bytes(to, text, strlen(text) + 1);
+    encode_bytes(to, text, strlen(text) + 1);
 }
 
-static void write_networks(writer_t *to, const apikey_record_t *record)
+static void encode_networks(writer_t *to, const apikey_record_t *record)
 {
     unsigned char count[2];
 
     count[0] = (unsigned char)record->network_count;
     count[1] = (unsigned char)(record->network_count >> 8);
     to->full |= record->network_count > 0xFFFF;
-    write_bytes(to, count, sizeof(count));
+    encode_bytes(to, count, sizeof(count));
     if (record->network_count) {
-        write_bytes(to, record->networks,
+        encode_bytes(to, record->networks,
             record->network_count * sizeof(apikey_network_t));
     }
 }
@@ -71,22 +71,22 @@ apr_size_t apikey_record_encode(unsigned char *bytes, apr_size_t size,
     const apikey_record_t *record = cached->record;
     writer_t to = { bytes, bytes + size, 0 };
 
-    write_bytes(&to, &version, 1);
-    write_number(&to, cached->stamp.identity);
-    write_number(&to, cached->stamp.number);
-    write_number(&to, cached->written);
-#define WRITE_NUMBER(field) write_number(&to, record->field);
-#define WRITE_STRING(field) write_string(&to, record->field);
-    NUMBERS(WRITE_NUMBER)
-    STRINGS(WRITE_STRING)
-    write_networks(&to, record);
+    encode_bytes(&to, &version, 1);
+    encode_number(&to, cached->stamp.identity);
+    encode_number(&to, cached->stamp.number);
+    encode_number(&to, cached->written);
+#define ENCODE_NUMBER(field) encode_number(&to, record->field);
+#define ENCODE_STRING(field) encode_string(&to, record->field);
+    NUMBERS(ENCODE_NUMBER)
+    STRINGS(ENCODE_STRING)
+    encode_networks(&to, record);
     if (record->meta) {
         const apr_array_header_t *meta = apr_table_elts(record->meta);
         int i;
 
         for (i = 0; i < meta->nelts; i++) {
-            write_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).key);
-            write_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).val);
+            encode_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).key);
+            encode_string(&to, APR_ARRAY_IDX(meta, i, apr_table_entry_t).val);
         }
     }
     return to.full ? 0 : (apr_size_t)(to.at - bytes);
@@ -98,7 +98,7 @@ typedef struct reader_t {
     int bad;
 } reader_t;
 
-static apr_uint64_t read_number(reader_t *from)
+static apr_uint64_t decode_number(reader_t *from)
 {
     const unsigned char *at;
 
@@ -115,7 +115,7 @@ static apr_uint64_t read_number(reader_t *from)
            | (apr_uint64_t)at[6] << 48 | (apr_uint64_t)at[7] << 56;
 }
 
-static const char *read_string(reader_t *from)
+static const char *decode_string(reader_t *from)
 {
     const char *text = (const char *)from->at;
     const unsigned char *nul = from->bad ? NULL
@@ -130,7 +130,7 @@ static const char *read_string(reader_t *from)
 }
 
 /* Networks consist of bytes, so they are used where they are. */
-static void read_networks(reader_t *from, apikey_record_t *record)
+static void decode_networks(reader_t *from, apikey_record_t *record)
 {
     apr_size_t left = (apr_size_t)(from->end - from->at);
     apr_size_t count = from->bad || left < 2
@@ -151,15 +151,15 @@ static void read_networks(reader_t *from, apikey_record_t *record)
     }
 }
 
-static void read_meta_pairs(reader_t *from, apikey_record_t *record,
+static void decode_meta(reader_t *from, apikey_record_t *record,
                       apr_pool_t *pool)
 {
     if (!from->bad && from->at < from->end) {
         record->meta = apr_table_make(pool, 4);
     }
     while (!from->bad && from->at < from->end) {
-        const char *name = read_string(from);
-        const char *value = read_string(from);
+        const char *name = decode_string(from);
+        const char *value = decode_string(from);
 
         if (!from->bad) {
             apr_table_addn(record->meta, name, value);
@@ -184,16 +184,16 @@ int apikey_record_decode(apikey_cached_record_t *cached,
     record = apr_pcalloc(pool, sizeof(*record));
     record->digest = digest;
     record->secret_id = record->format = record->hint = record->creator = "";
-    cached->stamp.identity = read_number(&from);
-    cached->stamp.number = read_number(&from);
-    cached->written = (apr_time_t)read_number(&from);
+    cached->stamp.identity = decode_number(&from);
+    cached->stamp.number = decode_number(&from);
+    cached->written = (apr_time_t)decode_number(&from);
     cached->record = record;
-#define READ_NUMBER(field) record->field = (apr_int64_t)read_number(&from);
-#define READ_STRING(field) record->field = read_string(&from);
-    NUMBERS(READ_NUMBER)
-    STRINGS(READ_STRING)
-    read_networks(&from, record);
-    read_meta_pairs(&from, record, pool);
+#define DECODE_NUMBER(field) record->field = (apr_int64_t)decode_number(&from);
+#define DECODE_STRING(field) record->field = decode_string(&from);
+    NUMBERS(DECODE_NUMBER)
+    STRINGS(DECODE_STRING)
+    decode_networks(&from, record);
+    decode_meta(&from, record, pool);
     return !from.bad;
 }
 
@@ -209,12 +209,12 @@ apr_status_t apikey_codec_context(unsigned char *context,
     const unsigned char *text = to.at;
 
     to.end = to.at + room;
-    write_string(&to, database);
+    encode_string(&to, database);
     /* A record of our tables has its keyspace; one of an ApiKeyQuery may have
      * the asking server's. */
     if (query) {
-        write_string(&to, query);
-        write_string(&to, keyspace);
+        encode_string(&to, query);
+        encode_string(&to, keyspace);
     }
     return apikey_digest_sha256(context, text, (apr_size_t)(to.at - text));
 }

@@ -111,7 +111,7 @@ static void round_trip(void)
 }
 
 /* Of a record with networks; how many the entry that was written has. */
-static int decode_networks(apikey_network_t *networks, int count)
+static int decode_these(apikey_network_t *networks, int count)
 {
     unsigned char bytes[APIKEY_CODEC_MAX];
     apikey_record_t *record = make_record();
@@ -144,11 +144,11 @@ static void networks(void)
         list[i].address[15] = (unsigned char)i;
         list[i].bits = 128;
     }
-    is_int(decode_networks(list, 0), 0, "no network");
-    is_int(decode_networks(list, 1), 1, "one");
-    is_int(decode_networks(list, 300), 300, "more than a byte counts");
+    is_int(decode_these(list, 0), 0, "no network");
+    is_int(decode_these(list, 1), 1, "one");
+    is_int(decode_these(list, 300), 300, "more than a byte counts");
     list[299].bits = 129;
-    is_int(decode_networks(list, 300), -1, "one of 129 bits is none");
+    is_int(decode_these(list, 300), -1, "one of 129 bits is none");
 }
 
 /* On every machine the same, or they could share no cache. */
