@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What must go wrong in httpd for a test, preloaded into it.  The test writes
- * numbers into a file ($APIKEY_FAULTS; APIKey::Faults), which all of httpd's
- * processes share: the clock that people set is wrong by so much, a call of
- * this module fails.  A process that crashes says where, in the error log. */
+/* A library that is preloaded into httpd and makes calls of this module fail or
+ * block, or shifts the system's time.  The test writes numbers into a file
+ * ($APIKEY_FAULTS; APIKey::Faults) that all of httpd's processes map.  A
+ * process that crashes writes its stack to the error log. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -40,7 +40,7 @@ enum {
 
 static volatile int64_t nothing[COUNT];
 static volatile int64_t *fault = nothing;
-static int conds;               /* that this process has made */
+static int conds;               /* condition variables of this process */
 
 #define NEXT(name) \
     static __typeof__(&name) next; \
@@ -48,9 +48,9 @@ static int conds;               /* that this process has made */
         *(void **)&next = dlsym(RTLD_NEXT, #name); \
     }
 
-/* A handler that writes the stack to the error log, then lets the signal do
- * what it does by default. */
-static void say_where(int number)
+/* A signal handler: writes the stack to the error log, and raises the signal
+ * again with its default action. */
+static void log_stack(int number)
 {
     static const char head[] = "faults.c: a process has crashed at\n";
     void *at[64];
@@ -63,8 +63,8 @@ static void say_where(int number)
     raise(number);
 }
 
-/* httpd installs a handler for SIGSEGV, which logs that the child has crashed
- * and not where; ours takes its place. */
+/* Replaces httpd's handler for SIGSEGV, which logs that the child has crashed,
+ * but not where. */
 int sigaction(int number, const struct sigaction *restrict action,
               struct sigaction *restrict before)
 {
@@ -75,7 +75,7 @@ int sigaction(int number, const struct sigaction *restrict action,
         return next(number, action, before);
     }
     ours = *action;
-    ours.sa_handler = say_where;
+    ours.sa_handler = log_stack;
     ours.sa_flags = 0;
     return next(number, &ours, before);
 }
@@ -94,16 +94,17 @@ __attribute__((constructor)) static void begin(void)
     }
     fault = memory;
     close(file);
-    /* Its first call loads a library, which a handler must not do. */
+    /* The first call loads a library, which a signal handler must not do. */
     backtrace(&at, 1);
 }
 
-/* Whether this module, not another, has called. */
+/* Whether the caller is this module. */
 static int is_ours(void *caller)
 {
-    Dl_info who;
+    Dl_info caller_info;
 
-    return dladdr(caller, &who) && strstr(who.dli_fname, "mod_apikey");
+    return dladdr(caller, &caller_info)
+           && strstr(caller_info.dli_fname, "mod_apikey");
 }
 
 /* ---- The clock ---- */
@@ -150,8 +151,8 @@ time_t time(time_t *out)
     return now.tv_sec;
 }
 
-/* Until that clock shows that time: as the system has it, who waits when the
- * clock is set back waits for so much longer. */
+/* Waits until the shifted clock shows the time: as in the real system, a waiter
+ * waits longer when the clock is set back. */
 int pthread_cond_timedwait(pthread_cond_t *restrict cond,
                            pthread_mutex_t *restrict mutex,
                            const struct timespec *restrict end)
@@ -159,7 +160,7 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond,
     struct timespec now, soon;
     int status;
 
-    /* No system time is that early: it is the monotonic clock's. */
+    /* So early a time is one of the monotonic clock. */
     if (end->tv_sec < 1000000000) {
         return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, end);
     }
@@ -186,7 +187,7 @@ apr_status_t apr_global_mutex_trylock(apr_global_mutex_t *mutex)
            ? APR_EINVAL : next(mutex);
 }
 
-/* The process of that number is stopped while it has it. */
+/* Stops the process with this pid while it holds the lock. */
 apr_status_t apr_global_mutex_unlock(apr_global_mutex_t *mutex)
 {
     NEXT(apr_global_mutex_unlock)
@@ -198,7 +199,7 @@ apr_status_t apr_global_mutex_unlock(apr_global_mutex_t *mutex)
     return next(mutex);
 }
 
-/* The one of that number. */
+/* The n-th call fails. */
 int pthread_cond_init(pthread_cond_t *restrict cond,
                       const pthread_condattr_t *restrict attr)
 {
@@ -208,7 +209,7 @@ int pthread_cond_init(pthread_cond_t *restrict cond,
            && ++conds == fault[COND_FAILS] ? ENOMEM : next(cond, attr);
 }
 
-/* A database that says nothing for as long. */
+/* The database does not answer while the fault is set. */
 int apr_dbd_prepare(const apr_dbd_driver_t *driver, apr_pool_t *pool,
                     apr_dbd_t *handle, const char *query, const char *label,
                     apr_dbd_prepared_t **statement)
@@ -221,8 +222,8 @@ int apr_dbd_prepare(const apr_dbd_driver_t *driver, apr_pool_t *pool,
     return next(driver, pool, handle, query, label, statement);
 }
 
-/* httpd tells its child to end while the thread that takes signals, and
- * requests with prefork, has just taken a lock. */
+/* Sends SIGTERM to the child when its main thread, which handles signals (and
+ * with prefork requests), has just taken a lock. */
 static void signal_here(void *caller)
 {
     static volatile int sent;
@@ -252,7 +253,7 @@ apr_status_t apr_thread_mutex_lock(apr_thread_mutex_t *mutex)
     return status;
 }
 
-/* What mod_watchdog offers, where it is loaded. */
+/* mod_watchdog seems not to be loaded. */
 apr_opt_fn_t *apr_dynamic_fn_retrieve(const char *name)
 {
     NEXT(apr_dynamic_fn_retrieve)
@@ -261,7 +262,7 @@ apr_opt_fn_t *apr_dynamic_fn_retrieve(const char *name)
            && strncmp(name, "ap_watchdog_", 12) == 0 ? NULL : next(name);
 }
 
-/* OpenSSL's. */
+/* Of OpenSSL. */
 int EVP_MD_CTX_copy_ex(void *to, const void *from);
 
 int EVP_MD_CTX_copy_ex(void *to, const void *from)
@@ -281,7 +282,7 @@ apr_status_t apr_shm_create(apr_shm_t **shared, apr_size_t size,
            ? APR_ENOSPC : next(shared, size, file, pool);
 }
 
-/* As if so many more had been counted. */
+/* As if so many more keys were counted. */
 unsigned int apr_hash_count(apr_hash_t *hash)
 {
     NEXT(apr_hash_count)
@@ -291,8 +292,8 @@ unsigned int apr_hash_count(apr_hash_t *hash)
                          ? (unsigned int)more : 0);
 }
 
-/* A child that is slow to begin, and to hear that it shall end: httpd tells
- * that by a byte in a pipe. */
+/* A child that starts slowly, and is slow to read the byte from the pipe by
+ * which httpd tells it to end. */
 static int waits;
 
 apr_status_t apr_global_mutex_child_init(apr_global_mutex_t **mutex,

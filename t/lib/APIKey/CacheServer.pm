@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::CacheServer;
 
-# A redis or memcached of our own on 127.0.0.1, which ends with us.
+# A redis or memcached on 127.0.0.1, which ends with the test.
 #
 #   my $redis = APIKey::CacheServer->new('redis');      or 'memcache'
 #   $redis->spec                                   redis:127.0.0.1:PORT

@@ -67,7 +67,7 @@ sub counted {
              grep { $after->{$_} =~ /^\d+$/ } keys %$after };
 }
 
-# Until all changes that were made so far have been seen.
+# Waits until all changes so far have been polled.
 sub polled {
     my ($self) = @_;
     my $began = time;
@@ -116,7 +116,7 @@ sub watch {
     return $watch;
 }
 
-# Ends the clients.
+# Stops the clients.
 sub unwatch {
     my ($self, $watch) = @_;
     $self->file($watch->{end} =~ s{^.*/}{}r, '');
@@ -132,8 +132,8 @@ sub seen {
            split /\n/, $text;
 }
 
-# From `$within` seconds after a moment on, each child gives this answer; how
-# long it took the last of them.
+# A test: from `$within` seconds after a moment on, each child responds with this
+# status.  Returns how long it took the last one.
 sub settles {
     my ($self, $watch, $status, $from, $within, $what) = @_;
     sleep 0.01 while time < $from + $within;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::DatabaseSite;
 
-# A site whose keys lie in one of the six databases (APIKey::Backends), which
-# httpd asks through mod_dbd, or ('own') through ApiKeyDBDriver.
+# A site with its keys in one of the six databases (APIKey::Backends), through
+# mod_dbd or, with 'own', through ApiKeyDBDriver.
 #
 #   my $site = APIKey::DatabaseSite->new($backend, 'own');   no tables yet
 #   $site->init;
@@ -12,7 +12,7 @@ package APIKey::DatabaseSite;
 #   my @answers = $site->load(16, 3, $key);      16 clients, for 3 seconds
 #
 # An answer is [status, seconds, Retry-After, tenant]; one without a status is
-# the client's complaint.  '' as a key is none at all.
+# an error of the client.  '' as a key: no key.
 #
 # Signals end the test in order, so that nothing stays running.
 
@@ -28,7 +28,7 @@ use APIKey::HTTP;
 
 our @WAYS = ('mod_dbd', 'own');
 
-# DESTROY stops servers; a signal alone would leave them.
+# So that DESTROY runs, which stops servers.
 $SIG{$_} = sub { die "a signal, or the time is over\n" }
     for qw(INT TERM HUP ALRM);
 
@@ -73,7 +73,7 @@ sub init {
     $self->open_file if $self->{backend}{file};
 }
 
-# SQLite's files are for httpd's user, too.
+# httpd's user needs access to SQLite's files, too.
 sub open_file {
     my ($self) = @_;
     my $folder = $self->{backend}{temp}->dirname;
@@ -82,7 +82,7 @@ sub open_file {
     chown @user[2, 3], $folder, glob "$folder/*" or die "$folder: $!\n";
 }
 
-# What htapikey reads.
+# The lines of the CONF for htapikey.
 sub database_lines {
     my ($self) = @_;
     return join '', map { "$_\n" } @{ $self->{lines} },
@@ -97,8 +97,8 @@ sub run {
     return $self->start(join "\n", $database, $CONF, @lines);
 }
 
-# Starts httpd, and there are no tables: where SQLite has none httpd would not
-# start, so they go when it has.
+# Runs httpd without tables.  With SQLite httpd would not start then, so the
+# tables are removed after the start.
 sub without_tables {
     my ($self, $start) = @_;
     my $backend = $self->{backend};
@@ -110,13 +110,13 @@ sub without_tables {
     $backend->sql(map { "DROP TABLE $_" } @tables);
 }
 
-# A key that these secrets could have made and did not.
+# A well-formed key of these secrets that is not in the database.
 sub unknown {
     my ($self) = @_;
     return unknown_key((secrets("$self->{dir}/secret"))[0]);
 }
 
-# What the log has since run() that is no trace of a request.
+# The messages in the log since run(), without those of the trace levels.
 sub errors {
     my ($self) = @_;
     my $text = substr $self->slurp('error_log'), $self->{before};
@@ -147,7 +147,7 @@ sub load {
     return map { $self->collect($_) } @pipes;
 }
 
-# One such client; what it saw is for collect().
+# One such client; collect() reads its results.
 sub client {
     my ($self, $seconds, $key, %option) = @_;
     my $pid = open(my $in, '-|') // die "fork: $!\n";
@@ -162,7 +162,7 @@ sub client {
         $count++;
     } while ($option{count} ? $count < $option{count} :
              $option{until} ? !$over : time < $end);
-    # Neither DESTROY nor END: what runs is our parent's.
+    # Without DESTROY and END, which would stop the parent's servers.
     POSIX::_exit(0);
 }
 

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::FaultTest;
 
-# A database server that goes away, comes back, or says nothing, while httpd
-# runs.  Nobody is let in meanwhile, each request is answered while the server
-# is away, and who needs no key notices nothing; httpd is never started anew.
+# A database server that stops, starts again, or does not answer, while httpd
+# runs.  Meanwhile no key is granted, each request gets a response, and requests
+# without a key are not affected; httpd is not restarted.
 #
 #   APIKey::FaultTest->new($backend, 'own')->run;       see DatabaseSite
 #
@@ -22,7 +22,7 @@ use APIKey::Process qw(wait_until);
 
 # How long a look-up waits for its answer.
 my $DEADLINE = 1.5;
-# Within this, one request asks whether the database is back.
+# The interval of probes while the breaker is open.
 my $PROBE = 0.6;
 
 sub new {
@@ -52,7 +52,8 @@ sub run {
     };
 }
 
-# No answer but this.  A client that has none gives up in the end, and says so.
+# All responses are of this status.  A client without a response gives up in
+# the end, and reports that.
 sub all_are {
     my ($self, $status, $what, @answers) = @_;
     my @wrong = grep { $_->[0] ne $status } @answers;
@@ -76,7 +77,7 @@ sub served {
     is($site->status($site->unknown), 401, 'an unknown key is refused');
 }
 
-# Each child of httpd may have to find out by itself.
+# Each child of httpd may have to notice by itself.
 sub recovers {
     my ($self) = @_;
     my ($site, $key) = @{$self}{qw(site key)};
@@ -113,15 +114,15 @@ sub stopped {
     $self->served('a restart that nobody noticed');
 }
 
-# From the moment on in which the server takes connections nobody is refused,
-# though others asked in vain until then: neither those who come now, nor
-# those who have been served before.
+# As soon as the server accepts connections, no request is refused, although
+# requests failed until then: neither with a new key, nor with one that was used
+# before.
 sub back {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     my $end = "$site->{dir}/end";
     my @clients = map { $site->client(0, $key, until => $end) } 1 .. 4;
-    # Each has asked in vain.
+    # Each child has had a failure.
     my $asked = IO::Select->new(@clients);
     wait_until(60, sub { $asked->can_read(0) == @clients })
         or die "the clients have no answers\n";
@@ -134,7 +135,7 @@ sub back {
               'who has been served once is served from then on');
 }
 
-# Connections that died while nobody looked, several times over.
+# Connections that die while they are idle, several times.
 sub killed {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
@@ -145,7 +146,7 @@ sub killed {
     }
 }
 
-# Connections that the server closes, since nobody uses them.
+# Idle connections that the server closes.
 sub idle {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
@@ -172,8 +173,8 @@ sub frozen {
     $self->refused('the server is frozen', @answers);
     $self->all_are(200, 'who needs no key is served meanwhile',
                    map { $site->collect($_) } @others);
-    # No look-up ends before its 1.5 seconds are over: who has an answer before
-    # has asked for none.  Each child of prefork has a breaker of its own.
+    # No look-up ends before its 1.5 seconds are over: a request with a faster
+    # response has made none.  Each child of prefork has a breaker of its own.
     ok(wait_until(60, sub {
         return scalar grep { $_->[1] < $DEADLINE }
                @answers, $site->load(8, 0, $key, count => 2);

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Faults;
 
-# What goes wrong in an httpd (t/lib/faults.c), from one moment to the next.
+# Sets the faults of t/lib/faults.c in a running httpd.
 #
 #   my $faults = APIKey::Faults->new($site);    before it is started
 #   $faults->set(clock => -3600e6);             microseconds

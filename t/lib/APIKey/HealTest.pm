@@ -5,8 +5,8 @@ package APIKey::HealTest;
 #
 #   APIKey::HealTest->new($backend)->run;
 #
-# `htapikey list` asks for a page of keys after the other; while nobody reads
-# what it writes, it stands still between two of them.  The backend is one of
+# `htapikey list` reads keys page by page; while its output is not read, it stops
+# between two pages.  The backend is one of
 # APIKey::StoreTest; further traits:
 #     stop    the signal that stops the server at once (TERM)
 #     alter   SQL that changes the result's type of a select from apikey
@@ -90,13 +90,13 @@ sub whole {
        'each key is there, once');
 }
 
-# A server that does not come back ends the list, while it is still away.
+# A server that stays down ends the list.
 sub gone {
     my ($self, $stop) = @_;
     my $backend = $self->{backend};
     my $done = $self->list(sub { $backend->signal($stop) });
     is("$done->{exit} $done->{signal}", '3 0', 'no server: list fails');
-    # What ODBC's driver says by itself stands before it.
+    # The ODBC driver writes a message of its own first.
     like($done->{err}, qr/^htapikey: the database [^\t]*\S\n\z/m,
          'in one line') or diag $done->{err};
     $done = $self->{cli}->run('list');

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Holder;
 
-# A slow application behind a proxy: it keeps requests without an answer, as
-# long as its test wants.  It lives in the test's own process.
+# A slow application behind a proxy: it holds requests without a response until
+# the test releases them.  It runs in the test's own process.
 #
 #   my $application = APIKey::Holder->new;     listens on $application->port
 #   $application->hold(64)         waits until that many are held; how many are
@@ -42,7 +42,7 @@ sub hold {
     return scalar @{ $self->{held} };
 }
 
-# A client that has gone is one of which there is something to read: the end.
+# A client that has disconnected is one with something to read: the end.
 sub held {
     my ($self) = @_;
     my $held = IO::Select->new(@{ $self->{held} });

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::ManySite;
 
-# A site with a SQLite file for each of many virtual hosts, and what each of
-# httpd's processes uses for them.
+# A site with a SQLite file for each of many virtual hosts, and the threads and
+# files that each of httpd's processes uses for them.
 #
 #   my $site = APIKey::ManySite->new;
 #   $site->many(200);                h1.example … h200.example, databases
@@ -67,8 +67,8 @@ sub asked {
     return $got->{status};
 }
 
-# The processes that serve: those in which all of httpd's modules are, but for
-# mod_cgid's, which has no watchdog.
+# The child processes.  mod_cgid's daemon is told apart by its missing watchdog
+# thread.
 sub used {
     my ($self) = @_;
     my @used;

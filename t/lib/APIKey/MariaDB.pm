@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::MariaDB;
 
-# A mariadbd of our own, in a short folder under /tmp, that stops with us.
+# A mariadbd in a short folder under /tmp, which stops with the test.
 #
 #   my $server = APIKey::MariaDB->new;          runs
 #   my @lines = $server->fresh;                 an empty database; lines of CONF
@@ -16,8 +16,8 @@ use strict;
 use warnings;
 use parent 'APIKey::PrivateServer';
 
-# What a database's client library allocates once and keeps is no leak of ours,
-# and some of it is unloaded before LeakSanitizer could tell whose it is.
+# A client library keeps some memory, which is no leak of this module; some
+# libraries are unloaded before LeakSanitizer could name them.
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 
 use File::Temp ();
@@ -26,8 +26,8 @@ use Time::HiRes qw(sleep);
 use APIKey::Process qw(succeeds);
 use APIKey::Session;
 
-# What a session does so that whoever writes into the audit waits, in the
-# middle of his transaction; and what lets them go.
+# What a session does so that a writer of the audit has to wait, in the middle of
+# its transaction; and what ends that.
 my %TRAIT = (
     name          => 'MariaDB through mysql',
     folder        => 'mysql',
@@ -105,8 +105,8 @@ sub new {
     return $self;
 }
 
-# Small, and without a care for what a power failure would leave; as it comes
-# where that would be measured.
+# A small server that does not sync to disk; with the default settings where
+# speed is measured.
 my @SMALL = qw(--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync
     --innodb-buffer-pool-size=32M --innodb-log-file-size=4M
     --key-buffer-size=1M --aria-pagecache-buffer-size=1M
@@ -183,7 +183,7 @@ sub session {
 
 sub waiting {
     my ($self) = @_;
-    # InnoDB looks anew only when nobody has asked it for 0.1 seconds.
+    # InnoDB refreshes this only if it was not asked for 0.1 seconds.
     sleep 0.15;
     return $self->sql("SELECT COUNT(*) FROM information_schema.processlist p"
         . ' LEFT JOIN information_schema.innodb_trx t'
@@ -192,12 +192,12 @@ sub waiting {
         . " OR t.trx_state = 'LOCK WAIT')");
 }
 
-# All but those of our own sessions, and how many there were.
+# Kills all connections except those of our sessions; returns how many.
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT CONNECTION_ID()') } @spare;
     my @ids = $self->others("AND id NOT IN ($spare)");
-    # One that has ended by itself since it was listed is no error.
+    # A connection that has ended since it was listed is no error.
     $self->sql(map { ('BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 '
                       . "BEGIN END; KILL $_; END") } @ids) if @ids;
     return scalar @ids;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Postgres;
 
-# A PostgreSQL server of our own, in a short folder under /tmp (the path of a
-# socket has 107 bytes), that stops with us.  It listens on that socket alone.
+# A PostgreSQL server in a short folder under /tmp (the path of a socket has 107
+# bytes at most), which stops with the test.  It listens on that socket only.
 #
 #   my $server = APIKey::Postgres->new;         runs
 #   my $server = APIKey::Postgres->new(through => 'odbc');
@@ -20,8 +20,8 @@ use strict;
 use warnings;
 use parent 'APIKey::PrivateServer';
 
-# What a database's client library allocates once and keeps is no leak of ours,
-# and some of it is unloaded before LeakSanitizer could tell whose it is.
+# A client library keeps some memory, which is no leak of this module; some
+# libraries are unloaded before LeakSanitizer could name them.
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 
 use Carp qw(croak);
@@ -30,7 +30,7 @@ use File::Temp ();
 use APIKey::Process qw(descendants succeeds);
 use APIKey::Session;
 
-# A trigger of ours once more, in other words.
+# A trigger of ours with another definition.
 sub anew {
     my ($promise, $on, $words, $function) = @_;
     my ($name, $table) = split / on /, $on;
@@ -115,8 +115,8 @@ sub silenced {
     ] ];
 }
 
-# What a session does so that whoever writes into the audit waits, in the
-# middle of his transaction; and what lets them go.
+# What a session does so that a writer of the audit has to wait, in the middle of
+# its transaction; and what ends that.
 my %TRAIT = (
     folder        => 'pgsql',
     idle_blocks   => 0,
@@ -196,8 +196,8 @@ sub environment {
             ODBCINI => "$self->{folder}/odbc.ini");
 }
 
-# Small, and without a care for what a power failure would leave; as it comes
-# where that would be measured.
+# A small server that does not sync to disk; with the default settings where
+# speed is measured.
 my @SMALL = qw(fsync=off full_page_writes=off autovacuum=off
     shared_buffers=16MB);
 
@@ -261,7 +261,7 @@ sub client {
 # Each statement commits by itself.
 sub sql {
     my ($self, @statements) = @_;
-    # A test that goes wrong must not wait for ever.
+    # So that a test that fails does not wait for ever.
     local $ENV{PGOPTIONS} = '-c lock_timeout=20s';
     my @rows = $self->tell_client(map { "$_;\n" } @statements);
     return wantarray ? @rows : $rows[0];
@@ -278,7 +278,7 @@ sub waiting {
         . " '$self->{database}' AND wait_event_type = 'Lock'");
 }
 
-# All but those of our own sessions, and how many there were.
+# Kills all connections except those of our sessions; returns how many.
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT pg_backend_pid()') } @spare;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::PrivateServer;
 
-# What the tests' own servers have in common: a process as nobody, where we are
-# root, that does not outlive us and says what it says into {folder}/log.
+# The base of the tests' own servers: a process as user nobody (if the tests run
+# as root) that ends with the test and writes its messages to {folder}/log.
 #
 #   {folder}  its own        {as}   what setpriv is told of its user
 #   {dies_by} the signal that it gets when we are gone
@@ -37,9 +37,8 @@ sub command {
     die "$command[0] failed:\n" . $self->log if $?;
 }
 
-# What such a command makes in {folder}/data.  It takes seconds, and the result
-# is the same each time: the first test of a run has it done, and leaves a copy
-# to the others.
+# Runs the command that makes {folder}/data.  It takes seconds and always has the
+# same result, so the first test of a run leaves a copy for the others.
 sub prepare {
     my ($self, $name, @command) = @_;
     my $data = "$self->{folder}/data";
@@ -51,7 +50,7 @@ sub prepare {
     $self->command(@command);
     return if !$kept;
     copy_tree($data, "$kept.$$");
-    # Another test may have been faster.
+    # Another test may have made it meanwhile.
     rename "$kept.$$", $kept or remove_tree("$kept.$$");
 }
 
@@ -67,7 +66,7 @@ sub log {
     return readline($in) // '';
 }
 
-# Starts it for good, and waits until it answers.
+# Starts the server, and waits until it answers.
 sub run {
     my ($self, $answers, @command) = @_;
     $self->{pid} = $self->child(@command);
@@ -78,7 +77,7 @@ sub run {
     }) or die "$command[0] does not answer:\n" . $self->log;
 }
 
-# What the program client() says to these lines.
+# The output of client() for these lines.
 sub tell_client {
     my ($self, @lines) = @_;
     my $text = File::Temp->new;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Process;
 
-# Processes of ours: who they are, how they end.  By pid and parentage alone,
-# never by name: somebody else's httpd may run beside the tests.
+# The tests' processes: finds and ends them, by pid and parent only, never by
+# name, because another httpd may run on this machine.
 
 use strict;
 use warnings;
@@ -45,7 +45,7 @@ sub resident {
     return $sum;
 }
 
-# TERM for all, then KILL for those that do not go.
+# TERM for all, then KILL for those that still run.
 sub kill_descendants {
     my ($root) = @_;
     my @pids = descendants($root) or return;
@@ -59,8 +59,8 @@ sub kill_descendants {
     };
 }
 
-# What a process and those below it are doing, a line each, with gdb's view of
-# their threads where there is a gdb.
+# A line for a process and for each below it, with the stacks of their threads if
+# there is a gdb.
 sub doing {
     my ($root) = @_;
     my $text = '';
@@ -99,8 +99,8 @@ sub end_process {
     return undef;
 }
 
-# Whether a user may read a folder and go there; we may, where we are not root
-# and can be nobody else.
+# Whether a user may read and enter a folder.  If the tests do not run as root,
+# the user is their own.
 sub may_enter {
     my ($folder, $user) = @_;
     return 1 if $>;
@@ -115,7 +115,7 @@ sub may_enter {
     return $? == 0;
 }
 
-# Perl passes over an INT while system() waits; who typed it meant us, too.
+# Perl ignores an INT while system() waits; Ctrl-C is to end the test, too.
 sub succeeds {
     my $status = system @_;
     kill INT => $$ if ($status & 127) == POSIX::SIGINT();

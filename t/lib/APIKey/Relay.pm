@@ -13,7 +13,7 @@ package APIKey::Relay;
 #                           those from now on are as before
 #   $relay->break;          these are closed
 #
-# It ends with the object, and with its parent.
+# It ends with the object or with the test.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ sub new {
         $SIG{PIPE} = 'IGNORE';
         eval { serve($listener, $path, $delay // 0, $parent, $say) };
         print STDERR "relay: $@" if $@;
-        # Neither DESTROY nor END: what runs is our parent's.
+        # Without DESTROY and END, which would stop the parent's servers.
         POSIX::_exit(0);
     }
     return bless { pid => $pid, owner => $$, port => $listener->sockport,
@@ -66,7 +66,7 @@ sub lines { return @{ $_[0]{lines} } }
 sub silence { return $_[0]->tell('USR1') }
 sub break { return $_[0]->tell('USR2') }
 
-# It has been done when this returns.
+# Returns when it is done.
 sub tell {
     my ($self, $signal) = @_;
     kill $signal => $self->{pid};
@@ -105,8 +105,8 @@ sub part_ends {
     delete $_->{peer} for $end->{peer}, $end;
 }
 
-# What an end has to say; undef: it has gone, and its peer hears that after
-# what was said before.
+# Reads from one end; undef: it is closed, and its peer is closed after the bytes
+# that were queued before.
 sub hear {
     my ($end, $due) = @_;
     my $bytes;
@@ -116,7 +116,7 @@ sub hear {
     push @{ $end->{peer}{queue} }, [ $due, $got ? $bytes : undef ];
 }
 
-# 0: it is over.
+# Writes what is due to one end; 0: it is closed.
 sub say {
     my ($end, $now) = @_;
     my $queue = $end->{queue};
@@ -131,7 +131,8 @@ sub say {
     return 1;
 }
 
-# One turn: what comes goes to the other end's queue, what is due from there on.
+# One round: what one end sends goes to the other end's queue, and what is due is
+# sent on.
 sub pass {
     my ($ends, $listener, $path, $delay) = @_;
     my ($readers, $writers, $due) = ('', '', time + 1);
@@ -140,7 +141,7 @@ sub pass {
     for my $end (values %$ends) {
         vec($readers, fileno $end->{socket}, 1) = 1 if !$end->{deaf};
         my $next = $end->{queue}[0] or next;
-        # What is due and could not be sent waits for the socket.
+        # What is due and cannot be sent yet waits until the socket is writable.
         if ($next->[0] <= $begun) {
             vec($writers, fileno $end->{socket}, 1) = 1;
         }
@@ -162,7 +163,7 @@ sub pass {
     join_ends($ends, $listener, $path) if vec $readers, fileno $listener, 1;
 }
 
-# Silent ends stay open, and the system goes on to accept what is sent.
+# Silenced connections stay open, and the system still accepts what is sent.
 sub serve {
     my ($listener, $path, $delay, $parent, $say) = @_;
     my ($wanted, $ends, @silent) = ('', {});

@@ -6,8 +6,8 @@ package APIKey::SQLite;
 use strict;
 use warnings;
 
-# What a database's client library allocates once and keeps is no leak of ours,
-# and some of it is unloaded before LeakSanitizer could tell whose it is.
+# A client library keeps some memory, which is no leak of this module; some
+# libraries are unloaded before LeakSanitizer could name them.
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 
 use Carp qw(croak);

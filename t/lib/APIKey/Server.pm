@@ -213,7 +213,7 @@ sub start_httpd {
         "$vars->{port}-, from $self->{stage}\n";
 }
 
-# Until somebody answers on a port of ours; false if the process has ended.
+# Waits until a port accepts connections; false if the process has ended.
 sub wait_for {
     my ($self, $port, $pid, $seconds) = @_;
     my $up;

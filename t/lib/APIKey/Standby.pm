@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Standby;
 
-# A replica of an APIKey::Postgres, by streaming replication: read-only, and as
-# far behind as a test wants it.
+# A replica of an APIKey::Postgres, by streaming replication: read-only, and it
+# lags while the test has it paused.
 #
 #   my $replica = APIKey::Standby->new($primary);    once tables are made
 #   $replica->pause;                                 nothing is replayed
@@ -10,8 +10,8 @@ package APIKey::Standby;
 #   my $pool = APIKey::Standby::pool($primary);      a folder for host=
 #   $pool->leads_to($replica);                       connections from now on
 #
-# A pool is a link to a server's socket: who connects gets to the one that it
-# leads to then, and stays there.
+# A pool is a symbolic link to a server's socket: a new connection goes to the
+# server that it points to then, and stays there.
 
 use strict;
 use warnings;

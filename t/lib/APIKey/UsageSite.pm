@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::UsageSite;
 
-# A DatabaseSite whose uses of keys are looked at.
+# A DatabaseSite for tests of apikey_usage.
 #
 #   my $site = APIKey::UsageSite->new($backend, 'own');
 #   $site->init;
@@ -85,7 +85,7 @@ sub side_by_side {
         my $pid = open(my $in, '-|') // die "fork: $!\n";
         if (!$pid) {
             syswrite STDOUT, join ' ', $one->($client);
-            # Neither DESTROY nor END: what runs is our parent's.
+            # Without DESTROY and END, which would stop the parent's servers.
             POSIX::_exit(0);
         }
         push @pipes, $in;
@@ -112,16 +112,16 @@ sub many {
     return @keys;
 }
 
-# What htapikey and the test do goes the short way.
+# Only httpd goes through the relay, not htapikey and the test.
 sub far {
     my ($self, $relay) = @_;
     $self->{relay} = $relay;
     $self->{lines} = [ $relay->lines ];
 }
 
-# One connection, over which many requests are sent before their answers come;
-# those to HEAD have no body.  httpd may close it between two of them: what it
-# has not answered then, it has not read.
+# One connection with pipelined requests; they are HEAD, so responses have no
+# body.  httpd may close it between two requests: those without a response were
+# not read then.
 sub one_burst {
     my ($self, @keys) = @_;
     my ($good, $bytes, $socket, @bad) = (0, '');
@@ -155,7 +155,7 @@ sub one_client {
     my ($self, $next) = @_;
     my ($good, $n, @bad) = (0, 0);
     while (defined(my $key = $next->($n++))) {
-        # httpd may close a connection that is kept alive just when it is used.
+        # httpd may close a kept-alive connection just when it is used.
         my $status = $self->status($key);
         $status eq '200' ? $good++
                          : push @bad, $status =~ /^\d+$/ ? $status : 'none';
