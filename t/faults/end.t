@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A process of httpd ends, or the clock is set, while a look-up is under way:
-# none crashes, none has to be killed, and each request has its answer.
+# none crashes, none has to be killed, and each request gets a response.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

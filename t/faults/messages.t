@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What many requests would say is said once, by all processes together, and
-# again when it is over; each fault for itself.  t/unit/core_log_limit.c has the
+# A message that many requests would log is logged once by all processes
+# together, and its end once; each fault is limited for itself.  t/unit/core_log_limit.c has the
 # minutes.
 
 use APIKey::Test;
@@ -187,7 +187,7 @@ $site->stop;
 $faults->set(no_digest => 0);
 
 # ---- LogLevel ----
-# What is not written uses no line up.
+# A message below the LogLevel is not counted by the limit.
 $site->start(join "\n", 'LogLevel trace1', conf(), '<Location /quiet>',
              'LogLevel crit', '</Location>');
 my $before = length $site->slurp('error_log');

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Other users of mod_dbd in the same server, with the same database: passwords
-# (mod_authn_dbd) and groups (mod_authz_dbd).  Neither disturbs the other, and
-# where mod_dbd itself lets one suffer for the other's missing table,
-# ApiKeyDBDriver does not.
+# (mod_authn_dbd) and groups (mod_authz_dbd).  Neither disturbs the other.  With
+# mod_dbd a missing table of one makes the other fail; with ApiKeyDBDriver it
+# does not.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

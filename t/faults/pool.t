@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A slow application and a pool of two connections: a connection is held for
-# the look-up, not for the request.  And another module that does hold them:
-# requests with a key are refused while it holds them, all others go on.
+# A slow application and a pool of two connections: a connection is in use during
+# the look-up, not during the request.  And another module that keeps them in
+# use: requests with a key are refused meanwhile, all others are served.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

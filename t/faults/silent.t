@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Established connections say nothing any more, new ones are as they should be:
-# a pooler that hangs, a firewall that has forgotten them.  The database is
-# asked again over new ones, though the old ones stay as they are.
+# Established connections do not answer any more, new ones work: a pooler that
+# hangs, or a firewall that has lost its state.  The database is asked again over
+# new connections while the old ones still hang.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What people do to SQLite's file while httpd runs: whoever lost his key stays
-# outside, the log says what to do, and httpd is never started anew.
+# What is done to SQLite's file while httpd runs: revoked keys are refused, the
+# log says what to do, and httpd is not restarted.
 
-# As root, in mounts of our own: they end with us, whatever happens.
+# As root, in a mount namespace, which ends with the test.
 BEGIN {
     if ($> == 0 && !$ENV{APIKEY_OWN_MOUNTS}
         && system('unshare -m true 2>/dev/null') == 0) {
@@ -137,7 +137,7 @@ sub altered {
     is(said($gone), '401', 'and one that is deleted while a column goes');
 }
 
-# A writer has the database and does not let go.
+# A writer keeps the database locked.
 sub locked {
     my ($key, $id) = made();
     my $writer = $backend->session;
@@ -199,7 +199,7 @@ sub writable {
     chmod $may ? 0644 : 0444, @files;
 }
 
-# Each child of httpd finds out by itself, within half a second.
+# Each child of httpd notices by itself within half a second.
 sub back {
     my ($key, $what) = @_;
     ok(wait_until(60, sub { said($key) eq '200' }), "$what: goes on")

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Many virtual hosts in one httpd: databases of four drivers, through mod_dbd
-# and through ApiKeyDBDriver, shared and not, with keyspaces.  A key is good
-# where it is at home and nowhere else, and a database that is away is missed
-# there alone.
+# and through ApiKeyDBDriver, shared and not, with keyspaces.  A key is
+# granted for its database and keyspace only, and a database that is down affects
+# its own virtual hosts only.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -104,8 +104,8 @@ sub wrong {
             for my $pair (shuffle @pairs) {
                 my $want = wanted(@$pair, %away);
                 my $got = ask(@$pair);
-                # A machine that stands still for 1.5 seconds makes us answer
-                # 503, "try again".
+                # If the machine is too busy for 1.5 seconds, the response is
+                # 503 with Retry-After.
                 for (1 .. 5) {
                     last if $got eq $want || $got ne '503 ';
                     sleep 1;
@@ -120,7 +120,7 @@ sub wrong {
         $in;
     } 1 .. 4;
     my @said = map { readline $_ } @clients;
-    # All of them have come to their end.
+    # All clients have finished.
     return join('', @said, "ended early\n")
         if 4 != grep { $_ eq @pairs . " asked\n" } @said;
     return join '', grep { !/ asked$/ } @said;

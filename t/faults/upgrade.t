@@ -2,7 +2,7 @@
 #
 # The tables are upgraded while httpd serves: it asks the same of both versions,
 # so each request is answered and each use counted, before, during and after.
-# What differs is htapikey's, which says what to do.
+# Only htapikey notices the older tables, and says what to do.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

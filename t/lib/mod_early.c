@@ -14,7 +14,7 @@
 module AP_MODULE_DECLARE_DATA early_module;
 module AP_MODULE_DECLARE_DATA insisting_module;
 
-/* What a module sees that runs so early. */
+/* Reports whether it sees a key: mod_apikey has not masked it then. */
 static int see(request_rec *r)
 {
     if (apr_table_get(r->headers_in, "X-API-Key")) {

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * A database with changes, and a segment that is told of them.  For a program
- * that has included verify/poll_task.c.
+ * A database with changes, and a segment.  For a program that has included
+ * verify/poll_task.c.
  */
 #ifndef APIKEY_POLL_FIXTURE_H
 #define APIKEY_POLL_FIXTURE_H
@@ -17,7 +17,7 @@ static apikey_poll_task_t *task;        /* NULL: of our own tables */
 static apikey_poll_outcome_e found;     /* by the last poll */
 static char why[256];
 
-HELPER apr_status_t poll_board(apikey_segment_t *on)
+HELPER apr_status_t poll_segment(apikey_segment_t *on)
 {
     apikey_poll_task_t ours = { .segment = on };
     apikey_poll_task_t *with = task ? task : &ours;
@@ -32,7 +32,7 @@ HELPER apr_status_t poll_board(apikey_segment_t *on)
 
 HELPER void poll_once(void)
 {
-    need(poll_board(segment) == APR_SUCCESS, "a poll");
+    need(poll_segment(segment) == APR_SUCCESS, "a poll");
 }
 
 HELPER void sql(const char *text)
@@ -49,7 +49,7 @@ HELPER void add(int from, int to, const char *kind, const char *value, int at)
                      "'%s', '%s', %d FROM n", from, to, kind, value, at));
 }
 
-HELPER apikey_segment_t *new_board(void)
+HELPER apikey_segment_t *new_segment(void)
 {
     apikey_segment_t *made;
 
@@ -67,7 +67,7 @@ HELPER apikey_stamp_t ten_changes(void)
     sql("DELETE FROM apikey_change");
     sql("UPDATE apikey_identity SET pruned = 0");
     add(1, 10, "digest", DIGEST_B, 100);
-    segment = new_board();
+    segment = new_segment();
     poll_once();
     need(apikey_stamp_read(segment, &now) && now.number == 10, "a stamp");
     return now;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A segment, and polls that tell it something. */
+/* A segment, and polls that write to it. */
 #ifndef APIKEY_SEGMENT_FIXTURE_H
 #define APIKEY_SEGMENT_FIXTURE_H
 

@@ -1,7 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Which answers may be used: what an older state of the database says is true
- * where nothing that is known since speaks against it. */
+/* Comparison of states: which results can be used and cached. */
 
 #include <stdlib.h>
 

@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Databases that come and go: how many there may be, what of an earlier one
- * never holds again, and an older state of the one that is known. */
+/* Eras: how many there are, that records of an earlier one are void, and older
+ * states of the known database. */
 
 #include "segment_fixture.h"
 
-/* Two databases answer in turn. */
+/* Two databases are polled in turn. */
 static void many_eras(void)
 {
     apikey_segment_t *segment = make();
@@ -25,7 +25,7 @@ static void many_eras(void)
     ok(!apikey_eras_are_used_up(segment), "and many more are left");
 }
 
-/* Up to the last era, as if there had been all the others. */
+/* The last era. */
 static void last_eras(void)
 {
     apikey_segment_t *segment = make();
@@ -67,7 +67,7 @@ static void last_eras(void)
     }
 }
 
-/* Numbers that go far from where their era began. */
+/* Numbers that are far above the first one of their era. */
 static void far_numbers(void)
 {
     static const apr_uint64_t steps[] = { (NUMBER_MASK >> 1) + 1,
@@ -95,7 +95,7 @@ static void far_numbers(void)
     }
 }
 
-/* Two began an era at once, and left some words of each. */
+/* Two pollers have written one era, and left a mixture. */
 static void torn(void)
 {
     apikey_segment_t *segment = make();

@@ -21,7 +21,7 @@ static const char digest[] = "1ab3f7aa1600fac4273c98287cca7592"
 static const int mine, others;
 static apr_pool_t *pool;
 
-/* An entry whose every string is @a text. */
+/* A record with @a text in every string. */
 static apikey_cached_record_t entry_of(const char *text, apr_uint64_t number)
 {
     apikey_cached_record_t entry = { { 7, 0 }, 1234567890, NULL };
@@ -73,7 +73,7 @@ static void found_by_its_key_alone(void)
     is_str(got.record->tenant, "umbrella", "it is the later one");
 }
 
-/* Both tags are asked for: one alone has 64 bits. */
+/* Both tags are compared. */
 static void each_tag_counts(void)
 {
     apikey_local_cache_t *local = fresh();

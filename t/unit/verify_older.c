@@ -48,7 +48,7 @@ static void pass_grace(void)
     segment->shared->older_tried -= RETRY_TIME;
 }
 
-/* Polls that find an older state: nothing is void, nothing becomes younger. */
+/* An older state voids no record, and its polls do not count as recent. */
 static void stays(apikey_stamp_t then, apikey_poll_outcome_e as, int was,
                   const char *what)
 {
@@ -68,10 +68,10 @@ static void stays(apikey_stamp_t then, apikey_poll_outcome_e as, int was,
 static void went_back(const char *what, const char *change)
 {
     apikey_stamp_t then = ten_changes(), now;
-    apikey_segment_t *first = segment, *second = new_board();
+    apikey_segment_t *first = segment, *second = new_segment();
     int was = epoch();
 
-    need(poll_board(second) == APR_SUCCESS, "another server");
+    need(poll_segment(second) == APR_SUCCESS, "another server");
     sql(change);
     stays(then, APIKEY_POLL_OLDER, was, what);
     pass_grace();
@@ -108,7 +108,7 @@ static void catch_up(void)
     add(1, 10, "digest", DIGEST_B, 100);
 }
 
-/* A replica takes no epoch; a primary behind the same pool lacks nothing. */
+/* A replica takes no epoch; a primary of the same pool lacks no change. */
 static void test_replica(void)
 {
     apikey_stamp_t then = ten_changes();
@@ -149,7 +149,7 @@ static void test_replica(void)
     catch_up();
 }
 
-/* The epoch that another server wrote has not come to the replica yet. */
+/* Another server has written an epoch that the replica does not have yet. */
 static void test_epoch_lags(void)
 {
     apikey_stamp_t then;
@@ -172,7 +172,7 @@ static void test_epoch_lags(void)
        "a greater epoch is another history at once");
     sql("DELETE FROM apikey_change");
     sql("UPDATE apikey_identity SET pruned = 10");
-    segment = new_board();
+    segment = new_segment();
     poll_once();
     need(apikey_stamp_read(segment, &then), "a stamp");
     sql("UPDATE apikey_identity SET pruned = 0");

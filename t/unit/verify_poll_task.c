@@ -1,9 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/*
- * What a poll tells the segment of a database's changes.  The calls between the
- * two pass through here: what happens in between is done at that very point.
- */
+/* What a poll writes to the segment.  Its calls go through spies, which can act
+ * at any point between two of them. */
 #include "verify/segment_private.h"
 #include "verify/database_state.h"
 #include "verify/poll_task.h"
@@ -93,7 +91,7 @@ static void test_news(void)
     int i;
 
     sql("DELETE FROM apikey_change");
-    segment = new_board();
+    segment = new_segment();
     poll_once();
     ok(apikey_stamp_read(segment, &then) && then.number == 0,
        "a database without a change is known");
@@ -136,7 +134,7 @@ static void test_news(void)
     ok(!holds(then, DIGEST_A), "and the first counts");
 }
 
-/* One statement that changes a million keys. */
+/* Very many changes in one transaction. */
 static void test_many(void)
 {
     apikey_stamp_t then = begin(), now;
@@ -156,7 +154,7 @@ static void test_many(void)
     ok(!holds(now, DIGEST_B) && holds(now, DIGEST_A), "for itself");
 }
 
-/* Of a slow database a few pages are read, then none. */
+/* A slow database: after a few pages everything is voided. */
 static void test_slow(void)
 {
     apikey_stamp_t then = begin(), now;
@@ -186,7 +184,7 @@ static void fails(apikey_stamp_t then, const char *what)
 {
     apr_uint64_t polled = apikey_word_get(&segment->shared->polled);
 
-    apr_status_t status = poll_board(segment);
+    apr_status_t status = poll_segment(segment);
 
     ok(status != APR_SUCCESS, "%s (%d): %s", what, status, said());
     is_int(apikey_last_change(segment), 10, "no number is known for it");
@@ -215,8 +213,8 @@ static void test_errors(void)
         "WHERE number = 600");
     fails(then, "a number beyond all");
     ok(says("above 4503599627370495"), "which is said");
-    segment = new_board();
-    ok(poll_board(segment) == APIKEY_EANSWER && says("4503599627370495")
+    segment = new_segment();
+    ok(poll_segment(segment) == APIKEY_EANSWER && says("4503599627370495")
        && !apikey_stamp_read(segment, &then), "at first as well");
     then = begin();
     add(11, 11, "digest", DIGEST_A, 100);
@@ -229,10 +227,10 @@ static void lost(const char *what, const char *change, int to,
                  const char *kind, const char *value, int at)
 {
     apikey_stamp_t then = begin(), now;
-    apikey_segment_t *first = segment, *second = new_board();
+    apikey_segment_t *first = segment, *second = new_segment();
     int was = epoch();
 
-    need(poll_board(second) == APR_SUCCESS, "another server");
+    need(poll_segment(second) == APR_SUCCESS, "another server");
     sql(change);
     if (to) {
         add(10, to, kind, value, at);
@@ -388,7 +386,7 @@ static void test_own(void)
     };
     int was = epoch();
 
-    own.segment = segment = new_board();
+    own.segment = segment = new_segment();
     own.identity = apikey_state_hash("one");
     task = &own;
     poll_once();

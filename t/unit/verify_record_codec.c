@@ -59,7 +59,7 @@ static void same(const apikey_record_t *got, const apikey_record_t *want,
     is_int(differ, 0, "%s: each field is what it was", what);
 }
 
-/* A field of the record that is in no list would be lost. */
+/* Each field of the record is in a list, or is not cached on purpose. */
 static void complete(void)
 {
     /* The digest, and what no look-up gives: secret_id, format, hint, creator;
@@ -151,7 +151,7 @@ static void networks(void)
     is_int(decode_these(list, 300), -1, "one of 129 bits is none");
 }
 
-/* On every machine the same, or they could share no cache. */
+/* The bytes are the same on every machine. */
 static void layout(void)
 {
     unsigned char bytes[APIKEY_CODEC_MAX];
@@ -288,7 +288,7 @@ static const char *kept_under(asked_t of)
     return hex;
 }
 
-/* What answers depend on; each line is another answer than all before. */
+/* Contexts; each line differs from all before. */
 static void ids(void)
 {
     static const asked_t list[] = {

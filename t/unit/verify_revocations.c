@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What processes know together of a database: which answers still hold. */
+/* Which records are current, by the shared segment. */
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,8 +18,8 @@
 static void pass(apikey_segment_t *segment, int seconds)
 {
     shared_t *shared = segment->shared;
-    apikey_word_t *times[] = { &shared->polled, &shared->claimed,
-                               &shared->wanted, &shared->older };
+    apikey_word_t *times[] = { &shared->polled, &shared->poll_claimed,
+                               &shared->used, &shared->older };
     size_t i;
 
     for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -27,15 +27,15 @@ static void pass(apikey_segment_t *segment, int seconds)
             *times[i] -= apr_time_from_sec(seconds);
         }
     }
-    for (i = 0; i < ABSENT_PLACES; i++) {
-        if (shared->absent[i].until) {
-            shared->absent[i].until -= apr_time_from_sec(seconds);
+    for (i = 0; i < MISS_SLOTS; i++) {
+        if (shared->miss[i].until) {
+            shared->miss[i].until -= apr_time_from_sec(seconds);
         }
     }
-    for (i = 0; i < ASKED_PLACES; i++) {
-        if (shared->asked[i]) {
-            shared->asked[i] = (shared->asked[i] & ~(apr_uint64_t)0xffffffff)
-                               | ((shared->asked[i] - seconds * 1000)
+    for (i = 0; i < CLAIM_SLOTS; i++) {
+        if (shared->lookup[i]) {
+            shared->lookup[i] = (shared->lookup[i] & ~(apr_uint64_t)0xffffffff)
+                               | ((shared->lookup[i] - seconds * 1000)
                                   & 0xffffffff);
         }
     }
@@ -97,7 +97,7 @@ static void answers(void)
     ok(holds(segment, ahead, key_a, "U"), "and then it has that change");
 }
 
-/* However late an answer comes, or is kept. */
+/* A record that is cached late, after a change. */
 static void race(void)
 {
     apikey_segment_t *segment = make();
@@ -191,7 +191,7 @@ static void sleepers(void)
     ok(apikey_poll_age(segment) >= age, "nor is the last poll later for it");
 }
 
-/* Killed at each point of what takes more than one word. */
+/* A process that is killed between two words. */
 static void killed(void)
 {
     apikey_segment_t *segment = make();

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Batches of uses go over the connection that the process has, which is kept
-# from one to the next: as it is with the default of ApiKeyUsageFlush.
+# Batches of uses are written over one connection, which is kept from one batch
+# to the next with the default of ApiKeyUsageFlush.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

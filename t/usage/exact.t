@@ -2,7 +2,7 @@
 #
 # Every use of a key is counted once, whatever httpd does meanwhile: stops,
 # restarts gracefully or not, ends a child after some connections; a child that
-# is killed loses what it had not written.  What is no use is not counted.
+# is killed loses its batch.  Refused requests are not counted.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

@@ -2,7 +2,8 @@
 #
 # No request waits for the writing of uses: while another holds the database
 # for writing, or has taken it away, requests go on, uses are kept, and are
-# written as soon as that is over.  And who shall not count, does not.
+# written as soon as that is over.  And with ApiKeyUsageFlush off
+# nothing is counted.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -98,7 +99,7 @@ sub locked {
     is(uses(), $sum, 'none counts twice');
 }
 
-# The table is away, and comes back.
+# The table is renamed, and renamed back.
 sub broken {
     scene();
     my $sum = served(2, 5, 'requests');
@@ -118,7 +119,7 @@ sub broken {
          'what cannot be written at the end is told');
 }
 
-# A key that goes before its use is written.
+# A key that is deleted before its use is written.
 sub deleted {
     scene('ApiKeyUsageFlush 3600');
     my ($other, $other_id) = made();

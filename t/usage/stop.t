@@ -40,8 +40,8 @@ sub exact {
     my ($site, $relay) = far($name, 0.002);
     my @keys = $site->many($KEYS);
     $site->far($relay);
-    # A child has some seconds for it.  A stop for which the machine had no time
-    # proves nothing, and is tried again.
+    # A child has some seconds for it.  If the machine was too busy for that, the
+    # stop is repeated.
     for (1 .. 5) {
         $site->sql('DELETE FROM apikey_usage');
         $site->run(@KEPT, many_processes(4), 'ApiKeyUsageFlush 3600');

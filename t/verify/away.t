@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The database is away; children die; httpd is restarted under load.
+# The database is down; children are killed; httpd is restarted under load.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -32,7 +32,7 @@ sub goes_away {
 
 subtest 'the database goes away' => sub {
     my ($gone, $status, $count);
-    # A round in which we come too late proves nothing, and is done again.
+    # A round in which the test itself was too slow is repeated.
     for (1 .. 10) {
         ($gone, $status, $count) = goes_away();
         last if $status eq 200;

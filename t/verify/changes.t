@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Very many changes at once, and polls that take long: look-ups go on, and what
-# is revoked is refused.
+# Very many changes at once, and polls that take long: look-ups continue, and
+# revoked keys are refused.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

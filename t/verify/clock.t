@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The clock is set back by an hour, and forward: what is revoked is refused,
-# what is good is served, what has ended by that clock has ended, uses are
-# written, and the cache serves again.
+# The clock is set back by an hour, and forward: revoked keys are refused, valid
+# ones granted, expiry follows the clock, uses are written, and the cache is used
+# again.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

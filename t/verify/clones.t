@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A database and a copy of it, on two virtual hosts with one cache: what holds
-# in the one is no answer for the other, however much is equal in them.
+# A database and a copy of it, on two virtual hosts with one cache: neither gets
+# a record of the other from the cache, although they have the same identity.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -69,7 +69,7 @@ EOF_CONF
 EOF_HOSTS
 }
 
-# Until both databases have been looked at since.
+# Waits until both databases were polled.
 sub polled {
     my $began = time;
     ok(wait_until(60, sub {
@@ -128,8 +128,8 @@ for my $kind (sort keys %cache) {
     subtest "$kind: revoked in production" => sub { revoked($line) };
 }
 
-# Who reads the cache of several machines finds no digest to look for, and
-# nothing to try a database's password with.
+# A reader of the cache that several machines share finds no digest, and nothing
+# by which to guess a database's password.
 subtest 'what entries are kept under' => sub {
     my $key = clone();
     my @before = $redis->keys;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A redis or memcached that does not answer: it costs look-ups, no answer and
-# no thread of httpd's.
+# A redis or memcached that does not answer: each request still gets its
+# response, by a look-up, and no thread of httpd is blocked.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(time);
 
-# More than httpd has threads.
+# More clients than httpd has threads.
 my $CLIENTS = 8 * $APIKey::CacheSite::CHILDREN + 8;
 
 sub all_are {
@@ -51,7 +51,7 @@ sub site_with {
     return ($site, @keys);
 }
 
-# httpd starts without it, and needs no restart when it is there.
+# httpd starts without it, and uses it without a restart once it is there.
 sub starts_without {
     my ($cache_server, $without, $back) = @_;
     $without->();
@@ -110,8 +110,7 @@ for my $kind (qw(redis memcache)) {
     };
 }
 
-# A server that has one answer to whatever is asked for, and another to the
-# rest.
+# A server with one response to each retrieve, and another to everything else.
 sub hostile {
     my ($answer, $rest) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)

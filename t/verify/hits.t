@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What the cache answers, and what never comes from it.
+# Which requests are answered from the cache, and which never are.
 
 use APIKey::Test;
 use APIKey::Auth qw(secrets signed_key unknown_key);
@@ -104,8 +104,8 @@ subtest 'a flood of wrong keys' => sub {
     is("$count->{Hits} $count->{Lookups}", '1 0', 'is still known');
 };
 
-# One that has ended before it has been seen twice proves nothing: then another
-# is made that lives longer.
+# If the key expires before it was used twice, the round is repeated with one
+# that lives longer.
 subtest 'expiry' => sub {
     my ($key, $ends, $seen, $count);
     for my $life (4, 8, 16, 32) {

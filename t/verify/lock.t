@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The cache's lock: it is there for each child, whenever that was forked, and
-# a child that cannot have it does without the cache.
+# The cache's lock: each child can use it, whenever it was forked, and a child
+# that cannot asks the database.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -27,7 +27,7 @@ sub restart {
     return wait_until(60, sub { resumed() > $before });
 }
 
-# How many children have complained.
+# How many children have logged it.
 sub complaints { return scalar(() = $site->errors =~ /APIKEY0144/g) }
 
 # Requests that must all be answered well; what they cost.
@@ -50,8 +50,8 @@ sub new_children {
     return $site->counted(sub { is($site->status($key), 200, 'and know it') });
 }
 
-# Two restarts, before a child of the first has begun: when it begins, httpd
-# has given up what its configuration had.
+# Two restarts before a child of the first one has started: when it starts, httpd
+# has destroyed its configuration.
 subtest 'children that begin after their generation has ended' => sub {
     $site->run('ApiKeyCacheTTL 600 600');
     ok($site->polled, 'the first poll');
@@ -109,7 +109,7 @@ sub is_stopped {
     return readline($in) =~ /\) [tT] /;
 }
 
-# A process that is stopped while it has the lock: the others do without it.
+# A process that is stopped while it holds the lock: the others ask the database.
 subtest 'a lock that is held' => sub {
     my $from = length $site->slurp('children_log');
     $site->run('ApiKeyCacheTTL 600 600');

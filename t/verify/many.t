@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Many databases in one httpd: what its processes use for them while no key is
-# asked for, and that databases that are silent delay no other's poll.
+# Many databases in one httpd: the threads and connections that its processes use
+# without requests, and that blocked databases do not delay other polls.
 
 use APIKey::Test;
 use APIKey::ManySite;

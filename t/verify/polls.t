@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Who looks for changes, and what holds while nobody can: children that live
-# for a few connections, a database beside that is frozen, changes that cannot
-# be read, rows that can be given to nobody.
+# Which process polls, and what is cached while none can: children that serve a
+# few connections only, a second database that is frozen, changes that cannot be
+# read, rows that cannot be used.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -28,7 +28,7 @@ sub scene {
     $site->run('LogLevel warn apikey:info', @lines);
 }
 
-# How long ago each database was looked at, milliseconds; -1: never.
+# The age of the last poll of each database, milliseconds; -1: none.
 sub ages {
     my $page = get($site->port, '/server-status?auto')->{body};
     return sort { $a <=> $b } $page =~ /PollAge: (-?\d+)$/mg;
@@ -72,7 +72,7 @@ sub changes_begin {
     is(scalar(() = $site->errors =~ /APIKEY0146/g), 1, 'once');
 }
 
-# Each child ends before its watchdog has come by.
+# Each child ends before its watchdog has run.
 sub short_lives {
     scene('MaxConnectionsPerChild 2', 'ApiKeyCacheTTL 600 600',
           '<IfModule mpm_prefork_module>', 'StartServers 4', 'ServerLimit 4',
@@ -131,7 +131,7 @@ sub limits {
         rename "$file.away", $file or die $!;
         is($both->(), '200 200', 'the database is there, a key is known');
     };
-    # A round in which we come too late proves nothing, and is done again.
+    # A round in which the test itself was too slow is repeated.
     my $said;
     $away->();
     for (1 .. 20) {

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# httpd removes what is old of apikey_change, where no htapikey does.
+# httpd removes old rows of apikey_change without any htapikey.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -122,7 +122,7 @@ subtest 'one process at a time' => sub {
     $site->stop;
 };
 
-# A right that httpd's user has not.
+# httpd's user lacks a right.
 subtest 'a database that httpd only reads' => sub {
     my ($backend, $site, $key, $id) = scene('pgsql', 'own');
     old_rows($backend, 100);

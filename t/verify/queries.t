@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# One database and one cache behind queries of one's own: each virtual host has
-# what its own query says, whoever asked first.
+# Several ApiKeyQuery on one database with one cache: each virtual host gets the
+# result of its own query, whichever asked first.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

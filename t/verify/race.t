@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Look-ups that are held in the database, while others wait and things change:
-# PostgreSQL keeps a select in the middle, with what it has read already.
+# Look-ups that block in the database while others wait and keys change: in
+# PostgreSQL a select can be stopped after it has read its row.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A database that httpd must not write to: look-ups, the cache and revocations
-# as ever, uses nowhere, and one line says so.
+# A database that httpd cannot write to: look-ups, cache and revocations work,
+# uses are not written, and one line in the log says so.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

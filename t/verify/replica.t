@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Keys are read through a replica that lags, or through a pool that leads to the
-# primary now and to the replica then: what was once known to be revoked is not
-# accepted again, and nothing that is known is thrown away for it.
+# Keys are read from a replica that lags, or through a pool that leads to the
+# primary or to the replica: a key that was known to be revoked is not granted
+# again, and the cache is kept.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -98,7 +98,7 @@ sub failover {
     is(logged('APIKEY0293'), 0, 'nothing was void');
 }
 
-# Nothing but a replica, which nothing can be written to.
+# Only a replica, which is read-only.
 sub replica_alone {
     start('ApiKeyUsageFlush 1');
     is(status('kept'), 200, 'a key') for 1 .. 3;

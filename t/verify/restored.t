@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The database becomes another: an older state of itself whose numbers are
-# given once more, or one from elsewhere.
+# The database is replaced: by an older state of itself, in which numbers are
+# given again, or by another database.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

@@ -1,8 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What changes in the database, by whatever means, is true in each child
-# process within ApiKeyRevocationPoll and half a second: the one promise of
-# this module that is a time.
+# Each change in the database, by any program, takes effect in each child process
+# within ApiKeyRevocationPoll and half a second.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);

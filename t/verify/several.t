@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Two httpd servers with one database and one cache: what one has learnt
-# serves the other, what is revoked is refused by both, and nothing that
-# others write into the cache is taken for ours.
+# Two httpd servers with one database and one cache: each uses the records that
+# the other has cached, both refuse revoked keys, and entries that others write
+# into the cache are ignored.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -64,8 +64,8 @@ sub revoked_on_both {
     }
 }
 
-# What one server has kept; somebody writes over it, and the other asks, which
-# has it from nowhere else.
+# An entry of one server is overwritten; then the other server, whose local cache
+# does not have it, is asked.
 sub forged {
     my ($redis, $one, $other) = @_;
     # On a busy machine redis may be too slow for httpd, once.
