@@ -56,11 +56,12 @@
 #include "modules/auth/exposed_keys.h"
 #include "modules/auth/reauthorize.h"
 #include "modules/auth/require.h"
-#include "modules/config/config.h"
+#include "modules/config/config_check.h"
 #include "modules/config/directives.h"
 #include "modules/config/hook_order.h"
 #include "modules/config/limited_log.h"
 #include "modules/config/required_tenant.h"
+#include "modules/config/section_sources.h"
 #include "modules/config/spelling_check.h"
 #include "modules/db/connections.h"
 #include "modules/db/pool_check.h"
@@ -180,7 +181,8 @@ static void register_spelling_hooks(void)
 /* The start of httpd and of its child processes. */
 static void register_startup_hooks(apr_pool_t *pool)
 {
-    ap_hook_pre_config(apikey_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_config(apikey_section_sources_reset, NULL, NULL,
+                       APR_HOOK_MIDDLE);
     ap_hook_pre_config(apikey_require_pre_config, NULL, NULL,
                        APR_HOOK_MIDDLE);
     register_spelling_hooks();

@@ -16,8 +16,8 @@
 #define MERGE_all(field, unset) \
     (add->field == unset ? base->field : base->field == unset ? add->field \
      : apr_pstrcat(pool, add->field, "\n", base->field, NULL))
-#define MERGE_narrow(field, unset) narrow(pool, base->field, add->field)
-#define MERGE_overlay(field, unset) overlay(pool, base->field, add->field)
+#define MERGE_narrow(field, unset) narrow_sources(pool, base->field, add->field)
+#define MERGE_overlay(field, unset) overlay_lists(pool, base->field, add->field)
 #define MERGE_either(field, unset) (base->field || add->field)
 
 int apikey_source_is_same(const apikey_source_t *a, const apikey_source_t *b)
@@ -60,11 +60,10 @@ int apikey_source_allowed(const apr_array_header_t *from,
     return 0;
 }
 
-/* An inner section can only drop sources: what it names and the outer one
- * does not have stays away. */
-static apr_array_header_t *narrow(apr_pool_t *pool,
-                                  apr_array_header_t *outer,
-                                  apr_array_header_t *inner)
+/* The sources of the inner section that the outer one has, too. */
+static apr_array_header_t *narrow_sources(apr_pool_t *pool,
+                                          apr_array_header_t *outer,
+                                          apr_array_header_t *inner)
 {
     apr_array_header_t *both;
     int i;
@@ -84,10 +83,10 @@ static apr_array_header_t *narrow(apr_pool_t *pool,
     return both;
 }
 
-/* Readers take the first body that fits: the inner section's. */
-static apr_array_header_t *overlay(apr_pool_t *pool,
-                                   apr_array_header_t *outer,
-                                   apr_array_header_t *inner)
+/* Both lists, the inner section's first: readers take the first that fits. */
+static apr_array_header_t *overlay_lists(apr_pool_t *pool,
+                                         apr_array_header_t *outer,
+                                         apr_array_header_t *inner)
 {
     if (!outer || !inner) {
         return inner ? inner : outer;

@@ -2,13 +2,14 @@
 
 /**
  * @file config.h
- * @brief What the administrator wrote: server and directory configuration.
+ * @brief Server and directory configuration.
  *
- * Each setting stands once in a list of fields below, with the value that
- * means "not written" and the rule by which a section inherits it; structure,
- * creation and merging are made from the list, so that none can be forgotten.
- * All of it is filled while httpd starts (or an .htaccess is read) and is
- * read-only afterwards: any thread may read.
+ * A field stands once in a list below, with the value that means "not written"
+ * and the rule by which it is merged.  The structure, its creation and its
+ * merging are made from the list, so no field can be left out of one of them.
+ * A server's configuration is filled while httpd starts and is read-only
+ * afterwards; a directory's may also come from an .htaccess, in the request's
+ * pool.  Any thread may read.
  */
 #ifndef APIKEY_CONFIG_H
 #define APIKEY_CONFIG_H
@@ -23,14 +24,15 @@
 
 extern module AP_MODULE_DECLARE_DATA apikey_module;
 
-/** A parameter that httpd's signature has and a function has no use for. */
+/** A parameter that a hook's signature has and the function does not read. */
 #define APIKEY_UNUSED __attribute__((unused))
 
 #define APIKEY_UNSET (-1)
 #define APIKEY_AUTH_TYPE "ApiKey"
 #define APIKEY_REALM_DEFAULT "API"
 
-/** The request headers that tell an application whose key it was. */
+/** The request headers that tell an application whose key it was: the prefix of
+ * ApiKeyHeaders and Tenant, Id, Scopes or Env. */
 typedef enum {
     APIKEY_EXPORTED_TENANT,
     APIKEY_EXPORTED_ID,
@@ -39,7 +41,7 @@ typedef enum {
     APIKEY_EXPORTED_COUNT
 } apikey_exported_e;
 
-/** Where a key may stand in a request. */
+/** Where a key may stand in a request (ApiKeyFrom). */
 typedef enum {
     APIKEY_FROM_HEADER,         /**< a header of its own */
     APIKEY_FROM_BEARER,         /**< Authorization: Bearer KEY */
@@ -51,7 +53,7 @@ typedef enum {
 typedef struct apikey_source_t {
     apikey_from_e from;
     const char *header;         /**< the header's name; never NULL */
-    const char *scheme;         /**< its name, of APIKEY_FROM_SCHEME; else "" */
+    const char *scheme;         /**< APIKEY_FROM_SCHEME: its name; else "" */
 } apikey_source_t;
 
 typedef enum { APIKEY_USER_TENANT, APIKEY_USER_ID } apikey_user_e;
@@ -72,19 +74,23 @@ typedef struct apikey_parameter_t {
                                  * quoted-string (RFC 9110, 5.6.4) */
 } apikey_parameter_t;
 
-/** How far a server is known to need a database. */
+/** Whether a server needs a database. */
 typedef enum {
-    APIKEY_NEEDS_NONE,          /**< no AuthType ApiKey holds for it */
-    APIKEY_NEEDS_PERHAPS,       /**< one outside of all virtual hosts does */
-    APIKEY_NEEDS                /**< one of its own does */
+    APIKEY_NEEDS_NONE,          /**< there is no AuthType ApiKey for it */
+    APIKEY_NEEDS_PERHAPS,       /**< there is one outside of virtual hosts */
+    APIKEY_NEEDS                /**< there is one of its own */
 } apikey_needs_e;
 
 /*
- * F(type, field, unset, rule): "last" takes the inner section's value where
- * one is written; "narrow" keeps of the outer's what the inner has too (no
- * .htaccess can widen); "overlay" takes both, the inner's first; "beside" is
- * "last", but what belongs to an outer ApiKeyQuery goes with it; "all" keeps
- * what both have said; "either" is set where one of the two is.
+ * F(type, field, unset, rule).  How an inner section's value and an outer one's
+ * are merged:
+ *   last     the inner where it is written, else the outer
+ *   narrow   what both have, so that no .htaccess accepts more
+ *   overlay  both, the inner's first
+ *   beside   as last, but nothing where the inner has an ApiKeyQuery and no
+ *            ApiKeyChangesQuery: the outer's belongs to the outer's query
+ *   all      both texts, a line each
+ *   either   1 where one of the two is
  */
 #define APIKEY_SERVER_FIELDS(F) \
     F(const char *, secret_file, NULL, last) /* ApiKeySecretFile */ \
@@ -132,28 +138,28 @@ typedef enum {
 
 #define APIKEY_FIELD(type, field, unset, rule) type field;
 
-/** Which database a server's keys are in, as its configuration says it. */
+/** The database that a server's keys are in. */
 typedef struct apikey_db_t {
     int own;                    /**< connections of our own, not mod_dbd's */
     const char *driver;         /**< of APR DBD; "": none is named */
     const char *params;         /**< of APR DBD; "": none */
-    const char *name;           /**< equal for equal databases; with the
-                                 * password that may stand in params: it is
-                                 * for comparing, not for logs */
+    const char *name;           /**< equal for equal databases; to be compared
+                                 * and not logged, since params may hold a
+                                 * password */
 } apikey_db_t;
 
 /**
- * A server's configuration.  What is derived from the fields is written
- * through apikey_server_own() alone: httpd gives all virtual hosts without a
- * line of ours the main server's structure, and what is right for one of them
- * (its database, its cache) is wrong for the next.
+ * A server's configuration.  Virtual hosts without an ApiKey directive share
+ * the main server's structure; what is derived from it (database, cache) may
+ * differ between them.  So it is written only through apikey_server_own(),
+ * which gives each server a structure of its own.
  */
 typedef struct apikey_server_t {
     const server_rec *owner;    /**< the server that this was made for */
     APIKEY_SERVER_FIELDS(APIKEY_FIELD)
     /* What config_check.c makes of the fields above, once they are merged. */
     apikey_policy_t policy;     /**< secrets NULL: this server checks no keys */
-    const char *vary;           /**< the accepted headers' names */
+    const char *vary;           /**< for Vary: the accepted headers' names */
     apr_array_header_t *key_headers;    /**< const char *: the names of the
                                  * headers that a key may stand in, accepted or
                                  * not */
@@ -170,11 +176,11 @@ typedef struct apikey_dir_t {
     APIKEY_DIR_FIELDS(APIKEY_FIELD)
 } apikey_dir_t;
 
-/** To be read: it may be another server's as well. */
+/** For reading: servers may share it. */
 #define apikey_server_conf(s) \
     ((const apikey_server_t *)ap_get_module_config((s)->module_config, \
                                                    &apikey_module))
-/** ApiKeyEnforce Log: what should be refused is let through. */
+/** ApiKeyEnforce Log: a refusal is logged and the request let through. */
 #define apikey_only_logs(s) (apikey_server_conf(s)->enforce == 0)
 
 #define apikey_dir_conf(r) \
@@ -187,9 +193,10 @@ void *apikey_dir_create(apr_pool_t *pool, char *path);
 void *apikey_dir_merge(apr_pool_t *pool, void *base, void *add);
 
 /**
- * The configuration of @a s, to be written: a structure that no other server
- * has.  Where httpd has given it another server's, it gets one of its own
- * first, with the same fields and nothing derived.  Start-up only.
+ * The configuration of @a s for writing: a structure that no other server has.
+ * Where the server shares another's, it gets one of its own first, with the
+ * same fields and nothing derived.  Start-up only.
+ * @param pool lives as long as the configuration
  */
 apikey_server_t *apikey_server_own(server_rec *s, apr_pool_t *pool);
 
@@ -206,14 +213,5 @@ const char *apikey_source_name(const apikey_source_t *source,
 /** Whether a directory's ApiKeyFrom (NULL: not written) leaves @a source. */
 int apikey_source_allowed(const apr_array_header_t *from,
                           const apikey_source_t *source);
-
-/**
- * Hooks of check.c.  pre_config forgets the last start's notes; check_config
- * (which `httpd -t` runs, too) loads the secret rings, fills the derived
- * fields and refuses what cannot work, each with a sentence.
- */
-int apikey_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
-int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog,
-                        apr_pool_t *ptemp, server_rec *s);
 
 #endif

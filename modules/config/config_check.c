@@ -4,202 +4,25 @@
 
 #include <http_core.h>
 #include <http_log.h>
-#include <util_cfgtree.h>
+#include <apr_dbd.h>
+#include <apr_optional.h>
 #include <apr_strings.h>
+#include <mod_dbd.h>
 
 #include "../core/digest_kinds.h"
 #include "config_check.h"
-#include "check_database.h"
-#include "required_tenant.h"
+#include "config_tree.h"
 #include "hook_order.h"
+#include "required_tenant.h"
+#include "section_sources.h"
 
 APLOG_USE_MODULE(apikey);
 
 #define REFUSE(s, ...) \
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, __VA_ARGS__)
 
-/* An ApiKeyFrom in a section of the configuration files. */
-typedef struct {
-    server_rec *server;
-    const apr_array_header_t *from;
-    const char *file;
-    int line;
-} pending_from_t;
-
-/* What the configuration tree says of one server, beyond our directives. */
-typedef struct {
-    server_rec *server;
-    int found;                  /* its section has been seen */
-    int guarded;                /* AuthType ApiKey stands in it */
-    int renamed;                /* a section's UseCanonicalName is not On */
-    int caches;                 /* CacheEnable stands in it */
-    const char *quick;          /* CacheQuickHandler's argument in it */
-} seen_t;
-
-/* Filled and read by the one thread that starts httpd. */
-static apr_array_header_t *pending;
-
-int apikey_pre_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                      apr_pool_t *ptemp APIKEY_UNUSED)
-{
-    pending = apr_array_make(pconf, 4, sizeof(pending_from_t));
-    return OK;
-}
-
-void apikey_check_from_later(cmd_parms *cmd, const apr_array_header_t *from)
-{
-    pending_from_t *note = &APR_ARRAY_PUSH(pending, pending_from_t);
-
-    note->server = cmd->server;
-    note->from = from;
-    note->file = cmd->directive->filename;
-    note->line = cmd->directive->line_num;
-}
-
-static const apr_array_header_t *sources_default(apr_pool_t *pool)
-{
-    static const apikey_source_t usual[] = {
-        { APIKEY_FROM_HEADER, "X-API-Key", "" },
-        { APIKEY_FROM_BEARER, "Authorization", "" },
-        { APIKEY_FROM_SCHEME, "Authorization", "ApiKey" }
-    };
-    apr_array_header_t *from = apr_array_make(pool, 3,
-                                              sizeof(apikey_source_t));
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-        APR_ARRAY_PUSH(from, apikey_source_t) = usual[i];
-    }
-    return from;
-}
-
-const char *apikey_from_fault(apr_pool_t *pool, server_rec *s,
-                              const apr_array_header_t *from)
-{
-    const apr_array_header_t *all = apikey_server_conf(s)->from;
-    int i;
-
-    if (!all) {
-        all = sources_default(pool);
-    }
-    for (i = 0; i < from->nelts; i++) {
-        const apikey_source_t *source =
-            &APR_ARRAY_IDX(from, i, apikey_source_t);
-
-        if (!apikey_source_allowed(all, source)) {
-            return apr_psprintf(pool, "ApiKeyFrom in a section can only drop "
-                                "what the server accepts, and the server "
-                                "does not accept '%s': add it to the "
-                                "server's ApiKeyFrom",
-                                apikey_source_name(source, pool));
-        }
-    }
-    return NULL;
-}
-
-/* A section of the main server holds for virtual hosts, too: it is enough
- * that one of them accepts what the section names. */
-static int check_pending(apr_pool_t *ptemp, server_rec *main_server)
-{
-    int i;
-
-    for (i = 0; i < pending->nelts; i++) {
-        pending_from_t *note = &APR_ARRAY_IDX(pending, i, pending_from_t);
-        server_rec *s = note->server;
-        const char *fault = apikey_from_fault(ptemp, s, note->from);
-
-        if (fault && s == main_server) {
-            for (s = s->next; s; s = s->next) {
-                if (!apikey_from_fault(ptemp, s, note->from)) {
-                    fault = NULL;
-                    break;
-                }
-            }
-        }
-        if (fault) {
-            REFUSE(main_server, "APIKEY0001: %s:%d: %s", note->file,
-                   note->line, fault);
-            return !OK;
-        }
-    }
-    return OK;
-}
-
-/* httpd puts each new server before the others: the last of the list is the
- * first of the files. A file that is included several times has several
- * servers with one line, in the order in which it was included. */
-static seen_t *seen_server(apr_array_header_t *seen, const char *file,
-                           int line)
-{
-    int i;
-
-    for (i = seen->nelts - 1; i > 0; i--) {
-        seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
-
-        if (!one->found
-            && one->server->defn_line_number == (unsigned int)line
-            && one->server->defn_name
-            && !strcmp(one->server->defn_name, file)) {
-            one->found = 1;
-            return one;
-        }
-    }
-    return &APR_ARRAY_IDX(seen, 0, seen_t);
-}
-
-/* AuthType and CacheEnable belong to other modules, which keep what was
- * written to themselves; httpd's tree of directives has it. */
-static void look_through(apr_array_header_t *seen, seen_t *current,
-                         int depth, const ap_directive_t *node,
-                         apr_pool_t *pool)
-{
-    for (; node; node = node->next) {
-        seen_t *inner = current;
-        int deeper = depth + 1;
-
-        if (!ap_cstr_casecmp(node->directive, "<VirtualHost")) {
-            inner = seen_server(seen, node->filename, node->line_num);
-            deeper = 0;
-        }
-        else if (!ap_cstr_casecmp(node->directive, "AuthType")) {
-            const char *args = node->args;
-
-            if (!ap_cstr_casecmp(ap_getword_conf(pool, &args),
-                                 APIKEY_AUTH_TYPE)) {
-                current->guarded = 1;
-            }
-        }
-        else if (!ap_cstr_casecmp(node->directive, "CacheEnable")) {
-            current->caches = 1;
-        }
-        else if (!ap_cstr_casecmp(node->directive, "CacheQuickHandler")) {
-            current->quick = node->args;
-        }
-        else if (!ap_cstr_casecmp(node->directive, "UseCanonicalName")
-                 && depth && ap_cstr_casecmp(node->args, "On")) {
-            current->renamed = 1;
-        }
-        look_through(seen, inner, deeper, node->first_child, pool);
-    }
-}
-
-static apr_array_header_t *see_servers(server_rec *s, apr_pool_t *pool)
-{
-    apr_array_header_t *seen = apr_array_make(pool, 8, sizeof(seen_t));
-
-    for (; s; s = s->next) {
-        seen_t *one = &APR_ARRAY_PUSH(seen, seen_t);
-
-        memset(one, 0, sizeof(*one));
-        one->server = s;
-    }
-    look_through(seen, &APR_ARRAY_IDX(seen, 0, seen_t), 0, ap_conftree,
-                 pool);
-    return seen;
-}
-
-/* A header that keys stand in, accepted or not. */
-static void look_at(apikey_server_t *conf, const char *name)
+/* Adds a header that keys may stand in, once. */
+static void add_key_header(apikey_server_t *conf, const char *name)
 {
     int i;
 
@@ -212,8 +35,10 @@ static void look_at(apikey_server_t *conf, const char *name)
     APR_ARRAY_PUSH(conf->key_headers, const char *) = name;
 }
 
-/* The names for Vary; and none of them may be one that we remove. */
-static int check_sources(apr_pool_t *pconf, server_rec *s,
+/* Collects the headers that keys may stand in: those that are accepted, named
+ * in Vary, and those that a key is masked in although it is not accepted there.
+ * None may be one that ApiKeyHeaders removes. */
+static int collect_key_headers(apr_pool_t *pconf, server_rec *s,
                          apikey_server_t *conf)
 {
     int i;
@@ -234,35 +59,35 @@ static int check_sources(apr_pool_t *pconf, server_rec *s,
             conf->vary = apr_pstrcat(pconf, conf->vary,
                                      *conf->vary ? ", " : "", name, NULL);
         }
-        look_at(conf, name);
+        add_key_header(conf, name);
     }
-    look_at(conf, "X-API-Key");
-    look_at(conf, "Authorization");
-    look_at(conf, "Proxy-Authorization");
+    add_key_header(conf, "X-API-Key");
+    add_key_header(conf, "Authorization");
+    add_key_header(conf, "Proxy-Authorization");
     return OK;
 }
 
-/* Ten thousand virtual hosts may name one file: it is read once a start. */
-static int load_ring(const apikey_secrets_t **found, apr_hash_t *rings,
-                     const char *path, server_rec *s)
+/* A file is read once per start, however many virtual hosts name it. */
+static int load_secrets(const apikey_secrets_t **found, apr_hash_t *loaded,
+                        const char *path, server_rec *s)
 {
-    apikey_secrets_t *secrets = apr_hash_get(rings, path, APR_HASH_KEY_STRING);
+    apikey_secrets_t *secrets = apr_hash_get(loaded, path, APR_HASH_KEY_STRING);
     const char *error = NULL;
 
     if (!secrets) {
-        if (apikey_secrets_load(&secrets, path, apr_hash_pool_get(rings),
+        if (apikey_secrets_load(&secrets, path, apr_hash_pool_get(loaded),
                                 &error)
             != APR_SUCCESS) {
             REFUSE(s, "APIKEY0005: ApiKeySecretFile: %s", error);
             return !OK;
         }
-        apr_hash_set(rings, path, APR_HASH_KEY_STRING, secrets);
+        apr_hash_set(loaded, path, APR_HASH_KEY_STRING, secrets);
     }
     *found = secrets;
     return OK;
 }
 
-static void name_headers(apr_pool_t *pconf, apikey_server_t *conf)
+static void set_exported_names(apr_pool_t *pconf, apikey_server_t *conf)
 {
     static const char *const names[APIKEY_EXPORTED_COUNT] = {
         [APIKEY_EXPORTED_TENANT] = "Tenant", [APIKEY_EXPORTED_ID] = "Id",
@@ -282,41 +107,43 @@ static const char *or_none(const char *text)
     return text ? text : "";
 }
 
-/* A name holds all that decides which rows a look-up finds. DBDInitSQL may
- * choose among the schemas of one database, on mod_dbd's connections alone.
+/* The name has all that decides which rows a look-up finds: servers with equal
+ * names share connections and caches.  DBDInitSQL may choose among the schemas
+ * of a database and is run by mod_dbd, on its connections alone.
  *
- * A connection of mod_dbd's to SQLite goes on to read a file that was moved
- * away or replaced, and cannot be told to open again; and another
- * module may hold all that there are. One more to a file costs little. */
-static void name_database(apr_pool_t *pconf, apikey_server_t *conf)
+ * SQLite always gets connections of our own, one more per file: mod_dbd's
+ * cannot be told to open a file again that was moved away or replaced, and
+ * another module may hold all that there are. */
+static void set_database(apr_pool_t *pconf, apikey_server_t *conf)
 {
-    int said = conf->db_driver || conf->db_params;
+    int has_own = conf->db_driver || conf->db_params;
     apikey_db_t *db = &conf->db;
 
-    db->driver = or_none(said ? conf->db_driver : conf->dbd_driver);
-    db->params = or_none(said ? conf->db_params : conf->dbd_params);
-    db->own = said || !strcmp(db->driver, "sqlite3");
+    db->driver = or_none(has_own ? conf->db_driver : conf->dbd_driver);
+    db->params = or_none(has_own ? conf->db_params : conf->dbd_params);
+    db->own = has_own || !strcmp(db->driver, "sqlite3");
     db->name = apr_pstrcat(pconf, db->driver, "\n", db->params, "\n",
                            db->own ? "" : or_none(conf->dbd_init), NULL);
 }
 
-static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
-                  apikey_server_t *conf)
+/* Fills what is not written with defaults, and the derived fields. */
+static int derive_fields(apr_pool_t *pconf, apr_hash_t *loaded, server_rec *s,
+                         apikey_server_t *conf)
 {
-    name_database(pconf, conf);
+    set_database(pconf, conf);
     if (!conf->from) {
-        conf->from = (apr_array_header_t *)sources_default(pconf);
+        conf->from = apikey_sources_default(pconf);
     }
     if (!conf->headers) {
         conf->headers = APIKEY_HEADERS_DEFAULT;
     }
-    name_headers(pconf, conf);
+    set_exported_names(pconf, conf);
     if (!conf->keyspace) {
         conf->keyspace = "default";
     }
     conf->policy.secrets = NULL;
     if (conf->secret_file
-        && load_ring(&conf->policy.secrets, rings, conf->secret_file, s)
+        && load_secrets(&conf->policy.secrets, loaded, conf->secret_file, s)
                != OK) {
         return !OK;
     }
@@ -326,18 +153,19 @@ static int derive(apr_pool_t *pconf, apr_hash_t *rings, server_rec *s,
                                          : APIKEY_DIGEST_HMAC;
     conf->policy.parts = conf->digests ? conf->digests->parts : NULL;
     conf->policy.prefixes = conf->prefixes;
-    return check_sources(pconf, s, conf);
+    return collect_key_headers(pconf, s, conf);
 }
 
-/* We keep mod_cache from storing what a key has opened, and cannot keep its
- * quick handler from answering with what it has: it runs before the area is
- * known. */
-static void warn_of_quick(server_rec *s, const seen_t *seen,
-                          const seen_t *main)
+/* What a key has opened is not stored by mod_cache, since its responses are
+ * private.  What was stored before the area was guarded is answered by the
+ * quick handler, which runs before httpd knows the area. */
+static void warn_of_quick_handler(server_rec *s,
+                                  const apikey_tree_server_t *tree,
+                                  const apikey_tree_server_t *main)
 {
-    const char *quick = seen->quick ? seen->quick : main->quick;
+    const char *quick = tree->quick ? tree->quick : main->quick;
 
-    if ((seen->caches || main->caches) && (seen->guarded || main->guarded)
+    if ((tree->caches || main->caches) && (tree->guarded || main->guarded)
         && (!quick || ap_cstr_casecmp(quick, "Off"))) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
                      "APIKEY0130: CacheQuickHandler is on: what mod_cache "
@@ -347,42 +175,90 @@ static void warn_of_quick(server_rec *s, const seen_t *seen,
     }
 }
 
-/* A server with a guarded place of its own needs secrets and a database.
- * What stands outside of virtual hosts may be meant for them: it is enough
- * if one of all has both. */
-static int check_needs(server_rec *s, const seen_t *seen, const seen_t *main,
+int apikey_has_database(const apikey_server_t *conf)
+{
+    if (conf->db_driver || conf->db_params) {
+        return conf->db_driver && conf->db_params;
+    }
+    return conf->dbd_driver
+           && (conf->dbd_params || strcmp(conf->dbd_driver, "sqlite3") != 0)
+           && APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open) != NULL;
+}
+
+/* What is missing where no database is named, and what to write. */
+static const char *no_database_text(const apikey_server_t *conf)
+{
+    if (conf->db_driver || conf->db_params) {
+        return "APIKEY0009: ApiKeyDBDriver and ApiKeyDBDParams go together: "
+               "this server has only the one, so write the other";
+    }
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
+        return "APIKEY0007: keys are looked up through mod_dbd, which is not "
+               "loaded: add 'LoadModule dbd_module' (and the DBDriver and "
+               "DBDParams of the database), or name the database with "
+               "ApiKeyDBDriver and ApiKeyDBDParams";
+    }
+    return "APIKEY0008: no database is named for this server: add DBDriver "
+           "and DBDParams, such as 'DBDriver sqlite3' and 'DBDParams "
+           "/var/lib/apikey/keys.db'";
+}
+
+/* A server with secrets and no database.  It is refused where it needs one,
+ * and where no server has both (any); what stands outside of virtual hosts may
+ * be meant for one that has, and is a warning. */
+static int check_database(server_rec *s, const apikey_server_t *conf, int any)
+{
+    int refused = conf->needs == APIKEY_NEEDS
+                  || (!any && (conf->needs == APIKEY_NEEDS_PERHAPS
+                               || !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)));
+
+    if (!conf->policy.secrets || apikey_has_database(conf)) {
+        return OK;
+    }
+    if (refused || (conf->needs == APIKEY_NEEDS_PERHAPS && s->is_virtual)) {
+        ap_log_error(APLOG_MARK, (refused ? APLOG_ERR : APLOG_WARNING)
+                     | APLOG_STARTUP, 0, s, "%s", no_database_text(conf));
+    }
+    return refused ? !OK : OK;
+}
+
+/* A server with a guarded place of its own needs secrets and a database.  A
+ * place outside of virtual hosts may be meant for any of them: it is enough if
+ * one server has both. */
+static int check_needs(server_rec *s, const apikey_tree_server_t *tree,
+                       const apikey_tree_server_t *main,
                        int any_secret, int any_database, apr_pool_t *ptemp)
 {
     apikey_server_t *conf = apikey_server_own(s, s->process->pconf);
-    int own = seen->guarded && (seen != main || !s->next);
+    int own = tree->guarded && (tree != main || !s->next);
 
-    warn_of_quick(s, seen, main);
-    if (apikey_check_required_tenant(s, conf, seen->renamed || main->renamed,
+    warn_of_quick_handler(s, tree, main);
+    if (apikey_check_required_tenant(s, conf, tree->renamed || main->renamed,
                                      ptemp)
         != OK) {
         return !OK;
     }
     if ((own && !conf->policy.secrets)
-        || ((seen->guarded || conf->used == 1) && !any_secret)) {
+        || ((tree->guarded || conf->used == 1) && !any_secret)) {
         REFUSE(s, "APIKEY0006: AuthType ApiKey needs the secrets that keys "
                "are signed by: write `htapikey secret` to a file of mode "
                "0600 and name it with ApiKeySecretFile in this server");
         return !OK;
     }
     conf->needs = own ? APIKEY_NEEDS
-                : seen->guarded || main->guarded ? APIKEY_NEEDS_PERHAPS
+                : tree->guarded || main->guarded ? APIKEY_NEEDS_PERHAPS
                 : APIKEY_NEEDS_NONE;
-    return apikey_check_database(s, conf, any_database);
+    return check_database(s, conf, any_database);
 }
 
-/* Somebody may have forgotten it there. */
-static int lets_through(const server_rec *s)
+/* ApiKeyEnforce Log in a server that checks keys. */
+static int only_logs(const server_rec *s)
 {
     return apikey_only_logs(s) && apikey_server_conf(s)->policy.secrets;
 }
 
 /* An opaque key without a prefix looks like any credential. */
-static int takes_all(const server_rec *s)
+static int takes_any_credential(const server_rec *s)
 {
     const apikey_policy_t *policy = &apikey_server_conf(s)->policy;
 
@@ -390,9 +266,11 @@ static int takes_all(const server_rec *s)
            && (policy->formats & APIKEY_FORMAT_OPAQUE);
 }
 
-/* @return the first server of which that is true; NULL: there is none */
-static const server_rec *first_of(const server_rec *s,
-                                  int (*is)(const server_rec *s), int *more)
+/* The first server of which that is true, NULL where there is none; more: how
+ * many others. */
+static const server_rec *first_server(const server_rec *s,
+                                      int (*is)(const server_rec *s),
+                                      int *more)
 {
     const server_rec *first = NULL;
 
@@ -405,8 +283,8 @@ static const server_rec *first_of(const server_rec *s,
     return first;
 }
 
-/* Each in one line, however many virtual hosts there are. */
-static void tell_of_servers(const server_rec *main_server, apr_pool_t *pool)
+/* One line per warning, however many virtual hosts it is about. */
+static void warn_of_servers(const server_rec *main_server, apr_pool_t *pool)
 {
     const server_rec *first;
     int more;
@@ -414,14 +292,14 @@ static void tell_of_servers(const server_rec *main_server, apr_pool_t *pool)
     if (!apikey_config_is_final()) {
         return;
     }
-    first = first_of(main_server, lets_through, &more);
+    first = first_server(main_server, only_logs, &more);
     if (first) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, first,
                      "APIKEY0173: ApiKeyEnforce Log: requests that should be "
                      "refused are let through, in this server and %d more",
                      more);
     }
-    first = first_of(main_server, takes_all, &more);
+    first = first_server(main_server, takes_any_credential, &more);
     if (first) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, first,
                      "APIKEY0330: ApiKeyFormat opaque without ApiKeyPrefix, "
@@ -435,29 +313,31 @@ static void tell_of_servers(const server_rec *main_server, apr_pool_t *pool)
 int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
                         apr_pool_t *ptemp, server_rec *main_server)
 {
-    apr_array_header_t *seen = see_servers(main_server, pconf);
-    apr_hash_t *rings = apr_hash_make(pconf);
-    const seen_t *main = &APR_ARRAY_IDX(seen, 0, seen_t);
+    apr_array_header_t *servers = apikey_tree_servers(main_server, pconf);
+    const apikey_tree_server_t *main =
+        &APR_ARRAY_IDX(servers, 0, apikey_tree_server_t);
+    apr_hash_t *loaded = apr_hash_make(pconf);
     int any_secret = 0, any_database = 0, i;
     server_rec *s;
 
     for (s = main_server; s; s = s->next) {
         apikey_server_t *conf = apikey_server_own(s, pconf);
 
-        if (derive(pconf, rings, s, conf) != OK) {
+        if (derive_fields(pconf, loaded, s, conf) != OK) {
             return !OK;
         }
         any_secret |= conf->policy.secrets != NULL;
         any_database |= conf->policy.secrets && apikey_has_database(conf);
     }
-    for (i = 0; i < seen->nelts; i++) {
-        const seen_t *one = &APR_ARRAY_IDX(seen, i, seen_t);
+    for (i = 0; i < servers->nelts; i++) {
+        const apikey_tree_server_t *one =
+            &APR_ARRAY_IDX(servers, i, apikey_tree_server_t);
 
         if (check_needs(one->server, one, main, any_secret, any_database,
                         ptemp) != OK) {
             return !OK;
         }
     }
-    tell_of_servers(main_server, ptemp);
-    return check_pending(ptemp, main_server);
+    warn_of_servers(main_server, ptemp);
+    return apikey_check_section_sources(ptemp, main_server);
 }

@@ -2,20 +2,27 @@
 
 /**
  * @file config_check.h
- * @brief What the directives leave to be checked when all of them are known.
+ * @brief What several directives together must say, checked when all of them
+ *        have been read.
  */
 #ifndef APIKEY_CONFIG_CHECK_H
 #define APIKEY_CONFIG_CHECK_H
 
 #include "config.h"
 
-/** Notes a section's ApiKeyFrom, to be compared with its server's by
- * apikey_check_config(). Start-up only. */
-void apikey_check_from_later(cmd_parms *cmd, const apr_array_header_t *from);
+/**
+ * check_config hook (`httpd -t` runs it, too): loads the secret files, fills
+ * the derived fields of each server's configuration and refuses what cannot
+ * work, each with a sentence.
+ */
+int apikey_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s);
 
-/** NULL if @a s accepts every source in @a from, else a sentence in @a pool:
- * a section can drop sources, it cannot add any. */
-const char *apikey_from_fault(apr_pool_t *pool, server_rec *s,
-                              const apr_array_header_t *from);
+/**
+ * Whether a database is named for @a conf, by ApiKeyDBDriver and
+ * ApiKeyDBDParams or by mod_dbd's directives; mod_dbd must be loaded then.
+ * SQLite needs DBDParams; the other drivers have defaults of their own.
+ */
+int apikey_has_database(const apikey_server_t *conf);
 
 #endif

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The functions behind the directives of the server configuration; those
+/* The directives of a server: secrets, keys, databases, caches, headers.  Those
  * about requests and errors are in directives_request.c. */
 
 #include <httpd.h>
@@ -14,14 +14,13 @@
 #include "../core/lifetime.h"
 #include "../core/query_text.h"
 #include "../core/text.h"
-#include "config_check.h"
 #include "required_tenant.h"
 #include "directives.h"
 
 APLOG_USE_MODULE(apikey);
 
-/* The server's configuration, marked as one that wants keys checked. */
-static apikey_server_t *server_conf(cmd_parms *cmd)
+/* The server's own configuration, marked as one with an ApiKey directive. */
+static apikey_server_t *used_server_conf(cmd_parms *cmd)
 {
     apikey_server_t *conf = apikey_server_own(cmd->server, cmd->pool);
 
@@ -32,7 +31,7 @@ static apikey_server_t *server_conf(cmd_parms *cmd)
 const char *apikey_set_secret_file(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                    const char *path)
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_server_t *conf = used_server_conf(cmd);
 
     conf->secret_file = ap_server_root_relative(cmd->pool, path);
     if (!conf->secret_file) {
@@ -52,14 +51,14 @@ const char *apikey_set_keyspace(cmd_parms *cmd, void *dir APIKEY_UNUSED,
         return apr_psprintf(cmd->pool, "ApiKeyKeyspace: '%s' %s: give a word "
                             "such as 'default' or 'customer1'", name, fault);
     }
-    server_conf(cmd)->keyspace = name;
+    used_server_conf(cmd)->keyspace = name;
     return NULL;
 }
 
 const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                               const char *text)
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_server_t *conf = used_server_conf(cmd);
     const char *error = NULL;
 
     conf->required_tenant_text = text;
@@ -69,7 +68,7 @@ const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                 "expression '%s': %s", text, error) : NULL;
 }
 
-/* Loading a driver is for the one thread that starts httpd. */
+/* apr_dbd_get_driver() loads the driver: at start-up, in one thread. */
 const char *apikey_set_db_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                  const char *name)
 {
@@ -82,21 +81,21 @@ const char *apikey_set_db_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                             "and install it (Debian: libaprutil1-dbd-%s)",
                             name, name);
     }
-    server_conf(cmd)->db_driver = name;
+    used_server_conf(cmd)->db_driver = name;
     return NULL;
 }
 
 const char *apikey_set_db_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                  const char *params)
 {
-    server_conf(cmd)->db_params = params;
+    used_server_conf(cmd)->db_params = params;
     return NULL;
 }
 
-/* mod_dbd's directives, of which httpd tells every module that has them in
- * its table: mod_dbd keeps what was written to itself, and which database a
- * server's keys are in must be known before there is a connection.  Ours are
- * inherited as mod_dbd's are. */
+/* mod_dbd's directives are in our table, too: httpd calls every module that
+ * has a directive in its table.  mod_dbd gives no access to what was written,
+ * and the database of a server must be known before there is a connection.
+ * The fields are inherited as mod_dbd's are. */
 static const char *without_dbd(cmd_parms *cmd)
 {
     return ap_find_linked_module("mod_dbd.c") ? NULL
@@ -112,7 +111,7 @@ const char *apikey_set_dbd_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return without_dbd(cmd);
 }
 
-/* Empty ones are to mod_dbd as if they were not written. */
+/* mod_dbd treats "" as not written. */
 const char *apikey_set_dbd_params(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                   const char *params)
 {
@@ -132,7 +131,7 @@ const char *apikey_set_dbd_init(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return without_dbd(cmd);
 }
 
-/* That it is a number, and large enough for mod_dbd, is mod_dbd's to say. */
+/* mod_dbd refuses what is no number or is too small. */
 const char *apikey_set_dbd_max(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                const char *number)
 {
@@ -149,7 +148,7 @@ const char *apikey_set_dbd_persist(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     return without_dbd(cmd);
 }
 
-/* What the database thinks of it is asked later (db/query_check.c). */
+/* Checks the text alone; db/query_check.c has the database prepare it. */
 static const char *query_fault(cmd_parms *cmd, const char *sql)
 {
     const char *fault = apikey_query_fault(sql);
@@ -161,14 +160,14 @@ static const char *query_fault(cmd_parms *cmd, const char *sql)
 const char *apikey_set_query(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                              const char *sql)
 {
-    server_conf(cmd)->query = sql;
+    used_server_conf(cmd)->query = sql;
     return query_fault(cmd, sql);
 }
 
 const char *apikey_set_changes_query(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                      const char *sql)
 {
-    server_conf(cmd)->changes = sql;
+    used_server_conf(cmd)->changes = sql;
     return query_fault(cmd, sql);
 }
 
@@ -177,7 +176,7 @@ const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 {
     const char *fault;
 
-    server_conf(cmd)->prefixes = apikey_prefixes_parse(
+    used_server_conf(cmd)->prefixes = apikey_prefixes_parse(
         argc, (const char *const *)argv, cmd->pool, &fault);
     return fault ? apr_psprintf(cmd->pool, "ApiKeyPrefix: %s: write it as "
                                 "'ak' for ak_..., or with its last character "
@@ -185,12 +184,11 @@ const char *apikey_set_prefix(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                 "'glpat-'", fault) : NULL;
 }
 
-/* ITERATE: called once a word; formats of an outer section do not add up,
- * since each server starts unset. */
+/* ITERATE: called once per word, and the words of a server add up. */
 const char *apikey_set_format(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                               const char *name)
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_server_t *conf = used_server_conf(cmd);
     apikey_format_e format = apikey_format_from_name(name);
 
     if (format == APIKEY_FORMAT_NONE) {
@@ -218,14 +216,78 @@ const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
                                 fault);
         }
     }
-    server_conf(cmd)->digests = kinds;
+    used_server_conf(cmd)->digests = kinds;
     return argc ? NULL
         : "ApiKeyDigest: write 'hmac-sha256', and behind it how keys that "
           "were imported are digested, such as 'sha256'";
 }
 
-/* Which lifetimes keys get is htapikey's business; httpd reads the same file
- * and must not pass over a line that htapikey will refuse. */
+/* Reads a whole number within bounds; a sentence where it is none. */
+static const char *number_fault(cmd_parms *cmd, int *number, const char *text,
+                                int least, int most, const char *unit)
+{
+    char *rest;
+    apr_int64_t value = apr_strtoi64(text, &rest, 10);
+
+    if (*rest || rest == text || value < least || value > most) {
+        return apr_psprintf(cmd->pool, "%s: '%s' is not a whole number from "
+                            "%d to %d: give %s", cmd->cmd->name, text, least,
+                            most, unit);
+    }
+    *number = (int)value;
+    return NULL;
+}
+
+const char *apikey_set_cache(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                             const char *spec)
+{
+    used_server_conf(cmd)->cache = ap_cstr_casecmp(spec, "off") ? spec : "";
+    return NULL;
+}
+
+const char *apikey_set_cache_ttl(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                 const char *positive, const char *negative)
+{
+    apikey_server_t *conf = used_server_conf(cmd);
+    const char *fault = number_fault(cmd, &conf->ttl, positive, 1, 86400,
+                                     "seconds");
+
+    if (!fault && negative) {
+        fault = number_fault(cmd, &conf->ttl_negative, negative, 0, 86400,
+                             "seconds");
+    }
+    return fault;
+}
+
+const char *apikey_set_revocation_poll(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                       const char *ms)
+{
+    return number_fault(cmd, &used_server_conf(cmd)->poll, ms, 100, 60000,
+                        "milliseconds");
+}
+
+const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                   const char *seconds)
+{
+    return number_fault(cmd, &used_server_conf(cmd)->stale, seconds, 0, 86400,
+                        "seconds; 0: not at all");
+}
+
+const char *apikey_set_usage_flush(cmd_parms *cmd, void *dir APIKEY_UNUSED,
+                                   const char *seconds)
+{
+    apikey_server_t *conf = used_server_conf(cmd);
+
+    if (!ap_cstr_casecmp(seconds, "off")) {
+        conf->flush = 0;
+        return NULL;
+    }
+    return number_fault(cmd, &conf->flush, seconds, 1, 3600,
+                        "seconds, or 'off'");
+}
+
+/* htapikey, which makes keys, reads this line; httpd only refuses what htapikey
+ * would refuse. */
 const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                 int argc, char *const argv[])
 {
@@ -237,7 +299,7 @@ const char *apikey_set_lifetime(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     if (fault) {
         return apr_pstrcat(cmd->pool, "ApiKeyLifetime: ", fault, NULL);
     }
-    server_conf(cmd);
+    used_server_conf(cmd);
     return NULL;
 }
 
@@ -250,12 +312,12 @@ const char *apikey_set_retention(cmd_parms *cmd, void *dir APIKEY_UNUSED,
     if (fault) {
         return apr_pstrcat(cmd->pool, "ApiKeyRetention: ", fault, NULL);
     }
-    server_conf(cmd)->retention = seconds;
+    used_server_conf(cmd)->retention = seconds;
     return NULL;
 }
 
-/* A prefix that begins the name of a header that applications live on would
- * have us remove it from every request. */
+/* Every request header that begins with the prefix is removed, so it must not
+ * begin the name of a header that applications need. */
 static const char *headers_fault(const char *prefix)
 {
     static const char *const precious[] = {
@@ -296,7 +358,7 @@ static const char *headers_fault(const char *prefix)
 const char *apikey_set_headers(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                const char *what)
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_server_t *conf = used_server_conf(cmd);
 
     if (!ap_cstr_casecmp(what, "On")) {
         conf->headers = APIKEY_HEADERS_DEFAULT;
@@ -319,14 +381,14 @@ const char *apikey_set_headers(cmd_parms *cmd, void *dir APIKEY_UNUSED,
 
 const char *apikey_set_pass_key(cmd_parms *cmd, void *dir APIKEY_UNUSED, int on)
 {
-    server_conf(cmd)->pass_key = on;
+    used_server_conf(cmd)->pass_key = on;
     return NULL;
 }
 
 const char *apikey_set_enforce(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                const char *word)
 {
-    apikey_server_t *conf = server_conf(cmd);
+    apikey_server_t *conf = used_server_conf(cmd);
 
     if (!ap_cstr_casecmp(word, "On") || !ap_cstr_casecmp(word, "Log")) {
         conf->enforce = !ap_cstr_casecmp(word, "On");

@@ -2,10 +2,11 @@
 
 /**
  * @file directives.h
- * @brief The functions behind the directive table in mod_apikey.c.
+ * @brief The functions of the directive table in mod_apikey.c.
  *
- * Each takes what http_config.h says of its kind of directive and answers
- * NULL, or a sentence that says what to write instead.
+ * Each has the arguments of its kind of directive (http_config.h) and returns
+ * NULL, or a sentence that says what to write instead.  Strings that are kept
+ * live in cmd->pool, as httpd's arguments do.
  */
 #ifndef APIKEY_DIRECTIVES_H
 #define APIKEY_DIRECTIVES_H
@@ -58,7 +59,6 @@ const char *apikey_set_revocation_poll(cmd_parms *cmd, void *dir,
                                        const char *ms);
 const char *apikey_set_stale_limit(cmd_parms *cmd, void *dir,
                                    const char *seconds);
-
 const char *apikey_set_usage_flush(cmd_parms *cmd, void *dir,
                                    const char *seconds);
 const char *apikey_set_enforce(cmd_parms *cmd, void *dir, const char *word);

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The functions behind the directives that say how a request is read and
- * refused: ApiKeyFrom, ApiKeyUser, ApiKeyErrorFormat, ApiKeyErrorBody. */
+/* The directives that say how a request is read and refused: ApiKeyFrom,
+ * ApiKeyChallenge, ApiKeyUser, ApiKeyErrorFormat, ApiKeyErrorBody. */
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "../core/result.h"
-#include "config_check.h"
+#include "section_sources.h"
 #include "directives.h"
 
 #define HEADER_DEFAULT "X-API-Key"
@@ -28,8 +28,8 @@ static const char *token_fault(const char *name)
     return NULL;
 }
 
-/* A header that httpd, a proxy or a browser gives a meaning of its own, or
- * that an application takes for one of those. */
+/* A key's header must not be one that httpd, a proxy or a browser gives a
+ * meaning of its own, or that an application cannot tell from one of those. */
 static const char *header_fault(const char *name)
 {
     static const char *const taken[] = {
@@ -53,7 +53,7 @@ static const char *header_fault(const char *name)
     return fault;
 }
 
-/* A scheme whose credentials are no key, or are read in a way of their own. */
+/* A key's scheme must not be one whose credentials are something else. */
 static const char *scheme_fault(const char *name)
 {
     static const char *const other[] = { "Digest", "Negotiate", "NTLM", NULL };
@@ -71,7 +71,7 @@ static const char *scheme_fault(const char *name)
     return fault;
 }
 
-/* Words that are whole, and what they mean. */
+/* The words of ApiKeyFrom that have no NAME of the administrator's. */
 static const struct { const char *word; apikey_source_t source; } words[] = {
     { "header", { APIKEY_FROM_HEADER, HEADER_DEFAULT, "" } },
     { "bearer", { APIKEY_FROM_BEARER, "Authorization", "" } },
@@ -113,16 +113,16 @@ static const char *parse_source(apikey_source_t *source, cmd_parms *cmd,
                  : NULL;
 }
 
-/* Beside each other in a configuration file the server's list may come
- * behind the section, so check.c compares them at the end; an .htaccess is
- * read when all is known. */
-static const char *narrowed(cmd_parms *cmd, const apr_array_header_t *from)
+/* In the configuration files the server's ApiKeyFrom may follow the section's,
+ * so they are compared in check_config; an .htaccess is compared at once. */
+static const char *section_from_fault(cmd_parms *cmd,
+                                      const apr_array_header_t *from)
 {
     if (cmd->pool == cmd->server->process->pconf) {
-        apikey_check_from_later(cmd, from);
+        apikey_section_sources_add(cmd, from);
         return NULL;
     }
-    return apikey_from_fault(cmd->pool, cmd->server, from);
+    return apikey_section_sources_fault(cmd->pool, cmd->server, from);
 }
 
 const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
@@ -150,16 +150,16 @@ const char *apikey_set_from(cmd_parms *cmd, void *dir, int argc,
     }
     if (cmd->path) {
         ((apikey_dir_t *)dir)->from = from;
-        return narrowed(cmd, from);
+        return section_from_fault(cmd, from);
     }
     apikey_server_own(cmd->server, cmd->pool)->from = from;
     apikey_server_own(cmd->server, cmd->pool)->used = 1;
     return NULL;
 }
 
-/* What may stand in a quoted-string, with a backslash where one is needed.
- * NULL: something that may not. */
-static const char *quoted(apr_pool_t *pool, const char *text)
+/* The text of a quoted-string (RFC 9110, 5.6.4): a backslash before each '"'
+ * and '\'.  NULL: it has a character that no quoted-string has. */
+static const char *quoted_string(apr_pool_t *pool, const char *text)
 {
     char *to = apr_palloc(pool, 2 * strlen(text) + 1), *end = to;
 
@@ -176,7 +176,7 @@ static const char *quoted(apr_pool_t *pool, const char *text)
     return to;
 }
 
-/* @a name is what stands before the '='. */
+/* Why a parameter cannot be added to those of its section; NULL: it can. */
 static const char *parameter_fault(const apr_array_header_t *all,
                                    const apikey_parameter_t *one)
 {
@@ -218,13 +218,13 @@ static const char *add_parameter(cmd_parms *cmd, apr_array_header_t *all,
     apikey_parameter_t one;
     const char *fault;
 
-    /* Somebody may write NAME="VALUE", as it will stand in the header. */
+    /* NAME="VALUE", as it stands in the header, is VALUE. */
     if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
         value = apr_pstrmemdup(cmd->pool, value + 1, len - 2);
     }
     one.scheme = scheme;
     one.name = apr_pstrmemdup(cmd->pool, word, strcspn(word, "="));
-    one.value = value ? quoted(cmd->pool, value) : NULL;
+    one.value = value ? quoted_string(cmd->pool, value) : NULL;
     fault = value ? parameter_fault(all, &one) : "is no NAME=VALUE";
     if (fault) {
         return apr_psprintf(cmd->pool, "ApiKeyChallenge: '%s' %s", word,
@@ -238,7 +238,7 @@ const char *apikey_set_challenge(cmd_parms *cmd, void *dirv, int argc,
                                  char *const argv[])
 {
     apikey_dir_t *dir = dirv;
-    /* An AllowOverrideList may name it. */
+    /* AllowOverrideList can allow any directive in an .htaccess. */
     const char *fault = ap_check_cmd_context(cmd, NOT_IN_HTACCESS);
     int i;
 
@@ -299,8 +299,9 @@ const char *apikey_set_error_format(cmd_parms *cmd APIKEY_UNUSED, void *dirv,
     return NULL;
 }
 
-/* A type/subtype with parameters and nothing that could end the field. */
-static int media_type(const char *type)
+/* Type and subtype, perhaps with parameters; no character that could end the
+ * header field. */
+static int is_media_type(const char *type)
 {
     const char *slash = strchr(type, '/');
     const char *c;
@@ -313,7 +314,7 @@ static int media_type(const char *type)
     return slash && slash > type && slash[1] && slash[1] != ';';
 }
 
-static int known_variable(const char *name)
+static int is_body_variable(const char *name)
 {
     static const char *const known[] = {
         "%{reason}", "%{message}", "%{status}", "%{request_id}", NULL
@@ -348,12 +349,12 @@ const char *apikey_set_error_body(cmd_parms *cmd, void *dirv,
                             "that this module answers: write 400, 401, 403 "
                             "or 503", status);
     }
-    if (!media_type(type)) {
+    if (!is_media_type(type)) {
         return apr_psprintf(cmd->pool, "ApiKeyErrorBody: '%s' is no content "
                             "type such as application/json", type);
     }
     for (c = strstr(text, "%{"); c; c = strstr(c + 2, "%{")) {
-        if (!known_variable(c)) {
+        if (!is_body_variable(c)) {
             return apr_psprintf(cmd->pool, "ApiKeyErrorBody: '%.20s...' is not "
                                 "filled in: only %%{reason}, %%{message}, "
                                 "%%{status} and %%{request_id} are", c);

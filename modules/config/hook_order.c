@@ -1,7 +1,5 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Modules that are ahead of ours, or after it, are named when httpd starts. */
-
 #include <httpd.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -17,7 +15,7 @@ APLOG_USE_MODULE(apikey);
 #define WARN(s, ...) \
     ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s, __VA_ARGS__)
 
-/** The name of the module that hooked as number @a i. */
+/* The name of the module whose function runs as number i of a hook. */
 typedef const char *(name_fn)(const apr_array_header_t *hooks, int i);
 
 #define NAME_OF(hook)                                                       \
@@ -35,8 +33,8 @@ NAME_OF(fixups)
 
 #define HOOK(hook) #hook, ap_hook_get_##hook, name_of_##hook
 
-/** A hook that ours must be the first of, or the last, and what may happen if
- * it is not. */
+/* Hooks that our function must be the first of, or the last, and what a module
+ * before or after it can do. */
 static const struct {
     const char *hook;
     apr_array_header_t *(*get)(void);
@@ -57,12 +55,12 @@ static const struct {
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static int is_ours(const char *name)
+static int is_apikey(const char *name)
 {
     return !strcmp(name, apikey_module.name);
 }
 
-static void name_those_ahead(server_rec *s)
+static void warn_of_hooks_ahead(server_rec *s)
 {
     apr_size_t at;
 
@@ -70,7 +68,7 @@ static void name_those_ahead(server_rec *s)
         const apr_array_header_t *hooks = firsts[at].get();
         int i;
 
-        for (i = 0; !is_ours(firsts[at].name(hooks, i)); i++) {
+        for (i = 0; !is_apikey(firsts[at].name(hooks, i)); i++) {
             WARN(s, "APIKEY0220: %s runs ahead of mod_apikey at %s: %s; do "
                  "without it where keys arrive, or trust it with them",
                  firsts[at].name(hooks, i), firsts[at].hook, firsts[at].risk);
@@ -78,7 +76,7 @@ static void name_those_ahead(server_rec *s)
     }
 }
 
-static void name_those_after(server_rec *s)
+static void warn_of_hooks_after(server_rec *s)
 {
     apr_size_t at;
 
@@ -86,7 +84,7 @@ static void name_those_after(server_rec *s)
         const apr_array_header_t *hooks = lasts[at].get();
         int i;
 
-        for (i = hooks->nelts - 1; !is_ours(lasts[at].name(hooks, i)); i--) {
+        for (i = hooks->nelts - 1; !is_apikey(lasts[at].name(hooks, i)); i--) {
             WARN(s, "APIKEY0221: %s runs after mod_apikey at %s: %s; do "
                  "without it where keys arrive, or trust it with that",
                  lasts[at].name(hooks, i), lasts[at].hook, lasts[at].risk);
@@ -94,8 +92,8 @@ static void name_those_after(server_rec *s)
     }
 }
 
-/** Modules that write what a client sent before any hook could take the key
- * out of it, and from which level on. */
+/* Modules that log what a client sent before our function on post_read_request
+ * has masked the key, and the LogLevel from which they do. */
 static const struct {
     const char *source, *level_name;
     int level;
@@ -108,9 +106,9 @@ static const struct {
       "all that is received, if DumpIOInput is On" }
 };
 
-/* The level of the server that a connection arrives at counts, whichever its
- * requests turn out to be for. */
-static void name_levels(server_rec *main_server)
+/* The LogLevel that counts is that of the server that a connection arrives at,
+ * which may be another than its requests are for: so every server's is read. */
+static void warn_of_log_levels(server_rec *main_server)
 {
     apr_size_t at;
 
@@ -147,9 +145,9 @@ int apikey_check_hook_order(apr_pool_t *pconf APIKEY_UNUSED,
         s = s->next;
     }
     if (s && apikey_config_is_final()) {
-        name_those_ahead(s);
-        name_those_after(s);
-        name_levels(main_server);
+        warn_of_hooks_ahead(s);
+        warn_of_hooks_after(s);
+        warn_of_log_levels(main_server);
     }
     return OK;
 }

@@ -2,35 +2,37 @@
 
 /**
  * @file hook_order.h
- * @brief Which modules run ahead of ours, and which after it.
+ * @brief The place of our functions in httpd's hooks: before or after those of
+ *        every other module.
  *
- * httpd sorts the functions of a hook by a number, which is any int, and then
- * puts those that a module names ahead of that module's.  Numbers beyond
- * those that httpd has names for make the order that modules are loaded in
- * meaningless, and need no list of names.
+ * httpd sorts the functions of a hook by a number, which may be any int, and
+ * then moves a function before those of the modules that it names as its
+ * successors.  Our numbers lie beyond those that httpd has names for, so the
+ * order does not depend on the order of LoadModule, and no list of other
+ * modules' names is needed.
  */
 #ifndef APIKEY_HOOK_ORDER_H
 #define APIKEY_HOOK_ORDER_H
 
 #include "config.h"
 
-/** Ahead of every other module's: mod_perl's own "first" is -20.  Where one of
- * ours needs another of ours, it adds one: among equal numbers, no order is
- * promised. */
+/** Before every other module's: mod_perl's lowest is -20.  Where one of our
+ * functions must run after another of ours, it adds 1: functions with equal
+ * numbers run in no promised order. */
 #define APIKEY_HOOK_FIRST (APR_HOOK_REALLY_FIRST - 100)
 
 /** After every other module's. */
 #define APIKEY_HOOK_LAST (APR_HOOK_REALLY_LAST + 100)
 
-/** Whether what is noticed is to be said now: httpd reads its configuration
- * twice when it starts, and once for -t. */
+/** Whether this is the pass over the configuration in which warnings are
+ * logged: the second at a start, the only one for -t. */
 int apikey_config_is_final(void);
 
 /**
- * check_config, when all hooks are sorted (`httpd -t` runs it, too): a warning
- * for each module that runs ahead of ours, or after it, nevertheless, and for
- * each LogLevel that writes keys before any module is asked.  Not where no
- * server has keys.
+ * check_config hook (`httpd -t` runs it, too), when all hooks are sorted: logs
+ * a warning for each module that runs before or after ours nevertheless, and
+ * for each LogLevel that writes keys before any module is called.  Does nothing
+ * where no server has secrets.
  * @return OK
  */
 int apikey_check_hook_order(apr_pool_t *pconf, apr_pool_t *plog,

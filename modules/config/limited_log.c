@@ -37,20 +37,20 @@ int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    /* Anonymous memory is zero, and not there until it is used. */
+    /* Anonymous memory is zero and takes no pages before it is used. */
     memory = apr_shm_create(&shared, size, NULL, pconf) == APR_SUCCESS
              ? apr_shm_baseaddr_get(shared) : apr_pcalloc(pconf, size);
     limit = apikey_limit_create(memory, APIKEY_LOG_COUNT, ends);
     return OK;
 }
 
-static apr_uint64_t seconds(void)
+static apr_uint64_t clock_seconds(void)
 {
     return (apr_uint64_t)apr_time_sec(apikey_clock());
 }
 
-static apikey_cause_t cause_of(apikey_log_e kind, const void *owner,
-                               const char *what)
+static apikey_cause_t limit_cause(apikey_log_e kind, const void *owner,
+                                  const char *what)
 {
     apikey_cause_t cause = { kind, apikey_limit_hash(owner, what), NULL,
                              NULL };
@@ -58,9 +58,9 @@ static apikey_cause_t cause_of(apikey_log_e kind, const void *owner,
     return cause;
 }
 
-/* "(LABEL, of the server at FILE:LINE)"; @a server NULL: there are several. */
-static const char *place_of(char *buffer, apr_size_t size, const char *label,
-                            const server_rec *server)
+/* "(LABEL, of the server at FILE:LINE)"; server NULL: several causes. */
+static const char *cause_place(char *buffer, apr_size_t size, const char *label,
+                               const server_rec *server)
 {
     const char *comma = label && *label ? ", " : "";
 
@@ -78,7 +78,7 @@ static const char *place_of(char *buffer, apr_size_t size, const char *label,
     return buffer;
 }
 
-static void say_more(const apikey_limit_report_t *report, const char *detail)
+static void log_more(const apikey_limit_report_t *report, const char *detail)
 {
     server_rec *server = (server_rec *)report->cause.owner;
     int kind = report->cause.kind;
@@ -89,20 +89,21 @@ static void say_more(const apikey_limit_report_t *report, const char *detail)
                  "APIKEY%04d: %" APR_UINT64_T_FMT " more %s since the last of "
                  "these lines: %s %s%s%s", kinds[kind].number, report->more,
                  kinds[kind].unit, kinds[kind].text,
-                 place_of(place, sizeof(place), report->cause.label, server),
+                 cause_place(place, sizeof(place), report->cause.label, server),
                  detail ? ": " : "", detail ? detail : "");
 }
 
 int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount)
 {
-    apikey_cause_t cause = cause_of(event->kind, event->owner, event->what);
+    apikey_cause_t cause = limit_cause(event->kind, event->owner, event->what);
     int level = kinds[event->kind].level;
     apikey_limit_report_t report;
 
     if (!limit) {
         return 1;
     }
-    /* What is not logged anyway must not use a line up that would be. */
+    /* A message below the LogLevel is not counted: it would use up the line of
+     * one that another LogLevel shows. */
     if (level > (event->r ? ap_get_request_module_loglevel(event->r,
                                                            APLOG_MODULE_INDEX)
                           : ap_get_server_module_loglevel(event->server,
@@ -111,11 +112,12 @@ int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount)
     }
     cause.owner = event->server;
     cause.label = event->label;
-    switch (apikey_limit_count(limit, &cause, amount, seconds(), &report)) {
+    switch (apikey_limit_count(limit, &cause, amount, clock_seconds(),
+                               &report)) {
     case APIKEY_LIMIT_FULL:
         return 1;
     case APIKEY_LIMIT_MORE:
-        say_more(&report, event->detail);
+        log_more(&report, event->detail);
         return 0;
     default:
         return 0;
@@ -135,33 +137,33 @@ int apikey_log_end(apikey_log_e kind, const void *owner, const char *what,
     if (!limit || !apikey_limit_is_open(limit, kind)) {
         return 0;
     }
-    cause = cause_of(kind, owner, what);
-    return apikey_limit_end(limit, &cause, seconds(), report);
+    cause = limit_cause(kind, owner, what);
+    return apikey_limit_end(limit, &cause, clock_seconds(), report);
 }
 
 /* apikey_limit_fn */
-static void say(void *baton APIKEY_UNUSED, apikey_limit_e what,
-                const apikey_limit_report_t *report)
+static void log_report(void *baton APIKEY_UNUSED, apikey_limit_e what,
+                       const apikey_limit_report_t *report)
 {
     int kind = report->cause.kind;
     server_rec *server = (server_rec *)report->cause.owner;
     char place[APIKEY_LIMIT_LABEL + HUGE_STRING_LEN];
 
     if (what == APIKEY_LIMIT_MORE) {
-        say_more(report, NULL);
+        log_more(report, NULL);
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, server ? server : main_server,
                  "APIKEY0311: APIKEY%04d has not happened for a minute: %s "
                  "%s; it took %" APR_UINT64_T_FMT " seconds, with %"
                  APR_UINT64_T_FMT " %s", kinds[kind].number, kinds[kind].text,
-                 place_of(place, sizeof(place), report->cause.label, server),
+                 cause_place(place, sizeof(place), report->cause.label, server),
                  report->seconds, report->total, kinds[kind].unit);
 }
 
 void apikey_log_sweep(void)
 {
     if (limit) {
-        apikey_limit_sweep(limit, seconds(), say, NULL);
+        apikey_limit_sweep(limit, clock_seconds(), log_report, NULL);
     }
 }

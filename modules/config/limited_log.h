@@ -2,19 +2,18 @@
 
 /**
  * @file limited_log.h
- * @brief Which of the messages that requests cause are said.
+ * @brief Messages that requests cause, limited to a line per minute and cause.
  *
- * A request, a look for changes or a batch of uses that cannot be served says
- * why; many of them would say it as often.  Each such message of level warning
- * or above asks here first.  It is said once in full; then, once a minute, a
- * line with its number says how often it has happened since, and one that it is
- * over, for all processes of the server together (core/log_limit.h).  What has
- * nothing to do with each other (databases, rows, lines of the configuration)
- * is limited each for itself.  t/guard/limited.t sees that none is forgotten.
+ * A request, a poll or a batch of uses that fails logs why.  Each such message
+ * of level warning or above asks apikey_log_is_due() first: it is logged once
+ * in full; then one line per minute, with the message's number, says how often
+ * it has happened since; then a line says that it is over.  The limit holds for
+ * all processes of the server together, and per cause: a database, a row, a
+ * line of the configuration (core/log_limit.h).  t/guard/limited.t finds a
+ * message that does not ask.
  *
- * Not limited are levels info and below, which tell of each request what came
- * of it where LogLevel asks for that, and what a process says once in its
- * life.
+ * Not limited are levels info and below, which LogLevel turns on per request,
+ * and messages that a process logs once in its life.
  */
 #ifndef APIKEY_LIMITED_LOG_H
 #define APIKEY_LIMITED_LOG_H
@@ -24,9 +23,9 @@
 #include "../core/log_limit.h"
 
 /*
- * L(name, number, level, ends, unit, text): the message APIKEY0NUMBER; what
- * ends it, see limit.h; what is counted of it; and what it says, without
- * anything that a request has brought.
+ * L(name, number, level, ends, unit, text): the message APIKEY0NUMBER.
+ * ends: apikey_limit_end_e; unit: what is counted; text: what the minute's line
+ * says, with nothing in it that came with a request.
  */
 #define APIKEY_LIMITED(L)                                                   \
     L(FAULTY, 102, ERR, QUIET, "requests",                                  \
@@ -84,44 +83,46 @@ typedef enum {
     APIKEY_LOG_COUNT
 } apikey_log_e;
 
-/** Something that a message is to be said of.  Strings are the caller's. */
+/** What a message is about.  Strings are the caller's. */
 typedef struct apikey_event_t {
     apikey_log_e kind;
-    server_rec *server;         /**< whose log the minute's lines are in */
-    const request_rec *r;       /**< NULL: none; whose LogLevel counts */
-    const void *owner;          /**< what it is about: an address that is the
-                                 * same in all processes, or NULL, */
-    const char *what;           /**< and this; NULL: nothing more */
-    const char *label;          /**< what the minute's line says of the two:
-                                 * nothing secret; NULL: nothing */
+    server_rec *server;         /**< the minute's lines go to its log */
+    const request_rec *r;       /**< its LogLevel counts; NULL: the server's */
+    const void *owner;          /**< owner and what identify the cause: an
+                                 * address that is the same in all processes,
+                                 * or NULL */
+    const char *what;           /**< and a text, or NULL */
+    const char *label;          /**< the cause in the minute's line: nothing
+                                 * secret; NULL: nothing */
     const char *detail;         /**< what was wrong this time, for the minute's
                                  * line; NULL: nothing */
 } apikey_event_t;
 
-/** post_config, before all that logs: the memory that processes share.
- * Without it, each process limits its own. */
+/** post_config hook, before all that logs: makes the memory that processes
+ * share.  If that fails, each process limits its own messages. */
 int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s);
 
 /**
- * Whether to say it now, in full; else it is counted, and the minute's line is
- * written here.  Any thread; nothing waits.
+ * Whether the caller is to log the message now, in full.  Else it is counted,
+ * and the minute's line is logged here when it is due.  Any thread; no lock.
  */
 int apikey_log_is_due(const apikey_event_t *event);
 
-/** The same of what has happened @a amount times. */
+/** apikey_log_is_due() for what has happened @a amount times. */
 int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount);
 
 /**
- * What ends by success is over: kind, owner and what.  Costs one relaxed read
- * where nothing of the kind has begun.
- * @param report total and seconds, with 1
- * @return 1: say it
+ * Ends a cause of a kind that ends by success.  Costs one relaxed read where no
+ * cause of the kind has begun.
+ * @param report out, with 1: total and seconds
+ * @return 1: the caller is to log that it is over
  */
 int apikey_log_end(apikey_log_e kind, const void *owner, const char *what,
                    apikey_limit_report_t *report);
 
-/** Each watchdog's, often: says what is left to be said. */
+/** Called often by each child's watchdog: logs the minute's lines and the ends
+ * that no other call has logged. */
 void apikey_log_sweep(void);
 
 #endif

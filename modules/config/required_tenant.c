@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* ApiKeyTenant says whose keys a server lets through.  A tenant that the
- * client chooses is no lock, so what the expression reads is judged when httpd
- * starts, and what cannot be known then is refused. */
+/* ApiKeyTenant is an expression whose value is the tenant that keys of a server
+ * must belong to.  If the client could choose that value, every key would fit,
+ * so what the expression reads is checked when httpd starts; what cannot be
+ * known then is refused. */
 
 #include <httpd.h>
 #include <http_config.h>
@@ -12,6 +13,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "config_tree.h"
 #include "required_tenant.h"
 
 APLOG_USE_MODULE(apikey);
@@ -20,24 +22,26 @@ APLOG_USE_MODULE(apikey);
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, __VA_ARGS__)
 
 typedef enum {
-    FINE,                       /* nothing that a client can choose alone */
-    CHOICE,                     /* the client's choice */
+    FINE,                       /* the client alone cannot choose it */
+    CHOICE,                     /* the client chooses it */
     NAMED,                      /* the Host header without UseCanonicalName */
-    HEADER,                     /* of the name beside it, or its argument */
-    VARIABLE,                   /* the same of an environment variable */
+    HEADER,                     /* a request header */
+    VARIABLE,                   /* an environment variable */
     FUNCTION_OF_SSL             /* its argument is one of all these */
-} what_e;
+} origin_e;
 
+/* A variable or function of httpd's expressions, and where it comes from. */
 typedef struct {
     const char *name;
-    what_e what;
-    const char *beside;
-} known_t;
+    origin_e origin;
+    const char *source;         /* the header or variable; NULL: the argument
+                                 * names it */
+} expr_name_t;
 
-/* httpd's variables.  The path is the client's choice, too, and allowed: what
- * the client gets is at that path and nowhere else.  A reverse look-up is
- * answered by the client's own name server, identd by the client. */
-static const known_t variables[] = {
+/* httpd's variables.  A path is allowed although the client chooses it: the
+ * tenant then belongs to the resource at that path.  REMOTE_HOST is answered
+ * by the client's own name server, REMOTE_IDENT by the client. */
+static const expr_name_t variables[] = {
     { "HTTP_HOST", HEADER, "Host" },
     { "HTTP_USER_AGENT", HEADER, "User-Agent" },
     { "HTTP_PROXY_CONNECTION", HEADER, "Proxy-Connection" },
@@ -72,9 +76,9 @@ static const known_t variables[] = {
     { NULL, FINE, NULL }
 };
 
-/* Functions: what they make of other words is those words' business, which
- * are looked up by themselves. */
-static const known_t functions[] = {
+/* httpd's functions.  A function of other words is FINE: httpd looks those
+ * words up, too. */
+static const expr_name_t functions[] = {
     { "req", HEADER, NULL }, { "http", HEADER, NULL },
     { "req_novary", HEADER, NULL },
     { "env", VARIABLE, NULL }, { "reqenv", VARIABLE, NULL },
@@ -89,11 +93,12 @@ static const known_t functions[] = {
     { NULL, FINE, NULL }
 };
 
-/* Filled by the hook while it is not NULL: in the one thread that starts
- * httpd. */
+/* What apikey_expr_lookup() fills while an expression is parsed; else NULL.
+ * Used by the one thread that starts httpd. */
 static apikey_expr_reads_t *recording;
 
-static const known_t *find(const known_t *known, const char *name)
+static const expr_name_t *find_known(const expr_name_t *known,
+                                     const char *name)
 {
     for (; known->name; known++) {
         if (!ap_cstr_casecmp(known->name, name)) {
@@ -103,7 +108,7 @@ static const known_t *find(const known_t *known, const char *name)
     return NULL;
 }
 
-static void read_header(apikey_expr_reads_t *reads, const char *name)
+static void add_read_header(apikey_expr_reads_t *reads, const char *name)
 {
     char *plain = apr_pstrdup(reads->pool, name);
 
@@ -114,27 +119,27 @@ static void read_header(apikey_expr_reads_t *reads, const char *name)
     APR_ARRAY_PUSH(reads->headers, const char *) = plain;
 }
 
-static void read_variable(apikey_expr_reads_t *reads, const char *name);
+static void add_read_variable(apikey_expr_reads_t *reads, const char *name);
 
-/* mod_ssl's function takes the names of httpd's own variables, too. */
-static void read_ssl(apikey_expr_reads_t *reads, const char *arg)
+/* mod_ssl's function, which also reads httpd's own variables. */
+static void add_read_ssl(apikey_expr_reads_t *reads, const char *arg)
 {
     if (!ap_cstr_casecmpn(arg, "HTTP:", 5)) {
-        read_header(reads, arg + 5);
+        add_read_header(reads, arg + 5);
     }
     else if (!ap_cstr_casecmpn(arg, "ENV:", 4)) {
         APR_ARRAY_PUSH(reads->variables, const char *) =
             apr_pstrdup(reads->pool, arg + 4);
     }
     else {
-        read_variable(reads, arg);
+        add_read_variable(reads, arg);
     }
 }
 
-static void note(apikey_expr_reads_t *reads, const known_t *known,
-                 const char *arg)
+static void add_read(apikey_expr_reads_t *reads, const expr_name_t *known,
+                     const char *arg)
 {
-    switch (known->what) {
+    switch (known->origin) {
     case CHOICE:
         reads->choice = apr_pstrcat(reads->pool, "%{", known->name, "}", NULL);
         break;
@@ -142,43 +147,43 @@ static void note(apikey_expr_reads_t *reads, const known_t *known,
         reads->named = 1;
         break;
     case HEADER:
-        read_header(reads, known->beside ? known->beside : arg);
+        add_read_header(reads, known->source ? known->source : arg);
         break;
     case VARIABLE:
         APR_ARRAY_PUSH(reads->variables, const char *) =
-            apr_pstrdup(reads->pool, known->beside ? known->beside : arg);
+            apr_pstrdup(reads->pool, known->source ? known->source : arg);
         break;
     case FUNCTION_OF_SSL:
-        read_ssl(reads, arg);
+        add_read_ssl(reads, arg);
         break;
     default:
         break;
     }
 }
 
-static void read_variable(apikey_expr_reads_t *reads, const char *name)
+static void add_read_variable(apikey_expr_reads_t *reads, const char *name)
 {
-    const known_t *known = find(variables, name);
+    const expr_name_t *known = find_known(variables, name);
 
     if (known) {
-        note(reads, known, NULL);
+        add_read(reads, known, NULL);
     }
     else if (ap_cstr_casecmpn(name, "SSL_", 4)) {
         reads->unknown = apr_pstrcat(reads->pool, "%{", name, "}", NULL);
     }
 }
 
-static void read_function(apikey_expr_reads_t *reads, const char *name,
-                          const char *arg)
+static void add_read_function(apikey_expr_reads_t *reads, const char *name,
+                              const char *arg)
 {
-    const known_t *known = find(functions, name);
+    const expr_name_t *known = find_known(functions, name);
 
-    if (!known || (known->what != FINE && !arg)) {
+    if (!known || (known->origin != FINE && !arg)) {
         reads->unknown = apr_pstrcat(reads->pool, "%{", name, ":",
                                      arg ? arg : "...", "}", NULL);
     }
     else {
-        note(reads, known, arg);
+        add_read(reads, known, arg);
     }
 }
 
@@ -186,10 +191,10 @@ int apikey_expr_lookup(ap_expr_lookup_parms *parms)
 {
     if (recording) {
         if (parms->type == AP_EXPR_FUNC_VAR) {
-            read_variable(recording, parms->name);
+            add_read_variable(recording, parms->name);
         }
         else if (parms->type == AP_EXPR_FUNC_STRING) {
-            read_function(recording, parms->name, parms->arg);
+            add_read_function(recording, parms->name, parms->arg);
         }
         else if ((parms->type == AP_EXPR_FUNC_OP_UNARY
                   && !strcmp(parms->name, "R"))
@@ -201,7 +206,7 @@ int apikey_expr_lookup(ap_expr_lookup_parms *parms)
     return DECLINED;
 }
 
-static apikey_expr_reads_t *begin(apr_pool_t *pool)
+static apikey_expr_reads_t *start_recording(apr_pool_t *pool)
 {
     apikey_expr_reads_t *reads = apr_pcalloc(pool, sizeof(*reads));
 
@@ -218,36 +223,17 @@ ap_expr_info_t *apikey_required_tenant_parse(cmd_parms *cmd, const char *text,
 {
     ap_expr_info_t *parsed;
 
-    *reads = begin(cmd->pool);
+    *reads = start_recording(cmd->pool);
     parsed = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, error,
                                NULL);
     recording = NULL;
     return parsed;
 }
 
-/* The lines of a server, as they stand in httpd's tree; NULL: none. */
-static const ap_directive_t *lines_of(const server_rec *s)
-{
-    const ap_directive_t *node = ap_conftree;
-
-    if (!s->is_virtual) {
-        return node;
-    }
-    for (; node; node = node->next) {
-        if (!ap_cstr_casecmp(node->directive, "<VirtualHost")
-            && s->defn_name
-            && s->defn_line_number == (unsigned int)node->line_num
-            && !strcmp(s->defn_name, node->filename)) {
-            return node->first_child;
-        }
-    }
-    return NULL;
-}
-
-/* Whether one of the lines is RequestHeader set NAME VALUE early, with a
- * constant: then the header is the server's word, whatever the client sent. */
-static int sets_early(const ap_directive_t *line, const char *name,
-                      apr_pool_t *pool)
+/* Whether one of the lines is `RequestHeader set NAME VALUE early` with a
+ * constant VALUE, which replaces what the client sent before it is read. */
+static int is_set_early(const ap_directive_t *line, const char *name,
+                        apr_pool_t *pool)
 {
     for (; line; line = line->next) {
         const char *args = line->args;
@@ -268,9 +254,9 @@ static int sets_early(const ap_directive_t *line, const char *name,
     return 0;
 }
 
-/* Whether `NAME=VALUE` of the line sets the variable to something that its
- * regular expression has found. */
-static int takes(const char *args, const char *name, apr_pool_t *pool)
+/* Whether the arguments set the variable by NAME=VALUE to what the line's
+ * regular expression has matched ($1). */
+static int takes_match(const char *args, const char *name, apr_pool_t *pool)
 {
     while (*args) {
         const char *set = ap_getword_conf(pool, &args);
@@ -285,9 +271,9 @@ static int takes(const char *args, const char *name, apr_pool_t *pool)
     return 0;
 }
 
-/* What SetEnvIf can look at without asking the client; anything else is a
- * header, or was made from one by another such line. */
-static int is_own(const char *attribute)
+/* What SetEnvIf reads that the client cannot choose; anything else is a header
+ * or a variable that another SetEnvIf may have made from one. */
+static int is_server_attribute(const char *attribute)
 {
     static const char *const own[] = {
         "Remote_Addr", "Server_Addr", "Request_Protocol", "Request_URI", NULL
@@ -302,13 +288,14 @@ static int is_own(const char *attribute)
     return 0;
 }
 
-/* What a SetEnvIfExpr is: the word of those whose address it compares, else
- * of what it reads. */
-static const char *from_expr(const char *text, apikey_expr_reads_t *reads,
-                             apr_pool_t *pool)
+/* What a SetEnvIfExpr takes from the client: one of what its expression reads.
+ * NULL where it compares the client's address, since only clients with that
+ * address can choose then. */
+static const char *choice_in_expr(const char *text, apikey_expr_reads_t *reads,
+                                  apr_pool_t *pool)
 {
     ap_expr_info_t *info = apr_pcalloc(pool, sizeof(*info));
-    apikey_expr_reads_t *inner = begin(pool);
+    apikey_expr_reads_t *inner = start_recording(pool);
     const char *error = ap_expr_parse(pool, pool, info, text, NULL);
 
     recording = NULL;
@@ -320,9 +307,10 @@ static const char *from_expr(const char *text, apikey_expr_reads_t *reads,
              ? APR_ARRAY_IDX(inner->headers, 0, const char *) : NULL;
 }
 
-/* What the client chose of the variable that this line sets; NULL: nothing. */
-static const char *from_client(const ap_directive_t *line, const char *name,
-                               apikey_expr_reads_t *reads, apr_pool_t *pool)
+/* What this line takes from the client to set the variable; NULL: nothing, or
+ * it does not set it. */
+static const char *choice_in_line(const ap_directive_t *line, const char *name,
+                                  apikey_expr_reads_t *reads, apr_pool_t *pool)
 {
     int plain = !ap_cstr_casecmpn(line->directive, "SetEnvIf", 8);
     int is_expr = !ap_cstr_casecmp(line->directive, "SetEnvIfExpr");
@@ -334,21 +322,22 @@ static const char *from_client(const ap_directive_t *line, const char *name,
     }
     first = ap_getword_conf(pool, &args);
     if (!plain) {
-        return takes(args, name, pool) ? "User-Agent" : NULL;
+        return takes_match(args, name, pool) ? "User-Agent" : NULL;
     }
     if (!is_expr) {
         ap_getword_conf(pool, &args);
     }
-    return !takes(args, name, pool) ? NULL
-           : is_expr ? from_expr(first, reads, pool)
-           : is_own(first) ? NULL : first;
+    return !takes_match(args, name, pool) ? NULL
+           : is_expr ? choice_in_expr(first, reads, pool)
+           : is_server_attribute(first) ? NULL : first;
 }
 
-/* The client's choice among the headers and variables; NULL: none. */
-static const char *choice_of(server_rec *s, apikey_expr_reads_t *reads,
-                             apr_pool_t *pool)
+/* What of the headers and variables read the client can choose, for a message;
+ * NULL: nothing. */
+static const char *client_choice(server_rec *s, apikey_expr_reads_t *reads,
+                                 apr_pool_t *pool)
 {
-    const ap_directive_t *own = lines_of(s), *line;
+    const ap_directive_t *own = apikey_tree_lines(s), *line;
     int i, outer;
 
     if (reads->choice) {
@@ -357,8 +346,8 @@ static const char *choice_of(server_rec *s, apikey_expr_reads_t *reads,
     for (i = 0; i < reads->headers->nelts; i++) {
         const char *name = APR_ARRAY_IDX(reads->headers, i, const char *);
 
-        if (!sets_early(own, name, pool)
-            && !sets_early(ap_conftree, name, pool)) {
+        if (!is_set_early(own, name, pool)
+            && !is_set_early(ap_conftree, name, pool)) {
             return apr_pstrcat(pool, "the ", name, " header", NULL);
         }
     }
@@ -367,7 +356,7 @@ static const char *choice_of(server_rec *s, apikey_expr_reads_t *reads,
 
         for (outer = 0; outer <= (own != ap_conftree); outer++) {
             for (line = outer ? ap_conftree : own; line; line = line->next) {
-                const char *from = from_client(line, name, reads, pool);
+                const char *from = choice_in_line(line, name, reads, pool);
 
                 if (from) {
                     return apr_psprintf(pool, "the variable %s, which %s:%d "
@@ -392,7 +381,7 @@ int apikey_check_required_tenant(server_rec *s, const apikey_server_t *conf,
         return OK;
     }
     reads = *conf->required_tenant_reads;
-    choice = choice_of(s, &reads, ptemp);
+    choice = client_choice(s, &reads, ptemp);
     if (choice) {
         REFUSE(s, "APIKEY0002: ApiKeyTenant '%s': %s is the client's choice, "
                "and so would the tenant be; use %%{SERVER_NAME} with "

@@ -2,11 +2,13 @@
 
 /**
  * @file required_tenant.h
- * @brief Whose word an ApiKeyTenant takes: what its expression reads.
+ * @brief ApiKeyTenant: what its expression reads, and whether the client can
+ *        choose that.
  *
- * httpd asks a hook for each variable and each function while it parses an
- * expression, with the function's argument where that is constant.  What is
- * recorded there is what the expression reads, however it is spelt.
+ * While httpd parses an expression it runs the expr_lookup hook for each
+ * variable and each function, with the function's argument where that is
+ * constant.  Our function on the hook records them, so the expression's text
+ * need not be read here.
  */
 #ifndef APIKEY_REQUIRED_TENANT_H
 #define APIKEY_REQUIRED_TENANT_H
@@ -16,26 +18,29 @@
 /** What an expression reads.  Lives in the pool that its text is parsed in. */
 typedef struct apikey_expr_reads_t {
     apr_pool_t *pool;
-    const char *choice;         /**< what the client alone chooses; or NULL */
-    const char *unknown;        /**< what only a request tells; or NULL */
+    const char *choice;         /**< what the client chooses; NULL: nothing */
+    const char *unknown;        /**< what only a request has; NULL: nothing */
     int named;                  /**< SERVER_NAME or SERVER_PORT */
     int address;                /**< it compares the client's address */
     apr_array_header_t *headers;    /**< names of request headers */
     apr_array_header_t *variables;  /**< names of environment variables */
 } apikey_expr_reads_t;
 
-/** expr_lookup, ahead of all: records, and always declines.  Does nothing
- * unless the one thread that starts httpd is parsing for this file. */
+/** expr_lookup hook, before all other modules: records and declines.  Does
+ * nothing unless this file has started the parse. */
 int apikey_expr_lookup(ap_expr_lookup_parms *parms);
 
-/** ApiKeyTenant's argument, parsed into cmd->pool, with what it reads; NULL
- * with httpd's complaint in @a error where it is no expression. */
+/** Parses ApiKeyTenant's argument.
+ * @param reads out, in cmd->pool
+ * @param error out: httpd's message
+ * @return the expression, in cmd->pool; NULL where the text is none */
 ap_expr_info_t *apikey_required_tenant_parse(cmd_parms *cmd, const char *text,
                                              apikey_expr_reads_t **reads,
                                              const char **error);
 
 /**
- * check_config: whether the tenant of @a s could be the client's choice.
+ * check_config: refuses an ApiKeyTenant of @a s whose value the client can
+ * choose.
  * @param renamed a section's UseCanonicalName is not On
  * @return OK, or not, with a message
  */

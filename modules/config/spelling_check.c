@@ -1,8 +1,5 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* httpd takes every AuthType, and answers 500 where no module knows it; of a
- * Require that it does not know it says no more than that. */
-
 #include <httpd.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -25,12 +22,13 @@ APLOG_USE_MODULE(apikey);
 typedef struct {
     apr_pool_t *pool;
     apr_hash_t *aliases;        /* names that <AuthzProviderAlias> gives */
-    int others;                 /* who else knows an AuthType is at work */
-    int found;
-} look_t;
+    int others;                 /* another module takes AuthTypes of its own */
+    int found;                  /* an error: httpd must not start */
+} spelling_t;
 
-/* Letters and digits alone, in lower case; 0: there are too many. */
-static int plain(char letters[LETTERS_MAX + 1], const char *name)
+/* Copies the letters and digits of a name, in lower case.
+ * @return how many; 0: more than LETTERS_MAX, or none */
+static int letters_of(char letters[LETTERS_MAX + 1], const char *name)
 {
     int n = 0;
 
@@ -46,9 +44,9 @@ static int plain(char letters[LETTERS_MAX + 1], const char *name)
     return n;
 }
 
-/* How many letters must be put in, left out, changed or swapped with their
- * neighbour to make one of the other. */
-static int distance(const char *one, const char *other)
+/* How many letters must be inserted, deleted, changed or swapped with the next
+ * to make one of the other (Damerau-Levenshtein, optimal string alignment). */
+static int edit_distance(const char *one, const char *other)
 {
     int rows[3][LETTERS_MAX + 1], i, j;
     int columns = (int)strlen(other);
@@ -76,18 +74,18 @@ static int distance(const char *one, const char *other)
     return rows[(i - 1) % 3][columns];
 }
 
-/* Whether it is ApiKey but for blanks and one letter, and not ApiKey. */
-static int is_nearly_our_type(const char *type)
+/* Whether it differs from ApiKey, by at most one letter and any punctuation. */
+static int is_misspelt_type(const char *type)
 {
     char letters[LETTERS_MAX + 1];
 
-    return ap_cstr_casecmp(type, APIKEY_AUTH_TYPE) && plain(letters, type)
-           && distance(letters, "apikey") <= 1;
+    return ap_cstr_casecmp(type, APIKEY_AUTH_TYPE) && letters_of(letters, type)
+           && edit_distance(letters, "apikey") <= 1;
 }
 
-/* The Require of ours that @a name is nearly; all of them where it only
- * begins like one; NULL: it is not like ours. */
-static const char *nearly_our_require(const char *name, apr_pool_t *pool)
+/* The Require of ours that is nearest to a name, for a message; all of them
+ * where the name only begins like one; NULL: it is not like ours. */
+static const char *nearest_require(const char *name, apr_pool_t *pool)
 {
     apr_array_header_t *provided =
         ap_list_provider_names(pool, AUTHZ_PROVIDER_GROUP,
@@ -96,7 +94,7 @@ static const char *nearly_our_require(const char *name, apr_pool_t *pool)
     const char *nearest = NULL, *all = "";
     int least = 3, i;
 
-    if (!plain(letters, name)) {
+    if (!letters_of(letters, name)) {
         return NULL;
     }
     for (i = 0; i < provided->nelts; i++) {
@@ -105,10 +103,10 @@ static const char *nearly_our_require(const char *name, apr_pool_t *pool)
                                 .provider_name;
         int far;
 
-        if (strncmp(other, "apikey-", 7) != 0 || !plain(ours, other)) {
+        if (strncmp(other, "apikey-", 7) != 0 || !letters_of(ours, other)) {
             continue;
         }
-        far = distance(letters, ours);
+        far = edit_distance(letters, ours);
         if (far < least) {
             least = far;
             nearest = apr_pstrcat(pool, "'Require ", other, "'", NULL);
@@ -119,7 +117,7 @@ static const char *nearly_our_require(const char *name, apr_pool_t *pool)
            : apr_pstrcat(pool, "'Require' with one of ", all, NULL);
 }
 
-static const char *text_of_type(const char *where, const char *type,
+static const char *type_message(const char *where, const char *type,
                                 apr_pool_t *pool)
 {
     return apr_psprintf(pool, "APIKEY0191: %s: 'AuthType %s' is no type of "
@@ -128,69 +126,70 @@ static const char *text_of_type(const char *where, const char *type,
                         APIKEY_AUTH_TYPE "'", where, type);
 }
 
-static const char *text_of_require(const char *where, const char *name,
+static const char *require_message(const char *where, const char *name,
                                    const char *right, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "APIKEY0192: %s: there is no 'Require %s': "
                         "write %s", where, name, right);
 }
 
-static void check_type(look_t *look, const ap_directive_t *node,
-                       const char *where)
+static void check_auth_type(spelling_t *spelling, const ap_directive_t *node,
+                            const char *where)
 {
     const char *args = node->args;
-    const char *type = ap_getword_conf(look->pool, &args);
+    const char *type = ap_getword_conf(spelling->pool, &args);
 
-    if (is_nearly_our_type(type)) {
-        ap_log_error(APLOG_MARK, (look->others ? APLOG_WARNING : APLOG_ERR)
+    if (is_misspelt_type(type)) {
+        ap_log_error(APLOG_MARK, (spelling->others ? APLOG_WARNING : APLOG_ERR)
                      | APLOG_STARTUP, 0, NULL, "%s",
-                     text_of_type(where, type, look->pool));
-        look->found |= !look->others;
+                     type_message(where, type, spelling->pool));
+        spelling->found |= !spelling->others;
     }
 }
 
-static void check_require(look_t *look, const ap_directive_t *node,
+static void check_require(spelling_t *spelling, const ap_directive_t *node,
                           const char *where)
 {
     const char *args = node->args;
-    const char *name = ap_getword_conf(look->pool, &args), *right;
+    const char *name = ap_getword_conf(spelling->pool, &args), *right;
 
     if (!ap_cstr_casecmp(name, "not")) {
-        name = ap_getword_conf(look->pool, &args);
+        name = ap_getword_conf(spelling->pool, &args);
     }
-    if (apr_hash_get(look->aliases, name, APR_HASH_KEY_STRING)
+    if (apr_hash_get(spelling->aliases, name, APR_HASH_KEY_STRING)
         || ap_lookup_provider(AUTHZ_PROVIDER_GROUP, name,
                               AUTHZ_PROVIDER_VERSION)) {
         return;
     }
-    right = nearly_our_require(name, look->pool);
+    right = nearest_require(name, spelling->pool);
     if (right) {
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, NULL, "%s",
-                     text_of_require(where, name, right, look->pool));
-        look->found = 1;
+                     require_message(where, name, right, spelling->pool));
+        spelling->found = 1;
     }
 }
 
-static void check_nodes(look_t *look, const ap_directive_t *node)
+static void check_tree(spelling_t *spelling, const ap_directive_t *node)
 {
     for (; node; node = node->next) {
-        const char *where = apr_psprintf(look->pool, "%s:%d", node->filename,
-                                         node->line_num);
+        const char *where = apr_psprintf(spelling->pool, "%s:%d",
+                                         node->filename, node->line_num);
 
         if (!ap_cstr_casecmp(node->directive, "AuthType")) {
-            check_type(look, node, where);
+            check_auth_type(spelling, node, where);
         }
         else if (!ap_cstr_casecmp(node->directive, "Require")
                  || !ap_cstr_casecmp(node->directive,
                                      "<AuthzProviderAlias")) {
-            check_require(look, node, where);
+            check_require(spelling, node, where);
         }
-        check_nodes(look, node->first_child);
+        check_tree(spelling, node->first_child);
     }
 }
 
-/* What the checks must know of the whole tree. */
-static void collect(look_t *look, const ap_directive_t *node)
+/* Before the checks, which need them from the whole tree: aliases of Require,
+ * and directives that hand an AuthType over to code outside of the modules. */
+static void collect_aliases(spelling_t *spelling, const ap_directive_t *node)
 {
     static const char *const hands_over[] = {
         "AuthnzFcgiCheckAuthnProvider", "LuaHookAuthChecker",
@@ -203,20 +202,20 @@ static void collect(look_t *look, const ap_directive_t *node)
             const char *args = node->args;
             const char *alias;
 
-            ap_getword_conf(look->pool, &args);
-            alias = ap_getword_conf(look->pool, &args);
-            apr_hash_set(look->aliases, alias, APR_HASH_KEY_STRING, alias);
+            ap_getword_conf(spelling->pool, &args);
+            alias = ap_getword_conf(spelling->pool, &args);
+            apr_hash_set(spelling->aliases, alias, APR_HASH_KEY_STRING, alias);
         }
         for (i = 0; hands_over[i]; i++) {
-            look->others |= !ap_cstr_casecmp(node->directive, hands_over[i]);
+            spelling->others |= !ap_cstr_casecmp(node->directive,
+                                                 hands_over[i]);
         }
-        collect(look, node->first_child);
+        collect_aliases(spelling, node->first_child);
     }
 }
 
-/* Whether a module that is not one of httpd's own takes AuthTypes.  What those
- * of httpd's hand them over to, collect() finds. */
-static int is_foreign_at_work(void)
+/* Whether a module that is not one of httpd's own takes AuthTypes. */
+static int is_other_authn_loaded(void)
 {
     static const char *const known[] = {
         "mod_apikey.c", "mod_auth_basic.c", "mod_auth_digest.c",
@@ -242,18 +241,19 @@ static int is_foreign_at_work(void)
 int apikey_check_spelling(apr_pool_t *pconf APIKEY_UNUSED,
                           apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp)
 {
-    look_t look = { NULL, NULL, 0, 0 };
+    spelling_t spelling = { NULL, NULL, 0, 0 };
 
-    look.pool = ptemp;
-    look.aliases = apr_hash_make(ptemp);
-    look.others = is_foreign_at_work();
-    collect(&look, ap_conftree);
-    check_nodes(&look, ap_conftree);
-    return look.found ? !OK : OK;
+    spelling.pool = ptemp;
+    spelling.aliases = apr_hash_make(ptemp);
+    spelling.others = is_other_authn_loaded();
+    collect_aliases(&spelling, ap_conftree);
+    check_tree(&spelling, ap_conftree);
+    return spelling.found ? !OK : OK;
 }
 
-/* Of each name in each server. */
-static int is_said(const request_rec *r, apikey_log_e kind, const char *name)
+/* Whether to log a misspelt name now: limited per server and name. */
+static int is_misspelling_logged(const request_rec *r, apikey_log_e kind,
+                                 const char *name)
 {
     apikey_event_t event = { kind, r->server, r, r->server, name, NULL, NULL };
 
@@ -264,10 +264,10 @@ int apikey_log_misspelt_type(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    if (type && is_nearly_our_type(type)
-        && is_said(r, APIKEY_LOG_TYPE, type)) {
+    if (type && is_misspelt_type(type)
+        && is_misspelling_logged(r, APIKEY_LOG_TYPE, type)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s",
-                      text_of_type("a section or an .htaccess", type,
+                      type_message("a section or an .htaccess", type,
                                    r->pool));
     }
     return DECLINED;
@@ -284,10 +284,10 @@ void apikey_log_misspelt_require(const ap_errorlog_info *info, const char *line)
     }
     name += sizeof(UNKNOWN) - 1;
     name = apr_pstrmemdup(info->r->pool, name, strcspn(name, ", \t\r\n"));
-    right = nearly_our_require(name, info->r->pool);
-    if (right && is_said(info->r, APIKEY_LOG_NO_REQUIRE, name)) {
+    right = nearest_require(name, info->r->pool);
+    if (right && is_misspelling_logged(info->r, APIKEY_LOG_NO_REQUIRE, name)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, info->r, "%s",
-                      text_of_require("an .htaccess", name, right,
+                      require_message("an .htaccess", name, right,
                                       info->r->pool));
     }
 }

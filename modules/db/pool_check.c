@@ -7,7 +7,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "../config/check_database.h"
+#include "../config/config_check.h"
 #include "../store/connection.h"
 #include "pool_check.h"
 

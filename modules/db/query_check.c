@@ -24,7 +24,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
-#include "../config/check_database.h"
+#include "../config/config_check.h"
 #include "../core/mutex.h"
 #include "../store/database_file.h"
 #include "../store/custom_query.h"
