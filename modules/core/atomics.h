@@ -4,11 +4,11 @@
  * @file atomics.h
  * @brief 64-bit words that processes share without a lock.
  *
- * APR has these since 1.7 only, and httpd 2.4.41 runs on 1.6: the compiler's
- * own are used instead.  All are sequentially consistent, so that what was
- * written before a word is seen by the one that has read that word.  A word
- * begins at a multiple of 8, which 32-bit x86 does not do by itself: only then
- * is it read at once everywhere (build/atomics.m4).
+ * APR has 64-bit atomics since 1.7, and httpd 2.4.41 runs on 1.6, so the
+ * compiler's are used.  get, set and swap are sequentially consistent: a
+ * process that reads a word sees what was written before it.  add is relaxed,
+ * for counters.  A word is aligned to 8 bytes, since 32-bit x86 aligns it to 4
+ * and then reads it in two parts (build/atomics.m4).
  */
 #ifndef APIKEY_ATOMICS_H
 #define APIKEY_ATOMICS_H
@@ -23,7 +23,8 @@ typedef volatile apr_uint64_t apikey_word_t __attribute__((aligned(8)));
 #define apikey_word_add(word, value) \
     __atomic_fetch_add((word), (apr_uint64_t)(value), __ATOMIC_RELAXED)
 
-/** Puts @a value where @a was stands; 0: something else stands there. */
+/** Compare and swap.
+ * @return 0: the word was not @a was, and is unchanged */
 static inline int apikey_word_swap(apikey_word_t *word, apr_uint64_t was,
                                    apr_uint64_t value)
 {
@@ -31,7 +32,7 @@ static inline int apikey_word_swap(apikey_word_t *word, apr_uint64_t was,
                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/** Makes @a word at least @a value. */
+/** Raises @a word to @a value if it is lower. */
 static inline void apikey_word_raise(apikey_word_t *word, apr_uint64_t value)
 {
     apr_uint64_t was = apikey_word_get(word);

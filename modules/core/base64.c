@@ -16,7 +16,7 @@ static int base64_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Own code because APR's decoder is lax and OpenSSL's passes over blanks. */
+/* APR's decoder takes other characters, too, and OpenSSL's ignores blanks. */
 apr_status_t apikey_base64_decode(unsigned char *data, apr_size_t *size,
                                   const char *text, apr_size_t len)
 {
@@ -41,7 +41,7 @@ apr_status_t apikey_base64_decode(unsigned char *data, apr_size_t *size,
             data[n++] = (unsigned char)(bits >> (6 - i % 4 * 2));
         }
     }
-    /* The last character's surplus bits: 4 behind one byte, 2 behind two. */
+    /* The last character has 4 surplus bits after one byte, 2 after two. */
     if (bits & ((1u << (len - chars) * 2) - 1)) {
         return APR_EINVAL;
     }

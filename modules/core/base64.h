@@ -2,9 +2,9 @@
 
 /**
  * @file base64.h
- * @brief Base64 without any leniency (RFC 4648, 4), for secrets and for
- *        credentials: two texts that decode alike would be two spellings of
- *        one key.
+ * @brief Strict base64 (RFC 4648, 4) for secrets and credentials.
+ *
+ * Each value has one spelling only; else a key could be sent in several.
  */
 #ifndef APIKEY_BASE64_H
 #define APIKEY_BASE64_H
@@ -15,8 +15,9 @@
 #define APIKEY_BASE64_ROOM(len) ((len) / 4 * 3)
 
 /**
- * Decodes @a len characters.  Refused: other characters (blanks and line ends
- * too), missing or surplus padding, padding bits that are not zero.
+ * Decodes @a len characters.  Refuses characters outside of the alphabet (also
+ * blanks and line ends), missing or surplus padding, and padding bits that are
+ * not zero.
  * @param data room for APIKEY_BASE64_ROOM(len) bytes, written in any case
  * @param size how many bytes were decoded
  * @param text need not end with NUL

@@ -34,10 +34,10 @@ static void basic_decode(apikey_credential_t *credential,
     credential->token_len = strlen(plain);
 }
 
-/* What follows the name of the scheme. httpd joins repeated fields with commas,
- * so it may stand in a later one; parameters of other schemes (Digest) never
- * look like one. */
-static const char *find(const char *scheme, const char *value)
+/* What follows the name of the scheme, NULL where it is not there.  httpd joins
+ * repeated fields with commas, so the scheme may stand after one.  No parameter
+ * of another scheme (Digest) is taken for a scheme: it has a '=' in it. */
+static const char *find_after_scheme(const char *scheme, const char *value)
 {
     apr_size_t name_len = strlen(scheme);
 
@@ -57,8 +57,9 @@ static const char *find(const char *scheme, const char *value)
     }
 }
 
-/* Of a field without a scheme: where it begins. NULL: it has one. */
-static const char *find_word(const char *value)
+/* The first word of a field without a scheme; NULL: it has a scheme, which is a
+ * word and a blank before another. */
+static const char *find_single_word(const char *value)
 {
     const char *end;
 
@@ -68,8 +69,8 @@ static const char *find_word(const char *value)
     return *value && (!*end || *end == ',') ? value : NULL;
 }
 
-/* What stands between quotes, without the backslash of each quoted-pair; empty
- * if it does not end with the text. */
+/* The text of a quoted-string after its first quote, without the backslash of
+ * each quoted-pair (RFC 9110, 5.6.4); "" if it does not end at end. */
 static char *unquote(const char *text, const char *end, apr_pool_t *pool)
 {
     char *plain = apr_palloc(pool, (apr_size_t)(end - text) + 1);
@@ -88,9 +89,9 @@ static char *unquote(const char *text, const char *end, apr_pool_t *pool)
     return plain;
 }
 
-/* The value of the parameter "token", if that is all there is. */
-static const char *parameter(const char *text, apr_size_t len,
-                             apr_pool_t *pool)
+/* The value where the text is a single parameter "token", else NULL. */
+static const char *token_parameter(const char *text, apr_size_t len,
+                                   apr_pool_t *pool)
 {
     const char *end = text + len;
 
@@ -114,13 +115,13 @@ static const char *find_scheme(apikey_scheme_e scheme, const char *name,
 {
     switch (scheme) {
     case APIKEY_SCHEME_BASIC:
-        return find("Basic", value);
+        return find_after_scheme("Basic", value);
     case APIKEY_SCHEME_BEARER:
-        return find("Bearer", value);
+        return find_after_scheme("Bearer", value);
     case APIKEY_SCHEME_NAMED:
-        return find(name, value);
+        return find_after_scheme(name, value);
     default:
-        return find_word(value);
+        return find_single_word(value);
     }
 }
 
@@ -149,7 +150,7 @@ int apikey_credential_parse(apikey_credential_t *credential,
         return 1;
     }
     if (scheme == APIKEY_SCHEME_NAMED) {
-        token = parameter(rest, len, pool);
+        token = token_parameter(rest, len, pool);
     }
     if (!token) {
         token = rest[len] ? apr_pstrmemdup(pool, rest, len) : rest;

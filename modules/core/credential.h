@@ -28,7 +28,8 @@ typedef struct apikey_credential_t {
     apr_size_t token_len;
     /** Basic: what follows the first colon ("" if none); else NULL. */
     const char *password;
-    /** The value has a comma: the field came more than once, or lies. */
+    /** The value has a comma: the field came more than once, or looks as if it
+     * had. */
     int repeated;
 } apikey_credential_t;
 
@@ -37,14 +38,13 @@ typedef struct apikey_credential_t {
  * case, and so is the parameter's name; blanks and tabs around and between are
  * ignored.  A Basic value that holds a NUL after decoding has an empty token.
  * Where fields were joined by commas, the first of this scheme counts, wherever
- * it stands: a key must not hide after another scheme's field.  Without a
+ * it stands, so that a key after another scheme's field is found.  Without a
  * scheme, the first field must be a word.
  * @param name  of APIKEY_SCHEME_NAMED; of the others not read
  * @param value NUL-terminated, as httpd keeps it
- * @param pool  for the decoded Basic value and a token that is not the value's
- *              end; the caller wipes nothing, the pool must not outlive the
- *              request
- * @return whether there is one of this scheme; else the token is empty
+ * @param pool  the request's: for the decoded Basic value and a token that is
+ *              not the value's end, which are not wiped
+ * @return 1: there is one of this scheme; 0: the token is empty
  */
 int apikey_credential_parse(apikey_credential_t *credential,
                             apikey_scheme_e scheme, const char *name,

@@ -5,59 +5,22 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-/* Eight characters stand for four bytes. Both ways are gone on each request,
- * several times: so all eight at once, without a branch or a table. */
-#define EACH(byte) (APR_UINT64_C(0x0101010101010101) * (byte))
-
-static apr_uint64_t load(const char *text)
+static unsigned int hex_digit_value(char digit)
 {
-    const unsigned char *c = (const unsigned char *)text;
-
-    return (apr_uint64_t)c[0] << 56 | (apr_uint64_t)c[1] << 48
-           | (apr_uint64_t)c[2] << 40 | (apr_uint64_t)c[3] << 32
-           | (apr_uint64_t)c[4] << 24 | (apr_uint64_t)c[5] << 16
-           | (apr_uint64_t)c[6] << 8 | (apr_uint64_t)c[7];
+    return (unsigned int)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
 }
 
-static apr_uint32_t from_hex(apr_uint64_t eight)
-{
-    /* Letters have the bit 0x40, and begin with ten at 0x61. */
-    apr_uint64_t x = (eight & EACH(0x0f)) + (eight >> 6 & EACH(1)) * 9;
-
-    x = (x | x >> 4) & APR_UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | x >> 8) & APR_UINT64_C(0x0000ffff0000ffff);
-    return (apr_uint32_t)(x | x >> 16);
-}
-
-static apr_uint64_t to_hex(apr_uint32_t four)
-{
-    apr_uint64_t x = four;
-
-    x = (x | x << 16) & APR_UINT64_C(0x0000ffff0000ffff);
-    x = (x | x << 8) & APR_UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | x << 4) & EACH(0x0f);
-    /* With six more, what is above nine has the bit 0x10. */
-    return x + EACH('0') + ((x + EACH(6)) >> 4 & EACH(1)) * ('a' - '0' - 10);
-}
-
+/* By callgrind 389 instructions; a request with a key makes one.  (Eight
+ * characters at once took 240.) */
 void apikey_digest_hex(char hex[APIKEY_DIGEST_HEX + 1],
                        const unsigned char digest[APIKEY_DIGEST_LEN])
 {
-    const unsigned char *d = digest;
+    static const char digits[] = "0123456789abcdef";
+    int i;
 
-    for (; d < digest + APIKEY_DIGEST_LEN; d += 4, hex += 8) {
-        apr_uint64_t x = to_hex((apr_uint32_t)d[0] << 24
-                                | (apr_uint32_t)d[1] << 16
-                                | (apr_uint32_t)d[2] << 8 | d[3]);
-
-        hex[0] = (char)(x >> 56);
-        hex[1] = (char)(x >> 48);
-        hex[2] = (char)(x >> 40);
-        hex[3] = (char)(x >> 32);
-        hex[4] = (char)(x >> 24);
-        hex[5] = (char)(x >> 16);
-        hex[6] = (char)(x >> 8);
-        hex[7] = (char)x;
+    for (i = 0; i < APIKEY_DIGEST_LEN; i++) {
+        *hex++ = digits[digest[i] >> 4];
+        *hex++ = digits[digest[i] & 0xf];
     }
     *hex = '\0';
 }
@@ -65,15 +28,11 @@ void apikey_digest_hex(char hex[APIKEY_DIGEST_HEX + 1],
 void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
                          const char hex[APIKEY_DIGEST_HEX])
 {
-    unsigned char *d = digest;
+    int i;
 
-    for (; d < digest + APIKEY_DIGEST_LEN; d += 4, hex += 8) {
-        apr_uint32_t x = from_hex(load(hex));
-
-        d[0] = (unsigned char)(x >> 24);
-        d[1] = (unsigned char)(x >> 16);
-        d[2] = (unsigned char)(x >> 8);
-        d[3] = (unsigned char)x;
+    for (i = 0; i < APIKEY_DIGEST_LEN; i++, hex += 2) {
+        digest[i] = (unsigned char)(hex_digit_value(hex[0]) << 4
+                                    | hex_digit_value(hex[1]));
     }
 }
 

@@ -4,7 +4,7 @@
  * @file digest.h
  * @brief SHA-256 and SHA-512 digests, and the comparison of secrets.
  *
- * Everything here is pure: no allocation, no shared state, any thread.
+ * No allocation, no shared state; any thread may call.
  */
 #ifndef APIKEY_DIGEST_H
 #define APIKEY_DIGEST_H
@@ -12,8 +12,8 @@
 #include <apr_errno.h>
 
 #define APIKEY_DIGEST_LEN 32    /**< bytes in a SHA-256 digest */
-#define APIKEY_DIGEST_HEX 64    /**< characters in its hex form; of a longer
-                                 * digest's, as many as caches know it by */
+#define APIKEY_DIGEST_HEX 64    /**< characters in its hex form; caches use as
+                                 * many of a longer digest's */
 #define APIKEY_DIGEST_LONG_LEN 64       /**< bytes in a SHA-512 digest */
 #define APIKEY_DIGEST_LONG_HEX 128      /**< characters in its hex form */
 
@@ -21,18 +21,19 @@
 void apikey_digest_hex(char hex[APIKEY_DIGEST_HEX + 1],
                        const unsigned char digest[APIKEY_DIGEST_LEN]);
 
-/** The bytes of a hex form: of what apikey_digest_is_hex() says is one. */
+/** The bytes of a hex form.
+ * @param hex apikey_digest_is_hex() holds for it */
 void apikey_digest_bytes(unsigned char digest[APIKEY_DIGEST_LEN],
                          const char hex[APIKEY_DIGEST_HEX]);
 
 /**
- * Says whether @a text is APIKEY_DIGEST_HEX lower-case hex characters, the
- * only form that a look-up by apikey_digest_hex() can find.
+ * Whether @a text is APIKEY_DIGEST_HEX lower-case hex characters, the form in
+ * which digests are stored and looked up.
  * @param text need not end with NUL
  */
 int apikey_digest_is_hex(const char *text, apr_size_t len);
 
-/** The same, and of APIKEY_DIGEST_LONG_HEX characters: of a SHA-512 digest. */
+/** The same, or APIKEY_DIGEST_LONG_HEX characters (SHA-512). */
 int apikey_digest_is_any_hex(const char *text, apr_size_t len);
 
 /** SHA-256 of @a data; APR_EGENERAL if OpenSSL refuses (then fail closed). */
@@ -45,12 +46,12 @@ apr_status_t apikey_digest_sha512(unsigned char digest[APIKEY_DIGEST_LONG_LEN],
 
 /**
  * Compares in a time that depends on @a len alone: for digests, check
- * characters and everything else that an attacker may guess piece by piece.
+ * characters and all else that an attacker could guess byte by byte.
  * @return non-zero if equal
  */
 int apikey_equal(const void *a, const void *b, apr_size_t len);
 
-/** Wipes memory that held a secret; the compiler cannot drop the call. */
+/** Overwrites memory that held a secret; compilers do not optimize it away. */
 void apikey_wipe(void *data, apr_size_t len);
 
 #endif

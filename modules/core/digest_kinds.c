@@ -12,7 +12,7 @@ static const struct { const char *name; apikey_digest_e kind; } names[] = {
     { "sha512", APIKEY_DIGEST_SHA512 }
 };
 
-static unsigned int kind_of(const char *word, apr_size_t len)
+static unsigned int digest_kind_of(const char *word, apr_size_t len)
 {
     apr_size_t i;
 
@@ -25,7 +25,8 @@ static unsigned int kind_of(const char *word, apr_size_t len)
     return 0;
 }
 
-/* Each secret makes a digest of its own: of parts by HMAC there is one. */
+/* Adds KIND:after=C.  Only one may be of HMAC, which takes a digest per
+ * secret. */
 static const char *add_part(apikey_digest_kinds_t *kinds, unsigned int kind,
                             const char *after)
 {
@@ -55,7 +56,7 @@ const char *apikey_digest_kinds_add(apikey_digest_kinds_t *kinds,
                                     const char *word, apr_pool_t *pool)
 {
     apr_size_t len = strcspn(word, ":");
-    unsigned int kind = kind_of(word, len);
+    unsigned int kind = digest_kind_of(word, len);
     const char *list = "";
     apr_size_t i;
 
@@ -74,8 +75,8 @@ const char *apikey_digest_kinds_add(apikey_digest_kinds_t *kinds,
                        "':after=C'", NULL);
 }
 
-static int has_part(const apikey_digest_kinds_t *kinds,
-                    const apikey_part_t *wanted)
+static int includes_part(const apikey_digest_kinds_t *kinds,
+                         const apikey_part_t *wanted)
 {
     const apikey_part_t *part = kinds->parts;
 
@@ -91,7 +92,7 @@ int apikey_digest_kinds_have(const apikey_digest_kinds_t *kinds,
 {
     const apikey_part_t *part = some->parts;
 
-    while (part->kind && has_part(kinds, part)) {
+    while (part->kind && includes_part(kinds, part)) {
         part++;
     }
     return !part->kind && (some->digests & ~kinds->digests) == 0;

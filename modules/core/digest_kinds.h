@@ -24,19 +24,18 @@ typedef struct apikey_digest_kinds_t {
 const char *apikey_digest_kinds_add(apikey_digest_kinds_t *kinds,
                                     const char *word, apr_pool_t *pool);
 
-/** Whether @a kinds has all of @a some. */
+/** Whether all of @a some are in @a kinds. */
 int apikey_digest_kinds_have(const apikey_digest_kinds_t *kinds,
                              const apikey_digest_kinds_t *some);
 
 /**
- * Why a server with these kinds never looks for a digest, a static sentence;
- * NULL: it does.  What apikey_key_candidates() does with a key, said of the row
- * that has its digest; whether the key's form and prefix are accepted is not
- * asked here.
+ * Why a server with these kinds never looks up a stored digest, a static
+ * sentence; NULL: it does.  The counterpart of apikey_key_candidates() for a
+ * row; does not check whether the key's form and prefix are accepted.
  * @param formats   that the server accepts, apikey_format_e flags
  * @param format    of the key
- * @param by_secret whether it is by a secret, one of the server's
- * @param len       of the digest, hex characters
+ * @param by_secret the digest is by one of the server's secrets
+ * @param len       hex characters of the digest
  */
 const char *apikey_digest_kinds_unsought(const apikey_digest_kinds_t *kinds,
                                          unsigned int formats,

@@ -8,10 +8,10 @@
 
 #include "disclosure.h"
 
-/* Those characters of it that a longer digest's have in common; the alphabets
- * differ in two characters. */
+/* The first 42 characters of a SHA-256 digest in base64 are also those of the
+ * first 32 bytes of a longer digest. */
 #define BASE64_LEN 42
-#define BASE64_SIZE 45
+#define BASE64_SIZE 45          /* all characters, and the final NUL */
 
 static int same_hex(char a, char b)
 {
@@ -23,8 +23,8 @@ static int same_base64(char a, char b)
     return (a == '-' ? '+' : a == '_' ? '/' : a) == b;
 }
 
-static int has(const char *bytes, apr_size_t len, const char *wanted,
-               apr_size_t wanted_len, int (*same)(char, char))
+static int contains(const char *bytes, apr_size_t len, const char *wanted,
+                    apr_size_t wanted_len, int (*same)(char, char))
 {
     apr_size_t at, i;
 
@@ -52,8 +52,9 @@ int apikey_text_has_digest(const char *bytes, apr_size_t len,
     EVP_EncodeBlock(base64, raw, sizeof(raw));
     return ((len == sizeof(raw) || len == APIKEY_DIGEST_LONG_LEN)
             && apikey_equal(bytes, raw, sizeof(raw)))
-           || has(bytes, len, digest, APIKEY_DIGEST_HEX, same_hex)
-           || has(bytes, len, (const char *)base64, BASE64_LEN, same_base64);
+           || contains(bytes, len, digest, APIKEY_DIGEST_HEX, same_hex)
+           || contains(bytes, len, (const char *)base64, BASE64_LEN,
+                       same_base64);
 }
 
 int apikey_text_has_key(const char *text, const char *digest,

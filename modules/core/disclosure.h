@@ -2,11 +2,12 @@
 
 /**
  * @file disclosure.h
- * @brief Whether a text from a table of the administrator's own is, or holds,
- *        the key that is being looked up, or what that is stored under.
+ * @brief Whether a text from the database discloses a key or its digest.
  *
- * The text is not the client's, and whoever asks has the key: nothing is to be
- * learnt here from how long it takes.  Nothing is kept; any thread may call.
+ * The columns of an ApiKeyQuery go to applications and logs: none may hold the
+ * key that is looked up, another key, or the digest.  The comparisons take no
+ * constant time: the text is the administrator's, and the client has the key.
+ * Nothing is kept; any thread may call.
  */
 #ifndef APIKEY_DISCLOSURE_H
 #define APIKEY_DISCLOSURE_H
@@ -14,9 +15,9 @@
 #include "key.h"
 
 /**
- * Whether a digest stands in these bytes: in hex of any case, whatever is
- * before and behind it ("\x...", "0x...", "sha256:..."), in base64 or
- * base64url, padded or not, or as its bytes alone.
+ * Whether these bytes hold a digest: in hex of any case, with any text before
+ * and after it ("\x...", "0x...", "sha256:..."), in base64 or base64url, padded
+ * or not; or whether they are the digest's bytes.
  * @param digest lower-case hex; the first APIKEY_DIGEST_HEX count
  */
 int apikey_text_has_digest(const char *bytes, apr_size_t len,
@@ -24,7 +25,7 @@ int apikey_text_has_digest(const char *bytes, apr_size_t len,
 
 /**
  * Whether a text is the key with that digest, or has any key of this server in
- * it (apikey_key_scan()).  OpenSSL failing counts as yes.
+ * it (apikey_key_scan()).  1 also where OpenSSL fails.
  */
 int apikey_text_has_key(const char *text, const char *digest,
                         const apikey_policy_t *policy);

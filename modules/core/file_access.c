@@ -13,21 +13,21 @@
 
 #define LINKS_MAX 40            /* as many as Linux follows */
 
-/* The way to a file, while it is walked. */
+/* The path of a file, as far as it has been checked. */
 typedef struct walk_t {
     apr_pool_t *pool;
-    uid_t owner;                /* believed beside root and us */
-    const char *done;           /* looked at: no link in it; "" is the root */
-    const char *rest;           /* to be looked at */
+    uid_t owner;                /* may own folders besides root and us */
+    const char *done;           /* checked, without links; "" is the root */
+    const char *rest;           /* still to be checked */
     int links;
 } walk_t;
 
-static int is_believed(const walk_t *walk, uid_t uid)
+static int is_trusted_owner(const walk_t *walk, uid_t uid)
 {
     return uid == 0 || uid == geteuid() || uid == walk->owner;
 }
 
-static const char *user_name(uid_t uid, apr_pool_t *pool)
+static const char *owner_name(uid_t uid, apr_pool_t *pool)
 {
     const struct passwd *user = getpwuid(uid);
 
@@ -36,7 +36,8 @@ static const char *user_name(uid_t uid, apr_pool_t *pool)
                                (unsigned long)uid);
 }
 
-/* A group of one's own: it bears the user's name and has no other member. */
+/* Whether a group is a user's own: it has the user's name and no other
+ * member. */
 static int is_own_group(uid_t uid, gid_t gid, apr_pool_t *pool)
 {
     const struct passwd *user = getpwuid(uid);
@@ -61,11 +62,11 @@ static const char *folder_fault(const walk_t *walk, const struct stat *info,
 {
     apr_pool_t *pool = walk->pool;
 
-    if (!is_believed(walk, info->st_uid)) {
+    if (!is_trusted_owner(walk, info->st_uid)) {
         return apr_psprintf(pool, "the folder %s belongs to the user %s, who "
                             "can put another file in its place; keep the file "
                             "in a folder of root's", path,
-                            user_name(info->st_uid, pool));
+                            owner_name(info->st_uid, pool));
     }
     if (info->st_mode & S_ISVTX) {
         return NULL;
@@ -84,12 +85,12 @@ static const char *folder_fault(const walk_t *walk, const struct stat *info,
     return NULL;
 }
 
-static const char *file_fault(const struct stat *info, apr_pool_t *pool)
+static const char *owner_fault(const struct stat *info, apr_pool_t *pool)
 {
     if (info->st_uid != 0 && info->st_uid != geteuid()) {
         return apr_psprintf(pool, "it belongs to the user %s, who is neither "
                             "root nor the one that this program runs as; give "
-                            "it to root", user_name(info->st_uid, pool));
+                            "it to root", owner_name(info->st_uid, pool));
     }
     if (info->st_mode & (S_IWGRP | S_IWOTH)) {
         return apr_psprintf(pool, "%s may write it; take that away with "
@@ -99,17 +100,17 @@ static const char *file_fault(const struct stat *info, apr_pool_t *pool)
     return NULL;
 }
 
-/* Goes on where the symbolic link prefixes to. */
-static const char *follow(walk_t *walk, const struct stat *info,
-                          const char *path)
+/* Goes on at the target of a symbolic link. */
+static const char *follow_link(walk_t *walk, const struct stat *info,
+                               const char *path)
 {
     char target[PATH_MAX + 1];
     ssize_t len = readlink(path, target, sizeof(target) - 1);
 
-    if (!is_believed(walk, info->st_uid)) {
+    if (!is_trusted_owner(walk, info->st_uid)) {
         return apr_psprintf(walk->pool, "the symbolic link %s belongs to the "
                             "user %s; name the file itself", path,
-                            user_name(info->st_uid, walk->pool));
+                            owner_name(info->st_uid, walk->pool));
     }
     if (len < 0 || ++walk->links > LINKS_MAX) {
         return apr_psprintf(walk->pool, "the symbolic link %s cannot be "
@@ -123,8 +124,8 @@ static const char *follow(walk_t *walk, const struct stat *info,
     return NULL;
 }
 
-/* One step: a name in the folder that has been looked at. */
-static const char *step(walk_t *walk, const char *name)
+/* Checks the next name, in the folder that has been checked. */
+static const char *walk_step(walk_t *walk, const char *name)
 {
     const char *path = apr_pstrcat(walk->pool, walk->done, "/", name, NULL);
     struct stat info;
@@ -140,7 +141,7 @@ static const char *step(walk_t *walk, const char *name)
         return apr_psprintf(walk->pool, "%s cannot be looked at", path);
     }
     if (S_ISLNK(info.st_mode)) {
-        return follow(walk, &info, path);
+        return follow_link(walk, &info, path);
     }
     walk->done = path;
     return S_ISDIR(info.st_mode) ? folder_fault(walk, &info, path) : NULL;
@@ -158,12 +159,12 @@ const char *apikey_file_access_fault(const char *path, apikey_owned_e owned,
         return NULL;
     }
     if (owned == APIKEY_OWNED_BY_US) {
-        fault = file_fault(&info, pool);
+        fault = owner_fault(&info, pool);
     }
     else {
         walk.owner = info.st_uid;
     }
-    /* A pipe need not have a way to it (/dev/fd/63). */
+    /* A pipe's path need not exist in the file system (/dev/fd/63). */
     if (fault || !S_ISREG(info.st_mode)) {
         return fault;
     }
@@ -184,7 +185,7 @@ const char *apikey_file_access_fault(const char *path, apikey_owned_e owned,
         }
         path = apr_pstrmemdup(pool, walk.rest, len);
         walk.rest += len;
-        fault = strcmp(path, ".") == 0 ? NULL : step(&walk, path);
+        fault = strcmp(path, ".") == 0 ? NULL : walk_step(&walk, path);
     }
     return fault;
 }

@@ -10,10 +10,10 @@
  *   opaque  anything printable without blanks and commas (imported keys): a
  *           comma is how httpd joins a header that came twice
  *
- * PREFIX_ is the prefix's lead, which need not end in '_': see prefix.h.
+ * PREFIX_ is a prefix with its separator (prefix.h), which need not be '_'.
  * The check characters are the first 32 bits (big-endian) of the HMAC-SHA256
- * of all that stands before them, in base62, padded to six with '0'.
- * Nothing here logs; nothing keeps a key.  Any thread may call.
+ * of all characters before them, in base62, padded to six with '0'.
+ * Nothing here logs or keeps a key.  Any thread may call.
  */
 #ifndef APIKEY_KEY_H
 #define APIKEY_KEY_H
@@ -24,14 +24,15 @@
 #include "prefix.h"
 #include "secrets.h"
 
-#define APIKEY_KEY_MAX 2048         /**< longest credential looked at, bytes */
+#define APIKEY_KEY_MAX 2048         /**< bytes of the longest credential that
+                                     * may be a key */
 #define APIKEY_RANDOM_LEN 43        /**< 43 base62 characters > 256 bits */
 #define APIKEY_CHECK_LEN 6
 #define APIKEY_ID_LEN 12            /**< base62 characters of a key id */
 #define APIKEY_HINT_TAIL 4          /**< last characters shown in a hint */
-#define APIKEY_WORD_MIN 16          /**< characters, prefix included, of a word
-                                     * that may be an opaque key: import takes
-                                     * none that is shorter */
+#define APIKEY_WORD_MIN 16          /**< characters of the shortest opaque key,
+                                     * prefix included: import refuses shorter
+                                     * ones */
 
 /** Shapes; flags, so that a server can accept several. */
 typedef enum {
@@ -43,16 +44,16 @@ typedef enum {
 
 /** How a key may be digested; flags. */
 typedef enum {
-    APIKEY_DIGEST_HMAC = 1, /**< HMAC-SHA256 by a secret of the server's */
+    APIKEY_DIGEST_HMAC = 1, /**< HMAC-SHA256 by one of the server's secrets */
     APIKEY_DIGEST_SHA256 = 2, /**< plain SHA-256: imported keys only */
     APIKEY_DIGEST_SHA512 = 4 /**< plain SHA-512: imported keys only */
 } apikey_digest_e;
 
-/** The same of a part of the key. */
+/** A digest of a part of the key: of what follows the last @a after in it, of
+ * the whole key where it has none. */
 typedef struct apikey_part_t {
-    apikey_digest_e kind;
-    char after;                     /**< of what stands behind the last of
-                                     * these; of all where there is none */
+    apikey_digest_e kind;           /**< 0 ends a list */
+    char after;
 } apikey_part_t;
 
 #define APIKEY_PARTS_MAX 4          /**< parts that a server may digest */
@@ -63,8 +64,8 @@ typedef struct apikey_policy_t {
     unsigned int digests;           /**< apikey_digest_e flags, not 0 */
     const apikey_prefix_t *prefixes; /**< ApiKeyPrefix; NULL: any */
     const apikey_secrets_t *secrets;
-    const apikey_part_t *parts;     /**< beside digests; end with kind 0;
-                                     * NULL: none */
+    const apikey_part_t *parts;     /**< in addition to digests; end with kind
+                                     * 0; NULL: none */
 } apikey_policy_t;
 
 /** A digest that a presented key may be stored under. */
@@ -79,7 +80,7 @@ typedef struct apikey_candidates_t {
     apikey_candidate_t at[2 * APIKEY_SECRETS_MAX + 2 + APIKEY_PARTS_MAX];
 } apikey_candidates_t;
 
-/** Where a key stood that must not stand there; flags. */
+/** Where an exposed key stood; flags. */
 typedef enum {
     APIKEY_IN_QUERY = 1,
     APIKEY_IN_REFERER = 2,
@@ -88,7 +89,7 @@ typedef enum {
                                      * method, the user or host of its URI */
 } apikey_place_e;
 
-/** Where it refuses a request, whatever that is for. */
+/** The places of which every request with a key in them is refused. */
 #define APIKEY_EXPOSED_FOR_ALL (APIKEY_IN_QUERY | APIKEY_IN_LINE)
 
 /** What divides the values of a text; each contains the one before. */
@@ -99,13 +100,13 @@ typedef enum {
 
 /** A key that somebody has exposed. */
 typedef struct apikey_exposure_t {
-    apikey_candidates_t digests;    /**< what it may be stored under; not
-                                     * none */
+    apikey_candidates_t digests;    /**< what it may be stored under; at least
+                                     * one */
     unsigned int places;            /**< apikey_place_e flags */
     apr_int64_t when;               /**< epoch seconds */
 } apikey_exposure_t;
 
-/** A key just made.  Wipe @a key when it has been shown. */
+/** A new key.  The caller wipes @a key when it has been shown. */
 typedef struct apikey_fresh_t {
     char *key;                      /**< the secret string */
     char *hint;                     /**< prefix and last characters */
@@ -139,91 +140,91 @@ apikey_format_e apikey_key_shape(const apikey_policy_t *policy,
                                  const char *key, apr_size_t len);
 
 /**
- * Why apikey_key_shape() says APIKEY_FORMAT_NONE, a static sentence fragment
- * about the key that ends what "it ..." begins; NULL: it does not.  For people:
- * whoever decides asks for the shape.
+ * Why apikey_key_shape() returns APIKEY_FORMAT_NONE, a static sentence fragment
+ * that follows "it"; NULL where it returns another format.  For messages only.
  */
 const char *apikey_key_fault(const apikey_policy_t *policy,
                              const char *key, apr_size_t len);
 
-/** The prefix of a base62 or hex64 key, as apikey_prefix_fault() has it; ""
- * for others. */
+/** The prefix of a base62 or hex64 key as a word of ApiKeyPrefix, in @a pool;
+ * "" for other keys. */
 const char *apikey_key_prefix(const char *key, apr_size_t len,
                               apr_pool_t *pool);
 
 /**
- * Which secret made this base62 key, whatever its prefix: the
- * index, or -1 if its check characters are not right under any.  Costs one
- * HMAC a secret where the form fits, none where it does not.
+ * The index of the secret that made this base62 key, whatever its prefix; -1 if
+ * its check characters are right under none.  Costs an HMAC per secret where
+ * the form fits, none where it does not.
  */
 int apikey_key_checked_by(const apikey_secrets_t *secrets,
                           const char *key, apr_size_t len);
 
 /**
- * The digests to look a credential up by, in the order to try them; count 0
- * means: refuse it unseen (wrong shape, prefix or check characters).
- * base62 with a right check (and HMAC in the policy's digests): the one
- * digest of the secret that signed it.
- * hex64, opaque (and, where opaque is accepted, base62 with a wrong check):
- * one a secret, SHA-256 and SHA-512 if the policy accepts them, and those of
- * the policy's parts; of a part that is empty there is none.
+ * The digests to look a credential up by, in the order to try them.  Count 0:
+ * refuse it without a look-up (wrong shape, prefix or check characters).
+ *   base62 with right check characters, and HMAC in the policy's digests: the
+ *           digest by the secret that signed it
+ *   hex64, opaque, and base62 with wrong check characters where opaque is
+ *           accepted: one per secret, SHA-256 and SHA-512 if the policy accepts
+ *           them, and those of the policy's parts that are not empty
  */
 apr_status_t apikey_key_candidates(apikey_candidates_t *candidates,
                                    const apikey_policy_t *policy,
                                    const char *key, apr_size_t len);
 
-/** The same where apikey_key_shape() has been asked. */
+/** apikey_key_candidates() for a caller that knows the shape. */
 apr_status_t apikey_shape_candidates(apikey_candidates_t *candidates,
                                      const apikey_policy_t *policy,
                                      apikey_format_e shape,
                                      const char *key, apr_size_t len);
 
 /**
- * Makes a key of @a format from the CSPRNG, signed by the first
- * secret.  APR_EINVAL for opaque, which can only be imported.
- * @param prefix checked with apikey_prefix_fault() by the caller
+ * Makes a key of @a format from the CSPRNG, signed by the first secret.
+ * @param fresh its strings live in @a pool
+ * @param word  ApiKeyPrefix; without a fault (apikey_prefix_fault())
+ * @return APR_EINVAL for opaque, which can only be imported
  */
 apr_status_t apikey_key_make(apikey_fresh_t *fresh, apikey_format_e format,
-                             const char *prefix,
+                             const char *word,
                              const apikey_secrets_t *secrets, apr_pool_t *pool);
 
-/** How many of the last of @a len characters of a key a hint shows. */
+/** How many of the last characters of a key of @a len characters a hint shows:
+ * APIKEY_HINT_TAIL, or none of a key shorter than five times as many. */
 apr_size_t apikey_hint_tail(apr_size_t len);
 
-/** A hint for @a key: its lead (none for opaque ones, where it cannot be
- * told from the secret part), "..." and its last characters (none if it is
- * shorter than 20), never more than that. */
+/** A hint for @a key, in @a pool: its prefix (none for an opaque key, of which
+ * it is not known), "..." and its last characters (apikey_hint_tail()). */
 char *apikey_key_hint(const char *key, apr_size_t len, apr_pool_t *pool);
 
 /** A random key id (base62, without bias) and a final NUL. */
 apr_status_t apikey_id_make(char id[APIKEY_ID_LEN + 1]);
 
-/** The id of the next of many keys: greater than @a id (after the greatest
- * come the least) by a random step of 1 to 62^4.  An index grows at one place
- * then, and an id with a mistyped character is hardly ever another's. */
+/** Replaces @a id by the id of the next of many keys: greater by a random step
+ * of 1 to 62^4, or a small one after the greatest.  So an index grows at its
+ * end, and a mistyped id is hardly ever another key's. */
 apr_status_t apikey_id_next(char id[APIKEY_ID_LEN + 1]);
 
 /**
  * Finds the next key of this server in text that may be logged (a request
- * line, a Referer): a word with right check characters whatever its prefix;
- * one of hex64's form, if the policy accepts hex64 and has prefixes; if it
- * accepts opaque and has prefixes, every word that begins with the lead of one
- * and has APIKEY_WORD_MIN to APIKEY_KEY_MAX characters.  An opaque word is made
- * of letters, digits and "-._~+/=" (token68 of RFC 9110, 11.2), the others of
- * letters, digits, '_' and '-', and of the '.' that may end a prefix.  Looks
- * through percent-encoding, up to two layers of it (a URL in the query of a URL
- * in a query), in a time linear in @a len.  The word may stand anywhere in a
- * value, between other characters.
+ * line, a Referer).  A key is
+ *   - a word with right check characters, whatever its prefix;
+ *   - a word of hex64's form, if the policy accepts hex64 and has prefixes;
+ *   - a word that begins with one of the prefixes and has APIKEY_WORD_MIN to
+ *     APIKEY_KEY_MAX characters, if the policy accepts opaque.
+ * The last is made of letters, digits and "-._~+/=" (token68 of RFC 9110,
+ * 11.2), the others of letters, digits, '_' and '-', and of the '.' that may
+ * end a prefix.  The word may stand anywhere in a value.  Up to two layers of
+ * percent-encoding are decoded (a URL in the query of a URL in a query).  The
+ * time is linear in @a len.
  * @param start,end out: the bytes of the raw text to mask: the whole value
  *        between dividers and the ends
- * @param from  where to begin; go on at @a end
- * @param tries how many candidates may still be tried (each costs an HMAC a
- *        secret); counted down.  hex64 and opaque words are found whatever is
- *        left, and count if their digests are told
- * @param digests out: what the key may be stored under, the digests that a
- *        look-up would try; count 0 where no try was left; NULL: not wanted,
- *        and not computed
- * @return non-zero if one was found
+ * @param from  where to begin; to go on, pass @a end
+ * @param tries how many candidates may still be tried, at an HMAC per secret
+ *        each; counted down.  hex64 and opaque keys are found even if it is 0;
+ *        they use a try only where their digests are wanted
+ * @param digests out: the digests that a look-up of the key would try; count 0
+ *        where no try was left.  NULL: not wanted, and not computed
+ * @return non-zero if a key was found
  */
 int apikey_key_scan(apr_size_t *start, apr_size_t *end,
                     const apikey_policy_t *policy,

@@ -10,11 +10,11 @@
 
 #include "base64.h"
 
-#define TRIES 8                 /* candidates in a value */
+#define TRIES 8                 /* words per value that a digest is made of */
 #define DOTS "..."
-#define UNTOLD "***"            /* in the place of the last characters */
-#define SCHEME_MAX 32           /* shorter than any key that has a form */
-#define BETWEEN ", \t:;=\""      /* words */
+#define MASKED "***"            /* a near miss: for its last characters */
+#define SCHEME_MAX 32           /* shorter than any base62 or hex64 key */
+#define BETWEEN ", \t:;=\""      /* characters between words */
 
 void apikey_classify_init(apikey_classified_t *classified,
                           const apikey_policy_t *policy, apr_pool_t *pool)
@@ -36,26 +36,27 @@ static const apikey_prefix_t *prefixes_of(const apikey_policy_t *policy)
     return policy->prefixes ? policy->prefixes : usual;
 }
 
-/* The length of what our keys begin with, where @a text begins so; 0: it does
- * not. */
-static apr_size_t prefix_len(const apikey_policy_t *policy, const char *text,
-                             apr_size_t len)
+/* The length of the prefix that a text begins with; 0: it begins with none. */
+static apr_size_t prefix_len_of(const apikey_policy_t *policy, const char *text,
+                                apr_size_t len)
 {
-    const apikey_prefix_t *lead = prefixes_of(policy);
+    const apikey_prefix_t *prefix = prefixes_of(policy);
 
-    while (lead->text
-           && (len < lead->len || memcmp(text, lead->text, lead->len) != 0)) {
-        lead++;
+    while (prefix->text
+           && (len < prefix->len
+               || memcmp(text, prefix->text, prefix->len) != 0)) {
+        prefix++;
     }
-    return lead->len;
+    return prefix->len;
 }
 
-/* Prefix, dots and, of a key that may be right, its last characters. */
-static const char *hint_of(const apikey_classified_t *classified,
-                           apikey_class_e class, const char *key,
-                           apr_size_t len)
+/* Prefix, dots and the last characters; MASKED in their place where the key is
+ * a near miss, since it may be a mistyped key. */
+static const char *make_hint(const apikey_classified_t *classified,
+                             apikey_class_e class, const char *key,
+                             apr_size_t len)
 {
-    apr_size_t prefix = prefix_len(classified->policy, key, len);
+    apr_size_t prefix = prefix_len_of(classified->policy, key, len);
     apr_size_t tail = class == APIKEY_OURS ? apikey_hint_tail(len) : 0;
 
     if (!prefix) {
@@ -66,30 +67,32 @@ static const char *hint_of(const apikey_classified_t *classified,
     return apr_pstrcat(
         classified->pool, apr_pstrmemdup(classified->pool, key, prefix), DOTS,
         tail ? apr_pstrmemdup(classified->pool, key + len - tail, tail)
-             : UNTOLD,
+             : MASKED,
         NULL);
 }
 
-/* The nearest counts, and of equals the first. */
-static void find(apikey_classified_t *classified, apikey_class_e class,
-                 const char *key, apr_size_t len)
+/* The value gets the highest class found in it, and the hint of the first word
+ * of that class. */
+static void raise_class(apikey_classified_t *classified, apikey_class_e class,
+                        const char *key, apr_size_t len)
 {
     if (class > classified->class) {
         classified->class = class;
-        classified->hint = hint_of(classified, class, key, len);
+        classified->hint = make_hint(classified, class, key, len);
     }
 }
 
-/* A word of a base62 key's form. */
-static int is_right(apikey_classified_t *classified, const char *word,
-                    apr_size_t len)
+/* Whether the check characters of a word of base62 form are right under any
+ * secret, remembered or by a digest. */
+static int is_checked_key(apikey_classified_t *classified, const char *word,
+                          apr_size_t len)
 {
     if (apikey_secrets_have_seen(classified->policy->secrets, word, len)) {
         return 1;
     }
     if (--classified->tries < 0) {
-        /* There are more than we care to try: they are not foreign. */
-        find(classified, APIKEY_NEAR_MISS, word, len);
+        /* No digest is left for this value: to be safe it is not foreign. */
+        raise_class(classified, APIKEY_NEAR_MISS, word, len);
         return 0;
     }
     if (apikey_key_checked_by(classified->policy->secrets, word, len) < 0) {
@@ -99,7 +102,7 @@ static int is_right(apikey_classified_t *classified, const char *word,
     return 1;
 }
 
-/* Whatever the prefix. */
+/* The same for a word of any form, whatever its prefix. */
 static int has_right_check(apikey_classified_t *classified, const char *word,
                            apr_size_t len)
 {
@@ -108,25 +111,25 @@ static int has_right_check(apikey_classified_t *classified, const char *word,
     };
 
     return apikey_key_shape(&base62, word, len) != APIKEY_FORMAT_NONE
-           && is_right(classified, word, len);
+           && is_checked_key(classified, word, len);
 }
 
-static void judge_word(apikey_classified_t *classified, const char *word,
-                       apr_size_t len)
+static void classify_word(apikey_classified_t *classified, const char *word,
+                          apr_size_t len)
 {
     apikey_format_e shape = apikey_key_shape(classified->policy, word, len);
 
     if (shape == APIKEY_FORMAT_BASE62
-            ? is_right(classified, word, len)
+            ? is_checked_key(classified, word, len)
             : has_right_check(classified, word, len)) {
-        find(classified, APIKEY_OURS, word, len);
+        raise_class(classified, APIKEY_OURS, word, len);
     }
     else if (shape == APIKEY_FORMAT_BASE62
              && !(classified->policy->formats & APIKEY_FORMAT_OPAQUE)) {
-        find(classified, APIKEY_NEAR_MISS, word, len);
+        raise_class(classified, APIKEY_NEAR_MISS, word, len);
     }
     else if (shape != APIKEY_FORMAT_NONE) {
-        find(classified, APIKEY_OURS, word, len);
+        raise_class(classified, APIKEY_OURS, word, len);
     }
 }
 
@@ -134,39 +137,41 @@ void apikey_classify_token(apikey_classified_t *classified, const char *token)
 {
     apr_size_t len = strlen(token);
 
-    judge_word(classified, token, len);
-    if (prefix_len(classified->policy, token, len)) {
-        find(classified, APIKEY_NEAR_MISS, token, len);
+    classify_word(classified, token, len);
+    if (prefix_len_of(classified->policy, token, len)) {
+        raise_class(classified, APIKEY_NEAR_MISS, token, len);
     }
 }
 
-/* The prefix, and as much behind it as of a key that was cut or mistyped; of a
- * shorter word it may be the beginning of somebody's name. */
-static void judge_prefix(apikey_classified_t *classified, const char *word,
-                         apr_size_t len)
+/* A word with our prefix and the length of a key is a near miss: it may be a
+ * key that was cut or mistyped.  A shorter one may be a name ("ak_team"). */
+static void classify_prefixed(apikey_classified_t *classified, const char *word,
+                              apr_size_t len)
 {
-    if (len >= APIKEY_WORD_MIN && prefix_len(classified->policy, word, len)) {
-        find(classified, APIKEY_NEAR_MISS, word, len);
+    if (len >= APIKEY_WORD_MIN
+        && prefix_len_of(classified->policy, word, len)) {
+        raise_class(classified, APIKEY_NEAR_MISS, word, len);
     }
 }
 
-static void judge_behind(apikey_classified_t *classified,
-                         const apikey_prefix_t *lead, const char *text)
+/* A base62 key wherever a text has the prefix, whatever follows the key. */
+static void classify_at_prefix(apikey_classified_t *classified,
+                               const apikey_prefix_t *prefix, const char *text)
 {
-    apr_size_t len = lead->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
+    apr_size_t len = prefix->len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN;
     const char *end = text + strlen(text);
 
-    for (; (text = strstr(text, lead->text)); text++) {
+    for (; (text = strstr(text, prefix->text)); text++) {
         if ((apr_size_t)(end - text) >= len
             && has_right_check(classified, text, len)) {
-            find(classified, APIKEY_NEAR_MISS, text, len);
+            raise_class(classified, APIKEY_NEAR_MISS, text, len);
         }
     }
 }
 
-/* What may stand in a key, up to something that may not: a bracket, a quote, a
- * line's end, a byte of UTF-8. */
-static void judge_runs(apikey_classified_t *classified, const char *text)
+/* Runs of characters that a key is made of, between others: brackets, quotes,
+ * line ends, bytes of UTF-8. */
+static void classify_runs(apikey_classified_t *classified, const char *text)
 {
     static const char in_key[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz_-.";
@@ -178,31 +183,31 @@ static void judge_runs(apikey_classified_t *classified, const char *text)
         while (len > 0 && strchr("_-.", run[len - 1])) {
             len--;
         }
-        /* Between blanks and the like it has been classified as a word. */
+        /* A run that is a whole word has been classified as that. */
         if (len < all || (run > text && !strchr(BETWEEN, run[-1]))
             || !strchr(BETWEEN, run[all])) {
             if (has_right_check(classified, run, len)) {
-                find(classified, APIKEY_NEAR_MISS, run, len);
+                raise_class(classified, APIKEY_NEAR_MISS, run, len);
             }
-            judge_prefix(classified, run, len);
+            classify_prefixed(classified, run, len);
         }
         run += all;
     }
 }
 
-/* A key with something before or behind it that does not belong there (a
- * zero-width space, the rest of a file) is a key in every log. */
-static void judge_inside(apikey_classified_t *classified, const char *text)
+/* A key with other text before or after it (a zero-width space, the rest of a
+ * file) is refused, but still is a secret that must not be logged. */
+static void classify_embedded(apikey_classified_t *classified, const char *text)
 {
-    const apikey_prefix_t *lead;
+    const apikey_prefix_t *prefix;
 
-    for (lead = prefixes_of(classified->policy); lead->text; lead++) {
-        judge_behind(classified, lead, text);
+    for (prefix = prefixes_of(classified->policy); prefix->text; prefix++) {
+        classify_at_prefix(classified, prefix, text);
     }
-    judge_runs(classified, text);
+    classify_runs(classified, text);
 }
 
-static void judge_words(apikey_classified_t *classified, const char *text)
+static void classify_words(apikey_classified_t *classified, const char *text)
 {
     const char *word = text;
 
@@ -210,21 +215,22 @@ static void judge_words(apikey_classified_t *classified, const char *text)
            && *(word += strspn(word, BETWEEN))) {
         apr_size_t len = strcspn(word, BETWEEN);
 
-        judge_word(classified, word, len);
-        judge_prefix(classified, word, len);
+        classify_word(classified, word, len);
+        classify_prefixed(classified, word, len);
         word += len;
     }
     if (classified->class == APIKEY_FOREIGN) {
-        judge_inside(classified, text);
+        classify_embedded(classified, text);
     }
 }
 
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
 
-/* As applications decode it, not as RFC 7617 has it: without padding, with the
- * other alphabet of RFC 4648. */
-static char *decode(const char *text, apr_size_t len, apr_pool_t *pool)
+/* Decodes base64 as leniently as applications do (RFC 7617 allows less):
+ * without padding, with the alphabet of base64url; each NUL becomes a blank.
+ * "" where that fails. */
+static char *decode_lenient(const char *text, apr_size_t len, apr_pool_t *pool)
 {
     apr_size_t room = (len + 3) / 4 * 4, i;
     char *code = apr_palloc(pool, room + 1);
@@ -247,39 +253,40 @@ static char *decode(const char *text, apr_size_t len, apr_pool_t *pool)
     return plain;
 }
 
-/* The prefix alone makes a user a near miss where no password says that it is
- * the name of somebody: where it stands alone, or is as long as a key. */
-static void judge_half(apikey_classified_t *classified, const char *half,
-                       const char *other)
+/* The user or the password of a Basic credential.  With our prefix it is a near
+ * miss where the other half is empty or it is as long as a key; else the half
+ * may be a name ("ak_team"). */
+static void classify_half(apikey_classified_t *classified, const char *half,
+                          const char *other)
 {
     if (!*other || strlen(half) >= APIKEY_WORD_MIN) {
         apikey_classify_token(classified, half);
     }
-    judge_words(classified, half);
+    classify_words(classified, half);
 }
 
-static void judge_code(apikey_classified_t *classified, const char *text,
-                       apr_size_t len)
+static void classify_base64(apikey_classified_t *classified, const char *text,
+                            apr_size_t len)
 {
-    char *user = decode(text, len, classified->pool);
+    char *user = decode_lenient(text, len, classified->pool);
     char *end = user + strlen(user), *password = strchr(user, ':');
 
-    /* Of what was filled up, blanks have come. */
+    /* The blanks at the end come from what decode_lenient() filled up. */
     while (end > user && end[-1] == ' ') {
         *--end = '\0';
     }
     if (password) {
         *password++ = '\0';
     }
-    judge_half(classified, user, password ? password : "");
+    classify_half(classified, user, password ? password : "");
     if (password) {
-        judge_half(classified, password, user);
+        classify_half(classified, password, user);
     }
 }
 
-/* To the end of the field, or of its part of a list: PHP decodes what is left
- * when characters of no alphabet are taken out, and a folded field has some. */
-static void judge_scattered(apikey_classified_t *classified, const char *text)
+/* Decodes all characters of the alphabet up to a comma or the end, as PHP does,
+ * which ignores others: a folded field has blanks within the base64. */
+static void classify_folded(apikey_classified_t *classified, const char *text)
 {
     char *code = apr_palloc(classified->pool, strcspn(text, ",") + 1);
     apr_size_t len = 0;
@@ -289,19 +296,19 @@ static void judge_scattered(apikey_classified_t *classified, const char *text)
             code[len++] = *text;
         }
     }
-    judge_code(classified, code, len);
+    classify_base64(classified, code, len);
 }
 
-static void judge_basic(apikey_classified_t *classified, const char *text,
-                        int begins)
+static void classify_basic(apikey_classified_t *classified, const char *text,
+                           int begins)
 {
     apr_size_t len = strspn(text, alphabet);
     const char *more = text + len + strspn(text + len, "= \t");
 
-    judge_code(classified, text, len);
+    classify_base64(classified, text, len);
     if (begins && classified->class == APIKEY_FOREIGN && *more
         && *more != ',') {
-        judge_scattered(classified, text);
+        classify_folded(classified, text);
     }
 }
 
@@ -311,16 +318,16 @@ void apikey_classify_value(apikey_classified_t *classified, const char *value)
     const char *word = value;
     int begins = 1;
 
-    judge_words(classified, value);
+    classify_words(classified, value);
     while (*(word += strspn(word, between))) {
         apr_size_t len = strcspn(word, between);
         int basic = len == 5 && !strncasecmp(word, "Basic", len);
 
         word += len;
         if (basic && *word && strchr(blanks, *word)) {
-            judge_basic(classified, word + strspn(word, blanks), begins);
+            classify_basic(classified, word + strspn(word, blanks), begins);
         }
-        /* A part of a list is gone through from its beginning, once. */
+        /* The folded form is decoded once per member of a list. */
         begins = word[strspn(word, blanks)] == ',';
     }
 }
@@ -331,7 +338,7 @@ apr_size_t apikey_classify_scheme(const apikey_policy_t *policy,
     apr_size_t len = strcspn(value, " \t,=\"");
 
     if (len > SCHEME_MAX || (value[len] != ' ' && value[len] != '\t')
-        || prefix_len(policy, value, len)) {
+        || prefix_len_of(policy, value, len)) {
         return 0;
     }
     return len;

@@ -2,14 +2,14 @@
 
 /**
  * @file key_class.h
- * @brief Whether a credential is this server's, and what may be said of it.
+ * @brief Whether a credential is this server's, and what may be logged of it.
  *
  * A credential is ours if it has the shape of a key that the server accepts, or
  * if a word in it has right check characters.  It is a near miss if it has the
  * prefix of our keys, or our shape with wrong check characters.  All others
- * are foreign: they belong to another application.  A digest is computed for
- * words of a base62 key's form and for no others, and for a right one mostly
- * once.  Pure reading of hostile text; any thread may call.
+ * are foreign: they belong to another application.  A digest is computed only
+ * for words of a base62 key's form, and one that was right is remembered
+ * (apikey_secrets_have_seen()).  Reads hostile text; any thread may call.
  */
 #ifndef APIKEY_KEY_CLASS_H
 #define APIKEY_KEY_CLASS_H
@@ -27,27 +27,27 @@ typedef struct apikey_classified_t {
     const apikey_policy_t *policy;
     apr_pool_t *pool;           /**< for the hint; the request's */
     int tries;                  /**< words that may still cost a digest */
-    apikey_class_e class;       /**< the nearest that was found */
-    const char *hint;           /**< what may be written in the place of that:
-                                 * prefix, "..." and its last characters, or
-                                 * "***" for a near miss; NULL: foreign */
+    apikey_class_e class;       /**< the highest that was found */
+    const char *hint;           /**< what may be written in its place: prefix,
+                                 * "..." and its last characters, or "***" for
+                                 * a near miss; NULL: foreign */
 } apikey_classified_t;
 
-/** Nothing has been classified: foreign. */
+/** Begins a value: foreign until something else is found. */
 void apikey_classify_init(apikey_classified_t *classified,
                           const apikey_policy_t *policy, apr_pool_t *pool);
 
-/** Judges a credential that stands for itself, without its scheme.  The prefix
- * of our keys at its beginning makes it a near miss at least. */
+/** Classifies a whole credential, without its scheme.  With the prefix of our
+ * keys at its beginning it is a near miss at least. */
 void apikey_classify_token(apikey_classified_t *classified, const char *token);
 
 /**
- * Judges the words of a header's value, wherever they stand in it: two keys in
- * a list, a key after another scheme's name, with something before or behind
- * that does not belong there (quotes, brackets), or in either half of a Basic
- * credential, which is decoded as far as it can be.  A word with the prefix of
- * our keys and APIKEY_WORD_MIN characters is a near miss.  Linear in the length
- * of the value, but for the digests of eight words.
+ * Classifies the words of a header's value, wherever they stand in it: two keys
+ * in a list, a key after another scheme's name, between quotes or brackets, or
+ * in either half of a Basic credential, which is decoded as leniently as
+ * applications do.  A word with the prefix of our keys and APIKEY_WORD_MIN
+ * characters is a near miss.  The time is linear in the length of the value,
+ * and digests of at most eight words.
  */
 void apikey_classify_value(apikey_classified_t *classified, const char *value);
 

@@ -1,27 +1,32 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A key that stands where it must not: in text that is logged. */
+/* Keys in text that may be logged (apikey_key_scan() in key.h).
+ *
+ * The text is divided into values.  A value is read as it stands and then
+ * decoded once and twice, a character at a time.  Two parsers run side by side
+ * over the characters: "runs" of the characters of base62 and hex64 keys, and
+ * "words" of the characters of opaque keys, which must begin with a prefix. */
 
 #include "key.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define LEVELS 3    /* as it stands, and decoded up to twice: a URL in the
-                     * query of a URL in a query */
+#define LEVELS 3    /* as it stands, decoded once and twice: a URL in the query
+                     * of a URL in a query */
 
-/* No key with a tail of fixed length is longer or shorter than this. */
+/* The lengths of base62 and hex64 keys. */
 #define BASE62_TAIL (APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN)
 #define RUN_MAX (APIKEY_PREFIX_MAX + 1 + APIKEY_DIGEST_HEX)
 #define RUN_MIN (1 + 1 + BASE62_TAIL)
 
-/** By character: which apikey_divide_e it divides by. */
+/* apikey_divide_e flags by character. */
 static const unsigned char divides[256] = {
     ['\0'] = 3, [' '] = 3, ['#'] = 3, ['&'] = 3, [';'] = 3, ['='] = 3,
     ['?'] = 3, ['/'] = 2, [':'] = 2, ['@'] = 2
 };
 
-/** The raw text of one value. */
+/* The raw text of one value; the value ends at end. */
 typedef struct reader_t {
     const char *text;
     apr_size_t end;
@@ -38,10 +43,11 @@ static int hex_value(int c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/**
- * The next byte of the value decoded @a level times, or -1 at its end; @a at
- * is the raw offset.  A '%' without two hex digits stands for itself.  Each
- * level reads a byte twice at most, so the work stays linear.
+/*
+ * The next byte of the value decoded level times, -1 at its end.  A '%' without
+ * two hex digits stands for itself.  Each level reads a byte at most twice, so
+ * the time is linear.
+ * at: the offset in the raw text, advanced
  */
 static int next_byte(const reader_t *reader, apr_size_t *at, int level)
 {
@@ -65,17 +71,17 @@ static int next_byte(const reader_t *reader, apr_size_t *at, int level)
     return high << 4 | low;
 }
 
-/** A search through one text. */
+/* The arguments of apikey_key_scan(). */
 typedef struct search_t {
     const apikey_policy_t *policy;
-    int words;                      /**< opaque ones are looked for */
+    int words;                      /* look for opaque keys, too */
     int *tries;
-    apikey_candidates_t *digests;   /**< NULL: not wanted */
+    apikey_candidates_t *digests;   /* NULL: not wanted */
 } search_t;
 
-/** What a key that is masked in any case is looked up by. */
-static void tell_digests(const search_t *search, const char *key,
-                         apr_size_t len)
+/* The digests of a key that is masked whatever they are. */
+static void compute_digests(const search_t *search, const char *key,
+                            apr_size_t len)
 {
     if (search->digests && search->policy->secrets && *search->tries > 0) {
         --*search->tries;
@@ -83,8 +89,10 @@ static void tell_digests(const search_t *search, const char *key,
     }
 }
 
-/** Whether it is a base62 or hex64 key of ours. */
-static int is_ours(const search_t *search, const char *run, apr_size_t len)
+/* Whether a run is a base62 key with right check characters, or has the form of
+ * a hex64 key with our prefix. */
+static int is_tailed_key(const search_t *search, const char *run,
+                         apr_size_t len)
 {
     const apikey_policy_t *policy = search->policy;
     const apikey_policy_t base62 = { APIKEY_FORMAT_BASE62, APIKEY_DIGEST_HMAC,
@@ -95,7 +103,7 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
     }
     if (policy->prefixes
         && apikey_key_shape(policy, run, len) == APIKEY_FORMAT_HEX64) {
-        tell_digests(search, run, len);
+        compute_digests(search, run, len);
         return 1;
     }
     if (*search->tries <= 0 || !policy->secrets
@@ -110,55 +118,57 @@ static int is_ours(const search_t *search, const char *run, apr_size_t len)
                == APR_SUCCESS && search->digests->count > 0;
 }
 
-/** Whether it is what our opaque keys begin with. */
-static int is_lead(const search_t *search, const char *word, apr_size_t len)
+/* Whether a text is one of the server's prefixes. */
+static int is_own_prefix(const search_t *search, const char *word,
+                         apr_size_t len)
 {
-    const apikey_prefix_t *lead = search->policy->prefixes;
+    const apikey_prefix_t *prefix = search->policy->prefixes;
 
-    while (lead->text
-           && (lead->len != len || memcmp(word, lead->text, len) != 0)) {
-        lead++;
+    while (prefix->text
+           && (prefix->len != len || memcmp(word, prefix->text, len) != 0)) {
+        prefix++;
     }
-    return lead->text != NULL;
+    return prefix->text != NULL;
 }
 
-static int is_opaque(const search_t *search, const char *word, apr_size_t len)
+static int is_opaque_key(const search_t *search, const char *word,
+                         apr_size_t len)
 {
     if (len < APIKEY_WORD_MIN || len > APIKEY_KEY_MAX
         || apikey_key_shape(search->policy, word, len)
                == APIKEY_FORMAT_NONE) {
         return 0;
     }
-    tell_digests(search, word, len);
+    compute_digests(search, word, len);
     return 1;
 }
 
-static int in_a_key(int c)
+static int is_run_character(int c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
            || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
 }
 
-static int in_a_word(int c)
+static int is_word_character(int c)
 {
-    return in_a_key(c) || c == '.' || c == '~' || c == '+' || c == '/'
+    return is_run_character(c) || c == '.' || c == '~' || c == '+' || c == '/'
            || c == '=';
 }
 
-/** What has been read of a value since something else stood in it; characters
- * beyond the arrays are counted, not kept. */
+/* The run and the word that are being read.  Characters beyond the arrays are
+ * counted and not stored. */
 typedef struct state_t {
-    apr_size_t run_len;             /**< characters of a key */
+    apr_size_t run_len;
     char run[RUN_MAX];
-    apr_size_t before_len;          /**< the run before it, if nothing but a '.'
-                                     * stands between; else 0 */
+    apr_size_t before_len;          /* the run before it, if only a '.' stands
+                                     * between; else 0 */
     char before[APIKEY_PREFIX_MAX];
-    int opens;                      /**< the word begins with a lead of ours */
-    apr_size_t word_len;            /**< characters of an opaque one */
+    int opens;                      /* the word begins with a prefix of ours */
+    apr_size_t word_len;
     char word[APIKEY_KEY_MAX];
 } state_t;
 
-static void add(char *row, apr_size_t size, apr_size_t *len, int c)
+static void append_character(char *row, apr_size_t size, apr_size_t *len, int c)
 {
     if (*len < size) {
         row[*len] = (char)c;
@@ -166,26 +176,27 @@ static void add(char *row, apr_size_t size, apr_size_t *len, int c)
     ++*len;
 }
 
-/** Whether the run is a key, or is one together with the prefix before it that
- * a '.' ends. */
-static int run_is_ours(const state_t *state, const search_t *search)
+/* Whether the run is a key, alone or with the run and the '.' before it as its
+ * prefix ("SG." and the tail). */
+static int run_is_key(const state_t *state, const search_t *search)
 {
     char joined[RUN_MAX + 1];
     apr_size_t before = state->before_len, len = state->run_len;
-    int found = is_ours(search, state->run, len);
+    int found = is_tailed_key(search, state->run, len);
 
     if (!found && before > 0
         && (len == BASE62_TAIL || len == APIKEY_DIGEST_HEX)) {
         memcpy(joined, state->before, before);
         joined[before] = '.';
         memcpy(joined + before + 1, state->run, len);
-        found = is_ours(search, joined, before + 1 + len);
+        found = is_tailed_key(search, joined, before + 1 + len);
         apikey_wipe(joined, sizeof(joined));
     }
     return found;
 }
 
-/** The run has ended; a '.' may end the prefix of the next. */
+/* Ends the run at the character c.  Where that is a '.', the run may be the
+ * prefix of the next one. */
 static void end_run(state_t *state, int c)
 {
     state->before_len = 0;
@@ -196,36 +207,43 @@ static void end_run(state_t *state, int c)
     state->run_len = 0;
 }
 
-/** A byte of the value, -1 at its end; non-zero if a key ends before it. */
-static int feed(state_t *state, const search_t *search, int c, int decided)
+/*
+ * Takes the next character of the value, -1 at its end.
+ * decided: a word ends here; 0: the next level decodes more of it
+ * Returns non-zero if a key ends before the character.
+ */
+static int scan_character(state_t *state, const search_t *search, int c,
+                          int decided)
 {
     int found;
 
-    if (in_a_key(c)) {
+    if (is_run_character(c)) {
         /* A word may begin wherever a run does. */
         if (state->run_len == 0 && !state->opens) {
             state->word_len = 0;
         }
-        add(state->run, sizeof(state->run), &state->run_len, c);
+        append_character(state->run, sizeof(state->run), &state->run_len, c);
         if (search->words) {
-            add(state->word, sizeof(state->word), &state->word_len, c);
+            append_character(state->word, sizeof(state->word),
+                             &state->word_len, c);
             state->opens = state->opens
-                           || is_lead(search, state->word, state->word_len);
+                           || is_own_prefix(search, state->word,
+                                            state->word_len);
         }
         return 0;
     }
-    found = run_is_ours(state, search);
+    found = run_is_key(state, search);
     end_run(state, c);
-    if (state->opens && in_a_word(c)) {
-        add(state->word, sizeof(state->word), &state->word_len, c);
+    if (state->opens && is_word_character(c)) {
+        append_character(state->word, sizeof(state->word), &state->word_len, c);
         return found;
     }
     if (state->opens && decided && !found) {
-        found = is_opaque(search, state->word, state->word_len);
+        found = is_opaque_key(search, state->word, state->word_len);
     }
     if (search->words && !state->opens && c == '.') {
-        add(state->word, sizeof(state->word), &state->word_len, c);
-        state->opens = is_lead(search, state->word, state->word_len);
+        append_character(state->word, sizeof(state->word), &state->word_len, c);
+        state->opens = is_own_prefix(search, state->word, state->word_len);
         return found;
     }
     state->word_len = 0;
@@ -233,11 +251,11 @@ static int feed(state_t *state, const search_t *search, int c, int decided)
     return found;
 }
 
-/**
- * Whether one of the value's words is a key of ours.
- * @param escapes out: there may be something more to decode
+/*
+ * Whether the value, decoded level times, has a key of ours in it.
+ * escapes: out: it has a '%', so the next level may differ
  */
-static int value_exposes(const reader_t *reader, apr_size_t at, int level,
+static int value_has_key(const reader_t *reader, apr_size_t at, int level,
                          const search_t *search, int *escapes)
 {
     state_t state;
@@ -248,11 +266,11 @@ static int value_exposes(const reader_t *reader, apr_size_t at, int level,
     *escapes = 0;
     do {
         c = next_byte(reader, &at, level);
-        /* Where an escape ends a word, the next level sees more of it. */
-        found = feed(&state, search, c, c != '%' || level == LEVELS - 1);
+        found = scan_character(&state, search, c,
+                               c != '%' || level == LEVELS - 1);
         *escapes |= c == '%';
     } while (c >= 0 && !found);
-    /* Without words the last array, which is much the longest, is unused. */
+    /* Without words the last and longest array is unused. */
     apikey_wipe(&state, search->words ? sizeof(state)
                                       : offsetof(state_t, word));
     return found;
@@ -280,10 +298,10 @@ int apikey_key_scan(apr_size_t *start, apr_size_t *end,
                && !(divides[(unsigned char)text[reader.end]] & divide)) {
             reader.end++;
         }
-        /* Decoding makes nothing longer. */
+        /* A value shorter than a key stays so when it is decoded. */
         escapes = reader.end - from >= least;
         for (level = 0; level < LEVELS && escapes; level++) {
-            if (value_exposes(&reader, from, level, &search, &escapes)) {
+            if (value_has_key(&reader, from, level, &search, &escapes)) {
                 *start = from;
                 *end = reader.end;
                 return 1;

@@ -1,12 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+#include "lifetime.h"
+
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "time_text.h"
-#include "lifetime.h"
 
 const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
-                               const char *const *argv)
+                                  const char *const *argv)
 {
     int i;
 
@@ -41,8 +44,8 @@ const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
     return NULL;
 }
 
-/* In the largest unit that divides it. */
-static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
+/* A duration in the largest unit that divides it. */
+static const char *shortest_duration(apr_int64_t seconds, apr_pool_t *pool)
 {
     static const struct { apr_int64_t seconds; const char *unit; } units[] = {
         { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" }
@@ -57,13 +60,14 @@ static const char *duration(apr_int64_t seconds, apr_pool_t *pool)
 }
 
 const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
-                               apr_int64_t since, apr_int64_t expires,
-                               apr_int64_t now, apr_pool_t *pool)
+                                  apr_int64_t since, apr_int64_t expires,
+                                  apr_int64_t now, apr_pool_t *pool)
 {
     if (expires == APIKEY_NEVER) {
         return lifetime->max
                ? apr_psprintf(pool, "a key must end: ApiKeyLifetime allows "
-                              "at most %s", duration(lifetime->max, pool))
+                              "at most %s",
+                              shortest_duration(lifetime->max, pool))
                : NULL;
     }
     if (expires <= now) {
@@ -72,12 +76,12 @@ const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
     if (lifetime->max && expires - since > lifetime->max) {
         return apr_psprintf(pool, "the expiry is too far away: ApiKeyLifetime "
                             "allows at most %s",
-                            duration(lifetime->max, pool));
+                            shortest_duration(lifetime->max, pool));
     }
     if (expires - since < lifetime->min) {
         return apr_psprintf(pool, "the expiry is too near: ApiKeyLifetime "
                             "wants at least %s",
-                            duration(lifetime->min, pool));
+                            shortest_duration(lifetime->min, pool));
     }
     return NULL;
 }

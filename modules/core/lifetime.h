@@ -2,8 +2,8 @@
 
 /**
  * @file lifetime.h
- * @brief ApiKeyLifetime and ApiKeyRetention: how long a key may live, and
- *        how long is remembered what became of it.
+ * @brief ApiKeyLifetime, how long a key may live, and ApiKeyRetention, how long
+ *        what became of it is kept.
  */
 #ifndef APIKEY_LIFETIME_H
 #define APIKEY_LIFETIME_H
@@ -11,12 +11,12 @@
 #include <apr_pools.h>
 
 typedef struct apikey_lifetime_t {
-    apr_int64_t usual;      /**< seconds; 0: never ends */
+    apr_int64_t usual;      /**< the default: seconds; 0: never ends */
     apr_int64_t min;        /**< seconds; 0: none */
     apr_int64_t max;        /**< seconds; 0: none */
 } apikey_lifetime_t;
 
-/** What holds where ApiKeyLifetime is not written. */
+/** The default where ApiKeyLifetime is not written. */
 #define APIKEY_LIFETIME_USUAL (90 * APR_INT64_C(86400))
 
 /**
@@ -24,17 +24,17 @@ typedef struct apikey_lifetime_t {
  * @return NULL, or a sentence fragment that says what is wrong
  */
 const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
-                               const char *const *argv);
+                                  const char *const *argv);
 
 /**
- * NULL if a key may live from @a since to @a expires (0: for ever); else a
- * sentence, in @a pool.
+ * NULL if a key may live from @a since to @a expires (APIKEY_NEVER: without an
+ * end), all epoch seconds; else a sentence, static or in @a pool.
  */
 const char *apikey_lifetime_fault(const apikey_lifetime_t *lifetime,
-                               apr_int64_t since, apr_int64_t expires,
-                               apr_int64_t now, apr_pool_t *pool);
+                                  apr_int64_t since, apr_int64_t expires,
+                                  apr_int64_t now, apr_pool_t *pool);
 
-/** What holds where ApiKeyRetention is not written. */
+/** The default where ApiKeyRetention is not written, in seconds. */
 #define APIKEY_RETENTION_USUAL (90 * APR_INT64_C(86400))
 
 /**

@@ -9,7 +9,7 @@
 
 #include "text.h"
 
-static int is_name(char c)
+static int is_name_character(char c)
 {
     return apr_isascii(c) && (apr_isalnum(c) || c == '_');
 }
@@ -19,7 +19,7 @@ const char *apikey_meta_fault(const char *name, const char *value)
     const char *c = name;
     const char *fault;
 
-    while (is_name(*c)) {
+    while (is_name_character(*c)) {
         c++;
     }
     if (!*name || *c) {
@@ -36,8 +36,8 @@ const char *apikey_meta_fault(const char *name, const char *value)
          : "the value is longer than 255 bytes";
 }
 
-/* %3B and %25 in place; nothing else is one. */
-static void decode(char *value)
+/* Decodes %3B and %25, in place; any other '%' stands for itself. */
+static void decode_value(char *value)
 {
     char *to = value;
 
@@ -54,8 +54,8 @@ static void decode(char *value)
     *to = '\0';
 }
 
-/* Without blanks at either end. */
-static char *trimmed(char *pair)
+/* Removes blanks at both ends, in place. */
+static char *trim_pair(char *pair)
 {
     char *end;
 
@@ -68,13 +68,13 @@ static char *trimmed(char *pair)
     return pair;
 }
 
-/* NULL, or what is wrong; an empty pair is none. */
+/* Adds a pair; an empty one is ignored.  NULL, or what is wrong. */
 static const char *read_pair(apr_table_t *meta, char *pair)
 {
     char *value;
     const char *fault;
 
-    pair = trimmed(pair);
+    pair = trim_pair(pair);
     if (!*pair) {
         return NULL;
     }
@@ -83,7 +83,7 @@ static const char *read_pair(apr_table_t *meta, char *pair)
         return "there is no '='";
     }
     *value++ = '\0';
-    decode(value);
+    decode_value(value);
     fault = apikey_meta_fault(pair, value);
     if (!fault && apr_table_get(meta, pair)) {
         fault = "the name stands there already";
@@ -120,8 +120,8 @@ const char *apikey_meta_parse(apr_table_t **meta, const char *text,
     return NULL;
 }
 
-/* As decode() reads it back. */
-static const char *encoded(const char *value, apr_pool_t *pool)
+/* The reverse of decode_value(). */
+static const char *encode_value(const char *value, apr_pool_t *pool)
 {
     char *text = apr_palloc(pool, strlen(value) * 3 + 1);
     char *to = text;
@@ -152,14 +152,14 @@ const char *apikey_meta_format(const apr_table_t *meta, apr_pool_t *pool)
                                                        apr_table_entry_t);
 
         text = apr_pstrcat(pool, text, *text ? "; " : "", pair->key, "=",
-                           encoded(pair->val, pool), NULL);
+                           encode_value(pair->val, pool), NULL);
     }
     return text;
 }
 
-/* Puts pairs over those that are there. */
-static void put_over(apr_table_t *meta, const apr_table_t *pairs,
-                     apr_pool_t *pool)
+/* Sets pairs, names in upper case; an empty value unsets. */
+static void merge_pairs(apr_table_t *meta, const apr_table_t *pairs,
+                        apr_pool_t *pool)
 {
     const apr_array_header_t *list = apr_table_elts(pairs);
     int i;
@@ -207,7 +207,7 @@ const char *apikey_meta_merge(apr_table_t **meta, const char *key,
         if (!joined) {
             joined = apr_table_make(pool, 4);
         }
-        put_over(joined, pairs, pool);
+        merge_pairs(joined, pairs, pool);
     }
     *meta = joined && !apr_is_empty_table(joined) ? joined : NULL;
     return NULL;

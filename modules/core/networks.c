@@ -9,7 +9,7 @@
 
 #define SEPARATORS " ,"
 #define BITS 128
-#define MAPPED 96               /* of these in front of an IPv4 address */
+#define MAPPED 96               /* bits before an IPv4 address */
 
 static const unsigned char mapped[MAPPED / 8] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF
@@ -47,8 +47,8 @@ int apikey_address_parse(unsigned char address[APIKEY_ADDRESS_LEN],
            && apikey_address_from_bytes(address, bytes, sizeof(bytes));
 }
 
-/* Decimal digits without a zero before them, up to most; -1: it is none. */
-static int read_bits(const char *text, int most)
+/* A decimal number without leading zeros, at most most; -1: it is none. */
+static int parse_prefix_bits(const char *text, int most)
 {
     int bits = 0;
     apr_size_t len = strspn(text, "0123456789");
@@ -63,8 +63,8 @@ static int read_bits(const char *text, int most)
     return bits <= most ? bits : -1;
 }
 
-/* Whether an address is the first of its block. */
-static int is_first(const apikey_network_t *network)
+/* Whether all bits after the network prefix are 0. */
+static int is_first_address(const apikey_network_t *network)
 {
     int bit;
 
@@ -77,7 +77,7 @@ static int is_first(const apikey_network_t *network)
 }
 
 /* NULL, or what is wrong. */
-static const char *read_network(apikey_network_t *network, char *word)
+static const char *parse_network(apikey_network_t *network, char *word)
 {
     char *slash = strchr(word, '/');
     int offset, bits;
@@ -89,12 +89,12 @@ static const char *read_network(apikey_network_t *network, char *word)
         return "is no IP address and no CIDR block";
     }
     offset = strchr(word, ':') ? 0 : MAPPED;
-    bits = slash ? read_bits(slash + 1, BITS - offset) : BITS - offset;
+    bits = slash ? parse_prefix_bits(slash + 1, BITS - offset) : BITS - offset;
     if (bits < 0) {
         return "has no number of bits behind its '/', or too many";
     }
     network->bits = (unsigned char)(offset + bits);
-    return is_first(network) ? NULL
+    return is_first_address(network) ? NULL
          : "has bits set beyond those that count: the first address of the "
            "block goes before the '/'";
 }
@@ -123,8 +123,8 @@ const char *apikey_networks_parse(const apikey_network_t **networks, int *count,
     if (!*text) {
         return NULL;
     }
-    /* Something was meant by it, and "any address" is the last to be taken
-     * for it. */
+    /* Separators alone are an error: read as no list they would allow any
+     * address. */
     if (!words) {
         return "has no address in it";
     }
@@ -132,7 +132,7 @@ const char *apikey_networks_parse(const apikey_network_t **networks, int *count,
     rest = apr_pstrdup(pool, text);
     for (word = apr_strtok(rest, SEPARATORS, &state); word;
          word = apr_strtok(NULL, SEPARATORS, &state)) {
-        const char *fault = read_network(&list[i++], word);
+        const char *fault = parse_network(&list[i++], word);
 
         if (fault) {
             return apr_psprintf(pool, "has a word, number %d, that %s", i,
@@ -173,7 +173,8 @@ const char *apikey_networks_format(const apikey_network_t *networks, int count,
     return text;
 }
 
-static int holds(const apikey_network_t *network, const unsigned char *address)
+static int network_contains(const apikey_network_t *network,
+                            const unsigned char *address)
 {
     int whole = network->bits / 8;
     int more = network->bits % 8;
@@ -193,7 +194,7 @@ int apikey_networks_contain(const apikey_network_t *networks, int count,
     int i;
 
     for (i = 0; i < count; i++) {
-        if (holds(&networks[i], address)) {
+        if (network_contains(&networks[i], address)) {
             return 1;
         }
     }

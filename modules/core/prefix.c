@@ -12,7 +12,7 @@ static int is_alnum(char c)
     return apr_isascii(c) && apr_isalnum(c);
 }
 
-static const char *fault_of(const char *prefix, apr_size_t len)
+static const char *word_fault(const char *word, apr_size_t len)
 {
     apr_size_t i;
 
@@ -23,42 +23,42 @@ static const char *fault_of(const char *prefix, apr_size_t len)
         return "is longer than 32 characters";
     }
     for (i = 0; i < len; i++) {
-        if (!is_alnum(prefix[i]) && prefix[i] != '_' && prefix[i] != '-'
-            && (prefix[i] != '.' || i + 1 < len)) {
+        if (!is_alnum(word[i]) && word[i] != '_' && word[i] != '-'
+            && (word[i] != '.' || i + 1 < len)) {
             return "has a character other than letters, digits, '_', '-' and "
                    "a '.' at its end";
         }
     }
-    return is_alnum(prefix[0]) ? NULL
-                               : "does not begin with a letter or digit";
+    return is_alnum(word[0]) ? NULL
+                             : "does not begin with a letter or digit";
 }
 
-const char *apikey_prefix_fault(const char *prefix)
+const char *apikey_prefix_fault(const char *word)
 {
-    return fault_of(prefix, strlen(prefix));
+    return word_fault(word, strlen(word));
 }
 
-apikey_prefix_t apikey_prefix_from_word(const char *prefix, apr_pool_t *pool)
+apikey_prefix_t apikey_prefix_from_word(const char *word, apr_pool_t *pool)
 {
-    apikey_prefix_t lead = { prefix, strlen(prefix) };
+    apikey_prefix_t prefix = { word, strlen(word) };
 
-    if (lead.len == 0 || is_alnum(prefix[lead.len - 1])) {
-        lead.text = apr_pstrcat(pool, prefix, "_", NULL);
-        lead.len++;
+    if (prefix.len == 0 || is_alnum(word[prefix.len - 1])) {
+        prefix.text = apr_pstrcat(pool, word, "_", NULL);
+        prefix.len++;
     }
-    return lead;
+    return prefix;
 }
 
-apr_size_t apikey_prefix_word_len(const char *lead, apr_size_t len)
+apr_size_t apikey_prefix_word_len(const char *prefix, apr_size_t len)
 {
-    return len >= 2 && lead[len - 1] == '_' && is_alnum(lead[len - 2])
+    return len >= 2 && prefix[len - 1] == '_' && is_alnum(prefix[len - 2])
            ? len - 1 : len;
 }
 
 int apikey_is_prefix(const char *text, apr_size_t len)
 {
     return len > 0 && !is_alnum(text[len - 1])
-           && !fault_of(text, apikey_prefix_word_len(text, len));
+           && !word_fault(text, apikey_prefix_word_len(text, len));
 }
 
 const apikey_prefix_t *apikey_prefixes_parse(int argc, const char *const *argv,
@@ -84,15 +84,13 @@ const apikey_prefix_t *apikey_prefixes_parse(int argc, const char *const *argv,
     return *fault ? NULL : prefixes;
 }
 
-int apikey_prefixes_have(const apikey_prefix_t *prefixes, const char *prefix)
+int apikey_prefixes_have(const apikey_prefix_t *prefixes, const char *word)
 {
-    apr_size_t len = strlen(prefix);
+    apr_size_t len = apikey_prefix_word_len(word, strlen(word));
 
     for (; prefixes->text; prefixes++) {
-        if (apikey_prefix_word_len(prefixes->text, prefixes->len)
-            == apikey_prefix_word_len(prefix, len)
-            && strncmp(prefixes->text, prefix,
-                       apikey_prefix_word_len(prefix, len)) == 0) {
+        if (apikey_prefix_word_len(prefixes->text, prefixes->len) == len
+            && strncmp(prefixes->text, word, len) == 0) {
             return 1;
         }
     }

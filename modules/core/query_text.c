@@ -16,9 +16,9 @@ static int begins_with_word(const char *text, const char *word)
     return !apr_isalnum(*text) && *text != '_';
 }
 
-/* A statement without a result makes apr_dbd_mysql crash, so only what can be
- * a select is let through.  Two quotes within quotes, which stand for one,
- * end and begin them again. */
+/* Only what begins like a select is allowed, since apr_dbd_mysql crashes on a
+ * statement without a result.  Within quotes a doubled quote, which stands for
+ * one, ends the quotes and begins them again. */
 const char *apikey_query_fault(const char *sql)
 {
     int parameters = 0;

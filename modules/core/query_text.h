@@ -9,9 +9,9 @@
 #define APIKEY_QUERY_TEXT_H
 
 /**
- * NULL if @a sql (an ApiKeyQuery) is a select that APR DBD can prepare with
- * one parameter: one %s, outside of quotes, every other percent sign doubled,
- * no ';' at its end; else what is wrong, a static sentence fragment.
+ * NULL if @a sql is a select that APR DBD can prepare with one parameter: one
+ * %s outside of quotes, every other percent sign doubled, no ';' at its end.
+ * Else what is wrong, a static sentence fragment.  Any thread.
  */
 const char *apikey_query_fault(const char *sql);
 

@@ -2,7 +2,7 @@
 
 /**
  * @file record.h
- * @brief A key as the database has it.
+ * @brief A key's record: its row of the database, or of an ApiKeyQuery.
  */
 #ifndef APIKEY_RECORD_H
 #define APIKEY_RECORD_H
@@ -11,8 +11,9 @@
 
 #include <apr_tables.h>
 
-/** Strings are never NULL ("" where the database has NULL) and live in the
- * pool that the reader was given.  Times are epoch seconds, 0 for "not". */
+/** Strings are never NULL ("" where the database has NULL), except withheld and
+ * fault, and live in the pool of the look-up.  Times are epoch seconds; 0: not
+ * set. */
 typedef struct apikey_record_t {
     const char *id;
     const char *keyspace;
@@ -20,8 +21,9 @@ typedef struct apikey_record_t {
     const char *name;
     const char *env;
     const char *scopes;         /**< separated by one blank */
-    const char *digest;         /**< APIKEY_DIGEST_HEX of its characters; ""
-                                 * where a query does not give it */
+    const char *digest;         /**< the first APIKEY_DIGEST_HEX characters of
+                                 * its hex form; "" where an ApiKeyQuery does
+                                 * not select it */
     const char *secret_id;      /**< "" for SHA-256 and SHA-512 digests */
     const char *format;         /**< base62, hex64 or opaque */
     const char *hint;
@@ -35,15 +37,14 @@ typedef struct apikey_record_t {
     apr_int64_t use_count;
     const apikey_network_t *networks;   /**< from where it may be used */
     int network_count;          /**< 0: from anywhere */
-    apr_table_t *meta;          /**< what an application is told besides, by
-                                 * the names behind APIKEY_META_: further
-                                 * columns of a query, or core/meta.h's; may be
-                                 * NULL */
-    const char *withheld;       /**< names of a query's columns that are not in
-                                 * meta, since they give the key or its digest
-                                 * away; NULL: none */
-    const char *fault;          /**< what of the row could not be read, as
-                                 * apikey_record_fault() says it; or NULL */
+    apr_table_t *meta;          /**< exported as APIKEY_META_NAME: further
+                                 * columns of an ApiKeyQuery, or core/meta.h's
+                                 * pairs; NULL: none */
+    const char *withheld;       /**< names of columns that are not in meta,
+                                 * since they disclose the key or its digest;
+                                 * NULL: none */
+    const char *fault;          /**< what of the row could not be read, for
+                                 * apikey_record_fault(); NULL: nothing */
 } apikey_record_t;
 
 #endif

@@ -4,31 +4,23 @@
 
 #include <apr_strings.h>
 
-/* What a name's characters arrive as: CGI makes '_' of all that is no letter
- * or digit and folds the case of headers, and applications read
- * X_Apikey_Tenant and X-Apikey-Tenant alike. */
-#define X16 '_', '_', '_', '_', '_', '_', '_', '_', \
-            '_', '_', '_', '_', '_', '_', '_', '_'
-static const char arrives[256] = {
-    0, '_', '_', '_', '_', '_', '_', '_',
-    '_', '_', '_', '_', '_', '_', '_', '_', X16, X16,
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-    '_', '_', '_', '_', '_', '_', '_',
-    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n',
-    'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    '_', '_', '_', '_', '_', '_',
-    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n',
-    'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    '_', '_', '_', '_', '_', X16, X16, X16, X16, X16, X16, X16, X16
-};
-#define ARRIVES(c) arrives[(unsigned char)(c)]
+/* What a character of a name becomes on its way to an application: CGI makes
+ * '_' of all but letters and digits, and folds the case of headers.  Bytes are
+ * compared in ASCII, whatever the locale. */
+static char arrives_as(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c == '\0' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c
+                                                                        : '_';
+}
 
-/* Whether a name would arrive as one that begins with @a prefix. */
-static int begins(const char *name, const char *prefix)
+/* Whether an application cannot tell the name from one with this prefix. */
+static int arrives_with_prefix(const char *name, const char *prefix)
 {
     for (; *prefix; name++, prefix++) {
-        /* The end of a name arrives as nothing that a prefix has. */
-        if (ARRIVES(*name) != ARRIVES(*prefix)) {
+        if (arrives_as(*name) != arrives_as(*prefix)) {
             return 0;
         }
     }
@@ -37,42 +29,41 @@ static int begins(const char *name, const char *prefix)
 
 int apikey_reserved_header(const char *name, const char *own)
 {
-    return begins(name, APIKEY_HEADERS_DEFAULT)
-           || (*own && begins(name, own));
+    return arrives_with_prefix(name, APIKEY_HEADERS_DEFAULT)
+           || (*own && arrives_with_prefix(name, own));
 }
 
 int apikey_header_is_same(const char *name, const char *other)
 {
-    return begins(name, other) && begins(other, name);
+    return arrives_with_prefix(name, other) && arrives_with_prefix(other, name);
 }
 
 int apikey_variable_is_header(const char *name, const char *header)
 {
-    while (begins(name, "REDIRECT_")) {
+    while (arrives_with_prefix(name, "REDIRECT_")) {
         name += sizeof("REDIRECT_") - 1;
     }
-    return begins(name, "HTTP_")
+    return arrives_with_prefix(name, "HTTP_")
            && apikey_header_is_same(name + sizeof("HTTP_") - 1, header);
 }
 
 int apikey_reserved_variable(const char *name, const char *own)
 {
-    char first = ARRIVES(*name);
+    char first = arrives_as(*name);
 
-    /* Each request's variables are gone through several times; most of them
-     * need no closer look. */
+    /* Every variable of a request is tested, several times; most end here. */
     if (first != 'a' && first != 'h' && first != 'r') {
         return 0;
     }
-    while (begins(name, "REDIRECT_")) {
+    while (arrives_with_prefix(name, "REDIRECT_")) {
         name += sizeof("REDIRECT_") - 1;
     }
-    if (begins(name, "AJP_")) {
-        /* mod_proxy_ajp makes an attribute of the rest of such a name. */
+    if (arrives_with_prefix(name, "AJP_")) {
+        /* mod_proxy_ajp sends AJP_NAME as an attribute NAME. */
         name += sizeof("AJP_") - 1;
     }
-    return begins(name, "APIKEY_")
-           || (begins(name, "HTTP_")
+    return arrives_with_prefix(name, "APIKEY_")
+           || (arrives_with_prefix(name, "HTTP_")
                && apikey_reserved_header(name + sizeof("HTTP_") - 1, own));
 }
 
@@ -80,12 +71,12 @@ int apikey_reserved_user(const char *name, const char *own)
 {
     int redirected = 0;
 
-    (void)own;                  /* no prefix makes a user */
-    while (begins(name, "REDIRECT_")) {
+    (void)own;                  /* apikey_reserved_fn has it */
+    while (arrives_with_prefix(name, "REDIRECT_")) {
         name += sizeof("REDIRECT_") - 1;
         redirected = 1;
     }
-    return redirected && begins(name, "REMOTE_USER");
+    return redirected && arrives_with_prefix(name, "REMOTE_USER");
 }
 
 void apikey_reserved_remove(apr_table_t *table, const char *own,
@@ -99,13 +90,13 @@ void apikey_reserved_remove(apr_table_t *table, const char *own,
 
         if (name && is_reserved(name, own)) {
             apr_table_unset(table, name);
-            /* The entries behind it have moved up. */
+            /* The entries after it have moved up. */
             i--;
         }
     }
 }
 
-static int separates(char c)
+static int is_separator(char c)
 {
     return c == ',' || c == ' ' || c == '\t' || c == ';';
 }
@@ -119,7 +110,7 @@ const char *apikey_reserved_connection(apr_pool_t *pool, const char *value,
     while (*value) {
         apr_size_t len = 0;
 
-        while (value[len] && !separates(value[len])) {
+        while (value[len] && !is_separator(value[len])) {
             len++;
         }
         if (len) {
@@ -137,6 +128,5 @@ const char *apikey_reserved_connection(apr_pool_t *pool, const char *value,
     if (!found) {
         return NULL;
     }
-    /* apr_array_pstrcat() has no ", ", and needs none. */
     return apr_array_pstrcat(pool, kept, ',');
 }

@@ -2,11 +2,11 @@
 
 /**
  * @file reserved_names.h
- * @brief Names under which only this module speaks, however they are spelled.
+ * @brief Headers and variables that only this module may set, in any spelling.
  *
- * CGI makes '_' of all that is no letter or digit and folds the case of
- * headers: X_Apikey-TENANT arrives as X-Apikey-Tenant does, and is forged if
- * it came from anybody else.
+ * CGI makes '_' of all but letters and digits and folds the case of headers: to
+ * an application X_Apikey-TENANT is X-Apikey-Tenant.  So both are reserved, and
+ * forged where a client or another module has set them.
  */
 #ifndef APIKEY_RESERVED_NAMES_H
 #define APIKEY_RESERVED_NAMES_H
@@ -16,37 +16,38 @@
 #define APIKEY_HEADERS_DEFAULT "X-Apikey-"
 
 /**
- * Whether only this module may say it.
- * @param own ApiKeyHeaders' prefix beside the default; "" for none
+ * Whether a name is reserved.
+ * @param own the prefix of ApiKeyHeaders, reserved in addition to
+ *        APIKEY_HEADERS_DEFAULT; "": none
  */
 typedef int (*apikey_reserved_fn)(const char *name, const char *own);
 
-/** A request header. */
+/** Of a request header. */
 int apikey_reserved_header(const char *name, const char *own);
 
-/** Whether an application may take one header for the other: CGI gives both
- * the same name. */
+/** Whether CGI gives both headers the same variable. */
 int apikey_header_is_same(const char *name, const char *other);
 
-/** Whether a variable is what CGI makes of that header, behind any number of
+/** Whether a variable is what CGI makes of that header, after any number of
  * REDIRECT_. */
 int apikey_variable_is_header(const char *name, const char *header);
 
-/** A variable: APIKEY_*, or a header's HTTP_*; behind REDIRECT_ (an internal
- * redirect's) and AJP_ (of which mod_proxy_ajp makes an attribute), too. */
+/** Of a variable: APIKEY_*, or the HTTP_* of a reserved header; also after
+ * REDIRECT_ (internal redirects) and AJP_ (mod_proxy_ajp's attributes). */
 int apikey_reserved_variable(const char *name, const char *own);
 
-/** A variable that says who the user of a request before it was. */
+/** Of a variable with the user of the request before an internal redirect:
+ * REDIRECT_REMOTE_USER. */
 int apikey_reserved_user(const char *name, const char *own);
 
-/** Removes all that @a is_reserved says yes to. */
+/** Removes the entries of which @a is_reserved is true. */
 void apikey_reserved_remove(apr_table_t *table, const char *own,
                             apikey_reserved_fn is_reserved);
 
 /**
- * The value of Connection without the names of such headers: mod_proxy would
- * drop the true ones.
- * @return NULL if there is none in it
+ * The value of a Connection header without reserved names, in @a pool:
+ * mod_proxy drops headers that Connection names, which would be ours.
+ * @return NULL if no reserved name is in it
  */
 const char *apikey_reserved_connection(apr_pool_t *pool, const char *value,
                                        const char *own);

@@ -12,7 +12,7 @@
 
 /* The messages go into quoted strings and JSON as they are: plain ASCII, no
  * double quote, no backslash.  The order is that of apikey_result_e. */
-static const apikey_result_t reasons[APIKEY_RESULTS] = {
+static const apikey_result_t results[APIKEY_RESULTS] = {
     { "granted", 200, "OK", NULL, 0,
       "The API key is valid." },
     { "missing", 401, "Unauthorized", NULL, 0,
@@ -53,7 +53,7 @@ static const apikey_result_t reasons[APIKEY_RESULTS] = {
 
 const apikey_result_t *apikey_result(apikey_result_e result)
 {
-    return &reasons[result];
+    return &results[result];
 }
 
 apikey_result_e apikey_record_result(const apikey_record_t *record,
@@ -77,7 +77,7 @@ apikey_result_e apikey_record_result(const apikey_record_t *record,
     return APIKEY_GRANTED;
 }
 
-static const char *scopes_fault(const char *scopes)
+static const char *record_scopes_fault(const char *scopes)
 {
     char scope[APIKEY_SCOPE_MAX + 2];
 
@@ -90,7 +90,7 @@ static const char *scopes_fault(const char *scopes)
         if (len == 0) {
             return NULL;
         }
-        /* One character beyond the longest is enough to be refused. */
+        /* One character more than the longest is refused as well as all. */
         apr_cpystrn(scope, scopes, len < sizeof(scope) ? len + 1
                                                        : sizeof(scope));
         fault = apikey_scope_fault(scope);
@@ -115,7 +115,7 @@ static int meta_fault(void *data, const char *column, const char *value)
     return !found->fault;
 }
 
-/* Of the times that a verdict asks for. */
+/* The times that apikey_record_result() compares. */
 static const char *times_fault(const apikey_record_t *record,
                                const char **column)
 {
@@ -159,7 +159,7 @@ const char *apikey_record_fault(const apikey_record_t *record,
     }
     if (!found.fault) {
         found.column = "scopes";
-        found.fault = scopes_fault(record->scopes);
+        found.fault = record_scopes_fault(record->scopes);
     }
     if (!found.fault) {
         found.fault = times_fault(record, &found.column);

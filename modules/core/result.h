@@ -2,11 +2,8 @@
 
 /**
  * @file result.h
- * @brief Granted, or why not: the reasons, what each means on the wire, and
- *        the verdict on a record.
- *
- * One table holds status, code and sentence; whoever answers, logs or
- * explains reads it here.
+ * @brief Results: granted, or why not; status, code and sentence of each, and
+ *        the result of a record.
  */
 #ifndef APIKEY_RESULT_H
 #define APIKEY_RESULT_H
@@ -28,8 +25,10 @@ typedef enum {
     APIKEY_ID,
     APIKEY_META,
     APIKEY_SCOPE,
-    APIKEY_FORBIDDEN,           /**< a good key, refused for another reason */
-    APIKEY_DENIED,              /**< the same to programs; no key had a say */
+    APIKEY_FORBIDDEN,           /**< a valid key, refused by another module or
+                                 * rule */
+    APIKEY_DENIED,              /**< has the same code; refused whatever the
+                                 * key */
     APIKEY_UNAVAILABLE,
     APIKEY_EXPOSED,
     APIKEY_RESULTS              /**< how many there are */
@@ -44,13 +43,13 @@ typedef struct apikey_result_t {
     const char *message;        /**< a sentence for people; fixed text */
 } apikey_result_t;
 
-/** The row of @a result; static, any thread. */
+/** The row of @a result in the table, which is static.  Any thread. */
 const apikey_result_t *apikey_result(apikey_result_e result);
 
 /**
- * What the record alone says, in this order: another keyspace (INVALID),
- * REVOKED, DISABLED, EXPIRED, SUSPENDED, else GRANTED.  A key expires at the
- * second @a now == expires.
+ * The result of a record alone, in this order: INVALID (another keyspace),
+ * REVOKED, DISABLED, EXPIRED, SUSPENDED, else GRANTED.  A key is expired from
+ * the second @a now == expires on.
  * @param keyspace the server's; NULL: any
  * @param now      epoch seconds
  */
@@ -58,11 +57,10 @@ apikey_result_e apikey_record_result(const apikey_record_t *record,
                                      const char *keyspace, apr_int64_t now);
 
 /**
- * NULL if the row could be read, everything that would be exported can be
- * carried by a header, and no time is too large to be meant; else a sentence
- * fragment naming the column and what is wrong with it ("its name is not
- * UTF-8"), in @a pool.  Only id and tenant may not be empty.  A record with a
- * fault is never granted: fail closed.
+ * NULL if the row could be read, a header can carry all that would be exported,
+ * and no time lies after the year 9999; else a sentence fragment in @a pool
+ * that names the column ("its name is not UTF-8").  Only id and tenant must not
+ * be empty.  A record with a fault is never granted.
  */
 const char *apikey_record_fault(const apikey_record_t *record,
                                 apr_pool_t *pool);

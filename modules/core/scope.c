@@ -70,7 +70,7 @@ int apikey_scope_covers(const char *granted, const char *required)
 {
     apr_size_t required_len = strlen(required);
 
-    /* An expression may have come out empty or odd: nothing covers that. */
+    /* The value of a Require's expression may be "" or no scope. */
     if (apikey_scope_fault(required)) {
         return 0;
     }

@@ -18,19 +18,19 @@
  */
 const char *apikey_scope_fault(const char *scope);
 
-/** As apikey_scope_fault(), and a '*' only alone or last behind a ':': what
- * may be granted to a key. */
+/** NULL if @a scope can be granted to a key: as apikey_scope_fault(), and a '*'
+ * only alone or last after a ':'. */
 const char *apikey_scope_grant_fault(const char *scope);
 
-/** Whether @a scope itself is among @a scopes, which blanks separate. */
+/** Whether @a scope itself is in the list @a scopes, separated by blanks. */
 int apikey_scope_listed(const char *scopes, const char *scope);
 
 /**
- * Says whether a key's scopes cover the one required: the same scope,
- * PREFIX:* where @a required begins with "PREFIX:", or *.
+ * Whether a key's scopes cover the required one: by the same scope, by PREFIX:*
+ * where @a required begins with "PREFIX:", or by *.
  * @param granted  the key's scopes, separated by blanks; may be ""
- * @param required one scope, taken literally; one with a fault (empty, with
- *        a blank) is covered by nothing, not even by *
+ * @param required one scope, taken literally; one with a fault (empty, with a
+ *        blank) is not covered, not even by *
  */
 int apikey_scope_covers(const char *granted, const char *required);
 

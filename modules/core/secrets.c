@@ -16,36 +16,35 @@
 #include "base64.h"
 #include "file_access.h"
 
-#define KNOWN 1024                  /* right keys, 8 KiB */
+#define SEEN_KEYS 1024              /* slots, 8 KiB */
 #define BLOCK_LEN 64                /* SHA-256's block, bytes (RFC 2104) */
 #define FILE_MAX (64 * 1024)        /* far more than 16 lines need */
 
-/* Enough characters for the longest secret, and a few to see it is longer. */
+/* Characters of the longest secret, and a few more to find a longer one. */
 #define BASE64_MAX (APIKEY_SECRET_MAX / 3 * 4 + 8)
 
-/**
- * The secret itself is not kept: each context has absorbed one of HMAC's two
- * padded keys and is only ever copied from, which any thread may do.
- */
+/* HMAC contexts of a secret, which itself is not kept: each has absorbed one of
+ * HMAC's two padded keys.  They are only copied, which any thread may do. */
 typedef struct secret_t {
     char id[APIKEY_SECRET_ID_MAX + 1];
     EVP_MD_CTX *inner;
     EVP_MD_CTX *outer;
 } secret_t;
 
-/** Keys that were found right: a word for each, at a place that it chooses. */
-typedef struct known_t {
+/* A cache of keys with right check characters: a SipHash of each, in the slot
+ * that it selects; a later key replaces it. */
+typedef struct seen_keys_t {
     unsigned char secret[APR_SIPHASH_KSIZE];
-    apikey_word_t word[KNOWN];
-} known_t;
+    apikey_word_t word[SEEN_KEYS];
+} seen_keys_t;
 
 struct apikey_secrets_t {
     int count;
     secret_t secret[APIKEY_SECRETS_MAX];
-    known_t *known;                 /**< NULL: there was no randomness */
+    seen_keys_t *seen;              /* NULL: no random bytes; none is cached */
 };
 
-static apr_status_t ring_destroy(void *data)
+static apr_status_t secrets_destroy(void *data)
 {
     apikey_secrets_t *secrets = data;
     int i;
@@ -82,24 +81,24 @@ static apr_status_t secret_prepare(secret_t *secret,
                                    const unsigned char *bytes, apr_size_t len)
 {
     unsigned char key[BLOCK_LEN] = { 0 };
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t status = APR_SUCCESS;
 
     if (len <= BLOCK_LEN) {
         memcpy(key, bytes, len);
     }
     else {
-        rv = apikey_digest_sha256(key, bytes, len);
+        status = apikey_digest_sha256(key, bytes, len);
     }
-    if (rv == APR_SUCCESS) {
+    if (status == APR_SUCCESS) {
         secret->inner = absorb_pad(key, 0x36);
         secret->outer = absorb_pad(key, 0x5c);
-        rv = secret->inner && secret->outer ? APR_SUCCESS : APR_EGENERAL;
+        status = secret->inner && secret->outer ? APR_SUCCESS : APR_EGENERAL;
     }
     apikey_wipe(key, sizeof(key));
-    return rv;
+    return status;
 }
 
-static int id_is_good(const char *id, apr_size_t len)
+static int is_valid_id(const char *id, apr_size_t len)
 {
     static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "abcdefghijklmnopqrstuvwxyz_.-";
@@ -113,7 +112,7 @@ static int id_is_good(const char *id, apr_size_t len)
     return len > 0 && len <= APIKEY_SECRET_ID_MAX;
 }
 
-static int id_is_known(const apikey_secrets_t *secrets, const char *id)
+static int is_repeated_id(const apikey_secrets_t *secrets, const char *id)
 {
     int i;
 
@@ -125,17 +124,17 @@ static int id_is_known(const apikey_secrets_t *secrets, const char *id)
     return 0;
 }
 
-/** Adds "ID BASE64"; NULL, or what is wrong and what to do. */
-static const char *ring_add(apikey_secrets_t *secrets, const char *id,
-                            apr_size_t id_len, const char *base64,
-                            apr_size_t base64_len)
+/* Adds "ID BASE64"; NULL, or what is wrong and what to do. */
+static const char *add_secret(apikey_secrets_t *secrets, const char *id,
+                              apr_size_t id_len, const char *base64,
+                              apr_size_t base64_len)
 {
     unsigned char bytes[APIKEY_BASE64_ROOM(BASE64_MAX)];
     secret_t *secret;
-    apr_status_t rv = APR_EINVAL;
+    apr_status_t status = APR_EINVAL;
     apr_size_t len = 0;
 
-    if (!id_is_good(id, id_len) || base64_len == 0) {
+    if (!is_valid_id(id, id_len) || base64_len == 0) {
         return "is not \"ID BASE64\", where ID is 1 to 32 characters of "
                "[0-9A-Za-z_.-]; make a line with 'htapikey secret'";
     }
@@ -146,22 +145,22 @@ static const char *ring_add(apikey_secrets_t *secrets, const char *id,
     secret = &secrets->secret[secrets->count];
     memcpy(secret->id, id, id_len);
     secret->id[id_len] = '\0';
-    if (id_is_known(secrets, secret->id)) {
+    if (is_repeated_id(secrets, secret->id)) {
         return "repeats the id of a line before it; give every secret its "
                "own id and never change the id of one in use";
     }
     if (base64_len <= BASE64_MAX) {
-        rv = apikey_base64_decode(bytes, &len, base64, base64_len);
+        status = apikey_base64_decode(bytes, &len, base64, base64_len);
     }
-    if (rv != APR_SUCCESS || len < APIKEY_SECRET_MIN
+    if (status != APR_SUCCESS || len < APIKEY_SECRET_MIN
         || len > APIKEY_SECRET_MAX) {
         apikey_wipe(bytes, sizeof(bytes));
         return "does not hold 32 to 128 bytes in base64 behind its id; "
                "restore the line, or make one with 'htapikey secret'";
     }
-    rv = secret_prepare(secret, bytes, len);
+    status = secret_prepare(secret, bytes, len);
     apikey_wipe(bytes, sizeof(bytes));
-    if (rv != APR_SUCCESS) {
+    if (status != APR_SUCCESS) {
         return "cannot be used: OpenSSL refused to compute SHA-256; see that "
                "its configuration allows it";
     }
@@ -169,8 +168,8 @@ static const char *ring_add(apikey_secrets_t *secrets, const char *id,
     return NULL;
 }
 
-static const char *parse_line(apikey_secrets_t *secrets, const char *line,
-                              apr_size_t len)
+static const char *parse_secret_line(apikey_secrets_t *secrets,
+                                     const char *line, apr_size_t len)
 {
     const char *end = line + len, *id, *base64;
 
@@ -186,14 +185,14 @@ static const char *parse_line(apikey_secrets_t *secrets, const char *line,
     for (id = line; line < end && *line != ' ' && *line != '\t'; line++);
     for (base64 = line; base64 < end && (*base64 == ' ' || *base64 == '\t');
          base64++);
-    return ring_add(secrets, id, line - id, base64, end - base64);
+    return add_secret(secrets, id, line - id, base64, end - base64);
 }
 
-static known_t *known_make(apr_pool_t *pool)
+static seen_keys_t *seen_keys_create(apr_pool_t *pool)
 {
-    known_t *known = apr_pcalloc(pool, sizeof(*known));
+    seen_keys_t *seen = apr_pcalloc(pool, sizeof(*seen));
 
-    return RAND_bytes(known->secret, sizeof(known->secret)) == 1 ? known
+    return RAND_bytes(seen->secret, sizeof(seen->secret)) == 1 ? seen
                                                                  : NULL;
 }
 
@@ -206,7 +205,7 @@ apr_status_t apikey_secrets_parse(apikey_secrets_t **out, const char *text,
     int line = 0;
 
     *out = NULL;
-    apr_pool_cleanup_register(pool, secrets, ring_destroy,
+    apr_pool_cleanup_register(pool, secrets, secrets_destroy,
                               apr_pool_cleanup_null);
     while (text < end) {
         const char *next = memchr(text, '\n', end - text);
@@ -217,27 +216,27 @@ apr_status_t apikey_secrets_parse(apikey_secrets_t **out, const char *text,
         if (stop > text && stop[-1] == '\r') {
             stop--;
         }
-        fault = parse_line(secrets, text, stop - text);
+        fault = parse_secret_line(secrets, text, stop - text);
         if (fault) {
-            apr_pool_cleanup_run(pool, secrets, ring_destroy);
+            apr_pool_cleanup_run(pool, secrets, secrets_destroy);
             *error = apr_psprintf(pool, "line %d %s", line, fault);
             return APR_EINVAL;
         }
         text = next ? next + 1 : end;
     }
     if (secrets->count == 0) {
-        apr_pool_cleanup_run(pool, secrets, ring_destroy);
+        apr_pool_cleanup_run(pool, secrets, secrets_destroy);
         *error = "there is no secret in it; add a line with 'htapikey "
                  "secret'";
         return APR_EINVAL;
     }
-    secrets->known = known_make(pool);
+    secrets->seen = seen_keys_create(pool);
     *out = secrets;
     return APR_SUCCESS;
 }
 
-/** What speaks against the opened file; NULL if nothing. */
-static const char *file_fault(const apr_finfo_t *info)
+/* Why the opened file is refused; NULL: it is not. */
+static const char *secret_file_fault(const apr_finfo_t *info)
 {
     if (info->filetype != APR_REG) {
         return "it is not a regular file; name the file with the secrets";
@@ -268,46 +267,46 @@ apr_status_t apikey_secrets_load(apikey_secrets_t **secrets, const char *path,
     apr_file_t *file = NULL;
     apr_finfo_t info;
     apr_size_t len = 0;
-    apr_status_t rv;
+    apr_status_t status;
     char *text = NULL;
 
     *secrets = NULL;
-    /* Not to wait for a writer where somebody put a FIFO. */
-    rv = fault ? APR_EINVAL
+    /* Non-blocking: a FIFO would wait for a writer. */
+    status = fault ? APR_EINVAL
                : apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY
                                | APR_FOPEN_NONBLOCK, APR_FPROT_OS_DEFAULT,
                                pool);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_info_get(&info, wanted, file);
+    if (status == APR_SUCCESS) {
+        status = apr_file_info_get(&info, wanted, file);
     }
-    if (rv == APR_SUCCESS && (fault = file_fault(&info)) == NULL) {
+    if (status == APR_SUCCESS && (fault = secret_file_fault(&info)) == NULL) {
         text = apr_palloc(pool, (apr_size_t)info.size + 1);
-        rv = apr_file_read_full(file, text, (apr_size_t)info.size, &len);
-        rv = APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+        status = apr_file_read_full(file, text, (apr_size_t)info.size, &len);
+        status = APR_STATUS_IS_EOF(status) ? APR_SUCCESS : status;
     }
     if (file) {
         apr_file_close(file);
     }
-    if (rv != APR_SUCCESS && !fault) {
+    if (status != APR_SUCCESS && !fault) {
         fault = apr_psprintf(pool, "it cannot be read: %s; make it with "
                              "'htapikey secret' and let nobody but the "
                              "server's administrator read it",
-                             apr_strerror(rv, reason, sizeof(reason)));
+                             apr_strerror(status, reason, sizeof(reason)));
     }
     else if (fault) {
-        rv = APR_EINVAL;
+        status = APR_EINVAL;
     }
     else {
-        rv = apikey_secrets_parse(secrets, text, len, pool, &fault);
+        status = apikey_secrets_parse(secrets, text, len, pool, &fault);
     }
     if (text) {
         apikey_wipe(text, (apr_size_t)info.size + 1);
     }
-    if (rv != APR_SUCCESS) {
+    if (status != APR_SUCCESS) {
         *error = apr_psprintf(pool, "The secret file %s is refused: %s.",
                               path, fault);
     }
-    return rv;
+    return status;
 }
 
 int apikey_secrets_count(const apikey_secrets_t *secrets)
@@ -338,10 +337,10 @@ apr_status_t apikey_secrets_sign(unsigned char digest[APIKEY_DIGEST_LEN],
     return good ? APR_SUCCESS : APR_EGENERAL;
 }
 
-static apr_uint64_t word_of(const known_t *known, const char *key,
-                            apr_size_t len)
+static apr_uint64_t seen_word(const seen_keys_t *seen, const char *key,
+                              apr_size_t len)
 {
-    return apr_siphash24(key, len, known->secret);
+    return apr_siphash24(key, len, seen->secret);
 }
 
 int apikey_secrets_have_seen(const apikey_secrets_t *secrets, const char *key,
@@ -349,20 +348,21 @@ int apikey_secrets_have_seen(const apikey_secrets_t *secrets, const char *key,
 {
     apr_uint64_t word;
 
-    if (!secrets->known) {
+    if (!secrets->seen) {
         return 0;
     }
-    word = word_of(secrets->known, key, len);
-    return word && apikey_word_get(&secrets->known->word[word % KNOWN]) == word;
+    word = seen_word(secrets->seen, key, len);
+    return word
+           && apikey_word_get(&secrets->seen->word[word % SEEN_KEYS]) == word;
 }
 
 void apikey_secrets_remember(const apikey_secrets_t *secrets, const char *key,
                              apr_size_t len)
 {
-    if (secrets->known) {
-        apr_uint64_t word = word_of(secrets->known, key, len);
+    if (secrets->seen) {
+        apr_uint64_t word = seen_word(secrets->seen, key, len);
 
-        apikey_word_set(&secrets->known->word[word % KNOWN], word);
+        apikey_word_set(&secrets->seen->word[word % SEEN_KEYS], word);
     }
 }
 

@@ -4,9 +4,10 @@
  * @file secrets.h
  * @brief The secret file: the server-side HMAC-SHA256 secrets.
  *
- * The first secret signs new keys; all of them verify.  The file has one
- * "ID BASE64" line a secret; empty lines and lines that begin with '#' are
- * passed over.  Any thread may use the object, and its secrets never change.
+ * The first secret signs new keys; all of them verify.  The file has a line
+ * "ID BASE64" per secret; empty lines and lines that begin with '#' are
+ * ignored.  The object never changes after it was loaded, except for its cache
+ * of seen keys, which is atomic; any thread may use it.
  */
 #ifndef APIKEY_SECRETS_H
 #define APIKEY_SECRETS_H
@@ -15,7 +16,7 @@
 
 #include "digest.h"
 
-#define APIKEY_SECRETS_MAX 16          /**< secrets in a file */
+#define APIKEY_SECRETS_MAX 16       /**< secrets in a file */
 #define APIKEY_SECRET_MIN 32        /**< bytes: no weaker than the digest */
 #define APIKEY_SECRET_MAX 128       /**< bytes */
 #define APIKEY_SECRET_ID_MAX 32     /**< characters, [0-9A-Za-z_.-] */
@@ -23,12 +24,12 @@
 typedef struct apikey_secrets_t apikey_secrets_t;
 
 /**
- * Reads the secrets from a file.  Refused, each with a sentence that says what
- * to do: a missing file, one that others can read or write (or its group can
- * write), one that others could put another in place of (trust.h), a line
- * that is not "ID BASE64", a short secret, a repeated id, no
- * secret at all.
- * @param secrets  lives in @a pool, whose cleanup wipes the secrets
+ * Reads the secrets from a file.  Refuses, with a sentence that says what to
+ * do: a missing file, one that others can read or write or its group can
+ * write, one that others can replace (file_access.h), a line that is not
+ * "ID BASE64", a secret that is too short or too long, a repeated id, no secret
+ * at all.
+ * @param secrets lives in @a pool, whose cleanup wipes the secrets
  * @param error set on failure, in @a pool; names file and line, never a secret
  */
 apr_status_t apikey_secrets_load(apikey_secrets_t **secrets, const char *path,
@@ -53,14 +54,14 @@ apr_status_t apikey_secrets_sign(unsigned char digest[APIKEY_DIGEST_LEN],
                                  const void *data, apr_size_t len);
 
 /**
- * Whether this very key was found right here lately, which saves a digest.  The
- * key is not kept, but a SipHash under a secret of this process: good enough
- * for what is shown of a key, and not for letting it in.
+ * Whether this key's check characters were found right lately, which saves a
+ * digest.  Compares a SipHash with a random key of this process: enough to
+ * decide what may be shown of a key, not to accept it.
  */
 int apikey_secrets_have_seen(const apikey_secrets_t *secrets, const char *key,
                              apr_size_t len);
 
-/** Notes that a key was found right, in the place of another one. */
+/** Records a key whose check characters are right; it may replace another. */
 void apikey_secrets_remember(const apikey_secrets_t *secrets, const char *key,
                              apr_size_t len);
 

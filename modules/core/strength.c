@@ -8,7 +8,7 @@
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-/* From the smallest on; a thousandth of a bit is enough. */
+/* Smallest first.  The bits per character, in thousandths, are rounded down. */
 static const struct { const char *characters; int millibits; } alphabets[] = {
     { DIGITS, 3321 }, { DIGITS "abcdef", 4000 }, { DIGITS "ABCDEF", 4000 },
     { LOWER, 4700 }, { UPPER, 4700 }, { DIGITS LOWER, 5169 },
@@ -18,12 +18,12 @@ static const struct { const char *characters; int millibits; } alphabets[] = {
 
 #define PRINTABLE 6554
 
-/* Of as many different characters. */
+/* The same for alphabets of 0 to 4 characters. */
 static const int few[] = { 0, 0, 1000, 1584, 2000 };
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
-static int different(const char *key, apr_size_t len)
+static int distinct_characters(const char *key, apr_size_t len)
 {
     char seen[256] = { 0 };
     int count = 0;
@@ -49,7 +49,7 @@ static int consists_of(const char *characters, const char *key,
 
 int apikey_key_bits(const char *key, apr_size_t len)
 {
-    apr_size_t used = (apr_size_t)different(key, len), i = 0;
+    apr_size_t used = (apr_size_t)distinct_characters(key, len), i = 0;
     apr_size_t each = PRINTABLE, bits;
 
     while (i < COUNT(alphabets)

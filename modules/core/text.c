@@ -43,9 +43,9 @@ typedef struct range_t {
     int from, to;
 } range_t;
 
-/* In order: the categories Cf, Zl and Zp, Zs without U+0020, what the property
- * Default_Ignorable_Code_Point adds to them, and U+2800, a blank that is
- * counted among the symbols (Unicode 15.1). */
+/* Unicode 15.1, in order: the categories Cf, Zl, Zp and Zs without U+0020, the
+ * other characters with Default_Ignorable_Code_Point, and U+2800, which is a
+ * symbol and shown as a blank. */
 static const range_t hidden[] = {
     { 0x00A0, 0x00A0 }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },
     { 0x0600, 0x0605 }, { 0x061C, 0x061C }, { 0x06DD, 0x06DD },
@@ -59,8 +59,7 @@ static const range_t hidden[] = {
     { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF }
 };
 
-/* Marks that are written over the character before them: the blocks that have
- * nothing else. */
+/* The blocks of marks that combine with the character before them. */
 static const range_t combining[] = {
     { 0x0300, 0x036F }, { 0x1AB0, 0x1AFF }, { 0x1DC0, 0x1DFF },
     { 0x20D0, 0x20FF }, { 0xFE20, 0xFE2F }

@@ -24,30 +24,31 @@ apr_size_t apikey_utf8_read(const char *text, int *code);
 /**
  * NULL if @a text (a tenant, a name, an id) can stand in a header and in
  * JSON: 1 to APIKEY_TEXT_MAX bytes of UTF-8 without control characters
- * (%x00-1F, %x7F, U+0080-9F), no blank at either end; else what is wrong, a
- * static sentence fragment ("has a control character").  Checked when a key
- * is made, and again when one is read: people type into databases.
+ * (%x00-1F, %x7F, U+0080-9F) and without a blank at either end; else what is
+ * wrong, a static sentence fragment ("has a control character").  Checked when
+ * a key is made, and again when one is read, since tables can also be changed
+ * without htapikey.
  */
 const char *apikey_text_fault(const char *text);
 
 /**
- * The same for a name that is to be made (a tenant's, a key's): moreover none
- * of apikey_is_hidden()'s characters, and no combining mark at its beginning,
- * so that two names are not shown alike for these.  What is in the database
- * already is judged by apikey_text_fault() alone.
+ * NULL if @a name may be given to a new tenant or key: no fault of
+ * apikey_text_fault(), no character of apikey_is_hidden() and no combining mark
+ * at its beginning, which would make two names look alike.  Names that are in
+ * the database already need only pass apikey_text_fault().
  */
 const char *apikey_name_fault(const char *name);
 
-/** Whether a character shows nothing, or a blank that is not U+0020, or turns
- * the direction of writing; control characters, too. */
+/** Whether a character is a control character, is shown as nothing or as a
+ * blank other than U+0020, or changes the direction of writing. */
 int apikey_is_hidden(int code);
 
 /** NULL if @a word (an env, a keyspace) is 1 to APIKEY_WORD_MAX characters of
  * [0-9A-Za-z._-]; else what is wrong, a static sentence fragment. */
 const char *apikey_word_fault(const char *word);
 
-/** A copy of a message (PostgreSQL's have several lines) in @a pool, in which
- * each run of white space is one blank, and none is at either end; NULL if
+/** A copy of a message in one line, in @a pool (PostgreSQL's have several):
+ * each run of white space is one blank, and none is at either end.  NULL if
  * @a message is NULL. */
 const char *apikey_one_line(const char *message, apr_pool_t *pool);
 

@@ -38,9 +38,9 @@ apr_status_t apikey_duration_parse(apr_int64_t *seconds, const char *text)
     return APR_SUCCESS;
 }
 
-/* Reads so many digits; the text behind them, NULL where they are not there
- * (or text is NULL). */
-static const char *read_digits(const char *text, int count, int *number)
+/* Parses count digits.  Each of these functions returns the text after what it
+ * has parsed, NULL where that is not there or text is NULL. */
+static const char *parse_digits(const char *text, int count, int *number)
 {
     *number = 0;
     for (; text && count > 0; count--, text++) {
@@ -52,19 +52,19 @@ static const char *read_digits(const char *text, int count, int *number)
     return text;
 }
 
-/* The text behind one of some characters, NULL where none is there. */
-static const char *read_one(const char *text, const char *set)
+/* Skips one character of a set. */
+static const char *skip_one(const char *text, const char *set)
 {
     return text && *text && strchr(set, *text) ? text + 1 : NULL;
 }
 
-/* HH:MM, HH:MM:SS, and with a fraction, which is dropped. */
-static const char *read_clock(const char *text, apr_time_exp_t *when)
+/* HH:MM, or HH:MM:SS with or without a fraction, which is ignored. */
+static const char *parse_clock(const char *text, apr_time_exp_t *when)
 {
-    text = read_digits(text, 2, &when->tm_hour);
-    text = read_digits(read_one(text, ":"), 2, &when->tm_min);
+    text = parse_digits(text, 2, &when->tm_hour);
+    text = parse_digits(skip_one(text, ":"), 2, &when->tm_min);
     if (text && *text == ':') {
-        text = read_digits(text + 1, 2, &when->tm_sec);
+        text = parse_digits(text + 1, 2, &when->tm_sec);
         if (text && *text == '.') {
             apr_size_t len = strspn(text + 1, "0123456789");
 
@@ -74,8 +74,9 @@ static const char *read_clock(const char *text, apr_time_exp_t *when)
     return text;
 }
 
-/* Z, +HH, +HHMM or +HH:MM, to the end of the text; what UTC is behind. */
-static int read_offset(const char *text, int *seconds)
+/* Z, +HH, +HHMM or +HH:MM, to the end of the text.
+ * seconds: out: local time less UTC.  Returns 0 where it is none. */
+static int parse_offset(const char *text, int *seconds)
 {
     int sign = text && *text == '-' ? -1 : 1;
     int hours, minutes = 0;
@@ -84,32 +85,32 @@ static int read_offset(const char *text, int *seconds)
     if (!text || *text == 'Z' || *text == 'z') {
         return text && !text[1];
     }
-    text = read_digits(read_one(text, "+-"), 2, &hours);
+    text = parse_digits(skip_one(text, "+-"), 2, &hours);
     if (text && *text) {
-        text = read_digits(*text == ':' ? text + 1 : text, 2, &minutes);
+        text = parse_digits(*text == ':' ? text + 1 : text, 2, &minutes);
     }
     *seconds = sign * (hours * 3600 + minutes * 60);
     return text && !*text && hours < 24 && minutes < 60;
 }
 
-static apr_status_t date_parse(apr_int64_t *epoch, const char *text)
+static apr_status_t parse_date(apr_int64_t *epoch, const char *text)
 {
     apr_time_exp_t when, again;
     apr_time_t time;
     int offset = 0;
 
     memset(&when, 0, sizeof(when));
-    text = read_digits(text, 4, &when.tm_year);
-    text = read_digits(read_one(text, "-"), 2, &when.tm_mon);
-    text = read_digits(read_one(text, "-"), 2, &when.tm_mday);
-    if (!text || (*text && !read_offset(read_clock(read_one(text, "Tt "),
-                                                   &when), &offset))) {
+    text = parse_digits(text, 4, &when.tm_year);
+    text = parse_digits(skip_one(text, "-"), 2, &when.tm_mon);
+    text = parse_digits(skip_one(text, "-"), 2, &when.tm_mday);
+    if (!text || (*text && !parse_offset(parse_clock(skip_one(text, "Tt "),
+                                                     &when), &offset))) {
         return APR_EINVAL;
     }
     when.tm_year -= 1900;
     when.tm_mon--;
-    /* The calendar's own rules: a date that comes back changed (30 February,
-     * 24:00) is none. */
+    /* A date that is not in the calendar (30 February, 24:00) is another one
+     * when it is converted back. */
     if (when.tm_mon < 0 || when.tm_mon > 11
         || apr_time_exp_gmt_get(&time, &when) != APR_SUCCESS
         || apr_time_exp_gmt(&again, time) != APR_SUCCESS
@@ -121,7 +122,7 @@ static apr_status_t date_parse(apr_int64_t *epoch, const char *text)
     return APR_SUCCESS;
 }
 
-/* The same day so many months on, or that month's last day. */
+/* Adds months: the same day of the month, or the month's last day. */
 static apr_status_t add_months(apr_int64_t *when, int months)
 {
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
@@ -152,9 +153,9 @@ static apr_status_t add_months(apr_int64_t *when, int months)
     return APR_SUCCESS;
 }
 
-/* A duration, "3mo" among them, from now on or back (sign). */
-static apr_status_t shift(apr_int64_t *when, const char *text,
-                          apr_int64_t now, int sign)
+/* Adds a duration or months ("3mo") to now; sign -1 subtracts it. */
+static apr_status_t shift_time(apr_int64_t *when, const char *text,
+                               apr_int64_t now, int sign)
 {
     apr_size_t len = strspn(text, "0123456789");
     apr_int64_t seconds;
@@ -179,12 +180,12 @@ apr_status_t apikey_expiry_parse(apr_int64_t *expires, const char *text,
         *expires = APIKEY_NEVER;
         return APR_SUCCESS;
     }
-    if (shift(&when, strcmp(text, "tomorrow") == 0 ? "1d" : text, now, 1)
-        != APR_SUCCESS && date_parse(&when, text) != APR_SUCCESS) {
+    if (shift_time(&when, strcmp(text, "tomorrow") == 0 ? "1d" : text, now, 1)
+        != APR_SUCCESS && parse_date(&when, text) != APR_SUCCESS) {
         return APR_EINVAL;
     }
-    /* The first second of 1970 would read as "never", those before it as
-     * an error of whoever typed them. */
+    /* The first second of 1970 is APIKEY_NEVER; an expiry before it is a typing
+     * error. */
     if (when <= APIKEY_NEVER || when > APIKEY_TIME_MAX) {
         return APR_EINVAL;
     }
@@ -199,8 +200,11 @@ apr_status_t apikey_since_parse(apr_int64_t *since, const char *text,
         *since = now - now % 86400;
         return APR_SUCCESS;
     }
-    return shift(since, strcmp(text, "yesterday") == 0 ? "1d" : text, now, -1)
-           == APR_SUCCESS ? APR_SUCCESS : date_parse(since, text);
+    if (shift_time(since, strcmp(text, "yesterday") == 0 ? "1d" : text, now,
+                   -1) == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    return parse_date(since, text);
 }
 
 const char *apikey_time_fault(apr_int64_t epoch)

@@ -243,7 +243,7 @@ static void test_make(apikey_format_e format, const char *prefix)
     is_str(fresh.hint,
            apr_pstrcat(pool, apikey_prefix_from_word(prefix, pool).text, "...",
                        fresh.key + len - 4, NULL),
-           "%s %s: the hint is lead and last four", name, prefix);
+           "%s %s: the hint is prefix and last four", name, prefix);
 }
 
 /** The check characters by the contract's own words, from the hex digest. */
@@ -334,7 +334,7 @@ static void test_prefix(void)
 /* What stands before a key, and which prefix that was. */
 static void test_separators(void)
 {
-    static const struct { const char *prefix, *lead, *told; } cases[] = {
+    static const struct { const char *word, *prefix, *without; } cases[] = {
         { "ak", "ak_", "ak" }, { "sk_live", "sk_live_", "sk_live" },
         { "ak_", "ak_", "ak" }, { "ak__", "ak__", "ak__" },
         { "glpat-", "glpat-", "glpat-" }, { "SG.", "SG.", "SG." },
@@ -343,33 +343,33 @@ static void test_separators(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        const char *prefix = cases[i].prefix;
-        apikey_prefix_t lead = apikey_prefix_from_word(prefix, pool);
-        apikey_policy_t policy = a_policy(ALL, prefix);
+        const char *word = cases[i].word;
+        apikey_prefix_t prefix = apikey_prefix_from_word(word, pool);
+        apikey_policy_t policy = a_policy(ALL, word);
         apikey_fresh_t fresh;
         apr_size_t len;
 
-        is_str(lead.text, cases[i].lead, "'%s': its lead", prefix);
-        is_int(lead.len, strlen(lead.text), "and how long that is");
-        ok(apikey_is_prefix(lead.text, lead.len), "which is one");
-        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefix, secrets, pool);
+        is_str(prefix.text, cases[i].prefix, "'%s': its prefix", word);
+        is_int(prefix.len, strlen(prefix.text), "and how long that is");
+        ok(apikey_is_prefix(prefix.text, prefix.len), "which is one");
+        apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, word, secrets, pool);
         len = strlen(fresh.key);
-        ok(strncmp(fresh.key, lead.text, lead.len) == 0
-           && len == lead.len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN,
+        ok(strncmp(fresh.key, prefix.text, prefix.len) == 0
+           && len == prefix.len + APIKEY_RANDOM_LEN + APIKEY_CHECK_LEN,
            "a key of it begins so");
-        is_str(apikey_key_prefix(fresh.key, len, pool), cases[i].told,
-               "and tells its prefix");
-        ok(apikey_prefixes_have(policy.prefixes, cases[i].told),
+        is_str(apikey_key_prefix(fresh.key, len, pool), cases[i].without,
+               "and its prefix as a word");
+        ok(apikey_prefixes_have(policy.prefixes, cases[i].without),
            "which is among those of the server");
         is_int(candidates(&policy, fresh.key), 1, "it is looked up");
-        ok(strncmp(fresh.hint, lead.text, lead.len) == 0
-           && strncmp(fresh.hint + lead.len, "...", 3) == 0, "its hint");
+        ok(strncmp(fresh.hint, prefix.text, prefix.len) == 0
+           && strncmp(fresh.hint + prefix.len, "...", 3) == 0, "its hint");
         is_str(apikey_key_prefix(fresh.key, len - 1, pool), "",
-               "a shorter one tells none");
+               "a shorter one has none");
     }
     ok(!apikey_is_prefix("ak", 2) && !apikey_is_prefix("", 0)
        && !apikey_is_prefix("_", 1) && !apikey_is_prefix("a.b_", 4)
-       && !apikey_is_prefix(".", 1), "what is no lead");
+       && !apikey_is_prefix(".", 1), "what is no prefix");
 }
 
 static void test_several(void)

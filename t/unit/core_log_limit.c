@@ -189,10 +189,10 @@ static void too_many(void)
     for (i = 0; i < 10000; i++) {
         full += hit(FAULTY, &one, apr_psprintf(pool, "%d", i), BEGIN) == FULL;
     }
-    is_int(full, APIKEY_LIMIT_PLACES + 1, "10 000 causes make 257 lines");
+    is_int(full, APIKEY_LIMIT_SLOTS + 1, "10 000 causes make 257 lines");
     is_int(hit(FAULTY, &one, "10000", BEGIN), COUNTED, "no more of them");
     is_int(hit(OTHER, &one, "10000", BEGIN), FULL, "but other messages");
-    is_int(sweep(BEGIN + 61), APIKEY_LIMIT_PLACES + 2,
+    is_int(sweep(BEGIN + 61), APIKEY_LIMIT_SLOTS + 2,
            "a minute later all are told of");
     is_int(hit(FAULTY, &one, "10000", BEGIN + 62), FULL, "and there is room");
 }
@@ -207,10 +207,10 @@ static void to_and_fro(void)
         full += hit(AWAY, &one, NULL, BEGIN) == FULL;
         over += is_over(&one, BEGIN);
     }
-    is_int(full, APIKEY_LIMIT_TURNS, "1000 ends in a minute: 5 begins");
-    is_int(over, APIKEY_LIMIT_TURNS, "and 5 ends are said");
+    is_int(full, APIKEY_LIMIT_FULL_LINES, "1000 ends in a minute: 5 begins");
+    is_int(over, APIKEY_LIMIT_FULL_LINES, "and 5 ends are said");
     is_int(sweep(BEGIN + 61), 1, "the others are told of");
-    is_int(last.more, 1000 - APIKEY_LIMIT_TURNS, "all of them");
+    is_int(last.more, 1000 - APIKEY_LIMIT_FULL_LINES, "all of them");
 }
 
 static void amounts(void)
