@@ -68,7 +68,7 @@ const char *apikey_set_tenant(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                 "expression '%s': %s", text, error) : NULL;
 }
 
-/* apr_dbd_get_driver() loads the driver: at start-up, in one thread. */
+/* Loads the driver: at start-up only, in one thread. */
 const char *apikey_set_db_driver(cmd_parms *cmd, void *dir APIKEY_UNUSED,
                                  const char *name)
 {
