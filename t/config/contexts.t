@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What an .htaccess says wrongly, and what a virtual host inherits.  Where each
-# directive may stand is matrix.t's business.
+# Errors in an .htaccess, and what a virtual host inherits.  Where each
+# directive may stand is tested in matrix.t.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -27,7 +27,7 @@ $guard
 EOF
 my $key = $site->create;
 
-# What an .htaccess of these lines makes of a request, and what the log says.
+# The status of a request to a folder with such an .htaccess, and the log.
 sub with_htaccess {
     my ($folder, $lines, @headers) = @_;
     $site->file("docs/$folder/.htaccess", "$lines\n");
@@ -48,7 +48,7 @@ for my $line ('ApiKeyUser name', 'ApiKeyErrorFormat xml', 'ApiKeyFrom query',
 }
 $site->stop;
 
-# ---- What a virtual host inherits, and what it says itself ----
+# ---- What a virtual host inherits, and what it replaces ----
 sub names {
     my ($r) = @_;
     return $r->{status} == 200 ? 'granted'
@@ -113,7 +113,8 @@ is(names(get($site->port, '/index.html', 'Host: from.example',
 is(names(get($site->port, '/index.html', 'Host: from.example',
              "X-API-Key: $key")), 'missing', 'not beside the outer one');
 $site->stop;
-# To a server with another prefix, one of hex64 is foreign: nothing in it tells.
+# To a server with another prefix a hex64 key is foreign: it has no check
+# characters.
 is($site->leaks(@made{qw(ak zz two)}), '', 'no key in their logs');
 
 done_testing;

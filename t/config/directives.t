@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Each directive, accepted and refused: `httpd -t` says what to write instead.
+# Arguments of each directive that are accepted, and those that `httpd -t`
+# refuses with what to write instead.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -19,7 +20,7 @@ my $secret = (split ' ', $site->slurp('secret'))[1];
 my @accepted;
 sub accepted { push @accepted, join "\n", @_ }
 
-# All of them at once, each in a virtual host; one by one if that fails.
+# Tests all lines at once, each in a virtual host; one by one if that fails.
 sub check_accepted {
     my $all = $site->check(join "\n", $base, map {
         "<VirtualHost 127.0.0.1:1>\n$_\n</VirtualHost>"
@@ -32,7 +33,7 @@ sub check_accepted {
     ok($all->{ok}, 'all of them together') or diag($all->{text});
 }
 
-# Refused, with a sentence that names the line and has these words.
+# The line is refused with a message that names it and has these words.
 sub refused {
     my ($line, @words) = @_;
     my $said = $site->check("$base\n$line");
@@ -230,7 +231,7 @@ accepted('UseCanonicalName On', "ApiKeyTenant $_")
 refused("${_}ApiKeyTenant %{SERVER_NAME}", qr/APIKEY0003/,
         qr/UseCanonicalName On/, qr/client's Host header/)
     for '', "UseCanonicalName Off\n", "UseCanonicalName DNS\n";
-# What else it may read is tenant.t's business.
+# What it may read is tested in tenant.t.
 
 # ---- Require ----
 sub require_refused {

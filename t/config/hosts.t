@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Which keys each virtual host accepts.  A host has what the main server says,
-# but for the one line that stands in it; the answer to every key at every host
-# is computed from that, and asked for several times, because what one host
-# has learnt must not answer for another.
+# Which keys each virtual host accepts.  A host inherits all lines of the main
+# server and replaces one.  The expected answer to every key at every host is
+# computed from that, and each is asked for several times: an answer that one
+# host has cached must not be used for another.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -15,7 +15,7 @@ my $dir = $site->{dir};
 chomp(my $second = `'$ENV{HTAPIKEY}' secret`);
 $site->file('other', "$second\n", 0600);
 
-# What is written, for each of two values.
+# The lines of a host, for each of two values.
 my %VALUES = (
     secret   => [ map { qq(ApiKeySecretFile "$dir/$_") } 'secret', 'other' ],
     driver   => [ 'DBDriver sqlite3', 'DBDriver pgsql' ],
@@ -56,7 +56,7 @@ sub expected {
     return "200 $key->{tenant}";
 }
 
-# Hosts have a port of their own, so that the main server answers, too.
+# Each host has its own port, so that the main server can be asked, too.
 my $port = APIKey::ConfigTest::free_port();
 
 sub asked {
@@ -142,7 +142,7 @@ for my $value (0, 1) {
     };
 }
 
-# A database of the lines' own, with a key.
+# A database of its own for these lines, with a key.
 sub made {
     my ($name, @lines) = @_;
     my $conf = $site->file("$name.conf", join "\n", @lines,
@@ -160,8 +160,8 @@ sub of_own {
            ? "200 $key->{tenant}" : '401 -';
 }
 
-# Two of them are schemas of one database, by what mod_dbd says to it; mod_dbd
-# gives two hosts one pool unless the pools differ in something else.
+# Two of the databases are schemas of one, selected by DBDInitSQL.  mod_dbd
+# gives two hosts one pool unless other lines of theirs differ, too.
 subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
     my $server = backend('pgsql');
     my (@made, @hosts);
@@ -187,8 +187,8 @@ subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
     $site->stop;
 };
 
-# One file, included for each host: the servers differ in nothing by which
-# httpd says where they stand.
+# One file is included for each host: all servers have the same file and
+# line.
 subtest 'hosts of one file' => sub {
     my @names = qw(a b c);
     my @made = map { made($_, 'DBDriver sqlite3',
@@ -215,7 +215,7 @@ subtest 'hosts of one file' => sub {
     }
 };
 
-# What mod_dbd's directives are without it.
+# mod_dbd's directives where mod_dbd is not loaded.
 for my $line ('DBDriver sqlite3', 'DBDParams /x', 'DBDInitSQL "SELECT 1"') {
     my $said = $site->check("$line\n", without => ['dbd']);
     ok(!$said->{ok}, "without mod_dbd: $line") or diag($said->{text});

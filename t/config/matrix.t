@@ -1,15 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Every directive in every context.  The directives are those that the built
-# module tells mod_info of: a new one without a line here fails.
+# Every directive in every context.  The directives are those that mod_info
+# lists for the built module, so a new one without a line here fails.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
 
 my $site = APIKey::ConfigTest->new;
 
-# S: server and virtual host; P: sections, too; D: and .htaccess.  With words
-# that hold.
+# S: server and virtual host; P: sections, too; D: and .htaccess.  With valid
+# arguments.
 my %MATRIX = (
     ApiKeySecretFile => [ S => '"@DIR@/secret"' ],
     ApiKeyKeyspace => [ S => 'default' ], ApiKeyTenant => [ S => 'acme' ],
@@ -34,7 +34,7 @@ my @ALL = sort keys %MATRIX;
 my @SERVER = grep { $MATRIX{$_}[0] eq 'S' } @ALL;
 my @ANYWHERE = grep { $MATRIX{$_}[0] ne 'S' } @ALL;
 
-# httpd's own words.
+# httpd's message.
 my $NOT = qr/(?:not allowed (?:here|in <)|cannot occur within )/;
 
 sub line { return "$_[0] $MATRIX{$_[0]}[1]" }
@@ -62,8 +62,8 @@ for my $at ([], [$host]) {
         or diag($said->{text});
 }
 
-# Many configurations, one after the other in one shell, with few modules: what
-# is not allowed is seen before anything else is.
+# Runs httpd -t for many configurations in one shell, with few modules: httpd
+# refuses a directive's context before it checks anything else.
 my ($modules) = $site->{run}{stage} . '/conf/modules.list';
 open my $list, '<', $modules or die "$modules: $!\n";
 my @LOAD = grep { /(?:mpm_\w+|auth[nz]_core|dbd|socache_shmcb|proxy)_module/ }

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# AuthType and Require that were meant for mod_apikey and are spelt otherwise:
-# httpd -t names the right spelling, and so does the log where an .htaccess has
-# them.  Other modules' names are never refused.
+# Misspelt AuthType ApiKey and Require apikey-...: httpd -t names the right
+# spelling, and so does the log where they stand in an .htaccess.  The names of
+# other modules are never refused.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -41,7 +41,7 @@ my $inner = $site->check("\@DATABASE\@\n<VirtualHost 127.0.0.1:1>\n"
 ok(!$inner->{ok} && $inner->{text} =~ /APIKEY0191: .*'AuthType ApiKey'/,
    'refused in a section of a virtual host') or diag($inner->{text});
 
-# A handler of mod_perl's may take any AuthType.
+# A handler in mod_perl may take any AuthType.
 my ($perl) = map { "$_/mod_perl.so" } map { chomp; $_ }
              `@{[ $ENV{APXS} || 'apxs' ]} -q LIBEXECDIR`;
 my $handed = said("AuthType ApiKeys\nPerlAuthenHandler Some::Handler",

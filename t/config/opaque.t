@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Opaque keys without a prefix look like any credential: in their virtual host,
-# and in no other, all that stands where a key may stand counts as one, and
-# httpd says so when it starts.
+# and in no other, every credential where a key may stand is taken for a key,
+# and httpd logs a warning when it starts.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -25,7 +25,7 @@ unlike($site->check($conf =~ s/ApiKeyFormat.* ?opaque/ApiKeyPrefix ak/gr)
 
 $site->start($conf);
 my $secret = 'a1b2c3d4e5f6g7h8i9j0';
-# Where, the header, whether the application gets it, what the log has of it.
+# Host, header, whether the application gets it, what is in the log.
 my @rows = (
     [ main => 'X-API-Key', 'own', 1 ],
     [ main => 'Authorization', "Bearer $secret", 1 ],

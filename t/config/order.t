@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The order of the hooks: whatever module is loaded ahead of ours or after it,
-# none sees a key and none has the last word on whose key it was.  Those that
-# we cannot precede are named when httpd starts.
+# The order of hooks: whatever module is loaded before or after ours, none sees
+# a key and none exports another identity after ours.  Modules that run before
+# ours nevertheless are named when httpd starts.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -23,8 +23,8 @@ Alias /api "@DOCS@"
 Header always set X-Told "expr=[%{HTTP:X-Apikey-Tenant}]"
 EOF
 
-# Every part of the audit log, the most verbose debug log, and rules that write
-# what they saw into httpd's own.
+# mod_security with every part of the audit log, the most verbose debug log, and
+# rules that write what they see to httpd's log.
 my $security = <<'EOF';
 SecRuleEngine On
 SecRequestBodyAccess On
@@ -122,7 +122,7 @@ my $others = load('security2') . load('perl');
 ordered('above', $others, '');
 ordered('below', '', $others);
 
-# ---- What we cannot precede ----
+# ---- Modules that run before ours nevertheless ----
 my $early = qq(LoadModule early_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
 LoadModule insisting_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
 );
@@ -145,7 +145,7 @@ unlike($site->check($early)->{text}, qr/APIKEY022/,
 unlike($site->check($area)->{text}, qr/APIKEY022[01]/,
        'nor does one without such a module');
 
-# It is true, what is said.
+# What the warning says is so.
 my $key = $site->create;
 $site->start("$early$area");
 my $answer = ask($site, '/api/index.html', "X-API-Key: $key");
@@ -157,7 +157,7 @@ my $start = join '', grep { /APIKEY022/ } map { split /^/, $site->slurp($_) }
 like($start, $_, 'httpd says so when it starts') for $named[0], $named[-1];
 is(scalar(() = $start =~ /APIKEY0221/g), 1, 'once');
 
-# ---- What is written before any module is asked ----
+# ---- What is logged before any hook runs ----
 sub levels {
     my ($conf) = @_;
     my $text = $site->check("$conf\n$area")->{text};

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# mod_dbd's connections against httpd's threads, wherever in its configuration
-# they are written: httpd -t warns, and tells at level info what a database
-# must allow.  Nothing is connected to.
+# mod_dbd's connections compared with httpd's threads, wherever they are
+# configured: httpd -t warns, and logs at level info how many connections a
+# database must allow.  It does not connect.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -12,7 +12,7 @@ my $prefork = run_info()->{mpm} eq 'prefork';
 my $ring = qq(LogLevel info\nApiKeySecretFile "$site->{dir}/secret"\n);
 my $remote = qq(DBDriver pgsql\nDBDParams "host=/nowhere"\n);
 
-# What is said of connections, by number.
+# The messages about connections, by number.
 sub said {
     my ($conf, $lines) = @_;
     my $said = $site->check($ring . ($lines // $remote) . $conf);

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A SQLite database is looked at when httpd starts, with the rights of its user:
-# named by its whole path, there, with our tables, writable.  None is ever made.
+# A SQLite database is checked when httpd starts, with the rights of httpd's
+# user: its path is absolute, it exists, has our tables and is writable.  httpd
+# never creates one.
 
 use File::Path qw(make_path);
 
@@ -26,7 +27,7 @@ sub named {
 
 sub files { return join ' ', sort glob "$dir/db/* $dir/other/*" }
 
-# Refused, with these words, and no file more than before.
+# The start is refused with these words, and no file was created.
 sub refused {
     my ($what, $words, $conf) = @_;
     my $before = files();
@@ -46,7 +47,7 @@ sub accepted {
     is(files(), $before, 'and nothing is left behind');
 }
 
-# Gives something of ours to root while it is tried.
+# Runs a test while a file belongs to root.
 sub with_mode {
     my ($path, $mode, $work) = @_;
     my @was = (stat $path)[2, 4, 5];
@@ -96,7 +97,7 @@ ok(!$nameless->{ok} && $nameless->{text} =~ /APIKEY0008/,
 refused('a folder', qr{/other is no file}, $of->("$dir/other"));
 refused('another file', qr/not a database/, $of->("$dir/other/text.db"));
 
-# ---- Whose it is ----
+# ---- Its owner ----
 with_mode($db, 0444, sub {
     refused('a file that its user cannot write',
             qr/user $user cannot read and write the file $db: /, $of->($db));
@@ -135,7 +136,7 @@ my $none = $site->check(named('DBD', "$dir/other/mistyped.db"));
 ok($none->{ok} && $none->{text} !~ /APIKEY/, 'not a word where no key is checked')
     or diag($none->{text});
 
-# ---- A start stops before anything else says or makes something ----
+# ---- A start stops before any other message or file ----
 ok(!eval { $site->start("ApiKeySecretFile \"$dir/secret\"\n$wrong$guard"); 1 },
    'a start stops');
 like($site->slurp('said'), qr/APIKEY0193: .*no file/, 'and says why');
@@ -143,7 +144,7 @@ unlike($site->slurp('error_log') . $site->slurp('said'),
        qr/AH006\d\d|AH0262\d|unable to open/, 'mod_dbd says nothing');
 ok(!-e "$dir/other/mistyped.db", 'and makes nothing');
 
-# ---- A restart says it and goes on: other sites are there ----
+# ---- A restart logs it and goes on, for the other sites ----
 $site->start($ring . named('ApiKeyDBD', $db) . $guard);
 my $key = $site->create;
 my $before = length $site->slurp('error_log');

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What cannot work stops httpd at -t, with a sentence that says what to do:
-# secrets, database, modules.
+# A configuration that cannot work is refused by httpd -t with a sentence that
+# says what to do: secrets, database, modules.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -19,7 +19,7 @@ EOF
 my $dbd = qq(DBDriver sqlite3\nDBDParams "$site->{db}"\n);
 my $ring = qq(ApiKeySecretFile "\@DIR\@/ring"\n);
 
-# The secrets that were ever in the file: no message may have one.
+# All secrets that the file has had: no message may have one in it.
 my @secrets = ((split ' ', $line)[1]);
 
 sub said {

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# ApiKeyTenant: what its expression reads counts, however it is spelt.  What
-# the client chooses, and what cannot be known at start-up, stops httpd.
+# ApiKeyTenant: httpd does not start where its expression, in any spelling,
+# reads what the client chooses, or what is not known at start-up.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -29,7 +29,7 @@ sub refused {
        join ' | ', "refused: $tenant", @lines) or diag($said->{text});
 }
 
-# Each in a virtual host of its own: one httpd -t tells of all.
+# Each in a virtual host of its own, so that one httpd -t tests all.
 sub accepted {
     my (@cases) = @_;
     my $port = 1;
@@ -72,7 +72,7 @@ for my $case (['req:X-Forwarded-Host' => 'X-Forwarded-Host'],
     refused("%{$case->[0]}", $choice->("the $case->[1] header"));
 }
 
-# A header is the server's word where the server sets it before us.
+# A header that the server sets early, before ours reads it, is allowed.
 my $set = 'RequestHeader set X-Customer acme early';
 accepted([ '%{req:X-Customer}', $set ], [ '%{tolower:%{http:x-customer}}',
                                           $set ]);
@@ -140,14 +140,14 @@ refused($_->[0], qr/APIKEY0190: .*: what \Q$_->[1]\E cannot be known/,
         [ '%{SSL:%{env:WHICH}}', '%{SSL:...}' ],
         [ '%{resp:X-Customer}', '%{resp:X-Customer}' ];
 
-# ---- What is nobody's choice ----
+# ---- What the client cannot choose ----
 accepted('acme', 'Host HTTP_HOST req:Host', "req('Host')",
          '%{tolower:ACME}', '%{DOCUMENT_ROOT}', '%{REMOTE_ADDR}',
          '%{SERVER_ADMIN}', '%{SSL_CLIENT_S_DN_O}', '%{SSL:SSL_CLIENT_S_DN_O}',
          '%{REQUEST_URI}', '%{osenv:CUSTOMER}', '%{file:/srv/customer}',
          '%{HTTPS}');
 
-# An expression of another directive is not judged.
+# Expressions of other directives are not checked.
 my $other = $site->check("${base}ApiKeyTenant acme\n<Location /x>\n"
     . "AuthType ApiKey\nRequire expr \"%{HTTP_HOST} == 'x'\"\n</Location>");
 ok($other->{ok}, 'accepted: the Host header elsewhere') or diag($other->{text});

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# httpd does not start with a secret file that others than root, httpd's own
-# starter or the file's owner could put another in place of.
+# httpd does not start with a secret file that others than root, the user that
+# starts httpd and the file's owner could replace.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -9,7 +9,7 @@ use APIKey::ConfigTest;
 my $site = APIKey::ConfigTest->new;
 my ($dir, $secret) = ($site->{dir}, $site->slurp('secret'));
 
-# A secret file below top/a, whose folder has that mode, or owner.
+# A secret file below top/a; the folder has this mode, or owner.
 sub said {
     my ($change, $name) = @_;
     $site->file('top/a/b/secret', $secret, 0600);
