@@ -127,7 +127,7 @@ static int claim_prune(pruner_t *pruner, apr_uint32_t now)
         && apr_atomic_cas32(due, now + LEASE, was) == was;
 }
 
-static void begin_prune(pruner_t *pruner)
+static void begin_pruner(pruner_t *pruner)
 {
     pruner->running = 1;
     memset(&pruner->job, 0, sizeof(pruner->job));
@@ -135,7 +135,7 @@ static void begin_prune(pruner_t *pruner)
     pruner->job.budget = STEP_BUDGET;
 }
 
-static void end_prune(pruner_t *pruner, apr_uint32_t due)
+static void end_pruner(pruner_t *pruner, apr_uint32_t due)
 {
     pruner->running = 0;
     apr_atomic_set32(&pruner->shared->due, due);
@@ -153,7 +153,7 @@ static void post_prune_step(pruner_t *pruner, apr_uint32_t now)
     apr_atomic_set32(&pruner->busy, 1);
     if (apikey_database_post(pruner->server, &post) != APR_SUCCESS) {
         apr_atomic_set32(&pruner->busy, 0);
-        end_prune(pruner, now + RETRY_AFTER);
+        end_pruner(pruner, now + RETRY_AFTER);
     }
 }
 
@@ -165,11 +165,11 @@ static void advance_pruner(pruner_t *pruner)
         return;
     }
     if (pruner->running && pruner->next) {
-        end_prune(pruner, now + pruner->next);
+        end_pruner(pruner, now + pruner->next);
         pruner->next = 0;
     }
     else if (!pruner->running && claim_prune(pruner, now)) {
-        begin_prune(pruner);
+        begin_pruner(pruner);
     }
     if (pruner->running) {
         post_prune_step(pruner, now);

@@ -53,15 +53,6 @@ apr_uint64_t apikey_segment_stamp(const known_t *now,
 
 /* ---- Stamps ---- */
 
-int apikey_stamp_read(const apikey_segment_t *segment, apikey_stamp_t *stamp)
-{
-    known_t now = apikey_segment_known(segment->shared);
-
-    stamp->identity = now.identity;
-    stamp->number = last_number(&now);
-    return now.word != 0;
-}
-
 int apikey_stamp_is_current(const apikey_segment_t *segment,
                        const apikey_stamp_t *stamp, const char *digest,
                        const char *tenant)

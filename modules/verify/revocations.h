@@ -40,10 +40,6 @@ typedef struct apikey_stamp_t {
 
 /* ---- Stamps ---- */
 
-/** The stamp for a look-up that is about to begin.
- * @return 0: nothing is known of the database yet; do not cache the record */
-int apikey_stamp_read(const apikey_segment_t *segment, apikey_stamp_t *stamp);
-
 /** Whether a record with this stamp is current: no change of its key, its
  * tenant or everything is known since then.
  * @param tenant NULL: changes of tenants do not matter */

@@ -7,6 +7,7 @@
 #ifndef APIKEY_POLL_FIXTURE_H
 #define APIKEY_POLL_FIXTURE_H
 
+#include "stamp_fixture.h"
 #include "store_fixture.h"
 
 #define ALL_BUT(text) "DELETE FROM apikey_change WHERE NOT (" text ")"
@@ -69,7 +70,7 @@ HELPER apikey_stamp_t ten_changes(void)
     add(1, 10, "digest", DIGEST_B, 100);
     segment = new_segment();
     poll_once();
-    need(apikey_stamp_read(segment, &now) && now.number == 10, "a stamp");
+    need(read_stamp(segment, &now) && now.number == 10, "a stamp");
     return now;
 }
 

@@ -9,6 +9,7 @@
 #include <apr_general.h>
 
 #include "verify/segment_private.h"
+#include "stamp_fixture.h"
 #include "tap.h"
 
 #define PATIENCE apr_time_from_sec(2)
@@ -63,7 +64,7 @@ HELPER apikey_stamp_t stamp(apikey_segment_t *segment)
 {
     apikey_stamp_t stamp = { 0, 0 };
 
-    apikey_stamp_read(segment, &stamp);
+    read_stamp(segment, &stamp);
     return stamp;
 }
 

@@ -58,7 +58,7 @@ static void stays(apikey_stamp_t then, apikey_poll_outcome_e as, int was,
     poll_once();
     is_int(found, as, "%s", what);
     ok(holds(then, DIGEST_A) && holds(then, DIGEST_B), "nothing is void");
-    ok(apikey_stamp_read(segment, &now) && now.number == then.number
+    ok(read_stamp(segment, &now) && now.number == then.number
        && now.identity == then.identity, "what is known is not taken back");
     ok(apikey_word_get(&segment->shared->polled) == polled, "no good poll");
     is_int(epoch(), was, "no epoch is written");
@@ -79,7 +79,7 @@ static void went_back(const char *what, const char *change)
     is_int(found, APIKEY_POLL_REPLACED, "%s for long: it is restored", what);
     ok(!holds(then, DIGEST_A), "all is void");
     is_int(epoch(), was + 1, "a new epoch");
-    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_A)
+    ok(read_stamp(segment, &now) && holds(now, DIGEST_A)
        && now.number < 10, "what is asked for then holds");
     poll_once();
     is_int(found, APIKEY_POLL_NORMAL, "it is the one that is known");
@@ -174,7 +174,7 @@ static void test_epoch_lags(void)
     sql("UPDATE apikey_identity SET pruned = 10");
     segment = new_segment();
     poll_once();
-    need(apikey_stamp_read(segment, &then), "a stamp");
+    need(read_stamp(segment, &then), "a stamp");
     sql("UPDATE apikey_identity SET pruned = 0");
     add(1, 11, "digest", DIGEST_B, 100);
     poll_once();

@@ -93,7 +93,7 @@ static void test_news(void)
     sql("DELETE FROM apikey_change");
     segment = new_segment();
     poll_once();
-    ok(apikey_stamp_read(segment, &then) && then.number == 0,
+    ok(read_stamp(segment, &then) && then.number == 0,
        "a database without a change is known");
     add(1, 1, "digest", DIGEST_A, 100);
     poll_once();
@@ -145,7 +145,7 @@ static void test_many(void)
        noted);
     is_int(apikey_last_change(segment), 200000, "but the last is known");
     ok(!holds(then, DIGEST_A) && !holds(then, DIGEST_B), "and all is void");
-    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_B),
+    ok(read_stamp(segment, &now) && holds(now, DIGEST_B),
        "what is looked up then holds");
     noted = 0;
     add(200001, 200001, "digest", DIGEST_B, 100);
@@ -170,7 +170,7 @@ static void test_slow(void)
     poll_once();
     is_int(noted, CHANGES_STEP + 1, "of more the rest is not: one voids all");
     is_int(apikey_last_change(segment), 4000, "up to the last");
-    ok(!holds(then, DIGEST_B) && apikey_stamp_read(segment, &now)
+    ok(!holds(then, DIGEST_B) && read_stamp(segment, &now)
        && holds(now, DIGEST_A), "and what is looked up then holds");
     late = 0;
 }
@@ -215,7 +215,7 @@ static void test_errors(void)
     ok(says("above 4503599627370495"), "which is said");
     segment = new_segment();
     ok(poll_segment(segment) == APIKEY_EANSWER && says("4503599627370495")
-       && !apikey_stamp_read(segment, &then), "at first as well");
+       && !read_stamp(segment, &then), "at first as well");
     then = begin();
     add(11, 11, "digest", DIGEST_A, 100);
     poll_once();
@@ -244,7 +244,7 @@ static void lost(const char *what, const char *change, int to,
     segment = first;
     poll_once();
     is_int(epoch(), was + 1, "once");
-    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_A)
+    ok(read_stamp(segment, &now) && holds(now, DIGEST_A)
        && now.number == (apr_uint64_t)(to ? to : atoi(raw_text("SELECT "
            "COALESCE(MAX(number), 0) FROM apikey_change"))),
        "and what is asked for then holds");
@@ -279,10 +279,10 @@ static void test_unwritable(void)
         is_int(found, APIKEY_POLL_SALTED, "another history, and no new epoch");
         ok(strstr(why, "read-only") != NULL, "the database's words: %s", why);
         ok(!holds(then, DIGEST_A), "all is void");
-        apikey_stamp_read(segment, &now);
+        read_stamp(segment, &now);
         is_int(now.number, 10, "though its number is the last");
         poll_once();
-        apikey_stamp_read(segment, &later);
+        read_stamp(segment, &later);
         ok(now.identity == later.identity && holds(now, DIGEST_A),
            "and what is asked for then holds");
         then = now;
@@ -363,16 +363,16 @@ static void test_two(void)
     poll_once();
     is_int(apikey_last_change(segment), 9,
            "nor the number of another database");
-    ok(apikey_stamp_read(segment, &now) && holds(now, DIGEST_B),
+    ok(read_stamp(segment, &now) && holds(now, DIGEST_B),
        "and voids none of its answers");
     then = begin();
     was = epoch();
     sql("UPDATE apikey_change SET value = 'x' WHERE number = 10");
     before_end = poll_once;
     poll_once();
-    apikey_stamp_read(segment, &now);
+    read_stamp(segment, &now);
     poll_once();
-    apikey_stamp_read(segment, &late);
+    read_stamp(segment, &late);
     ok(!holds(then, DIGEST_A) && late.identity == now.identity,
        "two find an older state: one era");
     is_int(epoch(), was + 1, "and one epoch");
@@ -390,12 +390,12 @@ static void test_own(void)
     own.identity = apikey_state_hash("one");
     task = &own;
     poll_once();
-    ok(apikey_stamp_read(segment, &then) && then.number == 10
+    ok(read_stamp(segment, &then) && then.number == 10
        && then.identity == own.identity, "a select of one's own is known so");
     add(11, 11, "digest", DIGEST_A, 100);
     poll_once();
     ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "and its changes");
-    apikey_stamp_read(segment, &then);
+    read_stamp(segment, &then);
     sql(ALL_BUT("number < 5"));
     poll_once();
     ok(holds(then, DIGEST_A), "rows that are gone void nothing");
@@ -403,7 +403,7 @@ static void test_own(void)
     is_int(epoch(), was, "and our tables are let alone");
     own.identity = apikey_state_hash("other");
     poll_once();
-    ok(!holds(then, DIGEST_A) && apikey_stamp_read(segment, &now)
+    ok(!holds(then, DIGEST_A) && read_stamp(segment, &now)
        && now.number == 4, "other words: another database");
     add(12, 12, "digest", "no digest", 100);
     poll_once();

@@ -47,7 +47,7 @@ static void answers(void)
     apikey_stamp_t none = { 0, 0 }, before, after, ahead;
     apikey_poll_t poll;
 
-    ok(!apikey_stamp_read(segment, &none), "nothing is known: no stamp");
+    ok(!read_stamp(segment, &none), "nothing is known: no stamp");
     ok(!holds(segment, none, key_a, "T"), "and nothing holds");
     ok(apikey_segment_is_used(segment, MINUTE),
        "a new segment is wanted at first");
