@@ -131,7 +131,7 @@ static void add_server_queries(apr_array_header_t *checks, apr_hash_t *known,
  * locked file is good, and a full disk is no reason not to start. */
 static check_result_e check_sqlite_file(const database_check_t *check,
                                  apikey_store_t **store, apr_pool_t *pool,
-                                 const char **error)
+                                        const char **error)
 {
     apr_status_t status;
 
@@ -392,8 +392,8 @@ static int needs_check(const database_check_t *check)
 }
 
 int apikey_check_queries(apr_pool_t *pconf APIKEY_UNUSED,
-                       apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
-                       server_rec *main_server)
+                         apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
+                         server_rec *main_server)
 {
     apr_array_header_t *checks =
         apr_array_make(ptemp, 2, sizeof(database_check_t *));

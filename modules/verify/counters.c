@@ -10,7 +10,7 @@ void apikey_counter_add(apikey_segment_t *segment, apikey_counter_e counter,
 }
 
 apr_uint64_t apikey_counter_sum(const apikey_segment_t *segment,
-                                  apikey_counter_e counter)
+                                apikey_counter_e counter)
 {
     apr_uint64_t sum = 0;
     int i;

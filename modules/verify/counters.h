@@ -28,6 +28,6 @@ typedef enum {
 void apikey_counter_add(apikey_segment_t *segment, apikey_counter_e counter,
                         apr_uint64_t more);
 apr_uint64_t apikey_counter_sum(const apikey_segment_t *segment,
-                                  apikey_counter_e counter);
+                                apikey_counter_e counter);
 
 #endif

@@ -49,7 +49,7 @@ void apikey_local_cache_child_init(apikey_local_cache_t *local)
 }
 
 static apr_uint64_t key_tag(const apikey_local_cache_t *local, int secret,
-                           const char *key, apr_size_t len)
+                            const char *key, apr_size_t len)
 {
     return apr_siphash24(key, len, local->secret[secret]);
 }
@@ -57,8 +57,8 @@ static apr_uint64_t key_tag(const apikey_local_cache_t *local, int secret,
 /* Compares the first tag before the second is computed, so that unknown keys
  * cost one hash. */
 static int is_slot_of(slot_t *slot, apr_uint64_t tag, const void *owner,
-                 const apikey_local_cache_t *local, const char *key,
-                 apr_size_t len)
+                      const apikey_local_cache_t *local, const char *key,
+                      apr_size_t len)
 {
     return apikey_word_get(&slot->tag[0]) == tag
            && apikey_word_get(&slot->owner) == (apr_uintptr_t)owner

@@ -8,7 +8,7 @@ static miss_t *miss_slot(shared_t *shared, const char *digest)
 }
 
 void apikey_miss_add(apikey_segment_t *segment, const char *digest,
-                         const apikey_stamp_t *stamp, apr_time_t ttl)
+                     const apikey_stamp_t *stamp, apr_time_t ttl)
 {
     miss_t *slot = miss_slot(segment->shared, digest);
     apr_uint64_t sequence = apikey_word_get(&slot->sequence);

@@ -152,7 +152,7 @@ static void decode_networks(reader_t *from, apikey_record_t *record)
 }
 
 static void decode_meta(reader_t *from, apikey_record_t *record,
-                      apr_pool_t *pool)
+                        apr_pool_t *pool)
 {
     if (!from->bad && from->at < from->end) {
         record->meta = apr_table_make(pool, 4);

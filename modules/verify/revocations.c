@@ -14,7 +14,7 @@ static apikey_word_t *tenant_slot(shared_t *shared, const char *tenant)
 /* ---- The present era ---- */
 
 static apr_uint64_t era_seal(apr_uint64_t identity, apr_uint64_t epoch,
-                            apr_uint64_t base)
+                             apr_uint64_t base)
 {
     return (identity ^ base * 0x9e3779b97f4a7c15ULL
             ^ epoch * 0xc2b2ae3d27d4eb4fULL) | 1;
@@ -54,8 +54,8 @@ apr_uint64_t apikey_segment_stamp(const known_t *now,
 /* ---- Stamps ---- */
 
 int apikey_stamp_is_current(const apikey_segment_t *segment,
-                       const apikey_stamp_t *stamp, const char *digest,
-                       const char *tenant)
+                            const apikey_stamp_t *stamp, const char *digest,
+                            const char *tenant)
 {
     shared_t *shared = segment->shared;
     known_t now = apikey_segment_known(shared);
@@ -147,7 +147,7 @@ static void set_polled(shared_t *shared, const apikey_poll_t *poll)
 }
 
 void apikey_poll_finish(apikey_segment_t *segment, const apikey_poll_t *poll,
-                      apr_uint64_t number, apr_uint64_t row)
+                        apr_uint64_t number, apr_uint64_t row)
 {
     shared_t *shared = segment->shared;
     apr_uint64_t last = number_in_era(poll, number);
@@ -185,8 +185,8 @@ void apikey_segment_write_era(era_t *era, apr_uint64_t identity,
 }
 
 void apikey_poll_new_era(apikey_segment_t *segment, const apikey_poll_t *poll,
-                          apr_uint64_t identity, apr_int64_t epoch,
-                          apr_uint64_t number, apr_uint64_t row)
+                         apr_uint64_t identity, apr_int64_t epoch,
+                         apr_uint64_t number, apr_uint64_t row)
 {
     shared_t *shared = segment->shared;
     apr_uint64_t word = apikey_word_get(&shared->known);

@@ -44,8 +44,8 @@ typedef struct apikey_stamp_t {
  * tenant or everything is known since then.
  * @param tenant NULL: changes of tenants do not matter */
 int apikey_stamp_is_current(const apikey_segment_t *segment,
-                       const apikey_stamp_t *stamp, const char *digest,
-                       const char *tenant);
+                            const apikey_stamp_t *stamp, const char *digest,
+                            const char *tenant);
 
 /** When the present era began, by apr_time_now().  A record that was looked up
  * before may be of an earlier history of the database, with the same numbers.
@@ -92,15 +92,15 @@ void apikey_poll_add_change(apikey_segment_t *segment,
 /** All changes up to @a number have been recorded; @a row is what the last one
  * was. */
 void apikey_poll_finish(apikey_segment_t *segment, const apikey_poll_t *poll,
-                      apr_uint64_t number, apr_uint64_t row);
+                        apr_uint64_t number, apr_uint64_t row);
 
 /** Begins a new era, because the database is another one or has another
  * history: every cached record is void.
  * @param epoch  what @a identity was made of
  * @param number the last change in the database, and @a row what it was */
 void apikey_poll_new_era(apikey_segment_t *segment, const apikey_poll_t *poll,
-                          apr_uint64_t identity, apr_int64_t epoch,
-                          apr_uint64_t number, apr_uint64_t row);
+                         apr_uint64_t identity, apr_int64_t epoch,
+                         apr_uint64_t number, apr_uint64_t row);
 
 /** Whether no era is left: no record is current any more until httpd makes the
  * segment anew. */

@@ -55,7 +55,7 @@ struct apikey_socache_t {
 };
 
 int apikey_socache_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
-                          apr_pool_t *ptemp APIKEY_UNUSED)
+                            apr_pool_t *ptemp APIKEY_UNUSED)
 {
     return ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0)
            == APR_SUCCESS ? OK : !OK;
