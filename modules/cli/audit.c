@@ -13,7 +13,7 @@
 
 #include "../store/audit.h"
 #include "cli.h"
-#include "listing.h"
+#include "list_output.h"
 
 /* A member of that JSON. */
 typedef struct value_t {
@@ -248,8 +248,8 @@ static void json_entry(cli_json_t *json, const apikey_audit_t *entry)
 
 static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
 {
-    cli_listing_t *listing = baton;
-    apr_pool_t *pool = cli_listing_pool(listing);
+    cli_list_output_t *listing = baton;
+    apr_pool_t *pool = cli_list_row_pool(listing);
     const char *cells[] = {
         cli_time(entry->happened, "-", pool), entry->who, entry->action,
         *entry->id ? entry->id : "-", *entry->tenant ? entry->tenant : "-",
@@ -284,7 +284,7 @@ cli_exit_e cli_cmd_audit(cli_t *cli)
     static const char *const heads[] = {
         "TIME", "WHO", "ACTION", "ID", "TENANT", "REASON", "CHANGE", NULL
     };
-    cli_listing_t listing;
+    cli_list_output_t listing;
     const char *error = NULL;
     apr_int64_t since = APR_INT64_MIN;
     cli_exit_e code = cli_since(cli, CLI_SINCE, &since);
@@ -293,10 +293,10 @@ cli_exit_e cli_cmd_audit(cli_t *cli)
         || (code = may_tell(cli, cli->value[CLI_KEY])) != CLI_DONE) {
         return code;
     }
-    cli_listing_begin(&listing, cli, cli_table_make(heads, cli->pool));
-    return cli_listing_end(&listing,
-                           apikey_audit_list(cli->store, cli->value[CLI_KEY],
-                                             cli->value[CLI_TENANT], since,
-                                             list_entry, &listing, cli->pool,
-                                             &error), error);
+    cli_list_begin(&listing, cli, cli_table_make(heads, cli->pool));
+    return cli_list_end(&listing,
+                        apikey_audit_list(cli->store, cli->value[CLI_KEY],
+                                          cli->value[CLI_TENANT], since,
+                                          list_entry, &listing, cli->pool,
+                                          &error), error);
 }

@@ -76,7 +76,7 @@ cli_exit_e cli_fail(cli_t *cli, apr_status_t status, const char *error);
 
 /** The process that holds the database's write lock, NULL where that cannot
  * be known.  Only on the way out: it leaves files open. */
-const char *cli_lock_holder(cli_t *cli);
+const char *cli_sqlite_lock_owner(cli_t *cli);
 
 /** CLI_DONE, or as cli_fail(). */
 cli_exit_e cli_done(cli_t *cli, apr_status_t status, const char *error);

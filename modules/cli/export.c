@@ -2,7 +2,7 @@
 
 #include <apr_strings.h>
 
-#include "import_parts.h"
+#include "import_private.h"
 
 typedef struct writing_t {
     cli_t *cli;

@@ -9,7 +9,7 @@
 #include "../core/strength.h"
 #include "../core/scope.h"
 #include "../core/time_text.h"
-#include "import_parts.h"
+#include "import_private.h"
 
 #define TOLD_EACH 10000         /* rows between two lines of progress */
 

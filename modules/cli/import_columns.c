@@ -5,7 +5,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "import_parts.h"
+#include "import_private.h"
 
 const char *const cli_import_names[COLUMNS] = {
     "key", "digest", "secret", "id", "tenant", "name", "scopes", "env",

@@ -3,7 +3,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "import_parts.h"
+#include "import_private.h"
 
 #define SHOWN 5                 /* keys that are shown */
 

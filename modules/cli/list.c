@@ -15,7 +15,7 @@
 #include "../core/time_text.h"
 #include "../core/result.h"
 #include "commands.h"
-#include "listing.h"
+#include "list_output.h"
 
 #define WIDTH 100               /* of the table, where no columns are named */
 
@@ -80,7 +80,7 @@ typedef struct place_t {
 } place_t;
 
 typedef struct list_t {
-    cli_listing_t out;
+    cli_list_output_t out;
     apikey_filter_t filter;
     int chosen[COLUMNS];        /* indices of columns, in their order */
     int count;
@@ -236,7 +236,7 @@ static apr_status_t list_key(void *baton, const apikey_key_row_t *key)
     list_t *list = baton;
     cli_t *cli = list->out.cli;
     const char *state = cli_state(cli, key);
-    apr_pool_t *pool = cli_listing_pool(&list->out);
+    apr_pool_t *pool = cli_list_row_pool(&list->out);
 
     if (!cli->value[CLI_ALL] && !list->filter.state
         && (strcmp(state, "revoked") == 0 || strcmp(state, "expired") == 0)) {
@@ -276,7 +276,7 @@ static apr_status_t write_sorted(list_t *list)
         const place_t *place = &APR_ARRAY_IDX(places, list->backward
                                               ? places->nelts - 1 - i : i,
                                               place_t);
-        char *row = apr_pcalloc(cli_listing_pool(&list->out), place->len + 1);
+        char *row = apr_pcalloc(cli_list_row_pool(&list->out), place->len + 1);
 
         if (fseek(list->rows, place->at, SEEK_SET) != 0
             || fread(row, 1, place->len, list->rows) != place->len) {
@@ -423,7 +423,7 @@ cli_exit_e cli_cmd_list(cli_t *cli)
     if (!list.whole) {
         cli_table_fit(table, WIDTH, usual_fits);
     }
-    cli_listing_begin(&list.out, cli, table);
+    cli_list_begin(&list.out, cli, table);
     status = write_keys(&list, &error);
-    return cli_listing_end(&list.out, status, error);
+    return cli_list_end(&list.out, status, error);
 }

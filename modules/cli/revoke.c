@@ -7,7 +7,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "listing.h"
+#include "list_output.h"
 
 /* The ids of what is to be revoked, and what else was met. */
 typedef struct target_t {

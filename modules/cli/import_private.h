@@ -1,11 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /**
- * @file import_parts.h
+ * @file import_private.h
  * @brief What the files of `import` and `export` share; for them only.
  */
-#ifndef APIKEY_CLI_IMPORT_PARTS_H
-#define APIKEY_CLI_IMPORT_PARTS_H
+#ifndef APIKEY_CLI_IMPORT_PRIVATE_H
+#define APIKEY_CLI_IMPORT_PRIVATE_H
 
 #include "../core/digest_kinds.h"
 #include "../store/csv.h"

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "listing.h"
+#include "list_output.h"
 
-void cli_listing_begin(cli_listing_t *listing, cli_t *cli, cli_table_t *table)
+void cli_list_begin(cli_list_output_t *listing, cli_t *cli, cli_table_t *table)
 {
     listing->cli = cli;
     listing->table = cli->json ? NULL : table;
@@ -14,14 +14,14 @@ void cli_listing_begin(cli_listing_t *listing, cli_t *cli, cli_table_t *table)
     }
 }
 
-apr_pool_t *cli_listing_pool(cli_listing_t *listing)
+apr_pool_t *cli_list_row_pool(cli_list_output_t *listing)
 {
     apr_pool_clear(listing->row_pool);
     return listing->row_pool;
 }
 
-cli_exit_e cli_listing_end(cli_listing_t *listing, apr_status_t status,
-                           const char *error)
+cli_exit_e cli_list_end(cli_list_output_t *listing, apr_status_t status,
+                        const char *error)
 {
     if (status != APR_SUCCESS) {
         return cli_fail(listing->cli, status, error);

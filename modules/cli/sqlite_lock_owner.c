@@ -32,7 +32,7 @@ static pid_t locked_by(const char *path, off_t at)
            && lock.l_type != F_UNLCK && lock.l_pid > 0 ? lock.l_pid : 0;
 }
 
-const char *cli_lock_holder(cli_t *cli)
+const char *cli_sqlite_lock_owner(cli_t *cli)
 {
     const char *file =
         cli->conf.driver && strcmp(cli->conf.driver, "sqlite3") == 0

@@ -2,15 +2,15 @@
 
 #include <apr_strings.h>
 
-#include "listing.h"
+#include "list_output.h"
 
 static apr_status_t list_scope(void *baton, const char *name,
                                const char *description)
 {
-    cli_listing_t *listing = baton;
+    cli_list_output_t *listing = baton;
     const char *cells[] = { name, description };
 
-    cli_listing_pool(listing);
+    cli_list_row_pool(listing);
     if (listing->table) {
         cli_table_row(listing->table, cells);
     }
@@ -26,17 +26,17 @@ static apr_status_t list_scope(void *baton, const char *name,
 cli_exit_e cli_cmd_scope_list(cli_t *cli)
 {
     static const char *const heads[] = { "SCOPE", "DESCRIPTION", NULL };
-    cli_listing_t listing;
+    cli_list_output_t listing;
     const char *error = NULL;
     cli_exit_e code = cli_open(cli, 0);
 
     if (code != CLI_DONE) {
         return code;
     }
-    cli_listing_begin(&listing, cli, cli_table_make(heads, cli->pool));
-    return cli_listing_end(&listing, apikey_scope_list(cli->store, list_scope,
-                                                       &listing, cli->pool,
-                                                       &error), error);
+    cli_list_begin(&listing, cli, cli_table_make(heads, cli->pool));
+    return cli_list_end(&listing, apikey_scope_list(cli->store, list_scope,
+                                                    &listing, cli->pool,
+                                                    &error), error);
 }
 
 /* What has been done to a scope. */
@@ -117,8 +117,8 @@ static void json_tenant(cli_json_t *json, const apikey_tenant_t *tenant)
 
 static apr_status_t list_tenant(void *baton, const apikey_tenant_t *tenant)
 {
-    cli_listing_t *listing = baton;
-    apr_pool_t *pool = cli_listing_pool(listing);
+    cli_list_output_t *listing = baton;
+    apr_pool_t *pool = cli_list_row_pool(listing);
     cli_json_t *json = &listing->json;
     const char *cells[] = {
         tenant->tenant, apr_psprintf(pool, "%" APR_INT64_T_FMT, tenant->keys),
@@ -145,18 +145,18 @@ cli_exit_e cli_cmd_tenant_list(cli_t *cli)
     static const char *const heads[] = {
         "TENANT", "KEYS", "CREATED", "SUSPENDED", "REASON", "META", NULL
     };
-    cli_listing_t listing;
+    cli_list_output_t listing;
     const char *error = NULL;
     cli_exit_e code = cli_open(cli, 0);
 
     if (code != CLI_DONE) {
         return code;
     }
-    cli_listing_begin(&listing, cli, cli_table_make(heads, cli->pool));
-    return cli_listing_end(&listing,
-                           apikey_tenant_list(cli->store, list_tenant,
-                                              &listing, cli->pool, &error),
-                           error);
+    cli_list_begin(&listing, cli, cli_table_make(heads, cli->pool));
+    return cli_list_end(&listing,
+                        apikey_tenant_list(cli->store, list_tenant,
+                                           &listing, cli->pool, &error),
+                        error);
 }
 
 /* How a sentence about a tenant begins. */

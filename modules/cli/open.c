@@ -42,7 +42,7 @@ void cli_actor(cli_t *cli)
 
 cli_exit_e cli_fail(cli_t *cli, apr_status_t status, const char *error)
 {
-    const char *holder = status == APIKEY_ELOCKED ? cli_lock_holder(cli)
+    const char *holder = status == APIKEY_ELOCKED ? cli_sqlite_lock_owner(cli)
                                                   : NULL;
 
     cli_say(cli->pool, "%s%s%s", error ? error : "it failed for no reason "
