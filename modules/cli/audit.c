@@ -1,9 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * audit: who did what and when.  What a change has replaced, and what by, is
- * JSON in the row; it is taken apart here, so that people read dates and
- * programs get what KEY has.
+ * audit: who did what and when.  The column "was" of an entry is JSON: old
+ * values by name, and in the member "now" new ones:
+ *
+ *     {"name":"a","now":{"name":"b"}}
+ *
+ * People read "name: a -> b", with dates for times.  Programs get two objects,
+ * "was" and "now", with values of the types that KEY has.
  */
 
 #include <stdlib.h>
@@ -12,15 +16,15 @@
 #include <apr_strings.h>
 
 #include "../store/audit.h"
-#include "cli.h"
+#include "commands.h"
 #include "list_output.h"
 
 /* A member of that JSON. */
 typedef struct value_t {
     const char *name;
     const char *text;
-    int number;                 /* it was one, and no string */
-    int now;                    /* what stands there from then on */
+    int number;                 /* it is a number, not a string */
+    int now;                    /* it is a new value */
 } value_t;
 
 typedef struct reader_t {
@@ -29,9 +33,10 @@ typedef struct reader_t {
     apr_pool_t *pool;
 } reader_t;
 
-/* One character of a string; NULL: it is none, or an escape that the store
- * does not write.  Escapes of four digits stay as they are. */
-static char *read_escape(reader_t *reader, char *out)
+/* Reads a character of a string.  \uXXXX stays as it is.
+ * Returns the place after it in @a out, or NULL for an escape that the store
+ * does not write. */
+static char *read_json_char(reader_t *reader, char *out)
 {
     static const char letters[] = "btnfr\"\\/", bytes[] = "\b\t\n\f\r\"\\/";
     const char *letter;
@@ -55,7 +60,7 @@ static char *read_escape(reader_t *reader, char *out)
 }
 
 /* NULL: there is no string. */
-static const char *read_string(reader_t *reader)
+static const char *read_json_string(reader_t *reader)
 {
     char *text = apr_palloc(reader->pool, strlen(reader->at) + 1);
     char *out = text;
@@ -65,7 +70,7 @@ static const char *read_string(reader_t *reader)
     }
     reader->at++;
     while (*reader->at && *reader->at != '"') {
-        out = read_escape(reader, out);
+        out = read_json_char(reader, out);
         if (!out) {
             return NULL;
         }
@@ -78,7 +83,7 @@ static const char *read_string(reader_t *reader)
     return text;
 }
 
-static const char *read_number(reader_t *reader)
+static const char *read_json_number(reader_t *reader)
 {
     apr_size_t len = strspn(reader->at, "-0123456789");
     const char *text = len > 0 ? apr_pstrmemdup(reader->pool, reader->at, len)
@@ -88,28 +93,29 @@ static const char *read_number(reader_t *reader)
     return text;
 }
 
-/* An object, whose member "now" is another; 0: it is none. */
-static int read_object(reader_t *reader, int now)
+/* Reads an object, or the one in its member "now"; 0: it is none of the kind
+ * that the store writes. */
+static int read_json_object(reader_t *reader, int now)
 {
     if (*reader->at++ != '{') {
         return 0;
     }
     while (*reader->at != '}') {
-        value_t value = { read_string(reader), NULL, 0, now };
+        value_t value = { read_json_string(reader), NULL, 0, now };
 
         if (!value.name || *reader->at++ != ':') {
             return 0;
         }
         if (*reader->at == '{') {
             if (now || strcmp(value.name, "now") != 0
-                || !read_object(reader, 1)) {
+                || !read_json_object(reader, 1)) {
                 return 0;
             }
         }
         else {
             value.number = *reader->at != '"';
-            value.text = value.number ? read_number(reader)
-                                      : read_string(reader);
+            value.text = value.number ? read_json_number(reader)
+                                      : read_json_string(reader);
             if (!value.text) {
                 return 0;
             }
@@ -126,13 +132,13 @@ static int read_object(reader_t *reader, int now)
     return 1;
 }
 
-/* What an entry tells of; NULL: it is text of another kind. */
+/* The values of an entry; NULL: its column has text of another kind. */
 static const apr_array_header_t *values_of(const char *text, apr_pool_t *pool)
 {
     reader_t reader = { text, apr_array_make(pool, 4, sizeof(value_t)),
                         pool };
 
-    return read_object(&reader, 0) && !*reader.at ? reader.values : NULL;
+    return read_json_object(&reader, 0) && !*reader.at ? reader.values : NULL;
 }
 
 static int is_time(const value_t *value)
@@ -141,8 +147,8 @@ static int is_time(const value_t *value)
                              || strcmp(value->name, "suspended") == 0);
 }
 
-/* A value for people. */
-static const char *shown(const value_t *value, apr_pool_t *pool)
+/* A value as people read it; NULL: there is none. */
+static const char *value_text(const value_t *value, apr_pool_t *pool)
 {
     return !value ? NULL
          : is_time(value) ? cli_time(apr_atoi64(value->text), "never", pool)
@@ -164,8 +170,9 @@ static const value_t *find_value(const apr_array_header_t *values,
     return NULL;
 }
 
-/* "name: old -> new; scopes: …" */
-static const char *told(const apikey_audit_t *entry, apr_pool_t *pool)
+/* "name: old -> new; scopes: ..." */
+static const char *describe_change(const apikey_audit_t *entry,
+                                   apr_pool_t *pool)
 {
     const apr_array_header_t *values = values_of(entry->was, pool);
     const char *text = "";
@@ -173,10 +180,10 @@ static const char *told(const apikey_audit_t *entry, apr_pool_t *pool)
 
     for (i = 0; values && i < values->nelts; i++) {
         const value_t *value = &APR_ARRAY_IDX(values, i, value_t);
-        const char *old = shown(find_value(values, value->name, 0), pool);
-        const char *new = shown(find_value(values, value->name, 1), pool);
+        const char *old = value_text(find_value(values, value->name, 0), pool);
+        const char *new = value_text(find_value(values, value->name, 1), pool);
 
-        /* A new value beside an old one has been told with that. */
+        /* A value that has an old one is written together with it. */
         if (value->now && old) {
             continue;
         }
@@ -246,14 +253,14 @@ static void json_entry(cli_json_t *json, const apikey_audit_t *entry)
     cli_json_close(json, '}');
 }
 
-static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
+static apr_status_t list_audit_entry(void *baton, const apikey_audit_t *entry)
 {
     cli_list_output_t *listing = baton;
     apr_pool_t *pool = cli_list_row_pool(listing);
     const char *cells[] = {
         cli_time(entry->happened, "-", pool), entry->who, entry->action,
         *entry->id ? entry->id : "-", *entry->tenant ? entry->tenant : "-",
-        *entry->reason ? entry->reason : "-", told(entry, pool)
+        *entry->reason ? entry->reason : "-", describe_change(entry, pool)
     };
 
     if (listing->table) {
@@ -265,9 +272,9 @@ static apr_status_t list_entry(void *baton, const apikey_audit_t *entry)
     return APR_SUCCESS;
 }
 
-/* Whether that key's entries are for those who asked; one that is gone tells
- * no keyspace. */
-static cli_exit_e may_tell(cli_t *cli, const char *id)
+/* --key: a key of another keyspace is refused.  One that is no longer in the
+ * database has no keyspace, and its entries are listed. */
+static cli_exit_e check_keyspace(cli_t *cli, const char *id)
 {
     apikey_key_row_t *key;
     const char *error = NULL;
@@ -287,16 +294,16 @@ cli_exit_e cli_cmd_audit(cli_t *cli)
     cli_list_output_t listing;
     const char *error = NULL;
     apr_int64_t since = APR_INT64_MIN;
+    apr_status_t status;
     cli_exit_e code = cli_since(cli, CLI_SINCE, &since);
 
     if (code != CLI_DONE || (code = cli_open(cli, 0)) != CLI_DONE
-        || (code = may_tell(cli, cli->value[CLI_KEY])) != CLI_DONE) {
+        || (code = check_keyspace(cli, cli->value[CLI_KEY])) != CLI_DONE) {
         return code;
     }
-    cli_list_begin(&listing, cli, cli_table_make(heads, cli->pool));
-    return cli_list_end(&listing,
-                        apikey_audit_list(cli->store, cli->value[CLI_KEY],
-                                          cli->value[CLI_TENANT], since,
-                                          list_entry, &listing, cli->pool,
-                                          &error), error);
+    cli_list_begin(&listing, cli, heads);
+    status = apikey_audit_list(cli->store, cli->value[CLI_KEY],
+                               cli->value[CLI_TENANT], since, list_audit_entry,
+                               &listing, cli->pool, &error);
+    return cli_list_end(&listing, status, error);
 }

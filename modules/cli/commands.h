@@ -2,54 +2,60 @@
 
 /**
  * @file commands.h
- * @brief The table of commands and options: what is read from the command
- *        line, what `help` says and what the shells complete come from it.
+ * @brief The commands: one function each, and the table of them.
+ *
+ * Only main.c refers to the table.  Other files get it by cli_t: it refers to
+ * them.
  */
 #ifndef APIKEY_CLI_COMMANDS_H
 #define APIKEY_CLI_COMMANDS_H
 
 #include "cli.h"
 
-/** An option of some command; -f and those of every command among them. */
-typedef struct cli_option_t {
-    const char *name;           /**< without its dashes; NULL: a letter only */
-    char letter;                /**< 0: none */
-    /** What its argument is called; "a|b": one of these, "a,b,...": some of
-     * them, FILE and CONF: a file.  NULL: it takes none. */
-    const char *argument;
-    int many;                   /**< may be given again and again */
-    const char *does;
-} cli_option_t;
-
-/** Those of one command or several, by cli_option_e. */
-extern const cli_option_t cli_options[CLI_OPTIONS];
-
-/** Those of every command; ends with one that has neither name nor letter. */
-extern const cli_option_t cli_global_options[];
-
 typedef struct cli_command_t {
     const char *name;
     const char *sub;            /**< its second word; NULL: it has none */
     cli_exit_e (*run)(cli_t *cli);
-    apr_uint64_t needs;         /**< CLI_BIT()s of what must be given */
-    apr_uint64_t takes;         /**< of what may be */
-    int words_min, words_max;
+    apr_uint64_t needs;         /**< CLI_BIT()s of options that must be given */
+    apr_uint64_t takes;         /**< of those that may be given */
+    int words_min, words_max;   /**< how many other arguments */
     const char *words;          /**< what they are, as usage shows it; or "" */
     int changes;                /**< it changes rows */
     const char *does;
 } cli_command_t;
 
-/** Ends with one that has no name. */
+/** In the order of help; the last one has no name. */
 extern const cli_command_t cli_commands[];
 
-/** A command's name and its second word, as they are typed. */
-const char *cli_command_name(const cli_command_t *command, apr_pool_t *pool);
+cli_exit_e cli_cmd_secret(cli_t *cli);
+cli_exit_e cli_cmd_init(cli_t *cli);
+cli_exit_e cli_cmd_create(cli_t *cli);
+cli_exit_e cli_cmd_rotate(cli_t *cli);
+cli_exit_e cli_cmd_list(cli_t *cli);
+cli_exit_e cli_cmd_show(cli_t *cli);
+cli_exit_e cli_cmd_set(cli_t *cli);
+cli_exit_e cli_cmd_revoke(cli_t *cli);
+cli_exit_e cli_cmd_disable(cli_t *cli);
+cli_exit_e cli_cmd_enable(cli_t *cli);
+cli_exit_e cli_cmd_verify(cli_t *cli);
+cli_exit_e cli_cmd_scope_add(cli_t *cli);
+cli_exit_e cli_cmd_scope_list(cli_t *cli);
+cli_exit_e cli_cmd_scope_remove(cli_t *cli);
+cli_exit_e cli_cmd_tenant_list(cli_t *cli);
+cli_exit_e cli_cmd_tenant_suspend(cli_t *cli);
+cli_exit_e cli_cmd_tenant_resume(cli_t *cli);
+cli_exit_e cli_cmd_tenant_set(cli_t *cli);
+cli_exit_e cli_cmd_audit(cli_t *cli);
+cli_exit_e cli_cmd_import(cli_t *cli);
+cli_exit_e cli_cmd_export(cli_t *cli);
+cli_exit_e cli_cmd_doctor(cli_t *cli);
+cli_exit_e cli_cmd_explain(cli_t *cli);
+cli_exit_e cli_cmd_help(cli_t *cli);
 
 /** How a command is called, in one line, without "htapikey". */
 const char *cli_command_usage(const cli_command_t *command, apr_pool_t *pool);
 
-/** Writes what `help` says: of @a only, or of all commands where it is
- * NULL. */
+/** Writes what `help` says of a command; NULL: of all. */
 void cli_help(cli_t *cli, const cli_command_t *only);
 
 #endif

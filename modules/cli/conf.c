@@ -1,5 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * CONF is read as httpd reads its configuration, but line by line and without
+ * sections, includes or variables.  It must be a file of directives that httpd
+ * includes.
+ */
+
 #include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -8,100 +14,69 @@
 #include "../core/file_access.h"
 #include "conf.h"
 
-#define CONF_MAX (1024 * 1024)  /* bytes of a file that is still read */
+#define CONF_MAX (1024 * 1024)  /* bytes of the largest file that is read */
 #define DIGESTS_MAX (3 + APIKEY_PARTS_MAX)
-#define WORDS_MAX (APIKEY_PREFIXES_MAX + 1)     /* arguments that are read: one
-                                                 * more than any may have */
+#define ARGUMENTS_MAX (APIKEY_PREFIXES_MAX + 1) /* that are read: one more than
+                                                 * any directive takes */
 
-/* What a directive's function answers: NULL, or what is wrong with it. */
-typedef const char *(*setter_t)(cli_conf_t *conf, int argc,
-                                const char *const *argv, apr_pool_t *pool);
+/* The arguments of one directive, of which there is at least one. */
+typedef struct arguments_t {
+    const char *at[ARGUMENTS_MAX];
+    int count;
+} arguments_t;
 
-static const char *set_driver(cli_conf_t *conf, int argc,
-                              const char *const *argv, apr_pool_t *pool)
+/* Sets what a directive says: NULL, or what is wrong with it. */
+typedef const char *(*setter_t)(cli_conf_t *conf, const arguments_t *args,
+                                apr_pool_t *pool);
+
+static const char *set_secret_file(cli_conf_t *conf, const arguments_t *args,
+                                   apr_pool_t *pool)
 {
-    (void)argc;
     (void)pool;
-    conf->driver = argv[0];
-    return NULL;
-}
-
-static const char *set_params(cli_conf_t *conf, int argc,
-                              const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    conf->params = argv[0];
-    return NULL;
-}
-
-static const char *set_own_driver(cli_conf_t *conf, int argc,
-                                  const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    conf->own_driver = argv[0];
-    return NULL;
-}
-
-static const char *set_own_params(cli_conf_t *conf, int argc,
-                                  const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    conf->own_params = argv[0];
-    return NULL;
-}
-
-static const char *set_secret_file(cli_conf_t *conf, int argc,
-                                   const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    if (*argv[0] != '/') {
+    if (*args->at[0] != '/') {
         return "wants a path that begins with '/': httpd would look for "
                "another one below its ServerRoot, which is not known here";
     }
-    conf->secret_file = argv[0];
+    conf->secret_file = args->at[0];
     return NULL;
 }
 
-static const char *set_keyspace(cli_conf_t *conf, int argc,
-                                const char *const *argv, apr_pool_t *pool)
+static const char *set_keyspace(cli_conf_t *conf, const arguments_t *args,
+                                apr_pool_t *pool)
 {
-    const char *fault = apikey_word_fault(argv[0]);
+    const char *fault = apikey_word_fault(args->at[0]);
 
-    (void)argc;
-    conf->keyspace = argv[0];
+    conf->keyspace = args->at[0];
     return fault ? apr_psprintf(pool, "has an argument that %s", fault)
                  : NULL;
 }
 
-static const char *set_prefix(cli_conf_t *conf, int argc,
-                              const char *const *argv, apr_pool_t *pool)
+static const char *set_prefixes(cli_conf_t *conf, const arguments_t *args,
+                                apr_pool_t *pool)
 {
     const char *fault;
     int i;
 
-    conf->prefixes = apikey_prefixes_parse(argc, argv, pool, &fault);
-    conf->prefix = conf->prefix_words = argv[0];
-    for (i = 1; i < argc; i++) {
-        conf->prefix_words =
-            apr_pstrcat(pool, conf->prefix_words, " ", argv[i], NULL);
+    conf->prefixes = apikey_prefixes_parse(args->count, args->at, pool,
+                                           &fault);
+    conf->prefix = conf->prefix_words = args->at[0];
+    for (i = 1; i < args->count; i++) {
+        conf->prefix_words = apr_pstrcat(pool, conf->prefix_words, " ",
+                                         args->at[i], NULL);
     }
     return fault;
 }
 
-static const char *set_format(cli_conf_t *conf, int argc,
-                              const char *const *argv, apr_pool_t *pool)
+static const char *set_formats(cli_conf_t *conf, const arguments_t *args,
+                               apr_pool_t *pool)
 {
     int i;
 
     (void)pool;
     conf->formats = 0;
-    conf->first_format = apikey_format_from_name(argv[0]);
-    for (i = 0; i < argc; i++) {
-        apikey_format_e format = apikey_format_from_name(argv[i]);
+    conf->first_format = apikey_format_from_name(args->at[0]);
+    for (i = 0; i < args->count; i++) {
+        apikey_format_e format = apikey_format_from_name(args->at[i]);
 
         if (format == APIKEY_FORMAT_NONE) {
             return "wants one or more of base62, hex64 and opaque";
@@ -111,75 +86,64 @@ static const char *set_format(cli_conf_t *conf, int argc,
     return NULL;
 }
 
-static const char *set_digest(cli_conf_t *conf, int argc,
-                              const char *const *argv, apr_pool_t *pool)
+static const char *set_digests(cli_conf_t *conf, const arguments_t *args,
+                               apr_pool_t *pool)
 {
     int i;
 
     memset(&conf->digests, 0, sizeof(conf->digests));
-    for (i = 0; i < argc; i++) {
-        const char *fault =
-            apikey_digest_kinds_add(&conf->digests, argv[i], pool);
+    for (i = 0; i < args->count; i++) {
+        const char *fault = apikey_digest_kinds_add(&conf->digests,
+                                                    args->at[i], pool);
 
         if (fault) {
-            return apr_psprintf(pool, "has '%s', which %s", argv[i], fault);
+            return apr_psprintf(pool, "has '%s', which %s", args->at[i],
+                                fault);
         }
     }
     return NULL;
 }
 
-static const char *set_lifetime(cli_conf_t *conf, int argc,
-                                const char *const *argv, apr_pool_t *pool)
+static const char *set_lifetime(cli_conf_t *conf, const arguments_t *args,
+                                apr_pool_t *pool)
 {
     (void)pool;
-    return apikey_lifetime_parse(&conf->lifetime, argc, argv);
+    return apikey_lifetime_parse(&conf->lifetime, args->count, args->at);
 }
 
-static const char *set_retention(cli_conf_t *conf, int argc,
-                                 const char *const *argv, apr_pool_t *pool)
+static const char *set_retention(cli_conf_t *conf, const arguments_t *args,
+                                 apr_pool_t *pool)
 {
-    (void)argc;
     (void)pool;
-    return apikey_retention_parse(&conf->retention, argv[0]);
+    return apikey_retention_parse(&conf->retention, args->at[0]);
 }
 
-/* Whether they are any good, doctor says. */
-static const char *set_query(cli_conf_t *conf, int argc,
-                             const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    conf->query = argv[0];
-    return NULL;
-}
-
-static const char *set_changes(cli_conf_t *conf, int argc,
-                               const char *const *argv, apr_pool_t *pool)
-{
-    (void)argc;
-    (void)pool;
-    conf->changes = argv[0];
-    return NULL;
-}
-
-static const struct { const char *name; int max; setter_t set; } directives[]
-    = {
-    { "DBDriver", 1, set_driver },
-    { "DBDParams", 1, set_params },
-    { "ApiKeyDBDriver", 1, set_own_driver },
-    { "ApiKeyDBDParams", 1, set_own_params },
-    { "ApiKeySecretFile", 1, set_secret_file },
-    { "ApiKeyKeyspace", 1, set_keyspace },
-    { "ApiKeyPrefix", APIKEY_PREFIXES_MAX, set_prefix },
-    { "ApiKeyFormat", 3, set_format },
-    { "ApiKeyDigest", DIGESTS_MAX, set_digest },
-    { "ApiKeyLifetime", 3, set_lifetime },
-    { "ApiKeyRetention", 1, set_retention },
-    { "ApiKeyQuery", 1, set_query },
-    { "ApiKeyChangesQuery", 1, set_changes }
+/* A directive without a setter is one word, stored as it is in the const
+ * char * of cli_conf_t at that offset. */
+#define AT(field) APR_OFFSETOF(cli_conf_t, field)
+static const struct directive_t {
+    const char *name;
+    int max;                    /* arguments */
+    setter_t set;
+    apr_size_t at;
+} directives[] = {
+    { "DBDriver", 1, NULL, AT(driver) },
+    { "DBDParams", 1, NULL, AT(params) },
+    { "ApiKeyDBDriver", 1, NULL, AT(own_driver) },
+    { "ApiKeyDBDParams", 1, NULL, AT(own_params) },
+    { "ApiKeySecretFile", 1, set_secret_file, 0 },
+    { "ApiKeyKeyspace", 1, set_keyspace, 0 },
+    { "ApiKeyPrefix", APIKEY_PREFIXES_MAX, set_prefixes, 0 },
+    { "ApiKeyFormat", 3, set_formats, 0 },
+    { "ApiKeyDigest", DIGESTS_MAX, set_digests, 0 },
+    { "ApiKeyLifetime", 3, set_lifetime, 0 },
+    { "ApiKeyRetention", 1, set_retention, 0 },
+    { "ApiKeyQuery", 1, NULL, AT(query) },
+    { "ApiKeyChangesQuery", 1, NULL, AT(changes) }
 };
+#undef AT
 
-/* What only httpd reads. */
+/* Directives of this module that only httpd needs. */
 static const char *const only_httpd[] = {
     "ApiKeyCache", "ApiKeyCacheTTL", "ApiKeyChallenge", "ApiKeyEnforce",
     "ApiKeyErrorBody", "ApiKeyErrorFormat", "ApiKeyFrom", "ApiKeyHeaders",
@@ -187,9 +151,10 @@ static const char *const only_httpd[] = {
     "ApiKeyTenant", "ApiKeyUsageFlush", "ApiKeyUser"
 };
 
-/* A directive that is not read here: another module's is ignored; one that
- * this module has not is a mistake, which httpd would refuse, too. */
-static const char *other(const char *name, apr_pool_t *pool)
+/* A directive that is not read here is ignored.  A name that begins with
+ * ApiKey and is no directive of this module is a mistake, which httpd would
+ * refuse, too. */
+static const char *check_other(const char *name, apr_pool_t *pool)
 {
     apr_size_t i;
 
@@ -203,8 +168,9 @@ static const char *other(const char *name, apr_pool_t *pool)
                                  "how it is spelled", name);
 }
 
-/* Cuts the next logical line off: a backslash before the line's end joins it
- * with the one that follows.  lines: how many they were. */
+/* Cuts off the next logical line: a backslash before the end of a line joins
+ * it with the next one.
+ * @param lines how many lines of the file it was */
 static char *next_line(char **rest, int *lines)
 {
     char *line = *rest;
@@ -230,8 +196,9 @@ static char *next_line(char **rest, int *lines)
     return line;
 }
 
-/* Cuts the next word off.  In quotes a backslash keeps a quote or a backslash,
- * outside of them a backslash; everywhere else it is itself. */
+/* Cuts off the next word by httpd's rules.  Within quotes a backslash escapes
+ * that quote or a backslash, outside of them a backslash; before any other
+ * character it is itself. */
 static char *next_word(char **rest)
 {
     char *from = *rest + strspn(*rest, " \t\f\v\r");
@@ -259,13 +226,26 @@ static int is_blank(const char *text)
     return text[strspn(text, " \t\f\v\r")] == '\0';
 }
 
-static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
+/* The directive that is read by that name; NULL: none. */
+static const struct directive_t *find_directive(const char *name)
 {
-    const char *argv[WORDS_MAX];
-    const char *name;
-    const char *fault;
-    int argc = 0;
     apr_size_t i;
+
+    for (i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
+        if (strcasecmp(name, directives[i].name) == 0) {
+            return &directives[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *set_directive(cli_conf_t *conf, char *line,
+                                 apr_pool_t *pool)
+{
+    const struct directive_t *directive;
+    arguments_t args = { .count = 0 };
+    const char *name;
+    const char *fault = NULL;
 
     if (strstr(line, "${")) {
         return "${…} is defined elsewhere and cannot be known here; write "
@@ -281,37 +261,37 @@ static const char *directive(cli_conf_t *conf, char *line, apr_pool_t *pool)
         return "this file is read alone, without what it includes; keep the "
                "directives that htapikey needs in one file";
     }
-    for (i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
-        if (strcasecmp(name, directives[i].name) == 0) {
-            break;
-        }
+    directive = find_directive(name);
+    if (!directive) {
+        return check_other(name, pool);
     }
-    if (i == sizeof(directives) / sizeof(*directives)) {
-        return other(name, pool);
+    while (!is_blank(line) && args.count < ARGUMENTS_MAX) {
+        args.at[args.count++] = apr_pstrdup(pool, next_word(&line));
     }
-    while (!is_blank(line) && argc < WORDS_MAX) {
-        argv[argc++] = apr_pstrdup(pool, next_word(&line));
-    }
-    if (argc < 1 || argc > directives[i].max) {
-        return apr_psprintf(pool, "%s wants %s", directives[i].name,
-                            directives[i].max == 1 ? "one argument"
+    if (args.count < 1 || args.count > directive->max) {
+        return apr_psprintf(pool, "%s wants %s", directive->name,
+                            directive->max == 1 ? "one argument"
                             : apr_psprintf(pool, "one to %d arguments",
-                                           directives[i].max));
+                                           directive->max));
     }
-    fault = directives[i].set(conf, argc, argv, pool);
-    return fault ? apr_psprintf(pool, "%s %s", directives[i].name, fault)
-                 : NULL;
+    if (directive->set) {
+        fault = directive->set(conf, &args, pool);
+    }
+    else {
+        *(const char **)((char *)conf + directive->at) = args.at[0];
+    }
+    return fault ? apr_psprintf(pool, "%s %s", directive->name, fault) : NULL;
 }
 
-/* As cli_conf_read(), from memory; text is changed. */
-static apr_status_t parse(cli_conf_t *conf, const char *path, char *text,
-                          apr_pool_t *pool, const char **error)
+/* As cli_conf_read(), from memory.
+ * @param text is changed */
+static apr_status_t parse_conf(cli_conf_t *conf, const char *path, char *text,
+                               apr_pool_t *pool, const char **error)
 {
     int number = 1;
     int lines;
 
     memset(conf, 0, sizeof(*conf));
-    conf->path = path;
     conf->keyspace = "default";
     conf->formats = conf->first_format = APIKEY_FORMAT_BASE62;
     conf->digests.digests = APIKEY_DIGEST_HMAC;
@@ -321,7 +301,7 @@ static apr_status_t parse(cli_conf_t *conf, const char *path, char *text,
         char *line = next_line(&text, &lines);
         const char *fault = line[strspn(line, " \t\f\v\r")] == '#'
                             || is_blank(line) ? NULL
-                            : directive(conf, line, pool);
+                            : set_directive(conf, line, pool);
 
         if (fault) {
             *error = apr_psprintf(pool, "%s:%d: %s", path, number, fault);
@@ -331,9 +311,10 @@ static apr_status_t parse(cli_conf_t *conf, const char *path, char *text,
     return APR_SUCCESS;
 }
 
-/* At most 1 MiB of text. */
-static apr_status_t read_text(char **content, const char *path,
-                              apr_pool_t *pool, const char **error)
+/* Reads all of a file, by an own pool: it may be a pipe, whose length is not
+ * known before its end. */
+static apr_status_t read_conf_file(char **content, const char *path,
+                                   apr_pool_t *pool, const char **error)
 {
     apr_size_t len = 0;
     apr_pool_t *sub;
@@ -342,7 +323,6 @@ static apr_status_t read_text(char **content, const char *path,
     apr_status_t status;
     char *text;
 
-    /* It may be a pipe, whose length nobody knows. */
     apr_pool_create(&sub, pool);
     text = apr_palloc(sub, CONF_MAX + 1);
     status = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
@@ -381,8 +361,7 @@ apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                               path, fault);
         return APR_EINVAL;
     }
-    status = read_text(&text, path, pool, error);
-
-    return status == APR_SUCCESS ? parse(conf, path, text, pool, error)
+    status = read_conf_file(&text, path, pool, error);
+    return status == APR_SUCCESS ? parse_conf(conf, path, text, pool, error)
                                  : status;
 }

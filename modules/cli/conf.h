@@ -11,10 +11,9 @@
 #include "../core/lifetime.h"
 
 typedef struct cli_conf_t {
-    const char *path;
     const char *driver;             /**< DBDriver; NULL: not written */
     const char *params;             /**< DBDParams; NULL: not written */
-    const char *own_driver;         /**< ApiKeyDBDriver: goes before driver */
+    const char *own_driver;         /**< ApiKeyDBDriver: replaces driver */
     const char *own_params;         /**< ApiKeyDBDParams, with it */
     const char *secret_file;        /**< NULL: not written */
     const char *keyspace;
@@ -31,11 +30,13 @@ typedef struct cli_conf_t {
 } cli_conf_t;
 
 /**
- * Reads CONF by httpd's rules: quotes, line continuation, names without
- * case.  Other directives are ignored, but for those that begin with ApiKey and
- * that no module has; sections, Include and ${ are an error, since what they
- * mean cannot be known here.
- * @param error a sentence that begins with file and line
+ * Reads CONF by httpd's rules: quotes, line continuation, names in any case.
+ * The file must be one that only its owner can write.  Directives of other
+ * modules are ignored.  Sections, Include and ${ are an error, since what they
+ * mean is known to httpd only; so is a name that begins with ApiKey and is no
+ * directive.
+ * @param conf takes its strings from @a pool
+ * @param error a sentence, with file and line where a line is wrong
  */
 apr_status_t cli_conf_read(cli_conf_t *conf, const char *path,
                            apr_pool_t *pool, const char **error);

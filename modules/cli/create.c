@@ -1,5 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * create and rotate: the two commands that make a key and show it.
+ */
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -7,9 +11,9 @@
 
 #include "../core/text.h"
 #include "../core/time_text.h"
-#include "cli.h"
+#include "commands.h"
 
-/* --expires, or what ApiKeyLifetime gives. */
+/* --expires; else the default of ApiKeyLifetime. */
 static cli_exit_e choose_expiry(cli_t *cli, apr_int64_t *expires)
 {
     const apikey_lifetime_t *lifetime = &cli->conf.lifetime;
@@ -26,6 +30,7 @@ static cli_exit_e choose_expiry(cli_t *cli, apr_int64_t *expires)
     return fault ? cli_fail(cli, APIKEY_EREFUSED, fault) : CLI_DONE;
 }
 
+/* --prefix; else the first of ApiKeyPrefix; else the built-in one. */
 static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
 {
     const cli_conf_t *conf = &cli->conf;
@@ -48,8 +53,9 @@ static cli_exit_e choose_prefix(cli_t *cli, const char **prefix)
     return CLI_DONE;
 }
 
-/* A server that looks for no key of ours gets none. */
-static cli_exit_e check_signed(cli_t *cli)
+/* Keys that are made here are stored by their HMAC-SHA256.  Where ApiKeyDigest
+ * does not name that, the server would not find them, so none is made. */
+static cli_exit_e check_digest_kind(cli_t *cli)
 {
     return cli->conf.digests.digests & APIKEY_DIGEST_HMAC ? CLI_DONE
         : cli_fail(cli, APIKEY_EREFUSED, "the server would look for no key "
@@ -57,6 +63,7 @@ static cli_exit_e check_signed(cli_t *cli)
                    "hmac-sha256");
 }
 
+/* --format; else the first of ApiKeyFormat. */
 static cli_exit_e choose_format(cli_t *cli, apikey_format_e *format)
 {
     const char *name = cli->value[CLI_FORMAT];
@@ -78,21 +85,22 @@ static cli_exit_e choose_format(cli_t *cli, apikey_format_e *format)
     return CLI_DONE;
 }
 
-/* The key and what to know of it; the last that is ever seen of it. */
-static void show_key(cli_t *cli, const apikey_fresh_t *fresh,
-                     const apikey_key_row_t *key)
+/* Writes the key and what to know about it.  Only its digest is stored, so it
+ * cannot be shown again. */
+static void write_new_key(cli_t *cli, const apikey_fresh_t *fresh,
+                          const apikey_key_row_t *key)
 {
     const apikey_record_t *record = &key->record;
-    cli_json_t json = { cli->pool, 0 };
+    cli_json_t json = { .pool = cli->pool };
 
     if (cli->json) {
         cli_json_open(&json, NULL, '{');
-        /* Nothing in a key needs an escape, and no copy of it stays. */
+        /* Written as it is: a key has no character that JSON escapes, and
+         * cli_json_text() would leave a copy of it in memory. */
         cli_out("\"key\":\"%s\"", fresh->key);
         json.more = 1;
         cli_key_json(cli, &json, key);
         cli_json_close(&json, '}');
-        cli_out("\n");
         return;
     }
     if (cli->value[CLI_QUIET]) {
@@ -110,15 +118,16 @@ static void show_key(cli_t *cli, const apikey_fresh_t *fresh,
             "  curl -H 'X-API-Key: %s' http://localhost/\n", fresh->key);
 }
 
-/* Shows a key that is in the database already, and makes sure that somebody
- * can have seen it: else nobody has it, and it must not stay valid. */
-static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
+/* Shows a key that is in the database already, and wipes it.  Where standard
+ * output cannot be written the key has not been seen, and is revoked: it must
+ * not stay valid. */
+static cli_exit_e show_once(cli_t *cli, apikey_fresh_t *fresh,
                             const apikey_key_row_t *key)
 {
     const char *error = NULL;
     apr_status_t status;
 
-    show_key(cli, fresh, key);
+    write_new_key(cli, fresh, key);
     apikey_wipe(fresh->key, strlen(fresh->key));
     if (!cli_out_end()) {
         return CLI_DONE;
@@ -134,9 +143,9 @@ static cli_exit_e hand_over(cli_t *cli, apikey_fresh_t *fresh,
     return CLI_REFUSED;
 }
 
-/* Whether a tenant that is not there is meant: at a terminal a person says so,
- * before anything is made. */
-static cli_exit_e may_make(cli_t *cli, const char *tenant)
+/* A tenant comes into being with its first key.  At a terminal a new name is
+ * asked about first, since it may be mistyped. */
+static cli_exit_e confirm_new_tenant(cli_t *cli, const char *tenant)
 {
     char answer[8] = "";
 
@@ -154,8 +163,7 @@ static cli_exit_e may_make(cli_t *cli, const char *tenant)
                     "list` tells which tenants there are");
 }
 
-/* Whether the tenant is new, and may be. */
-static cli_exit_e look_for_tenant(cli_t *cli, const char *name, int *is_new)
+static cli_exit_e check_named_tenant(cli_t *cli, const char *name, int *is_new)
 {
     const char *error = NULL;
     apikey_tenant_t *tenant;
@@ -163,8 +171,8 @@ static cli_exit_e look_for_tenant(cli_t *cli, const char *name, int *is_new)
                                              cli->pool, &error);
 
     *is_new = status == APR_SUCCESS && !tenant;
-    return *is_new && !apikey_name_fault(name) ? may_make(cli, name)
-                                               : cli_done(cli, status, error);
+    return *is_new && !apikey_name_fault(name)
+           ? confirm_new_tenant(cli, name) : cli_done(cli, status, error);
 }
 
 cli_exit_e cli_cmd_create(cli_t *cli)
@@ -180,16 +188,15 @@ cli_exit_e cli_cmd_create(cli_t *cli)
 
     record->tenant = cli->value[CLI_TENANT];
     record->name = cli->value[CLI_NAME];
-    if (code != CLI_DONE || (code = check_signed(cli)) != CLI_DONE
+    if (code != CLI_DONE || (code = check_digest_kind(cli)) != CLI_DONE
         || (code = choose_format(cli, &format)) != CLI_DONE
         || (code = choose_prefix(cli, &key.prefix)) != CLI_DONE
         || (code = choose_expiry(cli, &record->expires)) != CLI_DONE
-        || (code = cli_scopes(cli, CLI_SCOPE, &record->scopes))
-           != CLI_DONE
+        || (code = cli_scopes(cli, CLI_SCOPE, &record->scopes)) != CLI_DONE
         || (code = cli_details(cli, &key.owner, &key.networks, &key.meta))
-           != CLI_DONE
-        || (code = look_for_tenant(cli, record->tenant, &is_new))
-           != CLI_DONE) {
+               != CLI_DONE
+        || (code = check_named_tenant(cli, record->tenant, &is_new))
+               != CLI_DONE) {
         return code;
     }
     record->scopes = record->scopes ? record->scopes : "";
@@ -210,7 +217,7 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     if (is_new) {
         cli_say(cli->pool, "the tenant \"%s\" is new", record->tenant);
     }
-    return hand_over(cli, &fresh, &key);
+    return show_once(cli, &fresh, &key);
 }
 
 cli_exit_e cli_cmd_rotate(cli_t *cli)
@@ -227,7 +234,7 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
         return cli_usage(cli, "--overlap wants a time such as 24h or 7d");
     }
     code = cli_open(cli, 1);
-    if (code != CLI_DONE || (code = check_signed(cli)) != CLI_DONE) {
+    if (code != CLI_DONE || (code = check_digest_kind(cli)) != CLI_DONE) {
         return code;
     }
     policy = cli_policy(cli);
@@ -244,5 +251,5 @@ cli_exit_e cli_cmd_rotate(cli_t *cli)
                 cli->words[0], apikey_time_format(rotation.old_expires,
                                                   cli->pool));
     }
-    return hand_over(cli, &rotation.fresh, &rotation.key);
+    return show_once(cli, &rotation.fresh, &rotation.key);
 }

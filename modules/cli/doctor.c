@@ -1,6 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include <stdarg.h>
+/*
+ * doctor: checks that httpd and htapikey can do their work here.  Each check
+ * reports one finding or more; a fail makes the exit status 1.
+ */
+
 #include <unistd.h>
 
 #include <apr_hash.h>
@@ -9,34 +13,10 @@
 #include "../store/inspect.h"
 #include "../store/custom_query.h"
 #include "../store/schema.h"
+#include "commands.h"
 #include "doctor.h"
 
-void doctor_find(doctor_t *doctor, doctor_level_e level, const char *check,
-                 const char *format, ...)
-{
-    static const char *const names[] = { "ok", "warn", "fail" };
-    cli_json_t *json = &doctor->json;
-    va_list args;
-    const char *text;
-
-    va_start(args, format);
-    text = apr_pvsprintf(doctor->cli->pool, format, args);
-    va_end(args);
-    doctor->counts[level]++;
-    if (doctor->cli->json) {
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "level", names[level]);
-        cli_json_text(json, "check", check);
-        cli_json_text(json, "finding", text);
-        cli_json_close(json, '}');
-    }
-    else {
-        cli_out("%-4s  %-10s  %s\n", names[level], check,
-                cli_clean(text, doctor->cli->pool));
-    }
-}
-
-static void check_ring(doctor_t *doctor)
+static void check_secret_file(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
@@ -67,8 +47,8 @@ static void check_ring(doctor_t *doctor)
     }
 }
 
-/* Programs that look for leaked keys in published text know them by what
- * they begin with. */
+/* Programs that look for leaked keys in published text find them by their
+ * prefix, if that is long enough. */
 static void check_prefix(doctor_t *doctor)
 {
     const cli_conf_t *conf = &doctor->cli->conf;
@@ -131,8 +111,9 @@ static void check_schema(doctor_t *doctor)
                 APIKEY_SCHEMA_VERSION);
 }
 
-/* Names of triggers, by what is wrong with them. */
-static int tell_fault(void *baton, const char *fault, const char *names)
+/* Reports triggers that have the same fault. */
+static int report_trigger_fault(void *baton, const char *fault,
+                                const char *names)
 {
     int ours = strcmp(fault, "not the schema's") != 0;
 
@@ -160,11 +141,11 @@ static void check_triggers(doctor_t *doctor)
                     "and as the schema has them.", count);
     }
     else {
-        apr_table_do(tell_fault, doctor, faults, NULL);
+        apr_table_do(report_trigger_fault, doctor, faults, NULL);
     }
 }
 
-/* As httpd does when it starts. */
+/* Checks ApiKeyQuery and ApiKeyChangesQuery as httpd does when it starts. */
 static void check_queries(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
@@ -192,8 +173,8 @@ static void check_queries(doctor_t *doctor)
     }
 }
 
-static void found(void *baton, const char *check, int level,
-                  const char *text)
+static void report_setting(void *baton, const char *check, int level,
+                           const char *text)
 {
     doctor_find(baton, (doctor_level_e)level, check, "%s", text);
 }
@@ -210,13 +191,14 @@ static void check_statements(doctor_t *doctor)
     else {
         doctor_find(doctor, DOCTOR_FAIL, "statements", "%s", error);
     }
-    if (apikey_inspect_settings(cli->store, found, doctor, cli->pool, &error)
+    if (apikey_inspect_settings(cli->store, report_setting, doctor, cli->pool,
+                                &error)
         != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "settings", "%s", error);
     }
 }
 
-/* Keys of one secret, all of which are looked for or refused alike. */
+/* Keys of one secret that the server looks for, or refuses with one reason. */
 typedef struct signed_t {
     const char *id;             /* of the secret; "": none */
     const char *fault;          /* why they are refused; NULL: they are not */
@@ -226,7 +208,7 @@ typedef struct signed_t {
 typedef struct secrets_t {
     const cli_t *cli;
     apr_array_header_t *list;   /* signed_t */
-    apr_hash_t *seen;           /* ids of secrets that have live keys */
+    apr_hash_t *seen;           /* ids of secrets with live keys */
 } secrets_t;
 
 static apr_status_t count_secret(void *baton, const apikey_digested_t *keys)
@@ -259,7 +241,7 @@ static apr_status_t count_secret(void *baton, const apikey_digested_t *keys)
     return APR_SUCCESS;
 }
 
-static void tell_secret(doctor_t *doctor, const signed_t *with)
+static void report_secret(doctor_t *doctor, const signed_t *with)
 {
     const cli_t *cli = doctor->cli;
     const char *whose = *with->id ? apr_pstrcat(cli->pool, "the secret \"",
@@ -300,7 +282,7 @@ static void check_secrets(doctor_t *doctor)
         return;
     }
     for (i = 0; i < count.list->nelts; i++) {
-        tell_secret(doctor, &APR_ARRAY_IDX(count.list, i, signed_t));
+        report_secret(doctor, &APR_ARRAY_IDX(count.list, i, signed_t));
     }
     for (i = 1; cli->secrets && i < apikey_secrets_count(cli->secrets); i++) {
         const char *id = apikey_secrets_id(cli->secrets, i);
@@ -312,27 +294,27 @@ static void check_secrets(doctor_t *doctor)
     }
 }
 
-/* What is looked at, in this order: a further check is a line here. */
+/* The checks, in the order of their findings. */
 static const struct {
-    void (*look)(doctor_t *doctor);
-    int tables;                 /* only where the tables are there */
+    void (*check)(doctor_t *doctor);
+    int tables;                 /* it needs the tables */
 } checks[] = {
-    { check_ring, 0 },
+    { check_secret_file, 0 },
     { check_prefix, 0 },
-    { doctor_file, 0 },
+    { doctor_check_file, 0 },
     { check_schema, 0 },
     { check_triggers, 1 },
     { check_statements, 1 },
-    { doctor_identity, 1 },
+    { doctor_check_identity, 1 },
     { check_secrets, 1 },
-    { doctor_rows, 1 },
+    { doctor_check_rows, 1 },
     { check_queries, 0 }
 };
 
 cli_exit_e cli_cmd_doctor(cli_t *cli)
 {
-    doctor_t doctor = { .cli = cli, .json = { cli->pool, 0 } };
-    cli_exit_e code = doctor_find_user(&doctor);
+    doctor_t doctor = { .cli = cli, .json = { .pool = cli->pool } };
+    cli_exit_e code = doctor_set_user(&doctor);
     apr_size_t i;
 
     if (code != CLI_DONE || (code = cli_read_conf(cli)) != CLI_DONE) {
@@ -343,12 +325,11 @@ cli_exit_e cli_cmd_doctor(cli_t *cli)
     }
     for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
         if (doctor.tables || !checks[i].tables) {
-            checks[i].look(&doctor);
+            checks[i].check(&doctor);
         }
     }
     if (cli->json) {
         cli_json_close(&doctor.json, ']');
-        cli_out("\n");
     }
     return doctor.counts[DOCTOR_FAIL] ? CLI_REFUSED : CLI_DONE;
 }

@@ -1,60 +1,66 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Which database this is, and whether others say that they are the same. */
+/*
+ * The identity of the database, beside those of the CONFs that were named.  A
+ * copy of a database has the identity of its original until it is given one of
+ * its own.
+ */
 
 #include "../store/schema.h"
 #include "doctor.h"
 
-/* A CONF that was read, and its database. */
-typedef struct place_t {
+/* A CONF and the database that it names. */
+typedef struct identified_t {
     const char *conf;
     const char *driver;
     const char *params;
     const char *uuid;
-} place_t;
+} identified_t;
 
-static int is_same(const place_t *a, const place_t *b)
+static int same_parameters(const identified_t *a, const identified_t *b)
 {
     return strcmp(a->driver, b->driver) == 0
            && strcmp(a->params, b->params) == 0;
 }
 
-/* Each that has the same identity as one before is told of with that one. */
-static void compare(doctor_t *doctor, const apr_array_header_t *places,
-                    const place_t *place)
+/* Reports a database whose identity one of those before has, too. */
+static void compare_identities(doctor_t *doctor,
+                               const apr_array_header_t *known,
+                               const identified_t *database)
 {
     int i;
 
-    for (i = 0; i < places->nelts; i++) {
-        const place_t *other = &APR_ARRAY_IDX(places, i, place_t);
+    for (i = 0; i < known->nelts; i++) {
+        const identified_t *other = &APR_ARRAY_IDX(known, i, identified_t);
 
-        if (strcmp(other->uuid, place->uuid) != 0) {
+        if (strcmp(other->uuid, database->uuid) != 0) {
             continue;
         }
-        if (is_same(other, place)) {
+        if (same_parameters(other, database)) {
             doctor_find(doctor, DOCTOR_OK, "identity", "%s and %s name one "
-                        "database.", place->conf, other->conf);
+                        "database.", database->conf, other->conf);
         }
         else {
             doctor_find(doctor, DOCTOR_WARN, "identity", "The databases of %s "
                         "and %s have one identity: if one is a copy of the "
                         "other, run `htapikey init --new-identity` with the "
                         "copy's CONF; if the two are one database, write its "
-                        "parameters in the same words in both.", place->conf,
+                        "parameters in the same words in both.", database->conf,
                         other->conf);
         }
         return;
     }
 }
 
-static void look_at(doctor_t *doctor, apr_array_header_t *places, cli_t *cli)
+static void report_identity(doctor_t *doctor, apr_array_header_t *known,
+                            cli_t *cli)
 {
     const char *error = NULL;
     apikey_identity_t identity = { 0 };
     apr_status_t status = apikey_schema_identity(cli->store, &identity,
                                                  cli->pool, &error);
-    place_t place = { cli->conf_path, cli->conf.driver, cli->conf.params,
-                      identity.uuid };
+    identified_t database = { cli->conf_path, cli->conf.driver,
+                              cli->conf.params, identity.uuid };
 
     if (status != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "identity", "%s: %s", cli->conf_path,
@@ -62,27 +68,25 @@ static void look_at(doctor_t *doctor, apr_array_header_t *places, cli_t *cli)
         return;
     }
     doctor_find(doctor, DOCTOR_OK, "identity", "The database of %s is %s, "
-                "epoch %" APR_INT64_T_FMT ".", place.conf, place.uuid,
+                "epoch %" APR_INT64_T_FMT ".", database.conf, database.uuid,
                 identity.epoch);
-    compare(doctor, places, &place);
-    APR_ARRAY_PUSH(places, place_t) = place;
+    compare_identities(doctor, known, &database);
+    APR_ARRAY_PUSH(known, identified_t) = database;
 }
 
-void doctor_identity(doctor_t *doctor)
+void doctor_check_identity(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
-    apr_array_header_t *places = apr_array_make(cli->pool, 4,
-                                                sizeof(place_t));
+    apr_array_header_t *known = apr_array_make(cli->pool, 4,
+                                               sizeof(identified_t));
     int i;
 
-    look_at(doctor, places, cli);
+    report_identity(doctor, known, cli);
     for (i = 0; i < cli->word_count; i++) {
-        cli_t other = { 0 };
+        cli_t other = { .pool = cli->pool, .conf_path = cli->words[i] };
 
-        other.pool = cli->pool;
-        other.conf_path = cli->words[i];
         if (cli_open(&other, 0) == CLI_DONE) {
-            look_at(doctor, places, &other);
+            report_identity(doctor, known, &other);
         }
         else {
             doctor_find(doctor, DOCTOR_FAIL, "identity", "The database of %s "

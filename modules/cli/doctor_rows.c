@@ -1,7 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What is wrong with the rows themselves: for doctor, and for init where it
- * has upgraded tables that hold some already. */
+/*
+ * Faults in rows that were written by hand or by other programs: for doctor,
+ * and for init after an upgrade of tables that have rows.
+ */
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -13,9 +15,9 @@
 #include "../store/inspect.h"
 #include "doctor.h"
 
-#define NAMED 20                /* ids of one fault; the rest is counted */
+#define NAMED 20                /* ids per fault; the others are counted */
 
-/* What a fault does. */
+/* What follows from a fault. */
 typedef enum { REFUSED, UNUSED, ENDING } effect_e;
 
 static const char *const effects[] = {
@@ -28,7 +30,7 @@ static const char *const effects[] = {
 typedef struct fault_t {
     const char *text;
     apr_int64_t count;
-    const char *ids;            /* the first of them, "," between */
+    const char *ids;            /* the first NAMED, ", " between */
     effect_e effect;
 } fault_t;
 
@@ -38,11 +40,11 @@ typedef struct faults_t {
     apr_hash_t *by_text;
     apr_array_header_t *list;   /* of fault_t *, in the order found */
     apr_pool_t *pool;
-    apr_pool_t *row;            /* cleared for each */
+    apr_pool_t *row;            /* cleared for each row */
 } faults_t;
 
-static void note(faults_t *faults, const char *text, const char *id,
-                 effect_e effect)
+static void add_fault(faults_t *faults, const char *text, const char *id,
+                      effect_e effect)
 {
     const char *key = apr_pstrcat(faults->row, effects[effect], text, NULL);
     fault_t *fault = apr_hash_get(faults->by_text, key, APR_HASH_KEY_STRING);
@@ -63,7 +65,7 @@ static void note(faults_t *faults, const char *text, const char *id,
     fault->count++;
 }
 
-/* What other programs write for "never", which is 0 here. */
+/* Times by which other programs mean "never"; here that is 0. */
 static const char *meant_for_never(apr_int64_t expires)
 {
     static const struct { apr_int64_t time; const char *what; } ends[] = {
@@ -85,8 +87,8 @@ static const char *meant_for_never(apr_int64_t expires)
     return NULL;
 }
 
-/* ApiKeyLifetime's max holds for what htapikey makes; rows come in many other
- * ways, and some are older than the directive. */
+/* Whether a key lives longer than ApiKeyLifetime's max.  htapikey makes no such
+ * key, but other programs may, and a key may be older than the directive. */
 static int outlives_max(const cli_t *cli, const apikey_record_t *record)
 {
     apr_int64_t max = cli->conf.lifetime.max;
@@ -98,8 +100,9 @@ static int outlives_max(const cli_t *cli, const apikey_record_t *record)
                        || record->expires - since > max);
 }
 
-/* -1 is "never" and "not" to many programs, and a time to a server. */
-static int look_for_negative(faults_t *faults, const apikey_record_t *record)
+/* Many programs write -1 for "never" or "not"; for a server it is a time that
+ * has passed. */
+static int check_negative_times(faults_t *faults, const apikey_record_t *record)
 {
     const struct { const char *column; apr_int64_t value; } times[] = {
         { "expires", record->expires }, { "revoked", record->revoked },
@@ -109,39 +112,39 @@ static int look_for_negative(faults_t *faults, const apikey_record_t *record)
 
     for (i = 0; i < sizeof(times) / sizeof(*times); i++) {
         if (times[i].value < 0) {
-            note(faults, apr_psprintf(faults->row, "its %s is %"
-                                      APR_INT64_T_FMT ", before 1970, which "
-                                      "has come; never and not are 0",
-                                      times[i].column, times[i].value),
-                 record->id, REFUSED);
+            add_fault(faults,
+                      apr_psprintf(faults->row, "its %s is %" APR_INT64_T_FMT
+                                   ", before 1970, which has come; never and "
+                                   "not are 0", times[i].column,
+                                   times[i].value), record->id, REFUSED);
             return 1;
         }
     }
     return 0;
 }
 
-/* Of a key that nothing else is wrong with. */
-static void look_at_end(faults_t *faults, const apikey_record_t *record)
+/* Checks the times of a key that has no other fault. */
+static void check_expiry(faults_t *faults, const apikey_record_t *record)
 {
     const char *end = meant_for_never(record->expires);
 
-    if (look_for_negative(faults, record)) {
+    if (check_negative_times(faults, record)) {
         return;
     }
     if (end) {
-        note(faults, apr_psprintf(faults->row, "its expires is %"
-                                  APR_INT64_T_FMT ", %s; if never was meant, "
-                                  "that is 0", record->expires, end),
-             record->id, ENDING);
+        add_fault(faults,
+                  apr_psprintf(faults->row, "its expires is %" APR_INT64_T_FMT
+                               ", %s; if never was meant, that is 0",
+                               record->expires, end), record->id, ENDING);
     }
     if (outlives_max(faults->cli, record)) {
-        note(faults, "it lives longer than the max= of ApiKeyLifetime; set an "
-             "earlier end, or rotate it", record->id, ENDING);
+        add_fault(faults, "it lives longer than the max= of ApiKeyLifetime; "
+                  "set an earlier end, or rotate it", record->id, ENDING);
     }
 }
 
-/* What is revoked opens nothing, whatever else is in its row. */
-static apr_status_t look_at_key(void *baton, const apikey_key_row_t *key)
+/* Checks a key's row; one that is revoked is refused in any case. */
+static apr_status_t check_key_row(void *baton, const apikey_key_row_t *key)
 {
     faults_t *faults = baton;
     const apikey_record_t *record = &key->record;
@@ -154,30 +157,31 @@ static apr_status_t look_at_key(void *baton, const apikey_key_row_t *key)
     }
     fault = apikey_record_fault(record, faults->row);
     if (fault) {
-        note(faults, fault, record->id, REFUSED);
+        add_fault(faults, fault, record->id, REFUSED);
         return APR_SUCCESS;
     }
     if (key->odd) {
-        note(faults, key->odd, record->id, UNUSED);
+        add_fault(faults, key->odd, record->id, UNUSED);
     }
-    look_at_end(faults, record);
+    check_expiry(faults, record);
     return APR_SUCCESS;
 }
 
-static apr_status_t look_at_tenant(void *baton, const apikey_tenant_t *tenant)
+static apr_status_t check_tenant_row(void *baton, const apikey_tenant_t *tenant)
 {
     faults_t *faults = baton;
     const char *fault = tenant->fault ? tenant->fault
                                       : apikey_text_fault(tenant->tenant);
 
     if (fault) {
-        note(faults, apr_pstrcat(faults->row, "of a tenant: ", fault, NULL),
-             tenant->tenant, UNUSED);
+        add_fault(faults, apr_pstrcat(faults->row, "of a tenant: ", fault,
+                                      NULL), tenant->tenant, UNUSED);
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
+static apr_status_t check_all_rows(faults_t *faults, cli_t *cli,
+                                   const char **error)
 {
     const apikey_filter_t all = { 0 };
     apr_status_t status;
@@ -188,22 +192,22 @@ static apr_status_t look(faults_t *faults, cli_t *cli, const char **error)
     faults->list = apr_array_make(cli->pool, 4, sizeof(fault_t *));
     faults->keys = 0;
     apr_pool_create(&faults->row, cli->pool);
-    status = apikey_keys_list(cli->store, &all, look_at_key, faults,
+    status = apikey_keys_list(cli->store, &all, check_key_row, faults,
                               cli->pool, error);
     return status == APR_SUCCESS
-           ? apikey_tenant_list(cli->store, look_at_tenant, faults, cli->pool,
+           ? apikey_tenant_list(cli->store, check_tenant_row, faults, cli->pool,
                                 error) : status;
 }
 
 /* "2 keys are never granted (id a, b): its name has a control character". */
-static const char *sentence(const fault_t *fault, apr_pool_t *pool)
+static const char *describe_fault(const fault_t *fault, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s (id %s%s): %s",
                         fault->count, effects[fault->effect], fault->ids,
                         fault->count > NAMED ? ", ..." : "", fault->text);
 }
 
-static void count_weak(doctor_t *doctor)
+static void report_weak_keys(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     apikey_strengths_t strengths;
@@ -230,14 +234,14 @@ static void count_weak(doctor_t *doctor)
     }
 }
 
-void doctor_rows(doctor_t *doctor)
+void doctor_check_rows(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *error = NULL;
     faults_t faults;
     int i;
 
-    if (look(&faults, cli, &error) != APR_SUCCESS) {
+    if (check_all_rows(&faults, cli, &error) != APR_SUCCESS) {
         doctor_find(doctor, DOCTOR_FAIL, "rows", "%s", error);
         return;
     }
@@ -246,23 +250,23 @@ void doctor_rows(doctor_t *doctor)
 
         doctor_find(doctor, fault->effect == REFUSED ? DOCTOR_FAIL
                                                      : DOCTOR_WARN,
-                    "rows", "%s.", sentence(fault, cli->pool));
+                    "rows", "%s.", describe_fault(fault, cli->pool));
     }
     if (faults.list->nelts == 0) {
         doctor_find(doctor, DOCTOR_OK, "rows", "None of %" APR_INT64_T_FMT
                     " keys is refused for what stands in its row.",
                     faults.keys);
     }
-    count_weak(doctor);
+    report_weak_keys(doctor);
 }
 
-void cli_tell_rows(cli_t *cli)
+void cli_report_rows(cli_t *cli)
 {
     const char *error = NULL;
     faults_t faults;
     int i;
 
-    if (look(&faults, cli, &error) != APR_SUCCESS) {
+    if (check_all_rows(&faults, cli, &error) != APR_SUCCESS) {
         cli_say(cli->pool, "the rows could not be looked at: %s", error);
         return;
     }
@@ -271,7 +275,7 @@ void cli_tell_rows(cli_t *cli)
 
         if (fault->effect != ENDING) {
             cli_say(cli->pool, "%s; correct or revoke them",
-                    sentence(fault, cli->pool));
+                    describe_fault(fault, cli->pool));
         }
     }
 }

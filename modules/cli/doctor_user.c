@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * What httpd's user may do is tried by a process that is that user.  httpd
- * reads the secret file before, as root, but opens SQLite's file after.
+ * Whether httpd's user can write SQLite's files, tried by a child process that
+ * becomes that user.  The secret file needs no such test: httpd reads it as
+ * root, before it changes its user.
  */
 
 #include <errno.h>
@@ -19,20 +20,19 @@
 #include "../store/inspect.h"
 #include "doctor.h"
 
-/* A file, what SQLite makes beside it, and the folder for that. */
+/* The database file, the two that SQLite makes beside it, and the folder. */
 enum { FILE_ITSELF, WAL, SHM, FOLDER, PATHS };
 
 typedef struct paths_t {
     const char *at[PATHS];
 } paths_t;
 
-/* What a try came to: which path, and errno; PATHS: all went well. */
 typedef struct tried_t {
-    int which;
-    int error;
+    int which;                  /* the path that failed; PATHS: none */
+    int error;                  /* errno */
 } tried_t;
 
-/* As systems call it; the first that there is. */
+/* The first that exists of the names that systems give to httpd's user. */
 static const struct passwd *usual_user(void)
 {
     static const char *const names[] = {
@@ -55,7 +55,7 @@ static void copy_user(doctor_user_t *to, const struct passwd *user,
     to->gid = user ? user->pw_gid : 0;
 }
 
-cli_exit_e doctor_find_user(doctor_t *doctor)
+cli_exit_e doctor_set_user(doctor_t *doctor)
 {
     cli_t *cli = doctor->cli;
     const char *said = cli->value[CLI_USER];
@@ -79,7 +79,8 @@ static paths_t paths_of(const char *file, apr_pool_t *pool)
     return paths;
 }
 
-/* Nothing is changed by it. */
+/* Tries as the current user, without changing anything.  The two files beside
+ * the database need not exist; the folder is where SQLite makes them. */
 static tried_t try_paths(const paths_t *paths)
 {
     tried_t tried;
@@ -103,9 +104,10 @@ static tried_t try_paths(const paths_t *paths)
     return tried;
 }
 
-/* The same by a process of its own that is that user.  0: it could not be. */
-static int try_as(tried_t *tried, const doctor_user_t *user,
-                  const paths_t *paths)
+/* Tries as another user, in a child process; 0: it could not become that
+ * user. */
+static int try_as_user(tried_t *tried, const doctor_user_t *user,
+                       const paths_t *paths)
 {
     int ends[2], got;
     pid_t child;
@@ -131,14 +133,13 @@ static int try_as(tried_t *tried, const doctor_user_t *user,
     return got;
 }
 
-static int is_alright(const tried_t *tried)
+static int could_write_all(const tried_t *tried)
 {
     return tried->which == PATHS;
 }
 
-/* What is told of a user that could not. */
-static const char *sentence(const char *user, const paths_t *paths,
-                            const tried_t *tried, apr_pool_t *pool)
+static const char *cannot_write(const char *user, const paths_t *paths,
+                                const tried_t *tried, apr_pool_t *pool)
 {
     char buffer[128];
 
@@ -148,9 +149,10 @@ static const char *sentence(const char *user, const paths_t *paths,
                         apr_strerror(tried->error, buffer, sizeof(buffer)));
 }
 
-/* A user of the usual name cannot; whom the folder belongs to, perhaps. */
-static void judge_owner(doctor_t *doctor, const paths_t *paths,
-                        const char *what)
+/* The user that was tried cannot write.  Where its name was only a guess, the
+ * folder's owner is tried: httpd may run as that. */
+static void report_failed_user(doctor_t *doctor, const paths_t *paths,
+                               const char *what)
 {
     apr_pool_t *pool = doctor->cli->pool;
     doctor_user_t owner = { NULL, 0, 0 };
@@ -162,7 +164,8 @@ static void judge_owner(doctor_t *doctor, const paths_t *paths,
            == APR_SUCCESS && info.user != 0) {
         copy_user(&owner, getpwuid(info.user), pool);
     }
-    if (owner.name && try_as(&tried, &owner, paths) && is_alright(&tried)) {
+    if (owner.name && try_as_user(&tried, &owner, paths)
+        && could_write_all(&tried)) {
         doctor_find(doctor, DOCTOR_WARN, "file", "%s; %s can. If httpd runs "
                     "as %s, say so with --user %s; else give both to %s.",
                     what, owner.name, owner.name, owner.name,
@@ -174,8 +177,7 @@ static void judge_owner(doctor_t *doctor, const paths_t *paths,
                 ? "" : ", or name it with --user");
 }
 
-/* As root: the truth. */
-static void judge_as_root(doctor_t *doctor, const paths_t *paths)
+static void check_as_root(doctor_t *doctor, const paths_t *paths)
 {
     const doctor_user_t *user = &doctor->httpd;
     const char *file = paths->at[FILE_ITSELF];
@@ -186,48 +188,50 @@ static void judge_as_root(doctor_t *doctor, const paths_t *paths)
                     "not known here, so whether it may write %s was not "
                     "tried; name it with --user.", file);
     }
-    else if (!try_as(&tried, user, paths)) {
+    else if (!try_as_user(&tried, user, paths)) {
         doctor_find(doctor, DOCTOR_WARN, "file", "Whether %s may write %s was "
                     "not tried: this program could not become that user.",
                     user->name, file);
     }
-    else if (is_alright(&tried)) {
+    else if (could_write_all(&tried)) {
         doctor_find(doctor, DOCTOR_OK, "file", "%s and its folder can be "
                     "written by %s.", file, user->name);
     }
     else {
-        judge_owner(doctor, paths, sentence(user->name, paths, &tried,
-                                            doctor->cli->pool));
+        report_failed_user(doctor, paths,
+                           cannot_write(user->name, paths, &tried,
+                                        doctor->cli->pool));
     }
 }
 
-/* As anybody else: of oneself alone.  SQLite would leave files that nobody may
- * write beside one that is read-only, so that is not opened. */
-static void judge_as_user(doctor_t *doctor, const paths_t *paths)
+/* Another user than root can only try for itself.  Where it cannot write all,
+ * the database is not opened: SQLite would make its two files beside it with
+ * this user as their owner, and httpd's user could not write them. */
+static void check_as_user(doctor_t *doctor, const paths_t *paths)
 {
     const doctor_user_t *user = &doctor->httpd;
     const char *file = paths->at[FILE_ITSELF];
     const tried_t tried = try_paths(paths);
     int is_httpd = user->name && user->uid == geteuid();
 
-    if (is_httpd && is_alright(&tried)) {
+    if (is_httpd && could_write_all(&tried)) {
         doctor_find(doctor, DOCTOR_OK, "file", "%s and its folder can be "
                     "written by %s.", file, user->name);
     }
     else if (is_httpd) {
         doctor_find(doctor, DOCTOR_FAIL, "file", "%s; give both to it.",
-                    sentence(user->name, paths, &tried, doctor->cli->pool));
+                    cannot_write(user->name, paths, &tried, doctor->cli->pool));
     }
     else {
         doctor_find(doctor, DOCTOR_WARN, "file", "Whether httpd's user may "
                     "write %s only root can try: run doctor as root%s.", file,
-                    is_alright(&tried) ? "" : ", for this user may not and "
-                    "judges nothing of what is in it");
+                    could_write_all(&tried) ? "" : ", for this user may not "
+                    "and judges nothing of what is in it");
     }
-    doctor->unread = !is_alright(&tried);
+    doctor->unread = !could_write_all(&tried);
 }
 
-void doctor_file(doctor_t *doctor)
+void doctor_check_file(doctor_t *doctor)
 {
     const cli_conf_t *conf = &doctor->cli->conf;
     apr_pool_t *pool = doctor->cli->pool;
@@ -243,5 +247,5 @@ void doctor_file(doctor_t *doctor)
                     "than htapikey; write the whole path.", file);
     }
     paths = paths_of(file, pool);
-    (geteuid() == 0 ? judge_as_root : judge_as_user)(doctor, &paths);
+    (geteuid() == 0 ? check_as_root : check_as_user)(doctor, &paths);
 }

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * explain: what a key itself is good for, and why not.  What a place of a
- * server wants is told by the server: its configuration is not imitated here.
+ * explain: whether a key is accepted and what it may do, or all reasons why it
+ * is refused.  These come from CONF and the key's row.  What a location
+ * requires only httpd can say: its configuration is not evaluated here.
  */
 
 #include <stdarg.h>
@@ -11,26 +12,28 @@
 
 #include "../core/time_text.h"
 #include "../core/result.h"
-#include "cli.h"
+#include "commands.h"
 
-/* What was found out. */
 typedef struct finding_t {
     cli_t *cli;
-    apikey_format_e format;     /* as it was presented, or of its row */
-    const char *signer;         /* id of the secret whose check characters are
-                                 * right; NULL: none, or not presented */
+    apikey_format_e format;     /* of the presented key, or of its row */
+    const char *signer;         /* id of the secret by which the check
+                                 * characters are right; NULL: none, or the key
+                                 * was not presented */
     const apikey_key_row_t *key;        /* NULL: the database has none */
-    int unseen;                 /* the server does not get as far as to it */
-    apikey_result_e result;             /* the first that the server meets */
-    apr_array_header_t *why;            /* const char *: each reason why not */
+    int unseen;                 /* the server refuses it before it asks the
+                                 * database */
+    apikey_result_e result;             /* of the first reason */
+    apr_array_header_t *why;            /* const char *: all reasons, in the
+                                         * server's order */
 } finding_t;
 
-static void refuse(finding_t *finding, apikey_result_e result,
-                   const char *format, ...)
+static void add_reason(finding_t *finding, apikey_result_e result,
+                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void refuse(finding_t *finding, apikey_result_e result,
-                   const char *format, ...)
+static void add_reason(finding_t *finding, apikey_result_e result,
+                       const char *format, ...)
 {
     va_list args;
 
@@ -43,21 +46,22 @@ static void refuse(finding_t *finding, apikey_result_e result,
     }
 }
 
-static void refuse_format(finding_t *finding, const char *format)
+static void add_format_reason(finding_t *finding, const char *format)
 {
-    refuse(finding, APIKEY_INVALID, "ApiKeyFormat does not accept its format, "
-           "%s", format);
+    add_reason(finding, APIKEY_INVALID, "ApiKeyFormat does not accept its "
+               "format, %s", format);
 }
 
-static void refuse_prefix(finding_t *finding)
+static void add_prefix_reason(finding_t *finding)
 {
-    refuse(finding, APIKEY_INVALID, "ApiKeyPrefix is %s, and its prefix is "
-           "another", finding->cli->conf.prefix_words);
+    add_reason(finding, APIKEY_INVALID, "ApiKeyPrefix is %s, and its prefix is "
+               "another", finding->cli->conf.prefix_words);
 }
 
-/* What the key that is presented looks like, whatever CONF accepts. */
-static void look_at(finding_t *finding, const cli_presented_t *given,
-                    const apikey_policy_t *all)
+/* Sets format and signer of a presented key, also of one that CONF does not
+ * accept. */
+static void classify_presented(finding_t *finding, const cli_presented_t *given,
+                               const apikey_policy_t *all)
 {
     int by = apikey_key_checked_by(all->secrets, given->text, given->len);
 
@@ -65,35 +69,36 @@ static void look_at(finding_t *finding, const cli_presented_t *given,
     finding->signer = by < 0 ? NULL : apikey_secrets_id(all->secrets, by);
 }
 
-/* Why it is refused before any database is asked. */
-static void judge_text(finding_t *finding, const cli_presented_t *given)
+/* Adds the reasons why the server refuses a key before it asks the database. */
+static void explain_text(finding_t *finding, const cli_presented_t *given)
 {
     apikey_policy_t policy = cli_policy(finding->cli);
     unsigned int accepted = policy.formats;
 
     if (!finding->format) {
-        refuse(finding, APIKEY_INVALID, "it is no key: it %s",
-               apikey_key_fault(&policy, given->text, given->len));
+        add_reason(finding, APIKEY_INVALID, "it is no key: it %s",
+                   apikey_key_fault(&policy, given->text, given->len));
         return;
     }
     policy.formats = cli_policy_any(finding->cli).formats;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
-        refuse_prefix(finding);
+        add_prefix_reason(finding);
     }
     policy.prefixes = NULL;
     policy.formats = accepted;
     if (!apikey_key_shape(&policy, given->text, given->len)) {
-        refuse_format(finding, apikey_format_name(finding->format));
+        add_format_reason(finding, apikey_format_name(finding->format));
     }
     if (finding->format == APIKEY_FORMAT_BASE62 && !finding->signer
         && !(accepted & APIKEY_FORMAT_OPAQUE)) {
-        refuse(finding, APIKEY_INVALID, "its check characters are right under "
-               "no secret of ApiKeySecretFile: it is mistyped, or made with "
-               "another secret");
+        add_reason(finding, APIKEY_INVALID, "its check characters are right "
+                   "under no secret of ApiKeySecretFile: it is mistyped, or "
+                   "made with another secret");
     }
 }
 
-static void judge_secret(finding_t *finding)
+/* Adds the reason why the server does not look for the digest of a key. */
+static void explain_secret(finding_t *finding)
 {
     const cli_t *cli = finding->cli;
     const apikey_key_row_t *key = finding->key;
@@ -101,8 +106,8 @@ static void judge_secret(finding_t *finding)
     const char *fault;
 
     if (*secret && !cli_has_secret(cli->secrets, secret)) {
-        refuse(finding, APIKEY_INVALID, "the secret \"%s\", which signed it, "
-               "is not in ApiKeySecretFile", secret);
+        add_reason(finding, APIKEY_INVALID, "the secret \"%s\", which signed "
+                   "it, is not in ApiKeySecretFile", secret);
         return;
     }
     fault = apikey_digest_kinds_unsought(
@@ -110,30 +115,31 @@ static void judge_secret(finding_t *finding)
         apikey_format_from_name(key->record.format), *secret != '\0',
         strlen(key->digest));
     if (fault) {
-        refuse(finding, APIKEY_INVALID, "%s", fault);
+        add_reason(finding, APIKEY_INVALID, "%s", fault);
     }
 }
 
-/* Looks for the key as the server does, then for one that it would refuse
- * unseen. */
-static cli_exit_e ask(finding_t *finding, const cli_presented_t *given,
-                      apikey_record_t **record)
+/* Looks a key up as the server does; one that this does not find, again with a
+ * policy that accepts all keys. */
+static cli_exit_e lookup_as_server(finding_t *finding,
+                                   const cli_presented_t *given,
+                                   apikey_record_t **record)
 {
     cli_t *cli = finding->cli;
     const apikey_policy_t served = cli_policy(cli);
     const apikey_policy_t all = cli_policy_any(cli);
     cli_exit_e code = cli_find_presented(cli, given, &served, record);
 
-    look_at(finding, given, &all);
+    classify_presented(finding, given, &all);
     if (code == CLI_DONE && !*record) {
-        judge_text(finding, given);
+        explain_text(finding, given);
         finding->unseen = 1;
         code = cli_find_presented(cli, given, &all, record);
     }
     return code;
 }
 
-static cli_exit_e find_presented(finding_t *finding)
+static cli_exit_e explain_presented(finding_t *finding)
 {
     cli_t *cli = finding->cli;
     apikey_record_t *record = NULL;
@@ -143,7 +149,7 @@ static cli_exit_e find_presented(finding_t *finding)
     cli_exit_e code = cli_read_presented(cli, &given);
 
     if (code == CLI_DONE) {
-        code = ask(finding, &given, &record);
+        code = lookup_as_server(finding, &given, &record);
     }
     apikey_wipe(&given, sizeof(given));
     if (code == CLI_DATABASE && !cli->json) {
@@ -156,19 +162,19 @@ static cli_exit_e find_presented(finding_t *finding)
     }
     finding->key = key;
     if (code == CLI_DONE && !key) {
-        refuse(finding, APIKEY_INVALID, "the database has no such key");
+        add_reason(finding, APIKEY_INVALID, "the database has no such key");
     }
     else if (code == CLI_DONE && finding->unseen) {
-        judge_secret(finding);
+        explain_secret(finding);
         if (!finding->why->nelts) {
-            refuse_format(finding, apikey_format_name(finding->format));
+            add_format_reason(finding, apikey_format_name(finding->format));
         }
     }
     return code;
 }
 
-/* The key by its id: its row says what shape it has. */
-static cli_exit_e find_by_id(finding_t *finding)
+/* Explains a key by its id; its row has its format and prefix. */
+static cli_exit_e explain_by_id(finding_t *finding)
 {
     cli_t *cli = finding->cli;
     const cli_conf_t *conf = &cli->conf;
@@ -183,17 +189,17 @@ static cli_exit_e find_by_id(finding_t *finding)
     finding->key = key;
     finding->format = apikey_format_from_name(key->record.format);
     if (!apikey_format_accepted(conf->formats, finding->format)) {
-        refuse_format(finding, key->record.format);
+        add_format_reason(finding, key->record.format);
     }
     if (!apikey_prefix_accepted(conf->prefixes, finding->format, key->prefix)) {
-        refuse_prefix(finding);
+        add_prefix_reason(finding);
     }
-    judge_secret(finding);
+    explain_secret(finding);
     return CLI_DONE;
 }
 
-/* What its row says, in the server's order. */
-static void judge_row(finding_t *finding)
+/* Adds the reasons from a key's row, in the server's order. */
+static void explain_row(finding_t *finding)
 {
     const cli_t *cli = finding->cli;
     const apikey_key_row_t *key = finding->key;
@@ -202,36 +208,36 @@ static void judge_row(finding_t *finding)
     apr_pool_t *pool = cli->pool;
 
     if (fault) {
-        refuse(finding, APIKEY_UNAVAILABLE, "its row cannot be used: %s",
-               fault);
+        add_reason(finding, APIKEY_UNAVAILABLE, "its row cannot be used: %s",
+                   fault);
     }
     if (strcmp(record->keyspace, cli->actor.keyspace) != 0) {
-        refuse(finding, APIKEY_INVALID, "it is of the keyspace \"%s\", not of "
-               "\"%s\"", record->keyspace, cli->actor.keyspace);
+        add_reason(finding, APIKEY_INVALID, "it is of the keyspace \"%s\", "
+                   "not of \"%s\"", record->keyspace, cli->actor.keyspace);
     }
     if (record->revoked) {
-        refuse(finding, APIKEY_REVOKED, "it was revoked %s%s%s",
-               cli_time(record->revoked, "", pool), *key->reason ? ": " : "",
-               key->reason);
+        add_reason(finding, APIKEY_REVOKED, "it was revoked %s%s%s",
+                   cli_time(record->revoked, "", pool),
+                   *key->reason ? ": " : "", key->reason);
     }
     if (record->disabled) {
-        refuse(finding, APIKEY_DISABLED, "it was disabled %s",
-               cli_time(record->disabled, "", pool));
+        add_reason(finding, APIKEY_DISABLED, "it was disabled %s",
+                   cli_time(record->disabled, "", pool));
     }
     if (record->expires != APIKEY_NEVER
         && record->expires <= cli->actor.now) {
-        refuse(finding, APIKEY_EXPIRED, "it expired %s",
-               cli_time(record->expires, "", pool));
+        add_reason(finding, APIKEY_EXPIRED, "it expired %s",
+                   cli_time(record->expires, "", pool));
     }
     if (record->suspended) {
-        refuse(finding, APIKEY_SUSPENDED, "its tenant was suspended %s%s%s",
-               cli_time(record->suspended, "", pool),
-               *key->tenant_reason ? ": " : "", key->tenant_reason);
+        add_reason(finding, APIKEY_SUSPENDED, "its tenant was suspended %s%s%s",
+                   cli_time(record->suspended, "", pool),
+                   *key->tenant_reason ? ": " : "", key->tenant_reason);
     }
 }
 
-/* What one scope of a key covers. */
-static const char *covers(const char *scope, apr_pool_t *pool)
+/* A scope, and of a wildcard what it covers. */
+static const char *describe_scope(const char *scope, apr_pool_t *pool)
 {
     apr_size_t len = strlen(scope);
 
@@ -244,8 +250,8 @@ static const char *covers(const char *scope, apr_pool_t *pool)
            : scope;
 }
 
-/* What an application is told besides, by the names of its variables. */
-static void write_meta(const apikey_record_t *record, apr_pool_t *pool)
+/* Writes the variables APIKEY_META_* that an application gets. */
+static void write_exported_meta(const apikey_record_t *record, apr_pool_t *pool)
 {
     const apr_array_header_t *pairs =
         record->meta ? apr_table_elts(record->meta) : NULL;
@@ -260,7 +266,7 @@ static void write_meta(const apikey_record_t *record, apr_pool_t *pool)
     }
 }
 
-static void write_key(const finding_t *finding)
+static void write_key_fields(const finding_t *finding)
 {
     const apikey_record_t *record = &finding->key->record;
     apr_pool_t *pool = finding->cli->pool;
@@ -281,18 +287,18 @@ static void write_key(const finding_t *finding)
                             "; from elsewhere it is refused: network (403)",
                             NULL)
               : "any", pool);
-    write_meta(record, pool);
+    write_exported_meta(record, pool);
     if (!scope) {
         cli_field(label, "none: it opens what asks for no scope", pool);
     }
     for (; scope; scope = apr_strtok(NULL, " ", &state)) {
-        cli_field(label, covers(scope, pool), pool);
+        cli_field(label, describe_scope(scope, pool), pool);
         label = "";
     }
 }
 
-static void write_text(const finding_t *finding, const char *result,
-                       int status)
+static void write_explanation(const finding_t *finding, const char *result,
+                              int status)
 {
     apr_pool_t *pool = finding->cli->pool;
     int i;
@@ -313,17 +319,17 @@ static void write_text(const finding_t *finding, const char *result,
                   : "no secret (SHA-256)", pool);
     }
     if (finding->key) {
-        write_key(finding);
+        write_key_fields(finding);
     }
     cli_field("server", "what a place wants besides, httpd tells: LogLevel "
               "apikey:debug logs each decision and the Require that made it",
               pool);
 }
 
-static void write_json(const finding_t *finding, const char *result,
-                       int status)
+static void json_explanation(const finding_t *finding, const char *result,
+                             int status)
 {
-    cli_json_t json = { finding->cli->pool, 0 };
+    cli_json_t json = { .pool = finding->cli->pool };
     int i;
 
     cli_json_open(&json, NULL, '{');
@@ -347,7 +353,6 @@ static void write_json(const finding_t *finding, const char *result,
         cli_json_text(&json, "format", apikey_format_name(finding->format));
     }
     cli_json_close(&json, '}');
-    cli_out("\n");
 }
 
 cli_exit_e cli_cmd_explain(cli_t *cli)
@@ -359,19 +364,18 @@ cli_exit_e cli_cmd_explain(cli_t *cli)
 
     finding.why = apr_array_make(cli->pool, 4, sizeof(const char *));
     if (code == CLI_DONE) {
-        code = strcmp(cli->words[0], "-") == 0 ? find_presented(&finding)
-                                               : find_by_id(&finding);
+        code = strcmp(cli->words[0], "-") == 0 ? explain_presented(&finding)
+                                               : explain_by_id(&finding);
     }
     if (code != CLI_DONE) {
         return code;
     }
     if (finding.key) {
-        judge_row(&finding);
+        explain_row(&finding);
     }
     result = apikey_result(finding.result);
     good = finding.result == APIKEY_GRANTED;
-    (cli->json ? write_json : write_text)(&finding,
-                                          good ? "good" : result->code,
-                                          good ? 0 : result->status);
+    (cli->json ? json_explanation : write_explanation)(
+        &finding, good ? "good" : result->code, good ? 0 : result->status);
     return good ? CLI_DONE : CLI_REFUSED;
 }

@@ -1,23 +1,29 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * export: all keys as CSV (RFC 4180), which import reads.
+ */
+
 #include <apr_strings.h>
 
+#include "commands.h"
 #include "import_private.h"
 
-typedef struct writing_t {
+typedef struct export_t {
     cli_t *cli;
     apr_pool_t *pool;           /* of a row */
-    apr_int64_t left_out;
-} writing_t;
+    apr_int64_t left_out;       /* keys with faulty rows */
+} export_t;
 
-/* Whether the file has such a column: never one of keys. */
+/* Whether the file has that column.  Keys themselves are not known; ENABLED is
+ * DISABLED in other words. */
 static int is_written(int column)
 {
     return column != KEY && column != ENABLED;
 }
 
-/* RFC 4180, and harmless for a spreadsheet. */
-static void write_field(int first, const char *text, apr_pool_t *pool)
+/* Writes a field, in quotes where it needs them. */
+static void write_csv_field(int first, const char *text, apr_pool_t *pool)
 {
     const char *quote;
 
@@ -35,24 +41,24 @@ static void write_field(int first, const char *text, apr_pool_t *pool)
     cli_out("%s\"", text);
 }
 
-static const char *seconds(apr_int64_t number, const char *none,
-                           apr_pool_t *pool)
+static const char *number_or(apr_int64_t number, const char *none,
+                             apr_pool_t *pool)
 {
     return number ? apr_psprintf(pool, "%" APR_INT64_T_FMT, number) : none;
 }
 
-static apr_status_t write_key(void *baton, const apikey_key_row_t *key)
+static apr_status_t export_key(void *baton, const apikey_key_row_t *key)
 {
-    writing_t *writing = baton;
+    export_t *export = baton;
     const apikey_record_t *record = &key->record;
-    apr_pool_t *pool = writing->pool;
+    apr_pool_t *pool = export->pool;
     const char *fault;
     int i;
 
     apr_pool_clear(pool);
     fault = cli_key_fault(key, pool);
     if (fault) {
-        writing->left_out++;
+        export->left_out++;
         cli_say(pool, "the key %s is left out, since no server accepts it: %s",
                 cli_clean(record->id, pool), cli_clean(fault, pool));
         return APR_SUCCESS;
@@ -65,21 +71,21 @@ static apr_status_t write_key(void *baton, const apikey_key_row_t *key)
             [ENV] = record->env, [KEYSPACE] = record->keyspace,
             [FORMAT] = record->format, [PREFIX] = key->prefix,
             [HINT] = record->hint, [CREATOR] = record->creator,
-            [CREATED] = seconds(record->created, "", pool),
-            [EXPIRES] = seconds(record->expires, "never", pool),
-            [REVOKED] = seconds(record->revoked, "", pool),
+            [CREATED] = number_or(record->created, "", pool),
+            [EXPIRES] = number_or(record->expires, "never", pool),
+            [REVOKED] = number_or(record->revoked, "", pool),
             [REASON] = key->reason,
-            [DISABLED] = seconds(record->disabled, "", pool),
+            [DISABLED] = number_or(record->disabled, "", pool),
             [OWNER] = key->owner, [NETWORKS] = key->networks,
             [META] = key->meta, [ROOT] = key->root,
             [ROTATED_FROM] = key->rotated_from,
-            [LIFETIME] = seconds(key->lifetime, "", pool),
-            [BITS] = seconds(key->bits, "", pool)
+            [LIFETIME] = number_or(key->lifetime, "", pool),
+            [BITS] = number_or(key->bits, "", pool)
         };
 
         for (i = 0; i < COLUMNS; i++) {
             if (is_written(i)) {
-                write_field(i == DIGEST, fields[i], pool);
+                write_csv_field(i == DIGEST, fields[i], pool);
             }
         }
     }
@@ -89,7 +95,7 @@ static apr_status_t write_key(void *baton, const apikey_key_row_t *key)
 
 cli_exit_e cli_cmd_export(cli_t *cli)
 {
-    writing_t writing = { .cli = cli };
+    export_t export = { .cli = cli };
     apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT] };
     const char *error = NULL;
     apr_status_t status;
@@ -104,15 +110,15 @@ cli_exit_e cli_cmd_export(cli_t *cli)
     if (code != CLI_DONE) {
         return code;
     }
-    apr_pool_create(&writing.pool, cli->pool);
+    apr_pool_create(&export.pool, cli->pool);
     for (i = 0; i < COLUMNS; i++) {
         if (is_written(i)) {
-            write_field(i == DIGEST, cli_import_names[i], writing.pool);
+            write_csv_field(i == DIGEST, cli_import_names[i], export.pool);
         }
     }
     cli_out("\r\n");
-    status = apikey_keys_list(cli->store, &filter, write_key, &writing,
+    status = apikey_keys_list(cli->store, &filter, export_key, &export,
                               cli->pool, &error);
     return status != APR_SUCCESS ? cli_fail(cli, status, error)
-           : writing.left_out ? CLI_REFUSED : CLI_DONE;
+           : export.left_out ? CLI_REFUSED : CLI_DONE;
 }

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * help: for people, for programs (--json) and for the shells, which complete
- * what --words says.
+ * help: for people, for programs (--json) and for the shells (--words), whose
+ * completion is made from it.
  */
 
 #include <string.h>
@@ -14,9 +14,66 @@
 
 #define WIDTH 79                /* columns of what is written */
 
-/* Writes text behind what stands in `at` columns already, broken at blanks;
- * lines but the first begin at `indent`. */
-static void fill(const char *text, int at, int indent)
+/* A command's name and its second word, as they are typed. */
+static const char *command_name(const cli_command_t *command, apr_pool_t *pool)
+{
+    return command->sub ? apr_pstrcat(pool, command->name, " ", command->sub,
+                                      NULL) : command->name;
+}
+
+/* "-q", or NULL. */
+static const char *option_letter(const cli_option_t *option, apr_pool_t *pool)
+{
+    return option->letter ? apr_psprintf(pool, "-%c", option->letter) : NULL;
+}
+
+/* "--quiet", or NULL. */
+static const char *option_name(const cli_option_t *option, apr_pool_t *pool)
+{
+    return option->name ? apr_pstrcat(pool, "--", option->name, NULL) : NULL;
+}
+
+/* An option as it is typed, with what its argument is called. */
+static const char *with_argument(const char *spelled,
+                                 const cli_option_t *option, apr_pool_t *pool)
+{
+    return option->argument ? apr_pstrcat(pool, spelled, " ",
+                                          option->argument, NULL) : spelled;
+}
+
+static int has_option(const cli_command_t *command, int option)
+{
+    return ((command->needs | command->takes) & CLI_BIT(option)) != 0;
+}
+
+const char *cli_command_usage(const cli_command_t *command, apr_pool_t *pool)
+{
+    const char *usage = command_name(command, pool);
+    int i;
+
+    if (*command->words) {
+        usage = apr_pstrcat(pool, usage, " ", command->words, NULL);
+    }
+    for (i = 0; i < CLI_OPTIONS; i++) {
+        const cli_option_t *option = &cli_options[i];
+        int needed = (command->needs & CLI_BIT(i)) != 0;
+        const char *letter = option_letter(option, pool);
+
+        if (has_option(command, i)) {
+            usage = apr_pstrcat(pool, usage, needed ? " " : " [",
+                                with_argument(letter ? letter
+                                              : option_name(option, pool),
+                                              option, pool),
+                                needed ? "" : "]", option->many ? "..." : "",
+                                NULL);
+        }
+    }
+    return usage;
+}
+
+/* Writes text that begins in column `at`, broken at blanks to WIDTH; its other
+ * lines begin in column `indent`. */
+static void write_filled(const char *text, int at, int indent)
 {
     int first = 1;
 
@@ -24,7 +81,7 @@ static void fill(const char *text, int at, int indent)
         int len = (int)strcspn(text, " ");
         int bracket = 0;
 
-        /* What stands in brackets stays together. */
+        /* "[--scope S]" stays on one line. */
         if (*text == '[' && strchr(text, ']')) {
             bracket = (int)(strchr(text, ']') - text);
             len = bracket + (int)strcspn(text + bracket, " ");
@@ -46,78 +103,68 @@ static void fill(const char *text, int at, int indent)
     cli_out("\n");
 }
 
-/* "-q, --quiet", "--tenant T". */
-static const char *spelled(const cli_option_t *option, apr_pool_t *pool)
-{
-    const char *letter = option->letter
-                         ? apr_psprintf(pool, "-%c", option->letter) : "";
-
-    return apr_pstrcat(pool, letter, *letter && option->name ? ", " : "",
-                       option->name ? "--" : "",
-                       option->name ? option->name : "",
-                       option->argument ? " " : "",
-                       option->argument ? option->argument : "", NULL);
-}
-
 static void write_option(const cli_option_t *option, int indent,
                          apr_pool_t *pool)
 {
-    const char *name = spelled(option, pool);
-    int at = (int)strlen(name) + 2;
+    const char *letter = option_letter(option, pool);
+    const char *name = option_name(option, pool);
+    int at;
 
+    name = with_argument(letter && name
+                         ? apr_pstrcat(pool, letter, ", ", name, NULL)
+                         : letter ? letter : name, option, pool);
     cli_out("  %s", name);
+    at = (int)strlen(name) + 2;
     if (at + 2 > indent) {
         cli_out("\n");
         at = 0;
     }
     cli_out("%*s", indent - at, "");
-    fill(option->many ? apr_pstrcat(pool, option->does,
-                                    "; may be repeated", NULL)
-                      : option->does, indent, indent);
+    write_filled(option->many
+                 ? apr_pstrcat(pool, option->does, "; may be repeated", NULL)
+                 : option->does, indent, indent);
 }
 
-/* Whether a command has that option. */
-static int has(const cli_command_t *command, int option)
+/* The options of every command. */
+static void write_globals(apr_pool_t *pool)
 {
-    return ((command->needs | command->takes) & CLI_BIT(option)) != 0;
+    const cli_option_t *option;
+
+    for (option = cli_global_options; option->does; option++) {
+        write_option(option, 20, pool);
+    }
 }
 
 static void help_one(const cli_command_t *command, apr_pool_t *pool)
 {
-    static const char begin[] = "Usage: htapikey [-f CONF] [--json] ";
-    const cli_option_t *option;
+    static const char usage[] = "Usage: htapikey [-f CONF] [--json] ";
     int i;
 
-    cli_out("%s", begin);
-    fill(cli_command_usage(command, pool), (int)strlen(begin), 7);
+    cli_out("%s", usage);
+    write_filled(cli_command_usage(command, pool), (int)strlen(usage), 7);
     cli_out("\n%c", apr_toupper(*command->does));
-    fill(apr_pstrcat(pool, command->does + 1, ".", NULL), 1, 0);
+    write_filled(apr_pstrcat(pool, command->does + 1, ".", NULL), 1, 0);
     cli_out("\n");
     for (i = 0; i < CLI_OPTIONS; i++) {
-        if (has(command, i)) {
+        if (has_option(command, i)) {
             write_option(&cli_options[i], 20, pool);
         }
     }
-    for (option = cli_global_options; option->does; option++) {
-        write_option(option, 20, pool);
-    }
+    write_globals(pool);
 }
 
-static void help_all(apr_pool_t *pool)
+static void help_all(const cli_t *cli)
 {
     const cli_command_t *command;
-    const cli_option_t *option;
 
     cli_out("Usage: htapikey [-f CONF] [--json] COMMAND [OPTION]... "
             "[ARGUMENT]...\n\n");
-    for (command = cli_commands; command->name; command++) {
-        cli_out("  %-16s  ", cli_command_name(command, pool));
-        fill(command->does, 20, 20);
+    for (command = cli->commands; command->name; command++) {
+        cli_out("  %-16s  ", command_name(command, cli->pool));
+        write_filled(command->does, 20, 20);
     }
     cli_out("\n");
-    for (option = cli_global_options; option->does; option++) {
-        write_option(option, 20, pool);
-    }
+    write_globals(cli->pool);
     cli_out("\n`htapikey help COMMAND` tells all about one.  Keys are read "
             "from standard input,\nnever from arguments.\n");
 }
@@ -125,12 +172,12 @@ static void help_all(apr_pool_t *pool)
 static void json_option(cli_json_t *json, const cli_option_t *option,
                         int needed)
 {
+    const char *letter = option_letter(option, json->pool);
+    const char *name = option_name(option, json->pool);
+
     cli_json_open(json, NULL, '{');
-    cli_json_text(json, "option", option->name
-                  ? apr_pstrcat(json->pool, "--", option->name, NULL)
-                  : apr_psprintf(json->pool, "-%c", option->letter));
-    cli_json_text(json, "short", option->letter
-                  ? apr_psprintf(json->pool, "-%c", option->letter) : "");
+    cli_json_text(json, "option", name ? name : letter);
+    cli_json_text(json, "short", letter ? letter : "");
     cli_json_text(json, "argument", option->argument ? option->argument : "");
     cli_json_flag(json, "repeated", option->many);
     cli_json_flag(json, "needed", needed);
@@ -143,13 +190,13 @@ static void json_command(cli_json_t *json, const cli_command_t *command)
     int i;
 
     cli_json_open(json, NULL, '{');
-    cli_json_text(json, "command", cli_command_name(command, json->pool));
+    cli_json_text(json, "command", command_name(command, json->pool));
     cli_json_text(json, "usage", cli_command_usage(command, json->pool));
     cli_json_text(json, "arguments", command->words);
     cli_json_text(json, "does", command->does);
     cli_json_open(json, "options", '[');
     for (i = 0; i < CLI_OPTIONS; i++) {
-        if (has(command, i)) {
+        if (has_option(command, i)) {
             json_option(json, &cli_options[i],
                         (command->needs & CLI_BIT(i)) != 0);
         }
@@ -158,26 +205,24 @@ static void json_command(cli_json_t *json, const cli_command_t *command)
     cli_json_close(json, '}');
 }
 
-/* A line a word: the word, what its argument is called, what it does. */
-static void word(const char *text, const char *argument, const char *does)
+/* A line of --words: the word, what its argument is called, what it does;
+ * nothing for a word that is NULL. */
+static void write_word(const char *word, const char *argument,
+                       const char *does)
 {
-    cli_out("%s\t%s\t%s\n", text, argument ? argument : "", does);
-}
-
-static void option_words(const cli_option_t *option, apr_pool_t *pool)
-{
-    if (option->letter) {
-        word(apr_psprintf(pool, "-%c", option->letter), option->argument,
-             option->does);
-    }
-    if (option->name) {
-        word(apr_pstrcat(pool, "--", option->name, NULL), option->argument,
-             option->does);
+    if (word) {
+        cli_out("%s\t%s\t%s\n", word, argument ? argument : "", does);
     }
 }
 
-/* Whether a command begins with the words given. */
-static int begins(const cli_command_t *command, const cli_t *cli)
+static void write_option_words(const cli_option_t *option, apr_pool_t *pool)
+{
+    write_word(option_letter(option, pool), option->argument, option->does);
+    write_word(option_name(option, pool), option->argument, option->does);
+}
+
+/* Whether a command begins with the words that were given to help. */
+static int begins_with_words(const cli_command_t *command, const cli_t *cli)
 {
     return cli->word_count < 1
            || (strcmp(command->name, cli->words[0]) == 0
@@ -186,8 +231,8 @@ static int begins(const cli_command_t *command, const cli_t *cli)
                        && strcmp(command->sub, cli->words[1]) == 0)));
 }
 
-/* What may stand behind the words given.  A line without a word is what a
- * command's own words are. */
+/* --words: what may follow the words that were given.  A line whose word is
+ * empty says what a command's other arguments are. */
 static void write_words(cli_t *cli)
 {
     const cli_command_t *command;
@@ -195,54 +240,53 @@ static void write_words(cli_t *cli)
     const char *last = "";
     int i;
 
-    for (command = cli_commands; command->name; command++) {
+    for (command = cli->commands; command->name; command++) {
         const char *next = cli->word_count < 1 ? command->name
                          : cli->word_count < 2 ? command->sub : NULL;
 
-        if (!begins(command, cli)) {
+        if (!begins_with_words(command, cli)) {
             continue;
         }
         if (next && strcmp(next, last) != 0) {
-            word(next, NULL, command->sub && cli->word_count < 1
-                             ? "" : command->does);
+            write_word(next, NULL, command->sub && cli->word_count < 1
+                                   ? "" : command->does);
             last = next;
         }
         for (i = 0; !next && i < CLI_OPTIONS; i++) {
-            if (has(command, i)) {
-                option_words(&cli_options[i], cli->pool);
+            if (has_option(command, i)) {
+                write_option_words(&cli_options[i], cli->pool);
             }
         }
         if (!next && *command->words) {
-            word("", command->words, "");
+            write_word("", command->words, "");
         }
     }
     for (option = cli_global_options; option->does; option++) {
-        option_words(option, cli->pool);
+        write_option_words(option, cli->pool);
     }
 }
 
 void cli_help(cli_t *cli, const cli_command_t *only)
 {
     const cli_command_t *command;
-    cli_json_t json = { cli->pool, 0 };
+    cli_json_t json = { .pool = cli->pool };
 
     if (!cli->json) {
         if (only) {
             help_one(only, cli->pool);
         }
         else {
-            help_all(cli->pool);
+            help_all(cli);
         }
         return;
     }
     cli_json_open(&json, NULL, '[');
-    for (command = cli_commands; command->name; command++) {
-        if (only ? only == command : begins(command, cli)) {
+    for (command = cli->commands; command->name; command++) {
+        if (only ? only == command : begins_with_words(command, cli)) {
             json_command(&json, command);
         }
     }
     cli_json_close(&json, ']');
-    cli_out("\n");
 }
 
 cli_exit_e cli_cmd_help(cli_t *cli)
@@ -250,8 +294,8 @@ cli_exit_e cli_cmd_help(cli_t *cli)
     const cli_command_t *command, *one = NULL;
     int count = 0;
 
-    for (command = cli_commands; command->name; command++) {
-        if (begins(command, cli)) {
+    for (command = cli->commands; command->name; command++) {
+        if (begins_with_words(command, cli)) {
             one = command;
             count++;
         }
@@ -268,9 +312,9 @@ cli_exit_e cli_cmd_help(cli_t *cli)
         cli_help(cli, count == 1 ? one : NULL);
     }
     else {
-        /* "scope" alone: all that begin with it, one after the other. */
-        for (command = cli_commands; command->name; command++) {
-            if (begins(command, cli)) {
+        /* "help scope": all commands that begin with it. */
+        for (command = cli->commands; command->name; command++) {
+            if (begins_with_words(command, cli)) {
                 cli_help(cli, command);
                 cli_out("%s", --count > 0 ? "\n" : "");
             }

@@ -1,6 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The header of a file of keys: which of its columns is what. */
+/*
+ * The header of a file of keys: which field is which column.
+ */
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -32,7 +34,7 @@ const char *cli_import_field(const reading_t *reading, cli_column_e column)
     const char *text = reading->at[column] >= 0
                        ? reading->row.field[reading->at[column]] : "";
 
-    /* A key is what the client sends, apostrophes and all. */
+    /* A key is what the client sends, so its apostrophes stay. */
     return column != KEY && cli_import_marks(text) > 0 ? text + 1 : text;
 }
 
@@ -47,16 +49,17 @@ static const char *known_columns(apr_pool_t *pool)
     return list;
 }
 
-/* A word, for people; where the header is missing, it may be a key. */
-static const char *quote(const char *name, apr_pool_t *pool)
+/* A column's name for a message; nothing for a word that may be a key, as where
+ * the header is missing. */
+static const char *quote_column(const char *name, apr_pool_t *pool)
 {
     return *name && strlen(name) <= 16
            && strspn(name, "abcdefghijklmnopqrstuvwxyz_") == strlen(name)
            ? apr_psprintf(pool, " (\"%s\")", name) : "";
 }
 
-/* The column that a name stands for; COLUMNS: none. */
-static int column_of(const char *name)
+/* The column of that name; COLUMNS: none. */
+static int find_import_column(const char *name)
 {
     int column = 0;
 
@@ -67,7 +70,7 @@ static int column_of(const char *name)
     return column;
 }
 
-static const char *put(reading_t *reading, int column, int field)
+static const char *set_column(reading_t *reading, int column, int field)
 {
     if (reading->at[column] >= 0 && reading->at[column] != field) {
         return apr_psprintf(reading->cli->pool, "the header names %s twice",
@@ -77,8 +80,8 @@ static const char *put(reading_t *reading, int column, int field)
     return NULL;
 }
 
-/* The NAME of a --map COLUMN=NAME, if that is of this column; or NULL. */
-static const char *mapped(const char *map, const char *name)
+/* The NAME of --map COLUMN=NAME, where COLUMN is this one; else NULL. */
+static const char *map_target(const char *map, const char *name)
 {
     const char *end = strrchr(map, '=');
 
@@ -86,8 +89,8 @@ static const char *mapped(const char *map, const char *name)
            && strncasecmp(map, name, end - map) == 0 ? end + 1 : NULL;
 }
 
-/* What --map says of a column, which may be several things; *count how many
- * they are. */
+/* Follows each --map of a field: it may give it several columns.
+ * @param count how many there are */
 static const char *map_column(reading_t *reading, const char *name, int field,
                               int *count)
 {
@@ -97,20 +100,20 @@ static const char *map_column(reading_t *reading, const char *name, int field,
 
     *count = 0;
     for (i = 0; maps && i < maps->nelts && !fault; i++) {
-        const char *to = mapped(APR_ARRAY_IDX(maps, i, const char *), name);
+        const char *to = map_target(APR_ARRAY_IDX(maps, i, const char *), name);
 
         if (to) {
             ++*count;
             reading->mapped |= (apr_uint64_t)1 << i;
             fault = strcmp(to, "-") == 0 ? NULL
-                  : put(reading, column_of(to), field);
+                  : set_column(reading, find_import_column(to), field);
         }
     }
     return fault;
 }
 
-/* The header: which column stands where.  NULL, or what is wrong. */
-static const char *read_names(reading_t *reading, apr_pool_t *pool)
+/* Sets the field of each column; NULL, or what is wrong. */
+static const char *read_column_names(reading_t *reading, apr_pool_t *pool)
 {
     const char *fault = NULL;
     int i, count;
@@ -128,22 +131,22 @@ static const char *read_names(reading_t *reading, apr_pool_t *pool)
             name[count - 1] = '\0';
         }
         fault = map_column(reading, name, i, &count);
-        if (!fault && !count && column_of(name) == COLUMNS) {
+        if (!fault && !count && find_import_column(name) == COLUMNS) {
             return apr_psprintf(pool, "column %d%s is none of: %s; the first "
                                 "line must name the columns, with commas "
                                 "between; what another is, --map COLUMN=NAME "
                                 "says, and --map COLUMN=- that it is not read",
-                                i + 1, quote(name, pool),
+                                i + 1, quote_column(name, pool),
                                 known_columns(pool));
         }
         if (!fault && !count) {
-            fault = put(reading, column_of(name), i);
+            fault = set_column(reading, find_import_column(name), i);
         }
     }
     return fault;
 }
 
-/* A --map that is of no column, or to none, is a mistake. */
+/* Each --map must have a NAME that is known ... */
 static const char *check_maps(const reading_t *reading)
 {
     const apr_array_header_t *maps = reading->cli->list[CLI_MAP];
@@ -153,7 +156,9 @@ static const char *check_maps(const reading_t *reading)
         const char *map = APR_ARRAY_IDX(maps, i, const char *);
         const char *to = strrchr(map, '=');
 
-        if (!to || (strcmp(to + 1, "-") != 0 && column_of(to + 1) == COLUMNS)) {
+        if (!to
+            || (strcmp(to + 1, "-") != 0
+                && find_import_column(to + 1) == COLUMNS)) {
             return apr_psprintf(reading->cli->pool, "--map wants COLUMN=NAME, "
                                 "where NAME is - or one of: %s",
                                 known_columns(reading->cli->pool));
@@ -162,6 +167,7 @@ static const char *check_maps(const reading_t *reading)
     return NULL;
 }
 
+/* ... and a COLUMN that the header has. */
 static const char *check_mapped(const reading_t *reading)
 {
     const apr_array_header_t *maps = reading->cli->list[CLI_MAP];
@@ -177,20 +183,19 @@ static const char *check_mapped(const reading_t *reading)
     return NULL;
 }
 
-/* Whether --digest has said what the digests are; "none": keys. */
-int cli_import_said(const reading_t *reading)
+int cli_import_has_kind(const reading_t *reading)
 {
     return reading->kinds.digests || reading->kinds.parts[0].kind;
 }
 
-int cli_import_long(const reading_t *reading)
+int cli_import_is_sha512(const reading_t *reading)
 {
     return (reading->kinds.digests | reading->kinds.parts[0].kind)
            & APIKEY_DIGEST_SHA512;
 }
 
-/* Whether the columns go together, and with --digest; or what is wrong. */
-static const char *check_names(reading_t *reading)
+/* Checks that the columns go together, and with --digest. */
+static const char *check_combination(reading_t *reading)
 {
     const char *wanted = reading->cli->value[CLI_DIGEST];
     int keys = reading->at[KEY] >= 0;
@@ -210,7 +215,7 @@ static const char *check_names(reading_t *reading)
                  "key they are found out"
                : NULL;
     }
-    if (!cli_import_said(reading)) {
+    if (!cli_import_has_kind(reading)) {
         return reading->at[SECRET] >= 0 ? NULL
                : "the column is digest: say of which kind with --digest "
                  "sha256, sha512 or hmac-sha256";
@@ -225,7 +230,7 @@ static const char *check_names(reading_t *reading)
     return NULL;
 }
 
-/* Digests that the server would never look for. */
+/* Refuses digests that the server would never look for. */
 static const char *check_conf(const reading_t *reading)
 {
     const cli_conf_t *conf = &reading->cli->conf;
@@ -235,7 +240,7 @@ static const char *check_conf(const reading_t *reading)
                             "%s digest; write it behind ApiKeyDigest "
                             "hmac-sha256", reading->cli->value[CLI_DIGEST]);
     }
-    if (cli_import_said(reading) && !reading->hmac
+    if (cli_import_has_kind(reading) && !reading->hmac
         && conf->formats == APIKEY_FORMAT_BASE62) {
         return "the server would look for no such digest of a base62 key; "
                "write ApiKeyFormat with hex64 or opaque, too";
@@ -248,13 +253,13 @@ const char *cli_import_columns(reading_t *reading)
     const char *fault = check_maps(reading);
 
     if (!fault) {
-        fault = read_names(reading, reading->cli->pool);
+        fault = read_column_names(reading, reading->cli->pool);
     }
     if (!fault) {
         fault = check_mapped(reading);
     }
     if (!fault) {
-        fault = check_names(reading);
+        fault = check_combination(reading);
     }
     return fault ? fault : check_conf(reading);
 }

@@ -1,21 +1,26 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * import --dry-run: all faults of a file, and how its first rows were read.
+ */
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "import_private.h"
 
-#define SHOWN 5                 /* keys that are shown */
+#define SHOWN 5                 /* rows */
 
 typedef struct dry_t {
     reading_t *reading;
     cli_json_t json;
-    apr_hash_t *digests;        /* what earlier lines have */
+    apr_hash_t *digests;        /* of earlier rows */
     apr_hash_t *ids;
     apr_int64_t rows, faults;
 } dry_t;
 
-static int is_new(apr_hash_t *seen, const char *text)
+/* Remembers text; 0: it was there already. */
+static int add_new(apr_hash_t *seen, const char *text)
 {
     if (apr_hash_get(seen, text, APR_HASH_KEY_STRING)) {
         return 0;
@@ -25,7 +30,7 @@ static int is_new(apr_hash_t *seen, const char *text)
     return 1;
 }
 
-static void tell_fault(dry_t *dry, const char *fault, apr_pool_t *pool)
+static void report_row_fault(dry_t *dry, const char *fault, apr_pool_t *pool)
 {
     const reading_t *reading = dry->reading;
 
@@ -43,8 +48,8 @@ static void tell_fault(dry_t *dry, const char *fault, apr_pool_t *pool)
     }
 }
 
-/* How a row was understood: not with its key, and not with its digest. */
-static void show(dry_t *dry, const apikey_key_row_t *key, apr_pool_t *pool)
+/* Writes the columns of a row, without key and digest. */
+static void show_row(dry_t *dry, const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
     const struct { const char *name, *value; } all[] = {
@@ -72,27 +77,29 @@ static void show(dry_t *dry, const apikey_key_row_t *key, apr_pool_t *pool)
     cli_out("\n");
 }
 
-static const char *look(dry_t *dry, apikey_key_row_t *key, apr_pool_t *pool,
-                        apr_status_t *status)
+/* What is wrong with a row by itself, beside earlier rows, or in this
+ * database; NULL: nothing. */
+static const char *check_row(dry_t *dry, apikey_key_row_t *key,
+                             apr_pool_t *pool, apr_status_t *status)
 {
     reading_t *reading = dry->reading;
     const char *error = NULL;
 
-    *status = cli_import_take(reading, key, pool, &error);
+    *status = cli_import_row(reading, key, pool, &error);
     if (*status == APR_SUCCESS) {
         *status = apikey_import_check(reading->cli->store, key, pool, &error);
     }
     if (*status == APR_SUCCESS
-        && !(is_new(dry->digests, key->record.digest)
-             & is_new(dry->ids, key->record.id))) {
+        && !(add_new(dry->digests, key->record.digest)
+             & add_new(dry->ids, key->record.id))) {
         *status = APIKEY_EREFUSED;
         error = "the key or its id stands on an earlier line, too";
     }
     return error;
 }
 
-/* A row that cannot be told from the next ends it: APIKEY_EREFUSED, said. */
-static apr_status_t look_at_all(dry_t *dry, const char **error)
+/* Checks rows to the end of the file, or to one whose end cannot be found. */
+static apr_status_t check_rows(dry_t *dry, const char **error)
 {
     reading_t *reading = dry->reading;
     apr_status_t status = APR_SUCCESS;
@@ -107,21 +114,21 @@ static apr_status_t look_at_all(dry_t *dry, const char **error)
         status = cli_import_read(reading, pool, &fault);
         if (status != APR_SUCCESS) {
             if (status != APR_EOF) {
-                tell_fault(dry, fault, pool);
+                report_row_fault(dry, fault, pool);
             }
             break;
         }
         dry->rows++;
-        fault = look(dry, &key, pool, &status);
+        fault = check_row(dry, &key, pool, &status);
         if (status == APIKEY_EREFUSED) {
-            tell_fault(dry, fault, pool);
+            report_row_fault(dry, fault, pool);
         }
         else if (status != APR_SUCCESS) {
             *error = apr_pstrdup(reading->cli->pool, fault ? fault : "");
             break;
         }
         else if (dry->rows <= SHOWN) {
-            show(dry, &key, pool);
+            show_row(dry, &key, pool);
         }
     }
     apr_pool_destroy(pool);
@@ -132,7 +139,7 @@ static apr_status_t look_at_all(dry_t *dry, const char **error)
 cli_exit_e cli_import_dry(reading_t *reading)
 {
     cli_t *cli = reading->cli;
-    dry_t dry = { reading, { cli->pool, 0 }, apr_hash_make(cli->pool),
+    dry_t dry = { reading, { .pool = cli->pool }, apr_hash_make(cli->pool),
                   apr_hash_make(cli->pool), 0, 0 };
     const char *error = NULL;
     apr_status_t status;
@@ -141,12 +148,11 @@ cli_exit_e cli_import_dry(reading_t *reading)
         cli_json_open(&dry.json, NULL, '{');
         cli_json_open(&dry.json, "faults", '[');
     }
-    status = look_at_all(&dry, &error);
+    status = check_rows(&dry, &error);
     if (cli->json) {
         cli_json_close(&dry.json, ']');
         cli_json_number(&dry.json, "rows", dry.rows);
         cli_json_close(&dry.json, '}');
-        cli_out("\n");
     }
     else if (status == APR_SUCCESS) {
         cli_out("%" APR_INT64_T_FMT " keys have been read, %" APR_INT64_T_FMT

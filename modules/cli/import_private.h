@@ -12,8 +12,8 @@
 #include "../store/import.h"
 #include "cli.h"
 
-/** Columns of a file, in the order in which `export` writes them: KEY and
- * ENABLED are read alone. */
+/** Columns of a file, in the order in which `export` writes them.  KEY and
+ * ENABLED are only read. */
 typedef enum {
     KEY, DIGEST, SECRET, ID, TENANT, NAME, SCOPES, ENV, KEYSPACE, FORMAT,
     PREFIX, HINT, CREATOR, CREATED, EXPIRES, REVOKED, REASON, DISABLED,
@@ -29,46 +29,49 @@ typedef struct reading_t {
     apikey_csv_row_t row;
     apikey_policy_t policy;
     apikey_lifetime_t lifetime; /**< ApiKeyLifetime's max alone */
-    int at[COLUMNS];            /**< which field; -1: there is no such column */
-    int columns;
-    apr_uint64_t mapped;        /**< which of --map were of a column */
-    apikey_digest_kinds_t kinds; /**< of --digest; none: not said */
-    int hmac;                   /**< --digest is by a secret of the server's */
-    apr_int64_t rows;
+    int at[COLUMNS];            /**< index of the field; -1: no such column */
+    int columns;                /**< fields of the header */
+    apr_uint64_t mapped;        /**< bits of those --map that had a column */
+    apikey_digest_kinds_t kinds; /**< of --digest; none: not given */
+    int hmac;                   /**< --digest is hmac-sha256 */
+    apr_int64_t rows;           /**< read so far */
     apikey_import_t import;
-    char id[APIKEY_ID_LEN + 1];
-    apikey_candidates_t candidates;
+    char id[APIKEY_ID_LEN + 1]; /**< the last id that was made; "": none */
+    apikey_candidates_t candidates;     /**< of the row's key */
 } reading_t;
 
-/** A column of the row that was read last; "" where it is missing.  What
- * cli_export_text() has put before a text is gone. */
+/** A column of the last row; "" where it is missing.  An apostrophe that
+ * cli_export_text() has put before the text is removed. */
 const char *cli_import_field(const reading_t *reading, cli_column_e column);
 
-/** Reads the header, by --map and --digest; NULL, or what is wrong. */
+/** Reads the header, with --map and --digest: NULL, or what is wrong. */
 const char *cli_import_columns(reading_t *reading);
 
-/** Whether --digest has said what the digests are, and whether of SHA-512. */
-int cli_import_said(const reading_t *reading);
-int cli_import_long(const reading_t *reading);
+/** Whether --digest gave the kind of the digests, and whether that is
+ * SHA-512. */
+int cli_import_has_kind(const reading_t *reading);
+int cli_import_is_sha512(const reading_t *reading);
 
-/** The next row: APR_EOF behind the last, APIKEY_EREFUSED with what is
- * wrong. */
+/** Reads the next row.  APR_EOF: there is none; APIKEY_EREFUSED: the file
+ * cannot be read on. */
 apr_status_t cli_import_read(reading_t *reading, apr_pool_t *pool,
                              const char **error);
 
-/** The key of the row that was read last. */
-apr_status_t cli_import_take(reading_t *reading, apikey_key_row_t *key,
-                             apr_pool_t *pool, const char **error);
+/** Makes a key of the last row, with strings of the row or of @a pool.
+ * APIKEY_EREFUSED: the row is wrong. */
+apr_status_t cli_import_row(reading_t *reading, apikey_key_row_t *key,
+                            apr_pool_t *pool, const char **error);
 
-/** --dry-run: shows the first keys and says all that is wrong. */
+/** --dry-run: shows the first keys and writes all faults. */
 cli_exit_e cli_import_dry(reading_t *reading);
 
-/** A text, harmless for a spreadsheet, which would run what begins with = + -
- * @ or a tab: an apostrophe stands before it, and before one that has some. */
+/** Text that a spreadsheet does not run as a formula: where it begins with
+ * = + - @ or a tab, an apostrophe is put before it, also where it has
+ * apostrophes before that already. */
 const char *cli_export_text(const char *text, apr_pool_t *pool);
 
-/** How many apostrophes stand before what a spreadsheet would run; -1: it
- * would not run @a text. */
+/** How many apostrophes text has before what a spreadsheet would run; -1: it
+ * would run nothing. */
 int cli_import_marks(const char *text);
 
 #endif

@@ -1,7 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * list: which keys, in what order, with what of each.
+ * list: keys chosen by options, in the order of --sort, with the columns of
+ * --columns.  Keys are written as they are read.  With --sort their rows are
+ * stored in a temporary file until the last one is read, and only what they are
+ * sorted by is kept in memory.
  */
 
 #include <errno.h>
@@ -17,15 +20,14 @@
 #include "commands.h"
 #include "list_output.h"
 
-#define WIDTH 100               /* of the table, where no columns are named */
+#define WIDTH 100               /* of the table, unless --columns is given */
 
-/* What a column is made of. */
+/* The type of a column; of a time that is not set, "never" or "-" is shown. */
 typedef enum {
     IS_TEXT, IS_TIME, IS_EXPIRY, IS_NUMBER
 } kind_e;
 
-/* Each column: its name, its head, its kind, and where the value stands in an
- * apikey_key_row_t. */
+/* The columns, with the offset of each value in apikey_key_row_t. */
 #define AT(field) APR_OFFSETOF(apikey_key_row_t, field)
 static const struct column_t {
     const char *name, *head;
@@ -60,18 +62,18 @@ static const struct column_t {
 };
 
 #define COLUMNS ((int)(sizeof(columns) / sizeof(*columns)))
-#define USUAL 9                 /* so many of them where none is named */
+#define USUAL 9                 /* the first ones, without --columns */
 
-/* What of the usual columns gives way first.  The name is what people look
- * for, and a hint's last characters are what they compare; times are days,
- * longer only where they are no times. */
+/* How the usual columns are cut.  The name is cut last, since people look for
+ * it, and of a hint the end is kept, since they compare it.  Times are days of
+ * 10 characters; only text that is no time is longer. */
 static const cli_fit_t usual_fits[USUAL] = {
     { 0, 0, 0 }, { 3, 4, 0 }, { 4, 4, 0 }, { 2, 10, 4 }, { 1, 4, 0 },
     { 1, 10, 0 }, { 1, 10, 0 }, { 1, 10, 0 }, { 0, 0, 0 }
 };
 
-/* What a key is sorted by, and where in list_t's file what is shown of it
- * stands: further on, the later it came. */
+/* What a key is sorted by, and where its row is in the temporary file; keys
+ * with equal values stay in the order in which they were read. */
 typedef struct place_t {
     apr_int64_t number;
     const char *text;
@@ -82,16 +84,16 @@ typedef struct place_t {
 typedef struct list_t {
     cli_list_output_t out;
     apikey_filter_t filter;
-    int chosen[COLUMNS];        /* indices of columns, in their order */
-    int count;
-    int whole;                  /* nothing is cut, and times are whole */
+    int chosen[COLUMNS];        /* indices of columns, in the order shown */
+    int count;                  /* of them */
+    int whole;                  /* nothing is cut, and times are not days */
     int sort;                   /* index of a column; -1: by creation */
     int backward;
-    apr_array_header_t *places; /* place_t */
-    FILE *rows;                 /* while the last place is not known */
+    apr_array_header_t *places; /* place_t; NULL: keys are written as read */
+    FILE *rows;                 /* the temporary file; NULL: none */
 } list_t;
 
-static int column_of(const char *name, apr_size_t len)
+static int find_list_column(const char *name, apr_size_t len)
 {
     int i;
 
@@ -104,8 +106,8 @@ static int column_of(const char *name, apr_size_t len)
     return -1;
 }
 
-static const char *text_of(const list_t *list, int column,
-                           const apikey_key_row_t *key)
+static const char *column_text(const list_t *list, int column,
+                               const apikey_key_row_t *key)
 {
     apr_size_t at = columns[column].at;
 
@@ -113,35 +115,35 @@ static const char *text_of(const list_t *list, int column,
                              : cli_state(list->out.cli, key);
 }
 
-static apr_int64_t number_of(int column, const apikey_key_row_t *key)
+static apr_int64_t column_number(int column, const apikey_key_row_t *key)
 {
     return *(const apr_int64_t *)((const char *)key + columns[column].at);
 }
 
-static const char *cell_of(const list_t *list, int column,
-                           const apikey_key_row_t *key, apr_pool_t *pool)
+static const char *column_cell(const list_t *list, int column,
+                               const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const char *text;
 
     switch (columns[column].kind) {
     case IS_TEXT:
-        text = text_of(list, column, key);
+        text = column_text(list, column, key);
         return *text ? text : "-";
     case IS_NUMBER:
         return apr_psprintf(pool, "%" APR_INT64_T_FMT,
-                            number_of(column, key));
+                            column_number(column, key));
     default:
-        text = cli_key_time(key, columns[column].name, number_of(column, key),
-                            columns[column].kind == IS_EXPIRY ? "never" : "-",
-                            pool);
-        /* The day alone, but of a text that is no time all that fits. */
+        text = cli_key_time(
+            key, columns[column].name, column_number(column, key),
+            columns[column].kind == IS_EXPIRY ? "never" : "-", pool);
+        /* The day; text that is no time is not shortened here. */
         return list->whole || apikey_key_row_raw(key, columns[column].name)
                ? text : apr_pstrndup(pool, text, 10);
     }
 }
 
-static void write_key(list_t *list, const apikey_key_row_t *key,
-                      apr_pool_t *pool)
+static void write_listed_key(list_t *list, const apikey_key_row_t *key,
+                             apr_pool_t *pool)
 {
     cli_json_t *json = &list->out.json;
     const char *cells[COLUMNS];
@@ -154,7 +156,7 @@ static void write_key(list_t *list, const apikey_key_row_t *key,
         return;
     }
     for (i = 0; i < list->count; i++) {
-        cells[i] = cell_of(list, list->chosen[i], key, pool);
+        cells[i] = column_cell(list, list->chosen[i], key, pool);
     }
     if (list->places) {
         for (i = 0; i < list->count; i++) {
@@ -166,26 +168,26 @@ static void write_key(list_t *list, const apikey_key_row_t *key,
     }
 }
 
-/* What a key is sorted by; what never ends comes last. */
-static void set_place(list_t *list, place_t *place,
-                      const apikey_key_row_t *key)
+/* Sets what a key is sorted by; keys that never expire come last. */
+static void set_sort_value(list_t *list, place_t *place,
+                           const apikey_key_row_t *key)
 {
     apr_pool_t *pool = list->places->pool;
     kind_e kind = columns[list->sort].kind;
 
     if (kind == IS_TEXT) {
-        place->text = apr_pstrdup(pool, text_of(list, list->sort, key));
+        place->text = apr_pstrdup(pool, column_text(list, list->sort, key));
         place->number = 0;
         return;
     }
     place->text = "";
-    place->number = number_of(list->sort, key);
+    place->number = column_number(list->sort, key);
     if (kind == IS_EXPIRY && place->number == APIKEY_NEVER) {
         place->number = APR_INT64_MAX;
     }
 }
 
-static int by_place(const void *left, const void *right)
+static int compare_places(const void *left, const void *right)
 {
     const place_t *one = left, *other = right;
     int text = strcmp(one->text, other->text);
@@ -196,9 +198,9 @@ static int by_place(const void *left, const void *right)
          : one->at < other->at ? -1 : 1;
 }
 
-/* A file that is gone with the process, however that ends; NULL: errno says
- * why there is none. */
-static FILE *open_rows(apr_pool_t *pool)
+/* Makes a temporary file without a name, which ends with the process; NULL: it
+ * cannot be made, see errno. */
+static FILE *open_row_file(apr_pool_t *pool)
 {
     const char *folder;
     char *path;
@@ -216,16 +218,16 @@ static FILE *open_rows(apr_pool_t *pool)
     return fdopen(file, "w+");
 }
 
-static apr_status_t keep_row(list_t *list, const apikey_key_row_t *key,
-                             apr_pool_t *pool)
+static apr_status_t store_row(list_t *list, const apikey_key_row_t *key,
+                              apr_pool_t *pool)
 {
     place_t *place = apr_array_push(list->places);
 
-    set_place(list, place, key);
+    set_sort_value(list, place, key);
     place->at = ftell(list->rows);
     list->out.json.more = 0;
     cli_out_to(list->rows);
-    write_key(list, key, pool);
+    write_listed_key(list, key, pool);
     cli_out_to(stdout);
     place->len = (apr_size_t)(ftell(list->rows) - place->at);
     return ferror(list->rows) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
@@ -243,13 +245,13 @@ static apr_status_t list_key(void *baton, const apikey_key_row_t *key)
         return APR_SUCCESS;
     }
     if (list->places) {
-        return keep_row(list, key, pool);
+        return store_row(list, key, pool);
     }
-    write_key(list, key, pool);
+    write_listed_key(list, key, pool);
     return APR_SUCCESS;
 }
 
-static void write_row(list_t *list, const char *row)
+static void write_stored_row(list_t *list, const char *row)
 {
     const char *cells[COLUMNS];
     int i;
@@ -270,7 +272,7 @@ static apr_status_t write_sorted(list_t *list)
     apr_array_header_t *places = list->places;
     int i;
 
-    qsort(places->elts, (size_t)places->nelts, sizeof(place_t), by_place);
+    qsort(places->elts, (size_t)places->nelts, sizeof(place_t), compare_places);
     list->out.json.more = 0;
     for (i = 0; i < places->nelts; i++) {
         const place_t *place = &APR_ARRAY_IDX(places, list->backward
@@ -282,7 +284,7 @@ static apr_status_t write_sorted(list_t *list)
             || fread(row, 1, place->len, list->rows) != place->len) {
             return APR_FROM_OS_ERROR(errno);
         }
-        write_row(list, row);
+        write_stored_row(list, row);
     }
     return APR_SUCCESS;
 }
@@ -307,7 +309,7 @@ static cli_exit_e choose_columns(list_t *list)
     list->whole = name != NULL;
     for (; name; name = name[len] ? name + len + 1 : NULL) {
         len = strcspn(name, ",");
-        i = column_of(name, len);
+        i = find_list_column(name, len);
         if (i < 0) {
             return wrong_column(cli, "--columns",
                                 apr_pstrmemdup(cli->pool, name, len));
@@ -331,7 +333,7 @@ static cli_exit_e choose_order(list_t *list)
     }
     list->backward = *name == '-';
     name += list->backward;
-    list->sort = column_of(name, strlen(name));
+    list->sort = find_list_column(name, strlen(name));
     if (list->sort < 0) {
         return wrong_column(cli, "--sort", name);
     }
@@ -369,14 +371,14 @@ static cli_exit_e choose_keys(list_t *list)
     return cli_since(cli, CLI_UNUSED, &filter->unused_since);
 }
 
-/* All that are chosen, in their order; or APIKEY_EREFUSED with a sentence about
- * the file in which they wait for it. */
+/* Writes all keys that are chosen.  APIKEY_EREFUSED: the temporary file cannot
+ * be used. */
 static apr_status_t write_keys(list_t *list, const char **error)
 {
     cli_t *cli = list->out.cli;
     apr_status_t status = APR_SUCCESS;
 
-    if (list->places && !(list->rows = open_rows(cli->pool))) {
+    if (list->places && !(list->rows = open_row_file(cli->pool))) {
         status = APR_FROM_OS_ERROR(errno);
     }
     if (status == APR_SUCCESS) {
@@ -406,7 +408,6 @@ cli_exit_e cli_cmd_list(cli_t *cli)
                                      (COLUMNS + 1) * sizeof(char *));
     const char *error = NULL;
     apr_status_t status;
-    cli_table_t *table;
     cli_exit_e code;
     int i;
 
@@ -419,11 +420,10 @@ cli_exit_e cli_cmd_list(cli_t *cli)
     for (i = 0; i < list.count; i++) {
         heads[i] = columns[list.chosen[i]].head;
     }
-    table = cli_table_make(heads, cli->pool);
-    if (!list.whole) {
-        cli_table_fit(table, WIDTH, usual_fits);
+    cli_list_begin(&list.out, cli, heads);
+    if (list.out.table && !list.whole) {
+        cli_table_fit(list.out.table, WIDTH, usual_fits);
     }
-    cli_list_begin(&list.out, cli, table);
     status = write_keys(&list, &error);
     return cli_list_end(&list.out, status, error);
 }

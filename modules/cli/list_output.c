@@ -2,15 +2,18 @@
 
 #include "list_output.h"
 
-void cli_list_begin(cli_list_output_t *listing, cli_t *cli, cli_table_t *table)
+void cli_list_begin(cli_list_output_t *listing, cli_t *cli,
+                    const char *const *heads)
 {
+    memset(listing, 0, sizeof(*listing));
     listing->cli = cli;
-    listing->table = cli->json ? NULL : table;
     apr_pool_create(&listing->row_pool, cli->pool);
-    listing->json.pool = listing->row_pool;
-    listing->json.more = 0;
     if (cli->json) {
+        listing->json.pool = listing->row_pool;
         cli_json_open(&listing->json, NULL, '[');
+    }
+    else {
+        listing->table = cli_table_make(heads, cli->pool);
     }
 }
 
@@ -31,7 +34,6 @@ cli_exit_e cli_list_end(cli_list_output_t *listing, apr_status_t status,
     }
     else {
         cli_json_close(&listing->json, ']');
-        cli_out("\n");
     }
     return CLI_DONE;
 }

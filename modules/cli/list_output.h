@@ -2,7 +2,7 @@
 
 /**
  * @file list_output.h
- * @brief A list on its way out, as a table or as a JSON array.
+ * @brief A list of rows, written as they are read: a table or a JSON array.
  */
 #ifndef APIKEY_CLI_LIST_OUTPUT_H
 #define APIKEY_CLI_LIST_OUTPUT_H
@@ -16,14 +16,15 @@ typedef struct cli_list_output_t {
     apr_pool_t *row_pool;
 } cli_list_output_t;
 
-/** Begins it: with JSON if that is asked for, else with @a table. */
+/** Begins a JSON array where --json was given, else a table.
+ * @param heads as in cli_table_make() */
 void cli_list_begin(cli_list_output_t *listing, cli_t *cli,
-                    cli_table_t *table);
+                    const char *const *heads);
 
-/** The pool of one row, cleared for it. */
+/** The pool of one row; what it held of the row before is gone. */
 apr_pool_t *cli_list_row_pool(cli_list_output_t *listing);
 
-/** Writes what is left; or says why it could not be read whole. */
+/** Ends the list; or writes why it could not be read to its end. */
 cli_exit_e cli_list_end(cli_list_output_t *listing, apr_status_t status,
                         const char *error);
 

@@ -1,5 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * Start, command line and end of htapikey.  apr_getopt_long() reads it twice:
+ * up to the command the options of every command, after it also those of the
+ * command.
+ */
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,14 +24,14 @@
 #define APIKEY_VERSION "0.1.0"
 #endif
 
-/* Beyond any character: an option is short only where it says so. */
+/* An option without a letter has a number beyond any character. */
 #define LONG_ONLY 256
-#define GLOBALS 4               /* options of every command */
 #define JSON (LONG_ONLY + CLI_OPTIONS)
+#define GLOBALS 4               /* options of every command */
 
-/* What the options of every command ask for; -1: go on. */
-static int take_global(cli_t *cli, int code, const char *arg,
-                       const cli_command_t *command)
+/* Follows an option of every command: an exit status, or -1 to go on. */
+static int follow_global(cli_t *cli, int code, const char *arg,
+                         const cli_command_t *command)
 {
     switch (code) {
     case 'f':
@@ -43,8 +49,9 @@ static int take_global(cli_t *cli, int code, const char *arg,
     }
 }
 
-/* Keeps an option's argument; -1: go on. */
-static int take_option(cli_t *cli, int i, const char *arg)
+/* Stores the argument of a command's option: an exit status, or -1 to go
+ * on. */
+static int store_option(cli_t *cli, int i, const char *arg)
 {
     if (cli_options[i].many) {
         APR_ARRAY_PUSH(cli->list[i], const char *) = arg;
@@ -66,7 +73,8 @@ static void add_option(apr_getopt_option_t **list, const cli_option_t *option,
     ++*list;
 }
 
-/* The options of every command, and those of one; NULL: of none. */
+/* The options of every command, and those of @a command unless that is
+ * NULL. */
 static const apr_getopt_option_t *option_list(const cli_command_t *command,
                                               apr_pool_t *pool)
 {
@@ -87,11 +95,11 @@ static const apr_getopt_option_t *option_list(const cli_command_t *command,
     return list;
 }
 
-/* What apr_getopt has to say. */
-static void say_option(void *cli, const char *format, ...)
+/* Writes an error of apr_getopt_long(), without a second "htapikey: ". */
+static void write_getopt_error(void *cli, const char *format, ...)
 {
     apr_pool_t *pool = ((cli_t *)cli)->pool;
-    static const char ours[] = "htapikey: ";
+    static const char prefix[] = "htapikey: ";
     char *text;
     va_list args;
 
@@ -99,8 +107,8 @@ static void say_option(void *cli, const char *format, ...)
     text = apr_pvsprintf(pool, format, args);
     va_end(args);
     text[strcspn(text, "\n")] = '\0';
-    cli_say(pool, "%s", strncmp(text, ours, strlen(ours)) == 0
-                        ? text + strlen(ours) : text);
+    cli_say(pool, "%s", strncmp(text, prefix, strlen(prefix)) == 0
+                        ? text + strlen(prefix) : text);
 }
 
 static apr_getopt_t *begin_options(cli_t *cli, int argc,
@@ -110,12 +118,12 @@ static apr_getopt_t *begin_options(cli_t *cli, int argc,
 
     apr_getopt_init(&os, cli->pool, argc, argv);
     os->argv[0] = "htapikey";
-    os->errfn = say_option;
+    os->errfn = write_getopt_error;
     os->errarg = cli;
     return os;
 }
 
-/* A command from its words; NULL after having said why. */
+/* The command that the words name; NULL: none, which has been written. */
 static const cli_command_t *find_command(cli_t *cli, int argc,
                                          const char *const *argv)
 {
@@ -126,7 +134,7 @@ static const cli_command_t *find_command(cli_t *cli, int argc,
         cli_usage(cli, "there is no command");
         return NULL;
     }
-    for (command = cli_commands; command->name; command++) {
+    for (command = cli->commands; command->name; command++) {
         if (strcmp(command->name, argv[0]) != 0) {
             continue;
         }
@@ -146,9 +154,9 @@ static const cli_command_t *find_command(cli_t *cli, int argc,
     return NULL;
 }
 
-/* Stands for "-" while options are read: apr_getopt takes a dash alone for an
- * option without a letter. */
-static const char standard_input[] = "-";
+/* "-" is an argument, but apr_getopt_long() takes it for an option without a
+ * letter, so a placeholder stands for it while options are read. */
+static const char dash[] = "-";
 static const char placeholder[] = "standard input";
 
 static const char **hide_dashes(int argc, const char *const *argv,
@@ -158,21 +166,21 @@ static const char **hide_dashes(int argc, const char *const *argv,
     int i;
 
     for (i = 0; i < argc; i++) {
-        if (strcmp(copy[i], standard_input) == 0) {
+        if (strcmp(copy[i], dash) == 0) {
             copy[i] = placeholder;
         }
     }
     return copy;
 }
 
-/* What a word was before that. */
-static const char *shown(const char *word)
+static const char *restore_dash(const char *word)
 {
-    return word == placeholder ? standard_input : word;
+    return word == placeholder ? dash : word;
 }
 
-/* Whether all that a command cannot do without was given. */
-static int has_all(const cli_t *cli, const cli_command_t *command)
+/* Whether all options that the command needs were given, and as many arguments
+ * as it takes. */
+static int has_all_needed(const cli_t *cli, const cli_command_t *command)
 {
     int i;
 
@@ -186,7 +194,8 @@ static int has_all(const cli_t *cli, const cli_command_t *command)
            && cli->word_count <= command->words_max;
 }
 
-/* Reads a command's options and words; -1: run it. */
+/* Reads the options and arguments of a command: an exit status, or -1 to run
+ * it. */
 static int read_command(cli_t *cli, const cli_command_t *command, int argc,
                         const char *const *argv)
 {
@@ -202,8 +211,11 @@ static int read_command(cli_t *cli, const cli_command_t *command, int argc,
     while ((status = apr_getopt_long(os, list, &code, &arg)) == APR_SUCCESS) {
         int own = code == 'q' ? CLI_QUIET
                 : code >= LONG_ONLY && code != JSON ? code - LONG_ONLY : -1;
-        int answer = own >= 0 ? take_option(cli, own, shown(arg))
-                              : take_global(cli, code, shown(arg), command);
+        int answer;
+
+        arg = restore_dash(arg);
+        answer = own >= 0 ? store_option(cli, own, arg)
+                          : follow_global(cli, code, arg, command);
 
         if (answer >= 0) {
             return answer;
@@ -212,16 +224,16 @@ static int read_command(cli_t *cli, const cli_command_t *command, int argc,
     cli->words = words = (const char **)os->argv + os->ind;
     cli->word_count = argc - skip - os->ind;
     for (i = 0; i < cli->word_count; i++) {
-        words[i] = shown(words[i]);
+        words[i] = restore_dash(words[i]);
     }
-    if (!APR_STATUS_IS_EOF(status) || !has_all(cli, command)) {
+    if (!APR_STATUS_IS_EOF(status) || !has_all_needed(cli, command)) {
         return cli_usage(cli, "it is: htapikey %s",
                          cli_command_usage(command, cli->pool));
     }
     return -1;
 }
 
-static int run(cli_t *cli, int argc, const char *const *argv)
+static int run_command_line(cli_t *cli, int argc, const char *const *argv)
 {
     const apr_getopt_option_t *list = option_list(NULL, cli->pool);
     apr_getopt_t *os = begin_options(cli, argc, argv);
@@ -231,7 +243,7 @@ static int run(cli_t *cli, int argc, const char *const *argv)
     int code, answer;
 
     while ((status = apr_getopt_long(os, list, &code, &arg)) == APR_SUCCESS) {
-        answer = take_global(cli, code, arg, NULL);
+        answer = follow_global(cli, code, arg, NULL);
         if (answer >= 0) {
             return answer;
         }
@@ -250,9 +262,9 @@ static int run(cli_t *cli, int argc, const char *const *argv)
     return answer >= 0 ? answer : (int)command->run(cli);
 }
 
-/* A driver's socket must not become standard output because that was closed
- * when we began: what is written there shall fail, and not reach it. */
-static void hold_standard_files(void)
+/* Opens those of descriptors 0 to 2 that are closed.  A database's socket could
+ * get their numbers, and what is written to standard output would reach it. */
+static void open_standard_files(void)
 {
     int fd;
 
@@ -265,26 +277,26 @@ static void hold_standard_files(void)
 
 int main(int argc, const char *const *argv)
 {
-    cli_t cli = { 0 };
+    cli_t cli = { .commands = cli_commands };
     int code, i;
 
-    hold_standard_files();
+    open_standard_files();
     if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
         || apr_pool_create(&cli.pool, NULL) != APR_SUCCESS
         || apr_dbd_init(cli.pool) != APR_SUCCESS) {
         fprintf(stderr, "htapikey: APR cannot be initialized\n");
         return CLI_REFUSED;
     }
-    /* A reader that has gone is an error like any other: a key that nobody
-     * saw must not stay behind unnoticed. */
+    /* Where the reader of a pipe has ended, writing fails and does not kill:
+     * create then revokes the key that could not be shown. */
     apr_signal(SIGPIPE, SIG_IGN);
     cli_out_begin();
     for (i = 0; i < CLI_OPTIONS; i++) {
         cli.list[i] = apr_array_make(cli.pool, 1, sizeof(char *));
     }
     cli.conf_path = getenv("APIKEY_CONF");
-    cli_actor(&cli);
-    code = run(&cli, argc, argv);
+    cli_set_actor(&cli);
+    code = run_command_line(&cli, argc, argv);
     if (cli_out_end() && code == CLI_DONE) {
         cli_say(cli.pool, "standard output could not be written");
         code = CLI_REFUSED;

@@ -1,30 +1,97 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * Owner, networks and meta of a key: from the command line, and as JSON.
+ * Values of options that several commands have: scopes, times, and a key's
+ * owner, networks and meta.
  */
 
 #include <apr_strings.h>
 
 #include "../core/meta.h"
 #include "../core/networks.h"
+#include "../core/scope.h"
+#include "../core/time_text.h"
 #include "cli.h"
 
-/* All of an option's arguments; whether it is an empty one alone, which means
- * none at all. */
-static int is_none(const apr_array_header_t *list)
+/* A list with commas in the right spelling: "--scope a --scope b". */
+static const char *spell_one_by_one(const char *scopes, const char *option,
+                                    apr_pool_t *pool)
+{
+    char *rest = apr_pstrdup(pool, scopes);
+    char *state = NULL;
+    const char *scope = apr_strtok(rest, ",", &state);
+    const char *spelled = "";
+
+    for (; scope; scope = apr_strtok(NULL, ",", &state)) {
+        spelled = apr_pstrcat(pool, spelled, *spelled ? " " : "", option, " ",
+                              scope, NULL);
+    }
+    return spelled;
+}
+
+cli_exit_e cli_scope(cli_t *cli, const char *scope, const char *option)
+{
+    const char *fault = apikey_scope_grant_fault(scope);
+
+    if (strchr(scope, ',')) {
+        return cli_fail(cli, APIKEY_EREFUSED,
+                        apr_psprintf(cli->pool, "the scope \"%s\" has a "
+                                     "comma; scopes are given one by one: %s",
+                                     scope, spell_one_by_one(scope, option,
+                                                             cli->pool)));
+    }
+    return fault ? cli_fail(cli, APIKEY_EREFUSED,
+                            apr_psprintf(cli->pool, "the scope \"%s\" %s",
+                                         scope, fault)) : CLI_DONE;
+}
+
+cli_exit_e cli_scopes(cli_t *cli, cli_option_e option, const char **scopes)
+{
+    const char *name = apr_pstrcat(cli->pool, "--", cli_options[option].name,
+                                   NULL);
+    const apr_array_header_t *list = cli->list[option];
+    int i;
+
+    *scopes = list->nelts ? "" : NULL;
+    for (i = 0; i < list->nelts; i++) {
+        const char *scope = APR_ARRAY_IDX(list, i, const char *);
+        cli_exit_e code = cli_scope(cli, scope, name);
+
+        if (code != CLI_DONE) {
+            return code;
+        }
+        if (!apikey_scope_listed(*scopes, scope)) {
+            *scopes = apr_pstrcat(cli->pool, *scopes, **scopes ? " " : "",
+                                  scope, NULL);
+        }
+    }
+    return CLI_DONE;
+}
+
+cli_exit_e cli_since(cli_t *cli, cli_option_e option, apr_int64_t *since)
+{
+    return cli->value[option]
+           && apikey_since_parse(since, cli->value[option], cli->actor.now)
+              != APR_SUCCESS
+           ? cli_usage(cli, "--%s wants " APIKEY_SINCE_FORMS,
+                       cli_options[option].name) : CLI_DONE;
+}
+
+/* Whether an option was given once with an empty argument, as in --meta '':
+ * the key is to have none. */
+static int is_given_empty(const apr_array_header_t *list)
 {
     return list->nelts == 1 && !*APR_ARRAY_IDX(list, 0, const char *);
 }
 
-static cli_exit_e read_networks(cli_t *cli, const char **networks)
+static cli_exit_e read_network_option(cli_t *cli, const char **networks)
 {
     const apr_array_header_t *list = cli->list[CLI_NETWORK];
     const apikey_network_t *read;
     int i, count;
 
     *networks = list->nelts ? "" : NULL;
-    for (i = 0; i < list->nelts && !is_none(list); i++) {
+    for (i = 0; i < list->nelts && !is_given_empty(list); i++) {
         const char *text = APR_ARRAY_IDX(list, i, const char *);
         const char *fault = apikey_networks_parse(&read, &count, text,
                                                   cli->pool);
@@ -49,7 +116,7 @@ cli_exit_e cli_meta(cli_t *cli, const char **meta)
     int i;
 
     *meta = list->nelts ? "" : NULL;
-    for (i = 0; i < list->nelts && !is_none(list); i++) {
+    for (i = 0; i < list->nelts && !is_given_empty(list); i++) {
         const char *text = APR_ARRAY_IDX(list, i, const char *);
         const char *value = strchr(text, '=');
         const char *name = value ? apr_pstrmemdup(cli->pool, text,
@@ -76,47 +143,8 @@ cli_exit_e cli_meta(cli_t *cli, const char **meta)
 cli_exit_e cli_details(cli_t *cli, const char **owner, const char **networks,
                        const char **meta)
 {
-    cli_exit_e code = read_networks(cli, networks);
+    cli_exit_e code = read_network_option(cli, networks);
 
     *owner = cli->value[CLI_OWNER];
     return code == CLI_DONE ? cli_meta(cli, meta) : code;
-}
-
-void cli_json_networks(cli_json_t *json, const char *name, const char *text)
-{
-    char *words = apr_pstrdup(json->pool, text);
-    char *c;
-
-    for (c = words; *c; c++) {
-        *c = strchr(",\t\r\n", *c) ? ' ' : *c;
-    }
-    cli_json_words(json, name, words);
-}
-
-void cli_json_pairs(cli_json_t *json, const char *name,
-                    const apr_table_t *pairs)
-{
-    const apr_array_header_t *list = pairs ? apr_table_elts(pairs) : NULL;
-    int i;
-
-    cli_json_open(json, name, '{');
-    for (i = 0; list && i < list->nelts; i++) {
-        const apr_table_entry_t *pair = &APR_ARRAY_IDX(list, i,
-                                                       apr_table_entry_t);
-
-        cli_json_text(json, pair->key, pair->val);
-    }
-    cli_json_close(json, '}');
-}
-
-void cli_json_meta(cli_json_t *json, const char *name, const char *text)
-{
-    apr_table_t *meta;
-
-    if (apikey_meta_parse(&meta, text, json->pool)) {
-        cli_json_text(json, name, text);
-    }
-    else {
-        cli_json_pairs(json, name, meta);
-    }
 }

@@ -9,7 +9,7 @@
 #include "../core/text.h"
 #include "../core/time_text.h"
 #include "../store/json.h"
-#include "cli.h"
+#include "output.h"
 
 static char out_buffer[8192];
 static FILE *out;               /* where cli_out() writes */
@@ -103,11 +103,13 @@ void cli_json_open(cli_json_t *json, const char *name, char bracket)
     member(json, name);
     cli_out("%c", bracket);
     json->more = 0;
+    json->depth++;
 }
 
 void cli_json_close(cli_json_t *json, char bracket)
 {
-    cli_out("%c", bracket);
+    json->depth--;
+    cli_out("%c%s", bracket, json->depth ? "" : "\n");
     json->more = 1;
 }
 

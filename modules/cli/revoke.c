@@ -1,83 +1,85 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * revoke: by ids, by the key itself, or all of a tenant's; all or none.
+ * revoke: keys named by their ids, a key on standard input, or all keys of a
+ * tenant or an owner.  All of them are revoked in one transaction, or none.
  */
 
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "list_output.h"
+#include "commands.h"
 
-/* The ids of what is to be revoked, and what else was met. */
-typedef struct target_t {
+typedef struct revocation_t {
     cli_t *cli;
-    apr_array_header_t *ids;    /* const char * */
-    apr_hash_t *before;         /* ids of those revoked already */
-    int elsewhere;              /* of the same holder, in other keyspaces */
-    int met;
-} target_t;
+    apr_array_header_t *ids;    /* const char *, each once */
+    apr_hash_t *before;         /* ids of those that are revoked already */
+    int elsewhere;              /* keys of the same tenant or owner that are
+                                 * not revoked, in other keyspaces */
+    int seen;                   /* all keys of the tenant or owner */
+} revocation_t;
 
-static void take(target_t *target, const char *id)
+static void add_id(revocation_t *revocation, const char *id)
 {
+    apr_array_header_t *ids = revocation->ids;
     int i;
 
-    for (i = 0; i < target->ids->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(target->ids, i, const char *), id) == 0) {
+    for (i = 0; i < ids->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(ids, i, const char *), id) == 0) {
             return;
         }
     }
-    APR_ARRAY_PUSH(target->ids, const char *) = apr_pstrdup(target->ids->pool,
-                                                            id);
+    APR_ARRAY_PUSH(ids, const char *) = apr_pstrdup(ids->pool, id);
 }
 
-static apr_status_t take_living(void *baton, const apikey_key_row_t *key)
+static apr_status_t add_if_alive(void *baton, const apikey_key_row_t *key)
 {
-    target_t *target = baton;
+    revocation_t *revocation = baton;
 
-    target->met++;
-    if (strcmp(key->record.keyspace, target->cli->actor.keyspace) != 0) {
-        target->elsewhere += !key->record.revoked;
+    revocation->seen++;
+    if (strcmp(key->record.keyspace, revocation->cli->actor.keyspace) != 0) {
+        revocation->elsewhere += !key->record.revoked;
     }
     else if (!key->record.revoked) {
-        APR_ARRAY_PUSH(target->ids, const char *) =
-            apr_pstrdup(target->ids->pool, key->record.id);
+        APR_ARRAY_PUSH(revocation->ids, const char *) =
+            apr_pstrdup(revocation->ids->pool, key->record.id);
     }
     return APR_SUCCESS;
 }
 
-/* The keys of a tenant or an owner that are not revoked. */
-static cli_exit_e by_holder(target_t *target)
+/* Adds the keys of --tenant or --owner that are not revoked. */
+static cli_exit_e add_all_of(revocation_t *revocation)
 {
-    cli_t *cli = target->cli;
+    cli_t *cli = revocation->cli;
     const apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT],
                                      .owner = cli->value[CLI_OWNER] };
     const char *error = NULL;
-    apr_status_t status = apikey_keys_list(cli->store, &filter, take_living,
-                                           target, cli->pool, &error);
+    apr_status_t status = apikey_keys_list(cli->store, &filter, add_if_alive,
+                                           revocation, cli->pool, &error);
 
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
-    if (target->elsewhere) {
+    if (revocation->elsewhere) {
         cli_say(cli->pool, "%d more that are not revoked are of another "
                 "keyspace than \"%s\" and stay as they are; name theirs with "
-                "--keyspace", target->elsewhere, cli->actor.keyspace);
+                "--keyspace", revocation->elsewhere, cli->actor.keyspace);
     }
-    return target->met ? CLI_DONE
-                       : cli_fail(cli, APR_NOTFOUND,
-                                  apr_psprintf(cli->pool, "there is no key of "
-                                               "the %s \"%s\"",
-                                               filter.tenant ? "tenant"
-                                                             : "owner",
-                                               filter.tenant ? filter.tenant
-                                               : filter.owner));
+    if (!revocation->seen) {
+        return cli_fail(cli, APR_NOTFOUND,
+                        apr_psprintf(cli->pool, "there is no key of the %s "
+                                     "\"%s\"",
+                                     filter.tenant ? "tenant" : "owner",
+                                     filter.tenant ? filter.tenant
+                                                   : filter.owner));
+    }
+    return CLI_DONE;
 }
 
-/* The key that is on standard input. */
-static cli_exit_e by_key(target_t *target)
+/* Adds the key on standard input, of whatever keyspace. */
+static cli_exit_e add_key_on_stdin(revocation_t *revocation)
 {
-    cli_t *cli = target->cli;
+    cli_t *cli = revocation->cli;
     apikey_record_t *record = NULL;
     cli_presented_t given;
     apikey_policy_t any = cli_policy_any(cli);
@@ -92,41 +94,38 @@ static cli_exit_e by_key(target_t *target)
                         "one on standard input");
     }
     if (code == CLI_DONE) {
-        take(target, record->id);
+        add_id(revocation, record->id);
         cli->actor.keyspace = record->keyspace;
     }
     return code;
 }
 
-/* Those that are revoked already, of which nothing is said as if it were
- * new. */
-static cli_exit_e look_before(target_t *target)
+/* Notes which keys are revoked already: they are reported as unchanged. */
+static cli_exit_e find_revoked(revocation_t *revocation)
 {
-    cli_t *cli = target->cli;
     apikey_key_row_t *key;
-    const char *error = NULL;
     int i;
 
-    for (i = 0; i < target->ids->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(target->ids, i, const char *);
-        apr_status_t status = apikey_keys_show(cli->store, id,
-                                               cli->actor.keyspace, &key,
-                                               cli->pool, &error);
+    for (i = 0; i < revocation->ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(revocation->ids, i, const char *);
+        cli_exit_e code = cli_get_key(revocation->cli, id, &key);
 
-        if (status != APR_SUCCESS) {
-            return cli_fail(cli, status, error);
+        if (code != CLI_DONE) {
+            return code;
         }
         if (key->record.revoked && !apikey_key_row_raw(key, "revoked")) {
-            apr_hash_set(target->before, id, APR_HASH_KEY_STRING, id);
+            apr_hash_set(revocation->before, id, APR_HASH_KEY_STRING, id);
         }
     }
     return CLI_DONE;
 }
 
-static cli_exit_e tell(const target_t *target, int one)
+/* Writes what each key is now: with --json an object where one argument was
+ * given, else an array. */
+static cli_exit_e report_revoked(const revocation_t *revocation, int one)
 {
-    cli_t *cli = target->cli;
-    cli_json_t json = { cli->pool, 0 };
+    cli_t *cli = revocation->cli;
+    cli_json_t json = { .pool = cli->pool };
     const char *error = NULL;
     apikey_key_row_t *key;
     apr_pool_t *sub;
@@ -136,9 +135,9 @@ static cli_exit_e tell(const target_t *target, int one)
     if (cli->json && !one) {
         cli_json_open(&json, NULL, '[');
     }
-    for (i = 0; i < target->ids->nelts; i++) {
-        const char *id = APR_ARRAY_IDX(target->ids, i, const char *);
-        int before = apr_hash_get(target->before, id, APR_HASH_KEY_STRING)
+    for (i = 0; i < revocation->ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(revocation->ids, i, const char *);
+        int before = apr_hash_get(revocation->before, id, APR_HASH_KEY_STRING)
                      != NULL;
         apr_status_t status;
 
@@ -147,31 +146,21 @@ static cli_exit_e tell(const target_t *target, int one)
         if (status != APR_SUCCESS) {
             return cli_fail(cli, status, error);
         }
-        if (!cli->json) {
-            cli_tell_key(cli, key, before ? NULL : "revoked");
-            continue;
-        }
-        cli_json_open(&json, NULL, '{');
-        cli_key_json(cli, &json, key);
-        cli_json_flag(&json, "changed", !before);
-        cli_json_close(&json, '}');
+        cli_report_key(cli, &json, key, before ? NULL : "revoked");
     }
-    if (cli->json) {
-        if (!one) {
-            cli_json_close(&json, ']');
-        }
-        cli_out("\n");
+    if (cli->json && !one) {
+        cli_json_close(&json, ']');
     }
-    else if (!target->ids->nelts) {
+    else if (!cli->json && !revocation->ids->nelts) {
         cli_out("Nothing was changed: all of them are revoked already.\n");
     }
     return CLI_DONE;
 }
 
-/* What is named, in one way of those that there are. */
-static cli_exit_e find(target_t *target)
+/* Opens the database and collects the keys, in one of the ways. */
+static cli_exit_e collect_ids(revocation_t *revocation)
 {
-    cli_t *cli = target->cli;
+    cli_t *cli = revocation->cli;
     int words = cli->word_count, i;
     int dash = words && strcmp(cli->words[0], "-") == 0;
     cli_exit_e code;
@@ -186,36 +175,36 @@ static cli_exit_e find(target_t *target)
     }
     code = cli_open(cli, dash);
     if (code == CLI_DONE && !words) {
-        return by_holder(target);
+        return add_all_of(revocation);
     }
     if (code == CLI_DONE && dash) {
-        code = by_key(target);
+        code = add_key_on_stdin(revocation);
     }
     for (i = 0; i < words && !dash; i++) {
-        take(target, cli->words[i]);
+        add_id(revocation, cli->words[i]);
     }
-    return code == CLI_DONE ? look_before(target) : code;
+    return code == CLI_DONE ? find_revoked(revocation) : code;
 }
 
 cli_exit_e cli_cmd_revoke(cli_t *cli)
 {
     const char *reason = cli->value[CLI_REASON];
-    target_t target = { .cli = cli };
+    revocation_t revocation = { .cli = cli };
     const char *error = NULL;
     apr_status_t status;
     int changed;
     cli_exit_e code;
 
-    target.ids = apr_array_make(cli->pool, 8, sizeof(char *));
-    target.before = apr_hash_make(cli->pool);
-    code = find(&target);
+    revocation.ids = apr_array_make(cli->pool, 8, sizeof(char *));
+    revocation.before = apr_hash_make(cli->pool);
+    code = collect_ids(&revocation);
     if (code != CLI_DONE) {
         return code;
     }
-    status = apikey_keys_revoke_all(cli->store, target.ids,
+    status = apikey_keys_revoke_all(cli->store, revocation.ids,
                                     reason ? reason : "", &cli->actor,
                                     &changed, cli->pool, &error);
     return status == APR_SUCCESS
-           ? tell(&target, cli->word_count == 1)
+           ? report_revoked(&revocation, cli->word_count == 1)
            : cli_fail(cli, status, error);
 }

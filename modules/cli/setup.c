@@ -1,9 +1,11 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include <apr_strings.h>
+/*
+ * secret and init: what a new installation needs.
+ */
 
 #include "../store/schema.h"
-#include "cli.h"
+#include "commands.h"
 
 cli_exit_e cli_cmd_secret(cli_t *cli)
 {
@@ -13,7 +15,8 @@ cli_exit_e cli_cmd_secret(cli_t *cli)
         return cli_fail(cli, APIKEY_EREFUSED, "the system gave no random "
                         "bytes; no secret was made");
     }
-    /* Nothing in it needs an escape, and no copy of it stays. */
+    /* Written as it is: the line has no character that JSON escapes, and
+     * cli_json_text() would leave a copy of it in memory. */
     cli_out(cli->json ? "{\"line\":\"%s\"}\n" : "%s\n", line);
     apikey_wipe(line, strlen(line));
     return CLI_DONE;
@@ -22,7 +25,7 @@ cli_exit_e cli_cmd_secret(cli_t *cli)
 cli_exit_e cli_cmd_init(cli_t *cli)
 {
     const char *error = NULL, *identity = NULL;
-    cli_json_t json = { cli->pool, 0 };
+    cli_json_t json = { .pool = cli->pool };
     int from, to;
     apr_status_t status;
     cli_exit_e code = cli_read_conf(cli);
@@ -44,7 +47,7 @@ cli_exit_e cli_cmd_init(cli_t *cli)
         return cli_fail(cli, status, error);
     }
     if (from > 0 && from < to) {
-        cli_tell_rows(cli);
+        cli_report_rows(cli);
     }
     if (cli->json) {
         cli_json_open(&json, NULL, '{');
@@ -54,7 +57,6 @@ cli_exit_e cli_cmd_init(cli_t *cli)
             cli_json_text(&json, "identity", identity);
         }
         cli_json_close(&json, '}');
-        cli_out("\n");
     }
     else if (from == to) {
         cli_out("The tables are there already (version %d).\n", to);

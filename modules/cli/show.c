@@ -1,49 +1,29 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * show: all that the database has of a key.
+ */
+
+#include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "../core/scope.h"
 #include "../core/result.h"
-#include "cli.h"
+#include "commands.h"
 
-/* The catalogue's word on a scope of the key that is being shown. */
-typedef struct described_t {
-    apr_table_t *descriptions;
-} described_t;
-
-static apr_status_t remember(void *baton, const char *name,
-                             const char *description)
+static apr_status_t add_description(void *baton, const char *name,
+                                    const char *description)
 {
-    described_t *described = baton;
+    apr_hash_t *descriptions = baton;
+    apr_pool_t *pool = apr_hash_pool_get(descriptions);
 
-    /* Not apr_table_set(), which knows no case. */
-    apr_table_addn(described->descriptions,
-                   apr_pstrdup(apr_table_elts(described->descriptions)->pool,
-                               name),
-                   apr_pstrdup(apr_table_elts(described->descriptions)->pool,
-                               description));
+    apr_hash_set(descriptions, apr_pstrdup(pool, name), APR_HASH_KEY_STRING,
+                 apr_pstrdup(pool, description));
     return APR_SUCCESS;
 }
 
-static const char *describe(const apr_table_t *descriptions,
-                            const char *scope)
-{
-    const apr_array_header_t *list = apr_table_elts(descriptions);
-    int i;
-
-    for (i = 0; i < list->nelts; i++) {
-        const apr_table_entry_t *entry = &APR_ARRAY_IDX(list, i,
-                                                        apr_table_entry_t);
-
-        if (strcmp(entry->key, scope) == 0) {
-            return entry->val;
-        }
-    }
-    return "";
-}
-
+/* A line per scope, with what the catalogue says of it. */
 static void show_scopes(cli_t *cli, const char *scopes,
-                        const apr_table_t *descriptions)
+                        apr_hash_t *descriptions)
 {
     char *rest = apr_pstrdup(cli->pool, scopes);
     char *state = NULL;
@@ -54,10 +34,12 @@ static void show_scopes(cli_t *cli, const char *scopes,
         cli_field(label, "-", cli->pool);
     }
     for (; scope; scope = apr_strtok(NULL, " ", &state)) {
-        const char *text = describe(descriptions, scope);
+        const char *text = apr_hash_get(descriptions, scope,
+                                        APR_HASH_KEY_STRING);
 
-        cli_field(label, apr_pstrcat(cli->pool, scope, *text ? "  " : "",
-                                     text, NULL), cli->pool);
+        cli_field(label, text && *text
+                  ? apr_pstrcat(cli->pool, scope, "  ", text, NULL) : scope,
+                  cli->pool);
         label = "";
     }
 }
@@ -70,7 +52,7 @@ static const char *with_reason(cli_t *cli, const char *when,
 }
 
 static void show_fields(cli_t *cli, const apikey_key_row_t *key,
-                        const apr_table_t *descriptions)
+                        apr_hash_t *descriptions)
 {
     const apikey_record_t *record = &key->record;
     const char *fault = cli_key_fault(key, cli->pool);
@@ -118,33 +100,29 @@ static void show_fields(cli_t *cli, const apikey_key_row_t *key,
 
 cli_exit_e cli_cmd_show(cli_t *cli)
 {
-    described_t described = { apr_table_make(cli->pool, 8) };
-    cli_json_t json = { cli->pool, 0 };
+    apr_hash_t *descriptions = apr_hash_make(cli->pool);
+    cli_json_t json = { .pool = cli->pool };
     apikey_key_row_t *key;
     const char *error = NULL;
     apr_status_t status;
     cli_exit_e code = cli_open(cli, 0);
 
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE
+        || (code = cli_get_key(cli, cli->words[0], &key)) != CLI_DONE) {
         return code;
     }
-    status = apikey_keys_show(cli->store, cli->words[0],
-                              cli->actor.keyspace, &key, cli->pool, &error);
-    if (status == APR_SUCCESS) {
-        status = apikey_scope_list(cli->store, remember, &described,
-                                   cli->pool, &error);
-    }
+    status = apikey_scope_list(cli->store, add_description, descriptions,
+                               cli->pool, &error);
     if (status != APR_SUCCESS) {
         return cli_fail(cli, status, error);
     }
     if (!cli->json) {
-        show_fields(cli, key, described.descriptions);
+        show_fields(cli, key, descriptions);
         return CLI_DONE;
     }
     cli_json_open(&json, NULL, '{');
     cli_key_json(cli, &json, key);
     cli_json_text(&json, "tenant_reason", key->tenant_reason);
     cli_json_close(&json, '}');
-    cli_out("\n");
     return CLI_DONE;
 }

@@ -1,32 +1,35 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
+/*
+ * Which process holds SQLite's write lock.  SQLite takes it with fcntl() on
+ * one byte, so the kernel can tell: the reserved byte of the database file, or
+ * in WAL mode the first lock of the -shm file (sqlite.org/fileformat.html,
+ * sqlite.org/walformat.html).
+ */
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "../store/dialect.h"
+#include "../store/inspect.h"
 #include "cli.h"
 
-/* Where SQLite's write lock lies: the reserved byte of the database, or in
- * WAL mode the first lock of the -shm file (sqlite.org/fileformat.html,
- * sqlite.org/walformat.html). */
-#define RESERVED_AT 0x40000001
-#define WAL_WRITE_AT 120
+#define RESERVED_BYTE 0x40000001
+#define WAL_WRITE_LOCK 120
 
-/*
- * Who has locked this byte; 0: nobody that can be seen.  The file stays open:
- * closing it would take SQLite's own locks on it from this process.
- */
-static pid_t locked_by(const char *path, off_t at)
+/* The process that has locked that byte; 0: none that can be seen.  The file
+ * stays open: to close it would release SQLite's locks on it, which belong to
+ * this process, too. */
+static pid_t lock_owner_of(const char *path, off_t byte)
 {
     struct flock lock = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
-    lock.l_start = at;
+    lock.l_start = byte;
     lock.l_len = 1;
     return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0
            && lock.l_type != F_UNLCK && lock.l_pid > 0 ? lock.l_pid : 0;
@@ -34,10 +37,8 @@ static pid_t locked_by(const char *path, off_t at)
 
 const char *cli_sqlite_lock_owner(cli_t *cli)
 {
-    const char *file =
-        cli->conf.driver && strcmp(cli->conf.driver, "sqlite3") == 0
-            ? apikey_dialect_sqlite3.traits.file(cli->conf.params, cli->pool)
-            : NULL;
+    const char *file = apikey_inspect_file(cli->conf.driver, cli->conf.params,
+                                           cli->pool);
     char name[64] = "";
     apr_size_t len = sizeof(name) - 1;
     apr_file_t *comm;
@@ -46,9 +47,10 @@ const char *cli_sqlite_lock_owner(cli_t *cli)
     if (!file) {
         return NULL;
     }
-    pid = locked_by(apr_pstrcat(cli->pool, file, "-shm", NULL), WAL_WRITE_AT);
+    pid = lock_owner_of(apr_pstrcat(cli->pool, file, "-shm", NULL),
+                        WAL_WRITE_LOCK);
     if (!pid) {
-        pid = locked_by(file, RESERVED_AT);
+        pid = lock_owner_of(file, RESERVED_BYTE);
     }
     if (!pid) {
         return NULL;

@@ -1,7 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * Tables for people.
+ * Tables for people.  Rows are kept until there are ROWS_AT_ONCE, or the end:
+ * then the width of each column is known, and they are written.  So a table of
+ * any length needs little memory; a column that has become wider stays so.
  */
 
 #include <apr_strings.h>
@@ -9,8 +11,10 @@
 #include "../core/text.h"
 #include "output.h"
 
-/* How many cells of a terminal; near enough for what people write. */
-static int width_of(const char *text)
+/* How many columns of a terminal a text takes: none for combining marks, two
+ * for wide characters, else one.  The ranges are those that names use, not all
+ * of Unicode's. */
+static int columns_of(const char *text)
 {
     static const struct { int from, to, width; } odd[] = {
         { 0x0300, 0x036F, 0 }, { 0x1100, 0x115F, 2 }, { 0x200B, 0x200F, 0 },
@@ -40,13 +44,13 @@ static int width_of(const char *text)
 
 struct cli_table_t {
     apr_pool_t *pool;           /* of the cells that are not written yet */
-    apr_array_header_t *cells;
+    apr_array_header_t *cells;  /* const char *, row by row */
     int columns;
-    int *widths;                /* of the widest cell so far */
+    int *widths;                /* of each column's widest cell so far */
     int width;                  /* of a line at most; 0: any */
-    const cli_fit_t *fits;      /* of each column, where there is a width */
-    int *fitted;                /* widths that fit in it */
-    int gap;                    /* between columns */
+    const cli_fit_t *fits;      /* of each column; NULL where width is 0 */
+    int *fitted;                /* the widths that columns are cut to */
+    int gap;                    /* blanks between columns */
 };
 
 cli_table_t *cli_table_make(const char *const *heads, apr_pool_t *pool)
@@ -76,7 +80,7 @@ void cli_table_row(cli_table_t *table, const char *const *cells)
 
     for (i = 0; i < table->columns; i++) {
         const char *cell = cli_clean(cells[i], table->pool);
-        int width = width_of(cell);
+        int width = columns_of(cell);
 
         APR_ARRAY_PUSH(table->cells, const char *) = cell;
         if (width > table->widths[i]) {
@@ -89,7 +93,7 @@ void cli_table_row(cli_table_t *table, const char *const *cells)
 }
 
 /* The widest column of a turn that may still be cut, or -1. */
-static int widest_of(const cli_table_t *table, int turn)
+static int widest_column(const cli_table_t *table, int turn)
 {
     int widest = -1;
     int i;
@@ -104,7 +108,8 @@ static int widest_of(const cli_table_t *table, int turn)
     return widest;
 }
 
-static void fit(cli_table_t *table)
+/* Sets how wide each column is in the rows that are written next. */
+static void fit_columns(cli_table_t *table)
 {
     int turns = 0;
     int total = 0;
@@ -123,15 +128,15 @@ static void fit(cli_table_t *table)
         total -= table->columns - 1;
     }
     for (turn = 1; turn <= turns; turn++) {
-        while (total > table->width && (i = widest_of(table, turn)) >= 0) {
+        while (total > table->width && (i = widest_column(table, turn)) >= 0) {
             table->fitted[i]--;
             total--;
         }
     }
 }
 
-/* So much of a text, from its start, as fits. */
-static const char *start_of(const char *text, int width, apr_pool_t *pool)
+/* As many whole characters from the start of a text as fit. */
+static const char *start_of_cell(const char *text, int width, apr_pool_t *pool)
 {
     const char *end = text;
     const char *shown = "";
@@ -140,7 +145,7 @@ static const char *start_of(const char *text, int width, apr_pool_t *pool)
     for (;;) {
         const char *more = apr_pstrmemdup(pool, text, (apr_size_t)(end - text));
 
-        if (width_of(more) > width) {
+        if (columns_of(more) > width) {
             return shown;
         }
         shown = more;
@@ -151,20 +156,21 @@ static const char *start_of(const char *text, int width, apr_pool_t *pool)
     }
 }
 
-/* In a cell that is wider than that an ellipsis stands for what is left out. */
-static const char *cut(const char *cell, int width, int tail,
-                       apr_pool_t *pool)
+/* In a cell that is wider than its column an ellipsis replaces the middle.
+ * @param tail how many columns of its end are kept */
+static const char *cut_cell(const char *cell, int width, int tail,
+                            apr_pool_t *pool)
 {
     const char *rest = cell;
     int code;
 
-    if (width_of(cell) <= width) {
+    if (columns_of(cell) <= width) {
         return cell;
     }
-    while (width_of(rest) > tail) {
+    while (columns_of(rest) > tail) {
         rest += apikey_utf8_read(rest, &code);
     }
-    return apr_pstrcat(pool, start_of(cell, width - 1 - tail, pool),
+    return apr_pstrcat(pool, start_of_cell(cell, width - 1 - tail, pool),
                        "\xE2\x80\xA6", rest, NULL);
 }
 
@@ -172,20 +178,20 @@ void cli_table_write(cli_table_t *table)
 {
     int i, gap = 0;
 
-    fit(table);
+    fit_columns(table);
     for (i = 0; i < table->cells->nelts; i++) {
         int column = i % table->columns;
-        const char *cell = cut(APR_ARRAY_IDX(table->cells, i, const char *),
-                               table->fitted[column],
-                               table->width ? table->fits[column].tail : 0,
-                               table->pool);
+        const char *cell = cut_cell(
+            APR_ARRAY_IDX(table->cells, i, const char *), table->fitted[column],
+            table->width ? table->fits[column].tail : 0, table->pool);
 
-        /* The gap before a cell, so that no line ends with blanks. */
+        /* Blanks are written before the next cell that is not empty, so that
+         * no line ends with them. */
         if (*cell) {
             cli_out("%*s%s", gap, "", cell);
             gap = 0;
         }
-        gap += table->fitted[column] - (*cell ? width_of(cell) : 0)
+        gap += table->fitted[column] - (*cell ? columns_of(cell) : 0)
                + table->gap;
         if (column == table->columns - 1) {
             cli_out("\n");
