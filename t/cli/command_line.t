@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# How htapikey is called: the exit status of each mistake, and what it says.
+# The command line: exit status and message of each mistake.
 
 use strict;
 use warnings;
@@ -125,7 +125,7 @@ my $gone = $cli->run('list', { conf => "$cli->{folder}/none" });
 is($gone->{exit}, 2, 'a CONF that is not there');
 like($gone->{err}, qr{\Q$cli->{folder}\E/none}, 'is named');
 
-# An argument that would write on the terminal is quoted in the message.
+# Control characters of an argument are escaped in the message.
 my $raw = $cli->run('show', "\e[31mred\r\n");
 is($raw->{exit}, 1, 'an id with control characters is not found');
 like($raw->{err}, qr/\\x1B\[31mred\\x0D\\x0A/, 'and they are escaped');

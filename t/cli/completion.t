@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What bash and zsh complete is what the table of commands has; help and the
-# manual tell the same.
+# bash and zsh complete the commands and options of the table; help, the manual
+# and the man page name the same ones.
 
 use strict;
 use warnings;
@@ -18,7 +18,8 @@ my $completion = source_root() . '/conf/completion';
 my @table = @{ $cli->json('help') };
 cmp_ok(scalar @table, '>', 20, 'the table was read');
 
-# What a program writes; the words go in as arguments, and into no shell text.
+# The output of a program.  The words are passed as arguments, so no shell
+# interprets them.
 sub written {
     open my $in, '-|', @_ or die "$_[0]: $!\n";
     my @lines = readline $in;
@@ -34,7 +35,7 @@ sub bash {
         @_));
 }
 
-# The functions of zsh's completion write what they would offer.
+# Stand-ins for the functions of zsh's completion write what they are given.
 sub zsh {
     return join ' ', sort(written('zsh', '-f', '-c', '_describe() { local i; '
         . 'for i in ${(P)@[-1]}; do print -r -- ${i%%:*}; done }; compadd() '
@@ -76,7 +77,7 @@ is(bash('-f', "$cli->{folder}/c"), "$cli->{folder}/conf", 'bash: a file');
 is(bash('import', "$cli->{folder}/r"), "$cli->{folder}/ring", 'and another');
 is(zsh('-f', ''), 'FILE', 'zsh: a file');
 
-# Where help, the manual and the man page would say something else.
+# Differences between the table and help, the manual, or the man page.
 my $manual = slurp('conf/manual/htapikey.md') =~ s/.*^## Commands$//msr;
 my $man = slurp('conf/manual/htapikey.1') =~ s/\\f[BRIP]//gr =~ s/\\-/-/gr;
 for my $command (@table) {

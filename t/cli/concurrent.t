@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Several at once, one killed in the middle, and a lock held by another.
+# Several processes at once, processes that are killed, and a lock that another
+# process holds.
 
 use strict;
 use warnings;
@@ -56,7 +57,7 @@ is($cli->sql("SELECT COUNT(*) FROM apikey WHERE digest NOT IN (SELECT value "
              . 'FROM apikey_change)'), 0, 'nor a change');
 is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 3, 'each tenant once');
 
-# Killed in the middle, again and again: a key is there whole or not at all.
+# Processes are killed at any time: a key is stored completely or not at all.
 for my $round (1 .. 30) {
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -84,7 +85,7 @@ note "$there of 30 were done before they were killed";
 is($cli->run(qw(create --tenant after --name n))->{exit}, 0,
    'and it works on');
 
-# A lock that another holds, until it is told to give it back.
+# Another process holds the lock until it is told to release it.
 alarm 300;
 my $other = APIKey::Session->new(end => ';', 'sqlite3', $cli->{db});
 $other->run('BEGIN IMMEDIATE');

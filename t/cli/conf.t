@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# CONF is read as httpd reads it, and what cannot be understood is refused.
+# CONF is read by the rules of httpd; what only httpd can interpret is refused.
 
 use strict;
 use warnings;
@@ -58,7 +58,8 @@ for my $name (sort keys %good) {
        'without a word about it');
 }
 
-# A backslash in quotes keeps a quote or a backslash; else it is itself.
+# Within quotes a backslash escapes a quote or a backslash; elsewhere it is
+# itself.
 for my $odd ([ q{a'b"c}, q{"%s/a'b\\"c"} ], [ 'a b\\c', q{'%s/a b\\\\c'} ],
              [ 'a\\nb', q{%s/a\\nb} ], [ 'a\\', q{%s/a\\\\ } ]) {
     my ($name, $written) = @$odd;
@@ -68,7 +69,7 @@ for my $odd ([ q{a'b"c}, q{"%s/a'b\\"c"} ], [ 'a b\\c', q{'%s/a b\\\\c'} ],
     ok(-s "$cli->{folder}/$name", "is the file $name");
 }
 
-# Lines behind three good ones, so their number is 4 and up.
+# Wrong lines after three right ones: the message has line number 4 or more.
 my %bad = (
     '<VirtualHost *:80>' => qr/:4: .*section/,
     "  <IfModule x>\n</IfModule>" => qr/:4: .*section/,
@@ -111,7 +112,7 @@ for my $lines (sort keys %bad) {
          'with file and line, and why');
 }
 
-# What is missing.
+# Missing directives and files.
 $cli->write(conf => "DBDParams $db\n");
 like($cli->run('list')->{err}, qr/has no DBDriver/, 'no DBDriver');
 $cli->write(conf => "DBDriver sqlite3\n");
@@ -134,7 +135,7 @@ $cli->write(conf => 'x' x (1024 * 1024 + 1));
 is($cli->run('list')->{exit}, 2, 'a file that is too large');
 is($cli->run('list', { conf => $cli->{folder} })->{exit}, 2, 'a folder');
 
-# Secrets that others could read.
+# A secret file that other users can read.
 $cli->conf;
 chmod 0644, $ring;
 $done = $cli->run(qw(create --tenant a --name b));

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey create: the key, what is stored of it, and what is refused.
+# htapikey create: the key, what is stored, and what is refused.
 
 use strict;
 use utf8;
@@ -50,7 +50,7 @@ is($made->{last_used}, undef, 'JSON: not used yet');
 ok(abs(epoch($made->{created}) - time) < 900, 'JSON: when');
 isnt($made->{key}, $shown, 'another key each time');
 
-# What is stored: the digest of what is signed, never the key.
+# The digest is stored, never the key.
 my ($row) = $cli->sql("SELECT digest, secret_id, format, prefix, hint FROM "
                       . "apikey WHERE id = '$made->{id}'");
 is($row, join('|', hmac_sha256_hex(substr($made->{key}, 0, -6), $secret),
@@ -68,7 +68,7 @@ like($cli->create(format => 'base62')->{key}, qr/^introzy_\w{49}$/,
      '--format chooses another that CONF has');
 $cli->conf;
 
-# Neither the keys nor the random part of one stand anywhere on disk.
+# No file has a key or the random part of one.
 for my $file (grep { -f } glob "$cli->{folder}/*") {
     next if $file eq $cli->{ring};
     open my $in, '<:raw', $file or die "$file: $!\n";
@@ -95,7 +95,7 @@ is($cli->create(expires => '2099-12-31')->{expires}, '2099-12-31T00:00:00Z',
 like($cli->run(@base, '--expires', 'never')->{out}, qr/^expires +never$/m,
      'never, for people');
 my @expiries = (
-    # ApiKeyLifetime, --expires, days that it lasts or why it is refused
+    # ApiKeyLifetime, --expires, days until it expires or why it is refused
     [ '7d', undef, 7 ],
     [ 'never', undef, 0 ],
     [ 'never', '5d', 5 ],
@@ -129,7 +129,7 @@ for my $case (@expiries) {
 }
 $cli->conf;
 
-# What a header could not carry, or nobody may be granted.
+# Names that no header can carry, and scopes that cannot be granted.
 my @refused = (
     [ tenant => '', qr/the tenant/ ],
     [ tenant => "a\r\nX-Apikey-Tenant: b", qr/the tenant.*control/ ],
@@ -183,7 +183,7 @@ is(join(' ', $cli->sql('SELECT COUNT(*) FROM apikey',
 like($cli->create(prefix => 'acme')->{key}, qr/^acme_/, 'the same prefix');
 is($cli->create(prefix => 'acme_')->{prefix}, 'acme_', 'or as it stands');
 
-# Several: the first is the usual one.
+# Of several in ApiKeyPrefix or ApiKeyFormat the first is the default.
 $cli->conf('ApiKeyPrefix sk_live sk_test glpat- SG.');
 like($cli->create->{key}, qr/^sk_live_\w{49}$/, 'the first of ApiKeyPrefix');
 for (['sk_test', 'sk_test_'], ['glpat-', 'glpat-'], ['SG.', 'SG.']) {
@@ -208,7 +208,7 @@ like($other->{err}, qr/ApiKeyPrefix is "sk_live sk_test glpat- SG\."/,
      'and why');
 $cli->conf;
 
-# What is strange and yet allowed arrives unchanged.
+# Unusual names that are allowed are stored unchanged.
 for my $tenant (q{O'Brien "&" Söhne <b>; DROP TABLE apikey --}, '%s%n%d', '$x',
                 "\\", '../..', '日本語 😀', 'x' x 255, 'é' x 127) {
     my $bytes = encode_utf8($tenant);
@@ -219,7 +219,7 @@ for my $tenant (q{O'Brien "&" Söhne <b>; DROP TABLE apikey --}, '%s%n%d', '$x',
                  . "'$made->{id}'"), '1', 'to the byte');
 }
 
-# The catalogue, once it is not empty.
+# The catalogue, when it is not empty.
 $cli->run(qw(scope add partners:read Read));
 $cli->run(qw(scope add partners:write Write));
 is(join(' ', @{ $cli->create(scope => [qw(partners:read partners:*)])
@@ -232,12 +232,12 @@ for my $scope ('partners:delete', 'Partners:read', 'x:*') {
          'it says which there are');
 }
 
-# Who made it.
+# The creator.
 is($cli->json(@base, { env => { SUDO_USER => 'alice' } })->{created_by},
    $> == 0 ? 'alice' : scalar getpwuid($>), 'behind sudo, the person');
 is($cli->create->{created_by}, scalar getpwuid($>), 'else the user');
 
-# A key that nobody has seen must not stay valid.
+# A key that could not be shown is revoked.
 for my $how ([ '/dev/full', { stdout => '/dev/full' } ],
              [ 'a closed standard output', { close => 1 } ]) {
     my ($name, $option) = @$how;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey doctor: each thing that is wrong is found, and named.
+# htapikey doctor: a finding for each fault.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
 # Who may write is t/cli/doctor_user.t's.
 my @me = ('--user', scalar getpwuid $>);
 
-# What it finds: level and check of each line, and all it says.
+# The findings: level and check of each line, and the whole output.
 sub doctor {
     my $done = $cli->run('doctor', @me, @_);
     my %level;
@@ -30,7 +30,7 @@ sub doctor {
     return $done;
 }
 
-# One finding of this level on this check, and the exit status that follows.
+# One finding of this level by this check, and the exit status.
 sub finds {
     my ($level, $check, $like, $promise, @option) = @_;
     my $done = doctor(@option);
@@ -55,7 +55,7 @@ is(join(' ', map { "$_->{level}:$_->{check}" } @$json),
    join(' ', map { "ok:$_" } @{ $done->{levels}{ok} }), 'the same in JSON');
 is($json->[-1]{finding}, $done->{ok}{strength}, 'with its sentence');
 
-# Queries of one's own, where CONF has them.
+# ApiKeyQuery and ApiKeyChangesQuery.
 my $query = 'ApiKeyQuery "SELECT id, tenant FROM apikey WHERE digest = %s"';
 my $changes = 'ApiKeyChangesQuery "SELECT number, value FROM apikey_change '
             . 'WHERE number > %s"';
@@ -147,7 +147,7 @@ $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
 $cli->conf;
 $cli->sql("UPDATE apikey SET secret_id = 'k1'");
 
-# Rows that somebody typed.
+# Rows that were written by hand.
 for my $n (1 .. 5) {
     $cli->create(tenant => "t$n");
 }
@@ -186,7 +186,8 @@ $cli->old_rows('UPDATE apikey_tenant SET suspended = 0',
                "INSERT INTO apikey_tenant (tenant) VALUES (char(9))");
 finds('warn', 'rows', qr/id \\x09\): of a tenant: has a control/, 'a tenant');
 
-# Whether "never" was meant, and what ApiKeyLifetime's max= would not allow.
+# Times by which other programs mean "never", and keys that live longer than
+# ApiKeyLifetime's max= allows.
 $cli->sql("UPDATE apikey SET created = 0, expires = 0",
           'DELETE FROM apikey_tenant WHERE tenant = char(9)');
 unlike(doctor()->{out}, qr/^\w+ +rows .*\bend\b/m, 'a key may live for ever');

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey doctor tells which database it is, and which of several say that
-# they are the same.
+# htapikey doctor reports the identity of each database, and which databases
+# have the same one.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ sub identities {
                    split /\n/, $done->{out});
 }
 
-# A CONF of a database of this name.
+# Makes a CONF with a database of this name.
 sub conf {
     my ($name, @lines) = @_;
     $cli->{other} = "$folder/$name.conf";
@@ -67,7 +67,7 @@ is(join(' ', map { /^(\w+)/ } @said), 'ok ok', 'which it says');
 like($said[-1], qr/^ok: \Q$conf{fresh}\E and \Q$conf{fresh}\E name one d/,
      'one database named twice is one');
 
-# Which of them is not the first is compared, too.
+# The second and the third CONF are compared with each other, too.
 sqlite('copy', ".backup $folder/second.db");
 ($done, @said) = identities(@conf{qw(copy second)});
 like($said[-1], qr/^warn: .*\Q$conf{second}\E and \Q$conf{copy}\E have/,

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey doctor, and who may do what: as root it tries as httpd's user; as
-# another user it calls nothing wrong that this user cannot read.
+# htapikey doctor and the rights of users: root tries as httpd's user; for
+# another user a file that it cannot read is no failure.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use APIKey::CLI;
 
-# A place of its own, so that another user can run it.
+# The database in a folder of its own, below one that any user may enter.
 my $cli = APIKey::CLI->new;
 my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
 my $data = "$folder/data";
@@ -43,7 +43,7 @@ sub says {
 is($cli->run('doctor', '--user', 'no-such-user')->{exit}, 2, 'an unknown user');
 is($cli->run('doctor', '--user', 'no-such-user')->{out}, '', 'and no finding');
 
-# Modes and owners: of the folder, the file, and what SQLite has beside it.
+# Modes and owners of the folder, the file and those beside it.
 my @nobody = (getpwnam 'nobody')[2, 3];
 
 sub lay_out {
@@ -107,7 +107,7 @@ sub as_root {
     says('a secret that root alone may read', 0, secrets => qr/^ok: /, @as);
 }
 
-# Without --user: the usual name of the system's.
+# Without --user: the system's name for httpd's user.
 sub without_user {
     my ($usual) = grep { defined getpwnam $_ }
                   qw(www-data apache wwwrun www http);
@@ -121,7 +121,7 @@ sub without_user {
          : qr/^warn: Which user/);
 }
 
-# Not as root: nothing is wrong that cannot be read, nor that others own.
+# Not as root: files that cannot be read or that others own are no failures.
 sub as_another {
     my ($who, $own) = @_;
     my @own = $own ? ('--user', $who) : ();

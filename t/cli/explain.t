@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey explain: what a key itself is good for, and every reason why not.
-# With the key on standard input it never says otherwise than verify does.
+# htapikey explain: the result for a key and every reason against it.  With the
+# key on standard input the result is the one that verify gives.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub made {
     return $key;
 }
 
-# What it says of a key, in JSON; its exit status and result must agree.
+# The JSON for a key; exit status and result must agree.
 sub explained {
     my ($word, $stdin) = @_;
     my $done = $cli->run('--json', 'explain', $word,
@@ -83,7 +83,7 @@ like($done->{out}, qr/^scopes +\*  every scope$/m, 'all scopes');
 $done = $cli->run('explain', made()->{id});
 like($done->{out}, qr/^scopes +none/m, 'no scope');
 
-# What CONF does not accept.
+# Prefixes, formats and digests that CONF does not accept.
 $cli->conf('ApiKeyKeyspace other');
 finds($key, 'invalid', [qr/keyspace "default", not of "other"/],
       'of another keyspace');
@@ -110,14 +110,14 @@ $cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
 is(explained('-', $key->{key})->{signed_by}, 'k1', 'the second of a ring');
 $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
 
-# A row that does not say with what its key begins: that is for the server.
+# A row without a prefix: only the server can tell whether it accepts the key.
 $cli->conf('ApiKeyPrefix ak');
 $cli->sql("UPDATE apikey SET prefix = '' WHERE id = '$key->{id}'");
 finds($key, 'good', [], 'of a prefix that is not known');
 $cli->sql("UPDATE apikey SET prefix = 'ak' WHERE id = '$key->{id}'");
 $cli->conf;
 
-# What its row says, several reasons in the server's order.
+# Reasons from its row: all of them, in the server's order.
 $cli->run(qw(tenant suspend acme --reason bill));
 finds($key, 'suspended', [qr/^its tenant was suspended 20\S+Z: bill$/],
       'a suspended tenant');
@@ -139,7 +139,7 @@ $cli->old_rows('UPDATE apikey SET name = char(7) WHERE id = '
           . "'$broken->{id}'");
 finds($broken, 'unavailable', [qr/its name has a control/], 'a broken row');
 
-# Keys that the database does not have, and what is no key.
+# Keys that are not in the database, and text that is no key.
 my $gone = made(tenant => 'bob');
 $cli->sql("DELETE FROM apikey WHERE id = '$gone->{id}'");
 $said = explained('-', $gone->{key});
@@ -157,7 +157,7 @@ like(explained('-', $_->[0])->{why_not}[0], qr/no key: it $_->[1]/, 'no key')
 is($cli->run('explain', 'nobody')->{exit}, 1, 'an id that is not there');
 like($cli->run('explain', 'nobody')->{err}, qr/no key with the id/, 'says so');
 
-# Of any CONF and any key: good where verify grants, else verify's reason.
+# For any CONF and any key: good where verify grants, else verify's reason.
 my $secret = decode_base64($APIKey::CLI::SECRET);
 my $insert = 'INSERT INTO apikey (digest, id, tenant, name, secret_id, format)'
            . ' VALUES ';
@@ -210,7 +210,7 @@ for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
 is($other, 0, 'explain and verify agree about each key under each CONF');
 is($by_id, 0, 'and so does explain of its id');
 
-# What it does not pretend to know.
+# What only httpd knows.
 for my $option (qw(--httpd --url --method)) {
     is($cli->run('explain', $key->{id}, $option, 'x')->{exit}, 2,
        "no $option: a configuration of httpd's is httpd's to read");

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Keys from one server to another: any CSV file by --map, --dry-run, and export,
-# which writes what import reads.
+# Keys from one server to another: --map for CSV files of any origin, --dry-run,
+# and export, whose file import reads.
 
 use strict;
 use utf8;
@@ -21,7 +21,7 @@ my $other = APIKey::CLI->new('ApiKeyFormat base62 opaque', @DIGESTS);
 $_->{csv} = "$_->{folder}/keys.csv" for $cli, $other;
 my $at = time;
 
-# A key of this number, which cannot be guessed.
+# Key number N, strong enough to be imported without --weak.
 sub key { return 'sk_' . substr sha256_hex("key $_[0]"), 0, 40 }
 
 sub import_into {
@@ -32,7 +32,7 @@ sub import_into {
 
 sub rows { return $cli->sql('SELECT COUNT(*) FROM apikey') }
 
-# What a key is, but for when it was last used.
+# All members of a key except those that count its use.
 my $ALL = 'SELECT digest, id, keyspace, tenant, name, env, scopes, secret_id,'
         . ' format, prefix, hint, creator, created, expires, revoked,'
         . ' disabled, lifetime, bits, reason, root, rotated_from, owner,'

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Rows with something in them that is not what a column should have.  SQLite
-# takes anything; each is shown as faulty with its id, can be ended and mended,
-# and is no obstacle to any other.
+# Rows in which a column has a value of the wrong kind, which SQLite allows.
+# Such a key is shown as faulty with its id, can be revoked and corrected, and
+# does not keep commands from reading other rows.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use APIKey::CLI;
 my $cli = APIKey::CLI->new;
 my $good = $cli->create(name => 'good');
 
-# A key whose row has been changed past the schema's rules.
+# A key whose row has a value that the schema's constraints would refuse.
 sub faulty {
     my ($set) = @_;
     my $key = $cli->create(name => 'bad');
@@ -29,7 +29,8 @@ sub stored {
     return $cli->sql("SELECT $column FROM apikey WHERE id = '$id'");
 }
 
-# What a verdict asks for: [SET, the fault, what `set` mends it, or none].
+# Columns that decide about a key: [SQL, the fault, the option of `set` that
+# corrects it, or none].
 my @faults = (
     [ "expires = '2030-01-01'", qr/^its expires is not a whole number/,
       [ '--expires', '30d' ] ],
@@ -82,7 +83,7 @@ for my $case (@faults) {
     $cli->old_rows("UPDATE apikey SET $set WHERE id = '$id'");
 }
 
-# All of them together.
+# A list of all of them.
 my $list = $cli->json('list');
 is(scalar @$list, 1 + @faults, 'list has all rows, faulty or not');
 for my $row (@$list) {
@@ -101,7 +102,7 @@ my ($cut) = grep { stored($_, "instr(tenant, char(0))") > 0 } keys %want;
 is($cli->show($cut)->{tenant}, 'acme\x00x',
    'a tenant with a NUL is never shown as what stands before it');
 
-# Each can be ended, and each again be enabled.
+# Each can be disabled, enabled and revoked.
 for my $id (sort keys %want) {
     for my $command ([qw(disable)], [qw(enable)],
                      [ 'revoke', '--reason', 'faulty' ]) {
@@ -119,14 +120,14 @@ is($cli->run('rotate', $good->{id}, '--overlap', '1h')->{exit}, 0,
    'and rotated');
 is($cli->verify($good->{key}), 'granted', 'and granted');
 
-# What says that a key is revoked and cannot be read is no "no".
+# A value of "revoked" that cannot be read does not count as "not revoked".
 my $key = faulty("revoked = 'no'");
 is($cli->run('enable', $key->{id})->{exit}, 1, "revoked = 'no' is final");
 is($cli->run('revoke', $key->{id})->{exit}, 0, 'revoke mends it');
 is(stored($key->{id}, 'typeof(revoked)'), 'integer', 'for good');
 is($cli->verify($key->{key}), 'revoked', 'and it is told so');
 
-# A change loses nothing that it cannot read.
+# A change keeps values that it cannot read.
 $key = faulty("expires = '2030-01-01', env = 'a' || char(0)");
 for my $try ([ '--name', 'x' ], [ '--expires', '1d' ], [ '--env', 'live' ]) {
     my $done = $cli->run('set', $key->{id}, @$try);
@@ -139,7 +140,7 @@ is($cli->run('set', $key->{id}, '--expires', '1d', '--env', 'live')->{exit}, 0,
    'both together');
 is($cli->verify($key->{key}), 'granted', 'mend it');
 
-# What no server asks for is told, and harms nobody.
+# Columns that no server asks for: the fault is shown, the key is granted.
 $key = faulty("created = 'long ago', lifetime = 'x', bits = 'many'");
 my $shown = $cli->show($key->{id});
 is("$shown->{state} $shown->{created}", 'active long ago', 'created in words');
@@ -164,7 +165,7 @@ my ($entry) = grep { $_->{action} eq 'x' } @{ $cli->json('audit') };
 is("$entry->{who}; $entry->{fault}", 'me\x00; its happened is not a whole '
    . 'number (epoch seconds, 0 for not)', 'the audit is readable');
 
-# More than a page of rows that sort as no numbers do; each once.
+# More than a page of rows whose values do not sort as numbers: each once.
 $cli->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
     . "WHERE i < 600) INSERT INTO apikey (digest, id, tenant, name, created) "
     . "SELECT printf('%064x', i), printf('w%04d', i), 'many', 'n', "

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# CONF and the secret file are not read where others can have written them, or
-# put another in their place: every folder and link on the way counts.
+# CONF and the secret file are refused where another user can write or replace
+# them: every folder and link of the path counts.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ sub put {
     chmod $mode, $path or die "$path: $!\n";
 }
 
-# top/a/b/conf and top/a/b/ring, all of it ours alone.
+# Makes top/a/b/conf and top/a/b/ring, which only this user can write.
 sub fresh {
     remove_tree($top);
     make_path("$top/a/b", { mode => 0755 });
@@ -44,7 +44,7 @@ sub conf_of { return $cli->run('list', { conf => $_[0] }) }
 
 my %read = (conf => \&conf_of, ring => \&secrets_of);
 
-# A prepared way to both files, or to one: it is taken, or refused unread.
+# A path to both files, or to one: accepted, or refused before it is read.
 sub taken {
     my ($promise, $way, @which) = @_;
     for my $which (@which ? @which : qw(conf ring)) {
@@ -57,7 +57,7 @@ sub refused {
     my ($promise, $way, $like, @which) = @_;
     for my $which (@which ? @which : qw(conf ring)) {
         my $path = "$way/$which";
-        # What is read all the same would complain of this.
+        # If it were read in spite of that, this line would be an error.
         open my $out, '>>', $path or die "$path: $!\n";
         print $out "<nonsense>\n";
         close $out;
@@ -79,7 +79,7 @@ for my $mode (0666, 0646, 0664, 0620) {
             qr/(?:everybody|its group) may write it.*chmod go-w/, 'conf');
 }
 
-# Folders: the file's own, and those above.
+# The file's folder and those above it.
 for my $open ("$top/a/b", "$top/a", $top) {
     fresh();
     chmod 0777, $open;
@@ -91,7 +91,8 @@ for my $open ("$top/a/b", "$top/a", $top) {
     taken("all may write $open, which is sticky", "$top/a/b");
 }
 
-# A group is somebody else, but for one's own.
+# Group rights count as rights of others, except those of the user's own group
+# while it has no other members.
 my @own = getpwuid $us;
 my ($name, $members) = (getgrgid $own[3])[0, 3];
 my $alone = $name eq $own[0] && !grep { $_ ne $name } split ' ', $members;
@@ -102,7 +103,7 @@ $alone ? taken('a group that is our own may write the folder', "$top/a/b")
        : refused('a group with others in it may write the folder',
                  "$top/a/b", qr/its group may write the folder/);
 
-# Links: what they lead to counts, and the way to them.
+# Links: the path to them counts, and the path that they lead to.
 fresh();
 make_path("$top/open");
 rename "$top/a/b/$_", "$top/open/$_" for qw(conf ring);
@@ -121,7 +122,7 @@ fresh();
 symlink "$top/loop", "$top/loop";
 isnt($_->("$top/loop")->{exit}, 0, 'a link to itself') for values %read;
 
-# A relative path, from where htapikey runs.
+# A relative path begins in the working directory.
 fresh();
 chdir "$top/a/b" or die "chdir: $!\n";
 is(conf_of('conf')->{exit}, 0, 'a relative path');
@@ -129,7 +130,7 @@ chmod 0777, "$top/a";
 is(conf_of($_)->{exit}, 2, "in an open folder: $_") for 'conf', '../b/conf';
 chdir '/';
 
-# What has no way to it: a pipe, standard input.
+# Pipes and standard input have no path to check.
 fresh();
 my $text = "DBDriver sqlite3\nDBDParams $cli->{db}\n";
 is($cli->run('list', { conf => '/dev/stdin', stdin => $text })->{exit}, 0,
@@ -138,7 +139,8 @@ is(system("printf '$text' | '" . APIKey::CLI::program()
           . "' -f /dev/stdin list >/dev/null"), 0, 'and through a pipe');
 
 if ($root) {
-    # Owners. The secret may be its owner's own; CONF tells root what to do.
+    # Owners.  The secret file may belong to its user.  CONF may not where root
+    # runs htapikey: its owner could make root open any file.
     for my $what ('conf', 'ring') {
         fresh();
         chown $them, $them, "$top/a/b/$what";
@@ -174,7 +176,7 @@ if ($root) {
     refused('a link of another user there', "$top/a/b",
             qr/link \Q$top\E\/a\/b belongs to .*$them/);
 
-    # As another user: root's files are believed, and one's own; no others'.
+    # As another user: files of root and of that user are accepted.
     fresh();
     chmod 01777, $folder;
     chmod 0666, glob "$folder/keys.db*";

@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey import: what is stored, what is refused, and that it is all or
-# nothing.
+# htapikey import: what is stored, what is refused; all rows or none.
 
 use strict;
 use utf8;
@@ -21,14 +20,14 @@ my $cli = APIKey::CLI->new('ApiKeyFormat base62 hex64 opaque');
 my $secret = decode_base64($APIKey::CLI::SECRET);
 my $file = $cli->{csv} = "$cli->{folder}/keys.csv";
 
-# Imports this text from a file.
+# Imports this text by way of a file.
 sub strictly {
     my ($text, @option) = @_;
     $cli->write(csv => encode_utf8($text));
     return $cli->run('import', @option, $file);
 }
 
-# The same with keys as short as a test likes them.
+# The same with --weak, so that keys may be short.
 sub import { return strictly(@_, '--weak') }
 
 sub rows { return $cli->sql('SELECT COUNT(*) FROM apikey') }
@@ -80,7 +79,7 @@ for my $name (glob "$cli->{folder}/keys.db*") {
         for $opaque, $hex, $ours;
 }
 
-# The line that keys were of: what was counted by it goes on.
+# root and rotated_from, by which rotated keys belong together.
 empty();
 is(import("key,tenant,name,id,root,rotated_from\n$opaque,T,N,b-2,a-1,a-1\n"
           . "${opaque}x,T,N,a-1,,\n${opaque}y,T,N,c-1,c-1,\n")->{exit}, 0,
@@ -97,7 +96,7 @@ for my $bad ([ 'b-2,,a-1' ], [ 'b-2,b-2,a-1' ], [ 'b-2,a-1,b-2' ],
     like($done->{err}, qr/line 2: .*ro(?:ot|tated_from) /, 'it says so');
 }
 
-# The lifetime that `create` would give, and what ApiKeyLifetime allows.
+# The default lifetime, and what ApiKeyLifetime allows.
 empty();
 $cli->conf('ApiKeyFormat opaque', 'ApiKeyLifetime 30d min=10d max=365d',
            'ApiKeyKeyspace other');
@@ -124,7 +123,8 @@ is(import("digest,tenant,name,hint,format,creator\n\U" . sha256_hex($opaque)
 is($cli->sql('SELECT secret_id, hint, format, creator FROM apikey'),
    '|...IJKL|opaque|me', 'has no secret');
 is($cli->verify($opaque), 'granted', 'and is found');
-# Of a part of the key, as Sanctum has them; a kind is what the server has, too.
+# Digests of a part of the key, as Sanctum makes them; ApiKeyDigest must name
+# the same kind.
 empty();
 my @part = ($sha[0], 'ApiKeyDigest hmac-sha256 sha256:after=|');
 $cli->conf(@part);
@@ -149,7 +149,7 @@ for my $command ([qw(create --tenant t --name n)], ['rotate', 'x']) {
          'says why it makes none');
 }
 
-# Of each kind, side by side: a row with a secret is of HMAC.
+# Several kinds in one file: a digest is an HMAC where its row has a secret.
 empty();
 $cli->conf(@sha);
 is(import('digest,secret,tenant,name' . "\n" . sha256_hex('one' x 9)
@@ -176,7 +176,7 @@ is($cli->sql("SELECT secret_id FROM apikey WHERE digest = '"
 is($cli->json('import', '--weak', '-', { stdin => "key,tenant,name\nfrom stdin,t,n\n"
    =~ s/ /-/r })->{imported}, 1, 'standard input, and JSON');
 
-# What is refused, with file and line; and nothing is kept.
+# Refusals name file and line, and nothing is stored.
 empty();
 $cli->conf('ApiKeyFormat base62 opaque', 'ApiKeyLifetime 90d max=365d');
 my $good = "GOOD,t,n\n";
@@ -252,8 +252,8 @@ is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 0, 'nor a tenant');
 is($cli->sql('SELECT COUNT(*) FROM apikey_change'), 0, 'nor a change');
 
 # Digests that the server would not look for: of a key with right check
-# characters any but that by its secret, else those that ApiKeyDigest leaves
-# out, which a file of all kinds (as export writes it) may hold.
+# characters all but the HMAC by its secret, of others those that ApiKeyDigest
+# does not name.  A file of all kinds, as export writes it, may have them.
 my @unsought = (
     [ 'hmac-sha256 sha256', "$digest,,hex64", undef ],
     [ 'hmac-sha256 sha256', "$digest,,base62", qr/base62.*by their secret/ ],
@@ -320,7 +320,7 @@ like(import("key,tenant,name,scopes\nA,t,n,a:b\nB,t,n,a:c\n")->{err},
      qr/line 3: .*"a:c" is not in the catalogue/, 'the catalogue holds');
 $cli->run(qw(scope remove a:b));
 
-# What the database has already.
+# Keys and ids that the database has already.
 my $made = import("key,tenant,name,id\nA,t,n,one\n");
 like(import("key,tenant,name\nB,t,n\nA,t,n\n")->{err},
      qr/line 3: the key is in the database already, with the id one;/,
@@ -329,7 +329,7 @@ like(import("key,tenant,name,id\nB,t,n,one\n")->{err},
      qr/line 2: the id one is in the database already/, 'an id that is there');
 is(rows(), 1, 'still the one');
 
-# Twenty thousand keys, with progress; then one more that spoils them.
+# 20 000 keys, with progress; then one more that is refused, and with it all.
 empty();
 my @keys = map { sprintf 'sk_%s', substr sha256_hex("key $_"), 0, 30 }
            1 .. 20_000;
@@ -356,8 +356,8 @@ my @lines = split /\n/, $cli->run('list')->{out};
 is(scalar(@lines), 20_001, 'for people, too');
 is(scalar(keys %{{ map { (split)[0] => 1 } @lines }}), 20_001, 'each once');
 
-# An import that is busy lets others write between its steps: revocations, one
-# after another, end while it runs.
+# An import writes in steps, and other processes write between them: keys can be
+# revoked while it runs.
 empty();
 $cli->conf('ApiKeyFormat base62 opaque');
 my @revoked = map { $cli->create } 1 .. 3;
@@ -381,7 +381,7 @@ waitpid $busy, 0 if $meanwhile == @revoked;
 is($?, 0, 'which is done in the end');
 is(rows(), 20_003, 'with all keys');
 
-# Killed in the middle: nothing is half done, and nobody is kept out.
+# A killed import leaves no key, and no lock.
 empty();
 mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
 my $pid = fork // die "fork: $!\n";
@@ -398,7 +398,7 @@ ok(wait_until(60, sub { -s "$cli->{folder}/err" }),
 is($cli->run('list')->{out} =~ s/^.*\n//r, '', 'list has none of them yet');
 is($cli->verify($keys[7]), 'invalid', 'nor is one valid');
 
-# It waits for its input, and holds up nobody.
+# An import that waits for its input holds no lock.
 my $other = $cli->create;
 is($cli->run('revoke', $other->{id})->{exit}, 0, 'a key is revoked meanwhile');
 is($cli->verify($other->{key}), 'revoked', 'at once');

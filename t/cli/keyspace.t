@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A command that names a key by its id keeps to CONF's keyspace: a key of
-# another one is neither told of nor changed, unless --keyspace says its name.
+# Commands that name a key by its id find it in CONF's keyspace only; a key of
+# another keyspace is neither shown nor changed without --keyspace.
 
 use strict;
 use warnings;
@@ -13,11 +13,11 @@ use APIKey::CLI;
 
 my $cli = APIKey::CLI->new;
 
-# What each wants behind the id, and whether it needs a key of its own.
+# The arguments of each after the id, and whether it needs a fresh key.
 my %more = (show => [], set => [qw(--name x)], revoke => [], disable => [],
             enable => [], rotate => [], explain => [], audit => []);
 
-# A command of help whose usage names an ID is one of them.
+# Every command whose usage has an ID is in the list above.
 my %usage = map { $_->{command} => $_->{usage} } @{ $cli->json('help') };
 is(join(' ', sort keys %more),
    join(' ', sort grep { $usage{$_} =~ /\bID\b/ } keys %usage),
@@ -30,7 +30,7 @@ sub call {
                      @{ $more{$command} }, @option);
 }
 
-# All that a command could have changed.
+# All rows that a command can change.
 sub rows {
     return join "\n", map { $cli->sql("SELECT * FROM $_") }
                       qw(apikey apikey_tenant apikey_audit apikey_change);
@@ -64,7 +64,7 @@ for my $case ([ 'A', 'B', 'ApiKeyKeyspace A' ], [ 'default', 'B' ],
     }
 }
 
-# The wrong one is wrong even where CONF's would be right.
+# A key of CONF's keyspace is not found with another --keyspace.
 $cli->conf('ApiKeyKeyspace A');
 my $key = $cli->create;
 is(call('revoke', $key->{id}, '--keyspace', 'B')->{exit}, 1,
@@ -74,7 +74,7 @@ my $new = $cli->json('rotate', $cli->create(keyspace => 'B')->{id},
                      '--keyspace', 'B');
 is($new->{keyspace}, 'B', 'what takes the place of a key of B is of B');
 
-# A key that could not be shown is revoked again, in whichever keyspace.
+# A key that could not be shown is revoked in any keyspace.
 my $done = $cli->run(qw(create --tenant t --name n --keyspace B),
                      { stdout => '/dev/full' });
 my ($unseen) = $done->{err} =~ /nobody has seen the key (\w{12}): it has been/;
@@ -82,12 +82,12 @@ ok($unseen, 'create --keyspace into a full disk') or diag $done->{err};
 is($cli->sql("SELECT revoked > 0 FROM apikey WHERE id = '$unseen'"), 1,
    'ends as a revoked key');
 
-# The audit of a key that is gone tells no keyspace, and stays readable.
+# A key that is no longer in the database has no keyspace; its audit is shown.
 $cli->sql("DELETE FROM apikey WHERE id = '$key->{id}'");
 like(call('audit', $key->{id})->{out}, qr/create +$key->{id}/,
      'the audit of a deleted key');
 
-# Lists and tenants are of all keyspaces.
+# list and tenant work on all keyspaces.
 is($cli->run(qw(tenant suspend t))->{exit}, 0, 'a tenant has no keyspace');
 ok((grep { $_->{keyspace} eq 'B' } @{ $cli->json('list') }),
    'list tells of every keyspace');

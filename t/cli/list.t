@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey list and show: for people, for programs, and with rows that
-# somebody typed into the database.
+# htapikey list and show: text, JSON, and rows that were written by hand.
 
 use strict;
 use utf8;
@@ -26,7 +25,7 @@ my %key = (
 );
 my %id = map { ($_ => $key{$_}{id}) } keys %key;
 
-# How many cells of a terminal a text takes.
+# How many columns of a terminal a text takes.
 sub cells {
     my ($text) = @_;
     my $wide = () = $text =~ /[\x{2E80}-\x{A4CF}\x{1F300}-\x{1F64F}]/g;
@@ -52,7 +51,7 @@ like($line, qr/a:b c:\* d +20\d\d-\d\d-\d\d +never +- +active$/, 'a whole line')
 unlike(join("\n", @lines), qr/\Q$_->{key}\E/, 'no key in it')
     for values %key;
 
-# What is chosen, and what is left out.
+# Which keys are listed without --all, and with it.
 sub ids {
     return join ' ', sort map { $_->{name} } @{ $cli->json('list', @_) };
 }
@@ -77,14 +76,14 @@ my @in = ('--keyspace', 'ks');
 is($cli->json('show', $id{other}, @in)->{state}, 'suspended',
    'a suspended tenant');
 
-# Usage is shown where there is any.
+# The time of the last use.
 $cli->sql("INSERT INTO apikey_usage (id, last_used, use_count) VALUES "
           . "('$id{other}', 1700000000, 42)");
 my $shown = $cli->json('show', $id{other}, @in);
 is($shown->{last_used}, '2023-11-14T22:13:20Z', 'when it was last used');
 is($shown->{uses}, 42, 'and how often');
 
-# show, for people.
+# show, as text.
 $cli->run('scope', 'add', 'a:b', 'Read the b of a');
 my $done = $cli->run('show', $id{other}, @in);
 is($done->{exit}, 0, 'show');
@@ -110,7 +109,7 @@ for my $id ('nobody', '', lc $id{other}, "$id{other} ", "' OR ''='") {
     like($done->{err}, qr/\Q"$id"\E/, 'it says what');
 }
 
-# Rows by hand: nothing in them reaches the terminal as it is.
+# Rows that were written by hand: control characters are escaped.
 $cli->old_rows(q{INSERT INTO apikey (digest, id, tenant, name, scopes,
     creator)
     VALUES ('} . ('ab' x 32) . q{', 'hand', 'e' || char(27) || '[2Jvil',
@@ -138,7 +137,7 @@ like($hand->{fault}, qr/its tenant has a control/, 'and why');
 is(join('', $cli->run('--json', 'list')->{out} =~ /[\x00-\x09\x0b-\x1f\x7f]/g),
    '', 'JSON has no raw control characters');
 
-# More than a page.
+# More keys than the store reads at once.
 $cli->sql(q{WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
     WHERE i < 1500) INSERT INTO apikey (digest, id, tenant, name, created)
     SELECT printf('%064x', i), 'id' || i, 'many', 'n' || i, i / 100 FROM n});
@@ -146,7 +145,7 @@ my @many = @{ $cli->json('list', '--tenant', 'many') };
 is(scalar @many, 1500, '1500 keys');
 is(scalar(keys %{ { map { ($_->{id} => 1) } @many } }), 1500, 'each once');
 
-# Which keys, by each of their properties.
+# Options that choose keys.
 my $all = APIKey::CLI->new;
 my $day = 86400;
 my %by;
@@ -190,7 +189,7 @@ is(join(' ', sort split / /, named('--unused', '9d')), 'old used',
    '--unused 9d: nor those used before');
 is(named('--unused', '90d', '--state', 'revoked'), '', 'all must hold');
 
-# In which order; what never ends comes last.
+# --sort; keys that never expire come last.
 sub places {
     my ($sort, @name) = @_;
     my %wanted = map { $_ => 1 } @name;
@@ -206,8 +205,8 @@ places('created', qw(old soon));
 places('-created', qw(soon old));
 places('state', qw(soon off never gone hung));
 
-# Rows wait for their order in a file of which nothing is left; where it cannot
-# be written, all is refused.
+# --sort stores rows in a temporary file, of which nothing is left; where it
+# cannot be written the command fails.
 my $room = "$cli->{folder}/room";
 mkdir $room or die "$room: $!\n";
 my @sorted = ('--json', 'list', '--sort', 'name', { env => { TMPDIR => $room } });
@@ -227,7 +226,7 @@ like($done->{err}, qr/temporary file, .*: File too large; make room .*TMPDIR/,
      'and why');
 is(join(' ', glob "$room/*"), '', 'and no file is left then');
 
-# With which columns; every one that there is.
+# --columns, with every column.
 my ($columns) = map { $_->{does} =~ /whole: (.*)/ } grep {
     $_->{option} eq '--columns' } @{ $all->json('help', 'list')->[0]{options} };
 my @columns = split /, /, $columns;
@@ -242,7 +241,7 @@ is($all->run('list', '--columns', 'state,name', '--env', 'test')->{out},
 is($all->run('list', '--columns', 'created', '--env', 'test')->{out},
    "CREATED\n" . $all->show($by{late})->{created} . "\n", 'times are whole');
 
-# A table fits 100 columns, whatever stands in it; what is named is whole.
+# A table is at most 100 wide; with --columns nothing is cut.
 my @long = ('x' x 200, 'n' x 90, map { "scope:number$_" } 1 .. 20);
 $all->create(tenant => $long[0], name => $long[1], prefix => 'p' x 32,
              scope => [ @long[2 .. 21] ]);
@@ -260,7 +259,7 @@ like($all->run('list', '--columns', 'tenant,name,scopes')->{out},
      qr/$long[0]  +$long[1]  +\Q@{[ join ' ', @long[2 .. 21] ]}\E$/m,
      '--columns: nothing is cut');
 
-# What gives way first: scopes, the hint, the tenant, and the name last.
+# The order in which columns are cut: scopes, hint, tenant, name.
 my $turns = APIKey::CLI->new;
 sub shown_of {
     my ($name) = @_;

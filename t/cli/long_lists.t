@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Lists of many rows: complete, in order, and in a memory that does not grow.
+# Lists of many rows: complete, in order, and in constant memory.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ $cli->sql("INSERT INTO apikey (digest, id, tenant, name, created, scopes) "
           . "printf('id%08d', i % 100), 'acme', '{\"name\":\"before\"}' "
           . 'FROM n');
 
-# The most memory that a process has had, KiB.
+# The peak memory of a process, KiB.
 sub peak {
     my ($pid) = @_;
     open my $in, '<', "/proc/$pid/status" or return;
@@ -33,13 +33,13 @@ sub peak {
     return $peak;
 }
 
-# Runs a command and reads what it writes bit by bit: it waits for us, so that
-# its memory can be looked at after the first rows and before the last.  What
-# held all rows before the first is written would have more than others have.
+# Runs a command and reads its output bit by bit.  It waits while the pipe is
+# full, so its memory can be read after the first rows and before the last.  A
+# command that held all rows before it writes the first would need more.
 my $usual;
 my $allowed = 4096;
 
-# ThreadSanitizer notes eight times as much as there is.
+# ThreadSanitizer needs eight times the memory.
 my $weight = APIKey::Instrument::sanitizer() eq 'thread' ? 9 : 1;
 
 sub watch {
@@ -56,8 +56,8 @@ sub watch {
     close $out;
     is($?, 0, "$what ends well");
     cmp_ok($first, '>', 1000, "$what: memory after the first rows");
-    # A page and the sanitizers' own take some MiB, however many rows there
-    # are; what kept each row would take all that is written.
+    # A page of rows and the sanitizers take some MiB, for any number of rows.
+    # A command that kept all rows would need as much as its output.
     cmp_ok($last - $first, '<', $weight * length($text) / 2048,
            "$what: grows by less than half of what it writes");
     $usual //= $first;

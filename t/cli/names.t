@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Names that look like others: none is made, and one that is there already is
-# shown so that it is seen.
+# Names that look like others: they are refused, and where a row has one it is
+# shown with escapes.
 
 use strict;
 use utf8;
@@ -60,7 +60,7 @@ is($cli->sql('SELECT COUNT(*) FROM apikey_scope'), 0, 'no scope');
 is($cli->create(tenant => encode_utf8('Müller 日本 😀'))->{state}, 'active',
    'what is seen is a name');
 
-# What is there already works on, and is shown.
+# Keys that have such a name already keep working, and are shown.
 my $old = $cli->create(tenant => 'old', name => 'old');
 $cli->sql(map { encode_utf8($_) }
     "UPDATE apikey SET tenant = 'acme\x{200b}', name = 'a\x{a0}b\x{e0041}' "

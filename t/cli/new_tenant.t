@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A tenant that is new is told, and at a terminal it is asked for first; how
-# people write times; what CONF must not have.
+# create names a new tenant, and at a terminal asks first; times as people write
+# them; names of directives that CONF accepts.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use APIKey::Guard qw(slurp directives);
 
 my $cli = APIKey::CLI->new;
 
-# With nobody to ask.
+# Without a terminal.
 my @new = qw(create --name n -q --tenant);
 my $done = $cli->run(@new, 'acme');
 is($done->{exit}, 0, 'without a terminal a new tenant is made');
@@ -28,7 +28,7 @@ is($cli->run(@new, 'Acme')->{err}, qq(htapikey: the tenant "Acme" is new\n),
 is($cli->run(@new, 'none', '--expires', '2001-01-01')->{err} =~ /is new/, '',
    'nor where no key was made');
 
-# At a terminal, which script(1) makes: what it shows, and its exit status.
+# At a terminal, which script(1) makes: output and exit status.
 sub terminal {
     my ($typed, @command) = @_;
     my $words = join ' ', map { "'$_'" } APIKey::CLI::program(), '-f',
@@ -56,7 +56,7 @@ is(tenants(), $before + 1, 'it is there');
 is($exit, 0, 'one that is there is not asked for') or diag $shown;
 unlike($shown, qr/There is no tenant/, 'at all');
 
-# Times; core_text.c has the rest.
+# Times; core_text.c has the other forms.
 for my $case ([ '2100-01-01T02:00:00+02:00', qr/^2100-01-01T00:00:00Z$/ ],
               [ '2100-01-01 00:00Z', qr/^2100-01-01T00:00:00Z$/ ],
               [ '3mo', qr/^20/ ], [ 'tomorrow', qr/^20/ ]) {
@@ -67,7 +67,7 @@ $done = $cli->run(@new, 'acme', '--expires', '2100-01-01T00:00:00');
 is($done->{exit}, 2, 'a time of day without an offset');
 like($done->{err}, qr/3mo.*tomorrow.*\+01:00/, 'is told how it is written');
 
-# Every directive of the module's is known in CONF, and none besides.
+# CONF accepts every directive of the module, and no other ApiKey name.
 my @known = grep { /^ApiKey/ } sort keys %{ directives(slurp('mod_apikey.c')) };
 cmp_ok(scalar @known, '>', 20, 'the directives were read');
 for my $name (@known) {

@@ -60,7 +60,7 @@ $entry = $cli->json('audit', '--key', $key->{id})->[-1];
 is(scalar keys %{ $entry->{was}{meta} }, 14, 'the old values are in the audit');
 is_deeply($entry->{now}, {}, 'the new ones need not be');
 
-# By owner.
+# Keys of one owner.
 my @of = map { $cli->create(owner => 'Carl', tenant => "t$_") } 1 .. 3;
 is(join(' ', sort map { $_->{tenant} } @{ $cli->json(qw(list --owner Carl)) }),
    't1 t2 t3', 'list --owner');

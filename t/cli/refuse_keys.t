@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A whole key in place of an ID, or anywhere else on the command line, is
-# refused, is told with its ID, and is repeated nowhere.
+# A whole key on the command line, in place of an ID or in any text, is refused;
+# the message names its ID and does not repeat the key.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ $cli->sql("INSERT INTO apikey (digest, id, tenant, name, format) VALUES ('"
           . sha256_hex($opaque) . "', 'opaque', 'acme', 'n', 'opaque')");
 $key{opaque} = { key => $opaque, id => 'opaque' };
 
-# Every command that takes an ID, from the table, and where else text goes.
+# Every command that takes an ID, by help, and options with text.
 my @by_id = map { (split / /, $_->{command})[0] }
             grep { $_->{arguments} =~ /\bID\b/ } @{ $cli->json('help') };
 is("@by_id", 'show set revoke disable enable rotate explain',
@@ -62,7 +62,7 @@ for my $kind (sort keys %key) {
 }
 is(rows(), $before, 'nothing was written');
 
-# What cannot be looked up, and what is no command at all.
+# Keys that cannot be looked up, and a key in place of a command.
 my $foreign = 'ak_' . 'Zz9' x 16 . 'z';
 $cli->conf;
 my $ours = $key{base62}{key};
@@ -85,12 +85,13 @@ like($cli->run('show', $foreign)->{err}, qr/looks like a whole key/,
      'it is said without secrets, too');
 chmod 0600, $cli->{ring};
 
-# A long word that is no ID may be a key of any shape.
+# A long word that is no ID may be a key of any shape: the message has only its
+# beginning.
 my $done = $cli->run('show', 'correct-horse-battery-staple');
 unlike($done->{err}, qr/horse/, 'a long word is not repeated');
 like($done->{err}, qr/"corr\.\.\."/, 'but its beginning');
 
-# What is no key is not taken for one.
+# Text that is no key is accepted.
 for my $text ('seen in 9fceb02d0ae598e95dc970b74767f19372d61af8',
               '01890a5d-ac96-774b-bcce-b302099a8057', 'a' x 60,
               'digest ' . 'ab' x 32) {

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# No command is silent: each says what it did, to people and in JSON, and says
-# so where it did nothing.
+# Every command reports what it did, as text and as JSON, also where nothing was
+# changed.
 
 use strict;
 use warnings;
@@ -47,7 +47,7 @@ said(qr/^The tenant acme .*was not suspended; nothing/, qw(tenant resume acme));
 ok($cli->json(qw(tenant suspend acme))->{changed}, 'in JSON: it was');
 is($cli->json(qw(tenant resume acme))->{suspended}, undef, 'and is not');
 
-# What applications are told of all keys of a tenant.
+# tenant set: meta of all keys of a tenant.
 said(qr/^The tenant acme \(1 key\) has meta plan=gold; note=a%3Bb now\.$/,
      qw(tenant set acme --meta plan=gold --meta), 'note=a;b');
 said(qr/^The tenant acme .*has meta plan=.*, as before; nothing was changed\.$/,
@@ -102,7 +102,7 @@ said(qr/^The key $id .*has been revoked\.$/, 'revoke', $id);
 said(qr/^The key $id .*is revoked, as before; nothing/, 'revoke', $id);
 like($cli->json('secret')->{line}, qr/^\S+ \S{44}$/, 'secret in JSON');
 
-# KEY is the manager's object, wherever one is told.
+# KEY is the manager's JSON object in every command.
 my @members = qw(id tenant name hint env scopes created created_by expires
     last_used uses state exposed rotated_from);
 my $other = $cli->create;
@@ -116,7 +116,7 @@ for my $told ($other, $cli->show($other->{id}), $cli->json('list')->[0],
     is(join(' ', grep { !exists $told->{$_} } @members), '',
        'a key has all that KEY has');
 }
-# A scope with a comma: the right spelling.
+# A scope with a comma is refused with the right spelling.
 for my $case ([ [ qw(create --tenant a --name b --scope), 'x:y,z' ],
                 qr/comma; .*: --scope x:y --scope z$/ ],
               [ [ 'set', $id, '--add-scope', 'x,y,z' ],

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# ApiKeyRetention: a command that changes something removes what is older.
+# ApiKeyRetention: a command that changes something removes older rows.
 
 use strict;
 use warnings;
@@ -22,8 +22,7 @@ sub older {
     return join ' ', map { $cli->sql($_ . $days * $day) } @rows;
 }
 
-# Fresh rows of both kinds: one of 100 days ago, one of 50, one of 20; and
-# nothing was removed lately.
+# Rows of both tables of 100, 50 and 20 days ago; the last removal was long ago.
 sub fill {
     my $now = time;
     $cli->sql('UPDATE apikey_identity SET kept_since = 9999999999',
@@ -69,7 +68,7 @@ $cli->run('doctor');
 $cli->run('revoke', 'none');
 is(older(90), '1 1', 'what only reads, or fails, removes nothing');
 
-# As long as it says, at most once a day.
+# Rows are kept as long as the directive says; removed at most once a day.
 $cli->conf('ApiKeyRetention 30');
 $cli->create;
 is(older(30), '0 0', 'ApiKeyRetention 30');
@@ -90,7 +89,7 @@ fill();
 is($cli->run(qw(create --tenant t --name n))->{exit}, 0, 'a hundred years');
 is(older(90), '1 1', 'keep all');
 
-# What goes wrong then does not undo the change.
+# A failure to remove rows does not undo the change.
 $cli->conf;
 fill();
 $cli->sql('CREATE TRIGGER t BEFORE DELETE ON apikey_change BEGIN SELECT '

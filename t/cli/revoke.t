@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Which keys htapikey revoke ends, all or none; scopes given and taken one by
-# one; what the audit says of it.
+# htapikey revoke: all keys that are named or none; set with --add-scope and
+# --remove-scope; their audit.
 
 use strict;
 use warnings;
@@ -46,7 +46,7 @@ is($told->[0]{reason}, 'left', 'the first revocation stays');
 is(join(' ', map { scalar @{ $cli->json('audit', '--key', $_) } } @id),
    '2 2 2', 'and each stands in the audit once');
 
-# The key itself, whatever CONF says of keys.
+# The key on standard input, also one that CONF does not accept.
 my $leaked = $cli->create(prefix => 'old', keyspace => 'other');
 $cli->conf('ApiKeyPrefix new');
 $done = $cli->run('revoke', '-', { stdin => "$leaked->{key}\n" });
@@ -63,7 +63,7 @@ for my $bad ('', 'x', 'ak_' . 'a' x 49, substr $leaked->{key}, 0, -1) {
 is(ref $cli->json('revoke', $key[0]{id}), 'HASH', 'one key: an object');
 $cli->conf;
 
-# All of a tenant's.
+# All keys of a tenant.
 my @of = map { $cli->create(tenant => 'leaver', name => "l$_") } 1 .. 300;
 my $elsewhere = $cli->create(tenant => 'leaver', keyspace => 'ks');
 my $stays = $cli->create(tenant => 'Leaver');
@@ -83,7 +83,7 @@ $done = $cli->run('revoke', '--tenant', 'nobody');
 is($done->{exit}, 1, 'a tenant without keys');
 like($done->{err}, qr/no key of the tenant "nobody"/, 'it says so');
 
-# Scopes one by one.
+# Single scopes.
 my $many = $cli->create(scope => [qw(a b:* c)]);
 my @set = ('set', $many->{id});
 sub scopes { return join ' ', @{ $cli->show($many->{id})->{scopes} } }

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The line of a key: htapikey rotate makes one successor, which knows what it
-# comes from, and everything that shows a key shows its line.
+# htapikey rotate makes one successor of a key.  rotated_from names its
+# predecessor and root the first of them; all that shows a key shows both.
 
 use strict;
 use warnings;
@@ -36,7 +36,7 @@ is($cli->json('audit', '--key', $third->{id})->[0]{reason},
 is($cli->json('set', $third->{id}, '--name', 'x')->{root}, $first->{id},
    'set changes nothing of it');
 
-# A second successor.
+# A second successor is refused.
 my $keys = $cli->sql('SELECT COUNT(*) FROM apikey');
 my @refused = ([ $first, $second, 'active' ], [ $second, $third, 'active' ]);
 $cli->run('disable', $third->{id});
@@ -54,7 +54,7 @@ for my $case (@refused) {
 is($cli->sql('SELECT COUNT(*) FROM apikey'), $keys, 'none was made');
 is($cli->verify($second->{key}), 'granted', 'the old one goes on to its end');
 
-# One whose key was lost is revoked, and then another can be made.
+# When the successor is revoked, the key can be rotated again.
 $cli->run('revoke', $third->{id});
 my $fourth = $cli->json('rotate', $second->{id});
 is(line($fourth), "$first->{id} $second->{id}", 'revoked: another is made');

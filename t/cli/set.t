@@ -161,7 +161,7 @@ for my $command ([qw(disable)], [qw(enable)], [qw(set --name x)],
     like($done->{err}, qr/revoked/, 'and why');
 }
 
-# What cannot be rotated.
+# Keys that cannot be rotated.
 my %dead = (disabled => 'disabled = 1', expired => 'expires = 1',
             imported => "format = 'opaque'");
 for my $why (sort keys %dead) {
@@ -174,7 +174,7 @@ for my $why (sort keys %dead) {
     is($cli->sql('SELECT COUNT(*) FROM apikey'), $count, 'no key came');
 }
 
-# What the server would not accept is not made in its place.
+# No successor is made that the server would refuse.
 $old = $cli->create;
 for (['ApiKeyPrefix acme', qr/it begins with no ApiKeyPrefix/],
      ['ApiKeyFormat hex64', qr/none of the forms that ApiKeyFormat/]) {
@@ -188,7 +188,7 @@ for (['ApiKeyPrefix acme', qr/it begins with no ApiKeyPrefix/],
 }
 $cli->conf;
 
-# A new key that nobody has seen is revoked; the old one goes on to its end.
+# A new key that could not be shown is revoked; the old one keeps its end.
 $old = $cli->create;
 $done = $cli->run('rotate', $old->{id}, { stdout => '/dev/full' });
 is($done->{exit}, 1, 'rotate into a full disk');
@@ -196,7 +196,7 @@ my ($unseen) = $done->{err} =~ /nobody has seen the key (\w{12})/;
 is($cli->show($unseen)->{state}, 'revoked', 'the new key is revoked');
 is($cli->verify($old->{key}), 'granted', 'the old one works');
 
-# Ids that are not there.
+# Unknown ids.
 for my $command ([qw(set nobody --name x)], [qw(revoke nobody)],
                  [qw(disable nobody)], [qw(enable nobody)],
                  [qw(rotate nobody)], [ 'revoke', lc $old->{id} ],
@@ -207,7 +207,7 @@ for my $command ([qw(set nobody --name x)], [qw(revoke nobody)],
 }
 is($cli->show($old->{id})->{state}, 'active', 'and nothing was touched');
 
-# The audit cannot be rewritten.
+# Rows of the audit cannot be changed.
 my @before = $cli->sql('SELECT * FROM apikey_audit');
 for my $sql ("UPDATE apikey_audit SET who = 'nobody'",
              'DELETE FROM apikey_audit') {

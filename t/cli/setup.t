@@ -23,7 +23,7 @@ for my $line (@lines) {
 isnt($lines[0], $lines[1], 'another each time');
 $cli->write(ring => "$lines[0]k1 $APIKey::CLI::SECRET\n");
 
-# Before init nothing but init makes the file.
+# Only init makes the file.
 for my $command ([qw(list)], [qw(show x)], [qw(revoke x)], [qw(rotate x)],
                  [qw(create --tenant a --name b)], [qw(verify)],
                  [qw(tenant list)], [qw(scope add a)], [qw(audit)]) {
@@ -57,7 +57,7 @@ is(join("\n", $cli->sql('SELECT * FROM apikey', 'SELECT * FROM '
 is_deeply($cli->json('init'), { from => 6, version => 6 }, 'in JSON');
 is($key->{secret}, (split ' ', $lines[0])[0], 'the first secret signs');
 
-# Databases that are not ours, or not of this version.
+# Databases with other tables, or of another version.
 $cli->sql('UPDATE apikey_identity SET schema_version = 1');
 $done = $cli->run('list');
 is($done->{exit}, 3, 'an older version');
@@ -83,14 +83,14 @@ for my $command (qw(list init)) {
     like($done->{err}, qr/not a database/, 'in its own words');
 }
 
-# Where the file cannot be made.
+# A folder in which no file can be made.
 $cli->{db} = "$folder/none/keys.db";
 $cli->conf;
 $done = $cli->run('init');
 is($done->{exit}, 3, 'no such folder');
 like($done->{err}, qr{\Q$folder\E/none/keys\.db.*No such file}, 'is named');
 
-# The forms in which DBDParams may name it.
+# The forms of DBDParams for SQLite.
 for my $params ("file:$folder/uri.db?mode=rw", "file:$folder/plain.db",
                 "file://$folder/a%20blank.db") {
     $cli->write(conf => "DBDriver sqlite3\nDBDParams $params\n");
@@ -100,7 +100,7 @@ for my $params ("file:$folder/uri.db?mode=rw", "file:$folder/plain.db",
 }
 ok(-s "$folder/$_", "it is $_") for 'uri.db', 'plain.db', 'a blank.db';
 
-# Root's database belongs to whom its folder belongs.
+# A database that root makes belongs to the owner of its folder.
 if ($> == 0) {
     mkdir "$folder/theirs" or die "theirs: $!\n";
     chown 12345, 12346, "$folder/theirs" or die "theirs: $!\n";

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey verify says what the server would say, and takes no key from its
-# arguments.
+# htapikey verify gives the result that the server would give, and takes no key
+# as an argument.
 
 use strict;
 use warnings;
@@ -30,7 +30,7 @@ sub answer {
     }
 }
 
-# What stands on standard input.
+# Input of other forms.
 answer("$key\n", 'granted', 'a line');
 is($cli->run('verify', { stdin => $key })->{out}, "granted\nid          $id\n",
    'and its id');
@@ -55,7 +55,7 @@ for my $i (1 .. 6) {
     answer("$flipped\n", 'invalid', "check character $i from the end flipped");
 }
 
-# Of the record.
+# Results from the record.
 answer($key, 'granted', 'its scope', '--scope', 'b');
 answer($key, 'granted', 'one that its wildcard covers', '--scope', 'a:x:y');
 answer($key, 'scope', 'another', '--scope', 'B');
@@ -84,7 +84,7 @@ answer($key, 'invalid', 'deleted');
 
 $cli->run(qw(tenant resume acme));
 
-# From where it may be used, and what is told of it besides.
+# Networks and meta.
 my $inside = $cli->create(tenant => 'bob');
 $cli->sql("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
           . "meta = 'plan=gold' WHERE id = '$inside->{id}'",
@@ -110,7 +110,7 @@ for my $fault ([ networks => '10.0.0.1/8' ], [ meta => 'gold' ]) {
     like($asked->{err}, qr/never be granted: its $fault->[0] /, 'and why');
 }
 
-# A row that no header could carry is never granted.
+# A row with text that no header can carry is never granted.
 my $broken = $cli->create(tenant => 'bob');
 $cli->old_rows("UPDATE apikey SET tenant = 'b' || char(10) || 'c' WHERE id = "
                . "'$broken->{id}'");
@@ -132,7 +132,7 @@ for my $fault ([ "tenant = 'bob' || char(0) || 'x'", qr/tenant has a NUL/ ],
          'it says which row, and why');
 }
 
-# Other secrets of the ring, and imported digests.
+# Further secrets, and imported digests.
 my $other = 'eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=';
 my $before = $cli->create;
 $cli->write(ring => "k2 $other\nk1 $APIKey::CLI::SECRET\n");
@@ -159,7 +159,7 @@ answer($hex->{key}, 'granted', 'a hex64 key');
 answer(substr($hex->{key}, 0, -1) . 'g', 'invalid', 'one with a g in it');
 $cli->conf;
 
-# JSON, and a database that does not answer.
+# JSON, and a database that cannot be opened.
 my $json = $cli->run(qw(--json verify --scope x), { stdin => $before->{key} });
 is($json->{exit}, 1, 'JSON: the same exit status');
 my $said = JSON::PP->new->decode($json->{out});

@@ -53,13 +53,13 @@ like(strength(), qr/^2 live keys were imported with --weak/, 'doctor counts');
 $cli->run('revoke', $cli->sql('SELECT id FROM apikey ORDER BY bits LIMIT 1'));
 like(strength(), qr/^1 live keys/, 'those that live');
 
-# The server's own prefix is nobody's secret.
+# The prefix does not count: it is public.
 $cli->conf('ApiKeyFormat opaque', 'ApiKeyPrefix sk_live');
 like(import_keys(['sk_live_abcdefgh'])->{err}, qr/its 8 characters hold/,
      'a prefix does not count');
 is(import_keys(["sk_live_$good"])->{exit}, 0, 'what follows it does');
 
-# Of a digest nothing can be known.
+# The strength of a key is not known from its digest.
 $cli->conf('ApiKeyFormat base62 opaque', 'ApiKeyDigest hmac-sha256 sha256');
 $cli->write(csv => "digest,tenant,name\n" . sha256_hex('1') . ",acme,n\n");
 is($cli->run('import', '--digest', 'sha256', $file)->{exit}, 0, 'a digest');
