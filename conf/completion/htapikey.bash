@@ -1,10 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Completion of htapikey for bash.  What there is, htapikey itself tells
-# (`htapikey help --words`), so this knows neither commands nor options.
+# Completion of htapikey for bash.  Commands and options come from htapikey
+# itself (`htapikey help --words`): a line per word, with the name of its
+# argument and what it does, separated by tabs.
 
-# The commands' words in front of the one that is completed, without options
-# and what belongs to them; at most two.
+# The words of the command before the one that is completed, at most two:
+# without options, and without the argument of -f.
 _htapikey_words()
 {
     local i words=() skip=
@@ -14,7 +15,7 @@ _htapikey_words()
         elif [[ ${COMP_WORDS[i]} == -f ]]; then
             skip=1
         elif [[ ${COMP_WORDS[i]} == -* ]]; then
-            # An option of a command, behind which no second word stands.
+            # An option of a command: no second word of the command follows.
             ((${#words[@]})) && break
         else
             words+=("${COMP_WORDS[i]}")
@@ -23,7 +24,7 @@ _htapikey_words()
     printf '%s\n' "${words[@]}"
 }
 
-# What an argument may be: one of several, some of several, a file.
+# Offers what an argument may be: a file, or one of several words.
 _htapikey_argument()
 {
     local argument=$1 current=$2 before=
@@ -45,7 +46,7 @@ _htapikey()
     mapfile -t words < <(_htapikey_words)
     [[ ${words[0]} ]] || words=()
     [[ ${words[0]} == help && $current != -* ]] && words=("${words[@]:1}")
-    # A first word that wants no second one.
+    # The second word belongs to no command: it is an argument of the first.
     mapfile -t list < <("${COMP_WORDS[0]}" help --words "${words[@]}" \
                         2>/dev/null)
     ((${#list[@]})) || mapfile -t list < \
@@ -69,7 +70,7 @@ _htapikey()
             _htapikey_argument "${rest%%$'\t'*}" "$current"
         fi
     done
-    # Options where one is begun, else words; both where there are no words.
+    # Options after a dash or where there are no words, else words.
     local options=() plain=()
     for word in "${offered[@]}"; do
         [[ $word == -* ]] && options+=("$word") || plain+=("$word")

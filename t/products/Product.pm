@@ -1,15 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package Product;
 
-# What the four products' tests share: the application behind the example, and
-# words for what a page promises.
+# What the tests of the four products share: the application to which httpd
+# forwards requests, and assertions for what a page of documentation promises.
 #
 #   product('introw', 'api.introw.io', sub { "x-api-key: $_[0]" });
 #   page '"A sentence of the page."' => sub { ...assertions... };
 #   granted(ask($key, 'GET', '/api/v1/partners'), 'acme');
 #   refused(ask(undef, 'GET', '/api/v1/partners'), 401, 'missing');
 #
-# A key is what create_key() gave, a string, or undef for none.
+# A key is what create_key() returned, a string, or undef for none.
 
 use APIKey::Test;
 
@@ -43,7 +43,7 @@ sub page {
 
 sub example { return "$ENV{APIKEY_SOURCE}/conf/examples/$_[0]" }
 
-# The lines of a file that htapikey reads, without the folders of paths.
+# The directives of a file that htapikey reads, without the folders of paths.
 sub directives {
     my ($file) = @_;
     open my $in, '<', $file or die "$file: $!\n";
@@ -52,7 +52,7 @@ sub directives {
            map { s/\s+/ /gr } grep { /^\s*[^#\s]/ } <$in>;
 }
 
-# ---- The application: it knows the tenant by X-Apikey-Tenant alone ----
+# ---- The application: it takes the tenant from X-Apikey-Tenant ----
 
 sub start_app {
     my ($path) = @_;
@@ -89,7 +89,7 @@ sub serve {
     ($head, my $rest) = split /(?<=\r\n)\r\n/, $head, 2;
     my %field = map { /^([^:]+):\s*(.*)$/ ? (lc $1 => $2) : () }
                 split /\r\n/, $head;
-    # What is left unread when we close would reset the connection.
+    # To close a connection with unread bytes would reset it.
     while (length($rest) < ($field{'content-length'} // 0)) {
         sysread($client, $rest, 65536, length $rest) or return;
     }
@@ -107,7 +107,7 @@ sub serve {
 
 # ---- Requests ----
 
-# With headers of the test's own.
+# Sends a request with the headers of the test.
 sub ask_with {
     my ($method, $path, @headers) = @_;
     my $at = ref $headers[-1] ? ${ pop @headers } : $host;
@@ -115,7 +115,7 @@ sub ask_with {
                    $method =~ /^(?:POST|PUT|PATCH)$/ ? '{}' : undef);
 }
 
-# With a key, where the page wants it.
+# Sends a request with a key, in the place that the page documents.
 sub ask {
     my ($key, $method, $path, @headers) = @_;
     $key = $key->{key} if ref $key;
@@ -123,8 +123,8 @@ sub ask {
                     defined $key ? $credential->($key) : (), @headers);
 }
 
-# The application has answered, with what belongs to this tenant, and has not
-# seen the key.
+# The application has answered with the records of this tenant, and the key was
+# not in its request.
 sub granted {
     my ($response, $tenant, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -138,7 +138,7 @@ sub granted {
     return $told;
 }
 
-# httpd has answered, with this status and this reason.
+# httpd has refused the request, with this status and reason.
 sub refused {
     my ($response, $status, $reason, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -150,14 +150,14 @@ sub refused {
 
 # ---- htapikey ----
 
-# It must succeed; its answer.
+# Runs a command that must succeed; returns its output.
 sub admin {
     my $done = htapikey($name, @_);
     die "htapikey @_: $done->{err}" if $done->{exit};
     return $done->{out};
 }
 
-# It may fail: exit, out, err.
+# Runs a command that may fail; returns {exit}, {out}, {err}.
 sub command { return htapikey($name, @_) }
 
 sub new_key {
@@ -178,7 +178,7 @@ sub shown {
     return JSON::PP::decode_json(admin('--json', 'show', $key->{id}));
 }
 
-# All that the database holds, as SQL; or what a statement answers.
+# The result of a statement; without one, a dump of the database as SQL.
 sub database {
     my ($sql) = @_;
     my $file = run_info()->{stage} . "/state/$name.db";
@@ -189,7 +189,7 @@ sub database {
     return $text =~ s/\n\z//r;
 }
 
-# Fills the catalogue by the very commands in the example's comment.
+# Fills the catalogue by running the commands in the example's comment.
 sub catalogue {
     open my $in, '<', example("$name.conf") or die "$name.conf: $!\n";
     my @lines = grep { s/^#   htapikey (?=scope add )// } <$in>;
@@ -201,7 +201,7 @@ sub catalogue {
     return JSON::PP::decode_json(admin('--json', 'scope', 'list'));
 }
 
-# The key itself stands neither in the database nor in what htapikey shows.
+# Neither the database nor the output of htapikey has the key itself.
 sub is_gone {
     my ($key) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -2,7 +2,7 @@
 #
 # conf/examples/introw.conf, sentence by sentence of the page "Authentication".
 #
-# Advice to the API's users, with nothing that a server could do about it:
+# Not tested, since it is advice to the users of the API:
 # where to click in Settings; "Do not expose API keys in frontend code, browser
 # extensions, public repositories, ... or analytics tools" (logs are below);
 # "Rotate API keys on a regular schedule and whenever a key may have been
@@ -97,7 +97,8 @@ page 'Send the API key in the `x-api-key` header.' => sub {
         granted(ask_with('GET', $partners, "$header: $acme->{key}"), 'acme',
                 $header);
     }
-    # Not remembered: nobody hides a key from a log who sends it as anything.
+    # This key is not looked for in the logs: it is sent in a place that is not
+    # masked.
     chomp(my $key = admin(qw(create -q --tenant acme --name stray --scope
                              partners:read)));
     for my $other ("api-key: $key", "Cookie: x-api-key=$key",
@@ -332,7 +333,7 @@ page 'The full key is no longer visible: Create a replacement key and revoke '
     granted(ask($replacement, 'GET', $partners), 'acme', 'the replacement');
 };
 
-# ---- Not on the page, but in every contract: an account without API access --
+# ---- Not on the page: an account without API access ----
 
 page 'An organisation whose API access is suspended' => sub {
     admin('tenant', 'suspend', 'globex', '--reason', 'unpaid');

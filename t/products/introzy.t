@@ -3,7 +3,7 @@
 # conf/examples/introzy.conf, sentence by sentence of the page
 # "Authentication".
 #
-# Advice to the API's users, with nothing that a server could do about it:
+# Not tested, since it is advice to the users of the API:
 # where to click; "Never commit API keys to version control", "Never expose
 # keys in client-side code", "Never share keys publicly", "Do use environment
 # variables to store keys" and the .env example.
@@ -23,7 +23,7 @@ my $day = 86400;
 product('introzy', 'beta-api.introzy.com',
         sub { "Authorization: Bearer $_[0]" });
 
-# The page's own text.  Where it breaks a line, our bodies have a blank.
+# Text of the page.  Where it breaks a line, the bodies of httpd have a blank.
 my %body = (401 => <<'END', 403 => <<'END');
 {
 "success": false,
@@ -39,7 +39,7 @@ END
 }
 END
 
-# Refused with the page's body, to the letter.
+# Refused with exactly the body of the page.
 sub answered {
     my ($response, $status, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -152,7 +152,7 @@ page 'Long-lived: Works for 90 days without manual updates' => sub {
     cmp_ok(epoch(shown($key)->{expires}), '>=', $now + 90 * $day,
            'it ends in 90 days');
     granted(ask($key, 'GET', $contacts), 'acme') for 1 .. 3;
-    # 90 days later, as far as its row tells.
+    # 90 days later, by its row.
     database("UPDATE apikey SET created = created - 90 * $day, "
              . "expires = expires - 90 * $day WHERE id = '$key->{id}'");
     answered(ask($key, 'GET', $contacts), 401, 'the key after them');
@@ -300,7 +300,7 @@ page '401 Unauthorized: Invalid or malformed API key' => sub {
               [ 'Unauthorized', 'Bearer realm="Introzy API"' ],
               '... and is told how to authenticate');
     my ($hex) = $acme->{key} =~ /_(.*)/;
-    # Without their prefix, 64 digits are anybody's, and logged as they came.
+    # 64 hex digits without the prefix are not known as a key, and not masked.
     my $digits = 'e3b0c442' x 8;
     my %wrong = (
         'an unknown key'     => "introzy_$digits",

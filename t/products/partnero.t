@@ -3,7 +3,7 @@
 # conf/examples/partnero.conf, sentence by sentence of the page "API
 # authentication".
 #
-# Advice to the API's users, with nothing that a server could do about it:
+# Not tested, since it is advice to the users of the API:
 # where to click in the dashboard; "Store your API key securely. Never expose
 # it in client-side code, public repositories, or share it publicly" (browsers
 # are below); "Store API keys in environment variables, not in your codebase";
@@ -25,7 +25,8 @@ my $globex = new_key(tenant => 'globex', scope => 'read');
 page 'The Partnero API uses Bearer token authentication.' => sub {
     granted(ask_with('GET', $partners, "Authorization: $_ $acme->{key}"),
             'acme', $_) for qw(Bearer bearer BEARER);
-    # Not remembered: it stands where nobody looks for a key.
+    # This key is not looked for in the logs: it is sent in a place that is not
+    # masked.
     chomp(my $key = admin(qw(create -q --tenant acme --name stray
                              --scope read)));
     refused(ask_with('GET', $partners, $_), 401, 'missing', 'a key elsewhere')

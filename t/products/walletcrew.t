@@ -2,7 +2,7 @@
 #
 # conf/examples/walletcrew.conf, sentence by sentence of the page "API Key".
 #
-# Advice to the API's users, with nothing that a server could do about it: the
+# Not tested, since it is advice to the users of the API: the
 # real-world examples; what to have "before you start"; where to click; "Never
 # ship an API key in a mobile app or in front-end JavaScript" (browsers are
 # below); "The key should be stored in a secret manager. Read access should be
