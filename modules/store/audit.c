@@ -85,7 +85,7 @@ static void read_audit_row(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     entry->tenant = apikey_rows_copy(rows, pool);
     entry->reason = apikey_rows_copy(rows, pool);
     entry->was = apikey_rows_copy(rows, pool);
-    /* A text with a NUL is shown so that it is seen. */
+    /* A text with a NUL is shown, escaped. */
     apikey_rows_fault(rows, pool);
 }
 

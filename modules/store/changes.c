@@ -43,8 +43,8 @@ static void read_change_row(apikey_rows_t *rows, void *item, apr_pool_t *pool)
                  : APIKEY_CHANGED_ALL;
     change->value = apikey_rows_copy(rows, pool);
     change->changed = apikey_rows_number(rows);
-    /* A tenant with a NUL in it: a reader that asks for no more would stop
-     * here for ever. */
+    /* A row that cannot be read (a tenant with a NUL) voids everything cached:
+     * as an error it would stop the poller at this number for good. */
     if (apikey_rows_fault(rows, pool)) {
         change->kind = APIKEY_CHANGED_ALL;
         change->value = "";
@@ -120,7 +120,7 @@ static void read_custom_change(change_t *change, apikey_rows_t *rows,
         *digest = apr_tolower(*digest);
     }
     change->kind = APIKEY_CHANGED_DIGEST;
-    /* What is bad about it makes it no digest. */
+    /* A bad text is no digest either. */
     apikey_rows_fault(rows, pool);
     if (apikey_digest_is_any_hex(change->value, strlen(change->value))) {
         change->value = apr_pstrmemdup(pool, change->value,
@@ -140,7 +140,7 @@ static int compare_change_numbers(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
-/* All that one select gives, in order. */
+/* Reads what one run of the administrator's select gives, and sorts it. */
 static apr_status_t read_custom_changes(apikey_store_t *store, const char *sql,
                                         apr_int64_t since,
                                         apr_array_header_t *changes,

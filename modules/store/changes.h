@@ -2,7 +2,9 @@
 
 /**
  * @file changes.h
- * @brief What has changed since: the way to keep a cache true.
+ * @brief Changes of keys and tenants by their numbers, which void what httpd
+ * has
+ *        cached.
  */
 #ifndef APIKEY_CHANGES_H
 #define APIKEY_CHANGES_H
@@ -10,14 +12,15 @@
 #include "connection.h"
 
 typedef enum {
-    APIKEY_CHANGED_ALL = 0,     /**< anything; any kind not known here, too */
+    APIKEY_CHANGED_ALL = 0,     /**< anything may have changed; also of a kind
+                                 * that this version does not know */
     APIKEY_CHANGED_DIGEST,      /**< value is the key's digest */
     APIKEY_CHANGED_TENANT       /**< value is the tenant */
 } apikey_changed_e;
 
 /**
  * @param changed when, epoch seconds; 0: not known
- * @return anything but APR_SUCCESS ends the list and is handed on
+ * @return anything but APR_SUCCESS ends the list and is returned
  */
 typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
                                           apikey_changed_e kind,
@@ -25,30 +28,31 @@ typedef apr_status_t (*apikey_changed_fn)(void *baton, apr_int64_t number,
                                           apr_int64_t changed);
 
 /**
- * Hands every change with a number above @a since to @a each, in order.
- * Where some of them have been deleted (apikey_store_prune()), the first is
- * APIKEY_CHANGED_ALL with the number of the last one that is gone.
+ * Calls @a each with every change whose number is above @a since, in order.
+ * If some of them have been pruned (prune.h), the first is APIKEY_CHANGED_ALL
+ * with the number of the last one that was.
  */
 apr_status_t apikey_changes_since(apikey_store_t *store, apr_int64_t since,
                                   apikey_changed_fn each, void *baton,
                                   apr_pool_t *pool, const char **error);
 
 /**
- * The same by a select of the administrator's own (ApiKeyChangesQuery), whose
- * %s is @a since: rows of a number and the digest of a key.
+ * The same by the administrator's select (ApiKeyChangesQuery), whose %s is
+ * @a since, and which gives a number and the digest of a key per row.
  *
- * It is asked again with the last number until it gives nothing new, so it
- * may have an ORDER BY and a LIMIT; without them a result is held whole and
- * sorted here.  Numbers that are not above @a since are passed over.  What is
- * no digest (NULL, or any other text) is APIKEY_CHANGED_ALL.
- * @return APIKEY_EANSWER too: a number that is none
+ * It is repeated with the last number until it gives nothing new, so it may
+ * have an ORDER BY and a LIMIT; without them a result is held whole and sorted
+ * here.  Numbers that are not above @a since are ignored.  A value that is no
+ * digest (NULL, or any other text) is APIKEY_CHANGED_ALL.
+ * @return APIKEY_EANSWER, too, for a number that is none
  */
 apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
                                    apr_int64_t since,
                                    apikey_changed_fn each, void *baton,
                                    apr_pool_t *pool, const char **error);
-/** Hands the last change to @a each, if there ever was one; where it has been
- * deleted, APIKEY_CHANGED_ALL with its number. */
+
+/** Calls @a each with the last change, if there ever was one; if it has been
+ * pruned, with APIKEY_CHANGED_ALL and its number. */
 apr_status_t apikey_changes_last(apikey_store_t *store,
                                  apikey_changed_fn each, void *baton,
                                  apr_pool_t *pool, const char **error);

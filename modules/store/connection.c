@@ -6,7 +6,7 @@
 #include "../core/text.h"
 #include "connection_private.h"
 
-/* The clock by which file systems date files goes on at least this often. */
+/* Resolution of the times of files: two writes within it may have the same. */
 #define TICK apr_time_from_msec(20)
 
 static apikey_store_t *new_store(const apr_dbd_driver_t *driver,
@@ -50,7 +50,7 @@ apr_status_t apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
         apr_pool_destroy(rows->pool);
         return status;
     }
-    /* A command has no rows to be read: to try is an error for ODBC. */
+    /* A command has no columns; reading rows of one is an error on ODBC. */
     if (rows->results && apr_dbd_num_cols(store->driver, rows->results) == 0) {
         rows->results = NULL;
     }
@@ -84,8 +84,6 @@ void apikey_prepared_forget(apikey_prepared_t *set)
     }
 }
 
-/* What was written must not stand beside the file alone: whoever copies
- * another over it, in a moment, must not get our pages into that one. */
 void apikey_store_checkpoint(apikey_store_t *store)
 {
     const char *error;
@@ -105,7 +103,7 @@ void apikey_store_disconnect(apikey_store_t *store)
     apr_hash_index_t *at;
 
     apikey_store_checkpoint(store);
-    /* Statements before their connection. */
+    /* Statements must be freed before their connection. */
     apikey_prepared_forget(&store->listed);
     for (at = store->custom ? apr_hash_first(NULL, store->custom) : NULL; at;
          at = apr_hash_next(at)) {
@@ -127,7 +125,8 @@ static apr_status_t close_store(void *data)
     return APR_SUCCESS;
 }
 
-/* SQLite would make an empty database of a mistyped path. */
+/* SQLite creates an empty database where there is no file, so a mistyped path
+ * must be found before it is opened. */
 static apr_status_t check_file_exists(const char *file, apr_pool_t *pool,
                                       const char **error)
 {
@@ -154,10 +153,9 @@ static apr_status_t check_file_exists(const char *file, apr_pool_t *pool,
 
 #define IDENTITY (APR_FINFO_IDENT | APR_FINFO_MTIME | APR_FINFO_SIZE)
 
-/* A file that was moved away, or another one in its place: what is open goes
- * on to answer from the old one, in which nobody revokes a key any more.  A
- * file that was overwritten: SQLite goes on to answer from the pages that it
- * has in memory, since nobody told it through the log. */
+/* SQLite learns of changes from the write-ahead log only.  If the file is moved
+ * or replaced, the connection answers from the old one, in which no key is
+ * revoked any more; if it is overwritten (cp), from pages in memory. */
 void apikey_store_check_file(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
@@ -183,13 +181,12 @@ static void record_file_state(apikey_store_t *store, apr_pool_t *pool)
     store->inode = info.inode;
     store->device = info.device;
     store->size = info.size;
-    /* Whoever is still writing may go on within the same tick of the file
-     * system's clock: then it is opened once more. */
+    /* A file written within this tick may be written again without another
+     * time; 0 differs from any time, so that it is opened once more. */
     store->changed = info.mtime <= now && now - info.mtime < TICK ? 0
                                                                   : info.mtime;
 }
 
-/* A connection of our own. */
 static apr_status_t open_handle(apikey_store_t *store, apr_pool_t *pool,
                                 const char **error)
 {
@@ -199,8 +196,8 @@ static apr_status_t open_handle(apikey_store_t *store, apr_pool_t *pool,
     if (status != APR_SUCCESS) {
         return status;
     }
-    /* Before it is opened: of two files in a row it is the older one's, and
-     * the next look finds out. */
+    /* Before it is opened: if the file is replaced in between, the state is
+     * that of the older one, and the next check opens the connection again. */
     record_file_state(store, pool);
     apr_pool_create(&store->connection_pool, store->pool);
     status = apr_dbd_open_ex(store->driver, store->connection_pool,
@@ -238,8 +235,8 @@ apr_status_t apikey_store_connect(apikey_store_t *store, apr_pool_t *pool,
         }
     }
     if (status == APR_SUCCESS && opened) {
-        status = apikey_store_run_selects(store, store->dialect->on_open,
-                                              pool, error);
+        status = apikey_store_run_selects(store, store->dialect->on_open, pool,
+                                          error);
     }
     if (status != APR_SUCCESS && opened) {
         apikey_store_disconnect(store);
@@ -288,7 +285,7 @@ static apr_status_t open_own_connection(apikey_store_t **store,
                                          : params);
     (*store)->file = dialect->traits.file ? dialect->traits.file(params, pool)
                                           : NULL;
-    /* Ahead of the pool's children, of which the statements are one. */
+    /* A pre-cleanup runs before the subpool of the statements is destroyed. */
     apr_pool_pre_cleanup_register(pool, *store, close_store);
     return apikey_store_connect(*store, pool, error);
 }
@@ -320,7 +317,7 @@ apr_status_t apikey_store_adopt(apikey_store_t **store,
         return APIKEY_EDATABASE;
     }
     *store = new_store(driver, dialect, handle, pool);
-    return dialect->on_adopt ? apikey_store_run_selects(
-               *store, dialect->on_adopt, pool, error)
-                             : APR_SUCCESS;
+    return dialect->on_adopt
+           ? apikey_store_run_selects(*store, dialect->on_adopt, pool, error)
+           : APR_SUCCESS;
 }

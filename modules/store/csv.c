@@ -5,7 +5,7 @@
 #include "../core/digest.h"
 #include "csv.h"
 
-/* Beside a byte: what a field ends with. */
+/* What is read instead of a byte at the end of the file, and after an error. */
 #define END (-1)
 #define BAD (-2)
 
@@ -13,7 +13,7 @@ struct apikey_csv_t {
     apr_file_t *file;
     apr_status_t status;        /* of the last read */
     const char *fault;
-    apr_int64_t line;           /* that the next byte stands in */
+    apr_int64_t line;           /* of the next byte, from 1 */
     apr_size_t at, len;         /* in buffer */
     apr_size_t used;            /* of text */
     int quotes;                 /* the last field had some */
@@ -77,7 +77,8 @@ static int append_byte(apikey_csv_t *csv, int c)
     return c;
 }
 
-/* What must follow a field: @a c is the first byte behind it. */
+/* Checks what follows a field: a comma, the end of the line or of the file.
+ * @param c the first byte after it */
 static int check_separator(apikey_csv_t *csv, int c, const char *otherwise)
 {
     if (c == '\r') {

@@ -4,10 +4,10 @@
  * @file csv.h
  * @brief Comma-separated values (RFC 4180), row by row, in constant memory.
  *
- * A field may stand in quotes, and then hold commas, line ends and doubled
- * quotes.  Lines end with LF or CR LF; a byte order mark and empty lines are
- * passed over.  What is none of this is refused, never guessed at: a row read
- * wrongly would make a wrong key.
+ * A field in quotes may contain commas, line ends and doubled quotes.  Lines
+ * end with LF or CR LF; a byte order mark and empty lines are ignored.
+ * Anything else is refused, because a row that is guessed wrongly makes a wrong
+ * key.
  */
 #ifndef APIKEY_CSV_H
 #define APIKEY_CSV_H
@@ -25,15 +25,15 @@ typedef struct apikey_csv_row_t {
     apr_int64_t line;               /**< where it begins, from 1 */
 } apikey_csv_row_t;
 
-/** Reads from @a file, whose buffering it does itself.  Keys may stand in it:
- * @a pool's cleanup wipes all that was read. */
+/** A reader of @a file, with its own buffer.  The file may contain keys, so the
+ * cleanup of @a pool wipes what was read. */
 apikey_csv_t *apikey_csv_make(apr_file_t *file, apr_pool_t *pool);
 
 /**
  * Reads a row.
  * @param row   count and line are set on failure, too
- * @param fault on failure what is wrong, a fragment behind "line N "; static
- * @return APR_EOF behind the last row, APR_EINVAL, or why the file could not
+ * @param fault on failure what is wrong, a fragment after "line N "; static
+ * @return APR_EOF after the last row, APR_EINVAL, or why the file could not
  *         be read
  */
 apr_status_t apikey_csv_read(apikey_csv_t *csv, apikey_csv_row_t *row,

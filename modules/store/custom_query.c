@@ -11,8 +11,8 @@
 #include "lookup.h"
 #include "statement.h"
 
-/* Nobody will find a key that has it, and it is valid hex all the same, for a
- * query that decodes it. */
+/* The digest that a query is checked with: no key has it, and it is valid hex
+ * for a query that decodes it. */
 #define NO_DIGEST \
     "0000000000000000000000000000000000000000000000000000000000000000"
 
@@ -48,7 +48,7 @@ static role_e column_role(const char *name)
     return (role_e)role;
 }
 
-/* What stands behind APIKEY_META_. */
+/* The part of a variable's name after APIKEY_META_. */
 static const char *meta_name(const char *name, apr_pool_t *pool)
 {
     char *meta = apr_pstrdup(pool, name);
@@ -60,7 +60,7 @@ static const char *meta_name(const char *name, apr_pool_t *pool)
     return meta;
 }
 
-/* A column that another one stands for already; NULL: there is none. */
+/* An earlier column with the same meaning; NULL: there is none. */
 static const column_t *find_duplicate(const columns_t *columns,
                                       const column_t *column)
 {
@@ -103,11 +103,10 @@ static const char *columns_fault(const columns_t *columns, apr_pool_t *pool)
     return NULL;
 }
 
-/*
- * Reads the columns' names; what is wrong with them becomes the error of
- * apikey_rows_end().  Where they were asked for in a select around the
- * administrator's, SQLite has made "id:1" of a second "id".
- */
+/* Maps the columns by their names; a fault of them becomes the error of
+ * apikey_rows_end().
+ * @param around the result is of a select around the administrator's, in which
+ *        SQLite names a second "id" "id:1" */
 static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
 {
     const apr_dbd_driver_t *driver = rows->store->driver;
@@ -141,11 +140,9 @@ static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
     return !rows->fault;
 }
 
-/*
- * A number of seconds, perhaps with a fraction, as EXTRACT(EPOCH FROM ...)
- * gives it.  What is not zero never becomes zero, which means "not" (and a
- * key that expires a fraction too early is no harm).
- */
+/* Seconds since 1970, perhaps with a fraction, as EXTRACT(EPOCH FROM ...) gives
+ * them; the fraction is cut.  Only zero itself becomes 0, which means "not
+ * revoked" or "never expires". */
 static apr_int64_t read_time(apikey_rows_t *rows, const char *text)
 {
     char *rest = NULL;
@@ -166,7 +163,7 @@ static apr_int64_t read_time(apikey_rows_t *rows, const char *text)
     return number == 0 && fraction ? 1 : number;
 }
 
-/* A time, or a truth as PostgreSQL (t, f) and others write it. */
+/* A time, or a boolean as PostgreSQL (t, f) and others write it. */
 static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
 {
     if (strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0) {
@@ -178,8 +175,8 @@ static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
     return read_time(rows, text);
 }
 
-/* A column that gives the key away, or what it is stored under, is nothing for
- * an application, under whatever name. */
+/* Whether a column contains the key or its digest, which applications must not
+ * get. */
 static int discloses_key(const apikey_rows_t *rows,
                          const apikey_custom_query_t *query, const char *text,
                          const char *digest)
@@ -190,7 +187,7 @@ static int discloses_key(const apikey_rows_t *rows,
                                                     query->policy));
 }
 
-/* A further column. */
+/* Any other column becomes meta data. */
 static void read_meta_column(apikey_record_t *record, apikey_rows_t *rows,
                              const column_t *column,
                              const apikey_custom_query_t *query,
@@ -222,7 +219,7 @@ static void read_networks_column(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-/* NULL reads as "": one driver gives no other. */
+/* NULL is read as "", since one driver does not tell them apart. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
                         const column_t *column,
                         const apikey_custom_query_t *query, apr_pool_t *pool)
@@ -269,7 +266,7 @@ static void read_column(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-/* A key in a column that is told and logged is worse than none. */
+/* What is wrong if a column that is exported and logged contains the key. */
 static const char *find_key_in_columns(const apikey_record_t *record,
                                        const apikey_custom_query_t *query,
                                        apr_pool_t *pool)
@@ -291,7 +288,7 @@ static const char *find_key_in_columns(const apikey_record_t *record,
     return NULL;
 }
 
-/* The id is told where the row is refused: it must not be the key. */
+/* Refuses such a row.  Its id is logged then, so it must not be the key. */
 static void check_disclosure(apikey_record_t *record, apikey_rows_t *rows,
                              const apikey_custom_query_t *query,
                              apr_pool_t *pool)
@@ -326,8 +323,7 @@ static apikey_record_t *read_query_row(apikey_rows_t *rows,
     return record;
 }
 
-/* The select with NO_DIGEST in its place, for a statement that is not
- * prepared. */
+/* The select with NO_DIGEST instead of %s, for running it without preparing. */
 static const char *fill_in_placeholder(const char *sql, apr_pool_t *pool)
 {
     const char *mark, *text = "";
@@ -339,8 +335,8 @@ static const char *fill_in_placeholder(const char *sql, apr_pool_t *pool)
     return apr_pstrcat(pool, text, sql, NULL);
 }
 
-/* The columns of a select that gave no row, from a driver that then does not
- * know them. */
+/* Checks the columns of a select that gave no row, for a driver that does not
+ * know them then. */
 static apr_status_t check_empty_result(apikey_store_t *store, const char *sql,
                                        apr_pool_t *pool, const char **error)
 {
@@ -380,8 +376,8 @@ static apr_status_t check_columns(apikey_store_t *store, const char *sql,
     return status;
 }
 
-/* Whether it was the select, or the database is away: it can be asked
- * something else, for which it must look into its files. */
+/* After an error: the query is wrong (APIKEY_EANSWER) if the database answers
+ * another select, for which it must read its tables. */
 static apr_status_t query_or_database_fault(apikey_store_t *store,
                                             apr_status_t status,
                                             apr_pool_t *pool)
@@ -437,8 +433,8 @@ static apr_status_t check_change_columns(apikey_store_t *store, const char *sql,
     return apikey_rows_end(&rows, pool, error);
 }
 
-/* With a number behind which there is nothing; some columns hold smaller ones
- * only, and the database may say so. */
+/* Checked with a number after which there is no change.  A column of 32 bits
+ * may not be compared with the largest, so a smaller one is tried next. */
 apr_status_t apikey_custom_query_check_changes(apikey_store_t *store,
                                                const char *sql,
                                                apr_pool_t *pool,
@@ -459,12 +455,9 @@ apr_status_t apikey_custom_query_check_changes(apikey_store_t *store,
     return query_or_database_fault(store, status, pool);
 }
 
-/*
- * What the database compared is not compared again, as it is in our own
- * tables: the column's name is not known.  A collation that folds case, or
- * passes over blanks at the end, finds the digest in another spelling, and
- * nothing but the same digest: the value asked for is all digits of hex.
- */
+/* The digest is not compared again, as in lookup.c, because its column is not
+ * known.  A collation that ignores case or blanks at the end finds other
+ * spellings of the same digest and no other one: it is all hex digits. */
 apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
                                         const apikey_custom_query_t *query,
                                         const char *digest,

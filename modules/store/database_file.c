@@ -14,8 +14,8 @@
 #include "database_file.h"
 #include "dialect.h"
 
-/* Where NAME= stands in a connection string of ODBC, its value, in pool; ""
- * where it is not there. */
+/* The value of NAME= in a connection string of ODBC, in pool; "" where it has
+ * none. */
 static char *odbc_value(const char *params, const char *name, apr_pool_t *pool)
 {
     apr_size_t len = strlen(name);
@@ -88,7 +88,7 @@ static char *folder_of_file(const char *file, apr_pool_t *pool)
     return apr_pstrmemdup(pool, file, slash == file ? 1 : slash - file);
 }
 
-/* Where it really lies: SQLite keeps its other files beside that. */
+/* The path without symbolic links: SQLite keeps its other files there. */
 static const char *real_path(const char *file, apr_pool_t *pool)
 {
     char *real = realpath(file, NULL);
@@ -98,7 +98,7 @@ static const char *real_path(const char *file, apr_pool_t *pool)
     return copy;
 }
 
-/* Why it is not there. */
+/* Why apr_stat() failed, as a sentence. */
 static const char *missing_file_fault(const char *file, apr_status_t status,
                                       apr_pool_t *pool)
 {
@@ -124,8 +124,8 @@ static const char *missing_file_fault(const char *file, apr_status_t status,
                         "`htapikey init`", file);
 }
 
-/* Whether the user may do that; a disk that is read-only is the
- * administrator's intention. */
+/* Whether this process may do that.  A read-only file system counts as
+ * writable: that is the administrator's intention. */
 static int user_can(const char *path, int mode)
 {
     return access(path, mode) == 0

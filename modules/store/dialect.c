@@ -19,7 +19,7 @@ const apikey_dialect_t *apikey_dialect_find(const char *driver,
     const char *known = "";
     int i;
 
-    /* What the driver calls itself. */
+    /* The name that the driver itself returns (apr_dbd_name()). */
     if (driver && strcmp(driver, "ODBC_DRIVER_NAME") == 0) {
         driver = "odbc";
     }

@@ -6,14 +6,12 @@
 
 #include "dialect.h"
 
-/*
- * With the client's own latin1, what is not in it would be read as '?'.  The
- * collation compares to the byte, which has another name on each of the two;
- * each reads only the comment that is its own.  (SET NAMES would do the same,
- * but the ODBC driver forbids it.)
- * What the server's configuration says of the rest must not matter: with a
- * mode that is not strict, a text would be cut where it does not fit.
- */
+/* All text is UTF-8: with the client's default, latin1, other characters would
+ * be read as '?'.  The collation compares by bytes; it has another name on
+ * MariaDB and on MySQL, and each runs only the comment that is meant for it.
+ * (SET NAMES would do the same, but ODBC's driver forbids it.)
+ * The rest makes the server's configuration irrelevant: without a strict mode
+ * a text that is too long would be cut. */
 static const char *const on_open[] = {
     "SET SESSION character_set_client = utf8mb4,"
     " character_set_results = utf8mb4, character_set_connection = utf8mb4"
@@ -26,7 +24,7 @@ static const char *const on_open[] = {
     NULL
 };
 
-/* A trigger goes and comes in two statements: two `init` take turns. */
+/* One init at a time: replacing a trigger takes two statements. */
 static const char *const on_init[] = {
     "SELECT GET_LOCK(CONCAT('apikey ', MD5(COALESCE(DATABASE(), ''))), 5)",
     NULL
@@ -49,11 +47,9 @@ static const char *const bulk_over[] = {
     NULL
 };
 
-/*
- * Who holds the counter wrote himself into it: it differs, read uncommitted,
- * from what is committed.  That needs no right.  Who holds something else
- * stands among the transactions, which only those with the right PROCESS see.
- */
+/* A transaction that changes keys locks apikey_counter and writes its
+ * connection there, which can be read uncommitted without any right.  Holders
+ * of other locks are in innodb_trx, which needs the right PROCESS. */
 static const char *const blockers[] = {
     "SELECT number INTO @apikey_number FROM apikey_counter",
     "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",
@@ -70,11 +66,9 @@ static const char *const blockers[] = {
     NULL
 };
 
-/*
- * A connection that the client library renews by itself, which the driver
- * asks it to, has forgotten on_open and what it was in the middle of.  What
- * stands last counts.
- */
+/* Switches off that the client library reconnects by itself, which the driver
+ * asks for: the new connection would lack on_open and the open transaction.
+ * The last of several options counts. */
 static const char *mysql_params(const char *given, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, given, " reconnect=0", NULL);

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * ODBC is a way to a database, not a database: what the SQL looks like, the
- * database behind says, and how a result is read, the driver of ODBC.
+ * ODBC leads to one of the other databases: the SQL is that database's, and the
+ * traits are those of APR's driver for ODBC.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #include "dialect.h"
 
-/* The first column of the first row; NULL where there is none. */
+/* The first column of the first row; NULL: there is no row, or an error. */
 static const char *select_one_text(const apr_dbd_driver_t *driver,
                                    apr_dbd_t *handle, const char *sql,
                                    apr_pool_t *pool)
@@ -30,16 +30,17 @@ static const char *select_one_text(const apr_dbd_driver_t *driver,
     return text == (const char *)-1 ? NULL : text;
 }
 
-/* ODBC's driver tries a locked statement twice, and more often while the
- * Timeout (ms) of the connection string, 100000 by default, has not passed:
- * the manual asks for Timeout=1. */
+/* SQLite's ODBC driver tries a locked statement twice, and again until the
+ * Timeout (ms) of the connection string has passed, 100000 by default; the
+ * manual asks for Timeout=1. */
 static const char *const on_open_sqlite3[] = {
     "PRAGMA busy_timeout = 2500",
     NULL
 };
 
-/* ODBC's driver tells no length: a NUL, which would end the text, is made a
- * control character, or has one before it. */
+/* ODBC's driver tells no length of a column, so a NUL would end its text
+ * unseen. The SQL replaces it by a control character, or puts one before the
+ * text, and a text with one is refused. */
 static void mark_nuls(apikey_dialect_t *dialect,
                       const apikey_dialect_t *database)
 {
@@ -66,13 +67,13 @@ static const apikey_dialect_t *odbc_to(const apikey_dialect_t *database,
     dialect->traits.pieces = 1;
     /* UPDATE or DELETE of no row. */
     dialect->errors[APIKEY_ERROR_NO_ROW].words[0] = " returned SQL_NO_DATA ";
-    /* The parameters are the driver manager's, not the database's own. */
+    /* DBDParams are those of ODBC, not of the database. */
     dialect->traits.params = NULL;
     dialect->traits.file = NULL;
     dialect->traits.columns_of = NULL;
     mark_nuls(dialect, database);
-    /* apr_dbd's own transactions leave a connection that failed to commit
-     * without autocommit: what follows would be lost. */
+    /* After a failed commit apr_dbd's own transactions leave the connection
+     * without autocommit, and what follows would be lost. */
     if (!dialect->traits.begin) {
         dialect->traits.begin = "BEGIN";
     }

@@ -6,38 +6,37 @@
 
 #include "dialect.h"
 
-/* A default for text of another encoding would garble names; a lock that
- * another holds is waited for as long as we promise, at COMMIT too, where the
- * deferred triggers take theirs. */
+/* Waits five seconds for a lock, at COMMIT too, where the deferred triggers
+ * take theirs; all text is UTF-8, whatever the client's default is. */
 static const char *const on_open[] = {
     "SELECT set_config('lock_timeout', '5000', false)",
     "SELECT set_config('client_encoding', 'UTF8', false)",
     NULL
 };
 
-/* Two at once: the second waits and finds all done.  The lock ends with the
- * connection; 1634756971 is "apik". */
+/* One init at a time: a second one waits, and finds all done.  The lock ends
+ * with the connection; 1634756971 is "apik". */
 static const char *const on_init[] = {
     "SELECT pg_advisory_lock(1634756971, 0)",
     NULL
 };
 
-/* An import looks for keys that are there already in a table of which there
- * are no statistics yet: in its indexes. */
+/* An import looks for existing keys in a table that has no statistics yet; it
+ * must use the indexes nevertheless. */
 static const char *const bulk_on[] = {
     "SET LOCAL apikey.bulk = '1'",
     "SET LOCAL enable_seqscan = off",
     NULL
 };
 
-/* The triggers have seen to the change (002_triggers.sql). */
+/* The triggers record the change of the kind 'all' (002_triggers.sql). */
 static const char *const bulk_off[] = {
     "SET LOCAL apikey.bulk = ''",
     NULL
 };
 
-/* Who has changed rows of ours, or locked them, and is not done; the oldest
- * first.  What others run is shown to a few roles only, hence COALESCE. */
+/* Backends that hold a lock on the module's tables, the oldest transaction
+ * first.  Their columns are NULL for most roles, hence COALESCE. */
 static const char *const blockers[] = {
     "SELECT 'backend ' || a.pid || ' of PostgreSQL (user '"
     " || COALESCE(a.usename, '?') || ', program '"
@@ -60,7 +59,8 @@ static const struct { const char *word; int bit; } trigger_types[] = {
 };
 #define FOR_EACH_ROW 1
 
-/* A condition is given back with other blanks, parentheses and casts. */
+/* PostgreSQL returns a condition with other blanks, parentheses and casts, so
+ * these are removed. */
 static const char triggers[] =
     "SELECT t.tgname || ' ' || c.relname,"
     " CASE WHEN t.tgenabled = 'D' THEN 'switched off (ALTER TABLE ... ENABLE"
@@ -86,7 +86,7 @@ static const char functions[] =
     " JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.oid ="
     " (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('apikey'))";
 
-/* The word after @a before; @a end: what it ends with. */
+/* The text after before, up to one of the characters of end. */
 static const char *word_after(const char *sql, const char *before,
                               const char *end, apr_pool_t *pool)
 {
@@ -96,7 +96,8 @@ static const char *word_after(const char *sql, const char *before,
     return apr_pstrmemdup(pool, at, strcspn(at, end));
 }
 
-/* The same of CREATE TRIGGER: WHEN (...) stands on a line of its own. */
+/* The same from the CREATE TRIGGER of a schema file, where WHEN (...) is a line
+ * of its own. */
 static const char *pgsql_trigger_shape(const char *sql, apr_pool_t *pool)
 {
     char *text = apr_pstrdup(pool, sql);

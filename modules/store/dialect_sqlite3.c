@@ -5,23 +5,21 @@
 
 #include "dialect.h"
 
-/*
- * The driver tries a locked statement 16 times, 100 ms apart.  With this each
- * try waits in SQLite, too (which looks far more often), and all of them
- * together take the five seconds that we promise: 16 * (0.212 + 0.1).
- */
+/* The driver tries a locked statement 16 times, 100 ms apart.  With a busy
+ * timeout SQLite waits in each try, too, and looks for the lock more often; all
+ * tries together take five seconds: 16 * (0.212 + 0.1). */
 static const char *const on_open[] = {
     "PRAGMA busy_timeout = 212",
     NULL
 };
 
-/* Readers are never blocked by a writer; the file remembers it. */
+/* With a WAL readers do not wait for a writer; the mode is kept in the file. */
 static const char *const on_init[] = {
     "PRAGMA journal_mode = WAL",
     NULL
 };
 
-/* As if nobody else had it open: all is in the file, and the log is empty. */
+/* Writes the log into the file and truncates it. */
 static const char *const on_close[] = {
     "PRAGMA wal_checkpoint(TRUNCATE)",
     NULL
@@ -78,8 +76,8 @@ static const apikey_advice_t advice[] = {
     { NULL, NULL }
 };
 
-/* The triggers look at this flag (003_bulk.sql).  There is one writer, and a
- * rollback takes it back. */
+/* The triggers read this flag (003_bulk.sql).  There is one writer, and a
+ * rollback resets it. */
 static const char *const bulk_on[] = {
     "UPDATE apikey_identity SET bulk = 1",
     NULL
@@ -97,12 +95,10 @@ static const char *const bulk_over[] = {
     NULL
 };
 
-/*
- * Digests fall all over the table, so that each step changes many pages: they
- * stay in memory, and go from the log into the file when they have been changed
- * often.  A step that a crash of the machine takes away is of an import that it
- * has ended anyway: only the last one is waited for.
- */
+/* Digests are spread over the whole table, so each step changes many pages:
+ * they are kept in memory and in the log, and written to the file after many
+ * changes.  Steps need not survive a crash of the machine, which ends the
+ * import anyway; only the last one is synced. */
 static const char *const import_on[] = {
     "PRAGMA cache_size = -65536",
     "PRAGMA wal_autocheckpoint = 16384",
@@ -116,8 +112,8 @@ static const char *const import_off[] = {
     NULL
 };
 
-/* The switch of 006_meta.sql: while an import is under way the number is odd,
- * and its keys have the next. */
+/* apikey_identity.imported (006_meta.sql) is odd during an import, whose keys
+ * have the next number as their batch: incrementing it makes them valid. */
 static const char *const import_next[] = {
     "UPDATE apikey_identity SET imported = imported + 1",
     NULL

@@ -2,7 +2,7 @@
 
 /**
  * @file inspect.h
- * @brief Looking for what is, or may go, wrong with a database.
+ * @brief The checks of `htapikey doctor` on a database.
  *
  * Nothing here changes anything.  The tables must be of this program's
  * version: apikey_schema_check().
@@ -21,7 +21,7 @@ apr_status_t apikey_inspect_statements(apikey_store_t *store,
 
 /**
  * Compares the triggers, and the functions that they call, with the schema's:
- * whether each is there, at work, and does the same.
+ * whether each exists, is enabled, and has the same body.
  * @param faults "NAME on TABLE, ..." or "NAME()" by what is wrong with them, a
  *               sentence fragment; empty: nothing
  * @param count  how many triggers there should be
@@ -39,7 +39,7 @@ typedef struct apikey_digested_t {
     apr_int64_t live;           /**< of them, neither revoked nor expired */
 } apikey_digested_t;
 
-/** @return anything but APR_SUCCESS is handed on */
+/** @return anything but APR_SUCCESS ends the list and is returned */
 typedef apr_status_t (*apikey_digested_fn)(void *baton,
                                            const apikey_digested_t *keys);
 

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * Whether the database's triggers are those of the schema's files, at work and
- * with the same bodies.
+ * Compares the database's triggers with those that the schema's files create,
+ * after the DROP TRIGGER among them: name, table, body, and whether each is
+ * enabled.
  */
 
 #include <apr_hash.h>
@@ -15,7 +16,7 @@
 
 #define BETWEEN " \t\n("
 
-/* What should be there. */
+/* What the schema's files create. */
 typedef struct expected_t {
     apr_pool_t *pool;
     const apikey_dialect_t *dialect;
@@ -23,7 +24,7 @@ typedef struct expected_t {
     apr_hash_t *functions;      /* bodies, by name */
 } expected_t;
 
-/* The word behind @a word and those of @a ignored, from where strtok stands. */
+/* The next word after word, and after those in ignored; NULL: there is none. */
 static const char *next_word_after(const char *word, const char *ignored,
                                    char **state)
 {
@@ -38,7 +39,8 @@ static const char *next_word_after(const char *word, const char *ignored,
     return at;
 }
 
-/* Blanks and quotes of names, as databases and their dumps change them. */
+/* SQL with one blank for any white space and without quotes around names, both
+ * of which databases and their dumps change. */
 static const char *normalize_sql(const char *sql, apr_pool_t *pool)
 {
     char *text = apr_pstrdup(pool, sql);
@@ -64,7 +66,7 @@ static const char *normalize_sql(const char *sql, apr_pool_t *pool)
     return text;
 }
 
-/* What DROP TRIGGER takes away. */
+/* Forgets a trigger that a later file drops. */
 static void remove_dropped(expected_t *expected, const char *name)
 {
     const char *begin = apr_pstrcat(expected->pool, name, " ", NULL);
@@ -89,8 +91,8 @@ static const char *function_body(const char *sql, apr_pool_t *pool)
     return to ? apr_pstrmemdup(pool, from + 2, to - from - 2) : "";
 }
 
-/* Adds what "CREATE ... TRIGGER name ... ON table" and "CREATE FUNCTION name"
- * make, and takes out what DROP TRIGGER takes. */
+/* Adds the trigger or function of a CREATE statement, removes that of DROP
+ * TRIGGER. */
 static void add_created(expected_t *expected, const char *sql)
 {
     apr_pool_t *pool = expected->pool;
@@ -141,7 +143,7 @@ static expected_t expected_triggers(const apikey_dialect_t *dialect,
     return expected;
 }
 
-/* Tables in which nothing but the schema's triggers has any business. */
+/* Tables that may have no triggers but the schema's. */
 static int is_log_table(const char *key)
 {
     static const char *const tables[] = {
@@ -158,7 +160,7 @@ static int is_log_table(const char *key)
     return 0;
 }
 
-/* "name table" for people. */
+/* "name table" as "name on table"; a function as "name()". */
 static const char *trigger_name(const char *key, apr_pool_t *pool)
 {
     const char *table = strchr(key, ' ');
@@ -168,8 +170,8 @@ static const char *trigger_name(const char *key, apr_pool_t *pool)
                  : apr_pstrcat(pool, key, "()", NULL);
 }
 
-/* Compares what a select finds (name, state, shape) with what should be there;
- * notes names by what is wrong with them. */
+/* Compares what a select finds (name, fault, shape) with what should be there;
+ * adds the names to faults, by what is wrong. */
 static apr_status_t compare_triggers(apikey_store_t *store, const char *sql,
                                      apr_hash_t *expected, apr_table_t *faults,
                                      apr_pool_t *pool, const char **error)

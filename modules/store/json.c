@@ -5,8 +5,8 @@
 #include "../core/text.h"
 #include "json.h"
 
-/* Appends at most six bytes for each byte of text; returns where it ended.
- * What is not seen is written so that it is (RFC 8259, 7). */
+/* Appends a character, at most six bytes for each byte of text; returns the new
+ * end.  Control characters and invisible ones are escaped (RFC 8259, 7). */
 static char *append_character(char *out, const char *text, apr_size_t len,
                               int code)
 {

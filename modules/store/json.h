@@ -2,7 +2,7 @@
 
 /**
  * @file json.h
- * @brief Text as JSON, and as what a terminal may be shown.
+ * @brief Text as JSON.
  *
  * APR 1 has escapes for URLs, shells and HTML (apr_escape.h), none for JSON:
  * that came with APR 2.
@@ -12,9 +12,9 @@
 
 #include <apr_pools.h>
 
-/** A JSON string with its quotes.  Bytes that are no UTF-8 become U+FFFD:
- * people type into databases, and JSON must stay JSON.  What is not seen
- * (apikey_is_hidden()) is escaped. */
+/** A JSON string with its quotes, in @a pool.  Bytes that are no UTF-8 become
+ * U+FFFD, so that any text of a database gives valid JSON.  Invisible
+ * characters (apikey_is_hidden()) are escaped. */
 char *apikey_json_string(const char *text, apr_pool_t *pool);
 
 #endif

@@ -44,8 +44,8 @@ typedef struct key_reading_t {
     apr_pool_t *pool;
 } key_reading_t;
 
-/* Keeps what is bad about the column read last; where of the two it goes says
- * whether a verdict asks for that column. */
+/* If the column read last is bad: keeps its text in key->raw, and what is wrong
+ * in *fault, unless that has the first one already. */
 static int record_bad_column(key_reading_t *from, const char *column,
                              const char **fault)
 {
@@ -64,7 +64,8 @@ static int record_bad_column(key_reading_t *from, const char *column,
     return bad != NULL;
 }
 
-/* What a verdict asks for. */
+/* A column that httpd decides by: bad, it is the record's fault, and the key is
+ * refused. */
 static const char *read_text_column(key_reading_t *from, const char *column)
 {
     const char *value = apikey_rows_copy(from->rows, from->pool);
@@ -81,7 +82,7 @@ static apr_int64_t read_number_column(key_reading_t *from, const char *column)
     return value;
 }
 
-/* What it does not; 0 where it cannot be read. */
+/* Any other column: bad, it is only shown as such; a number is 0 then. */
 static const char *read_other_text(key_reading_t *from, const char *column)
 {
     const char *value = apikey_rows_copy(from->rows, from->pool);
@@ -114,7 +115,7 @@ void apikey_key_row_details(apikey_key_row_t *key, apr_pool_t *pool)
                        key->tenant_meta, pool);
 }
 
-/* In the order of KEY_COLUMNS in statements.c. */
+/* In the order of KEY_COLUMNS in sql_text.c. */
 void apikey_key_row_read(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 {
     apikey_key_row_t *key = item;
@@ -159,8 +160,9 @@ void apikey_key_row_read(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     apikey_key_row_details(key, pool);
 }
 
-/* A keyspace that is none is no server's: its key opens nothing, and it can be
- * named by no option. */
+/* Whether a key is of another keyspace than the one asked for.  One whose
+ * keyspace is invalid counts as found: no server accepts it, and --keyspace
+ * could not name it. */
 static int is_elsewhere(const apikey_key_row_t *key, const char *keyspace)
 {
     return keyspace && strcmp(key->record.keyspace, keyspace) != 0
@@ -204,14 +206,14 @@ apr_status_t apikey_keys_show(apikey_store_t *store, const char *id,
     }
     while (!*key && apikey_rows_next(&rows)) {
         apikey_key_row_read(&rows, found, pool);
-        /* Some databases find "k1" by "K1 ". */
+        /* By its collation a database may find "k1" for "K1 ". */
         if (strcmp(found->record.id, id) == 0) {
             *key = found;
         }
     }
     status = apikey_rows_end(&rows, pool, error);
     if (status == APR_SUCCESS && !*key) {
-        /* What is as long as that may be a key, and is not repeated. */
+        /* A text of this length may be a key, which must not be logged. */
         int shown = strlen(id) < APIKEY_WORD_MIN ? APIKEY_WORD_MIN : 4;
 
         *error = apr_psprintf(pool, "there is no key with the id \"%.*s%s\"",

@@ -123,7 +123,8 @@ static void add_member(const char **members, const char *name,
                            "\":", json, NULL);
 }
 
-/* What a key is made with, for the audit. */
+/* The values that a key is made with, as JSON for the audit; "" where they are
+ * too long. */
 static const char *created_json(const apikey_key_row_t *key, apr_pool_t *pool)
 {
     const apikey_record_t *record = &key->record;
@@ -178,7 +179,7 @@ apr_status_t apikey_key_row_insert(apikey_store_t *store,
            : status;
 }
 
-/* What each transaction here works on. */
+/* What a transaction of this file works on. */
 typedef struct key_job_t {
     const char *id;
     const char *reason;
@@ -186,7 +187,7 @@ typedef struct key_job_t {
     apikey_key_row_t *key;
     const apikey_change_t *change;
     int on;
-    int *changed;               /* out: whether anything was */
+    int *changed;               /* out: whether a value differs now */
 } key_job_t;
 
 static apr_status_t create_in_transaction(apikey_store_t *store, void *baton,
@@ -223,7 +224,7 @@ apr_status_t apikey_keys_create(apikey_store_t *store,
              : status;
 }
 
-/* The key that a job is about. */
+/* Finds the key that a job is about, and locks its row. */
 static apr_status_t find_job_key(apikey_store_t *store, const key_job_t *job,
                                  apikey_key_row_t **key, apr_pool_t *pool,
                                  const char **error)
@@ -232,7 +233,7 @@ static apr_status_t find_job_key(apikey_store_t *store, const key_job_t *job,
                                pool, error);
 }
 
-/* The same, if it may still be changed. */
+/* The same; refuses a revoked key, which cannot be changed. */
 static apr_status_t find_unrevoked(apikey_store_t *store, const key_job_t *job,
                                    apikey_key_row_t **key, apr_pool_t *pool,
                                    const char **error)
@@ -260,8 +261,9 @@ apr_status_t apikey_key_row_update(apikey_store_t *store,
     return apikey_statement_query(store, APIKEY_SQL_KEY_SET, args, pool, error);
 }
 
-/* The values that a change writes, new ones or not: what cannot be read would
- * be lost.  What else is wrong with the row stays as it is. */
+/* An UPDATE writes all of these columns, changed or not.  So the new values
+ * must be valid, and so must the old ones: a value that could not be read would
+ * be overwritten by what was read instead of it. */
 static apr_status_t check_change(const apikey_key_row_t *key,
                                  const apikey_change_t *change,
                                  apr_pool_t *pool, const char **error)
@@ -306,14 +308,15 @@ static apr_status_t check_change(const apikey_key_row_t *key,
     return APR_SUCCESS;
 }
 
-/* What a change replaces and what by, members of JSON; "" where it is none. */
+/* Old and new values of what a change replaces, as members of JSON; "" while it
+ * replaces nothing. */
 typedef struct difference_t {
     const char *was;
     const char *now;
     apr_pool_t *pool;
 } difference_t;
 
-/* Puts the new value in place. */
+/* Replaces a value by another one; NULL and an equal one change nothing. */
 static void replace_text(const char **value, const char *wanted,
                          const char *name, difference_t *difference)
 {
@@ -344,8 +347,8 @@ static void replace_expiry(apikey_key_row_t *key, const apr_int64_t *wanted,
     }
 }
 
-/* The scopes that a key has when some are taken and some are given; it must
- * have those taken. */
+/* The scopes that a key has after the change.  Those to be removed must be
+ * among them before. */
 static apr_status_t change_scopes(const char **scopes,
                                   const apikey_change_t *change,
                                   const apikey_key_row_t *key,
@@ -380,7 +383,8 @@ static apr_status_t change_scopes(const char **scopes,
     return APR_SUCCESS;
 }
 
-/* What is granted anew must be in the catalogue; a key keeps what it has. */
+/* New scopes must be in the catalogue; those that the key has already need not
+ * be. */
 static apr_status_t check_granted(apikey_store_t *store,
                                   const apikey_change_t *change,
                                   apr_pool_t *pool, const char **error)

@@ -2,12 +2,12 @@
 
 /**
  * @file keys.h
- * @brief Making, showing and changing keys, tenants and the scope catalogue.
+ * @brief Creating, showing, listing and changing keys.
  *
- * Each change is one transaction with its entry in the audit, and over when
- * its function returns.  A lock that another holds is waited for five
- * seconds, then APIKEY_ELOCKED.  What cannot be done is APR_NOTFOUND or
- * APIKEY_EREFUSED, with a sentence in @a error, and has changed nothing.
+ * Each change is one transaction with its entry in the audit, and is committed
+ * when its function returns APR_SUCCESS.  It waits five seconds for a lock,
+ * then returns APIKEY_ELOCKED.  APR_NOTFOUND and APIKEY_EREFUSED mean that the
+ * change is not possible; every error leaves the database as it was.
  */
 #ifndef APIKEY_KEYS_H
 #define APIKEY_KEYS_H
@@ -20,7 +20,8 @@
 
 #define APIKEY_SCOPES_MAX 4000  /**< bytes of all scopes of a key */
 
-/** A key with what only its managers see.  record.digest is "". */
+/** All of a key's row, of its tenant's and of its uses.  record.digest is
+ * "". */
 typedef struct apikey_key_row_t {
     apikey_record_t record;
     const char *prefix;
@@ -28,20 +29,19 @@ typedef struct apikey_key_row_t {
     const char *reason;         /**< of the revocation */
     const char *root;           /**< id of the first key of its line, which may
                                      be its own */
-    const char *rotated_from;   /**< id of the one in whose place it was made;
-                                     "": none */
+    const char *rotated_from;   /**< id of the key that it replaces; "": none */
     const char *tenant_reason;  /**< of the tenant's suspension */
     const char *owner;          /**< who answers for it; "": not known */
     const char *networks;       /**< core/networks.h's text */
     const char *meta;           /**< core/meta.h's text */
     const char *tenant_meta;    /**< the same of its tenant */
     apr_int64_t exposed;        /**< when it was last seen in a URL */
-    apr_int64_t lifetime;       /**< seconds that a key in its place lives; 0:
-                                     as long as this one; -1: for ever */
+    apr_int64_t lifetime;       /**< seconds, of a key rotated from this one;
+                                     0: as this one; -1: it never expires */
     int bits;                   /**< of an imported key: apikey_key_bits(); 0:
                                      not known */
     const char *odd;            /**< what could not be read of the columns that
-                                     a verdict does not need; or NULL */
+                                     httpd does not decide by; or NULL */
     apr_table_t *raw;           /**< by the names of columns, the text of each
                                      that could not be read; NULL: all could */
 } apikey_key_row_t;
@@ -50,12 +50,12 @@ typedef struct apikey_key_row_t {
 const char *apikey_key_row_raw(const apikey_key_row_t *key,
                                const char *column);
 
-/** What a key is good for at @a now: "active", "faulty", or the reason why a
- * server refuses it. */
+/** The state of a key at @a now: "active", "faulty" (its row cannot be used),
+ * or the code of the result with which a server refuses it. */
 const char *apikey_key_row_state(const apikey_key_row_t *key,
                                  apr_int64_t now, apr_pool_t *pool);
 
-/** What `set` changes; NULL leaves as it is. */
+/** What apikey_keys_set() changes; NULL: that stays as it is. */
 typedef struct apikey_change_t {
     const char *name;
     const char *env;
@@ -64,16 +64,16 @@ typedef struct apikey_change_t {
     const char *owner;          /**< "": none */
     const char *networks;       /**< core/networks.h's text; replaces all */
     const char *meta;           /**< core/meta.h's text; replaces all */
-    const char *add_scopes;     /**< it gets these, too */
-    const char *remove_scopes;  /**< these are taken; it must have them */
+    const char *add_scopes;     /**< are added */
+    const char *remove_scopes;  /**< are removed; the key must have them */
 } apikey_change_t;
 
 typedef apr_status_t (*apikey_key_row_fn)(void *baton,
                                           const apikey_key_row_t *key);
 
 /**
- * Stores a key that was just made.  The tenant comes into being with its
- * first key; the scopes must be in the catalogue unless that is empty.
+ * Stores a key that was just made.  The first key of a tenant creates the
+ * tenant; the scopes must be in the catalogue unless that is empty.
  * @param key   tenant, name, env, keyspace, scopes, expires, format and
  *              prefix; owner, networks and meta, which may be NULL; the rest is
  *              filled from @a fresh and @a actor
@@ -85,16 +85,17 @@ apr_status_t apikey_keys_create(apikey_store_t *store,
                                 apr_pool_t *pool, const char **error);
 
 /**
- * The key of that id.
- * @param keyspace it must be of this one, or its own be none that a server can
- *        have, else APIKEY_EREFUSED; NULL: of any
+ * Finds a key by its id, and in a transaction locks its row.
+ * @param keyspace the key must be of this one, or of an invalid one, which no
+ *        server has; otherwise APIKEY_EREFUSED.  NULL: any
+ * @param key out, in @a pool; NULL: there is none
  */
 apr_status_t apikey_keys_show(apikey_store_t *store, const char *id,
                               const char *keyspace, apikey_key_row_t **key,
                               apr_pool_t *pool, const char **error);
 
-/** Which keys a list has: those that are all of this; NULL and 0 leave it
- * open. */
+/** Which keys a list has: those that meet all conditions; NULL and 0 are none.
+ * */
 typedef struct apikey_filter_t {
     const char *tenant;
     const char *keyspace;
@@ -107,25 +108,26 @@ typedef struct apikey_filter_t {
 } apikey_filter_t;
 
 /**
- * Hands every key that is so to @a each, oldest first, page by page: a key
- * lives only during the call.
+ * Calls @a each with every key that meets the filter, oldest first; the key
+ * lives during the call.  What @a each returns but APR_SUCCESS ends the list
+ * and is returned.
  */
 apr_status_t apikey_keys_list(apikey_store_t *store,
                               const apikey_filter_t *filter,
                               apikey_key_row_fn each, void *baton,
                               apr_pool_t *pool, const char **error);
 
-/** Changes a key that is not revoked.  A change writes all that it can
- * change: of these, what cannot be read, and a text that is wrong, must be
- * among what is changed, or it is refused.  Other faults of the row stay.
- * @param changed out: whether anything was not so before; may be NULL */
+/** Changes a key that is not revoked.  All columns of apikey_change_t are
+ * written: if one of them is invalid in the row, the change must replace it, or
+ * it is refused.  Faults of other columns stay.
+ * @param changed out: whether a value differs from before; may be NULL */
 apr_status_t apikey_keys_set(apikey_store_t *store, const char *id,
                              const apikey_change_t *change,
                              const apikey_actor_t *actor, int *changed,
                              apr_pool_t *pool, const char **error);
 
-/** Revokes for good, whatever else is in the row; what is revoked already
- * stays as it is.
+/** Revokes a key for good, even one whose row is faulty; a key that is revoked
+ * already stays as it is.
  * @param reason may be "" */
 apr_status_t apikey_keys_revoke(apikey_store_t *store, const char *id,
                                 const char *reason,

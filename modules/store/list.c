@@ -11,7 +11,7 @@ typedef struct key_callback_t {
     apikey_key_row_fn each;
     void *baton;
     const apikey_filter_t *filter;
-    apr_pool_t *pool;           /* cleared for each key */
+    apr_pool_t *pool;           /* cleared before each key */
 } key_callback_t;
 
 static int matches_text(const char *wanted, const char *value)
@@ -19,8 +19,9 @@ static int matches_text(const char *wanted, const char *value)
     return !wanted || strcmp(wanted, value) == 0;
 }
 
-/* The database has chosen already, by its own rules for text and by what is
- * quick to ask. */
+/* Calls each() for the keys that match the filter.  The database has selected
+ * by its collation and by conditions that indexes serve; here texts are
+ * compared by bytes, and the state exactly. */
 static apr_status_t give_key(void *baton, const void *item)
 {
     key_callback_t *to = baton;
@@ -38,7 +39,7 @@ static apr_status_t give_key(void *baton, const void *item)
                   == 0) ? to->each(to->baton, key) : APR_SUCCESS;
 }
 
-/* args: created, id, created. */
+/* The page after item: created, id, created. */
 static int next_key_page(const void *item, const char **args, apr_pool_t *pool)
 {
     const apikey_key_row_t *key = item;
@@ -50,11 +51,11 @@ static int next_key_page(const void *item, const char **args, apr_pool_t *pool)
     return other;
 }
 
-/* What a state needs of the columns; of some keys it is another all the
- * same. */
+/* For each state a condition that all of its keys meet; keys of other states
+ * may meet it, too. */
 static const struct {
     const char *state, *condition;
-    int now;                    /* it has a %n for that */
+    int now;                    /* it has a %n for the time */
 } states[] = {
     { "active", "k.revoked = 0 AND k.disabled = 0"
                 " AND (k.expires = 0 OR k.expires > %n)", 1 },
@@ -64,14 +65,14 @@ static const struct {
     { "suspended", "t.suspended <> 0", 0 }
 };
 
-/* Conditions of a list, and their arguments. */
+/* The conditions of a list and their arguments. */
 typedef struct conditions_t {
     const char *where;          /* "" or "A AND B AND " */
     apr_array_header_t *args;   /* const char * */
     apr_pool_t *pool;
 } conditions_t;
 
-/* @param arg NULL: it has none */
+/* Adds a condition; arg is NULL where it has no parameter. */
 static void add_condition(conditions_t *conditions, const char *condition,
                           const char *arg)
 {

@@ -8,7 +8,7 @@
 #include "schema.h"
 #include "statement.h"
 
-/* The columns of APIKEY_SQL_LOOKUP before the digest. */
+/* Reads the columns of APIKEY_SQL_LOOKUP before the digest. */
 static void read_database_state(apikey_rows_t *rows, apikey_state_t *state,
                                 apr_pool_t *pool)
 {
@@ -36,7 +36,7 @@ void apikey_record_fill(apikey_record_t *record, const char *networks,
     }
 }
 
-/* Its columns after the digest, in their order. */
+/* Reads the columns after the digest, in their order. */
 static apikey_record_t *read_record(apikey_rows_t *rows, int before,
                                     const char *digest, apr_pool_t *pool)
 {
@@ -64,7 +64,8 @@ static apikey_record_t *read_record(apikey_rows_t *rows, int before,
     return record;
 }
 
-/* Databases compare as their collation says; a digest is these bytes. */
+/* A collation may find other spellings of a digest, so all bytes are compared
+ * again. */
 static int is_digest(const char *text, const char *digest)
 {
     apr_size_t len = strlen(digest);
@@ -72,11 +73,11 @@ static int is_digest(const char *text, const char *digest)
     return strlen(text) == len && apikey_equal(text, digest, len);
 }
 
-/* What a look-up finds out. */
+/* What a look-up finds; record is NULL where no key has the digest. */
 typedef struct lookup_answer_t {
     apikey_record_t *record;
     apikey_state_t state;
-    apr_int64_t version;        /* of the tables; where that is asked for */
+    apr_int64_t version;        /* of the tables, if it was selected */
 } lookup_answer_t;
 
 static apr_status_t select_by_digest(apikey_store_t *store, int before,
@@ -106,9 +107,10 @@ static apr_status_t select_by_digest(apikey_store_t *store, int before,
     return apikey_rows_end(&rows, pool, error);
 }
 
-/* The tables may be of the version before, until `htapikey init` has run: then
- * they have less to tell, and tell it.  Whether they still are says each
- * answer, so that nothing of a newer row is left out. */
+/* Selects by the statement of the current tables.  After an update of the
+ * module and before `htapikey init` the tables are of the version before, and a
+ * statement without the newer columns is used.  That one reads the version,
+ * too, so that the newer columns are read as soon as they exist. */
 static apr_status_t select_by_any_version(apikey_store_t *store,
                                           const char *digest,
                                           lookup_answer_t *answer,
@@ -149,7 +151,7 @@ apr_status_t apikey_store_lookup(apikey_store_t *store, const char *digest,
         return status == APIKEY_ELOCKED ? APIKEY_EDATABASE : status;
     }
     if (!answer.state.uuid) {
-        /* There was no row at all. */
+        /* apikey_identity is empty, or cannot be read. */
         status = apikey_schema_identity(store, &none, pool, error);
         return status == APR_SUCCESS || status == APR_NOTFOUND
                ? APIKEY_EANSWER : APIKEY_EDATABASE;

@@ -8,10 +8,12 @@
 #include "transaction.h"
 
 #define DAY APR_INT64_C(86400)
-#define SLOW apr_time_from_msec(50)     /* a step that takes longer is halved */
+/* After a slower step the next one has half the rows. */
+#define SLOW apr_time_from_msec(50)
 #define ROWS_LEAST 16
 
-/* mark notes in apikey_identity what is about to go. */
+/* Statements of a table: select old rows, record in apikey_identity up to where
+ * they are removed, remove them. */
 typedef struct table_t {
     apikey_sql_e old, mark, prune;
 } table_t;
@@ -25,15 +27,15 @@ static const table_t tables[] = {
 
 typedef struct step_t {
     const table_t *table;
-    apr_int64_t since;          /* rows behind this number, */
-    apr_int64_t last;           /* up to this one; 0: none is old */
+    apr_int64_t since;          /* rows after this number */
+    apr_int64_t last;           /* to this one; 0: none is old */
     apr_int64_t before;
     apr_int64_t mark;
 } step_t;
 
-/* The next rows that are old enough.  Both ends of the range are known then:
- * with one alone, PostgreSQL reads the whole table for each step where it has
- * no statistics, and comes by all rows that are gone and not vacuumed. */
+/* Selects the next rows that are old enough, for both ends of the range to be
+ * removed.  With one end, PostgreSQL without statistics would read the whole
+ * table for each step, with all rows that are deleted and not vacuumed. */
 static apr_status_t find_old_rows(apikey_store_t *store,
                                   apikey_prune_t *prune, step_t *step,
                                   apr_pool_t *pool, const char **error)
@@ -64,11 +66,10 @@ static apr_status_t find_old_rows(apikey_store_t *store,
     return status;
 }
 
-/*
- * The mark comes first: the audit's trigger lets go what is older, and the
- * row's lock keeps two clean-ups apart.  Changes may be out of order by their
- * time where clocks differ; a reader that misses one is told by `pruned`.
- */
+/* Records the mark, then deletes.  The mark must be first: the audit's trigger
+ * permits to delete only rows older than it, and its row lock lets one process
+ * prune at a time.  Changes may be out of order by time where clocks differ; a
+ * poller that has missed one finds that out by the column pruned. */
 static apr_status_t prune_in_transaction(apikey_store_t *store, void *baton,
                                          apr_pool_t *pool, const char **error)
 {
@@ -81,13 +82,14 @@ static apr_status_t prune_in_transaction(apikey_store_t *store, void *baton,
     apr_status_t status =
         apikey_statement_query(store, step->table->mark, marks, pool, error);
 
-    return status == APR_SUCCESS && step->last ? apikey_statement_query(
-               store, step->table->prune, args, pool, error)
-                                               : status;
+    return status == APR_SUCCESS && step->last
+           ? apikey_statement_query(store, step->table->prune, args, pool,
+                                    error)
+           : status;
 }
 
-/* One transaction at most, and then a rest of the same length: SQLite has one
- * writer, and the next one only looks now and then whether it is free. */
+/* One step: at most one transaction, then a pause of the same length, because
+ * SQLite has one writer, and others only try now and then. */
 static apr_status_t prune_step(apikey_store_t *store, apikey_prune_t *prune,
                                apr_pool_t *pool, const char **error)
 {
@@ -122,7 +124,7 @@ static apr_status_t prune_step(apikey_store_t *store, apikey_prune_t *prune,
     return status;
 }
 
-/* What is not of another day is done at once. */
+/* The audit is pruned at most once per day of its entries. */
 static apr_status_t begin_prune(apikey_store_t *store, apikey_prune_t *prune,
                                 apr_pool_t *pool, const char **error)
 {

@@ -20,7 +20,7 @@ int apikey_rows_next(apikey_rows_t *rows)
     if (!rows->results) {
         return 0;
     }
-    /* In sequence (-1): mysql and ODBC can do nothing else. */
+    /* -1: the next row; mysql and ODBC have no random access. */
     code = apr_dbd_get_row(rows->store->driver, rows->pool, rows->results,
                            &rows->row, -1);
     if (code == 0) {
@@ -34,7 +34,7 @@ int apikey_rows_next(apikey_rows_t *rows)
     return 0;
 }
 
-/* What a driver gives where it could not give a column. */
+/* What apr_dbd_get_entry() returns where the driver cannot read a column. */
 static const char *const driver_failed = (const char *)-1;
 
 void apikey_rows_bad(apikey_rows_t *rows, const char *what)
@@ -49,7 +49,7 @@ void apikey_rows_bad(apikey_rows_t *rows, const char *what)
     }
 }
 
-/* With "\\x00" for each NUL. */
+/* The bytes with "\\x00" for each NUL, in pool. */
 static const char *escape_nuls(apr_pool_t *pool, const char *bytes,
                                apr_size_t len)
 {
@@ -70,10 +70,9 @@ static const char *escape_nuls(apr_pool_t *pool, const char *bytes,
     return text;
 }
 
-/*
- * APR DBD hands out a C string, which ends at a NUL that the column goes on
- * behind.  Where a driver knows the length, a bucket tells it.
- */
+/* The column as a text in which NULs are escaped.  APR DBD returns a C string,
+ * so a NUL hides the rest of a column.  As a BLOB the same column is a bucket,
+ * which has a length, and that differs from strlen() then. */
 static const char *text_with_nuls(apikey_rows_t *rows, const char *text)
 {
     apikey_store_t *store = rows->store;
@@ -111,7 +110,7 @@ const char *apikey_rows_text(apikey_rows_t *rows)
     const char *more = text;
 
     rows->bytes = NULL;
-    /* Until NULL: what did not fit at once. */
+    /* A long column comes in pieces, until NULL. */
     while (dialect->traits.pieces && more && more != driver_failed) {
         more = apr_dbd_get_entry(driver, rows->row, rows->column);
         if (more) {
@@ -148,7 +147,7 @@ apr_int64_t apikey_rows_number(apikey_rows_t *rows)
     char *rest = NULL;
     int digits = 0;
 
-    /* All that is usual, and what cannot overflow. */
+    /* Up to 18 digits cannot overflow; strtoi64() reads the rest. */
     while (digits < 18 && text[digits] >= '0' && text[digits] <= '9') {
         number = number * 10 + (text[digits++] - '0');
     }

@@ -1,8 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/*
- * Revoking: several keys at once, all or none.
- */
+/* Revokes keys, all of them or none. */
 
 #include <stdlib.h>
 
@@ -13,7 +11,7 @@
 /* What the transaction works on. */
 typedef struct revocation_t {
     const apr_array_header_t *ids;      /* const char * */
-    const char *id;                     /* the one that is next */
+    const char *id;                     /* the current one */
     const char *reason;
     const apikey_actor_t *actor;
     int *changed;                       /* out: how many were not revoked */
@@ -48,8 +46,8 @@ static apr_status_t revoke_one_key(apikey_store_t *store,
            : status;
 }
 
-/* Locks the rows of all of them, in the order of their ids, so that of two that
- * do it none waits for the other: all that is read of them afterwards is what
+/* Locks the rows of all keys in the order of their ids, so that two processes
+ * with the same keys cannot deadlock.  What is read of them afterwards is what
  * was committed before. */
 static apr_status_t lock_all_keys(apikey_store_t *store,
                                   const revocation_t *job, apr_pool_t *pool,

@@ -20,8 +20,8 @@ static void wipe_new_key(apikey_rotation_t *rotation)
     }
 }
 
-/* The old key may be of a time when ApiKeyPrefix and ApiKeyFormat were
- * others. */
+/* Refuses a new key that the server would not accept: the old one, whose shape
+ * it has, may be from before a change of ApiKeyPrefix or ApiKeyFormat. */
 static apr_status_t check_accepted(apikey_rotation_t *rotation,
                                    apr_pool_t *pool, const char **error)
 {
@@ -39,7 +39,7 @@ static apr_status_t check_accepted(apikey_rotation_t *rotation,
                          fault);
 }
 
-/* Makes the new key in the old one's shape. */
+/* Makes a key of the old one's format and prefix. */
 static apr_status_t make_successor(apikey_rotation_t *rotation,
                                    const apikey_key_row_t *old,
                                    apr_pool_t *pool, const char **error)
@@ -57,7 +57,7 @@ static apr_status_t make_successor(apikey_rotation_t *rotation,
         return apikey_reject(pool, error, "the prefix of the key %s %s",
                              old->record.id, apikey_prefix_fault(prefix));
     }
-    /* Of a first try that failed. */
+    /* The transaction may be tried again. */
     wipe_new_key(rotation);
     if (apikey_key_make(&rotation->fresh, format, prefix, rotation->secrets,
                         pool) != APR_SUCCESS) {
@@ -67,7 +67,8 @@ static apr_status_t make_successor(apikey_rotation_t *rotation,
     return check_accepted(rotation, pool, error);
 }
 
-/* As long a life as the old one was given, within what is allowed now. */
+/* The new key gets the lifetime that the old one was made with, at most the
+ * longest that is allowed now. */
 static apr_int64_t new_expiry(const apikey_key_row_t *old,
                               const apikey_rotation_t *rotation,
                               apr_int64_t now)
@@ -86,7 +87,8 @@ static apr_int64_t new_expiry(const apikey_key_row_t *old,
     return life < 0 ? APIKEY_NEVER : now + life;
 }
 
-/* The old key's life gets shorter, or stays; never longer. */
+/* The old key ends after the overlap, or at its own expiry if that is
+ * earlier. */
 static apr_status_t shorten_old_key(apikey_store_t *store,
                                     apikey_key_row_t *old,
                                     const rotation_job_t *job, apr_pool_t *pool,
@@ -116,9 +118,9 @@ static apr_status_t shorten_old_key(apikey_store_t *store,
            : status;
 }
 
-/* Refuses a key that another has taken the place of.  The old key's row is
- * locked until the new key is there, so the answer stays true.  A revoked
- * successor, which may be one that could not be shown, does not count. */
+/* Refuses to rotate a key a second time.  The old key's row is locked until the
+ * new one is inserted, so no other process does it in between.  A revoked
+ * successor does not count: it is revoked where it could not be shown. */
 static apr_status_t check_successor(apikey_store_t *store,
                                     const rotation_job_t *job, apr_pool_t *pool,
                                     const char **error)

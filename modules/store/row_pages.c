@@ -4,8 +4,8 @@
 
 #include "row_pages.h"
 
-/* The result is gone before anybody sees an item: what happens then may ask
- * the same connection. */
+/* Reads one page and frees its result, so that give() may use the same
+ * connection. */
 static apr_status_t read_row_page(apikey_store_t *store,
                                   const apikey_row_pages_t *pages,
                                   apr_array_header_t *page, apr_pool_t *pool,

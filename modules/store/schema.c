@@ -12,7 +12,7 @@
 #include "schema.h"
 #include "transaction.h"
 
-/* A database that root makes belongs to whom its folder belongs. */
+/* As root: gives a new database to the owner of its folder. */
 static void chown_like_folder(apr_file_t *file, const char *path,
                               apr_pool_t *pool)
 {
@@ -25,7 +25,7 @@ static void chown_like_folder(apr_file_t *file, const char *path,
     if (geteuid() == 0
         && apr_stat(&info, folder, APR_FINFO_OWNER, pool) == APR_SUCCESS
         && apr_os_file_get(&fd, file) == APR_SUCCESS) {
-        /* Where it fails the file stays root's, as it would have been. */
+        /* If this fails the file stays root's. */
         if (fchown(fd, info.user, info.group) != 0) {
             return;
         }
@@ -37,7 +37,8 @@ static apr_status_t create_database_file(const char *path, apr_pool_t *pool,
 {
     apr_file_t *file;
     char buffer[128];
-    /* An empty file is an empty database.  Digests are not for everyone. */
+    /* An empty file is an empty database.  Not readable for others, because of
+     * the digests. */
     apr_status_t status = apr_file_open(&file, path, APR_FOPEN_WRITE
                                         | APR_FOPEN_CREATE | APR_FOPEN_EXCL,
                                         APR_FPROT_UREAD | APR_FPROT_UWRITE
@@ -114,8 +115,9 @@ static apr_status_t write_version(apikey_store_t *store, step_t *step,
                                   pool, error);
 }
 
-/* Runs a statement; "ALTER TABLE t ADD COLUMN c ..." only where there is no
- * such column, if the database cannot undo what a killed init has left. */
+/* Runs a statement of a schema file.  A database that cannot roll back DDL may
+ * have the columns of an init that was killed: there "ALTER TABLE t ADD COLUMN
+ * c ..." runs only if the table has no such column. */
 static apr_status_t run_schema_part(apikey_store_t *store, const char *sql,
                                     apr_pool_t *pool, const char **error)
 {
@@ -154,7 +156,7 @@ static apr_status_t apply_schema_file(apikey_store_t *store, void *baton,
     const apikey_schema_part_t *part;
     apr_status_t status = apikey_schema_version(store, &version, pool, error);
 
-    /* Another `init` may have been faster. */
+    /* Another init may have done it already. */
     if (status != APR_SUCCESS || version >= step->number) {
         return status;
     }
@@ -176,8 +178,8 @@ static apr_status_t apply_schema_file(apikey_store_t *store, void *baton,
                                                       error) : status;
 }
 
-/* SQLite asks nobody to wait while it changes to a WAL: beside another init
- * that fails at once, so the five seconds of a lock are waited for here. */
+/* SQLite does not wait for a lock when it changes the journal mode to WAL, so
+ * beside another init that fails at once; waits five seconds for it here. */
 static apr_status_t run_init_settings(apikey_store_t *store, apr_pool_t *pool,
                                       const char **error)
 {
@@ -263,7 +265,7 @@ apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
                                   error);
 }
 
-/* Who gives the database which identity. */
+/* Who gives the database a new identity, and which. */
 typedef struct renewal_t {
     const char *who;
     const char *uuid;

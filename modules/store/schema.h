@@ -2,9 +2,10 @@
 
 /**
  * @file schema.h
- * @brief The tables, and how a database gets them.
+ * @brief Creating and upgrading the tables, and the identity of a database.
  *
- * conf/schema/DRIVER/NNN_name.sql, put into the program by build/embed-schema.
+ * The SQL is that of conf/schema/DRIVER/NNN_name.sql, which build/embed-schema
+ * compiles into htapikey.
  */
 #ifndef APIKEY_SCHEMA_H
 #define APIKEY_SCHEMA_H
@@ -25,7 +26,8 @@ typedef struct apikey_schema_part_t {
 /** In order; ends with a part whose driver is NULL.  Generated. */
 extern const apikey_schema_part_t apikey_schema_parts[];
 
-/** Who a database is: verdicts learnt from another one are void. */
+/** Which database it is, and its history: what was cached from another one is
+ * void. */
 typedef struct apikey_identity_t {
     const char *uuid;
     apr_int64_t epoch;
@@ -35,27 +37,27 @@ typedef struct apikey_identity_t {
 } apikey_identity_t;
 
 /**
- * Opens a store as apikey_store_open() does, and makes the database's file
- * first where there is none.  As root, the file goes to the owner of its
- * folder: who may write there (httpd's user) can use it.
+ * As apikey_store_open(), but creates the database's file if there is none.
+ * Created by root, the file is given to the owner of its folder (httpd's
+ * user).
  */
 apr_status_t apikey_schema_open(apikey_store_t **store, const char *driver,
                                 const char *params, apr_pool_t *pool,
                                 const char **error);
 
 /**
- * Makes the tables or upgrades them, each file in one transaction; safe to
- * repeat and safe beside another.  Then the keys that were rotated before the
- * tables had columns for it get their line, as the audit tells it.
+ * Creates or upgrades the tables, each schema file in one transaction; may be
+ * repeated, and run by several processes at once.  Then does what
+ * apikey_schema_rotations() does.
  * @param from,to the version before and after
  */
 apr_status_t apikey_schema_init(apikey_store_t *store, const char *who,
                                 int *from, int *to, apr_pool_t *pool,
                                 const char **error);
 
-/** Writes into each key's row what it was rotated from and the root of its
- * line, where only the audit knows it; a key a statement, so that no lock is
- * held for long. */
+/** Fills in the columns rotated_from and root of keys that were rotated before
+ * these columns existed, from the audit; one statement per key, so that no
+ * lock is held for long. */
 apr_status_t apikey_schema_rotations(apikey_store_t *store, apr_pool_t *pool,
                                      const char **error);
 
@@ -65,7 +67,8 @@ apr_status_t apikey_schema_version(apikey_store_t *store,
                                    apr_int64_t *version, apr_pool_t *pool,
                                    const char **error);
 
-/** Whether the database has this program's tables; see APIKEY_ESCHEMA. */
+/** Whether the tables are of this program's version: APR_SUCCESS,
+ * APIKEY_ESCHEMA, or APIKEY_EDATABASE where that cannot be found out. */
 apr_status_t apikey_schema_check(apikey_store_t *store, apr_pool_t *pool,
                                  const char **error);
 
@@ -74,8 +77,8 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
                                     apr_pool_t *pool, const char **error);
 
 /**
- * Gives a database that is a copy of another an identity of its own: what was
- * learnt of it until now is void.  It stands in the audit.
+ * Gives a database that was copied from another a new identity, which voids
+ * what was cached from it, and writes that to the audit.
  * @param uuid out, in @a pool
  */
 apr_status_t apikey_schema_new_identity(apikey_store_t *store,
@@ -83,12 +86,12 @@ apr_status_t apikey_schema_new_identity(apikey_store_t *store,
                                         apr_pool_t *pool, const char **error);
 
 /**
- * Says that the database has another history than it had: its epoch becomes
- * @a next, unless another has seen to that since it was @a epoch.  Whether it
- * did is to be read (apikey_schema_identity()).
- * @param without only where no change with this number or a greater one is in
- *                the database that is written to, which need not be the one
- *                that was read; 0: whatever is in it
+ * Voids what was cached, because the database has another history than before
+ * (an older state was restored): sets its epoch to @a next if it still is @a
+ * epoch. Whether it was is to be read afterwards (apikey_schema_identity()).
+ * @param without set it only if the database has no change with this number or
+ *                a greater one: it may be another server than the one that was
+ *                read; 0: set it in any case
  */
 apr_status_t apikey_schema_next_epoch(apikey_store_t *store,
                                       apr_int64_t epoch, apr_int64_t next,

@@ -7,17 +7,17 @@
 #include "row_pages.h"
 #include "schema.h"
 
-/* The entry of the audit that says which key a new one took the place of. */
+/* An audit entry about a key made by rotation. */
 typedef struct rotation_entry_t {
     const char *number;
     const char *id;             /* of the new key */
     const char *source;         /* of the one before */
-    const char *known;          /* the same, as the new key's row has it */
+    const char *known;          /* the same from the new key's row, or "" */
 } rotation_entry_t;
 
 typedef struct rotations_job_t {
     apikey_store_t *store;
-    apr_hash_t *roots;          /* by the ids of keys that were made so */
+    apr_hash_t *roots;          /* of ids of keys made by rotation */
     apr_pool_t *pool;
     const char **error;
 } rotations_job_t;
@@ -38,7 +38,7 @@ static void read_rotation(apikey_rows_t *rows, void *item, apr_pool_t *pool)
     }
 }
 
-/* Oldest first: the root of the key before is known by now. */
+/* Entries come oldest first, so the root of the key before is in roots. */
 static apr_status_t write_rotation_columns(void *baton, const void *item)
 {
     const rotations_job_t *job = baton;

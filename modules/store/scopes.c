@@ -32,7 +32,7 @@ static void read_scope(apikey_rows_t *rows, void *item, apr_pool_t *pool)
 
     entry->name = apikey_rows_copy(rows, pool);
     entry->description = apikey_rows_copy(rows, pool);
-    /* A text with a NUL is shown so that it is seen. */
+    /* A text with a NUL is shown, escaped. */
     apikey_rows_fault(rows, pool);
 }
 
@@ -70,7 +70,8 @@ static apr_status_t add_to_catalogue(void *baton, const char *name,
     return APR_SUCCESS;
 }
 
-/* A wildcard is known if it covers anything that is. */
+/* Whether a scope is in the catalogue; a wildcard is where it covers one that
+ * is. */
 static int covers_any_of(const char *scope, const apr_array_header_t *catalogue)
 {
     int i;
@@ -117,7 +118,7 @@ typedef struct scope_job_t {
     apikey_scope_done_t *done;
 } scope_job_t;
 
-/* The description of a scope; NULL: it is not in the catalogue. */
+/* Finds the description of a scope; NULL: it is not in the catalogue. */
 static apr_status_t find_scope(apikey_store_t *store, const char *name,
                                const char **description, apr_pool_t *pool,
                                const char **error)
@@ -140,7 +141,7 @@ static apr_status_t find_scope(apikey_store_t *store, const char *name,
     return apikey_rows_end(&rows, pool, error);
 }
 
-/* Old and new description, as the audit has them; NULL: there is none. */
+/* Old and new description as JSON for the audit; NULL: there is none. */
 static const char *description_json(const char *was, const char *now,
                                     apr_pool_t *pool)
 {
@@ -154,7 +155,8 @@ static const char *description_json(const char *was, const char *now,
                        now ? "}}" : "}", NULL);
 }
 
-/* @param now the description that it has from now on; NULL: it is gone */
+/* Writes an audit entry; now is the new description, NULL where the scope was
+ * removed. */
 static apr_status_t audit_scope(apikey_store_t *store, const scope_job_t *job,
                                 const char *action, const char *was,
                                 const char *now, apr_pool_t *pool,

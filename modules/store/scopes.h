@@ -18,15 +18,15 @@ apr_status_t apikey_scope_list(apikey_store_t *store, apikey_scope_fn each,
                                void *baton, apr_pool_t *pool,
                                const char **error);
 
-/** What apikey_scope_add() has done. */
+/** The result of apikey_scope_add(). */
 typedef struct apikey_scope_done_t {
-    int was_there;
+    int was_there;              /**< the scope was in the catalogue before */
     int changed;                /**< it is new, or its description is */
-    const char *description;    /**< that it has now */
+    const char *description;    /**< the one that it has now */
 } apikey_scope_done_t;
 
-/** Adds a scope, or gives one that is there a new description.
- * @param description "" leaves what there is
+/** Adds a scope, or changes the description of one that exists.
+ * @param description "" leaves that of an existing scope
  * @param done out; may be NULL */
 apr_status_t apikey_scope_add(apikey_store_t *store, const char *name,
                               const char *description,

@@ -16,11 +16,11 @@
 #error "USED() is not APIKEY_USED_AT_ONCE times"
 #endif
 
-/* Scopes are read as they are: of an expression SQLite's ODBC driver gives 255
- * characters.  A NUL in scopes, which our tables refuse, cuts them there. */
+/* Scopes may be long and are read without %[: SQLite's ODBC driver gives 255
+ * characters of an expression.  The tables refuse a NUL in them. */
 #define TEXT(column) " %[k." #column "%] AS " #column ","
 #define LONG(row, column, name) " %(" #row "." #column "%) AS " #name ","
-/* In the order in which read_key() of manage_list.c reads them. */
+/* In the order of apikey_key_row_read() in key_row.c. */
 #define KEY_COLUMNS                                                         \
     "SELECT" TEXT(id) TEXT(keyspace) TEXT(tenant) TEXT(name) TEXT(env)      \
     " k.scopes," TEXT(secret_id) TEXT(format) TEXT(prefix) TEXT(hint)       \
@@ -34,9 +34,9 @@
     " LEFT JOIN apikey_tenant t ON t.tenant = k.tenant"                     \
     " LEFT JOIN apikey_usage u ON u.id = k.id"
 
-/* What a verdict or an application needs, and which state of the database it is
- * of: that is read in the same statement, for the next one may be answered by
- * another server, and its row is there without the key's, too. */
+/* What httpd and applications need of a key, and the state of the database.
+ * Both are read by one statement, because the next one may be answered by
+ * another server.  There is a row without a key, too. */
 #define LOOKUP(first, more, valid)                                          \
     "SELECT " first "i.uuid, i.epoch, COALESCE((SELECT MAX(number)"         \
     " FROM apikey_change), i.pruned), k.digest," TEXT(id) TEXT(keyspace)    \
@@ -48,13 +48,13 @@
 #define LIST_BEGIN KEY_COLUMNS " WHERE "
 #define LIST_END "%b ORDER BY k.created, k.id" PAGE
 
-/* In the order in which read_tenant() of manage_tenant.c reads them. */
+/* In the order of read_tenant() in tenants.c. */
 #define TENANT_COLUMNS                                                      \
     "SELECT n.tenant, t.created, t.suspended, t.reason,"                    \
     LONG(t, meta, meta)                                                     \
     " (SELECT COUNT(*) FROM %k k WHERE k.tenant = n.tenant)"
 
-/* Keys of an import, each with the mark that it is of one. */
+/* Keys of an import, each with the mark that it has not ended. */
 #define IMPORT                                                              \
     "INSERT INTO apikey (digest, id, keyspace, tenant, name, env, scopes,"  \
     " secret_id, format, prefix, hint, creator, root, rotated_from, owner," \
@@ -74,20 +74,19 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_LOOKUP] =
     LOOKUP("", LONG(k, networks, networks) LONG(k, meta, meta)
            LONG(t, meta, tenant_meta), "%v"),
-    /* The same for tables of the version before, as which they are believed
-     * only while they say so. */
+    /* The same for tables of the version before; the version is read, too. */
     [APIKEY_SQL_LOOKUP_BEFORE] =
     LOOKUP("i.schema_version, ", "", ""),
 
     [APIKEY_SQL_KEY_SHOW] =
     KEY_COLUMNS " WHERE k.id = %s",
-    /* In a transaction that is going to change it; of the key's row alone: a
-     * lock on the row of its uses would wait for those who count them. */
+    /* Locks a row that the transaction will change.  The key's row alone: a
+     * lock on its row in apikey_usage would wait for batches of uses. */
     [APIKEY_SQL_KEY_LOCK] =
     "SELECT k.id FROM %k k WHERE k.id = %s%h",
-    /* Conditions are added where there are any, and none that is true of all:
-     * with one, PostgreSQL plans for few rows and sorts all that are left, each
-     * page. */
+    /* Conditions are added only if there are any (apikey_sql_text_list()): with
+     * one that is always true, PostgreSQL expects few rows and sorts all that
+     * are left for each page. */
     [APIKEY_SQL_KEY_LIST] =
     LIST_BEGIN LIST_END,
     [APIKEY_SQL_KEY_INSERT] =
@@ -106,18 +105,18 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " WHERE id IN (%s" THIRTY_NINE(", %s") ")",
     [APIKEY_SQL_KEY_TAKEN] =
     "SELECT id FROM apikey WHERE digest = %s OR id = %s",
-    /* "<> ''" as the index has it, so that this is found there. */
+    /* "<> ''" is the condition of the index, without which it is not used. */
     [APIKEY_SQL_KEY_SUCCESSOR] =
     "SELECT id FROM %k WHERE rotated_from = %s AND rotated_from <> ''"
     " AND id <> rotated_from AND revoked = 0 ORDER BY created, id",
-    /* What counts as live here, apikey_record_result() says of a record. */
+    /* Live as in apikey_record_result(). */
     [APIKEY_SQL_KEY_SECRETS] =
     "SELECT secret_id, format, LENGTH(digest), COUNT(*),"
     " SUM(CASE WHEN revoked = 0 AND (expires = 0 OR expires > %n)"
     " THEN 1 ELSE 0 END) FROM %k GROUP BY secret_id, format, LENGTH(digest)"
     " ORDER BY secret_id, format, LENGTH(digest)",
-    /* Keys that open something, and what is known of how far they can be
-     * guessed; the number that counts as few comes first. */
+    /* Valid keys, those with few bits, and those of unknown strength; the first
+     * parameter is how many bits are few. */
     [APIKEY_SQL_KEY_WEAK] =
     "SELECT COUNT(*), SUM(CASE WHEN bits > 0 AND bits < %n THEN 1 ELSE 0 END),"
     " SUM(CASE WHEN bits = 0 AND format = 'opaque' THEN 1 ELSE 0 END)"
@@ -132,15 +131,15 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
 
     [APIKEY_SQL_TENANT_SHOW] =
     "SELECT tenant, suspended, reason FROM apikey_tenant WHERE tenant = %s",
-    /* In a transaction that is going to change it, as the scope's below: whom
-     * another is deleting must be waited for, or a change of no row would be
-     * reported as done. */
+    /* Locks a row that the transaction will change, as that of a scope below:
+     * one that another transaction is deleting must be waited for, or a change
+     * of no row would be reported as done. */
     [APIKEY_SQL_TENANT_LOCK] =
     "SELECT k.tenant, k.suspended, k.reason FROM apikey_tenant k"
     " WHERE k.tenant = %s%h",
     [APIKEY_SQL_TENANT_KEYS] =
     "SELECT tenant FROM %k WHERE tenant = %s LIMIT 1",
-    /* Keys written by hand may name a tenant that has no row of its own. */
+    /* A key inserted by hand may have a tenant without a row. */
     [APIKEY_SQL_TENANT_ONE] =
     TENANT_COLUMNS " FROM (SELECT tenant FROM apikey_tenant WHERE tenant = %s"
     " UNION SELECT tenant FROM %k WHERE tenant = %s) n"
@@ -178,7 +177,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " AND (%s = '' OR id = %s) AND (%s = '' OR tenant = %s)"
     " ORDER BY number" PAGE,
 
-    /* What `rotate` wrote of a new key, APIKEY_AUDIT_ROTATED_FROM. */
+    /* The reason is APIKEY_AUDIT_ROTATED_FROM. */
     [APIKEY_SQL_ROTATION_AUDIT] =
     "SELECT a.number, a.id, a.reason, k.rotated_from FROM apikey_audit a"
     " LEFT JOIN apikey k ON k.id = a.id WHERE a.number > %n"
@@ -194,9 +193,8 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     "DELETE FROM apikey_audit WHERE number > %n AND number <= %n"
     " AND happened < %n",
 
-    /* Where changes behind the first number are gone already, their place is
-     * taken by one that says so: in one statement, so that none can go while
-     * a page is read. */
+    /* If changes after the number were pruned, one of the kind 'all' comes in
+     * their place; by one statement, so that none is pruned in between. */
     [APIKEY_SQL_CHANGES] =
     "SELECT number, kind, value, changed FROM (SELECT pruned AS number,"
     " 'all' AS kind, '' AS value, 0 AS changed FROM apikey_identity"
@@ -216,10 +214,10 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_CHANGES_PRUNE] =
     "DELETE FROM apikey_change WHERE number > %n AND number <= %n",
 
-    /* Not within the INSERT: MariaDB would lock the keys' rows. */
+    /* Not as part of the INSERT: MariaDB would lock the rows of the keys. */
     [APIKEY_SQL_USAGE_KEYS] =
     "SELECT id FROM apikey WHERE id IN (''" USED(", %s") ")",
-    /* Fewer keys leave rows without uses, which are not written. */
+    /* Parameters that are not needed are rows without uses, not written. */
     [APIKEY_SQL_USAGE_WRITE] =
     "INSERT INTO apikey_usage (id, use_count, last_used)"
     " SELECT v.id, v.uses, v.latest FROM (SELECT '' AS id, 0 AS uses,"
@@ -237,7 +235,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     [APIKEY_SQL_IDENTITY] =
     "SELECT uuid, epoch, schema_version, kept_since, pruned"
     " FROM apikey_identity",
-    /* row_number has a default, and is a reserved word on MariaDB. */
+    /* row_number has a default; its name is a reserved word on MariaDB. */
     [APIKEY_SQL_IDENTITY_INSERT] =
     "INSERT INTO apikey_identity (uuid, epoch, schema_version, created)"
     " VALUES (%s, 1, %n, %n)",
@@ -256,7 +254,7 @@ static const char *const statements[APIKEY_SQL_COUNT] = {
     " CASE WHEN pruned < %n THEN %n ELSE pruned END"
 };
 
-/* What the dialect says in place of a mark; NULL: "%s", which stays. */
+/* The dialect's text for a mark (dialect.h); "%s" stays. */
 static const char *dialect_text(const apikey_dialect_t *dialect, char mark)
 {
     switch (mark) {

@@ -2,11 +2,10 @@
 
 /**
  * @file sql_text.h
- * @brief Every statement that the store ever prepares.
+ * @brief The text of all statements of the module, one list for all databases.
  *
- * They are fixed, and so are the conditions of a list: what comes from outside
- * goes in as a parameter, and a connection prepares each at most once, whatever
- * is asked of it.
+ * They are constants, and so are the conditions of a list: values are
+ * parameters, and a connection prepares each statement once.
  */
 #ifndef APIKEY_SQL_TEXT_H
 #define APIKEY_SQL_TEXT_H
@@ -73,20 +72,20 @@ typedef enum {
 /** Rows of one page of a list. */
 #define APIKEY_PAGE 256
 
-/** Rows that one statement of an import stores; with more parameters older
- * versions of SQLite would refuse it. */
+/** Rows that one statement of an import stores: older versions of SQLite allow
+ * 999 parameters. */
 #define APIKEY_IMPORTED_AT_ONCE 40
 
-/** Rows that one transaction of a clean-up looks at. */
+/** Rows that one step of pruning reads. */
 #define APIKEY_PRUNED_AT_ONCE 1000
 
-/** The statement's text for a dialect, ready for apr_dbd_prepare(). */
+/** The text of a statement for a dialect, for apr_dbd_prepare(); in @a pool. */
 const char *apikey_sql_text(apikey_sql_e which,
                             const apikey_dialect_t *dialect,
                             apr_pool_t *pool);
 
-/** The same of the list of keys (APIKEY_SQL_KEY_LIST) with conditions before
- * those of a page: "A AND B AND ". */
+/** The same of APIKEY_SQL_KEY_LIST with more conditions, "A AND B AND ", before
+ * those of a page. */
 const char *apikey_sql_text_list(const char *conditions,
                                  const apikey_dialect_t *dialect,
                                  apr_pool_t *pool);

@@ -6,9 +6,10 @@
 #include "schema.h"
 #include "statement.h"
 
-/* With no label: on PostgreSQL a label survives the connection it was made
- * on, and the statement does not.  An import's rows have a new one each time:
- * without it the server parses the long statement every time. */
+/* A statement has no label: on PostgreSQL apr_dbd would keep the label when the
+ * connection is made anew, and the statement would be gone.  Only the long
+ * statement of an import has one, a new one each time, because the server
+ * parses a statement without a label at each execution. */
 static int prepare_statement(apikey_store_t *store, apikey_prepared_t *set,
                              int which)
 {
@@ -33,7 +34,8 @@ static int prepare_statement(apikey_store_t *store, apikey_prepared_t *set,
     return code;
 }
 
-/* Selects where results is not NULL. */
+/* Prepares a statement if that is needed, and runs it: a select where results
+ * is not NULL.  Returns the driver's error, 0 for none. */
 static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
                         int which, const char **args, apr_pool_t *pool,
                         apr_dbd_results_t **results)
@@ -58,7 +60,8 @@ static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
                            0, args);
 }
 
-/* As execute(), for at most 200 ms more where the error passes by itself. */
+/* As execute_once(), repeated for at most 200 ms while the error is one that
+ * passes by itself. */
 static int execute_patiently(apikey_store_t *store, apikey_prepared_t *set,
                              int which, const char **args, apr_pool_t *pool,
                              apr_dbd_results_t **results)
@@ -180,8 +183,9 @@ static apr_status_t run_prepared(apikey_store_t *store, apikey_prepared_t *set,
         if (!set->custom) {
             return apikey_statement_explain(store, error_pool, error);
         }
-        /* Where the tables have changed beside a statement that fails for
-         * another reason, SQLite may not find out on this connection. */
+        /* The administrator's query on a file: once more on a new connection,
+         * because one that has a failed statement may not notice on SQLite that
+         * the tables have changed. */
         if (!store->file || tries > 1) {
             return status;
         }

@@ -80,11 +80,12 @@ typedef struct tenant_job_t {
     const char *reason;         /* of suspend() */
     const char *meta;           /* of set() */
     const apikey_actor_t *actor;
-    int *changed;               /* out: whether it was not so before */
+    int *changed;               /* out: whether anything was changed */
 } tenant_job_t;
 
-/* Whether a select by the tenant's name finds it, to the byte.  Where it cannot
- * be read since when it is suspended, that is -1. */
+/* Whether a select by the tenant's name finds exactly that name.
+ * @param suspended out: since when, 0: it is not, -1: that cannot be read; may
+ *        be NULL */
 static apr_status_t find_tenant(apikey_store_t *store, apikey_sql_e which,
                                 const char *tenant, int *found,
                                 apr_int64_t *suspended, apr_pool_t *pool,
@@ -142,7 +143,7 @@ apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
            : status;
 }
 
-/* A tenant that is known by its keys alone gets its row now. */
+/* Locks the tenant's row; inserts it for a tenant that has keys and no row. */
 static apr_status_t ensure_tenant_row(apikey_store_t *store,
                                       const tenant_job_t *job,
                                       apr_int64_t *suspended, apr_pool_t *pool,

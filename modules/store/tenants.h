@@ -17,8 +17,9 @@ typedef struct apikey_tenant_t {
     apr_int64_t suspended;
     const char *reason;
     const char *meta;           /**< core/meta.h's text */
-    apr_int64_t keys;           /**< how many, dead ones included */
-    const char *fault;          /**< what of its row could not be read; NULL */
+    apr_int64_t keys;           /**< how many, invalid ones included */
+    const char *fault;          /**< what of its row could not be read; or
+                                     NULL */
 } apikey_tenant_t;
 
 typedef apr_status_t (*apikey_tenant_fn)(void *baton,
@@ -28,22 +29,22 @@ apr_status_t apikey_tenant_list(apikey_store_t *store, apikey_tenant_fn each,
                                 void *baton, apr_pool_t *pool,
                                 const char **error);
 
-/** The tenant of that name, which may have keys and no row of its own, in
- * @a pool; NULL: there is none. */
+/** Finds a tenant by its name; it may have keys and no row of its own.
+ * @param tenant out, in @a pool; NULL: there is none */
 apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
                                 apikey_tenant_t **tenant, apr_pool_t *pool,
                                 const char **error);
 
-/** Takes API access from a tenant (@a on) or gives it back.
- * @param changed out: whether it was not so before; may be NULL */
+/** Suspends a tenant (@a on), whose keys are refused then, or resumes it.
+ * @param changed out: whether it was otherwise before; may be NULL */
 apr_status_t apikey_tenant_suspend(apikey_store_t *store, const char *tenant,
                                    int on, const char *reason,
                                    const apikey_actor_t *actor, int *changed,
                                    apr_pool_t *pool, const char **error);
 
-/** What the applications are told of all keys of a tenant.
+/** Sets the meta data that applications get with all keys of a tenant.
  * @param meta core/meta.h's text; replaces all
- * @param changed out: whether it was not so before; may be NULL */
+ * @param changed out: whether it was another one before; may be NULL */
 apr_status_t apikey_tenant_set(apikey_store_t *store, const char *tenant,
                                const char *meta, const apikey_actor_t *actor,
                                int *changed, apr_pool_t *pool,

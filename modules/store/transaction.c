@@ -24,7 +24,7 @@ static apr_status_t begin_transaction(apikey_store_t *store, apr_pool_t *pool,
     }
     status = apikey_store_error(store, code, error_pool, error);
     if (transaction) {
-        /* The driver thinks that one has begun: let it forget. */
+        /* The driver takes it for begun: end it. */
         apr_dbd_transaction_mode_set(store->driver, transaction,
                                      APR_DBD_TRANSACTION_ROLLBACK);
         apr_dbd_transaction_end(store->driver, pool, transaction);
@@ -32,7 +32,7 @@ static apr_status_t begin_transaction(apikey_store_t *store, apr_pool_t *pool,
     return status;
 }
 
-/* The driver's error, 0 for none. */
+/* Commits or rolls back; returns the driver's error, 0 for none. */
 static int end_transaction(apikey_store_t *store, int commit, apr_pool_t *pool)
 {
     apr_dbd_transaction_t *transaction = store->transaction;
@@ -50,8 +50,8 @@ static int end_transaction(apikey_store_t *store, int commit, apr_pool_t *pool)
     return apr_dbd_transaction_end(store->driver, pool, transaction);
 }
 
-/* Commits where status is success, else rolls back; explicitly, because the
- * drivers commit what is forgotten. */
+/* Commits if status is APR_SUCCESS, otherwise rolls back.  The rollback must be
+ * explicit: the drivers commit a transaction that is left open. */
 static apr_status_t commit_or_roll_back(apikey_store_t *store,
                                         apr_status_t status, apr_pool_t *pool,
                                         apr_pool_t *error_pool,
@@ -63,8 +63,9 @@ static apr_status_t commit_or_roll_back(apikey_store_t *store,
 
     if (code != 0 && commit) {
         status = apikey_store_error(store, code, error_pool, error);
-        /* A commit that failed may leave the transaction open.  A server that
-         * can still roll back has answered, and its answer was no. */
+        /* A failed COMMIT may leave the transaction open.  If the server can
+         * roll back it has refused to commit; otherwise the connection was
+         * lost, and it may have committed. */
         code = apr_dbd_query(store->driver, store->handle, &rows, "ROLLBACK");
         store->unsure = code != 0 && !store->dialect->traits.no_server;
     }
@@ -94,7 +95,7 @@ apr_status_t apikey_transact_plain(apikey_store_t *store,
         if (status == APIKEY_ELOCKED) {
             apikey_statement_name_blocker(store, pool, error);
         }
-        /* Whether a failed commit was done after all, nobody can tell. */
+        /* A failed COMMIT may have been done: the work is not repeated. */
         if (status != APIKEY_EDATABASE || committing
             || tries >= apikey_store_max_retries(store)
             || !apikey_statement_renew(store, &store->listed)) {
@@ -117,15 +118,14 @@ apr_status_t apikey_transact(apikey_store_t *store, apikey_work_t work,
         if (status != APIKEY_EDATABASE) {
             return status;
         }
-        /* This closes the connection to a file. */
+        /* Closes the connection to a file. */
         status = apikey_statement_explain(store, pool, error);
         if (status != APIKEY_EDATABASE || !read_only || tries == 10) {
             return status;
         }
         /* When root is the first to open a SQLite database, the -shm file is
-         * root's until SQLite has changed its owner.  A connection of another
-         * user that is opened before that stays read-only; the next one may
-         * not be. */
+         * root's until SQLite has changed its owner.  A connection that another
+         * user opens in between stays read-only, so it is opened again. */
         apr_sleep(apr_time_from_msec(20));
     }
 }

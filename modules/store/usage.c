@@ -8,12 +8,12 @@
 #include "transaction.h"
 #include "usage.h"
 
-/* A row that another process inserts at the same time is found at the next
- * try; each try gets at least one row further. */
+/* Tries of a batch.  A row that another process inserts at the same time is
+ * found by the next try, so each try gets at least one row further. */
 #define TRIES 8
 
-/* Statements of one transaction with a file; and exposures of any, each of
- * which is two more round trips. */
+/* Statements of one transaction of uses on a file, and exposures of one
+ * transaction on any database, each of which is two round trips more. */
 #define STATEMENTS 10
 #define EXPOSED_AT_ONCE 8
 
@@ -22,10 +22,10 @@
 typedef struct uses_t {
     const apikey_use_t *uses;
     int count;
-    apr_hash_t *keys;           /* ids of keys that are there */
+    apr_hash_t *keys;           /* ids of those that exist */
 } uses_t;
 
-/* How many keys the statement has that begins with the one at @a from. */
+/* How many keys the statement has whose first one is at from. */
 static int keys_in_statement(const uses_t *part, int from)
 {
     int left = part->count - from;
@@ -58,7 +58,7 @@ static apr_status_t find_existing_keys(apikey_store_t *store, uses_t *part,
     return apikey_rows_end(&rows, pool, error);
 }
 
-/* A key that was deleted meanwhile gets no row again. */
+/* Finds which keys exist: one that was deleted since gets no row. */
 static apr_status_t find_all_keys(apikey_store_t *store, void *baton,
                                   apr_pool_t *pool, const char **error)
 {
@@ -116,9 +116,10 @@ static apr_status_t write_all_uses(apikey_store_t *store, void *baton,
     return status;
 }
 
-/* Writers wait for each other's rows, and begin again where one was first.
- * What they read, they read before the transaction (look may be NULL):
- * MariaDB refuses to change what another has changed since it was read. */
+/* Runs a transaction, and again if another process was first (a duplicate key
+ * or a deadlock).  look reads what the transaction needs, before it begins:
+ * MariaDB refuses to change a row that was changed since the transaction read
+ * it. */
 static apr_status_t transact_with_retries(apikey_store_t *store,
                                           apikey_work_t look,
                                           apikey_work_t work, void *baton,
@@ -129,7 +130,7 @@ static apr_status_t transact_with_retries(apikey_store_t *store,
 
     do {
         if (tries) {
-            /* Not in step with those who were in the way. */
+            /* Another moment for each process. */
             apr_sleep(apr_time_now() % apr_time_from_msec(4 * tries));
         }
         store->duplicate = store->deadlock = store->unsure = 0;
@@ -141,7 +142,7 @@ static apr_status_t transact_with_retries(apikey_store_t *store,
     } while (status == APIKEY_EDATABASE && ++tries < TRIES && !store->unsure
              && (store->duplicate || store->deadlock));
     if (status == APR_SUCCESS) {
-        /* The connection stays open for long. */
+        /* The connection stays open, so closing it truncates no log. */
         apikey_store_checkpoint(store);
     }
     return status == APR_SUCCESS ? status
@@ -171,11 +172,11 @@ apr_status_t apikey_store_usage(apikey_store_t *store,
 typedef struct exposure_batch_t {
     const apikey_exposure_t *all;
     int count;
-    apr_array_header_t *found;  /* exposed_t, in the order of the ids, as the
-                                 * rows of uses are written */
+    apr_array_header_t *found;  /* exposed_t, by id: the order in which
+                                 * all processes lock rows */
 } exposure_batch_t;
 
-/* One of them that is a key of this database. */
+/* An exposure of a key that is in this database. */
 typedef struct exposed_t {
     const apikey_exposure_t *exposure;
     const char *id;
@@ -189,7 +190,7 @@ static int compare_exposed_ids(const void *a, const void *b)
     return strcmp(((const exposed_t *)a)->id, ((const exposed_t *)b)->id);
 }
 
-/* found->id stays NULL where nobody has this key. */
+/* found->id stays NULL where no key has the digest. */
 static apr_status_t find_exposed_key(apikey_store_t *store, exposed_t *found,
                                      const char *digest, apr_pool_t *pool,
                                      const char **error)
@@ -207,7 +208,7 @@ static apr_status_t find_exposed_key(apikey_store_t *store, exposed_t *found,
         found->id = apikey_rows_copy(&rows, pool);
         found->tenant = apikey_rows_copy(&rows, pool);
         found->has_row = *apikey_rows_text(&rows) != '\0';
-        /* What somebody has typed there must not hold up the batch. */
+        /* A text that is no number must not fail the batch. */
         found->before = apr_atoi64(apikey_rows_text(&rows));
         apikey_rows_fault(&rows, pool);
     }
@@ -242,7 +243,7 @@ static apr_status_t find_exposed_keys(apikey_store_t *store, void *baton,
     return status;
 }
 
-/** "in a query string and in a path" */
+/* "in a query string and in a path" */
 static const char *places_text(unsigned int places, apr_pool_t *pool)
 {
     static const struct { apikey_place_e place; const char *name; } names[] = {

@@ -2,8 +2,8 @@
 
 /**
  * @file usage.h
- * @brief How often a key was used, and when last; which were exposed: written
- *        in batches.
+ * @brief Writing in batches how often keys were used, when last, and which were
+ *        seen in URLs.
  */
 #ifndef APIKEY_STORE_USAGE_H
 #define APIKEY_STORE_USAGE_H
@@ -21,36 +21,35 @@ typedef struct apikey_use_t {
 } apikey_use_t;
 
 /**
- * How many keys apikey_store_usage() takes: as many as one transaction writes
- * without holding their rows for more than a moment.  With a server, whose
- * answers take their time, that is one statement; with a file, where a
- * transaction costs more than what it writes, it is ten.
+ * How many keys apikey_store_usage() takes, so that one transaction locks their
+ * rows for a moment only: those of one statement on a server, where each is a
+ * round trip, and of ten on a file, where a transaction costs more than its
+ * statements.
  */
 int apikey_store_usage_max(const apikey_store_t *store);
 
 /**
- * Adds these to what apikey_usage has, in one transaction (with a server, of
- * four round trips);
- * a time that is older than the one there changes nothing. A key that was
- * deleted meanwhile is ignored. Tables with triggers are not written to, and
- * no row of apikey is locked: a revocation never waits for a count.
+ * Adds uses to apikey_usage in one transaction (four round trips to a server).
+ * A time older than the row's changes nothing; a key that was deleted meanwhile
+ * is ignored.  No table with triggers is written and no row of apikey is
+ * locked, so a revocation does not wait for this.
  *
- * Any number of processes may do so at once: all take the rows in the order of
- * the ids, so that none waits for one that waits for it.
+ * Any number of processes may do so at once: all lock the rows in the order of
+ * the ids, so that no two wait for each other.
  * @param uses  in the order of the ids (strcmp); no id twice
  * @param count at most apikey_store_usage_max()
- * @return APR_SUCCESS: all are written. APIKEY_EUNSURE: they are, or are not.
- *         Anything else: none of them is; APIKEY_EREADONLY: nor will be
+ * @return APR_SUCCESS: all are written.  APIKEY_EUNSURE: all or none are.
+ *         Anything else: none is; after APIKEY_EREADONLY none will be
  */
 apr_status_t apikey_store_usage(apikey_store_t *store,
                                 const apikey_use_t *uses, int count,
                                 apr_pool_t *pool, const char **error);
 
 /**
- * Notes in apikey_usage when these keys were seen where they must not stand,
- * and says so in the audit, of each key once an hour at most; a few in one
- * transaction, so that their rows are held for a moment only.  What is no key
- * of the database is ignored.  To write the same twice changes nothing.
+ * Writes to apikey_usage when keys were seen in URLs, with an audit entry per
+ * key and hour at most; a few per transaction, so that their rows are locked
+ * for a moment only.  What is no key of this database is ignored; writing the
+ * same twice changes nothing.
  */
 apr_status_t apikey_store_exposed(apikey_store_t *store,
                                   const apikey_exposure_t *exposures,
