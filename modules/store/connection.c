@@ -160,7 +160,7 @@ void apikey_store_check_file(apikey_store_t *store, apr_pool_t *pool)
 {
     apr_finfo_t info;
 
-    if (store->file && !store->steady && store->handle
+    if (store->file && !store->keep_open && store->handle
         && store->connection_pool
         && (apr_stat(&info, store->file, IDENTITY, pool) != APR_SUCCESS
             || info.inode != store->inode || info.device != store->device

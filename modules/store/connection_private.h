@@ -69,7 +69,7 @@ struct apikey_store_t {
     apr_off_t size;
     apr_time_t changed;         /**< 0: it was written at that moment */
     int written;                /**< by this connection, since it was opened */
-    int steady;                 /**< this connection writes the file (import):
+    int keep_open;              /**< this connection writes the file (import):
                                  * a change of it does not close the
                                  * connection */
 };

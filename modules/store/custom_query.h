@@ -2,17 +2,17 @@
 
 /**
  * @file custom_query.h
- * @brief Keys in a table of the administrator's own, by a select of his.
+ * @brief Keys in other tables than the module's, by the administrator's select
+ *        (ApiKeyQuery).
  *
- * A select has one %s (apikey_query_fault()), which becomes the digest in
- * lower-case hex.  Its columns are found by their names, whatever their case
- * and order: id and tenant must be there; without the others a key has no
- * name, no env and no scopes, never expires, is neither revoked nor disabled
- * nor suspended, may be used from anywhere, and belongs to the asker's
- * keyspace.  Every further column goes into the record's meta, unless it gives
- * the key or its digest away (core/disclosure.h): then its name is in the
- * record's withheld.  What cannot be understood is never taken for "not": it
- * is the record's fault.
+ * The select has one %s (apikey_query_fault()), which is the digest in
+ * lower-case hex.  Columns are mapped by their names, in any case and order.
+ * id and tenant are required; the others default to no name, env and scopes,
+ * never expires, neither revoked nor disabled nor suspended, any network, and
+ * the keyspace of the request.  Any further column becomes meta data, unless it
+ * contains the key or its digest (core/disclosure.h): then its name is in the
+ * record's withheld.  A value that cannot be parsed never counts as "not
+ * revoked" or the like: it is the record's fault, and the key is refused.
  */
 #ifndef APIKEY_CUSTOM_QUERY_H
 #define APIKEY_CUSTOM_QUERY_H
@@ -23,16 +23,16 @@
 
 typedef struct apikey_custom_query_t {
     const char *sql;
-    const char *keyspace;       /**< where no column says one; not NULL */
-    const apikey_policy_t *policy;      /**< by which a key in a column is
-                                         * known for one; NULL: it is not */
+    const char *keyspace;       /**< of keys without that column; not NULL */
+    const apikey_policy_t *policy;      /**< what a key looks like, to find one
+                                         * in a column; NULL: none is */
 } apikey_custom_query_t;
 
 /**
- * Looks a digest up, as apikey_store_lookup() does in our own tables.  A
- * connection's first look-up with a select tries its columns out.
- * @param record in @a pool; meta has upper-case names that can stand in a
- *        variable's, none of them twice, and no empty value
+ * Looks a digest up, as apikey_store_lookup() does in the module's tables.  The
+ * first look-up of a connection with a select checks its columns.
+ * @param record out, in @a pool; the names in meta are upper-case and valid in
+ *        variables, none occurs twice, and no value is empty
  * @return APR_SUCCESS, APR_NOTFOUND, APIKEY_EANSWER (the select must be
  *         corrected, or gives several rows) or APIKEY_EDATABASE
  */
@@ -43,7 +43,7 @@ apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
                                         apr_pool_t *pool, const char **error);
 
 /**
- * Tries such a select out, with a digest that no key has.
+ * Checks a select by running it with a digest that no key has.
  * @return APR_SUCCESS; APIKEY_EANSWER: the select must be corrected, and
  *         @a error says why, in the database's own words where it has any;
  *         APIKEY_EDATABASE: the database does not answer
@@ -51,7 +51,8 @@ apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
 apr_status_t apikey_custom_query_check(apikey_store_t *store, const char *sql,
                                        apr_pool_t *pool, const char **error);
 
-/** The same for one of changes.h: two columns, whatever their names. */
+/** The same for a select of changes (ApiKeyChangesQuery), which has two columns
+ * of any name. */
 apr_status_t apikey_custom_query_check_changes(apikey_store_t *store,
                                                const char *sql,
                                                apr_pool_t *pool,

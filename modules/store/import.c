@@ -11,13 +11,13 @@
 
 #define SEEN_MOST 16384
 
-/* Rows that are read before they are stored; where others wait for it, as many
- * as take this long to store, and then the database is left alone. */
+/* Rows that are read before they are stored.  In steps it is as many as take a
+ * fifth of a second to store, and after each step there is a pause. */
 #define ROWS_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
 #define ROWS_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
 #define HOLD apr_time_from_msec(400)
 
-/* Texts that were seen lately: all are forgotten where they become too many. */
+/* Texts that were checked already; emptied when there are too many. */
 typedef struct seen_t {
     apr_pool_t *pool;
     apr_hash_t *texts;
@@ -31,7 +31,7 @@ typedef struct row_t {
     apr_int64_t place;
 } row_t;
 
-typedef struct job_t {
+typedef struct import_job_t {
     apikey_import_t *import;
     const apikey_actor_t *actor;
     seen_t *tenants;            /* that have a row */
@@ -49,7 +49,7 @@ typedef struct job_t {
     int ran;
     apr_status_t status;
     const char *error;
-} job_t;
+} import_job_t;
 
 static seen_t *make_seen(apr_pool_t *pool)
 {
@@ -65,7 +65,7 @@ static int is_seen(const seen_t *seen, const char *text)
     return apr_hash_get(seen->texts, text, APR_HASH_KEY_STRING) != NULL;
 }
 
-static void remember(seen_t *seen, const char *text)
+static void add_seen(seen_t *seen, const char *text)
 {
     if (apr_hash_count(seen->texts) == SEEN_MOST) {
         apr_pool_clear(seen->pool);
@@ -77,26 +77,26 @@ static void remember(seen_t *seen, const char *text)
 
 /* ---- Reading ---- */
 
-static apr_status_t check_scopes(apikey_store_t *store, job_t *job,
-                                 const char *scopes, apr_pool_t *pool,
-                                 const char **error)
+static apr_status_t check_import_scopes(apikey_store_t *store,
+                                        import_job_t *job, const char *scopes,
+                                        apr_pool_t *pool, const char **error)
 {
     apr_status_t status = APR_SUCCESS;
 
     if (!is_seen(job->scopes, scopes)) {
         status = apikey_scopes_check(store, scopes, pool, error);
         if (status == APR_SUCCESS) {
-            remember(job->scopes, scopes);
+            add_seen(job->scopes, scopes);
         }
     }
     return status;
 }
 
-/* Where a transaction is not the whole import, tenants wait for its end: one
- * that has no key should not be there. */
-static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
-                                 const char *tenant, apr_pool_t *pool,
-                                 const char **error)
+/* A tenant must have a row.  In steps, new tenants are inserted by the last
+ * one: an import that is given up must not leave tenants without keys. */
+static apr_status_t check_import_tenant(apikey_store_t *store,
+                                        import_job_t *job, const char *tenant,
+                                        apr_pool_t *pool, const char **error)
 {
     apr_status_t status;
     int there;
@@ -117,13 +117,13 @@ static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
         }
     }
     if (status == APR_SUCCESS) {
-        remember(job->tenants, tenant);
+        add_seen(job->tenants, tenant);
     }
     return status;
 }
 
-/* What goes into the statements lives as long as the rows. */
-static void keep(job_t *job, const apikey_key_row_t *key)
+/* Copies a key as the arguments of its row, into the pool of the rows. */
+static void copy_row(import_job_t *job, const apikey_key_row_t *key)
 {
     const apikey_record_t *record = &key->record;
     row_t *row = &job->rows[job->count++];
@@ -150,9 +150,9 @@ static void keep(job_t *job, const apikey_key_row_t *key)
     row->place = job->import->place;
 }
 
-/* Reads as many as are to be stored at once, and checks each. */
-static apr_status_t read_rows(apikey_store_t *store, job_t *job,
-                              apr_pool_t *pool, const char **error)
+/* Reads as many keys as are stored at once, and checks each. */
+static apr_status_t read_import_rows(apikey_store_t *store, import_job_t *job,
+                                     apr_pool_t *pool, const char **error)
 {
     apikey_import_t *import = job->import;
     apr_status_t status = APR_SUCCESS;
@@ -174,13 +174,15 @@ static apr_status_t read_rows(apikey_store_t *store, job_t *job,
         apikey_key_row_details(&key, row);
         status = apikey_import_look(&key, row, error);
         if (status == APR_SUCCESS) {
-            status = check_scopes(store, job, key.record.scopes, row, error);
+            status =
+                check_import_scopes(store, job, key.record.scopes, row, error);
         }
         if (status == APR_SUCCESS) {
-            status = check_tenant(store, job, key.record.tenant, row, error);
+            status =
+                check_import_tenant(store, job, key.record.tenant, row, error);
         }
         if (status == APR_SUCCESS) {
-            keep(job, &key);
+            copy_row(job, &key);
         }
     }
     job->over = status == APR_EOF;
@@ -196,7 +198,7 @@ static apr_status_t read_rows(apikey_store_t *store, job_t *job,
 
 /* ---- Storing ---- */
 
-/* Of the first row that has a digest or an id of those before it. */
+/* The first row with a digest or an id of a row before it; NULL: none. */
 static row_t *find_repeated(row_t *rows, int count)
 {
     int i, k;
@@ -212,10 +214,10 @@ static row_t *find_repeated(row_t *rows, int count)
     return NULL;
 }
 
-/* The first row that has a digest or an id of the database, or of a row before
- * it; NULL: none. */
-static apr_status_t find_taken(apikey_store_t *store, job_t *job, row_t *rows,
-                               int count, apr_pool_t *pool,
+/* Finds the first row with a digest or an id that is in the database or in a
+ * row before it; NULL: none. */
+static apr_status_t find_taken(apikey_store_t *store, import_job_t *job,
+                               row_t *rows, int count, apr_pool_t *pool,
                                const char **error)
 {
     const char *args[2 * APIKEY_IMPORTED_AT_ONCE];
@@ -247,9 +249,9 @@ static apr_status_t find_taken(apikey_store_t *store, job_t *job, row_t *rows,
     return apikey_rows_end(&there, pool, error);
 }
 
-/* As many rows as one statement stores, or fewer. */
-static apr_status_t store_some(apikey_store_t *store, job_t *job, row_t *rows,
-                               int count, apr_pool_t *pool,
+/* Stores as many rows as one statement takes, or fewer. */
+static apr_status_t store_some(apikey_store_t *store, import_job_t *job,
+                               row_t *rows, int count, apr_pool_t *pool,
                                const char **error)
 {
     const char *args[COLUMNS * APIKEY_IMPORTED_AT_ONCE];
@@ -277,7 +279,7 @@ static apr_status_t store_some(apikey_store_t *store, job_t *job, row_t *rows,
     return status;
 }
 
-static apr_status_t store_rows(apikey_store_t *store, job_t *job,
+static apr_status_t store_rows(apikey_store_t *store, import_job_t *job,
                                apr_pool_t *pool, const char **error)
 {
     apr_status_t status = APR_SUCCESS;
@@ -304,8 +306,8 @@ static apr_status_t store_rows(apikey_store_t *store, job_t *job,
     return status;
 }
 
-static apr_status_t note(apikey_store_t *store, const job_t *job,
-                         apr_pool_t *pool, const char **error)
+static apr_status_t audit_import(apikey_store_t *store, const import_job_t *job,
+                                 apr_pool_t *pool, const char **error)
 {
     apikey_audit_t entry = { .happened = job->actor->now,
                              .who = job->actor->who, .action = "import" };
@@ -315,8 +317,9 @@ static apr_status_t note(apikey_store_t *store, const job_t *job,
     return apikey_audit_write(store, &entry, pool, error);
 }
 
-/* What has been read cannot be read again: no second try. */
-static int has_run(job_t *job, const char **error)
+/* Whether the transaction is repeated: then the first error stands, since the
+ * input cannot be read again. */
+static int is_repeated(import_job_t *job, const char **error)
 {
     if (job->ran) {
         *error = job->error;
@@ -329,18 +332,18 @@ static int has_run(job_t *job, const char **error)
 static apr_status_t import_all(apikey_store_t *store, void *baton,
                                apr_pool_t *pool, const char **error)
 {
-    job_t *job = baton;
+    import_job_t *job = baton;
     apr_status_t status;
 
-    if (has_run(job, error)) {
+    if (is_repeated(job, error)) {
         return job->status;
     }
     status = apikey_import_run(store, store->dialect->import.bulk_on, pool,
                                error);
     while (status == APR_SUCCESS && !job->over) {
-        apr_status_t read = read_rows(store, job, pool, &job->error);
+        apr_status_t read = read_import_rows(store, job, pool, &job->error);
 
-        /* What is wrong with an earlier line is said first. */
+        /* An error of an earlier line is reported first. */
         status = store_rows(store, job, pool, error);
         if (status == APR_SUCCESS && read != APR_SUCCESS) {
             *error = job->error;
@@ -348,7 +351,7 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
         }
     }
     if (status == APR_SUCCESS) {
-        status = note(store, job, pool, error);
+        status = audit_import(store, job, pool, error);
     }
     if (status == APR_SUCCESS) {
         status = apikey_import_run(store, store->dialect->import.bulk_off, pool,
@@ -364,20 +367,20 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
 static apr_status_t import_step(apikey_store_t *store, void *baton,
                                 apr_pool_t *pool, const char **error)
 {
-    job_t *job = baton;
+    import_job_t *job = baton;
 
-    if (!has_run(job, error)) {
+    if (!is_repeated(job, error)) {
         job->status = store_rows(store, job, pool, error);
         job->error = *error;
     }
     return job->status;
 }
 
-/* All keys are there: from here on they are valid. */
-static apr_status_t import_over(apikey_store_t *store, void *baton,
-                                apr_pool_t *pool, const char **error)
+/* The last step: all keys are stored, and become valid. */
+static apr_status_t import_last_step(apikey_store_t *store, void *baton,
+                                     apr_pool_t *pool, const char **error)
 {
-    job_t *job = baton;
+    import_job_t *job = baton;
     apr_hash_index_t *at;
     apr_status_t status =
         apikey_import_run(store, store->dialect->import.bulk_on, pool, error);
@@ -388,7 +391,7 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
                                       pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = note(store, job, pool, error);
+        status = audit_import(store, job, pool, error);
     }
     if (status == APR_SUCCESS) {
         status = apikey_import_run(store, store->dialect->import.finish, pool,
@@ -400,8 +403,8 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
            : status;
 }
 
-/* How many rows the next step has, so that others come in between. */
-static void pace(job_t *job, apr_time_t began)
+/* Sets how many rows the next step has, by the time that this one took. */
+static void set_step_size(import_job_t *job, apr_time_t began)
 {
     apr_time_t took = apikey_clock() - began;
     int most = took > HOLD ? job->most / 2
@@ -412,8 +415,8 @@ static void pace(job_t *job, apr_time_t began)
     job->ended = began + took;
 }
 
-/* Reading takes a part of the time in which others can write. */
-static void wait_for_others(const job_t *job)
+/* The rest of the pause after a step, of which reading has taken a part. */
+static void pause_step(const import_job_t *job)
 {
     apr_time_t rest = job->ended + APIKEY_IMPORT_PAUSE - apikey_clock();
 
@@ -422,7 +425,7 @@ static void wait_for_others(const job_t *job)
     }
 }
 
-static apr_status_t import_steps(apikey_store_t *store, job_t *job,
+static apr_status_t import_steps(apikey_store_t *store, import_job_t *job,
                                  apr_pool_t *pool, const char **error)
 {
     apr_status_t status = APR_SUCCESS;
@@ -437,8 +440,8 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
         apr_status_t read;
 
         apr_pool_clear(sub);
-        read = read_rows(store, job, sub, &fault);
-        wait_for_others(job);
+        read = read_import_rows(store, job, sub, &fault);
+        pause_step(job);
         began = apikey_clock();
         job->ran = 0;
         status = apikey_transact(store, import_step, job, sub, error);
@@ -446,7 +449,7 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
             *error = fault;
             status = read;
         }
-        pace(job, began);
+        set_step_size(job, began);
     }
     *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
                                              : NULL;
@@ -456,12 +459,12 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
             store, store->dialect->import.last_settings, pool, error);
     }
     return status == APR_SUCCESS
-           ? apikey_transact(store, import_over, job, pool, error)
+           ? apikey_transact(store, import_last_step, job, pool, error)
            : status;
 }
 
-/* One at a time: what another has not finished would be removed. */
-static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
+/* One import at a time: it removes keys of imports that did not end. */
+static apr_status_t import_in_steps(apikey_store_t *store, import_job_t *job,
                                     apr_pool_t *pool, const char **error)
 {
     const char *ignored;
@@ -480,9 +483,9 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
         status = apikey_import_begin(store, pool, error);
     }
     if (status == APR_SUCCESS) {
-        store->steady = 1;
+        store->keep_open = 1;
         status = import_steps(store, job, pool, error);
-        store->steady = 0;
+        store->keep_open = 0;
         if (status != APR_SUCCESS) {
             apikey_import_clean(store, pool, &ignored);
         }
@@ -491,10 +494,11 @@ static apr_status_t import_in_steps(apikey_store_t *store, job_t *job,
     return status;
 }
 
-/* Says in which way a key was there already, now that nothing of the import
- * is left.  Best effort: the row may have gone again. */
-static apr_status_t say_taken(apikey_store_t *store, const job_t *job,
-                              apr_pool_t *pool, const char **error)
+/* Finds which key of the database the refused one collides with, after the
+ * import was undone.  That one may have been deleted in between. */
+static apr_status_t explain_taken(apikey_store_t *store,
+                                  const import_job_t *job, apr_pool_t *pool,
+                                  const char **error)
 {
     const char *const *args = job->taken->args;
     const char *other;
@@ -511,7 +515,7 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
                            const apikey_actor_t *actor, apr_pool_t *pool,
                            const char **error)
 {
-    job_t job = { .import = import, .actor = actor, .pool = pool };
+    import_job_t job = { .import = import, .actor = actor, .pool = pool };
     const char *ignored;
     apr_status_t status = apikey_store_connect(store, pool, error);
 
@@ -534,7 +538,7 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
                           &ignored);
     }
     if (status != APR_SUCCESS && job.taken) {
-        status = say_taken(store, &job, pool, error);
+        status = explain_taken(store, &job, pool, error);
     }
     if (status != APR_SUCCESS) {
         import->count = 0;

@@ -8,7 +8,7 @@
 #include "import_private.h"
 #include "keys_private.h"
 
-/* What apikey_key_row_check() leaves, since `create` makes it itself. */
+/* Checks what apikey_key_row_check() does not, because `create` makes it. */
 apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
                                 const char **error)
 {

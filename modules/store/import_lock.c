@@ -7,14 +7,14 @@
 
 struct apikey_import_lock_t {
     apr_pool_t *pool;
-    apr_file_t *file;           /* NULL: there is nothing to be locked */
+    apr_file_t *file;           /* NULL: the database is no file */
     const char *path;
 };
 
-/* The first column of the only row; "" for NULL. */
-static apr_status_t select_text(apikey_store_t *store, const char *sql,
-                                const char **text, apr_pool_t *pool,
-                                const char **error)
+/* Selects one row and reads its first column; "" for NULL. */
+static apr_status_t select_one_column(apikey_store_t *store, const char *sql,
+                                      const char **text, apr_pool_t *pool,
+                                      const char **error)
 {
     apikey_rows_t rows;
     apr_status_t status = apikey_statement_select_plain(&rows, store, sql, pool,
@@ -30,8 +30,9 @@ static apr_status_t select_text(apikey_store_t *store, const char *sql,
     return status;
 }
 
-/* Another one may have removed the file after it was opened here. */
-static int is_there(const apikey_import_lock_t *lock)
+/* Whether the locked file still has the name: the import before may have
+ * removed it after it was opened here. */
+static int is_lock_current(const apikey_import_lock_t *lock)
 {
     apr_finfo_t ours, theirs;
 
@@ -49,8 +50,8 @@ apr_status_t apikey_import_lock(apikey_store_t *store,
     apikey_import_lock_t *lock = apr_pcalloc(pool, sizeof(*lock));
     const char *path;
     char reason[128];
-    apr_status_t status = select_text(store, store->dialect->import.file,
-                                      &path, pool, error);
+    apr_status_t status = select_one_column(store, store->dialect->import.file,
+                                            &path, pool, error);
 
     *out = lock;
     if (status != APR_SUCCESS || !*path) {
@@ -65,7 +66,7 @@ apr_status_t apikey_import_lock(apikey_store_t *store,
         status = apr_file_lock(lock->file,
                                APR_FLOCK_EXCLUSIVE | APR_FLOCK_NONBLOCK);
     }
-    if (status == APR_SUCCESS && is_there(lock)) {
+    if (status == APR_SUCCESS && is_lock_current(lock)) {
         return APR_SUCCESS;
     }
     if (status == APR_SUCCESS || APR_STATUS_IS_EAGAIN(status)) {
@@ -96,8 +97,9 @@ typedef struct range_t {
     const char *last;
 } range_t;
 
-static apr_status_t remove_range(apikey_store_t *store, void *baton,
-                                 apr_pool_t *pool, const char **error)
+static apr_status_t remove_unfinished_range(apikey_store_t *store, void *baton,
+                                            apr_pool_t *pool,
+                                            const char **error)
 {
     const range_t *range = baton;
 
@@ -108,8 +110,8 @@ static apr_status_t remove_range(apikey_store_t *store, void *baton,
                                 pool, error);
 }
 
-static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
-                                const char **error)
+static apr_status_t remove_unfinished_keys(apikey_store_t *store,
+                                           apr_pool_t *pool, const char **error)
 {
     char behind[APIKEY_DIGEST_LONG_HEX + 1] = "";
     apr_status_t status;
@@ -120,13 +122,12 @@ static apr_status_t remove_keys(apikey_store_t *store, apr_pool_t *pool,
     do {
         apr_pool_clear(sub);
         range.behind = behind;
-        status = select_text(store, apr_psprintf(sub,
-                                                 store->dialect->import.range,
-                                                 behind),
-                             &range.last, sub, error);
+        status = select_one_column(
+            store, apr_psprintf(sub, store->dialect->import.range, behind),
+            &range.last, sub, error);
         if (status == APR_SUCCESS && *range.last) {
-            status = apikey_transact(store, remove_range, &range, sub,
-                                     error);
+            status = apikey_transact(store, remove_unfinished_range, &range,
+                                     sub, error);
             apr_cpystrn(behind, range.last, sizeof(behind));
             apr_sleep(APIKEY_IMPORT_PAUSE);
         }
@@ -151,8 +152,8 @@ apr_status_t apikey_import_run(apikey_store_t *store,
 }
 
 /* apikey_work_t */
-static apr_status_t run_all(apikey_store_t *store, void *baton,
-                            apr_pool_t *pool, const char **error)
+static apr_status_t run_commands(apikey_store_t *store, void *baton,
+                                 apr_pool_t *pool, const char **error)
 {
     return apikey_import_run(store, baton, pool, error);
 }
@@ -160,7 +161,7 @@ static apr_status_t run_all(apikey_store_t *store, void *baton,
 apr_status_t apikey_import_begin(apikey_store_t *store, apr_pool_t *pool,
                                  const char **error)
 {
-    return apikey_transact(store, run_all,
+    return apikey_transact(store, run_commands,
                            (void *)store->dialect->import.begin, pool,
                            error);
 }
@@ -169,16 +170,16 @@ apr_status_t apikey_import_clean(apikey_store_t *store, apr_pool_t *pool,
                                  const char **error)
 {
     const char *number = "0";
-    apr_status_t status = select_text(store,
-                                      store->dialect->import.unfinished,
-                                      &number, pool, error);
+    apr_status_t status = select_one_column(store,
+                                            store->dialect->import.unfinished,
+                                            &number, pool, error);
 
     if (status != APR_SUCCESS || strcmp(number, "0") == 0) {
         return status;
     }
-    status = remove_keys(store, pool, error);
+    status = remove_unfinished_keys(store, pool, error);
     return status == APR_SUCCESS
-           ? apikey_transact(store, run_all,
+           ? apikey_transact(store, run_commands,
                              (void *)store->dialect->import.abandon, pool,
                              error)
            : status;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The triggers: whoever changes a key or a tenant leaves a change behind. */
+/* The triggers: every change of a key or a tenant is recorded. */
 
 #include "store_fixture.h"
 

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /*
- * changes.h: changes by a select of the administrator's own.  With arguments
- * DRIVER PARAMS it asks another database than SQLite (t/query/changes.t), in
- * which it makes a table apikey_own_change and removes it.
+ * changes.h: changes by the administrator's select.  With arguments DRIVER
+ * PARAMS it uses another database than SQLite (t/query/changes.t), where it
+ * creates a table apikey_own_change and removes it.
  */
 #include "store_fixture.h"
 #include "../../modules/store/custom_query.h"
@@ -14,7 +14,7 @@
 
 static const char *number;      /* a parameter as a number, here */
 
-/* What was heard: number, kind, and the digest's first letter. */
+/* The changes read: number, kind, and the digest's first letter. */
 typedef struct heard_t {
     const char *text;
     int count, stop_at;

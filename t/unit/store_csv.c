@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* csv.h: what is read as which fields, and what is refused. */
+/* csv.h: which fields are read, and which files are refused. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 static apr_pool_t *pool;
 
-/* An open file that holds this and has no name any more. */
+/* An open file with this text, already removed from its folder. */
 static apr_file_t *file_of(const char *text, apr_size_t len)
 {
     char name[] = "/tmp/apikey-csv-XXXXXX";

@@ -1,7 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* query.h: what a select of the administrator's own may give, and what is
- * refused. */
+/* custom_query.h: which results of the administrator's select are accepted. */
 
 #include "store_fixture.h"
 #include "../../modules/core/result.h"
@@ -67,7 +66,7 @@ static void test_columns(void)
        && !record->disabled, "NULL is never and not");
 }
 
-/* A column that is no list of networks lets nobody in. */
+/* A key whose column of networks cannot be parsed is refused. */
 static void test_networks(void)
 {
     static const char *const bad[] = { "'any'", "' '", "'10.0.0.1/8'", "0" };
@@ -255,7 +254,7 @@ static void test_right(void)
     ok(look(with("1 AS x"), &status) != NULL, "one is good: %s", said());
 }
 
-/* On one connection, as two virtual hosts have them. */
+/* Two queries on one connection, as two virtual hosts have them. */
 static void test_apart(void)
 {
     static const char *const one = "SELECT 'i' AS id, 'one' AS tenant" FROM;
@@ -319,8 +318,8 @@ static int changes(void)
     return status != APR_SUCCESS && says("no such table: seen") ? -1 : heard;
 }
 
-/* From here on SQLite's log alone tells that another has changed something: the
- * file itself, at which the store looks, stays what it was long ago. */
+/* From here on changes are in SQLite's log only, and the file, whose times the
+ * store compares, stays as it is. */
 static void begin_log(void)
 {
     need(strcmp(raw_text("PRAGMA journal_mode = WAL"), "wal") == 0
@@ -336,8 +335,8 @@ static void view(int there)
                    : "DROP VIEW seen") == 0, "the view");
 }
 
-/* SQLite finds out by failing that tables have changed: that a statement is
- * new on its connection, and fails, does not say that it is a wrong one. */
+/* On SQLite a statement fails once after tables have changed.  So an error of a
+ * new statement does not mean that the query is wrong. */
 static void test_beside(void)
 {
     static const char *const sql = "SELECT 'i' AS id, 't' AS tenant" FROM;
@@ -363,7 +362,7 @@ static void test_beside(void)
     is_int(unread, 100, "and not where it is gone");
 }
 
-/* A view comes and goes beneath a statement. */
+/* A view is dropped and created again while a statement is prepared. */
 static void test_view(void)
 {
     static const char *const sql = "SELECT 'i' AS id, 't' AS tenant"

@@ -4,7 +4,7 @@
  * @file store_fixture.h
  * @brief A database in a folder of its own, for the tests of modules/store.
  *
- * raw() and raw_text() go past the store, as a dashboard or a person would.
+ * raw() and raw_text() use a second connection, as other programs would.
  */
 #ifndef APIKEY_STORE_FIXTURE_H
 #define APIKEY_STORE_FIXTURE_H
@@ -154,7 +154,7 @@ HELPER const char *raw_text(const char *sql)
     return text;
 }
 
-/** A row written by hand, with what the columns default to. */
+/** Inserts a row by SQL, with the defaults of the columns. */
 HELPER int raw_key(const char *digest, const char *id, const char *tenant)
 {
     return raw(apr_psprintf(fx.pool, "INSERT INTO apikey (digest, id, tenant,"

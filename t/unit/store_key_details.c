@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* manage.h: a key's owner, networks and meta. */
+/* keys.h: a key's owner, networks and meta. */
 
 #include "store_fixture.h"
 
@@ -52,7 +52,7 @@ static void test_details(void)
                        shown->meta, NULL), "|::1|plan=free", "what they are");
 }
 
-/* What cannot be understood is not stored, and not written again. */
+/* A text that cannot be parsed is not stored, and not written again. */
 static void test_bad_details(void)
 {
     static const struct { const apikey_change_t change; const char *says; }

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* manage.h: what changes keys, tenants and scopes, and what the audit says. */
+/* keys.h, tenants.h, scopes.h: changes and their audit entries. */
 
 #include "store_fixture.h"
 
@@ -211,8 +211,8 @@ static apr_status_t rotate(const char *id, apikey_rotation_t *rotation)
                               &fx.error);
 }
 
-/* A key that has a successor is not rotated, whatever the successor is good
- * for, until that is revoked. */
+/* A key is not rotated a second time, whatever the state of its successor,
+ * until that is revoked. */
 static void test_rotate_again(apr_int64_t given)
 {
     static const struct { const char *set, *state; } states[] = {
@@ -251,7 +251,7 @@ static void test_rotate_again(apr_int64_t given)
     is_int(show(fresh.id)->record.expires, NOW + DAY, "and ends as before");
 }
 
-/* What a rotation makes is of the line of what it was made from. */
+/* A rotated key has the root of the key that it replaces. */
 static void test_rotate_line(void)
 {
     apikey_rotation_t rotation = { .secrets = fx.secrets, .overlap = DAY };
@@ -468,7 +468,7 @@ static void test_scopes(void)
            "without a catalogue any scope will do");
 }
 
-/* A database that finds "K1" by "k1" has not found it. */
+/* A collation that ignores case finds "K1" for "k1", which is another key. */
 static void test_collation(void)
 {
     apikey_key_row_t *key;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* store.h: the look-up, and what it says of a database that is not right. */
+/* lookup.h: looking a digest up, and errors of databases. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -88,7 +88,7 @@ static void test_unknown(void)
     }
 }
 
-/* A row that cannot be read must not be taken for "never" or "not". */
+/* A number that cannot be read must not mean "never" or "not". */
 static void test_faulty_numbers(void)
 {
     static const char *const columns[] = {
@@ -116,7 +116,7 @@ static void test_faulty_numbers(void)
     ok(lookup(DIGEST_B, &status) != NULL, "corrected, it is found");
 }
 
-/* SQLite's statements are stale for ever once the tables have changed. */
+/* A prepared statement of SQLite fails for good once a table has changed. */
 static void test_changed_tables(void)
 {
     static const char *const changes[] = {
@@ -183,7 +183,7 @@ static void test_changing_tables(void)
     raw("DROP TABLE more");
 }
 
-/* What a database finds without case is not what was asked for. */
+/* A collation may find a digest in another case, which is another key. */
 static void test_collation(void)
 {
     apr_status_t status;
@@ -216,7 +216,7 @@ static void test_collation(void)
 
 #define DIGEST_512 DIGEST_A DIGEST_B
 
-/* From where a key may be used, and what an application is told of it. */
+/* A key's networks and its meta data. */
 static void test_details(void)
 {
     unsigned char inside[APIKEY_ADDRESS_LEN], outside[APIKEY_ADDRESS_LEN];
@@ -272,7 +272,7 @@ static void faulty(const char *change, const char *says)
          && raw("UPDATE apikey_tenant SET meta = ''") == 0, "mended");
 }
 
-/* What cannot be understood opens nothing. */
+/* A key whose networks or meta cannot be parsed is refused. */
 static void test_faulty_details(void)
 {
     faulty("UPDATE apikey SET networks = '10.0.0.0/8 10.0.0.1/8'",
@@ -360,7 +360,7 @@ static void test_schema(void)
     is_int(status, APR_SUCCESS, "with the table back it is found");
 }
 
-/* A connection of mod_dbd's, on a database that nobody has made. */
+/* An adopted connection, on a database without tables. */
 static void test_adopt(void)
 {
     apikey_store_t *store;

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* prune.h: what goes, what stays, and who is told. */
+/* prune.h: which rows are removed, and what a reader of changes gets then. */
 
 #include "../../modules/store/prune.h"
 #include "store_fixture.h"
@@ -41,7 +41,7 @@ static heard_t changes(apr_int64_t since)
     return heard;
 }
 
-/* As htapikey does it, with time for all. */
+/* As htapikey does it, with a budget for all rows. */
 static apr_status_t prune(apr_int64_t before)
 {
     apikey_prune_t all = { .before = before, .audit = 1,

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* schema.h: how a database gets its tables, and what is never made. */
+/* schema.h: creating and upgrading tables. */
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,7 +19,7 @@ static apr_status_t open_store(const char *params, apikey_store_t **store)
     return apikey_store_open(store, "sqlite3", params, fx.pool, &fx.error);
 }
 
-/* A mistyped path must be told, not made. */
+/* A mistyped path is an error; no file is created. */
 static void test_missing_file(void)
 {
     const char *const params[] = {
@@ -95,7 +95,7 @@ static void test_init(void)
     is_int(again.epoch, identity.epoch, "the same epoch");
 }
 
-/* Takes away what the steps after the first have made: they are taken again. */
+/* Undoes all steps but the first, which are then done again. */
 static void undo_steps(void)
 {
     static const char *const sql[] = {

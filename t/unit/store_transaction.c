@@ -68,7 +68,7 @@ static apr_status_t write_and_refuse(apikey_store_t *store, void *baton,
            ? *(apr_status_t *)baton : APR_EGENERAL;
 }
 
-/* Work that wrote and then thought better of it. */
+/* Work that has written and then fails. */
 static void test_refusal(void)
 {
     const char *half = "SELECT COUNT(*) FROM apikey_scope WHERE name = "
@@ -162,7 +162,7 @@ static void test_waits(void)
     is_int(pclose(other), 0, "and the other was done, too");
 }
 
-/* Two processes that write at once lose nothing. */
+/* Two processes write at once; all is stored. */
 static void test_together(void)
 {
     int before = atoi(raw_text("SELECT COUNT(*) FROM apikey"));

@@ -24,7 +24,7 @@ static void run(const char *sql)
          sql);
 }
 
-/* "count last" of a key; "" where there is no row. */
+/* "count last" of a key's row; "" if it has none. */
 static const char *used(const char *id)
 {
     const char *where = apr_pstrcat(fx.pool, " FROM apikey_usage WHERE id = '",
@@ -239,7 +239,8 @@ static void test_wide(void)
     run("DELETE FROM apikey_usage WHERE id LIKE 'w%'");
 }
 
-/* A few exposures are a transaction: where a later one fails, they stay. */
+/* Exposures are written in parts; if a later part fails, the ones before stay.
+ * */
 static void test_exposed_parts(void)
 {
     apikey_exposure_t some[20];

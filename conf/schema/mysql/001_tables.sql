@@ -1,14 +1,14 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- The tables of mod_apikey on MariaDB and MySQL; what each is for stands in
+-- The tables of mod_apikey on MariaDB and MySQL; what each is for is said in
 -- ../sqlite3/001_tables.sql.  Times are epoch seconds, 0 means "not".
 -- A line "--;" ends a statement.
 --
 -- Nothing here can be rolled back, so each statement may run again: `htapikey
--- init` notes a file when all of it is done, and repeats one that was not.
+-- init` records a file when all of it is done, and repeats one that was not.
 --
--- Texts compare to the byte, trailing blanks included.  MariaDB and MySQL have
--- no name in common for that; each reads only the comment that is its own.
+-- Texts are compared by bytes, trailing blanks included.  That collation has
+-- another name on MariaDB and on MySQL; each runs only its own comment.
 
 CREATE TABLE IF NOT EXISTS apikey_identity (
     `row_number` INTEGER NOT NULL DEFAULT 1 PRIMARY KEY
@@ -78,9 +78,9 @@ CREATE TABLE IF NOT EXISTS apikey_change (
 ) ENGINE=InnoDB CHARACTER SET utf8mb4
     /*M!100201 COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */
 --;
--- The last number given, and to whom: a row that stays locked until that
--- transaction is over, so that the numbers commit in order (AUTO_INCREMENT's
--- do not).  Read uncommitted it tells who stands in the way.
+-- The last number and the connection that has it.  The row stays locked until
+-- that transaction is over, so the numbers commit in order (AUTO_INCREMENT's
+-- do not).  Read uncommitted, it names the connection that holds the lock.
 CREATE TABLE IF NOT EXISTS apikey_counter (
     `row_number` INTEGER NOT NULL DEFAULT 1 PRIMARY KEY
         CHECK (`row_number` = 1),

@@ -1,9 +1,9 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- Each change of a key or a tenant, whoever makes it, leaves a row in
+-- Each change of a key or a tenant, by any program, is recorded in
 -- apikey_change; REPLACE is a delete and an insert to the triggers.  They run
--- as who made them, so those who change keys need no right to the counter.
--- An import sets @apikey_bulk and leaves one change of the kind 'all' itself.
+-- as the user who created them, so changing keys needs no right to the counter.
+-- An import sets @apikey_bulk and records one change of the kind 'all' itself.
 
 -- Without its row in apikey_counter nothing can be changed: number is NULL.
 -- WHERE is for shells with sql_safe_updates (MySQL Workbench).

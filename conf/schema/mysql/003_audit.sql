@@ -1,8 +1,9 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- The audit is append-only: nothing in it changes, and a row goes only once
--- apikey_identity.kept_since has passed it.  REPLACE deletes, ON DUPLICATE KEY
--- updates; only TRUNCATE and DROP, which ask for other rights, fire nothing.
+-- The audit is append-only: no row is changed, and one is removed only
+-- when apikey_identity.kept_since is later than it.  REPLACE deletes, ON
+-- DUPLICATE KEY updates; only TRUNCATE and DROP, which need other rights, fire
+-- no trigger.
 
 DROP TRIGGER IF EXISTS apikey_audit_before_update
 --;

@@ -1,11 +1,11 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- No text has a NUL or another control byte in it: a program would read what
--- stands before it, a log be written over, a header be cut in two.  A row that
--- has one already stays, and all but that text of it can be changed.
+-- No text may contain a NUL or another control byte: programs would read what
+-- is before it, and a log line or header could be forged.  A row that has one
+-- already stays, and all but that text of it can be changed.
 -- `htapikey doctor` names such rows.  LOCATE finds a NUL on every version.
 
--- Of an imported key: how many bits its characters hold; 0: not known.  MySQL
+-- bits: of an imported key, the entropy of its characters; 0: not known.  MySQL
 -- has no IF NOT EXISTS here: init asks whether the column is there.
 ALTER TABLE apikey ADD COLUMN bits BIGINT NOT NULL DEFAULT 0
 --;

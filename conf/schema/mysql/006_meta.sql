@@ -1,9 +1,9 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- From where a key may be used, and what an application is told of it.
+-- The networks that a key may be used from, and its meta data.
 --
 -- owner: who answers for the key: a person, a team, a ticket.
--- networks: addresses and CIDR blocks, a blank between them; '': from anywhere.
+-- networks: addresses and CIDR blocks, separated by blanks; '': from anywhere.
 -- meta: NAME=VALUE; NAME=VALUE
 -- A digest of SHA-512 has 128 characters.
 -- In one statement, since init asks whether its first column is there.  MariaDB
@@ -16,7 +16,7 @@ ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT '',
     /*!80017 , DROP CHECK apikey_chk_1, ADD CONSTRAINT apikey_digest_check
         CHECK (digest REGEXP '^([0-9a-f]{64}){1,2}$') */
 --;
--- The same for all keys of a tenant; a key's own value goes before.
+-- The same for all keys of a tenant; a key's own value overrides it.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
 --;
 -- What a change replaced, all of these included.

@@ -5,7 +5,7 @@
 -- A line "--;" ends a statement.  COLLATE "C": two names are the same only if
 -- each of their bytes is, whatever the database's own rules say.
 
--- Who this database is: another uuid or epoch voids what servers remember.
+-- The identity of the database: another uuid or epoch voids what is cached.
 -- Audit rows from before kept_since may be deleted (ApiKeyRetention); all
 -- changes up to the number in pruned have been.
 CREATE TABLE apikey_identity (
@@ -57,7 +57,7 @@ CREATE TABLE apikey_scope (
     description VARCHAR(255) COLLATE "C" NOT NULL DEFAULT ''
 )
 --;
--- Beside apikey, not in it: the triggers there must not fire for each use.
+-- Not columns of apikey, whose triggers would run for each batch of uses.
 CREATE TABLE apikey_usage (
     id VARCHAR(64) COLLATE "C" NOT NULL PRIMARY KEY,
     last_used BIGINT NOT NULL DEFAULT 0,

@@ -1,16 +1,16 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- Each change of a key or a tenant, whoever makes it, leaves a row in
--- apikey_change, and the numbers become visible in order: a reader who has
+-- Each change of a key or a tenant, by any program, is recorded in
+-- apikey_change, and the numbers become visible in order: a reader that has
 -- seen number 7 never finds a 6 later.  So a number is drawn under a lock that
--- is held until the commit is visible.  That all but a moment of the
--- transaction goes without this lock, the triggers are deferred: they run at
--- COMMIT, and a transaction that somebody leaves open holds up nobody else.
+-- is held until the commit is visible.  The triggers are deferred: they run at
+-- COMMIT, so that the lock is held for a moment only, and a transaction that is
+-- left open delays no other.
 --
 -- The functions run as their owner, so that a role which may write apikey and
 -- nothing else is recorded, too; each finds our tables and no other's.
 
--- CACHE 1: a session that keeps numbers in stock would use them late.
+-- CACHE 1: numbers that a session has in stock would be used out of order.
 CREATE SEQUENCE apikey_change_numbers AS BIGINT CACHE 1
     OWNED BY apikey_change.number
 --;
@@ -26,7 +26,7 @@ END $$
 --;
 REVOKE ALL ON FUNCTION apikey_change_number() FROM PUBLIC
 --;
--- A row that somebody types in by hand gets its number in the same way.
+-- A row that is inserted by hand gets its number in the same way.
 ALTER TABLE apikey_change
     ALTER COLUMN number SET DEFAULT apikey_change_number(),
     ALTER COLUMN changed SET DEFAULT

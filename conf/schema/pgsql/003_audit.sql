@@ -1,7 +1,7 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- The audit is append-only: nothing in it changes, and a row goes only once
--- apikey_identity.kept_since has passed it.
+-- The audit is append-only: no row is changed, and one is removed only
+-- when apikey_identity.kept_since is later than it.
 
 CREATE FUNCTION apikey_audit_keep() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$

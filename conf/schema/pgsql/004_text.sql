@@ -1,11 +1,11 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- No text has a control byte in it: a log would be written over, a header be
--- cut in two.  (PostgreSQL has no NUL in a text.)  A row that has one already
+-- No text may contain a control byte, by which a log line or header could be
+-- forged.  (PostgreSQL has no NUL in a text.)  A row that has one already
 -- stays, and all but that text of it can be changed: WHEN looks at the whole
 -- row, the function at what has changed.  `htapikey doctor` names such rows.
 
--- Of an imported key: how many bits its characters hold; 0: not known.
+-- bits: of an imported key, the entropy of its characters; 0: not known.
 ALTER TABLE apikey ADD COLUMN bits BIGINT NOT NULL DEFAULT 0
 --;
 CREATE FUNCTION apikey_refuse_text() RETURNS trigger

@@ -1,6 +1,6 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- From where a key may be used, and what an application is told of it.  The
+-- The networks that a key may be used from, and its meta data.  The
 -- triggers of 004 look at each text of a row, so at these, too.
 
 -- A digest of SHA-512 has 128 characters.  NOT VALID: the rows that are there
@@ -15,7 +15,7 @@ ALTER TABLE apikey
 ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) COLLATE "C" NOT NULL
     DEFAULT ''
 --;
--- Addresses and CIDR blocks, a blank between them; '': from anywhere.
+-- Addresses and CIDR blocks, separated by blanks; '': from anywhere.
 ALTER TABLE apikey ADD COLUMN networks VARCHAR(2000) COLLATE "C" NOT NULL
     DEFAULT ''
 --;
@@ -23,7 +23,7 @@ ALTER TABLE apikey ADD COLUMN networks VARCHAR(2000) COLLATE "C" NOT NULL
 ALTER TABLE apikey ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
     DEFAULT ''
 --;
--- The same for all keys of a tenant; a key's own value goes before.
+-- The same for all keys of a tenant; a key's own value overrides it.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
     DEFAULT ''
 --;

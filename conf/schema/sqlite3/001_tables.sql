@@ -4,7 +4,7 @@
 -- `htapikey init` applies each file of this folder once, in order.
 -- A line "--;" ends a statement.
 
--- Who this database is: another uuid or epoch voids what servers remember.
+-- The identity of the database: another uuid or epoch voids what is cached.
 -- Audit rows from before kept_since may be deleted (ApiKeyRetention).
 CREATE TABLE apikey_identity (
     row_number INTEGER NOT NULL PRIMARY KEY CHECK (row_number = 1),
@@ -15,8 +15,8 @@ CREATE TABLE apikey_identity (
     kept_since BIGINT NOT NULL DEFAULT 0
 )
 --;
--- lifetime: seconds that a key made in its place lives, whatever has become of
--- expires since; 0: as long as this one, -1: for ever.
+-- lifetime: seconds, of a key rotated from this one, whatever has become of
+-- expires since; 0: as this one, -1: it never expires.
 -- The look-up is by digest, so the table is stored in that order: one descent
 -- finds the whole row.
 CREATE TABLE apikey (
@@ -57,7 +57,7 @@ CREATE TABLE apikey_scope (
     description VARCHAR(255) NOT NULL DEFAULT ''
 ) WITHOUT ROWID
 --;
--- Beside apikey, not in it: the triggers there must not fire for each use.
+-- Not columns of apikey, whose triggers would run for each batch of uses.
 CREATE TABLE apikey_usage (
     id VARCHAR(64) NOT NULL PRIMARY KEY,
     last_used BIGINT NOT NULL DEFAULT 0,

@@ -1,10 +1,10 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- Each change of a key or a tenant, whoever makes it, leaves a row in
+-- Each change of a key or a tenant, by any program, is recorded in
 -- apikey_change.  SQLite has one writer, so the numbers commit in order.
 
--- OR REPLACE and UPDATE OR REPLACE remove rows without any delete trigger:
--- the rows that stand in the way are recorded before they go.
+-- INSERT and UPDATE OR REPLACE remove rows without any delete trigger, so the
+-- rows that conflict are recorded before they are removed.
 CREATE TRIGGER apikey_before_insert BEFORE INSERT ON apikey
 BEGIN
     INSERT INTO apikey_change (kind, value, changed)
@@ -68,8 +68,8 @@ BEGIN
                 CAST(strftime('%s', 'now') AS INTEGER));
 END
 --;
--- The audit is append-only: nothing in it changes, and a row goes only once
--- apikey_identity.kept_since has passed it.
+-- The audit is append-only: no row is changed, and one is removed only
+-- when apikey_identity.kept_since is later than it.
 CREATE TRIGGER apikey_audit_before_insert BEFORE INSERT ON apikey_audit
 WHEN EXISTS (SELECT 1 FROM apikey_audit WHERE number = NEW.number)
 BEGIN

@@ -2,8 +2,8 @@
 --
 -- An import of a million keys leaves one change, not a million: while `bulk`
 -- is 1 the triggers of 002 are silent, and when it goes back to 0 there is a
--- change of the kind 'all'.  SQLite has one writer, and nobody else sees the
--- flag: whoever sets it takes it back in the same transaction.
+-- change of the kind 'all'.  SQLite has one writer, and the flag is reset in
+-- the transaction that sets it, so no other connection sees it.
 ALTER TABLE apikey_identity ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0
     CHECK (bulk IN (0, 1))
 --;

@@ -1,14 +1,14 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- The line of a key: those that were made by rotating one another.  What is
--- counted by key goes on through a rotation if it is counted by root.
+-- The line of a key: all keys that were rotated from one another.  A program
+-- that counts per root goes on counting when a key is rotated.
 
 -- The id of the first of its line; '' is its own id.
 ALTER TABLE apikey ADD COLUMN root VARCHAR(64) NOT NULL DEFAULT ''
     CHECK (instr(root, char(0)) = 0 AND root NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 --;
--- The id of the key in whose place it was made; '' for the first.
+-- The id of the key that it replaces; '' for the first.
 ALTER TABLE apikey ADD COLUMN rotated_from VARCHAR(64) NOT NULL DEFAULT ''
     CHECK (instr(rotated_from, char(0)) = 0 AND rotated_from NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')

@@ -1,6 +1,6 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- From where a key may be used, and what an application is told of it.
+-- The networks that a key may be used from, and its meta data.
 
 -- A digest of SHA-512 has 128 characters.  SQLite can change a CHECK only by
 -- a new table, which would lose what others have made for the old one; its
@@ -20,7 +20,7 @@ ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT ''
     CHECK (instr(owner, char(0)) = 0 AND owner NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 --;
--- Addresses and CIDR blocks, a blank between them; '': from anywhere.
+-- Addresses and CIDR blocks, separated by blanks; '': from anywhere.
 ALTER TABLE apikey ADD COLUMN networks VARCHAR(2000) NOT NULL DEFAULT ''
     CHECK (instr(networks, char(0)) = 0 AND networks NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
@@ -30,15 +30,15 @@ ALTER TABLE apikey ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
     CHECK (instr(meta, char(0)) = 0 AND meta NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 --;
--- The same for all keys of a tenant; a key's own value goes before.
+-- The same for all keys of a tenant; a key's own value overrides it.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
     CHECK (instr(meta, char(0)) = 0 AND meta NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 --;
 -- SQLite has one writer, so an import is done in steps, between which others
 -- write.  `imported` is odd then, and its keys have the next number in `batch`:
--- they count for nothing (apikey_known leaves them out) until `imported` is that
--- number.  What an import leaves that was killed is removed by the next.
+-- they are not valid (apikey_known excludes them) until `imported` is that
+-- number.  What an import that was killed has left is removed by the next.
 ALTER TABLE apikey ADD COLUMN batch BIGINT NOT NULL DEFAULT 0
 --;
 ALTER TABLE apikey_identity ADD COLUMN imported BIGINT NOT NULL DEFAULT 0
