@@ -206,7 +206,8 @@ static const char *no_database_text(const apikey_server_t *conf)
 /* A server with secrets and no database.  It is refused where it needs one,
  * and where no server has both (any); what stands outside of virtual hosts may
  * be meant for one that has, and is a warning. */
-static int check_database(server_rec *s, const apikey_server_t *conf, int any)
+static int check_has_database(server_rec *s, const apikey_server_t *conf,
+                              int any)
 {
     int refused = conf->needs == APIKEY_NEEDS
                   || (!any && (conf->needs == APIKEY_NEEDS_PERHAPS
@@ -248,7 +249,7 @@ static int check_needs(server_rec *s, const apikey_tree_server_t *tree,
     conf->needs = own ? APIKEY_NEEDS
                 : tree->guarded || main->guarded ? APIKEY_NEEDS_PERHAPS
                 : APIKEY_NEEDS_NONE;
-    return check_database(s, conf, any_database);
+    return check_has_database(s, conf, any_database);
 }
 
 /* ApiKeyEnforce Log in a server that checks keys. */

@@ -44,7 +44,7 @@ int apikey_log_init(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
     return OK;
 }
 
-static apr_uint64_t clock_seconds(void)
+static apr_uint64_t limit_clock(void)
 {
     return (apr_uint64_t)apr_time_sec(apikey_clock());
 }
@@ -112,7 +112,7 @@ int apikey_log_count(const apikey_event_t *event, apr_uint64_t amount)
     }
     cause.owner = event->server;
     cause.label = event->label;
-    switch (apikey_limit_count(limit, &cause, amount, clock_seconds(),
+    switch (apikey_limit_count(limit, &cause, amount, limit_clock(),
                                &report)) {
     case APIKEY_LIMIT_FULL:
         return 1;
@@ -138,7 +138,7 @@ int apikey_log_end(apikey_log_e kind, const void *owner, const char *what,
         return 0;
     }
     cause = limit_cause(kind, owner, what);
-    return apikey_limit_end(limit, &cause, clock_seconds(), report);
+    return apikey_limit_end(limit, &cause, limit_clock(), report);
 }
 
 /* apikey_limit_fn */
@@ -164,6 +164,6 @@ static void log_report(void *baton APIKEY_UNUSED, apikey_limit_e what,
 void apikey_log_sweep(void)
 {
     if (limit) {
-        apikey_limit_sweep(limit, clock_seconds(), log_report, NULL);
+        apikey_limit_sweep(limit, limit_clock(), log_report, NULL);
     }
 }

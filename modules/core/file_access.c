@@ -85,7 +85,7 @@ static const char *folder_fault(const walk_t *walk, const struct stat *info,
     return NULL;
 }
 
-static const char *owner_fault(const struct stat *info, apr_pool_t *pool)
+static const char *file_owner_fault(const struct stat *info, apr_pool_t *pool)
 {
     if (info->st_uid != 0 && info->st_uid != geteuid()) {
         return apr_psprintf(pool, "it belongs to the user %s, who is neither "
@@ -159,7 +159,7 @@ const char *apikey_file_access_fault(const char *path, apikey_owned_e owned,
         return NULL;
     }
     if (owned == APIKEY_OWNED_BY_US) {
-        fault = owner_fault(&info, pool);
+        fault = file_owner_fault(&info, pool);
     }
     else {
         walk.owner = info.st_uid;

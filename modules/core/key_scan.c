@@ -168,7 +168,7 @@ typedef struct state_t {
     char word[APIKEY_KEY_MAX];
 } state_t;
 
-static void append_character(char *row, apr_size_t size, apr_size_t *len, int c)
+static void store_character(char *row, apr_size_t size, apr_size_t *len, int c)
 {
     if (*len < size) {
         row[*len] = (char)c;
@@ -222,10 +222,10 @@ static int scan_character(state_t *state, const search_t *search, int c,
         if (state->run_len == 0 && !state->opens) {
             state->word_len = 0;
         }
-        append_character(state->run, sizeof(state->run), &state->run_len, c);
+        store_character(state->run, sizeof(state->run), &state->run_len, c);
         if (search->words) {
-            append_character(state->word, sizeof(state->word),
-                             &state->word_len, c);
+            store_character(state->word, sizeof(state->word),
+                            &state->word_len, c);
             state->opens = state->opens
                            || is_own_prefix(search, state->word,
                                             state->word_len);
@@ -235,14 +235,14 @@ static int scan_character(state_t *state, const search_t *search, int c,
     found = run_is_key(state, search);
     end_run(state, c);
     if (state->opens && is_word_character(c)) {
-        append_character(state->word, sizeof(state->word), &state->word_len, c);
+        store_character(state->word, sizeof(state->word), &state->word_len, c);
         return found;
     }
     if (state->opens && decided && !found) {
         found = is_opaque_key(search, state->word, state->word_len);
     }
     if (search->words && !state->opens && c == '.') {
-        append_character(state->word, sizeof(state->word), &state->word_len, c);
+        store_character(state->word, sizeof(state->word), &state->word_len, c);
         state->opens = is_own_prefix(search, state->word, state->word_len);
         return found;
     }
