@@ -1,7 +1,7 @@
 dnl Licensed under the Apache License, Version 2.0; see LICENSE.
 dnl
-dnl What httpd was built with is asked of its apxs, so that the module is
-dnl compiled and linked the same way as the server that will load it.
+dnl apxs says how httpd was built, so that the module is compiled and linked
+dnl the same way as the server that will load it.
 
 dnl APIKEY_FIND_APXS: APXS, and apxs_cc: httpd's own compiler.
 AC_DEFUN([APIKEY_FIND_APXS], [
@@ -79,8 +79,8 @@ AC_SUBST([moduledir])
 AC_SUBST([HTTPD])
 ])
 
-dnl APIKEY_CHECK_OPENSSL: 1.1.1 is the oldest with what we use.  LibreSSL says
-dnl that it is 2.0.0 and has no RAND_priv_bytes.
+dnl APIKEY_CHECK_OPENSSL: 1.1.1 or later.  LibreSSL calls itself 2.0.0 and has
+dnl no RAND_priv_bytes.
 AC_DEFUN([APIKEY_CHECK_OPENSSL], [
 AC_MSG_CHECKING([for OpenSSL 1.1.1 or later])
 apikey_libs=$LIBS

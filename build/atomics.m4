@@ -2,7 +2,7 @@ dnl Licensed under the Apache License, Version 2.0; see LICENSE.
 dnl
 dnl Processes share words of 8 bytes (modules/core/atomics.h).  Where the
 dnl processor has no instruction for that, the compiler calls libatomic, whose
-dnl locks are each process's own: what one writes, another reads by halves.
+dnl locks hold within a process only: another one could read half of a word.
 
 dnl APIKEY_CHECK_ATOMICS: 8 bytes are read and written at once.
 AC_DEFUN([APIKEY_CHECK_ATOMICS], [

@@ -1,15 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What build/quickstart and build/test share; they source it.
+# Functions of build/quickstart and build/test, which source this file.
 
 fail() {
     echo "$(basename "$0"): $*" >&2
     exit 1
 }
 
-# Runs what may take minutes, with what it prints in a file, and says each five
-# seconds that it goes on, and at what.  A signal for us ends it, too: it is a
-# process group of its own.
+# Runs a command that may take minutes, with its output in a file, and prints
+# every five seconds what it is doing.  The command is a process group of its
+# own and is ended when a signal ends us.
 watched() {
     log=$1
     shift
@@ -60,7 +60,7 @@ need_packages() {
         root=sudo
     fi
     apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
-    # sudo asks for its password where it can be seen.
+    # sudo's question for the password must not go to the file.
     test -z "$root" || sudo -v
     for step in update "--no-install-recommends install $missing"; do
         watched "$said" $apt $step || {
@@ -72,9 +72,9 @@ need_packages() {
     rm -f "$said"
 }
 
-# A client of the Model Context Protocol, with which t/apps/mcp.t asks, in this
-# folder: the only thing that no package of Debian has.  What an earlier run
-# began and did not finish is begun again.
+# Installs the client of the Model Context Protocol that t/apps/mcp.t uses into
+# this folder; no package of Debian has it.  An unfinished installation is
+# started again.
 need_mcp_client() {
     sdk=@modelcontextprotocol/sdk@1.32.2
     test ! -d "$1/node_modules/${sdk%@*}" || return 0
@@ -82,7 +82,7 @@ need_mcp_client() {
     echo "Installing $sdk"
     rm -rf "$1" "$1.new"
     mkdir -p "$1.new"
-    # npm itself waits for minutes where packets get no answer.
+    # npm waits for minutes where its packets get no answer.
     watched "$1.log" timeout -k 5 "${MCP_SECONDS:-180}" npm install \
         --prefix "$1.new" --no-audit --no-fund --ignore-scripts \
         --loglevel=error --fetch-retries=1 --fetch-timeout=30000 "$sdk" ||

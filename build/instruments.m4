@@ -1,6 +1,6 @@
 dnl Licensed under the Apache License, Version 2.0; see LICENSE.
 dnl
-dnl Warnings are always on; what costs speed is asked for.
+dnl Warnings are always on; what costs speed needs an option of configure.
 
 AC_DEFUN([APIKEY_INSTRUMENTS], [
 WARNINGS="-std=gnu99 -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes"
