@@ -57,7 +57,7 @@ typedef enum {
     APIKEY_ERROR_DUPLICATE,     /**< a primary or unique key exists already */
     APIKEY_ERROR_DEADLOCK,      /**< of two transactions that waited for each
                                  * other this one was rolled back */
-    APIKEY_ERROR_READ_ONLY,     /**< this user may not write, or nobody can */
+    APIKEY_ERROR_READ_ONLY,     /**< this user, or every user, may not write */
     APIKEY_ERROR_OUTDATED,      /**< a table has changed since the statement was
                                  * prepared; most databases prepare it again
                                  * themselves */

@@ -44,7 +44,7 @@ typedef struct import_job_t {
     int most;                   /* rows to be read at once */
     apr_time_t ended;           /* the last step, apikey_clock() */
     int steps;                  /* of a transaction each */
-    int over;                   /* behind the last key */
+    int over;                   /* after the last key */
     row_t *taken;               /* cannot be stored */
     int ran;
     apr_status_t status;
