@@ -12,10 +12,10 @@
 
 #define SEEN_MOST 16384
 
-/* Rows that are read before they are stored; where others wait for it, as many
- * as take this long to store, and then the database is left alone. */
-#define ROWS_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
-#define ROWS_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
+/* Rows of one step where others wait for it: as many as take this long, and
+ * then the database is left alone. */
+#define STEP_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
+#define STEP_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
 #define HOLD apr_time_from_msec(400)
 
 /* Texts that were seen lately: all are forgotten where they become too many. */
@@ -24,14 +24,6 @@ typedef struct seen_t {
     apr_hash_t *texts;
 } seen_t;
 
-#define COLUMNS 24              /* of APIKEY_SQL_KEY_IMPORT, of which these */
-#define NUMBERS 6               /* come last */
-
-typedef struct row_t {
-    const char *args[COLUMNS];
-    apr_int64_t place;
-} row_t;
-
 typedef struct job_t {
     apikey_import_t *import;
     const apikey_actor_t *actor;
@@ -39,14 +31,16 @@ typedef struct job_t {
     seen_t *scopes;             /* lists that the catalogue allows */
     apr_pool_t *pool;
     apr_hash_t *new_tenants;    /* that get one when all keys are there */
-    apr_pool_t *rows_pool;
-    row_t *rows;                /* ROWS_MOST of them, read and not stored */
-    int count;
+    apikey_import_rows_t rows[2];       /* to be stored; in steps, those that
+                                         * are read meanwhile, too */
+    apikey_import_rows_t *stored, *read;
     int most;                   /* rows to be read at once */
+    int step;                   /* rows to be stored at once */
     apr_time_t ended;           /* the last step, apikey_clock() */
     int steps;                  /* of a transaction each */
-    int over;                   /* behind the last key */
-    row_t *taken;               /* cannot be stored */
+    apr_status_t source;        /* what is not APR_SUCCESS is behind all rows */
+    const char *fault;
+    apikey_import_row_t *taken; /* cannot be stored */
     int ran;
     apr_status_t status;
     const char *error;
@@ -123,186 +117,106 @@ static apr_status_t check_tenant(apikey_store_t *store, job_t *job,
     return status;
 }
 
-/* What goes into the statements lives as long as the rows. */
-static void keep(job_t *job, const apikey_managed_t *key)
-{
-    const apikey_record_t *record = &key->record;
-    row_t *row = &job->rows[job->count++];
-    apr_pool_t *pool = job->rows_pool;
-    const char *args[COLUMNS] = {
-        record->digest, record->id, record->keyspace, record->tenant,
-        record->name, record->env, record->scopes, record->secret_id,
-        record->format, key->prefix, record->hint, record->creator,
-        key->root, key->rotated_from, key->owner, key->networks, key->meta,
-        key->reason ? key->reason : "",
-        apikey_sql_number(pool, record->created),
-        apikey_sql_number(pool, record->expires),
-        apikey_sql_number(pool, key->bits),
-        apikey_sql_number(pool, record->revoked),
-        apikey_sql_number(pool, record->disabled),
-        apikey_sql_number(pool, key->lifetime)
-    };
-    int i;
-
-    for (i = 0; i < COLUMNS; i++) {
-        row->args[i] = i < COLUMNS - NUMBERS ? apr_pstrdup(pool, args[i])
-                                             : args[i];
-    }
-    row->place = job->import->place;
-}
-
-/* Reads as many as are to be stored at once, and checks each. */
-static apr_status_t read_rows(apikey_store_t *store, job_t *job,
-                              apr_pool_t *pool, const char **error)
+/* The next row, checked. */
+static apr_status_t read_row(apikey_store_t *store, job_t *job,
+                             apr_pool_t *pool, const char **error)
 {
     apikey_import_t *import = job->import;
-    apr_status_t status = APR_SUCCESS;
+    apikey_managed_t key = { .prefix = "" };
+    apr_status_t status;
+
+    import->at_key = 0;
+    status = import->next(import->baton, &key, pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    import->at_key = 1;
+    apikey_managed_details(&key, pool);
+    status = apikey_import_look(&key, pool, error);
+    if (status == APR_SUCCESS) {
+        status = check_scopes(store, job, key.record.scopes, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status = check_tenant(store, job, key.record.tenant, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        apikey_import_rows_add(job->read, &key, import->place);
+    }
+    return status;
+}
+
+/* Reads on, to as many as are to be read at once; until apikey_clock() is that
+ * far, unless that is 0.  What is wrong with a row is said when those before
+ * it have been stored. */
+static void read_rows(apikey_store_t *store, job_t *job, apr_time_t until)
+{
+    const char *error = NULL;
     apr_pool_t *row;
 
-    job->count = 0;
-    apr_pool_clear(job->rows_pool);
-    apr_pool_create(&row, pool);
-    while (job->count < job->most && status == APR_SUCCESS) {
-        apikey_managed_t key = { .prefix = "" };
-
+    apr_pool_create(&row, job->pool);
+    while (job->read->count < job->most && job->source == APR_SUCCESS
+           && (!until || apikey_clock() < until)) {
         apr_pool_clear(row);
-        import->at_key = 0;
-        status = import->next(import->baton, &key, row, error);
-        if (status != APR_SUCCESS) {
-            break;
-        }
-        import->at_key = 1;
-        apikey_managed_details(&key, row);
-        status = apikey_import_look(&key, row, error);
-        if (status == APR_SUCCESS) {
-            status = check_scopes(store, job, key.record.scopes, row, error);
-        }
-        if (status == APR_SUCCESS) {
-            status = check_tenant(store, job, key.record.tenant, row, error);
-        }
-        if (status == APR_SUCCESS) {
-            keep(job, &key);
-        }
+        job->source = read_row(store, job, row, &error);
     }
-    job->over = status == APR_EOF;
-    if (job->over) {
-        import->at_key = 0;
-        status = APR_SUCCESS;
+    if (job->source != APR_SUCCESS && error) {
+        job->fault = apr_pstrdup(job->pool, error);
     }
-    *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
-                                             : NULL;
     apr_pool_destroy(row);
-    return status;
+}
+
+/* Takes what was read, and has more read next time: as much as all before. */
+static void take_rows(job_t *job)
+{
+    apikey_import_rows_t *stored = job->stored;
+
+    job->stored = job->read;
+    job->read = job->steps ? stored : job->stored;
+    job->most = job->most > APIKEY_IMPORT_ROWS / 2 ? APIKEY_IMPORT_ROWS
+                                                   : job->most * 2;
+    apikey_import_rows_sort(job->stored);
 }
 
 /* ---- Storing ---- */
 
-/* Of the first row that has a digest or an id of those before it. */
-static row_t *find_repeated(row_t *rows, int count)
-{
-    int i, k;
-
-    for (i = 1; i < count; i++) {
-        for (k = 0; k < i; k++) {
-            if (strcmp(rows[i].args[0], rows[k].args[0]) == 0
-                || strcmp(rows[i].args[1], rows[k].args[1]) == 0) {
-                return &rows[i];
-            }
-        }
-    }
-    return NULL;
-}
-
-/* The first row that has a digest or an id of the database, or of a row before
- * it; NULL: none. */
-static apr_status_t find_taken(apikey_store_t *store, job_t *job, row_t *rows,
-                               int count, apr_pool_t *pool,
-                               const char **error)
-{
-    const char *args[2 * APIKEY_IMPORTED_AT_ONCE];
-    row_t *found = find_repeated(rows, count);
-    apikey_rows_t there;
-    apr_status_t status;
-    int i;
-
-    for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
-        args[i] = i < count ? rows[i].args[0] : "";
-        args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? rows[i].args[1] : "";
-    }
-    status = apikey_sql_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
-                               pool, error);
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    while (apikey_rows_next(&there)) {
-        int of = apikey_rows_number(&there) ? 0 : 1;
-        const char *text = apikey_rows_copy(&there, pool);
-
-        for (i = 0; i < count && (!found || &rows[i] < found); i++) {
-            if (strcmp(rows[i].args[of], text) == 0) {
-                found = &rows[i];
-            }
-        }
-    }
-    job->taken = found;
-    return apikey_rows_end(&there, pool, error);
-}
-
-/* As many rows as one statement stores, or fewer. */
-static apr_status_t store_some(apikey_store_t *store, job_t *job, row_t *rows,
-                               int count, apr_pool_t *pool,
-                               const char **error)
-{
-    const char *args[COLUMNS * APIKEY_IMPORTED_AT_ONCE];
-    apr_status_t status = find_taken(store, job, rows, count, pool, error);
-    int i;
-
-    if (status == APR_SUCCESS && job->taken) {
-        return apikey_reject(pool, error, "it is there already");
-    }
-    if (status == APR_SUCCESS && count == APIKEY_IMPORTED_AT_ONCE) {
-        for (i = 0; i < count; i++) {
-            memcpy(args + i * COLUMNS, rows[i].args, sizeof(rows[i].args));
-        }
-        return apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
-                                error);
-    }
-    for (i = 0; i < count && status == APR_SUCCESS; i++) {
-        status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, rows[i].args,
-                                  pool, error);
-        if (status != APR_SUCCESS) {
-            job->import->at_key = 1;
-            job->import->place = rows[i].place;
-        }
-    }
-    return status;
-}
-
-static apr_status_t store_rows(apikey_store_t *store, job_t *job,
+static apr_status_t store_rows(apikey_store_t *store, job_t *job, int most,
                                apr_pool_t *pool, const char **error)
 {
-    apr_status_t status = APR_SUCCESS;
-    apr_pool_t *sub;
-    int from;
+    const apikey_import_row_t *at;
+    apr_status_t status = apikey_import_rows_store(store, job->stored, most,
+                                                   &at, pool, error);
 
-    apr_pool_create(&sub, pool);
-    for (from = 0; from < job->count && status == APR_SUCCESS;
-         from += APIKEY_IMPORTED_AT_ONCE) {
-        int count = job->count - from;
-
-        apr_pool_clear(sub);
-        status = store_some(store, job, job->rows + from,
-                            count < APIKEY_IMPORTED_AT_ONCE
-                            ? count : APIKEY_IMPORTED_AT_ONCE, sub, error);
+    if (at) {
+        job->import->at_key = 1;
+        job->import->place = at->place;
     }
-    if (status == APR_SUCCESS) {
-        job->import->count += job->count;
-    }
-    else {
-        *error = *error ? apr_pstrdup(pool, *error) : NULL;
-    }
-    apr_pool_destroy(sub);
     return status;
+}
+
+/* When all rows have been stored, or the first was found that cannot be. */
+static apr_status_t end_rows(apikey_store_t *store, job_t *job,
+                             apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+
+    if (job->stored->taken) {
+        status = apikey_import_rows_find(store, job->stored, pool, error);
+        job->taken = job->stored->taken;
+    }
+    job->import->count += job->stored->count;
+    apikey_import_rows_clear(job->stored);
+    return status;
+}
+
+/* What the source has said last. */
+static apr_status_t end_source(job_t *job, const char **error)
+{
+    if (job->source == APR_EOF) {
+        job->import->at_key = 0;
+        return APR_SUCCESS;
+    }
+    *error = job->fault;
+    return job->source;
 }
 
 static apr_status_t note(apikey_store_t *store, const job_t *job,
@@ -337,15 +251,16 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
         return job->status;
     }
     status = apikey_import_run(store, store->dialect->bulk_on, pool, error);
-    while (status == APR_SUCCESS && !job->over) {
-        apr_status_t read = read_rows(store, job, pool, &job->error);
-
-        /* What is wrong with an earlier line is said first. */
-        status = store_rows(store, job, pool, error);
-        if (status == APR_SUCCESS && read != APR_SUCCESS) {
-            *error = job->error;
-            status = read;
+    while (status == APR_SUCCESS && job->source == APR_SUCCESS) {
+        read_rows(store, job, 0);
+        take_rows(job);
+        status = store_rows(store, job, job->stored->count, pool, error);
+        if (status == APR_SUCCESS) {
+            status = end_rows(store, job, pool, error);
         }
+    }
+    if (status == APR_SUCCESS) {
+        status = end_source(job, error);
     }
     if (status == APR_SUCCESS) {
         status = note(store, job, pool, error);
@@ -367,7 +282,7 @@ static apr_status_t import_step(apikey_store_t *store, void *baton,
     job_t *job = baton;
 
     if (!has_run(job, error)) {
-        job->status = store_rows(store, job, pool, error);
+        job->status = store_rows(store, job, job->step, pool, error);
         job->error = *error;
     }
     return job->status;
@@ -403,22 +318,45 @@ static apr_status_t import_over(apikey_store_t *store, void *baton,
 static void pace(job_t *job, apr_time_t began)
 {
     apr_time_t took = apikey_clock() - began;
-    int most = took > HOLD ? job->most / 2
-             : took < HOLD / 2 ? job->most * 2 : job->most;
+    int step = took > HOLD ? job->step / 2
+             : took < HOLD / 2 ? job->step * 2 : job->step;
 
-    job->most = most < ROWS_LEAST ? ROWS_LEAST
-              : most > ROWS_MOST ? ROWS_MOST : most;
+    job->step = step < STEP_LEAST ? STEP_LEAST
+              : step > STEP_MOST ? STEP_MOST : step;
     job->ended = began + took;
 }
 
-/* Reading takes a part of the time in which others can write. */
-static void wait_for_others(const job_t *job)
+/* The time in which others can write is one to read in. */
+static void wait_for_others(apikey_store_t *store, job_t *job)
 {
-    apr_time_t rest = job->ended + APIKEY_IMPORT_PAUSE - apikey_clock();
+    apr_time_t until = job->ended + APIKEY_IMPORT_PAUSE;
+    apr_time_t rest;
 
+    read_rows(store, job, until);
+    rest = until - apikey_clock();
     if (rest > 0) {
         apr_sleep(rest);
     }
+}
+
+/* Stores what was read, step by step. */
+static apr_status_t store_in_steps(apikey_store_t *store, job_t *job,
+                                   apr_pool_t *pool, const char **error)
+{
+    apikey_import_rows_t *rows = job->stored;
+    apr_status_t status = APR_SUCCESS;
+
+    while (rows->stored < rows->count && !rows->taken
+           && status == APR_SUCCESS) {
+        apr_time_t began;
+
+        wait_for_others(store, job);
+        began = apikey_clock();
+        job->ran = 0;
+        status = apikey_sql_transact(store, import_step, job, pool, error);
+        pace(job, began);
+    }
+    return status == APR_SUCCESS ? end_rows(store, job, pool, error) : status;
 }
 
 static apr_status_t import_steps(apikey_store_t *store, job_t *job,
@@ -427,29 +365,22 @@ static apr_status_t import_steps(apikey_store_t *store, job_t *job,
     apr_status_t status = APR_SUCCESS;
     apr_pool_t *sub;
 
-    job->most = ROWS_LEAST;
+    job->step = STEP_LEAST;
     job->ended = apikey_clock() - APIKEY_IMPORT_PAUSE;
     apr_pool_create(&sub, pool);
-    while (status == APR_SUCCESS && !job->over) {
-        const char *fault = NULL;
-        apr_time_t began;
-        apr_status_t read;
-
+    while (status == APR_SUCCESS
+           && (job->source == APR_SUCCESS || job->read->count > 0)) {
         apr_pool_clear(sub);
-        read = read_rows(store, job, sub, &fault);
-        wait_for_others(job);
-        began = apikey_clock();
-        job->ran = 0;
-        status = apikey_sql_transact(store, import_step, job, sub, error);
-        if (status == APR_SUCCESS && read != APR_SUCCESS) {
-            *error = fault;
-            status = read;
-        }
-        pace(job, began);
+        read_rows(store, job, 0);
+        take_rows(job);
+        status = store_in_steps(store, job, sub, error);
     }
     *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
                                              : NULL;
     apr_pool_destroy(sub);
+    if (status == APR_SUCCESS) {
+        status = end_source(job, error);
+    }
     if (status == APR_SUCCESS) {
         status = apikey_sql_settings(store, store->dialect->import_off, pool,
                                      error);
@@ -522,10 +453,14 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
     job.tenants = make_seen(pool);
     job.scopes = make_seen(pool);
     job.new_tenants = apr_hash_make(pool);
-    job.rows = apr_pcalloc(pool, ROWS_MOST * sizeof(*job.rows));
-    job.most = APIKEY_IMPORTED_AT_ONCE;
+    job.most = STEP_LEAST;
     job.steps = store->dialect->import_over != NULL;
-    apr_pool_create(&job.rows_pool, pool);
+    job.stored = job.read = &job.rows[0];
+    apikey_import_rows_make(job.read, pool);
+    if (job.steps) {
+        job.stored = &job.rows[1];
+        apikey_import_rows_make(job.stored, pool);
+    }
     status = job.steps ? import_in_steps(store, &job, pool, error)
              : apikey_sql_transact(store, import_all, &job, pool, error);
     if (store->handle) {

@@ -1,0 +1,228 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "import_parts.h"
+#include "manage_parts.h"
+
+#define NUMBERS 6               /* of the columns, the last */
+#define DIGEST 0
+#define ID 1
+
+void apikey_import_rows_make(apikey_import_rows_t *rows, apr_pool_t *pool)
+{
+    /* Not cleared: of a small import most of it is never touched. */
+    rows->list = apr_palloc(pool, APIKEY_IMPORT_ROWS * sizeof(*rows->list));
+    rows->sorted = apr_palloc(pool,
+                              APIKEY_IMPORT_ROWS * sizeof(*rows->sorted));
+    apr_pool_create(&rows->pool, pool);
+}
+
+void apikey_import_rows_clear(apikey_import_rows_t *rows)
+{
+    rows->count = rows->stored = 0;
+    apr_pool_clear(rows->pool);
+}
+
+void apikey_import_rows_add(apikey_import_rows_t *rows,
+                            const apikey_managed_t *key, apr_int64_t place)
+{
+    const apikey_record_t *record = &key->record;
+    apikey_import_row_t *row = &rows->list[rows->count];
+    const apikey_import_row_t *before = rows->count ? row - 1 : NULL;
+    apr_pool_t *pool = rows->pool;
+    const char *texts[APIKEY_IMPORT_COLUMNS - NUMBERS] = {
+        record->digest, record->id, record->keyspace, record->tenant,
+        record->name, record->env, record->scopes, record->secret_id,
+        record->format, key->prefix, record->hint, record->creator,
+        key->root, key->rotated_from, key->owner, key->networks, key->meta,
+        key->reason ? key->reason : ""
+    };
+    const apr_int64_t numbers[NUMBERS] = {
+        record->created, record->expires, key->bits, record->revoked,
+        record->disabled, key->lifetime
+    };
+    int i;
+
+    for (i = 0; i < APIKEY_IMPORT_COLUMNS; i++) {
+        char number[24];
+        const char *text = i < APIKEY_IMPORT_COLUMNS - NUMBERS ? texts[i]
+                                                               : number;
+
+        if (text == number) {
+            apr_snprintf(number, sizeof(number), "%" APR_INT64_T_FMT,
+                         numbers[i - (APIKEY_IMPORT_COLUMNS - NUMBERS)]);
+        }
+        /* What many rows have in common stands in memory once. */
+        row->args[i] = before && strcmp(before->args[i], text) == 0
+                       ? before->args[i] : apr_pstrdup(pool, text);
+    }
+    row->place = place;
+    rows->sorted[rows->count++] = row;
+}
+
+/* By a column; those that have the same, in the order of the file. */
+static int compare(const void *one, const void *other, int column)
+{
+    const apikey_import_row_t *a = *(apikey_import_row_t *const *)one;
+    const apikey_import_row_t *b = *(apikey_import_row_t *const *)other;
+    int order = strcmp(a->args[column], b->args[column]);
+
+    return order ? order : a < b ? -1 : a > b;
+}
+
+static int by_digest(const void *one, const void *other)
+{
+    return compare(one, other, DIGEST);
+}
+
+static int by_id(const void *one, const void *other)
+{
+    return compare(one, other, ID);
+}
+
+static void take_first(apikey_import_rows_t *rows, apikey_import_row_t *row)
+{
+    if (!rows->taken || row < rows->taken) {
+        rows->taken = row;
+    }
+}
+
+static void sort_by(apikey_import_rows_t *rows, int column,
+                    int (*order)(const void *, const void *))
+{
+    int i;
+
+    qsort(rows->sorted, (apr_size_t)rows->count, sizeof(*rows->sorted),
+          order);
+    for (i = 1; i < rows->count; i++) {
+        if (strcmp(rows->sorted[i - 1]->args[column],
+                   rows->sorted[i]->args[column]) == 0) {
+            take_first(rows, rows->sorted[i]);
+        }
+    }
+}
+
+void apikey_import_rows_sort(apikey_import_rows_t *rows)
+{
+    sort_by(rows, ID, by_id);
+    sort_by(rows, DIGEST, by_digest);
+}
+
+/* As many as one statement takes, or fewer. */
+static int some(const apikey_import_rows_t *rows, int from)
+{
+    return rows->count - from < APIKEY_IMPORTED_AT_ONCE
+           ? rows->count - from : APIKEY_IMPORTED_AT_ONCE;
+}
+
+/* Looks for digests and ids of the database. */
+static apr_status_t find_some(apikey_store_t *store,
+                              apikey_import_rows_t *rows, int from,
+                              apr_pool_t *pool, const char **error)
+{
+    const char *args[2 * APIKEY_IMPORTED_AT_ONCE];
+    apikey_import_row_t *const *at = rows->sorted + from;
+    int i, count = some(rows, from);
+    apikey_rows_t there;
+    apr_status_t status;
+
+    for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
+        args[i] = i < count ? at[i]->args[DIGEST] : "";
+        args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? at[i]->args[ID] : "";
+    }
+    status = apikey_sql_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
+                               pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    while (apikey_rows_next(&there)) {
+        int of = apikey_rows_number(&there) ? DIGEST : ID;
+        const char *text = apikey_rows_copy(&there, pool);
+
+        for (i = 0; i < count; i++) {
+            if (strcmp(at[i]->args[of], text) == 0) {
+                take_first(rows, at[i]);
+            }
+        }
+    }
+    return apikey_rows_end(&there, pool, error);
+}
+
+apr_status_t apikey_import_rows_find(apikey_store_t *store,
+                                     apikey_import_rows_t *rows,
+                                     apr_pool_t *pool, const char **error)
+{
+    apr_status_t status = APR_SUCCESS;
+    apr_pool_t *sub;
+
+    apr_pool_create(&sub, pool);
+    for (; rows->stored < rows->count && status == APR_SUCCESS;
+         rows->stored += APIKEY_IMPORTED_AT_ONCE) {
+        apr_pool_clear(sub);
+        status = find_some(store, rows, rows->stored, sub, error);
+    }
+    if (status != APR_SUCCESS) {
+        *error = apr_pstrdup(pool, *error);
+    }
+    apr_pool_destroy(sub);
+    return status == APR_SUCCESS
+           ? apikey_reject(pool, error, "it is there already") : status;
+}
+
+static apr_status_t store_some(apikey_store_t *store,
+                               apikey_import_rows_t *rows,
+                               const apikey_import_row_t **at_row,
+                               apr_pool_t *pool, const char **error)
+{
+    const char *args[APIKEY_IMPORT_COLUMNS * APIKEY_IMPORTED_AT_ONCE];
+    apikey_import_row_t *const *at = rows->sorted + rows->stored;
+    int i, count = some(rows, rows->stored);
+    apr_status_t status = find_some(store, rows, rows->stored, pool, error);
+
+    if (status != APR_SUCCESS || rows->taken) {
+        return status;
+    }
+    if (count == APIKEY_IMPORTED_AT_ONCE) {
+        for (i = 0; i < count; i++) {
+            memcpy(args + i * APIKEY_IMPORT_COLUMNS, at[i]->args,
+                   sizeof(at[i]->args));
+        }
+        return apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
+                                error);
+    }
+    for (i = 0; i < count && status == APR_SUCCESS; i++) {
+        status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, at[i]->args,
+                                  pool, error);
+        *at_row = status == APR_SUCCESS ? NULL : at[i];
+    }
+    return status;
+}
+
+apr_status_t apikey_import_rows_store(apikey_store_t *store,
+                                      apikey_import_rows_t *rows, int most,
+                                      const apikey_import_row_t **at,
+                                      apr_pool_t *pool, const char **error)
+{
+    int end = rows->count - rows->stored < most ? rows->count
+                                                : rows->stored + most;
+    apr_status_t status = APR_SUCCESS;
+    apr_pool_t *sub;
+
+    *at = NULL;
+    apr_pool_create(&sub, pool);
+    while (rows->stored < end && !rows->taken && status == APR_SUCCESS) {
+        apr_pool_clear(sub);
+        status = store_some(store, rows, at, sub, error);
+        if (status == APR_SUCCESS) {
+            rows->stored += some(rows, rows->stored);
+        }
+    }
+    if (status != APR_SUCCESS) {
+        *error = *error ? apr_pstrdup(pool, *error) : NULL;
+    }
+    apr_pool_destroy(sub);
+    return status;
+}
