@@ -146,7 +146,7 @@ static apr_status_t read_row(apikey_store_t *store, job_t *job,
 }
 
 /* Reads on, to as many as are to be read at once; until apikey_clock() is that
- * far, unless that is 0.  What is wrong with a row is said when those before
+ * far, unless that is 0, but one at least.  What is wrong with a row is said when those before
  * it have been stored. */
 static void read_rows(apikey_store_t *store, job_t *job, apr_time_t until)
 {
@@ -154,10 +154,12 @@ static void read_rows(apikey_store_t *store, job_t *job, apr_time_t until)
     apr_pool_t *row;
 
     apr_pool_create(&row, job->pool);
-    while (job->read->count < job->most && job->source == APR_SUCCESS
-           && (!until || apikey_clock() < until)) {
+    while (job->read->count < job->most && job->source == APR_SUCCESS) {
         apr_pool_clear(row);
         job->source = read_row(store, job, row, &error);
+        if (until && apikey_clock() >= until) {
+            break;
+        }
     }
     if (job->source != APR_SUCCESS && error) {
         job->fault = apr_pstrdup(job->pool, error);
