@@ -78,6 +78,9 @@ typedef struct apikey_dialect_t {
     /** Whether it means that a primary or unique key is there already.  May
      * be NULL. */
     int (*is_duplicate)(int error, const char *message);
+    /** A statement that meets such a key is undone, and its transaction goes
+     * on. */
+    int undone_alone;
     /** Whether it means that two transactions waited for each other, and this
      * one had to give way.  May be NULL. */
     int (*is_deadlock)(int error, const char *message);

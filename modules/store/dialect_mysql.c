@@ -157,6 +157,7 @@ const apikey_dialect_t apikey_dialect_mysql = {
     .on_init = on_init,
     .is_locked = is_locked,
     .is_duplicate = is_duplicate,
+    .undone_alone = 1,
     .read_only = read_only,
     .is_deadlock = is_deadlock,
     .has_column = "SELECT COUNT(*) FROM information_schema.columns"

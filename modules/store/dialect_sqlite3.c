@@ -196,6 +196,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
     .is_locked = is_locked,
     .is_passing = is_passing,
     .is_duplicate = is_duplicate,
+    .undone_alone = 1,
     .read_only = read_only,
     .outdated = outdated,
     .no_server = 1,

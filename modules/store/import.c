@@ -146,8 +146,8 @@ static apr_status_t read_row(apikey_store_t *store, job_t *job,
 }
 
 /* Reads on, to as many as are to be read at once; until apikey_clock() is that
- * far, unless that is 0, but one at least.  What is wrong with a row is said when those before
- * it have been stored. */
+ * far, unless that is 0, but one at least.  What is wrong with a row is said
+ * when those before it have been stored. */
 static void read_rows(apikey_store_t *store, job_t *job, apr_time_t until)
 {
     const char *error = NULL;

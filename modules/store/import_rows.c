@@ -172,26 +172,54 @@ apr_status_t apikey_import_rows_find(apikey_store_t *store,
            ? apikey_reject(pool, error, "it is there already") : status;
 }
 
+/* As many as one statement takes. */
+static apr_status_t store_all(apikey_store_t *store,
+                              apikey_import_rows_t *rows, apr_pool_t *pool,
+                              const char **error)
+{
+    const char *args[APIKEY_IMPORT_COLUMNS * APIKEY_IMPORTED_AT_ONCE];
+    apikey_import_row_t *const *at = rows->sorted + rows->stored;
+    apr_status_t status;
+    int i;
+
+    for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
+        memcpy(args + i * APIKEY_IMPORT_COLUMNS, at[i]->args,
+               sizeof(at[i]->args));
+    }
+    store->duplicate = 0;
+    status = apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
+                              error);
+    if (status == APIKEY_EDATABASE && store->dialect->undone_alone
+        && store->duplicate) {
+        const char *other;
+        apr_status_t found = find_some(store, rows, rows->stored, pool,
+                                       &other);
+
+        status = found == APR_SUCCESS && rows->taken ? APR_SUCCESS : status;
+    }
+    return status;
+}
+
+/* Where one that is there already ends the transaction, it is looked for
+ * first. */
 static apr_status_t store_some(apikey_store_t *store,
                                apikey_import_rows_t *rows,
                                const apikey_import_row_t **at_row,
                                apr_pool_t *pool, const char **error)
 {
-    const char *args[APIKEY_IMPORT_COLUMNS * APIKEY_IMPORTED_AT_ONCE];
     apikey_import_row_t *const *at = rows->sorted + rows->stored;
     int i, count = some(rows, rows->stored);
-    apr_status_t status = find_some(store, rows, rows->stored, pool, error);
+    int whole = count == APIKEY_IMPORTED_AT_ONCE;
+    apr_status_t status = APR_SUCCESS;
 
+    if (!whole || !store->dialect->undone_alone) {
+        status = find_some(store, rows, rows->stored, pool, error);
+    }
     if (status != APR_SUCCESS || rows->taken) {
         return status;
     }
-    if (count == APIKEY_IMPORTED_AT_ONCE) {
-        for (i = 0; i < count; i++) {
-            memcpy(args + i * APIKEY_IMPORT_COLUMNS, at[i]->args,
-                   sizeof(at[i]->args));
-        }
-        return apikey_sql_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
-                                error);
+    if (whole) {
+        return store_all(store, rows, pool, error);
     }
     for (i = 0; i < count && status == APR_SUCCESS; i++) {
         status = apikey_sql_query(store, APIKEY_SQL_KEY_IMPORT, at[i]->args,
@@ -212,6 +240,11 @@ apr_status_t apikey_import_rows_store(apikey_store_t *store,
     apr_pool_t *sub;
 
     *at = NULL;
+    if (store->dialect->undone_alone && store->transaction) {
+        /* The driver goes on as the database does. */
+        apr_dbd_transaction_mode_set(store->driver, store->transaction,
+                                     APR_DBD_TRANSACTION_IGNORE_ERRORS);
+    }
     apr_pool_create(&sub, pool);
     while (rows->stored < end && !rows->taken && status == APR_SUCCESS) {
         apr_pool_clear(sub);
