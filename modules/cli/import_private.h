@@ -32,7 +32,7 @@ typedef struct reading_t {
     int at[COLUMNS];            /**< index of the field; -1: no such column */
     int columns;                /**< fields of the header */
     apr_uint64_t mapped;        /**< bits of those --map that had a column */
-    apikey_digest_kinds_t kinds; /**< of --digest; none: not given */
+    apikey_digest_kinds_t kinds;        /**< of --digest; none: not given */
     int hmac;                   /**< --digest is hmac-sha256 */
     apr_int64_t rows;           /**< read so far */
     apikey_import_t import;

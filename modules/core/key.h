@@ -45,7 +45,7 @@ typedef enum {
 /** How a key may be digested; flags. */
 typedef enum {
     APIKEY_DIGEST_HMAC = 1, /**< HMAC-SHA256 by one of the server's secrets */
-    APIKEY_DIGEST_SHA256 = 2, /**< plain SHA-256: imported keys only */
+    APIKEY_DIGEST_SHA256 = 2,   /**< plain SHA-256: imported keys only */
     APIKEY_DIGEST_SHA512 = 4 /**< plain SHA-512: imported keys only */
 } apikey_digest_e;
 
@@ -62,7 +62,7 @@ typedef struct apikey_part_t {
 typedef struct apikey_policy_t {
     unsigned int formats;           /**< apikey_format_e flags, not 0 */
     unsigned int digests;           /**< apikey_digest_e flags, not 0 */
-    const apikey_prefix_t *prefixes; /**< ApiKeyPrefix; NULL: any */
+    const apikey_prefix_t *prefixes;    /**< ApiKeyPrefix; NULL: any */
     const apikey_secrets_t *secrets;
     const apikey_part_t *parts;     /**< in addition to digests; end with kind
                                      * 0; NULL: none */

@@ -37,24 +37,24 @@ APLOG_USE_MODULE(apikey);
 /* A key in mod_dbd's hash of prepared statements.  No label of DBDPrepareSQL
  * can be equal: this one has a blank. */
 #define STORE_LABEL "mod_apikey store"
-#define RETRY_TIME apr_time_from_msec(1000) /* for one task */
+#define RETRY_TIME apr_time_from_msec(1000)     /* for one task */
 
 #define DEADLINE apr_time_from_msec(1500)   /* a 503 within two seconds */
-#define THREADS_MAX 32 /* of a child process, at once */
-#define LOCK_TIMEOUT apr_time_from_msec(200) /* in a cleanup */
+#define THREADS_MAX 32          /* of a child process, at once */
+#define LOCK_TIMEOUT apr_time_from_msec(200)    /* in a cleanup */
 
 /* A connection of our own; a queue keeps it as void *. */
 typedef struct connection_t {
-    apr_pool_t *pool; /* its own; destroyed to close it */
+    apr_pool_t *pool;           /* its own; destroyed to close it */
     apikey_store_t *store;
 } connection_t;
 
 struct apikey_connections_t {
     const char *driver;
     const char *params;
-    int own; /* connections of our own, not mod_dbd's */
-    apikey_queue_t *queue; /* of this process; NULL: no memory for it */
-    volatile apr_uint32_t at_once; /* 1: it cannot block; run inline */
+    int own;                    /* connections of our own, not mod_dbd's */
+    apikey_queue_t *queue;      /* of this process; NULL: no memory for it */
+    volatile apr_uint32_t at_once;      /* 1: it cannot block; run inline */
 };
 
 static apikey_threads_t *threads; /* of this child process; NULL: none */
@@ -207,8 +207,8 @@ static void update_at_once(apikey_connections_t *database,
 /* Whether to run the task once more, with another connection of mod_dbd. */
 typedef enum {
     NO_RETRY,
-    RETRY_RECONNECTED, /* the connection was dead, and works again */
-    RETRY_DEAD /* it is dead, or mod_dbd has closed it */
+    RETRY_RECONNECTED,          /* the connection was dead, and works again */
+    RETRY_DEAD                  /* it is dead, or mod_dbd has closed it */
 } retry_e;
 
 /* With a connection of mod_dbd, taken for this task alone. */

@@ -13,12 +13,12 @@
 
 APLOG_USE_MODULE(apikey);
 
-#define DBD_MAX 10 /* mod_dbd's default of DBDMax */
+#define DBD_MAX 10              /* mod_dbd's default of DBDMax */
 
 typedef struct {
-    apr_hash_t *databases; /* those that APIKEY0195 has named */
-    int warned[APIKEY_STORES]; /* APIKEY0194 was logged for this DBDMax */
-    int threads; /* per process */
+    apr_hash_t *databases;      /* those that APIKEY0195 has named */
+    int warned[APIKEY_STORES];  /* APIKEY0194 was logged for this DBDMax */
+    int threads;                /* per process */
     int processes;
 } pool_checks_t;
 

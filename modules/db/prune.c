@@ -30,25 +30,25 @@ APLOG_USE_MODULE(apikey);
 
 #define STEP_BUDGET apr_time_from_msec(50) /* of the 100 ms between steps */
 
-#define STEP_TIMEOUT apr_time_from_sec(10) /* longer than lock timeouts */
+#define STEP_TIMEOUT apr_time_from_sec(10)      /* longer than lock timeouts */
 
 /* Per database, in memory that the child processes share. */
 typedef struct shared_prune_t {
-    volatile apr_uint32_t due; /* when one may begin; clock_seconds() */
-    volatile apr_uint32_t logged; /* APIKEY0280 */
+    volatile apr_uint32_t due;  /* when one may begin; clock_seconds() */
+    volatile apr_uint32_t logged;       /* APIKEY0280 */
 } shared_prune_t;
 
 typedef struct pruner_t {
     server_rec *server;         /* one that uses the database */
-    apr_int64_t retention; /* the longest of its servers, seconds */
+    apr_int64_t retention;      /* the longest of its servers, seconds */
     shared_prune_t *shared;
     /* In each child process: */
-    int running; /* the watchdog thread's: this process has
+    int running;                /* the watchdog thread's: this process has
                                  * claimed the database */
     volatile apr_uint32_t busy; /* a step runs: what follows belongs to the
                                  * database thread */
     apikey_prune_t job;
-    apr_uint32_t next; /* 0: another step; else the job is done, and
+    apr_uint32_t next;          /* 0: another step; else the job is done, and
                                  * due again after so many seconds */
 } pruner_t;
 

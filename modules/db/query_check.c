@@ -34,7 +34,7 @@
 APLOG_USE_MODULE(apikey);
 
 #define DEADLINE_SECONDS 3      /* for all queries of one database */
-#define TIMEOUTS_MAX 2 /* then no further database is checked */
+#define TIMEOUTS_MAX 2          /* then no further database is checked */
 #define WARNINGS "mod_apikey: warnings of the first pass"
 
 /* A query, and the first server with it. */
@@ -46,18 +46,18 @@ typedef struct tried_query_t {
 
 typedef struct database_check_t {
     server_rec *server; /* the first one with this database */
-    const char *directive; /* ApiKeyDBDParams or DBDParams */
+    const char *directive;      /* ApiKeyDBDParams or DBDParams */
     const char *driver;
     const char *params;
-    const char *file; /* SQLite's; NULL: the parameters name none */
-    int is_file; /* the driver is SQLite */
-    int own_tables; /* a server has no ApiKeyQuery */
+    const char *file;           /* SQLite's; NULL: the parameters name none */
+    int is_file;                /* the driver is SQLite */
+    int own_tables;             /* a server has no ApiKeyQuery */
     int needed; /* a server uses AuthType ApiKey */
     apr_array_header_t *queries;
-    apr_hash_t *seen; /* their directives and texts */
+    apr_hash_t *seen;           /* their directives and texts */
 } database_check_t;
 
-#define NO_QUERY (-1) /* the result is about the database */
+#define NO_QUERY (-1)           /* the result is about the database */
 
 /* The result: the first byte that the process writes.  After it come the index
  * of the query or NO_QUERY, a blank and the error. */

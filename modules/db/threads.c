@@ -14,7 +14,7 @@
 #define POST_TIMEOUT apr_time_from_sec(10)  /* of a post without a timeout:
                                              * then its thread is abandoned */
 #define END_TIMEOUT apr_time_from_msec(1000)    /* how long the end of the
-                                             * process waits for threads */
+                                                 * process waits for threads */
 #define LOCK_TIMEOUT apr_time_from_msec(200)    /* and for the lock */
 #define ABANDON_MAX_ALL 256     /* threads of all queues: they cost memory */
 

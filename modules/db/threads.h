@@ -125,10 +125,10 @@ typedef struct apikey_post_t {
     apr_size_t size;            /**< 0: the task is not copied */
     apikey_done_fn on_done;
     void *baton;                /**< on_done's */
-    apr_interval_time_t timeout;        /**< 0: on_done is called when the
-                                 * task ends; else at the latest after this,
-                                 * with APR_TIMEUP, by apikey_threads_tick(),
-                                 * and the result is not used */
+    apr_interval_time_t timeout; /**< 0: on_done is called when the
+                                  * task ends; else at the latest after this,
+                                  * with APR_TIMEUP, by apikey_threads_tick(),
+                                  * and the result is not used */
 } apikey_post_t;
 
 /**

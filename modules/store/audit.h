@@ -16,7 +16,7 @@ typedef struct apikey_actor_t {
     const char *who;
     apr_int64_t now;            /**< epoch seconds */
     const char *keyspace;       /**< ids are looked up in this one; NULL: in
-                                     all */
+                                 all */
 } apikey_actor_t;
 
 /** Characters of apikey_audit_t.was at most, on every database. */

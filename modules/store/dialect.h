@@ -122,6 +122,9 @@ typedef struct apikey_bulk_import_t {
     /** Commands after that transaction, however it ended: they undo what a
      * rollback does not. */
     const char *const *bulk_over;
+    /** A statement that meets a duplicate key is undone, and its transaction
+     * goes on: duplicates need not be looked for first. */
+    int duplicate_undone;
     int steps;                  /**< whether there are steps; all that follows
                                  * belongs to them */
     /** Commands of the first transaction; of the last, which makes the keys

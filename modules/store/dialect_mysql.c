@@ -135,7 +135,7 @@ const apikey_dialect_t apikey_dialect_mysql = {
                   " WHERE table_schema = DATABASE() AND table_name = '%s'"
                   " AND column_name = '%s'",
     .import = { .bulk_on = bulk_on, .bulk_off = bulk_off,
-                .bulk_over = bulk_over },
+                .bulk_over = bulk_over, .duplicate_undone = 1 },
     .traits = { .params = mysql_params, .lengths = 1 },
     .text_open = "CONVERT(",
     .text_close = " USING binary)",

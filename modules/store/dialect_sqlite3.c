@@ -182,6 +182,7 @@ const apikey_dialect_t apikey_dialect_sqlite3 = {
         .bulk_on = bulk_on,
         .bulk_off = bulk_off,
         .bulk_over = bulk_over,
+        .duplicate_undone = 1,
         .steps = 1,
         .settings = import_on,
         .last_settings = import_off,

@@ -11,10 +11,10 @@
 
 #define SEEN_MOST 16384
 
-/* Rows that are read before they are stored.  In steps it is as many as take a
- * fifth of a second to store, and after each step there is a pause. */
-#define ROWS_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
-#define ROWS_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
+/* Rows that one step stores: as many as take HOLD, after which other processes
+ * can write. */
+#define STEP_LEAST (25 * APIKEY_IMPORTED_AT_ONCE)
+#define STEP_MOST (200 * APIKEY_IMPORTED_AT_ONCE)
 #define HOLD apr_time_from_msec(400)
 
 /* Texts that were checked already; emptied when there are too many. */
@@ -23,14 +23,6 @@ typedef struct seen_t {
     apr_hash_t *texts;
 } seen_t;
 
-#define COLUMNS 24              /* of APIKEY_SQL_KEY_IMPORT, of which these */
-#define NUMBERS 6               /* come last */
-
-typedef struct row_t {
-    const char *args[COLUMNS];
-    apr_int64_t place;
-} row_t;
-
 typedef struct import_job_t {
     apikey_import_t *import;
     const apikey_actor_t *actor;
@@ -38,14 +30,16 @@ typedef struct import_job_t {
     seen_t *scopes;             /* lists that the catalogue allows */
     apr_pool_t *pool;
     apr_hash_t *new_tenants;    /* that get one when all keys are there */
-    apr_pool_t *rows_pool;
-    row_t *rows;                /* ROWS_MOST of them, read and not stored */
-    int count;
+    apikey_import_rows_t rows[2];       /* to be stored; in steps, also those
+                                         * that are read meanwhile */
+    apikey_import_rows_t *stored, *read;
     int most;                   /* rows to be read at once */
+    int step;                   /* rows to be stored at once */
     apr_time_t ended;           /* the last step, apikey_clock() */
     int steps;                  /* of a transaction each */
-    int over;                   /* after the last key */
-    row_t *taken;               /* cannot be stored */
+    apr_status_t input_status;  /* not APR_SUCCESS: no more rows */
+    const char *input_error;
+    apikey_import_row_t *taken; /* cannot be stored */
     int ran;
     apr_status_t status;
     const char *error;
@@ -122,192 +116,118 @@ static apr_status_t check_import_tenant(apikey_store_t *store,
     return status;
 }
 
-/* Copies a key as the arguments of its row, into the pool of the rows. */
-static void copy_row(import_job_t *job, const apikey_key_row_t *key)
-{
-    const apikey_record_t *record = &key->record;
-    row_t *row = &job->rows[job->count++];
-    apr_pool_t *pool = job->rows_pool;
-    const char *args[COLUMNS] = {
-        record->digest, record->id, record->keyspace, record->tenant,
-        record->name, record->env, record->scopes, record->secret_id,
-        record->format, key->prefix, record->hint, record->creator,
-        key->root, key->rotated_from, key->owner, key->networks, key->meta,
-        key->reason ? key->reason : "",
-        apikey_number_arg(pool, record->created),
-        apikey_number_arg(pool, record->expires),
-        apikey_number_arg(pool, key->bits),
-        apikey_number_arg(pool, record->revoked),
-        apikey_number_arg(pool, record->disabled),
-        apikey_number_arg(pool, key->lifetime)
-    };
-    int i;
-
-    for (i = 0; i < COLUMNS; i++) {
-        row->args[i] = i < COLUMNS - NUMBERS ? apr_pstrdup(pool, args[i])
-                                             : args[i];
-    }
-    row->place = job->import->place;
-}
-
-/* Reads as many keys as are stored at once, and checks each. */
-static apr_status_t read_import_rows(apikey_store_t *store, import_job_t *job,
-                                     apr_pool_t *pool, const char **error)
+/* Reads the next row and checks it. */
+static apr_status_t read_import_row(apikey_store_t *store, import_job_t *job,
+                                    apr_pool_t *pool, const char **error)
 {
     apikey_import_t *import = job->import;
-    apr_status_t status = APR_SUCCESS;
+    apikey_key_row_t key = { .prefix = "" };
+    apr_status_t status;
+
+    import->at_key = 0;
+    status = import->next(import->baton, &key, pool, error);
+    if (status != APR_SUCCESS) {
+        return status;
+    }
+    import->at_key = 1;
+    apikey_key_row_details(&key, pool);
+    status = apikey_import_look(&key, pool, error);
+    if (status == APR_SUCCESS) {
+        status =
+            check_import_scopes(store, job, key.record.scopes, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        status =
+            check_import_tenant(store, job, key.record.tenant, pool, error);
+    }
+    if (status == APR_SUCCESS) {
+        apikey_import_rows_add(job->read, &key, import->place);
+    }
+    return status;
+}
+
+/* Reads up to job->most rows, or until apikey_clock() is @a until (0: no
+ * limit), but at least one.  An error of a row is reported when the rows before
+ * it have been stored. */
+static void read_import_rows(apikey_store_t *store, import_job_t *job,
+                             apr_time_t until)
+{
+    const char *error = NULL;
     apr_pool_t *row;
 
-    job->count = 0;
-    apr_pool_clear(job->rows_pool);
-    apr_pool_create(&row, pool);
-    while (job->count < job->most && status == APR_SUCCESS) {
-        apikey_key_row_t key = { .prefix = "" };
-
+    apr_pool_create(&row, job->pool);
+    while (job->read->count < job->most && job->input_status == APR_SUCCESS) {
         apr_pool_clear(row);
-        import->at_key = 0;
-        status = import->next(import->baton, &key, row, error);
-        if (status != APR_SUCCESS) {
+        job->input_status = read_import_row(store, job, row, &error);
+        if (until && apikey_clock() >= until) {
             break;
         }
-        import->at_key = 1;
-        apikey_key_row_details(&key, row);
-        status = apikey_import_look(&key, row, error);
-        if (status == APR_SUCCESS) {
-            status =
-                check_import_scopes(store, job, key.record.scopes, row, error);
-        }
-        if (status == APR_SUCCESS) {
-            status =
-                check_import_tenant(store, job, key.record.tenant, row, error);
-        }
-        if (status == APR_SUCCESS) {
-            copy_row(job, &key);
-        }
     }
-    job->over = status == APR_EOF;
-    if (job->over) {
-        import->at_key = 0;
-        status = APR_SUCCESS;
+    if (job->input_status != APR_SUCCESS && error) {
+        job->input_error = apr_pstrdup(job->pool, error);
     }
-    *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
-                                             : NULL;
     apr_pool_destroy(row);
-    return status;
+}
+
+/* Passes the rows that were read to storing.  The next time twice as many are
+ * read. */
+static void take_import_rows(import_job_t *job)
+{
+    apikey_import_rows_t *stored = job->stored;
+
+    job->stored = job->read;
+    job->read = job->steps ? stored : job->stored;
+    job->most = job->most > APIKEY_IMPORT_ROWS / 2 ? APIKEY_IMPORT_ROWS
+                                                   : job->most * 2;
+    apikey_import_rows_sort(job->stored);
 }
 
 /* ---- Storing ---- */
 
-/* The first row with a digest or an id of a row before it; NULL: none. */
-static row_t *find_repeated(row_t *rows, int count)
+static apr_status_t store_import_rows(apikey_store_t *store, import_job_t *job,
+                                      int most, apr_pool_t *pool,
+                                      const char **error)
 {
-    int i, k;
+    const apikey_import_row_t *at;
+    apr_status_t status = apikey_import_rows_store(store, job->stored, most,
+                                                   &at, pool, error);
 
-    for (i = 1; i < count; i++) {
-        for (k = 0; k < i; k++) {
-            if (strcmp(rows[i].args[0], rows[k].args[0]) == 0
-                || strcmp(rows[i].args[1], rows[k].args[1]) == 0) {
-                return &rows[i];
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Finds the first row with a digest or an id that is in the database or in a
- * row before it; NULL: none. */
-static apr_status_t find_taken(apikey_store_t *store, import_job_t *job,
-                               row_t *rows, int count, apr_pool_t *pool,
-                               const char **error)
-{
-    const char *args[2 * APIKEY_IMPORTED_AT_ONCE];
-    row_t *found = find_repeated(rows, count);
-    apikey_rows_t there;
-    apr_status_t status;
-    int i;
-
-    for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
-        args[i] = i < count ? rows[i].args[0] : "";
-        args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? rows[i].args[1] : "";
-    }
-    status = apikey_statement_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
-                                     pool, error);
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    while (apikey_rows_next(&there)) {
-        int of = apikey_rows_number(&there) ? 0 : 1;
-        const char *text = apikey_rows_copy(&there, pool);
-
-        for (i = 0; i < count && (!found || &rows[i] < found); i++) {
-            if (strcmp(rows[i].args[of], text) == 0) {
-                found = &rows[i];
-            }
-        }
-    }
-    job->taken = found;
-    return apikey_rows_end(&there, pool, error);
-}
-
-/* Stores as many rows as one statement takes, or fewer. */
-static apr_status_t store_some(apikey_store_t *store, import_job_t *job,
-                               row_t *rows, int count, apr_pool_t *pool,
-                               const char **error)
-{
-    const char *args[COLUMNS * APIKEY_IMPORTED_AT_ONCE];
-    apr_status_t status = find_taken(store, job, rows, count, pool, error);
-    int i;
-
-    if (status == APR_SUCCESS && job->taken) {
-        return apikey_reject(pool, error, "it is there already");
-    }
-    if (status == APR_SUCCESS && count == APIKEY_IMPORTED_AT_ONCE) {
-        for (i = 0; i < count; i++) {
-            memcpy(args + i * COLUMNS, rows[i].args, sizeof(rows[i].args));
-        }
-        return apikey_statement_query(store, APIKEY_SQL_KEYS_IMPORT, args, pool,
-                                      error);
-    }
-    for (i = 0; i < count && status == APR_SUCCESS; i++) {
-        status = apikey_statement_query(store, APIKEY_SQL_KEY_IMPORT,
-                                        rows[i].args, pool, error);
-        if (status != APR_SUCCESS) {
-            job->import->at_key = 1;
-            job->import->place = rows[i].place;
-        }
+    if (at) {
+        job->import->at_key = 1;
+        job->import->place = at->place;
     }
     return status;
 }
 
-static apr_status_t store_rows(apikey_store_t *store, import_job_t *job,
-                               apr_pool_t *pool, const char **error)
+/* All rows have been stored, or one exists already; then the first such row of
+ * the file is found. */
+static apr_status_t end_import_rows(apikey_store_t *store, import_job_t *job,
+                                    apr_pool_t *pool, const char **error)
 {
     apr_status_t status = APR_SUCCESS;
-    apr_pool_t *sub;
-    int from;
 
-    apr_pool_create(&sub, pool);
-    for (from = 0; from < job->count && status == APR_SUCCESS;
-         from += APIKEY_IMPORTED_AT_ONCE) {
-        int count = job->count - from;
-
-        apr_pool_clear(sub);
-        status = store_some(store, job, job->rows + from,
-                            count < APIKEY_IMPORTED_AT_ONCE
-                            ? count : APIKEY_IMPORTED_AT_ONCE, sub, error);
+    if (job->stored->taken) {
+        status = apikey_import_rows_find(store, job->stored, pool, error);
+        job->taken = job->stored->taken;
     }
-    if (status == APR_SUCCESS) {
-        job->import->count += job->count;
-    }
-    else {
-        *error = *error ? apr_pstrdup(pool, *error) : NULL;
-    }
-    apr_pool_destroy(sub);
+    job->import->count += job->stored->count;
+    apikey_import_rows_clear(job->stored);
     return status;
+}
+
+/* The status that ended the input; APR_SUCCESS at its end. */
+static apr_status_t end_input(import_job_t *job, const char **error)
+{
+    if (job->input_status == APR_EOF) {
+        job->import->at_key = 0;
+        return APR_SUCCESS;
+    }
+    *error = job->input_error;
+    return job->input_status;
 }
 
 static apr_status_t audit_import(apikey_store_t *store, const import_job_t *job,
-                                 apr_pool_t *pool, const char **error)
+                         apr_pool_t *pool, const char **error)
 {
     apikey_audit_t entry = { .happened = job->actor->now,
                              .who = job->actor->who, .action = "import" };
@@ -338,17 +258,18 @@ static apr_status_t import_all(apikey_store_t *store, void *baton,
     if (is_repeated(job, error)) {
         return job->status;
     }
-    status = apikey_import_run(store, store->dialect->import.bulk_on, pool,
-                               error);
-    while (status == APR_SUCCESS && !job->over) {
-        apr_status_t read = read_import_rows(store, job, pool, &job->error);
-
-        /* An error of an earlier line is reported first. */
-        status = store_rows(store, job, pool, error);
-        if (status == APR_SUCCESS && read != APR_SUCCESS) {
-            *error = job->error;
-            status = read;
+    status =
+        apikey_import_run(store, store->dialect->import.bulk_on, pool, error);
+    while (status == APR_SUCCESS && job->input_status == APR_SUCCESS) {
+        read_import_rows(store, job, 0);
+        take_import_rows(job);
+        status = store_import_rows(store, job, job->stored->count, pool, error);
+        if (status == APR_SUCCESS) {
+            status = end_import_rows(store, job, pool, error);
         }
+    }
+    if (status == APR_SUCCESS) {
+        status = end_input(job, error);
     }
     if (status == APR_SUCCESS) {
         status = audit_import(store, job, pool, error);
@@ -370,7 +291,7 @@ static apr_status_t import_step(apikey_store_t *store, void *baton,
     import_job_t *job = baton;
 
     if (!is_repeated(job, error)) {
-        job->status = store_rows(store, job, pool, error);
+        job->status = store_import_rows(store, job, job->step, pool, error);
         job->error = *error;
     }
     return job->status;
@@ -397,32 +318,56 @@ static apr_status_t import_last_step(apikey_store_t *store, void *baton,
         status = apikey_import_run(store, store->dialect->import.finish, pool,
                                    error);
     }
-    return status == APR_SUCCESS
-           ? apikey_import_run(store, store->dialect->import.bulk_off, pool,
-                               error)
-           : status;
+    return status == APR_SUCCESS ? apikey_import_run(
+               store, store->dialect->import.bulk_off, pool, error)
+                                 : status;
 }
 
 /* Sets how many rows the next step has, by the time that this one took. */
 static void set_step_size(import_job_t *job, apr_time_t began)
 {
     apr_time_t took = apikey_clock() - began;
-    int most = took > HOLD ? job->most / 2
-             : took < HOLD / 2 ? job->most * 2 : job->most;
+    int step = took > HOLD ? job->step / 2
+             : took < HOLD / 2 ? job->step * 2 : job->step;
 
-    job->most = most < ROWS_LEAST ? ROWS_LEAST
-              : most > ROWS_MOST ? ROWS_MOST : most;
+    job->step = step < STEP_LEAST ? STEP_LEAST
+              : step > STEP_MOST ? STEP_MOST : step;
     job->ended = began + took;
 }
 
-/* The rest of the pause after a step, of which reading has taken a part. */
-static void pause_step(const import_job_t *job)
+/* The pause after a step, in which other processes can write; rows are read in
+ * it. */
+static void wait_for_others(apikey_store_t *store, import_job_t *job)
 {
-    apr_time_t rest = job->ended + APIKEY_IMPORT_PAUSE - apikey_clock();
+    apr_time_t until = job->ended + APIKEY_IMPORT_PAUSE;
+    apr_time_t rest;
 
+    read_import_rows(store, job, until);
+    rest = until - apikey_clock();
     if (rest > 0) {
         apr_sleep(rest);
     }
+}
+
+/* Stores what was read, step by step. */
+static apr_status_t store_in_steps(apikey_store_t *store, import_job_t *job,
+                                   apr_pool_t *pool, const char **error)
+{
+    apikey_import_rows_t *rows = job->stored;
+    apr_status_t status = APR_SUCCESS;
+
+    while (rows->stored < rows->count && !rows->taken
+           && status == APR_SUCCESS) {
+        apr_time_t began;
+
+        wait_for_others(store, job);
+        began = apikey_clock();
+        job->ran = 0;
+        status = apikey_transact(store, import_step, job, pool, error);
+        set_step_size(job, began);
+    }
+    return status == APR_SUCCESS ? end_import_rows(store, job, pool, error)
+                                 : status;
 }
 
 static apr_status_t import_steps(apikey_store_t *store, import_job_t *job,
@@ -431,29 +376,22 @@ static apr_status_t import_steps(apikey_store_t *store, import_job_t *job,
     apr_status_t status = APR_SUCCESS;
     apr_pool_t *sub;
 
-    job->most = ROWS_LEAST;
+    job->step = STEP_LEAST;
     job->ended = apikey_clock() - APIKEY_IMPORT_PAUSE;
     apr_pool_create(&sub, pool);
-    while (status == APR_SUCCESS && !job->over) {
-        const char *fault = NULL;
-        apr_time_t began;
-        apr_status_t read;
-
+    while (status == APR_SUCCESS
+           && (job->input_status == APR_SUCCESS || job->read->count > 0)) {
         apr_pool_clear(sub);
-        read = read_import_rows(store, job, sub, &fault);
-        pause_step(job);
-        began = apikey_clock();
-        job->ran = 0;
-        status = apikey_transact(store, import_step, job, sub, error);
-        if (status == APR_SUCCESS && read != APR_SUCCESS) {
-            *error = fault;
-            status = read;
-        }
-        set_step_size(job, began);
+        read_import_rows(store, job, 0);
+        take_import_rows(job);
+        status = store_in_steps(store, job, sub, error);
     }
     *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
                                              : NULL;
     apr_pool_destroy(sub);
+    if (status == APR_SUCCESS) {
+        status = end_input(job, error);
+    }
     if (status == APR_SUCCESS) {
         status = apikey_statement_run_selects(
             store, store->dialect->import.last_settings, pool, error);
@@ -527,10 +465,14 @@ apr_status_t apikey_import(apikey_store_t *store, apikey_import_t *import,
     job.tenants = make_seen(pool);
     job.scopes = make_seen(pool);
     job.new_tenants = apr_hash_make(pool);
-    job.rows = apr_pcalloc(pool, ROWS_MOST * sizeof(*job.rows));
-    job.most = APIKEY_IMPORTED_AT_ONCE;
+    job.most = STEP_LEAST;
     job.steps = store->dialect->import.steps;
-    apr_pool_create(&job.rows_pool, pool);
+    job.stored = job.read = &job.rows[0];
+    apikey_import_rows_init(job.read, pool);
+    if (job.steps) {
+        job.stored = &job.rows[1];
+        apikey_import_rows_init(job.stored, pool);
+    }
     status = job.steps ? import_in_steps(store, &job, pool, error)
              : apikey_transact(store, import_all, &job, pool, error);
     if (store->handle) {

@@ -29,10 +29,10 @@ typedef struct apikey_import_t {
 } apikey_import_t;
 
 /**
- * Stores keys, all or none, in memory that does not grow with their number.
- * An import is one change of the kind 'all' and one entry in the audit.  The
- * first key of a tenant creates the tenant; scopes must be in the catalogue
- * unless that is empty.
+ * Stores keys, all or none.  Memory does not grow with their number: it holds
+ * at most 100 000 of them, on SQLite twice as many. An import is one change of
+ * the kind 'all' and one entry in the audit.  The first key of a tenant creates
+ * the tenant; scopes must be in the catalogue unless that is empty.
  *
  * SQLite has one writer, so there keys are stored in steps of a fifth of a
  * second, and others write in between.  The last step makes all keys valid and

@@ -52,7 +52,7 @@ typedef struct apikey_strengths_t {
     apr_int64_t keys;
     apr_int64_t weak;           /**< fewer than APIKEY_KEY_MIN_BITS bits */
     apr_int64_t unknown;        /**< opaque ones that came as a digest, or were
-                                     not imported by this program */
+                                 not imported by this program */
 } apikey_strengths_t;
 
 apr_status_t apikey_inspect_strengths(apikey_store_t *store, apr_int64_t now,

@@ -28,7 +28,7 @@ typedef struct apikey_key_row_t {
     const char *digest;         /**< for `export` alone */
     const char *reason;         /**< of the revocation */
     const char *root;           /**< id of the first key of its line, which may
-                                     be its own */
+                                 be its own */
     const char *rotated_from;   /**< id of the key that it replaces; "": none */
     const char *tenant_reason;  /**< of the tenant's suspension */
     const char *owner;          /**< who answers for it; "": not known */
@@ -37,13 +37,13 @@ typedef struct apikey_key_row_t {
     const char *tenant_meta;    /**< the same of its tenant */
     apr_int64_t exposed;        /**< when it was last seen in a URL */
     apr_int64_t lifetime;       /**< seconds, of a key rotated from this one;
-                                     0: as this one; -1: it never expires */
+                                 0: as this one; -1: it never expires */
     int bits;                   /**< of an imported key: apikey_key_bits(); 0:
-                                     not known */
+                                 not known */
     const char *odd;            /**< what could not be read of the columns that
-                                     httpd does not decide by; or NULL */
+                                 httpd does not decide by; or NULL */
     apr_table_t *raw;           /**< by the names of columns, the text of each
-                                     that could not be read; NULL: all could */
+                                 that could not be read; NULL: all could */
 } apikey_key_row_t;
 
 /** The text of a column of @a key that could not be read; NULL: it could. */

@@ -27,7 +27,7 @@ typedef struct apikey_rows_t {
     int unusable;               /**< fault is about what was read, not about
                                  * reading: APIKEY_EANSWER */
     const char *bad_column;     /**< the first bad one of this row; NULL:
-                                     none */
+                                 none */
     const char *bad_what;       /**< what is wrong with it */
 } apikey_rows_t;
 

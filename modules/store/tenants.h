@@ -19,7 +19,7 @@ typedef struct apikey_tenant_t {
     const char *meta;           /**< core/meta.h's text */
     apr_int64_t keys;           /**< how many, invalid ones included */
     const char *fault;          /**< what of its row could not be read; or
-                                     NULL */
+                                 NULL */
 } apikey_tenant_t;
 
 typedef apr_status_t (*apikey_tenant_fn)(void *baton,

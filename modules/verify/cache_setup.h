@@ -24,7 +24,7 @@ typedef struct apikey_cache_t {
     apikey_local_cache_t *local;
     apikey_poller_t *poller;
     unsigned char context[APIKEY_DIGEST_LEN];   /**< of its cached records:
-                                 * apikey_codec_context() */
+                                                 * apikey_codec_context() */
     int polled;                 /**< 0: an ApiKeyQuery without an
                                  * ApiKeyChangesQuery; records expire by their
                                  * TTL alone */

@@ -35,7 +35,7 @@ APLOG_USE_MODULE(apikey);
 /* How long to wait for another process, or for the lock: asking the database
  * then costs less than waiting longer. */
 #define DEADLINE apr_time_from_msec(250)
-#define CONNECTIONS 8 /* calls of other processes at once */
+#define CONNECTIONS 8           /* calls of other processes at once */
 
 /* Between two tries of the lock, which is normally held for microseconds. */
 #define NAP apr_time_from_msec(1)
@@ -45,13 +45,13 @@ struct apikey_socache_t {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     apr_global_mutex_t *mutex;  /* NULL: the provider needs none */
-    int sealed; /* others may write there: entries carry an
+    int sealed;                 /* others may write there: entries carry an
                                  * HMAC (apikey_codec_seal()) */
     int remote; /* another process is asked */
-    apikey_queue_t *queue; /* of this process; NULL: not remote */
+    apikey_queue_t *queue;      /* of this process; NULL: not remote */
     /* Of this process: */
     apikey_word_t paused_until; /* apikey_clock(); 0: not paused */
-    apikey_word_t unusable; /* 1: not called any more */
+    apikey_word_t unusable;     /* 1: not called any more */
 };
 
 int apikey_socache_register(apr_pool_t *pconf, apr_pool_t *plog APIKEY_UNUSED,
@@ -191,7 +191,7 @@ typedef struct provider_call_t {
     apikey_socache_t *socache;
     server_rec *server;
     unsigned char id[APIKEY_CODEC_ID_LEN];
-    int store; /* 1: store; 0: retrieve */
+    int store;                  /* 1: store; 0: retrieve */
     apr_time_t expires;
     unsigned int len;
     unsigned char bytes[APIKEY_CODEC_MAX + APIKEY_SEAL_LEN];

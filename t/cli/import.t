@@ -356,45 +356,52 @@ my @lines = split /\n/, $cli->run('list')->{out};
 is(scalar(@lines), 20_001, 'for people, too');
 is(scalar(keys %{{ map { (split)[0] => 1 } @lines }}), 20_001, 'each once');
 
+# An import whose input is a pipe that has given these lines and stays open.
+$SIG{PIPE} = 'IGNORE';
+mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
+
+sub held {
+    my (@lines) = @_;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$cli->{folder}/err";
+        exec APIKey::CLI::program(), '-f', $cli->{conf}, 'import',
+             "$cli->{folder}/fifo" or POSIX::_exit(127);
+    }
+    open my $out, '>', "$cli->{folder}/fifo" or die "fifo: $!\n";
+    $out->autoflush(1);
+    print $out join '', map { "$_\n" } @lines;
+    return ($pid, $out);
+}
+
 # An import writes in steps, and other processes write between them: keys can be
-# revoked while it runs.
+# revoked while it runs, here while its input is held open.
 empty();
 $cli->conf('ApiKeyFormat base62 opaque');
 my @revoked = map { $cli->create } 1 .. 3;
-my $busy = fork // die "fork: $!\n";
-if (!$busy) {
-    open STDOUT, '>', '/dev/null';
-    open STDERR, '>', "$cli->{folder}/err";
-    exec APIKey::CLI::program(), '-f', $cli->{conf}, 'import', '--weak', $file
-        or POSIX::_exit(127);
-}
-wait_until(60, sub {
-    return $cli->sql('SELECT imported % 2 FROM apikey_identity');
-});
-my $meanwhile = 0;
+my @rest = split /\n/, $text;
+my ($busy, $input) = held(splice @rest, 0, 7_500);
+ok(wait_until(60, sub { rows() > @revoked }),
+   'an import has stored keys before its input has ended');
 for my $key (@revoked) {
     is($cli->run('revoke', $key->{id})->{exit}, 0, 'a key is revoked');
-    $meanwhile++ if waitpid($busy, POSIX::WNOHANG()) == 0;
+    is($cli->verify($key->{key}), 'revoked', 'at once');
 }
-cmp_ok($meanwhile, '>=', 2, 'before the import is over');
-waitpid $busy, 0 if $meanwhile == @revoked;
-is($?, 0, 'which is done in the end');
+is(waitpid($busy, POSIX::WNOHANG()), 0, 'and the import is still under way');
+is($cli->sql('SELECT COUNT(*) FROM apikey_known'), 3, 'of which none is known');
+print $input join '', map { "$_\n" } @rest;
+close $input;
+waitpid $busy, 0;
+is($?, 0, 'it is done in the end');
 is(rows(), 20_003, 'with all keys');
+is($cli->sql('SELECT COUNT(*) FROM apikey_known'), 20_003, 'all known');
 
 # A killed import leaves no key, and no lock.
 empty();
-mkfifo("$cli->{folder}/fifo", 0600) or die "fifo: $!\n";
-my $pid = fork // die "fork: $!\n";
-if (!$pid) {
-    open STDERR, '>', "$cli->{folder}/err";
-    exec APIKey::CLI::program(), '-f', $cli->{conf}, 'import',
-         "$cli->{folder}/fifo" or POSIX::_exit(127);
-}
-open my $out, '>', "$cli->{folder}/fifo" or die "fifo: $!\n";
-$out->autoflush(1);
-print $out join '', map { "$_\n" } (split /\n/, $text)[0 .. 15_000];
-ok(wait_until(60, sub { -s "$cli->{folder}/err" }),
-   'ten thousand keys have been read');
+my ($pid, $out) = held((split /\n/, $text)[0 .. 15_000]);
+ok(wait_until(60, sub { -s "$cli->{folder}/err" && rows() > 0 }),
+   'ten thousand keys have been read, and some stored');
 is($cli->run('list')->{out} =~ s/^.*\n//r, '', 'list has none of them yet');
 is($cli->verify($keys[7]), 'invalid', 'nor is one valid');
 

@@ -13,15 +13,40 @@ typedef struct source_t {
     apr_status_t end;           /* what comes behind the last */
     int look_at;                /* before this one look() is called */
     void (*look)(void);
+    int watched;                /* before each one watch() is called */
 } source_t;
 
 static apikey_import_t job;
+
+/* What other connections have seen of an import in steps. */
+static struct {
+    int version, rows, most, steps;
+} seen;
+
+static void watch(void)
+{
+    int rows, version = atoi(raw_text("PRAGMA data_version"));
+
+    if (version == seen.version) {
+        return;
+    }
+    rows = atoi(raw_text("SELECT COUNT(*) FROM apikey"));
+    seen.version = version;
+    seen.steps++;
+    if (rows - seen.rows > seen.most) {
+        seen.most = rows - seen.rows;
+    }
+    seen.rows = rows;
+}
 
 static apr_status_t next(void *baton, apikey_key_row_t *key,
                          apr_pool_t *pool, const char **error)
 {
     source_t *source = baton;
 
+    if (source->watched) {
+        watch();
+    }
     if (source->given == source->count) {
         *error = "the source broke off";
         return source->end;
@@ -280,6 +305,24 @@ static void test_steps(void)
            "1", "with one change");
 }
 
+/* However many are read at once, a step stores few, and others come in after
+ * each. */
+static void test_step_sizes(void)
+{
+    source_t source = { .count = 50000, .scopes = "a:b", .end = APR_EOF,
+                        .watched = 1 };
+
+    start_again();
+    memset(&seen, 0, sizeof(seen));
+    is_int(import(&source), APR_SUCCESS, "a longer import: %s", said());
+    ok(seen.rows > 20000, "most of it is stored before the last is read: %d",
+       seen.rows);
+    ok(seen.most <= 8000, "no step stores more than 8000 rows: %d", seen.most);
+    ok(seen.steps > 6, "of %d steps", seen.steps);
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "50001",
+           "all of them are known in the end");
+}
+
 /* One that was killed: what it has left, an import removes that is refused
  * itself, and what others have is kept. */
 static void test_left(void)
@@ -336,6 +379,7 @@ int main(void)
     test_refused();
     test_broken();
     test_steps();
+    test_step_sizes();
     test_left();
     test_flag();
     fixture_remove();
