@@ -36,7 +36,7 @@ for my $name (backend_names()) {
     local %ENV = %ENV;
     my $backend = backend($name);
     subtest $name => sub {
-        unit_program($backend, 'store_changes_own', 20);
+        unit_program($backend, 'store_changes_custom', 20);
         triggers($backend);
     };
 }

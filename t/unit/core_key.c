@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/key.h, but for apikey_key_scan(): see core_exposed.c */
+/* core/key.h, but for apikey_key_scan(): see core_key_scan.c */
 
 #include <stdlib.h>
 
