@@ -38,10 +38,19 @@ is($site->status($key->{key}), 200, 'a key that is looked up');
 ok(wait_until(3 * $FLUSH, sub { is_written(1) }), 'its use is written');
 my $opened = keys %seen;
 cmp_ok($opened, '>', 0, 'over a connection');
-is($site->status($key->{key}), 200, 'the key is known');
-ok(wait_until(3 * $FLUSH, sub { is_written(2) }), 'this use is written');
-is(scalar(keys %seen), $opened, 'and no connection was opened for it')
-    or diag explain \%seen;
+# A busy machine may write a batch so late that the connection has been closed
+# meanwhile: then the next batch shows it.  A connection that is not kept is
+# opened anew for every batch.
+my $kept = 0;
+for my $round (1 .. 6) {
+    my $before = keys %seen;
+    is($site->status($key->{key}), 200, 'the key is known');
+    ok(wait_until(3 * $FLUSH, sub { is_written(1 + $round) }),
+       'this use is written');
+    $kept = keys %seen == $before;
+    last if $kept;
+}
+ok($kept, 'and no connection was opened for it') or diag explain \%seen;
 $site->stop;
 
 done_testing;

@@ -61,7 +61,7 @@ sub changes_end {
     ok(wait_until(60, sub {
         $site->errors =~ /APIKEY0145: .*no such table: seen/ }), 'it is told');
     ok(wait_until(60, sub { five() =~ /: 0 5/ }), 'and still so');
-    is(scalar(() = $site->errors =~ /APIKEY0145/g), 1,
+    is(scalar(() = $site->errors =~ /APIKEY0145: (?!\d+ more )/g), 1,
        'once, by however many processes');
 }
 

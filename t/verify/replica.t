@@ -52,9 +52,20 @@ sub answers {
     return join ' ', sort keys %seen;
 }
 
+# How often a message was logged in full: a busy machine may take longer than
+# the minute after which a line says how many more there were.
 sub logged {
     my ($number) = @_;
-    return scalar(() = $site->errors =~ /\Q$number\E/g);
+    return scalar(() = $site->errors =~ /\Q$number\E: (?!\d+ more )/g);
+}
+
+# Once, and once more for each time that it was over: a poll of the primary that
+# a busy machine ends late is later than one of the replica.
+sub logged_once {
+    my ($number, $what) = @_;
+    my $count = logged($number);
+    ok($count >= 1 && $count <= 1 + logged('APIKEY0291'), $what)
+        or diag "$number $count times, APIKEY0291 ", logged('APIKEY0291');
 }
 
 sub start {
@@ -85,8 +96,8 @@ sub failover {
     is(answers('later', 0.2), 503, 'one that is not there yet is not refused');
     is(answers('late', 0.2), 200, 'and is good where it was asked for before');
     is(epoch(), $epoch, 'no epoch is written to the primary');
-    is(logged('APIKEY0290'), 1, 'that the replica lags is told once');
-    is(logged('APIKEY0292'), 1, 'that it counts as one, too');
+    logged_once('APIKEY0290', 'that the replica lags is logged once');
+    logged_once('APIKEY0292', 'that it counts as one, too');
     like($site->errors, qr/APIKEY0292: .*in a read-only transaction/,
          'in its own words');
     is(logged('APIKEY0293'), 0, 'nothing was void');
