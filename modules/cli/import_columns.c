@@ -237,7 +237,7 @@ static const char *check_conf(const reading_t *reading)
 
     if (!apikey_digest_kinds_have(&conf->digests, &reading->kinds)) {
         return apr_psprintf(reading->cli->pool, "the server would look for no "
-                            "%s digest; write it behind ApiKeyDigest "
+                            "%s digest; write it after ApiKeyDigest "
                             "hmac-sha256", reading->cli->value[CLI_DIGEST]);
     }
     if (cli_import_has_kind(reading) && !reading->hmac

@@ -22,9 +22,9 @@ const cli_option_t cli_options[CLI_OPTIONS] = {
     [CLI_NETWORK] = { "network", 0, "CIDR", 1, "from where alone it may be "
                       "used: 192.0.2.0/24, 2001:db8::1; of set: all of them "
                       "from now on, '' for anywhere" },
-    [CLI_META] = { "meta", 0, "N=V", 1, "what the application is told as "
-                   "APIKEY_META_N; of set: all of it from now on, '' for "
-                   "nothing" },
+    [CLI_META] = { "meta", 0, "N=V", 1, "a variable APIKEY_META_N of "
+                   "applications; with set: replaces all of them, '' removes "
+                   "them" },
     [CLI_PREFIX] = { "prefix", 0, "P", 0, "what the key begins with" },
     [CLI_FORMAT] = { "format", 0, "base62|hex64", 0, "its shape" },
     [CLI_KEYSPACE] = { "keyspace", 0, "K", 0, "its keyspace, where that is "

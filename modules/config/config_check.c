@@ -169,9 +169,9 @@ static void warn_of_quick_handler(server_rec *s,
         && (!quick || ap_cstr_casecmp(quick, "Off"))) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
                      "APIKEY0130: CacheQuickHandler is on: what mod_cache "
-                     "has kept from before a place was put behind AuthType "
-                     "ApiKey is answered without a key; empty the cache, or "
-                     "write CacheQuickHandler Off");
+                     "stored before AuthType ApiKey guarded it is answered "
+                     "without a key; empty the cache, or write "
+                     "CacheQuickHandler Off");
     }
 }
 

@@ -117,7 +117,7 @@ const char *apikey_digest_kinds_unsought(const apikey_digest_kinds_t *kinds,
                ? "a digest by a secret has 64 hex characters"
                : !(all & APIKEY_DIGEST_HMAC)
                ? "the server would look for no digest by a secret; write "
-                 "hmac-sha256 behind ApiKeyDigest, too" : NULL;
+                 "hmac-sha256 after ApiKeyDigest, too" : NULL;
     }
     if (checked) {
         return "the format is base62, and of such keys the server looks for "
@@ -127,8 +127,8 @@ const char *apikey_digest_kinds_unsought(const apikey_digest_kinds_t *kinds,
     }
     return len == APIKEY_DIGEST_HEX && !(all & APIKEY_DIGEST_SHA256)
            ? "the server would look for no SHA-256 digest without a secret; "
-             "write sha256 behind ApiKeyDigest, too"
+             "write sha256 after ApiKeyDigest, too"
            : len == APIKEY_DIGEST_LONG_HEX && !(all & APIKEY_DIGEST_SHA512)
            ? "the server would look for no SHA-512 digest; write sha512 "
-             "behind ApiKeyDigest, too" : NULL;
+             "after ApiKeyDigest, too" : NULL;
 }

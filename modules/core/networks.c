@@ -91,7 +91,7 @@ static const char *parse_network(apikey_network_t *network, char *word)
     offset = strchr(word, ':') ? 0 : MAPPED;
     bits = slash ? parse_prefix_bits(slash + 1, BITS - offset) : BITS - offset;
     if (bits < 0) {
-        return "has no number of bits behind its '/', or too many";
+        return "has no number of bits after its '/', or too many";
     }
     network->bits = (unsigned char)(offset + bits);
     return is_first_address(network) ? NULL

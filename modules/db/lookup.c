@@ -20,8 +20,8 @@ typedef struct lookup_task_t {
     apikey_state_t state;
 } lookup_task_t;
 
-/* Each digest is a query of its own, and behind a load balancer each may be
- * answered by another server: the result counts as of the oldest state. */
+/* Each digest is a query of its own, and a load balancer may send each query to
+ * another server: the result counts as of the oldest state. */
 static void keep_oldest_state(apikey_state_t *oldest,
                               const apikey_state_t *state)
 {

@@ -97,7 +97,7 @@ static int read_quoted_field(apikey_csv_t *csv)
     while ((c = read_csv_byte(csv)) >= 0) {
         if (c == '"' && (c = read_csv_byte(csv)) != '"') {
             return check_separator(csv, c,
-                                   "has something behind a closing quote; "
+                                   "has something after a closing quote; "
                                    "double the quotes inside of a field");
         }
         csv->line += c == '\n';

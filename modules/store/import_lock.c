@@ -93,7 +93,7 @@ void apikey_import_unlock(apikey_import_lock_t *lock)
 
 /* Digests of a range of keys. */
 typedef struct range_t {
-    const char *behind;
+    const char *after;
     const char *last;
 } range_t;
 
@@ -106,14 +106,14 @@ static apr_status_t remove_unfinished_range(apikey_store_t *store, void *baton,
     return apikey_statement_run(store,
                                 apr_psprintf(pool,
                                              store->dialect->import.remove,
-                                             range->behind, range->last),
+                                             range->after, range->last),
                                 pool, error);
 }
 
 static apr_status_t remove_unfinished_keys(apikey_store_t *store,
                                            apr_pool_t *pool, const char **error)
 {
-    char behind[APIKEY_DIGEST_LONG_HEX + 1] = "";
+    char after[APIKEY_DIGEST_LONG_HEX + 1] = "";
     apr_status_t status;
     apr_pool_t *sub;
     range_t range;
@@ -121,14 +121,14 @@ static apr_status_t remove_unfinished_keys(apikey_store_t *store,
     apr_pool_create(&sub, pool);
     do {
         apr_pool_clear(sub);
-        range.behind = behind;
+        range.after = after;
         status = select_one_column(
-            store, apr_psprintf(sub, store->dialect->import.range, behind),
+            store, apr_psprintf(sub, store->dialect->import.range, after),
             &range.last, sub, error);
         if (status == APR_SUCCESS && *range.last) {
             status = apikey_transact(store, remove_unfinished_range, &range,
                                      sub, error);
-            apr_cpystrn(behind, range.last, sizeof(behind));
+            apr_cpystrn(after, range.last, sizeof(after));
             apr_sleep(APIKEY_IMPORT_PAUSE);
         }
     } while (status == APR_SUCCESS && *range.last);

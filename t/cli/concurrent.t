@@ -85,7 +85,7 @@ note "$there of 30 were done before they were killed";
 is($cli->run(qw(create --tenant after --name n))->{exit}, 0,
    'and it works on');
 
-# Another process holds the lock until it is told to release it.
+# Another process holds the lock until the test has it released.
 alarm 300;
 my $other = APIKey::Session->new(end => ';', 'sqlite3', $cli->{db});
 $other->run('BEGIN IMMEDIATE');

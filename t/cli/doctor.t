@@ -126,7 +126,7 @@ $cli->sql("UPDATE apikey SET format = 'base62'");
 finds('fail', 'keys', qr/^1 live .*base62.*by their secret alone/,
       'but is not looked for of a key with check characters');
 $cli->sql("UPDATE apikey SET format = 'opaque', digest = digest || digest");
-finds('fail', 'keys', qr/^1 live .*no SHA-512 digest; write sha512 behind/,
+finds('fail', 'keys', qr/^1 live .*no SHA-512 digest; write sha512 after/,
       'and none of SHA-512, where the server would look for one of SHA-256');
 $cli->sql("INSERT INTO apikey (digest, id, tenant, name, format) VALUES ('"
           . 'ab' x 32 . "', 'plain', 't', 'n', 'opaque')");

@@ -92,7 +92,7 @@ finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'of another prefix');
 $cli->conf('ApiKeyFormat hex64');
 finds($key, 'invalid', [qr/ApiKeyFormat .*base62/], 'of another format');
 $cli->conf('ApiKeyDigest sha256');
-finds($key, 'invalid', [qr/no digest by a secret; write hmac-sha256 behind/],
+finds($key, 'invalid', [qr/no digest by a secret; write hmac-sha256 after/],
       'by a secret, where ApiKeyDigest names none of these');
 $cli->conf('ApiKeyFormat hex64', 'ApiKeyPrefix zz', 'ApiKeyKeyspace other');
 is(scalar @{ explained($_->[0], $_->[1])->{why_not} }, 3, 'all at once')

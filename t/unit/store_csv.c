@@ -83,7 +83,7 @@ static void test_quotes(void)
 static void test_refused(void)
 {
     READS("a\nb\"c\n", "1:a; 2:! has a quote insi");
-    READS("a\n\"b\"c\n", "1:a; 2:! has something be");
+    READS("a\n\"b\"c\n", "1:a; 2:! has something af");
     READS("a\n\n\"b\nc\nd", "1:a; 3:! begins a row who");
     READS("a\rb\n", "1:! has a carriage r");
     READS("\"a\"\rb\n", "1:! has a carriage r");
