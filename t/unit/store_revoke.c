@@ -197,7 +197,8 @@ static void test_changes(void)
     is_str(value("SELECT COUNT(*) FROM apikey WHERE revoked > 0"),
            apr_itoa(fx.pool, KEYS), "all are revoked");
     is_str(value("SELECT SUM(use_count) FROM apikey_usage"),
-           apr_itoa(fx.pool, KEYS * (*written + 1)), "each use is counted once");
+           apr_itoa(fx.pool, KEYS * (*written + 1)),
+           "each use is counted once");
 }
 
 int main(int argc, char **argv)
