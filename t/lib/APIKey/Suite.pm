@@ -26,9 +26,10 @@ use APIKey::Server;
 # Folders of t/ with tests that need no httpd of ours; the first two look at
 # sources and need to do so only once.  And folders with no tests to find.
 my @ONCE = qw(guard build);
-my @QUIET = qw(cli db);
-# Their tests start servers of their own, and wait for those most of the time;
-# those that take long come first.
+# Those that take long come first, here and below: at the end there are others
+# beside them.
+my @QUIET = qw(db cli);
+# Their tests start servers of their own, and wait for those most of the time.
 my @APART = qw(faults usage verify apps config manual query);
 my %OTHER = map { $_ => 1 } @ONCE, @QUIET,
     qw(unit fuzz after lib conf htdocs bench);
@@ -127,7 +128,8 @@ sub place_program {
 sub run_quiet {
     my ($self) = @_;
     my ($source, $build) = @{$self}{qw(source build)};
-    my @files;
+    my @files = $self->wanted_files(map { glob "$source/t/$_/*.t" }
+        APIKey::Instrument::any() ? () : @QUIET, @ONCE);
     for my $file ($self->wanted_files(glob "$source/t/unit/*.c")) {
         my ($name) = $file =~ m{/([^/]+)\.c$};
         $self->{commands}{$file} = [
@@ -141,8 +143,6 @@ sub run_quiet {
             "$build/t/fuzz/replay_$name", "$source/t/fuzz/corpus/$name" ];
         push @files, $file;
     }
-    push @files, $self->wanted_files(map { glob "$source/t/$_/*.t" }
-        APIKey::Instrument::any() ? () : @ONCE, @QUIET);
     $self->test(3, @files);
 }
 
