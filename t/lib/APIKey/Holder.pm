@@ -46,7 +46,7 @@ sub hold {
 sub held {
     my ($self) = @_;
     my $held = IO::Select->new(@{ $self->{held} });
-    return $held->count - $held->can_read(0);
+    return ($held->count // 0) - $held->can_read(0);
 }
 
 sub hear {
