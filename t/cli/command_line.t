@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The command line: exit status and message of each mistake.
+# The command line: help, exit status and message of each mistake, and CONF.
 
 use strict;
 use warnings;
@@ -19,21 +19,23 @@ push @commands, 'scope add', 'scope list', 'scope remove', 'tenant list',
 
 for my $option (qw(-h --help)) {
     my $done = $cli->run($option);
-    is($done->{exit}, 0, "$option: exit 0");
-    is($done->{err}, '', "$option: nothing on standard error");
-    like($done->{out}, qr/^  \Q$_\E /m, "$option tells of $_") for @commands;
+    is($done->{exit}, 0, "$option ends with exit status 0");
+    is($done->{err}, '', "$option writes nothing to standard error");
+    like($done->{out}, qr/^  \Q$_\E /m,
+         "$option lists the command $_") for @commands;
 }
 for my $option (qw(-V --version)) {
     my $done = $cli->run($option, { conf => undef });
-    is($done->{exit}, 0, "$option: exit 0");
-    like($done->{out}, qr/^htapikey \d+\.\d+/, "$option: the version");
+    is($done->{exit}, 0, "$option ends with exit status 0");
+    like($done->{out}, qr/^htapikey \d+\.\d+/, "$option writes the version");
 }
 my $help = $cli->run('create', '--help');
-is($help->{exit}, 0, 'create --help: exit 0');
-like($help->{out}, qr/--tenant T --name N/, 'it tells of create');
-unlike($help->{out}, qr/rotate/, 'and of nothing else');
+is($help->{exit}, 0, 'create --help ends with exit status 0');
+like($help->{out}, qr/--tenant T --name N/,
+     'create --help has the usage of create');
+unlike($help->{out}, qr/rotate/, 'create --help has no other command');
 
-# Wrong usage: what is called, and what the sentence must have.
+# Wrong usage: the arguments, and what the message must have.
 my @wrong = (
     [ [], qr/no command/ ],
     [ ['explode'], qr/explode/ ],
@@ -94,10 +96,11 @@ my @wrong = (
 for my $case (@wrong) {
     my ($arguments, $says) = @$case;
     my $done = $cli->run(@$arguments);
-    is($done->{exit}, 2, "wrong usage: @$arguments");
-    is($done->{out}, '', 'nothing on standard output');
-    like($done->{err}, $says, 'it says what is wrong');
-    unlike($done->{err}, qr/^(?!htapikey: )./m, 'in its own name');
+    is($done->{exit}, 2, "exit status 2 for the wrong usage: @$arguments");
+    is($done->{out}, '', "nothing on standard output for: @$arguments");
+    like($done->{err}, $says, "the message says what is wrong in: @$arguments");
+    unlike($done->{err}, qr/^(?!htapikey: )./m,
+           "each line of the message begins with htapikey: @$arguments");
 }
 
 # Without CONF.
@@ -108,26 +111,30 @@ for my $command (@commands) {
              : $command eq 'tenant set' ? qw(x --meta a=b)
              : $command =~ /list|init|verify|audit/ ? () : 'x';
     my $done = $cli->run(split(/ /, $command), @more, { conf => undef });
-    is($done->{exit}, 2, "no CONF: $command");
-    like($done->{err}, qr/-f CONF.*APIKEY_CONF/, 'both ways are told');
+    is($done->{exit}, 2, "$command without CONF ends with exit status 2");
+    like($done->{err}, qr/-f CONF.*APIKEY_CONF/,
+         "$command without CONF names -f and APIKEY_CONF");
 }
 is($cli->run('list', { conf => undef, env => { APIKEY_CONF => '' } })->{exit},
-   2, 'an empty APIKEY_CONF is none');
+   2, 'an empty APIKEY_CONF counts as none');
 is($cli->run('list', { conf => undef,
                        env => { APIKEY_CONF => $cli->{conf} } })->{exit},
-   0, 'APIKEY_CONF will do');
+   0, 'APIKEY_CONF names CONF');
 is($cli->run('list', { env => { APIKEY_CONF => '/nowhere' } })->{exit},
-   0, 'and -f goes before it');
+   0, '-f has precedence over APIKEY_CONF');
 is($cli->run('list', '-f', $cli->{conf}, { conf => '/nowhere' })->{exit}, 0,
-   '-f may stand behind the command, too');
-is($cli->run('list', '--json')->{out}, "[]\n", 'and --json');
+   '-f may come after the command, too');
+is($cli->run('list', '--json')->{out}, "[]\n",
+   '--json may come after the command, too');
 my $gone = $cli->run('list', { conf => "$cli->{folder}/none" });
-is($gone->{exit}, 2, 'a CONF that is not there');
-like($gone->{err}, qr{\Q$cli->{folder}\E/none}, 'is named');
+is($gone->{exit}, 2, 'exit status 2 when CONF is not there');
+like($gone->{err}, qr{\Q$cli->{folder}\E/none},
+     'the message names the CONF that is not there');
 
 # Control characters of an argument are escaped in the message.
 my $raw = $cli->run('show', "\e[31mred\r\n");
-is($raw->{exit}, 1, 'an id with control characters is not found');
-like($raw->{err}, qr/\\x1B\[31mred\\x0D\\x0A/, 'and they are escaped');
+is($raw->{exit}, 1, 'show of an id with control characters ends with 1');
+like($raw->{err}, qr/\\x1B\[31mred\\x0D\\x0A/,
+     'the message has the control characters as escapes');
 
 done_testing;

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# htapikey doctor and the rights of users: root tries as httpd's user; for
-# another user a file that it cannot read is no failure.
+# htapikey doctor and the rights of users: run by root it tries the files as
+# httpd's user; run by another user it does not fail for a file that this user
+# cannot read.
 
 use strict;
 use warnings;
@@ -12,7 +13,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use APIKey::CLI;
 
-# The database in a folder of its own, below one that any user may enter.
+# The database is in a folder of its own, below one that any user may enter.
 my $cli = APIKey::CLI->new;
 my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
 my $data = "$folder/data";
@@ -23,7 +24,7 @@ rename $db, "$data/keys.db" or die "$db: $!\n";
 $cli->{db} = $db = "$data/keys.db";
 $cli->conf;
 
-# Levels and sentences by check.
+# Runs doctor: levels and sentences by check.
 sub doctor {
     my $done = $cli->run('doctor', @_);
     push @{ $done->{$2} }, "$1: $3"
@@ -36,14 +37,17 @@ sub says {
     my ($promise, $exit, $check, $like, @option) = @_;
     my $done = doctor(@option);
     like($done->{said}->($check), $like, $promise) or diag $done->{out};
-    is($done->{exit}, $exit, 'and the exit status');
+    is($done->{exit}, $exit, "$promise: the exit status of doctor");
     return $done;
 }
 
-is($cli->run('doctor', '--user', 'no-such-user')->{exit}, 2, 'an unknown user');
-is($cli->run('doctor', '--user', 'no-such-user')->{out}, '', 'and no finding');
+is($cli->run('doctor', '--user', 'no-such-user')->{exit}, 2,
+   'exit status 2 for --user with an unknown name');
+is($cli->run('doctor', '--user', 'no-such-user')->{out}, '',
+   'doctor writes no finding for an unknown user');
 
-# Modes and owners of the folder, the file and those beside it.
+# Gives the folder and the file their modes and owners, and removes the files
+# beside it.
 my @nobody = (getpwnam 'nobody')[2, 3];
 
 sub lay_out {
@@ -58,7 +62,7 @@ sub lay_out {
     }
 }
 
-# A program that runs htapikey with other rights.
+# Makes a program that runs htapikey with other rights.
 sub by {
     my (@how) = @_;
     my $real = "$folder/htapikey";
@@ -72,76 +76,85 @@ sub by {
 sub as_root {
     my @as = ('--user', 'nobody');
     lay_out();
-    says('a file of root\'s', 1,
+    says('a database that only root may write fails for nobody', 1,
          file => qr/^fail: \Q$db\E cannot be written by nobody/, @as);
     chmod 0666, $db;
-    says('a folder of root\'s', 1,
+    says('a folder that only root may write fails for nobody', 1,
          file => qr{^fail: \Q$data\E/ cannot be written by nobody}, @as);
     chmod 0660, $db;
     chmod 0777, $data;
     for my $gid (0, 12345) {
         chown 0, $gid, $db;
         local $ENV{HTAPIKEY} = by('--groups=12345');
-        says("root's group $gid does not help", 1,
+        says("rights of the group $gid, which is only root's, do not count", 1,
              file => qr/^fail: \Q$db\E cannot/, @as);
     }
     lay_out(\@nobody);
-    says('its own', 0, file => qr/^ok: .* can be written by nobody\.$/, @as);
+    says("a database and a folder of nobody's own are ok",
+         0, file => qr/^ok: .* can be written by nobody\.$/, @as);
     for my $beside ("$db-wal", "$db-shm") {
         lay_out(\@nobody);
         open my $out, '>', $beside or die "$beside: $!\n";
         chmod 0644, $beside;
-        says("$beside of root's", 1, file => qr/^fail: \Q$beside\E cannot/, @as);
+        says("$beside of root fails for nobody",
+             1, file => qr/^fail: \Q$beside\E cannot/, @as);
     }
     lay_out(\@nobody);
     chmod 0700, $folder;
-    says('a folder above it that it may not enter', 1,
+    says('a folder above it that nobody may not enter fails', 1,
          file => qr/^fail: \Q$db\E cannot be written by nobody/, @as);
     chmod 0755, $folder;
     doctor(@as);
     is(join(' ', map { (stat)[4] } $data, glob "$data/*"),
        join(' ', ($nobody[0]) x @{ [ $data, glob "$data/*" ] }),
-       'nothing of root\'s is left behind');
-    says('root itself', 0, file => qr/^ok: .* by root\.$/, '--user', 'root');
+       'doctor as root leaves no file of root behind');
+    says('every file is ok for root',
+         0, file => qr/^ok: .* by root\.$/, '--user', 'root');
     without_user();
-    says('a secret that root alone may read', 0, secrets => qr/^ok: /, @as);
+    says('as root doctor reads secrets that only root may read',
+         0, secrets => qr/^ok: /, @as);
 }
 
-# Without --user: the system's name for httpd's user.
+# Without --user doctor looks for the usual names of httpd's user.
 sub without_user {
     my ($usual) = grep { defined getpwnam $_ }
                   qw(www-data apache wwwrun www http);
     lay_out();
-    says('no --user', $usual ? 1 : 0, file => $usual
+    says('without --user, files of root', $usual ? 1 : 0, file => $usual
          ? qr/^fail: .*cannot be written by $usual.*or name it with --user\.$/
          : qr/^warn: Which user .*--user/);
     lay_out(\@nobody);
-    says('no --user, and the owner can write', 0, file => $usual
+    says('without --user, files that their owner can write', 0, file => $usual
          ? qr/^warn: .* by $usual .*nobody can.*--user nobody; else .*$usual\.$/
          : qr/^warn: Which user/);
 }
 
-# Not as root: files that cannot be read or that others own are no failures.
+# Run by another user than root: files that it cannot read, or that others own,
+# are no failures.
 sub as_another {
     my ($who, $own) = @_;
     my @own = $own ? ('--user', $who) : ();
-    my $done = says("as $who: a secret that it may not read", 0, secrets =>
+    my $done = says("as $who: secrets that it may not read are a warning",
+                    0, secrets =>
         qr/^warn: .*cannot be read by this user.*as root/, @own);
     like($done->{said}->('keys'), qr/^warn: 1 live .*"k1"; .*cannot be judged/,
-         'no key is judged');
-    unlike($done->{out}, qr/revoke|fail/, 'nor is one to be revoked');
+         "as $who: no key is judged without secrets");
+    unlike($done->{out}, qr/revoke|fail/,
+           "as $who: there is no failure, and no key is to be revoked");
     like($done->{said}->('file'), $own ? qr/^ok: .*by $who/
-         : qr/^warn: .*only root can try/, 'of the file it says what it knows');
+         : qr/^warn: .*only root can try/,
+         "as $who: the finding on the file says what this user can know");
 }
 
-# A file that it may not read either.
+# The file is not readable either.
 sub as_stranger {
     my ($who) = @_;
-    my $done = says("as $who: a database that it may not read", 0, file =>
+    my $done = says("as $who: a database that it may not read is a warning",
+                    0, file =>
         qr/^warn: .*only root can try.*judges nothing/);
     ok(!grep({ $done->{$_} } qw(schema triggers keys rows)),
-       'and nothing of it is judged');
-    unlike($done->{out}, qr/fail/, 'nor called wrong');
+       "as $who: nothing in that database is judged");
+    unlike($done->{out}, qr/fail/, "as $who: there is no failure");
 }
 
 if ($> == 0) {
@@ -152,7 +165,7 @@ if ($> == 0) {
     as_another('nobody', 1);
     as_another('nobody', 0);
     lay_out();
-    says('httpd\'s user itself, and a file of root\'s', 1, file =>
+    says("run by httpd's user, a file of root is a failure", 1, file =>
          qr/^fail: \Q$db\E cannot be written by nobody/, '--user', 'nobody');
     as_stranger('nobody');
     lay_out(\@nobody);
@@ -163,12 +176,14 @@ else {
     chmod 0, $ring;
     as_another($who, 1);
     chmod 0400, $db;
-    says('one\'s own file that is read-only', 1, file =>
+    says('a read-only file of the user itself is a failure', 1, file =>
          qr/^fail: \Q$db\E cannot be written by $who/, '--user', $who);
-    is(join(' ', glob "$data/*"), $db, 'and nothing is left beside it');
+    is(join(' ', glob "$data/*"), $db,
+       'doctor leaves no file beside the database');
     chmod 0600, $db;
     chmod 0500, $data;
-    says('its folder', 1, file => qr{^fail: \Q$data\E/ cannot}, '--user', $who);
+    says('a read-only folder of the user itself is a failure',
+         1, file => qr{^fail: \Q$data\E/ cannot}, '--user', $who);
     chmod 0700, $data;
     chmod 0, $db;
     as_stranger($who);

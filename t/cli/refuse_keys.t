@@ -21,11 +21,11 @@ $cli->sql("INSERT INTO apikey (digest, id, tenant, name, format) VALUES ('"
           . sha256_hex($opaque) . "', 'opaque', 'acme', 'n', 'opaque')");
 $key{opaque} = { key => $opaque, id => 'opaque' };
 
-# Every command that takes an ID, by help, and options with text.
+# The commands that take an ID, as help names them, and options that take text.
 my @by_id = map { (split / /, $_->{command})[0] }
             grep { $_->{arguments} =~ /\bID\b/ } @{ $cli->json('help') };
 is("@by_id", 'show set revoke disable enable rotate explain',
-   'the commands that take an ID');
+   'help names the commands that take an ID');
 my %more = (set => [qw(--env live)]);
 my @forms = map { my $command = $_; sub { ($command, $_[0],
                   @{ $more{$command} // [] }) } } @by_id;
@@ -56,13 +56,15 @@ for my $kind (sort keys %key) {
         my $name = "$kind: @command" =~ s/\Q$secret\E/KEY/gr;
         is("$done->{exit} $done->{out}", '1 ', "$name is refused");
         like($done->{err}, qr/^htapikey: .* a whole key, whose ID is $id; it/,
-             'it says so, and the ID');
-        unlike($done->{err}, qr/\Q$secret\E/, 'and does not repeat it');
+             "$name: the message says that it is a whole key, and its ID");
+        unlike($done->{err}, qr/\Q$secret\E/,
+               "$name: the message does not repeat the key");
     }
 }
-is(rows(), $before, 'nothing was written');
+is(rows(), $before, 'refused commands have stored nothing');
 
-# Keys that cannot be looked up, and a key in place of a command.
+# Keys that cannot be looked up since the secret file is not readable by its
+# rules, and a key in place of a command.
 my $foreign = 'ak_' . 'Zz9' x 16 . 'z';
 $cli->conf;
 my $ours = $key{base62}{key};
@@ -79,24 +81,26 @@ for my $case ([ 'show', $foreign ], [ 'show', $ours ],
     my $name = "@$case" =~ s/\Q$foreign\E|\Q$ours\E/KEY/gr;
     cmp_ok($done->{exit}, '>', 0, "$name is refused");
     unlike("$done->{err}$done->{out}", qr/Zz9Zz9|\Q@{[ substr $ours, 8, 30 ]}\E/,
-           'and the key is not repeated');
+           "$name: no output repeats the key");
 }
 like($cli->run('show', $foreign)->{err}, qr/looks like a whole key/,
-     'it is said without secrets, too');
+     'without secrets the message says that it looks like a whole key');
 chmod 0600, $cli->{ring};
 
-# A long word that is no ID may be a key of any shape: the message has only its
-# beginning.
+# A long word that is no ID may be a key of any shape: the message has its
+# beginning only.
 my $done = $cli->run('show', 'correct-horse-battery-staple');
-unlike($done->{err}, qr/horse/, 'a long word is not repeated');
-like($done->{err}, qr/"corr\.\.\."/, 'but its beginning');
+unlike($done->{err}, qr/horse/,
+       'the message does not repeat a long word that may be a key');
+like($done->{err}, qr/"corr\.\.\."/,
+     'the message has the first characters of the long word');
 
 # Text that is no key is accepted.
 for my $text ('seen in 9fceb02d0ae598e95dc970b74767f19372d61af8',
               '01890a5d-ac96-774b-bcce-b302099a8057', 'a' x 60,
               'digest ' . 'ab' x 32) {
     is($cli->run('set', $key{base62}{id}, '--name', $text)->{exit}, 0,
-       "a name: $text");
+       "set --name accepts text that is no key: $text");
 }
 
 done_testing;

@@ -16,25 +16,31 @@ my $cli = APIKey::CLI->new;
 sub line { return join ' ', map { $_->{root}, $_->{rotated_from} } @_ }
 
 my $first = $cli->create;
-is(line($first), "$first->{id} ", 'a new key is the first of its line');
+is(line($first), "$first->{id} ",
+   'a new key is its own root and replaces no other');
 my $second = $cli->json('rotate', $first->{id});
 is(line($second), "$first->{id} $first->{id}",
-   'rotate: one that comes from it');
+   'rotate makes a key whose root and predecessor are the first');
 my $third = $cli->json('rotate', $second->{id});
-is(line($third), "$first->{id} $second->{id}", 'and one from that');
-is(line($cli->show($third->{id})), line($third), 'show --json has both');
+is(line($third), "$first->{id} $second->{id}",
+   'rotate of that key keeps the root and has the second as predecessor');
+is(line($cli->show($third->{id})), line($third),
+   'JSON of show has root and predecessor');
 my %listed = map { $_->{id} => $_ } @{ $cli->json('list') };
 is(line(@listed{ map { $_->{id} } $first, $second, $third }),
-   line($first, $second, $third), 'so has list --json');
+   line($first, $second, $third),
+   'JSON of list has root and predecessor of each');
 my $text = $cli->run('show', $third->{id})->{out};
-like($text, qr/^replaces +$second->{id}$/m, 'show has what it comes from');
-like($text, qr/^root +$first->{id}$/m, 'and the first');
+like($text, qr/^replaces +$second->{id}$/m,
+     'the text of show has the predecessor');
+like($text, qr/^root +$first->{id}$/m, 'the text of show has the root');
 like($cli->run('show', $first->{id})->{out}, qr/^replaces +-$/m,
-     'of the first: nothing');
+     'the text of show has a dash for a key without predecessor');
 is($cli->json('audit', '--key', $third->{id})->[0]{reason},
-   "in place of $second->{id} (root $first->{id})", 'the audit has both');
+   "in place of $second->{id} (root $first->{id})",
+   'the audit has predecessor and root');
 is($cli->json('set', $third->{id}, '--name', 'x')->{root}, $first->{id},
-   'set changes nothing of it');
+   'set leaves the root as it was');
 
 # A second successor is refused.
 my $keys = $cli->sql('SELECT COUNT(*) FROM apikey');
@@ -45,22 +51,27 @@ for my $case (@refused) {
     my ($old, $new, $state) = @$case;
     $cli->run($state eq 'active' ? 'enable' : 'disable', $third->{id});
     my $done = $cli->run('rotate', $old->{id}, '-q');
-    is($done->{exit}, 1, "a successor that is $state: refused");
+    is($done->{exit}, 1,
+       "rotate is refused for a key whose successor is $state");
     like($done->{err}, qr/^htapikey:\ the\ key\ $old->{id}\ .*\ already:
                           \ $new->{id},\ which\ is\ $state,/x,
-         'it names it and its state');
-    is($done->{out}, '', 'and no key');
+         "the message has the id of the successor, which is $state");
+    is($done->{out}, '', "no key is written when the successor is $state");
 }
-is($cli->sql('SELECT COUNT(*) FROM apikey'), $keys, 'none was made');
-is($cli->verify($second->{key}), 'granted', 'the old one goes on to its end');
+is($cli->sql('SELECT COUNT(*) FROM apikey'), $keys,
+   'refused rotations have made no key');
+is($cli->verify($second->{key}), 'granted',
+   'a key that has a successor is granted to its end');
 
 # When the successor is revoked, the key can be rotated again.
 $cli->run('revoke', $third->{id});
 my $fourth = $cli->json('rotate', $second->{id});
-is(line($fourth), "$first->{id} $second->{id}", 'revoked: another is made');
+is(line($fourth), "$first->{id} $second->{id}",
+   'rotate succeeds when the first successor is revoked');
 my $done = $cli->run('rotate', $fourth->{id}, { stdout => '/dev/full' });
-is($done->{exit}, 1, 'one that could not be shown');
+is($done->{exit}, 1,
+   'exit status 1 of rotate when the new key cannot be written');
 is(line($cli->json('rotate', $fourth->{id})), "$first->{id} $fourth->{id}",
-   'is revoked, and another is made');
+   'the key that was not written is revoked, so rotate succeeds');
 
 done_testing;
