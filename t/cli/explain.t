@@ -22,7 +22,8 @@ sub made {
     return $key;
 }
 
-# The JSON for a key; exit status and result must agree.
+# Runs explain for an id or, with "-", for the key on standard input: the JSON;
+# exit status and result must agree.
 sub explained {
     my ($word, $stdin) = @_;
     my $done = $cli->run('--json', 'explain', $word,
@@ -30,134 +31,157 @@ sub explained {
     my $said = eval { JSON::PP->new->utf8->decode($done->{out}) }
         // die "explain $word: $done->{exit} $done->{err}";
     is($done->{exit}, $said->{result} eq 'good' ? 0 : 1,
-       "explain $word: $said->{result}, its exit status");
+       "explain $word: the exit status agrees with the result $said->{result}");
     ok(!(grep { index($done->{out} . $done->{err}, $_) >= 0 } @all),
-       'and no key is told');
+       "explain $word writes no key");
     return $said;
 }
 
-# By its id, and by the key itself: the result, and each reason in order.
+# explain gives this result and these reasons in order, both for the id and for
+# the key itself.
 sub finds {
     my ($key, $result, $why, $promise) = @_;
     for my $said (explained($key->{id}), explained('-', $key->{key})) {
-        is($said->{result}, $result, $promise);
-        is(scalar @{ $said->{why_not} }, scalar @$why, 'as many reasons')
+        is($said->{result}, $result, "the result is $result for $promise");
+        is(scalar @{ $said->{why_not} }, scalar @$why,
+           "explain has the number of reasons for $promise")
             or diag explain $said;
-        like($said->{why_not}[$_], $why->[$_], 'why') for 0 .. $#$why;
+        like($said->{why_not}[$_], $why->[$_], "reason $_ for $promise")
+            for 0 .. $#$why;
         is("$said->{id} $said->{tenant}", "$key->{id} $key->{tenant}",
-           'which key');
+           "explain has id and tenant of $promise");
     }
 }
 
 my $key = made(scope => [qw(a:* b)], env => 'test');
-finds($key, 'good', [], 'a key that is good');
+finds($key, 'good', [], 'a key without a fault');
 my $said = explained('-', $key->{key});
-is($said->{signed_by}, 'k1', 'the secret that signed it');
+is($said->{signed_by}, 'k1',
+   'explain has the id of the secret that signed the key');
 is_deeply([ @{$said}{qw(format prefix env keyspace state)} ],
-          [qw(base62 ak test default active)], 'what it is');
-is_deeply($said->{scopes}, [qw(a:* b)], 'its scopes');
+          [qw(base62 ak test default active)],
+          'explain has format, prefix, env, keyspace and state');
+is_deeply($said->{scopes}, [qw(a:* b)], 'explain has the scopes');
 like($cli->run('explain', $key->{id})->{out}, qr/^networks +any$/m,
-     'from anywhere');
+     'the text of explain says that any network may use the key');
 $cli->sql("UPDATE apikey SET networks = '192.0.2.7 10.0.0.0/8', meta = "
           . "'plan=gold; seats=25' WHERE id = '$key->{id}'");
 like($cli->run('explain', $key->{id})->{out}, qr{^networks \ +\Q192.0.2.7 \E
      \Q10.0.0.0/8; from elsewhere it is refused: network (403)\E\n
      meta\ +APIKEY_META_PLAN=gold\n\ +APIKEY_META_SEATS=25\n}mx,
-     'from where it may be used, and what an application is told');
+     'the text has the networks, and the variables made of meta');
 $cli->sql("UPDATE apikey SET networks = 'home' WHERE id = '$key->{id}'");
 finds($key, 'unavailable', [qr/^its row cannot be used: its networks has /],
-      'networks that are none');
+      'a row with networks that are none');
 $cli->sql("UPDATE apikey SET networks = '', meta = '' WHERE id = "
           . "'$key->{id}'");
-is($said->{status}, undef, 'no status: that is the server\'s to say');
+is($said->{status}, undef,
+   'a good key has no status: that depends on the server');
 
 my $done = $cli->run('explain', $key->{id});
-like($done->{out}, qr/^result +good$/m, 'for people: the result');
+like($done->{out}, qr/^result +good$/m, 'the text of explain has the result');
 like($done->{out}, qr/^scopes +a:\*  every scope that begins with a:\n +b$/m,
-     'what its scopes cover');
-like($done->{out}, qr/^signed by +k1$/m, 'the secret');
-like($done->{out}, qr/^server .*LogLevel apikey:debug/m, 'who knows more');
-is($done->{err}, '', 'nothing on standard error');
+     'the text of explain says what a scope with * covers');
+like($done->{out}, qr/^signed by +k1$/m, 'the text of explain has the secret');
+like($done->{out}, qr/^server .*LogLevel apikey:debug/m,
+     'the text of explain says how to ask the server');
+is($done->{err}, '', 'explain of a good key writes nothing to standard error');
 $done = $cli->run('explain', made(scope => '*')->{id});
-like($done->{out}, qr/^scopes +\*  every scope$/m, 'all scopes');
+like($done->{out}, qr/^scopes +\*  every scope$/m,
+     'the text of explain says that * covers every scope');
 $done = $cli->run('explain', made()->{id});
-like($done->{out}, qr/^scopes +none/m, 'no scope');
+like($done->{out}, qr/^scopes +none/m,
+     'the text of explain says that a key has no scope');
 
-# Prefixes, formats and digests that CONF does not accept.
+# Keyspaces, prefixes, formats and digests that CONF does not accept.
 $cli->conf('ApiKeyKeyspace other');
 finds($key, 'invalid', [qr/keyspace "default", not of "other"/],
-      'of another keyspace');
+      'a key of another keyspace');
 $cli->conf('ApiKeyPrefix zz');
-finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'of another prefix');
+finds($key, 'invalid', [qr/ApiKeyPrefix is zz/], 'a key of another prefix');
 $cli->conf('ApiKeyFormat hex64');
-finds($key, 'invalid', [qr/ApiKeyFormat .*base62/], 'of another format');
+finds($key, 'invalid', [qr/ApiKeyFormat .*base62/], 'a key of another format');
 $cli->conf('ApiKeyDigest sha256');
 finds($key, 'invalid', [qr/no digest by a secret; write hmac-sha256 after/],
-      'by a secret, where ApiKeyDigest names none of these');
+      'an HMAC digest where ApiKeyDigest names none');
 $cli->conf('ApiKeyFormat hex64', 'ApiKeyPrefix zz', 'ApiKeyKeyspace other');
-is(scalar @{ explained($_->[0], $_->[1])->{why_not} }, 3, 'all at once')
+is(scalar @{ explained($_->[0], $_->[1])->{why_not} }, 3,
+   'explain has all three reasons that CONF has against the key')
     for [ $key->{id} ], [ '-', $key->{key} ];
 $cli->conf;
 $cli->write(ring => 'k2 ' . 'A' x 43 . "=\n");
 $said = explained($key->{id});
-is($said->{result}, 'invalid', 'signed by a secret that is gone');
-like("@{ $said->{why_not} }", qr/secret "k1".*not in ApiKeySecretFile/, 'why');
+is($said->{result}, 'invalid',
+   'the id of a key whose secret is not in the file: result invalid');
+like("@{ $said->{why_not} }", qr/secret "k1".*not in ApiKeySecretFile/,
+     'the reason is the secret that is not in the file');
 $said = explained('-', $key->{key});
-is($said->{result}, 'invalid', 'the same by the key');
+is($said->{result}, 'invalid',
+   'the key whose secret is not in the file: result invalid');
 like("@{ $said->{why_not} }", qr/check characters .*no secret.*no such key/,
-     'which cannot be found without it');
+     'the reason is that no secret finds the key');
 $cli->write(ring => "k2 " . 'A' x 43 . "=\nk1 $APIKey::CLI::SECRET\n");
-is(explained('-', $key->{key})->{signed_by}, 'k1', 'the second of a ring');
+is(explained('-', $key->{key})->{signed_by}, 'k1',
+   'explain has the second secret of the file');
 $cli->write(ring => "k1 $APIKey::CLI::SECRET\n");
 
-# A row without a prefix: only the server can tell whether it accepts the key.
+# A row without a prefix: only the server can know whether it accepts the key.
 $cli->conf('ApiKeyPrefix ak');
 $cli->sql("UPDATE apikey SET prefix = '' WHERE id = '$key->{id}'");
-finds($key, 'good', [], 'of a prefix that is not known');
+finds($key, 'good', [], 'a key whose row has no prefix');
 $cli->sql("UPDATE apikey SET prefix = 'ak' WHERE id = '$key->{id}'");
 $cli->conf;
 
-# Reasons from its row: all of them, in the server's order.
+# Reasons from the row and its tenant: all of them, in the server's order.
 $cli->run(qw(tenant suspend acme --reason bill));
 finds($key, 'suspended', [qr/^its tenant was suspended 20\S+Z: bill$/],
-      'a suspended tenant');
+      'a key of a suspended tenant');
 $cli->sql("UPDATE apikey SET expires = 1000 WHERE id = '$key->{id}'");
 finds($key, 'expired', [qr/^it expired 1970-01-01T/, qr/suspended/],
-      'an expired key');
+      'an expired key of a suspended tenant');
 $cli->run('disable', $key->{id});
 finds($key, 'disabled', [qr/^it was disabled 20/, qr/expired/, qr/suspended/],
-      'a disabled one');
+      'a disabled and expired key');
 $cli->run('revoke', $key->{id}, '--reason', 'lost');
 finds($key, 'revoked', [ qr/^it was revoked 20\S+Z: lost$/, qr/disabled/,
-                         qr/expired/, qr/suspended/ ], 'a revoked one');
-is(explained($key->{id})->{status}, 401, 'which status that is');
+                         qr/expired/, qr/suspended/ ],
+      'a revoked, disabled and expired key');
+is(explained($key->{id})->{status}, 401,
+   'explain has the status 401 of a revoked key');
 like($cli->run('explain', $key->{id})->{out}, qr/^result\ +revoked\ \(401\)\n
      why\ not\ +it\ was\ revoked\ .*lost\n\ +it\ was\ disabled/mx,
-     'for people');
+     'the text has the result with its status, and all reasons');
 my $broken = made(tenant => 'bob');
 $cli->old_rows('UPDATE apikey SET name = char(7) WHERE id = '
           . "'$broken->{id}'");
-finds($broken, 'unavailable', [qr/its name has a control/], 'a broken row');
+finds($broken, 'unavailable', [qr/its name has a control/],
+      'a row whose name has a control character');
 
 # Keys that are not in the database, and text that is no key.
 my $gone = made(tenant => 'bob');
 $cli->sql("DELETE FROM apikey WHERE id = '$gone->{id}'");
 $said = explained('-', $gone->{key});
 is_deeply([ @{$said}{qw(result signed_by format id)} ],
-          [ 'invalid', 'k1', 'base62', undef ], 'deleted');
-like("@{ $said->{why_not} }", qr/\Athe database has no such key\z/, 'why');
+          [ 'invalid', 'k1', 'base62', undef ],
+          'a deleted key is invalid, and its secret and format are known');
+like("@{ $said->{why_not} }", qr/\Athe database has no such key\z/,
+     'the reason is that the database has no such key');
 my $typo = $gone->{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 push @all, $typo;
 like(explained('-', $typo)->{why_not}[0], qr/check characters.*mistyped/,
-     'mistyped');
-like(explained('-', $_->[0])->{why_not}[0], qr/no key: it $_->[1]/, 'no key')
+     'the reason is a wrong check character');
+like(explained('-', $_->[0])->{why_not}[0], qr/no key: it $_->[1]/,
+     "the reason is that it is no key: it $_->[1]")
     for [ '', 'is empty' ], [ 'a b', 'has a blank' ],
         [ "a\x7f", 'has .*another byte' ], [ 'a,b', 'has a comma' ],
         [ 'x' x 2049, 'is longer than 2048' ];
-is($cli->run('explain', 'nobody')->{exit}, 1, 'an id that is not there');
-like($cli->run('explain', 'nobody')->{err}, qr/no key with the id/, 'says so');
+is($cli->run('explain', 'nobody')->{exit}, 1,
+   'exit status 1 for an id that is not there');
+like($cli->run('explain', 'nobody')->{err}, qr/no key with the id/,
+     'the message says that no key has the id');
 
-# For any CONF and any key: good where verify grants, else verify's reason.
+# For any CONF and any key explain says good where verify grants, and otherwise
+# the result of verify.
 my $secret = decode_base64($APIKey::CLI::SECRET);
 my $insert = 'INSERT INTO apikey (digest, id, tenant, name, secret_id, format)'
            . ' VALUES ';
@@ -198,7 +222,7 @@ for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
             $other++, diag "$formats @$more: $which: $verdict, $done->{out}"
                 if $result ne ($verdict eq 'granted' ? 'good' : $verdict)
                    || !!$why ne ($verdict ne 'granted');
-            # Of an opaque key the row does not know how it begins.
+            # The row of an opaque key does not have the beginning of the key.
             next if "@$more" =~ /Prefix/;
             ($result) = $cli->run('explain', $id{$which})->{out}
                 =~ /^result +(\w+)/;
@@ -207,14 +231,15 @@ for my $formats ('base62', 'hex64', 'opaque', 'base62 opaque',
         }
     }
 }
-is($other, 0, 'explain and verify agree about each key under each CONF');
-is($by_id, 0, 'and so does explain of its id');
+is($other, 0, 'explain of a key gives the result of verify under each CONF');
+is($by_id, 0, 'explain of an id says good where verify grants');
 
-# What only httpd knows.
+# htapikey does not read the configuration of httpd.
 for my $option (qw(--httpd --url --method)) {
     is($cli->run('explain', $key->{id}, $option, 'x')->{exit}, 2,
-       "no $option: a configuration of httpd's is httpd's to read");
+       "explain has no option $option");
 }
-is($cli->run('doctor', '--httpd', 'x')->{exit}, 2, 'nor for doctor');
+is($cli->run('doctor', '--httpd', 'x')->{exit}, 2,
+   'doctor has no option --httpd');
 
 done_testing;
