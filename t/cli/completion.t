@@ -16,7 +16,7 @@ my $cli = APIKey::CLI->bare;
 my $program = APIKey::CLI::program();
 my $completion = source_root() . '/conf/completion';
 my @table = @{ $cli->json('help') };
-cmp_ok(scalar @table, '>', 20, 'the table was read');
+cmp_ok(scalar @table, '>', 20, 'help has more than 20 commands');
 
 # The output of a program.  The words are passed as arguments, so no shell
 # interprets them.
@@ -54,30 +54,35 @@ for my $command (@table) {
 }
 for my $shell ([ 'bash', \&bash ], [ 'zsh', \&zsh ]) {
     my ($which, $complete) = @$shell;
-    is($complete->(''), join(' ', sort keys %subs), "$which: all commands");
+    is($complete->(''), join(' ', sort keys %subs),
+       "$which completes the names of all commands");
     for my $name (sort keys %subs) {
         next if !@{ $subs{$name} };
         is($complete->($name, ''), join(' ', sort @{ $subs{$name} }),
-           "$which: $name");
+           "$which completes the second word of $name");
         is($complete->('help', $name, ''), join(' ', sort @{ $subs{$name} }),
-           "$which: help $name");
+           "$which completes the second word of help $name");
     }
-    is($complete->('help', ''), join(' ', sort keys %subs), "$which: help");
+    is($complete->('help', ''), join(' ', sort keys %subs),
+       "$which completes the names of commands after help");
     my @wrong = grep {
         $complete->(split(/ /), '-') ne $own{$_}
     } sort keys %own;
-    is(join(', ', @wrong), '', "$which: the options of each command");
+    is(join(', ', @wrong), '', "$which completes the options of each command");
     is($complete->('list', '--state', ''),
-       'active disabled expired faulty revoked suspended', "$which: values");
+       'active disabled expired faulty revoked suspended',
+       "$which completes the values of --state");
     is($complete->('-f', 'x', '--json', 'tenant', ''), 'list resume set suspend',
-       "$which: behind -f CONF");
+       "$which completes commands after -f CONF");
 }
-is(bash('tenant', 'su'), 'suspend', 'bash: what is begun');
-is(bash('-f', "$cli->{folder}/c"), "$cli->{folder}/conf", 'bash: a file');
-is(bash('import', "$cli->{folder}/r"), "$cli->{folder}/ring", 'and another');
-is(zsh('-f', ''), 'FILE', 'zsh: a file');
+is(bash('tenant', 'su'), 'suspend', 'bash completes a word from its beginning');
+is(bash('-f', "$cli->{folder}/c"), "$cli->{folder}/conf",
+   'bash completes the file after -f');
+is(bash('import', "$cli->{folder}/r"), "$cli->{folder}/ring",
+   'bash completes the file of import');
+is(zsh('-f', ''), 'FILE', 'zsh completes a file after -f');
 
-# Differences between the table and help, the manual, or the man page.
+# help, the manual and the man page name the commands and options of the table.
 my $manual = slurp('conf/manual/htapikey.md') =~ s/.*^## Commands$//msr;
 my $man = slurp('conf/manual/htapikey.1') =~ s/\\f[BRIP]//gr =~ s/\\-/-/gr;
 for my $command (@table) {
@@ -93,10 +98,10 @@ for my $command (@table) {
         my @missing = grep { ($text->[1] // '') !~ /(?<![\w-])$_(?![\w-])/ }
             map { $_->{short} || $_->{option} } @{ $command->{options} };
         is(length($text->[1] // '') ? "@missing" : 'all', '',
-           "$text->[0] tells of $name and its options");
+           "$text->[0] has the command $name and its options");
     }
     cmp_ok((sort { $b <=> $a } map { length } split /\n/, $help)[0], '<=', 80,
-           "help $name is 80 columns wide");
+           "no line of help $name is wider than 80 columns");
 }
 
 done_testing;

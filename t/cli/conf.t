@@ -13,38 +13,40 @@ use APIKey::CLI;
 my $cli = APIKey::CLI->new;
 my ($db, $ring) = @{$cli}{qw(db ring)};
 
-# Whole files that work: the key made with each begins with the prefix.
+# Files that are accepted: each with the prefix that a key made with it has.
 my %good = (
     'plain' => [ "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n",
                  'ak' ],
-    'no line end at the end' =>
+    'no line end after the last line' =>
         [ "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring", 'ak' ],
-    'CR LF' => [ "DBDriver sqlite3\r\nDBDParams $db\r\nApiKeySecretFile "
+    'lines that '
+    . 'end with '
+    . 'CR LF' => [ "DBDriver sqlite3\r\nDBDParams $db\r\nApiKeySecretFile "
                  . "$ring\r\nApiKeyPrefix crlf\r\n", 'crlf' ],
-    'names without case, tabs and many blanks' =>
+    'names in any case, tabs and several blanks' =>
         [ "\t dbdRIVER \t sqlite3 \t\n  DBDPARAMS\t$db\napikeysecretfile "
           . "$ring\nAPIKEYPREFIX   tabs  \n", 'tabs' ],
     'quotes' => [ "DBDriver \"sqlite3\"\nDBDParams '$db'\n"
                   . "ApiKeySecretFile \"$ring\"\nApiKeyPrefix \"q\"\n", 'q' ],
-    'a quote that does not end' =>
+    'a quote that has no end' =>
         [ "DBDriver \"sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n",
           'ak' ],
-    'line continuation' =>
+    'lines that continue after a backslash' =>
         [ "DBDriver \\\nsqlite3\nDBD\\\nParams $db\nApiKeySecretFile\\\r\n"
           . " $ring\nApiKeyPrefix \\\n\\\ncont\n", 'cont' ],
-    'a comment that goes on' =>
+    'a comment that continues after a backslash' =>
         [ "# a \\\n<comment> \${x}\n  # Include this\nDBDriver sqlite3\n"
           . "DBDParams $db\nApiKeySecretFile $ring\n", 'ak' ],
-    'what others need is passed over' =>
+    'directives of others are ignored' =>
         [ "Listen 8080\nLogFormat \"%{X}i \\\"%r\\\" <x>\" y\n"
           . "DBDriver sqlite3\nDBDParams $db\nApiKeySecretFile $ring\n"
           . "ApiKeyCacheTTL 60 5\nRequire apikey-scope a # b\n"
           . "NoSuchDirective \"at all\n", 'ak' ],
-    'the last one holds' =>
+    'the last directive of a name has precedence' =>
         [ "DBDriver pgsql\nDBDriver sqlite3\nDBDParams /none\nDBDParams $db\n"
           . "ApiKeySecretFile /none\nApiKeySecretFile $ring\n"
           . "ApiKeyPrefix one\nApiKeyPrefix two\n", 'two' ],
-    'an empty line, and blanks' =>
+    'an empty line, and lines of blanks' =>
         [ "\n \n\t\nDBDriver sqlite3\n\nDBDParams $db\nApiKeySecretFile "
           . "$ring\n", 'ak' ],
 );
@@ -52,24 +54,25 @@ for my $name (sort keys %good) {
     my ($text, $prefix) = @{ $good{$name} };
     $cli->write(conf => $text);
     my $done = $cli->run(qw(create --tenant acme --name n -q));
-    is($done->{exit}, 0, "$name: works") or diag $done->{err};
-    like($done->{out}, qr/^${prefix}_\w{49}\n\z/, 'and is understood');
+    is($done->{exit}, 0, "CONF is accepted: $name") or diag $done->{err};
+    like($done->{out}, qr/^${prefix}_\w{49}\n\z/,
+         "the key has the prefix of CONF: $name");
     is($done->{err} =~ s/.*the tenant "acme" is new\n//r, '',
-       'without a word about it');
+       "no message about CONF: $name");
 }
 
-# Within quotes a backslash escapes a quote or a backslash; elsewhere it is
-# itself.
+# Within quotes a backslash escapes a quote or a backslash; elsewhere it is a
+# character like others.
 for my $odd ([ q{a'b"c}, q{"%s/a'b\\"c"} ], [ 'a b\\c', q{'%s/a b\\\\c'} ],
              [ 'a\\nb', q{%s/a\\nb} ], [ 'a\\', q{%s/a\\\\ } ]) {
     my ($name, $written) = @$odd;
     $cli->write(conf => "DBDriver sqlite3\nDBDParams "
         . sprintf($written, $cli->{folder}) . "\n");
-    is($cli->run('init')->{exit}, 0, "DBDParams $written");
-    ok(-s "$cli->{folder}/$name", "is the file $name");
+    is($cli->run('init')->{exit}, 0, "init succeeds with DBDParams $written");
+    ok(-s "$cli->{folder}/$name", "DBDParams $written is the file $name");
 }
 
-# Wrong lines after three right ones: the message has line number 4 or more.
+# Wrong lines after three right ones: the message has the number of the line.
 my %bad = (
     '<VirtualHost *:80>' => qr/:4: .*section/,
     "  <IfModule x>\n</IfModule>" => qr/:4: .*section/,
@@ -109,38 +112,44 @@ for my $lines (sort keys %bad) {
     my $done = $cli->run('list');
     is($done->{exit}, 2, "refused: $lines");
     like($done->{err}, qr/^htapikey: \Q$cli->{conf}\E$bad{$lines}/,
-         'with file and line, and why');
+         "the message has file, line and fault of: $lines");
 }
 
-# Missing directives and files.
+# CONF without some directives, and files that are no CONF.
 $cli->write(conf => "DBDParams $db\n");
-like($cli->run('list')->{err}, qr/has no DBDriver/, 'no DBDriver');
+like($cli->run('list')->{err}, qr/has no DBDriver/, 'list without DBDriver says so');
 $cli->write(conf => "DBDriver sqlite3\n");
-like($cli->run('list')->{err}, qr/has no DBDParams/, 'no DBDParams');
+like($cli->run('list')->{err}, qr/has no DBDParams/, 'list without DBDParams says so');
 $cli->write(conf => "DBDriver sqlite3\nDBDParams $db\n");
-is($cli->run('list')->{exit}, 0, 'a list needs no secrets');
+is($cli->run('list')->{exit}, 0, 'list succeeds without ApiKeySecretFile');
 my $done = $cli->run(qw(create --tenant a --name b));
-is($done->{exit}, 2, 'create does');
-like($done->{err}, qr/no ApiKeySecretFile/, 'and says so');
+is($done->{exit}, 2, 'create fails without ApiKeySecretFile');
+like($done->{err}, qr/no ApiKeySecretFile/,
+     'the message says that there is no ApiKeySecretFile');
 $cli->write(conf => "DBDriver sqlite3\nDBDParams keys.db\n");
 like($cli->run('list')->{err}, qr{DBDParams does not begin with '/'},
-     'a relative path is warned of');
+     'a relative path in DBDParams gives a warning');
 $cli->write(conf => "DBDriver oracle\nDBDParams x\n");
 $done = $cli->run('list');
-is($done->{exit}, 3, 'a driver without a dialect');
-like($done->{err}, qr/oracle.*sqlite3, pgsql, mysql, odbc/, 'and which there are');
+is($done->{exit}, 3, 'exit status 3 for a driver that htapikey does not know');
+like($done->{err}, qr/oracle.*sqlite3, pgsql, mysql, odbc/,
+     'the message has the drivers that it knows');
 $cli->write(conf => "DBDriver sqlite3\0\n");
-is($cli->run('list')->{exit}, 2, 'no text file');
+is($cli->run('list')->{exit}, 2, 'exit status 2 for a CONF with a NUL');
 $cli->write(conf => 'x' x (1024 * 1024 + 1));
-is($cli->run('list')->{exit}, 2, 'a file that is too large');
-is($cli->run('list', { conf => $cli->{folder} })->{exit}, 2, 'a folder');
+is($cli->run('list')->{exit}, 2,
+   'exit status 2 for a CONF larger than a megabyte');
+is($cli->run('list', { conf => $cli->{folder} })->{exit}, 2,
+   'exit status 2 for a CONF that is a folder');
 
 # A secret file that other users can read.
 $cli->conf;
 chmod 0644, $ring;
 $done = $cli->run(qw(create --tenant a --name b));
-is($done->{exit}, 2, 'a secret file for everyone is refused');
-like($done->{err}, qr/\Q$ring\E/, 'and named');
-unlike($done->{err}, qr/\Q$APIKey::CLI::SECRET\E/, 'without its secret');
+is($done->{exit}, 2, 'create fails when other users can read the secret file');
+like($done->{err}, qr/\Q$ring\E/,
+     'the message has the path of the secret file');
+unlike($done->{err}, qr/\Q$APIKey::CLI::SECRET\E/,
+       'the message does not have the secret');
 
 done_testing;

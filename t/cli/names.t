@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Names that look like others: they are refused, and where a row has one it is
-# shown with escapes.
+# Names with characters that are not seen, or that look like others, are
+# refused; a row that has one is shown with escapes.
 
 use strict;
 use utf8;
@@ -31,7 +31,7 @@ my $why = qr/is not seen|belongs to the character before|blank|control/;
 sub refused {
     my ($what, $done) = @_;
     is($done->{exit}, 1, "refused: $what") or diag $done->{out};
-    like($done->{err}, $why, 'and why');
+    like($done->{err}, $why, "the message has the reason: $what");
 }
 
 for my $kind (sort keys %odd) {
@@ -53,14 +53,17 @@ for my $kind (sort keys %odd) {
     });
 }
 is($cli->run('create', '--tenant', "M\xfcller", '--name', 'n')->{exit}, 1,
-   'refused: what is no UTF-8');
-is($cli->sql('SELECT COUNT(*) FROM apikey'), 1, 'no key was made');
-is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 1, 'no tenant');
-is($cli->sql('SELECT COUNT(*) FROM apikey_scope'), 0, 'no scope');
+   'a name that is no UTF-8 is refused');
+is($cli->sql('SELECT COUNT(*) FROM apikey'), 1,
+   'refused commands have made no key');
+is($cli->sql('SELECT COUNT(*) FROM apikey_tenant'), 1,
+   'refused commands have made no tenant');
+is($cli->sql('SELECT COUNT(*) FROM apikey_scope'), 0,
+   'refused commands have made no scope');
 is($cli->create(tenant => encode_utf8('Müller 日本 😀'))->{state}, 'active',
-   'what is seen is a name');
+   'a name of letters beyond ASCII and a picture is accepted');
 
-# Keys that have such a name already keep working, and are shown.
+# A key that has such a name already keeps working, and is shown with escapes.
 my $old = $cli->create(tenant => 'old', name => 'old');
 $cli->sql(map { encode_utf8($_) }
     "UPDATE apikey SET tenant = 'acme\x{200b}', name = 'a\x{a0}b\x{e0041}' "
@@ -69,7 +72,8 @@ $cli->sql(map { encode_utf8($_) }
     "INSERT INTO apikey_audit (happened, who, action) VALUES (1, "
     . "'root\x{202e}', 'x')",
     "INSERT INTO apikey_scope (name, description) VALUES ('s', 'a\x{200d}b')");
-is($cli->verify($old->{key}), 'granted', 'a name that was there is no fault');
+is($cli->verify($old->{key}), 'granted',
+   'a key that has such a name already is granted');
 my %shown = (
     'list --columns tenant,name' => [
                        qr/acme\\xE2\\x80\\x8B +a\\xC2\\xA0b\\xF3\\xA0\\x81\\x81/,
@@ -83,13 +87,13 @@ my %shown = (
 for my $command (sort keys %shown) {
     my ($pattern, $value) = @{ $shown{$command} };
     like($cli->run(split / /, $command)->{out}, $pattern,
-         "$command shows what is not seen");
+         "$command shows the character as an escape");
     my $json = $cli->run('--json', split / /, $command)->{out};
     utf8::decode($json);
     unlike($json, qr/[\x{200b}\x{a0}\x{202e}\x{200d}\x{e0041}]/,
-           'so does its JSON');
+           "JSON of $command has the character as an escape");
     like(join("\0", values_of(JSON::PP->new->decode($json))), qr/\Q$value\E/,
-         'which is valid and has the value');
+         "JSON of $command is valid and has the value");
 }
 
 sub values_of {
@@ -98,11 +102,12 @@ sub values_of {
          : ref $in eq 'HASH' ? map { values_of($_) } values %$in : $in // '';
 }
 like($cli->run('--json', 'list')->{out}, qr/a\\u00a0b\\udb40\\udc41/,
-     'beyond the first plane as a pair');
+     'JSON has a character above U+FFFF as two escapes');
 is($cli->json('rotate', $old->{id})->{name}, "a\x{a0}b\x{e0041}",
-   'such a key can be rotated');
-is($cli->run('set', $old->{id}, '--env', 'test')->{exit}, 0, 'and changed');
+   'a key with such a name can be rotated');
+is($cli->run('set', $old->{id}, '--env', 'test')->{exit}, 0,
+   'a key with such a name can be changed');
 is($cli->create(tenant => encode_utf8("acme\x{200b}"))->{state}, 'active',
-   'and its tenant, which is there, gets another key');
+   'a tenant with such a name that is there gets another key');
 
 done_testing;

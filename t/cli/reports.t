@@ -16,8 +16,8 @@ my $cli = APIKey::CLI->new;
 sub said {
     my ($pattern, @command) = @_;
     my $done = $cli->run(@command);
-    is($done->{exit}, 0, "@command") or diag $done->{err};
-    like($done->{out}, $pattern, 'says what it did');
+    is($done->{exit}, 0, "@command succeeds") or diag $done->{err};
+    like($done->{out}, $pattern, "@command says what it did");
 }
 
 my $key = $cli->create(scope => 'a:b');
@@ -28,26 +28,32 @@ said(qr/^The scope a:b is in .* already; nothing was changed/,
 said(qr/^The scope a:b .* a new description/, 'scope', 'add', 'a:b', 'Read');
 is_deeply($cli->json(qw(scope add a:b)),
           { name => 'a:b', description => 'Read', changed => JSON::PP::false,
-            listed => JSON::PP::true }, 'in JSON');
+            listed => JSON::PP::true },
+          'JSON of scope add says that nothing was changed');
 said(qr/^The scope a:b is no longer/, qw(scope remove a:b));
 said(qr/^The scope c is in the catalogue now/, qw(scope add c));
-is($cli->json(qw(scope remove c))->{listed}, JSON::PP::false, 'in JSON, too');
+is($cli->json(qw(scope remove c))->{listed}, JSON::PP::false,
+   'JSON of scope remove says that the scope is not in the catalogue');
 said(qr/^The tenant acme \(1 key\) is suspended from 20\S+Z: unpaid\.$/,
      qw(tenant suspend acme --reason unpaid));
 said(qr/^The tenant acme .*suspended already.*: unpaid; nothing was changed/,
      qw(tenant suspend acme --reason other));
 my $tenant = $cli->json(qw(tenant suspend acme));
 is("$tenant->{tenant} $tenant->{keys} $tenant->{reason}", 'acme 1 unpaid',
-   'in JSON');
-like($tenant->{suspended}, qr/^20/, 'when');
-ok(!$tenant->{changed}, 'nothing was changed');
+   'JSON of tenant suspend has tenant, count of keys and reason');
+like($tenant->{suspended}, qr/^20/,
+     'JSON of tenant suspend has the time of the suspension');
+ok(!$tenant->{changed},
+   'JSON of a second tenant suspend says that nothing was changed');
 said(qr/^The tenant acme \(1 key\) has API access again/,
      qw(tenant resume acme));
 said(qr/^The tenant acme .*was not suspended; nothing/, qw(tenant resume acme));
-ok($cli->json(qw(tenant suspend acme))->{changed}, 'in JSON: it was');
-is($cli->json(qw(tenant resume acme))->{suspended}, undef, 'and is not');
+ok($cli->json(qw(tenant suspend acme))->{changed},
+   'JSON of tenant suspend says that it changed the tenant');
+is($cli->json(qw(tenant resume acme))->{suspended}, undef,
+   'JSON of tenant resume has no time of suspension');
 
-# tenant set: meta of all keys of a tenant.
+# tenant set gives meta to all keys of a tenant.
 said(qr/^The tenant acme \(1 key\) has meta plan=gold; note=a%3Bb now\.$/,
      qw(tenant set acme --meta plan=gold --meta), 'note=a;b');
 said(qr/^The tenant acme .*has meta plan=.*, as before; nothing was changed\.$/,
@@ -55,25 +61,27 @@ said(qr/^The tenant acme .*has meta plan=.*, as before; nothing was changed\.$/,
 $tenant = $cli->json(qw(tenant set acme --meta plan=basic --meta zone=eu));
 is_deeply([ @{$tenant}{qw(tenant meta changed)} ],
           [ 'acme', { plan => 'basic', zone => 'eu' }, JSON::PP::true ],
-          'in JSON');
+          'JSON of tenant set has tenant and meta, and that they were changed');
 $cli->run('set', $id, '--meta', 'plan=own');
 is_deeply(JSON::PP->new->decode($cli->run(qw(--json verify),
               { stdin => $key->{key} })->{out})->{meta},
-          { PLAN => 'own', ZONE => 'eu' }, 'a key\'s own value goes before');
+          { PLAN => 'own', ZONE => 'eu' },
+          'the value of the key has precedence over that of its tenant');
 my ($listed) = @{ $cli->json(qw(tenant list)) };
-is_deeply($listed->{meta}, { plan => 'basic', zone => 'eu' }, 'tenant list');
+is_deeply($listed->{meta}, { plan => 'basic', zone => 'eu' },
+          'JSON of tenant list has the meta');
 like($cli->run(qw(tenant list))->{out}, qr/ META\nacme .* plan=basic; zone=eu\n/,
-     'its table, too');
+     'the table of tenant list has the meta');
 my ($entry) = grep { $_->{action} eq 'tenant-set' && $_->{was}{meta}{plan} }
               @{ $cli->json(qw(audit --tenant acme)) };
 is_deeply([ @{$entry}{qw(was now id)} ],
           [ { meta => { plan => 'gold', note => 'a;b' } },
             { meta => { plan => 'basic', zone => 'eu' } }, '' ],
-          'the audit has what it was and what it is');
+          'the audit has the meta before and after tenant set');
 said(qr/^The tenant acme \(1 key\) has no meta now\.$/,
      qw(tenant set acme --meta), '');
 is(scalar(grep { $_->{action} eq 'tenant-set' } @{ $cli->json('audit') }), 3,
-   'an entry a change');
+   'the audit has one entry for each change by tenant set');
 for my $wrong (
     [ 2, qr/it is: htapikey tenant set TENANT --meta N=V\.\.\.;/, 'acme' ],
     [ 1, qr/has no '='/, qw(acme --meta plan) ],
@@ -84,9 +92,10 @@ for my $wrong (
     my ($exit, $why, @words) = @$wrong;
     my $done = $cli->run(qw(tenant set), @words);
     is($done->{exit}, $exit, substr "tenant set @words", 0, 40);
-    like($done->{err}, $why, 'and why');
+    like($done->{err}, $why, "the message of tenant set matches $why");
 }
-is_deeply($cli->json(qw(tenant list))->[0]{meta}, {}, 'nothing was changed');
+is_deeply($cli->json(qw(tenant list))->[0]{meta}, {},
+          'refused commands have not changed the meta');
 
 said(qr/^The key $id \(acme, a test\) has been disabled\.$/, 'disable', $id);
 said(qr/^The key $id .*is disabled, as before; nothing/, 'disable', $id);
@@ -96,13 +105,16 @@ said(qr/^The key $id .*has been changed, and is active/, 'set', $id, '--env',
      'test');
 said(qr/^The key $id .*is active, as before; nothing/, 'set', $id, '--env',
      'test');
-ok($cli->json('set', $id, '--env', 'live')->{changed}, 'in JSON: changed');
-ok(!$cli->json('set', $id, '--env', 'live')->{changed}, 'and not');
+ok($cli->json('set', $id, '--env', 'live')->{changed},
+   'JSON of set says that the key was changed');
+ok(!$cli->json('set', $id, '--env', 'live')->{changed},
+   'JSON of a second set says that nothing was changed');
 said(qr/^The key $id .*has been revoked\.$/, 'revoke', $id);
 said(qr/^The key $id .*is revoked, as before; nothing/, 'revoke', $id);
-like($cli->json('secret')->{line}, qr/^\S+ \S{44}$/, 'secret in JSON');
+like($cli->json('secret')->{line}, qr/^\S+ \S{44}$/,
+     'JSON of secret has the line for the secret file');
 
-# KEY is the manager's JSON object in every command.
+# Every command that writes a key as JSON has the members of the manager's KEY.
 my @members = qw(id tenant name hint env scopes created created_by expires
     last_used uses state exposed rotated_from);
 my $other = $cli->create;
@@ -114,9 +126,9 @@ for my $told ($other, $cli->show($other->{id}), $cli->json('list')->[0],
               $cli->json('explain', $other->{id}),
               $cli->json('revoke', $other->{id})) {
     is(join(' ', grep { !exists $told->{$_} } @members), '',
-       'a key has all that KEY has');
+       'JSON of a key has all members of KEY');
 }
-# A scope with a comma is refused with the right spelling.
+# A scope with a comma is refused, with the options that were meant.
 for my $case ([ [ qw(create --tenant a --name b --scope), 'x:y,z' ],
                 qr/comma; .*: --scope x:y --scope z$/ ],
               [ [ 'set', $id, '--add-scope', 'x,y,z' ],
@@ -126,8 +138,10 @@ for my $case ([ [ qw(create --tenant a --name b --scope), 'x:y,z' ],
                 qr/htapikey scope add x htapikey scope add y$/ ]) {
     my $done = $cli->run(@{ $case->[0] });
     is($done->{exit}, 1, "refused: @{ $case->[0] }");
-    like($done->{err}, $case->[1], 'it says how it is spelled');
+    like($done->{err}, $case->[1],
+         'the message has one option or command per scope');
 }
-is($cli->sql('SELECT COUNT(*) FROM apikey_scope'), 0, 'nothing was stored');
+is($cli->sql('SELECT COUNT(*) FROM apikey_scope'), 0,
+   'refused commands have stored no scope');
 
 done_testing;
