@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Each kind of application that httpd supports (APIKey::Apps), over HTTP/1.1 and
-# HTTP/2: it gets exactly the tenant of the key, never the key, and the rest of
-# the request as it was sent; it is not called if the key is refused.
+# HTTP/2: it gets the tenant of the key and never the key, and the rest of the
+# request as it was sent.  It is not called if the key is refused.
 
 use FindBin qw($Bin);
 use lib "$Bin/../respond/lib";
@@ -35,7 +35,7 @@ my %key = (plain => make(%plain), strange => make(%strange),
 $site->htapikey('revoke', $key{revoked}{id});
 sub with { return "X-API-Key: $_[0]{key}" }
 
-# An application with each front that can call it.
+# Runs a test for each application with each front that can call it.
 sub each_app {
     my ($takes, $do) = @_;
     for my $app ($site->apps($takes)) {
@@ -44,7 +44,7 @@ sub each_app {
     }
 }
 
-# All that an application gets of keys and users.
+# All that an application gets of keys and users, by name.
 sub ours {
     my ($saw) = @_;
     my %all = (%{ $saw->{env} }, %{ $saw->{headers} });
@@ -53,7 +53,7 @@ sub ours {
     } keys %all };
 }
 
-# What it must get of a granted key.
+# What an application must get of a granted key.
 sub told {
     my ($app, $key, %also) = @_;
     my $scopes = "@{ $key->{scope} }";
@@ -78,7 +78,7 @@ sub user {
 my $reached = 0;
 sub answers {
     my ($app, $saw, $promise) = @_;
-    # SSI is no program and does not record its requests.
+    # SSI is no program: it does not record its requests.
     $reached++ if $app ne 'ssi';
     return 1 if $saw->{status} == 200 && %{ $saw->{headers} };
     fail("$promise: $saw->{status} $saw->{text}");
@@ -92,7 +92,7 @@ sub knows {
 }
 
 my $keys = key_pattern(map { $_->{key} } values %key);
-sub no_key { unlike($_[0]{text}, $keys, "$_[1]: no key in any form") }
+sub no_key { unlike($_[0]{text}, $keys, "$_[1]: the application gets no key") }
 
 my @FORGED = map { "$_: evil" } qw(X-Apikey-Tenant x-apikey-SCOPES
     X_Apikey_Tenant X-Apikey_Id x_APIKEY-Env X.Apikey.Tenant X~Apikey~Id
@@ -108,26 +108,28 @@ sub trailers {
         trailers => [ @FORGED, 'Connection: X-Apikey-Tenant',
                       with($key{strange}),
                       "Authorization: Bearer $key{strange}{key}" ]);
-    knows($app, $saw, $told, "$app: trailers, $area");
-    unlike($saw->{text}, qr/evil/, "$app: trailers, $area: in no way");
+    knows($app, $saw, $told,
+          "$app: trailers, $area: the application gets the true values");
+    unlike($saw->{text}, qr/evil/,
+           "$app: trailers, $area: the application gets no forged value");
     no_key($saw, "$app: trailers, $area");
 }
 
-# The first request to the balancer is sent twice, because a member is down; the
-# second time, the body has been read.
+# The first request to the balancer is sent twice, because one of its members is
+# not up; by the second time the body has been read.
 trailers('balancer', open => {});
 # The proxies of SCGI and uwsgi answer a chunked body with 411.
 for my $app (grep { !/^(?:scgi|uwsgi|socket|tunnel)$/ } $site->apps) {
     trailers($app, guarded => told($app, $key{plain}));
     trailers($app, open => {});
 }
-# They are read, too, if the request is refused.
+# The trailers of a refused request are also read.
 $site->ask('http', 'guarded', [], body => ['a'], trailers =>
            [ 'X-Also: refused', with($key{strange}) ]);
 
-# HTTP/2 has trailers after a body of known length, too. PHP reads the body
-# first; if it ends before they arrive, httpd may reset the stream, and the
-# request is sent again.
+# HTTP/2 also has trailers after a body of known length.  PHP reads the body
+# first.  If it ends before the trailers arrive, httpd may reset the stream;
+# then this test sends the request again.
 for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
     my $text;
     for (1 .. 10) {
@@ -141,14 +143,16 @@ for my $length (@FRONTS == 2 ? ([], [ 'content-length' => 3 ]) : ()) {
     }
     $text //= 'no answer';
     my $saw = $site->normal('php', { status => 200, body => $text });
-    knows('php', $saw, {}, "php, h2: trailers behind @$length");
-    # After a body of known length they may arrive when PHP has read all it
-    # needs.
-    is($saw->{headers}{'x-also'}, 'here', 'but another is merged by httpd')
+    knows('php', $saw, {},
+          "php, h2: trailers after @$length: the application gets no value");
+    # After a body of known length the trailers may arrive when PHP has read all
+    # it needs.
+    is($saw->{headers}{'x-also'}, 'here',
+       'php, h2: httpd merges a trailer of another name')
         unless @$length;
 }
 
-# ---- The identity, and no key ----
+# ---- The application gets the tenant and no key ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -157,23 +161,24 @@ each_app('', sub {
         for my $header (with($key), "Authorization: Bearer $key->{key}") {
             my $saw = $site->ask($app, 'guarded', [$header], front => $front);
             my ($where) = $header =~ /^([^:]+)/;
-            knows($app, $saw, told($app, $key), "$what: $name in $where");
+            knows($app, $saw, told($app, $key),
+                  "$what: the values of the key '$name' in $where");
             no_key($saw, "$what: $name in $where");
         }
     }
     my $saw = $site->ask($app, 'open',
         [ with($key{plain}), "Authorization: Bearer $key{plain}{key}" ],
         front => $front);
-    knows($app, $saw, {}, "$what: open, it is not told");
+    knows($app, $saw, {}, "$what: an open application gets no value of a key");
     no_key($saw, "$what: open");
 });
 
-# ---- Forged identities ----
+# ---- Forged values ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
     my @all = (@FORGED, 'Connection: X-Apikey-Tenant, x_apikey_id');
-    # HTTP/2 has no Connection.
+    # HTTP/2 has no header Connection.
     pop @all if $front eq 'h2' || $app =~ /^(?:socket|tunnel)$/;
     my $eve = encode_base64('eve:secret', '');
     my $php = $app eq 'php';
@@ -185,12 +190,14 @@ each_app('', sub {
                            : () }, "Authorization: Basic $eve" ]) {
         my ($area, $told, @with) = @$_;
         my $saw = $site->ask($app, $area, [ @all, @with ], front => $front);
-        knows($app, $saw, $told, "$what: forged, $area" . ' with' x @with);
-        unlike($saw->{text}, qr/evil/, "$what: forged, $area: in no way");
+        knows($app, $saw, $told, "$what: forged, $area" . ' with a key' x @with
+              . ': the application gets the true values');
+        unlike($saw->{text}, qr/evil/,
+               "$what: forged, $area: the application gets no forged value");
     }
 });
 
-# ---- A header inside of the value of another ----
+# ---- A header inside of the value of another header ----
 
 each_app('', sub {
     my ($app, $front, $what) = @_;
@@ -199,17 +206,23 @@ each_app('', sub {
         my ($area, $told, @with) = @$_;
         my $saw = $site->ask($app, $area, [ @with,
             'X-Copy: a%0d%0aX-Apikey-Tenant:%20%65vil' ], front => $front);
-        knows($app, $saw, $told, "$what: a line break, $area");
-        unlike($saw->{text}, qr/evil/, "$what: a line break, $area: in no way");
-        ok(!exists $saw->{headers}{'x-copied'}, 'that header is gone');
+        knows($app, $saw, $told,
+              "$what: a line break, $area: the application gets the true "
+              . 'values');
+        unlike($saw->{text}, qr/evil/,
+               "$what: a line break, $area: the application gets no forged "
+               . 'value');
+        ok(!exists $saw->{headers}{'x-copied'},
+           "$what: a line break, $area: that header is removed");
         $saw = $site->ask($app, $area, [ @with, 'X-Copy: a%20b' ],
                           front => $front);
         answers($app, $saw, $what);
-        is($saw->{headers}{'x-copied'}, 'a b', 'and is there otherwise');
+        is($saw->{headers}{'x-copied'}, 'a b',
+           "$what: the header without a line break, $area, is there");
     }
 });
 
-# ---- Headers with a name of your own ----
+# ---- Headers with another prefix ----
 
 my @OWN = map { "$_: evil" } qw(Acme-Caller-Tenant ACME_CALLER_ID
     acme.caller.scopes Acme-Caller-Any X_Apikey_Tenant);
@@ -217,9 +230,10 @@ for my $app ($site->apps) {
     my $told = told($app, $key{plain});
     my %own = map { s/^x-apikey-/acme-caller-/r => $told->{$_} } keys %$told;
     knows($app, $site->ask($app, 'guarded', [ with($key{plain}), @OWN ],
-                           host => 'own'), \%own, "$app: ApiKeyHeaders");
+                           host => 'own'), \%own,
+          "$app: ApiKeyHeaders: the application gets headers of that prefix");
     knows($app, $site->ask($app, 'open', \@OWN, host => 'own'), {},
-          "$app: ApiKeyHeaders, open");
+          "$app: ApiKeyHeaders: an open application gets none");
 }
 
 # ---- The rest of the request, as it was sent ----
@@ -238,8 +252,8 @@ my @FOREIGN = (
                  'X-API-Key: of-another' ],
 );
 
-# Header lines as an application gets them: one value per name. CGI has no '_'
-# in names, so that X_Under is not taken for X-Under.
+# Header lines as an application gets them: one value per name.  CGI replaces
+# '-' in names, so httpd omits names with '_' for it.
 sub sent {
     my ($app, @lines) = @_;
     my %sent;
@@ -252,7 +266,7 @@ sub sent {
     return \%sent;
 }
 
-# Without the headers of the connection and those of mod_apikey.
+# All headers except those of the connection and those of mod_apikey.
 sub others {
     my ($saw) = @_;
     my %others = %{ $saw->{headers} };
@@ -269,7 +283,8 @@ each_app('', sub {
         answers($app, $saw, "$what: $area") or next;
         is_deeply(others($saw), sent($app, @REST,
                   grep { !/\Q$key{plain}{key}/ } @with),
-                  "$what: $area: as it was sent, @{[ $with[0] =~ /: (\S+)/ ]}")
+                  "$what: $area: the rest is as it was sent, "
+                  . "@{[ $with[0] =~ /: (\S+)/ ]}")
             or diag($saw->{text});
     }
 });
@@ -278,7 +293,8 @@ each_app('', sub {
 for my $app (qw(cgi php scgi wsgi fcgid)) {
     my $saw = $site->ask($app, 'kept', [$basic]);
     answers($app, $saw, "$app: kept") or next;
-    is_deeply(ours($saw), {}, "$app: Authorization is kept from it");
+    is_deeply(ours($saw), {},
+              "$app: the application does not get Authorization");
 }
 
 # ---- ApiKeyPassKey ----
@@ -292,10 +308,11 @@ each_app('', sub {
         my $saw = $site->ask($app, 'guarded', ["$name: $value"],
                              front => $front, host => 'pass');
         knows($app, $saw, told($app, $key, lc $name => $value),
-              "$what: the key is passed on in $name");
+              "$what: ApiKeyPassKey: the application gets the key in $name");
         $saw = $site->ask($app, 'open', ["$name: $value"],
                           front => $front, host => 'pass');
-        knows($app, $saw, {}, "$what: but not where it is open");
+        knows($app, $saw, {},
+              "$what: ApiKeyPassKey: an open application does not get it");
     }
 });
 
@@ -307,14 +324,18 @@ each_app('body', sub {
     my ($app, $front, $what) = @_;
     my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ],
                          method => 'POST', body => $body, front => $front);
-    knows($app, $saw, told($app, $key{plain}), "$what: POST");
-    ok($saw->{body} eq $body, "$what: the body, byte for byte");
+    knows($app, $saw, told($app, $key{plain}),
+          "$what: the application gets the values of a POST");
+    ok($saw->{body} eq $body,
+       "$what: the application gets the body byte by byte");
 });
 for my $app ($site->apps('chunks')) {
     my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ],
                          body => \@chunks);
-    knows($app, $saw, told($app, $key{plain}), "$app: chunked");
-    ok($saw->{body} eq $body, "$app: the chunks, byte for byte");
+    knows($app, $saw, told($app, $key{plain}),
+          "$app: the application gets the values of a chunked POST");
+    ok($saw->{body} eq $body,
+       "$app: the application gets the chunks byte by byte");
 }
 # httpd knows the length of a short body that has arrived in time.
 is($site->ask('php', 'kept', [], body => \@chunks)->{body}, '',
@@ -323,7 +344,8 @@ $reached++;
 for my $app ($site->apps('frames')) {
     my $saw = $site->ask($app, 'guarded', [ with($key{plain}) ]);
     answers($app, $saw, "$app: frames");
-    is($saw->{body}, "there and back \0\xff", "$app: and frames go both ways");
+    is($saw->{body}, "there and back \0\xff",
+       "$app: frames are passed in both directions");
 }
 
 # ---- SSI: conditions on the variables ----
@@ -332,13 +354,14 @@ sub decided {
     return get($site->port, "/$_[0]/if.shtml", 'Host: plain.example',
                @_[1 .. $#_])->{body};
 }
-is(decided('guarded', with($key{plain})), "acme reads header acme\n", '#if');
+is(decided('guarded', with($key{plain})), "acme reads header acme\n",
+   '#if reads the variables of the tenant acme');
 is(decided('guarded', with($key{strange})), "another   $strange{tenant}\n",
-   '#if, another tenant');
+   '#if reads the variables of another tenant');
 is(decided('open', with($key{plain}), @FORGED), "nobody   (none)\n",
-   '#if, nobody');
+   '#if reads no variables in an open place');
 
-# ---- One connection, two tenants ----
+# ---- One connection for two tenants ----
 
 my %seen;
 my $client = connection($site->port);
@@ -348,15 +371,16 @@ for my $name (qw(plain strange plain), '') {
         'Host: plain.example', @with, '', '')->response->{body};
     my $saw = $site->normal('http', { status => 200, body => $text });
     knows('http', $saw, $name ? told('http', $key{$name}) : {},
-          'one connection: ' . ($name || 'nobody'));
+          'one connection: the values of ' . ($name || 'nobody'));
     $seen{ $saw->{env}{CONNECTION} } = $saw->{env}{REQUESTS};
 }
-is(scalar keys %seen, 1, 'the connection to the application is one, too');
-is((values %seen)[0] >= 4, 1, 'for all four requests');
+is(scalar keys %seen, 1,
+   'the requests also share the connection to the application');
+is((values %seen)[0] >= 4, 1, 'that connection has had all four requests');
 
 # ---- Refused: no application is called ----
 
-is($site->reached, $reached, 'the applications note each request');
+is($site->reached, $reached, 'the applications record each request');
 my $bad = $key{plain}{key} =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 my @REFUSED = (
     [ missing   => 401, 'guarded' ],
@@ -374,18 +398,20 @@ each_app('', sub {
         my ($reason, $status, $area, @headers) = @$_;
         my $saw = $site->ask($app, $area, [ @headers, @FORGED ],
                              front => $front);
-        is($saw->{status}, $status, "$what: $reason is refused");
-        like($saw->{text}, qr/"code":"$reason"/, "$what: by us");
+        is($saw->{status}, $status, "$what: the status of the reason $reason");
+        like($saw->{text}, qr/"code":"$reason"/,
+             "$what: the response has the reason $reason");
     }
 });
-is($site->reached, $reached, 'and no application was asked');
+is($site->reached, $reached, 'no application has got a refused request');
 
 $site->stop;
 is($site->leaks(map { $key{$_}{key} } qw(plain strange revoked)), '',
-   'no key in a log');
+   'no log has a key');
 my $trailers = $site->slurp('trailers_log');
 like($trailers, qr{^POST /open/show.php HTTP/2.0 - - here$}m,
-     'trailers can be logged') if @FRONTS == 2;
-like($trailers, qr{^POST /guarded/http HTTP/1.1 - - refused$}m, 'all of them');
-unlike($trailers, $keys, 'but no key');
+     'the log has the trailers of a granted request') if @FRONTS == 2;
+like($trailers, qr{^POST /guarded/http HTTP/1.1 - - refused$}m,
+     'the log has the trailers of a refused request');
+unlike($trailers, $keys, 'the log has no key of the trailers');
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Keys for a server of the Model Context Protocol, as in conf/manual/mcp.md: the
-# requests of the specification, and a client of its TypeScript SDK, which
-# build/test has installed.
+# requests of the specification, and those of a client of its TypeScript SDK,
+# which build/test has installed.
 
 use APIKey::Blocks qw(blocks);
 use APIKey::ConfigTest;
@@ -13,7 +13,8 @@ use IO::Socket::INET;
 use JSON::PP ();
 
 my $PAGE = 'conf/manual/mcp.md';
-# One for all builds: check-asan has a folder of its own below.
+# All builds use one SDK: check-asan has a folder of its own below the usual
+# one.
 my ($SDK) = grep { -d } map { "$_/mcp/node_modules/\@modelcontextprotocol/sdk" }
     $ENV{APIKEY_BUILD}, "$ENV{APIKEY_BUILD}/..", "$ENV{APIKEY_SOURCE}/_build";
 die "There is no client: build/test installs it.\n" unless $SDK;
@@ -27,11 +28,12 @@ END { end_process($server, 10) if $server && $$ == $site->{owner} }
 wait_until(60, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") })
     or die "mcp.pl did not start.\n";
 
-# The two places of the manual, one of them below the other's name here, and its
-# challenge; and the first one with further sources of keys.
+# The two places of the manual, the second of which has other names here, with
+# the challenge; and the first one with further sources of keys.
 my ($plain, $challenge, $tools) = map { $_->{text} =~ s/:9000/:$port/gr }
     blocks($PAGE, slurp($PAGE), { ApiKeyChallenge => 1 });
-like($tools, qr/Require apikey-scope "mcp:/, 'what the manual says is tried');
+like($tools, qr/Require apikey-scope "mcp:/,
+     'the page has the scopes of tools');
 $site->file('docs/index.html', "A page.\n");
 my $hosts = join '', map { my ($at, $place) = @$_; <<"EOF_HOST" }
 Listen 127.0.0.1:$at
@@ -69,44 +71,50 @@ sub status { return (post(@_))[0]{status} }
 
 my ($r, $said) = post($other, $key{plain}, 'tools/call', 'search');
 is($said->{result}{content}[0]{text}, 'search for acme',
-   'a key opens the server, which is told the tenant');
-is(status($other, $key{none}, 'tools/list'), 403, 'not without the scope');
+   'the server gets a request with a key, and the tenant');
+is(status($other, $key{none}, 'tools/list'), 403,
+   '403 for a key without the scope');
 for my $host ($other, $any) {
     ($r) = post($host, undef, 'initialize');
     my ($first, @more) = header_of($r, 'WWW-Authenticate');
     is($first, 'Bearer realm="MCP", scope="mcp", '
        . "resource_metadata=\"http://127.0.0.1:$host"
        . '/.well-known/oauth-protected-resource"',
-       'without a key the first challenge names scope and metadata');
-    is(scalar @more, $host == $any ? 1 : 0, '... of those there are');
+       'the first challenge has the scope and the metadata');
+    is(scalar @more, $host == $any ? 1 : 0,
+       'the number of further challenges is that of the other sources');
 }
 is(get($_, '/.well-known/oauth-protected-resource/mcp')->{status}, 404,
-   'what lies around is not guarded') for $other, $site->port;
+   '404 beside the guarded place, not 401') for $other, $site->port;
 
 my $at = $site->port;
 for my $method (qw(initialize tools/list)) {
-    is(status($at, $key{$_}, $method), 200, "$_: $method")
+    is(status($at, $key{$_}, $method), 200, "$_: 200 for $method")
         for qw(reader agent);
-    is(status($at, $key{plain}, $method), 403, "another scope: $method");
+    is(status($at, $key{plain}, $method), 403,
+       "403 for $method with a key of another scope");
 }
-is(status($at, $key{reader}, 'tools/call', 'search'), 200, 'its own tool');
-is(status($at, $key{agent}, 'tools/call', 'remove'), 200, 'any tool');
+is(status($at, $key{reader}, 'tools/call', 'search'), 200,
+   '200 for the tool of the scope');
+is(status($at, $key{agent}, 'tools/call', 'remove'), 200,
+   '200 for any tool with a wildcard scope');
 ($r) = post($at, $key{reader}, 'tools/call', 'remove');
-is($r->{status}, 403, 'not another one');
+is($r->{status}, 403, '403 for another tool than that of the scope');
 is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP", '
-   . 'error="insufficient_scope", scope="mcp:remove"', 'the scope is named');
+   . 'error="insufficient_scope", scope="mcp:remove"',
+   'the challenge has the scope of that tool');
 ($r) = post($at, undef, 'tools/call', 'remove');
 is((header_of($r, 'WWW-Authenticate'))[0], 'Bearer realm="MCP"',
-   'none is before a key is sent, since it depends on the request');
-# The limit: the server compares the lengths.
+   'the challenge has no scope before a key is sent');
+# mod_apikey reads the headers only: the MCP server compares them with the body.
 for (['another name', 'Mcp-Name: search'], ['no name', 'X-Other: x']) {
     my ($what, @headers) = @$_;
     ($r, $said) = post($at, $key{reader}, 'tools/call', 'remove', @headers);
     is("$r->{status} $said->{error}{code}", '400 -32020',
-       "$what than the body's is for the MCP server to refuse");
+       "$what in the headers: the MCP server refuses the call");
 }
 
-# ---- Clients of the SDK ----
+# ---- A client of the SDK ----
 sub clients {
     my @clients = map { my ($at, $key, $provider) = @$_;
         { url => "http://127.0.0.1:$at/mcp", key => $key,
@@ -121,21 +129,24 @@ my ($reader, $with_provider, $wrong, $without, @told) = clients(
     [ $at, $key{reader} ], [ $other, $key{plain}, 'provider' ],
     [ $other, 'wrong' ], [ $at, undef, 'provider' ],
     map { [ $_, undef, 'provider' ] } $other, $any);
-is_deeply($reader->{tools}, [qw(search remove)], 'it lists the tools');
-is($reader->{calls}{search}, 'search for acme', 'and calls one');
-is($reader->{calls}{remove}{code}, 403, 'and is refused the other');
+is_deeply($reader->{tools}, [qw(search remove)], 'the client lists the tools');
+is($reader->{calls}{search}, 'search for acme',
+   'the client calls the tool of the scope');
+is($reader->{calls}{remove}{code}, 403, 'the client is refused the other tool');
 is($with_provider->{calls}{remove}, 'remove for acme',
-   'with an authProvider, a key in the headers is enough');
+   'a client with an authProvider uses the key of its headers');
 is(scalar(grep { $_->[1] ne '/mcp' } @{ $with_provider->{asked} }), 0,
-   'and nothing else is asked for');
-is($wrong->{connected}{code}, 401, 'a wrong key is refused');
+   'a client with an authProvider and a key asks for nothing else');
+is($wrong->{connected}{code}, 401, 'a client with a wrong key is refused');
 my @known = grep { $_->[1] =~ m{^/\.well-known/} } @{ $without->{asked} };
-cmp_ok(scalar @known, '>', 1, 'without one it looks for a server of tokens');
-is(scalar(grep { $_->[0] != 404 } @known), 0, 'and finds 404, never 401');
+cmp_ok(scalar @known, '>', 1,
+       'a client without a key looks for a server of tokens');
+is(scalar(grep { $_->[0] != 404 } @known), 0,
+   'a client that looks for a server of tokens gets 404 and never 401');
 is($_->{asked}[1][1], '/.well-known/oauth-protected-resource',
-   'the metadata that the challenge names are asked for first') for @told;
+   'the client asks first for the metadata of the challenge') for @told;
 
-is($site->leaks(values %key), '', 'no key stands in the logs');
+is($site->leaks(values %key), '', 'no log has a key');
 $site->stop;
 
 done_testing;

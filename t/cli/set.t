@@ -70,7 +70,8 @@ for my $bad ([ '--name', '' ], [ '--name', "a\nb" ], [ '--env', 'a b' ],
              [ '--expires', '2001-01-01' ]) {
     $done = $cli->run('set', $id, @$bad);
     is($done->{exit}, 1, "set refuses @$bad" =~ s/\n/?/r);
-    like($done->{err}, qr/^htapikey: \w+/, "the message is a sentence for a wrong $bad->[0]");
+    like($done->{err}, qr/^htapikey: \w+/,
+         "the message is a sentence for a wrong $bad->[0]");
 }
 is($cli->run('set', $id, '--expires', 'soon')->{exit}, 2,
    'exit status 2 for an --expires that is no time');

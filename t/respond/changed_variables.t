@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Other modules change APIKEY_* variables in fixups: the last fixup finds each
+# Other modules change APIKEY_* variables in fixups.  The last fixup finds each
 # change and sets the variables again.
 
 use FindBin qw($Bin);
@@ -63,22 +63,26 @@ my %seen = map {
 } sort keys %hand;
 my $truth = said($seen{nobody});
 my %has = map { /^(\w+)=/ ? ($1 => 1) : () } @$truth;
-is(join(' ', grep { !$has{$_} } @told), '', 'all of it is told');
+is(join(' ', grep { !$has{$_} } @told), '',
+   'a CGI gets all variables of the key');
 for my $name (sort keys %hand) {
-    is_deeply(said($seen{$name}), $truth, "$name: the truth, once")
+    is_deeply(said($seen{$name}), $truth,
+              "$name: a CGI gets each variable once, with the true value")
         or diag($seen{$name}{body});
-    unlike($seen{$name}{body}, qr/evil/, "$name: nothing else");
+    unlike($seen{$name}{body}, qr/evil/, "$name: a CGI gets no forged value");
 }
-like($seen{innocent}{body}, qr/^EXTRA=good$/m, 'others have their say');
-# A refused request does not get to the last fixup; its log line is right, too.
+like($seen{innocent}{body}, qr/^EXTRA=good$/m,
+     'a variable of another name keeps the value of SetEnv');
+# A refused request does not get to the last fixup; its line in the log is
+# correct, too.
 get($site->port, "/$_/environ.cgi") for sort keys %hand;
 is(get($site->port, '/nobody/set.shtml', "X-API-Key: $key")->{body}, 'A page.',
-   'a page that sets a variable behind all fixups');
+   'a page may set a variable for itself after all fixups');
 $site->stop;
 # Each line is written after its client has the response, so in any order.
 is(join('', sort split /^/, $site->slurp('cache_log')),
    join('', sort(map({ ("/$_/environ.cgi 1 granted acme -\n",
                         "/$_/environ.cgi 1 missing - -\n") } keys %hand),
                  "/nobody/set.shtml 1 granted acme -\n")),
-   'and mod_cache is told to keep away, whoever says otherwise; so is the log');
+   'the log has no-cache and the true values for each request');
 done_testing;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Whatever clients send and .htaccess files of customers set, an application
+# Whatever clients send and .htaccess files of customers set: an application
 # gets the true variables and headers of a key, or none.
 
 use FindBin qw($Bin);
@@ -52,23 +52,25 @@ for my $forged ([ each => @SPELLINGS ], [ 'two hundred' => @MANY ],
             [ $has ? $with : (), @headers ], $method eq 'POST' ? '' : undef);
         my $what = "$name: $method $path" . ($has ? ' with a key' : '');
         is_deeply(said($r), $true, $what) or diag($r->{body});
-        unlike($r->{body}, qr/evil/, "$what: no other way either");
+        unlike($r->{body}, qr/evil/,
+               "$what: the forged value is nowhere in the request");
     }
 }
 for my $path (qw(/open/app /open/environ.cgi)) {
     is_deeply(said(get('respond_bare', $path, @SPELLINGS, @MANY[0 .. 29])), [],
-              "a server without keys, $path");
+              "a server that does not use keys removes forged headers: $path");
 }
 is_deeply(said(get('respond_off', '/guarded/app', $with, @SPELLINGS)), [],
-          'ApiKeyHeaders Off takes forged ones away, too');
+          'with ApiKeyHeaders Off a proxied application gets no forged header');
 my @own = ('Acme-Caller-Tenant: evil', 'ACME_caller-ID: evil',
            'acme_caller_any: evil');
 is_deeply(said(get('respond_own', '/guarded/app', $with, @own, @SPELLINGS)),
-          carried($key, 'Acme-Caller-'), 'a prefix of its own');
+          carried($key, 'Acme-Caller-'),
+          'with a prefix of ApiKeyHeaders the application gets true headers');
 is_deeply(said(get('respond_own', '/open/app', @own, @SPELLINGS)), [],
-          'a prefix of its own, where it is open');
+          'with a prefix of ApiKeyHeaders an open application gets no header');
 is_deeply(said(get('respond_own', '/open/environ.cgi', @own, @SPELLINGS)), [],
-          'and at a CGI');
+          'with a prefix of ApiKeyHeaders an open CGI gets no header');
 
 # ---- Connection ----
 
@@ -91,30 +93,37 @@ for my $forged (
     my @fields = map { "Connection: $_" } @$forged;
     my $what = substr $forged->[0], 0, 40;
     my $r = get('respond', '/guarded/app', $with, @fields);
-    is_deeply(said($r), carried($key), "Connection: $what: the tenant arrives")
+    is_deeply(said($r), carried($key),
+              "Connection: $what: the application gets the tenant")
         or diag($r->{body});
-    is_deeply(how($r), $plain, 'and the connection is as it would be');
+    is_deeply(how($r), $plain,
+              "Connection: $what: the connection is as it is without forged "
+              . 'tokens');
     is_deeply(said(get('respond', '/guarded/environ.cgi', @fields, $with)),
-              told($key), 'at a CGI, too');
+              told($key), "Connection: $what: a CGI gets the tenant");
 }
 is_deeply(said(get('respond_own', '/guarded/app', $with,
                'Connection: acme-caller-tenant')),
-          carried($key, 'Acme-Caller-'), 'Connection with a prefix of its own');
+          carried($key, 'Acme-Caller-'),
+          'tokens in Connection do not remove headers of another prefix');
 
-# What Connection means to httpd and to a proxy stays.
+# The other tokens of Connection have their meaning for httpd and for a proxy.
 my $r = get('respond', '/guarded/app', $with, 'X-Hop: 1', 'X-Stay: 1',
             'Connection: X-Apikey-Tenant, X-Hop');
-is_deeply(how($r), $plain, 'another hop-by-hop header ends at the proxy');
-is_deeply(said($r), carried($key), 'and ours does not');
-like(head($r), qr/^X-Stay: 1\r$/m, 'nor does the rest');
+is_deeply(how($r), $plain,
+          'a proxy removes another header that Connection names');
+is_deeply(said($r), carried($key),
+          'a proxy does not remove our headers that Connection names');
+like(head($r), qr/^X-Stay: 1\r$/m,
+     'a proxy does not remove a header that Connection does not name');
 for my $path (qw(/open/socket /guarded/socket)) {
     my @upgrade = ($with, 'Upgrade: websocket');
     my $true = how(get('respond', $path, @upgrade, 'Connection: Upgrade'));
     is_deeply([ sort @$true ], [ 'Connection: Upgrade', 'Upgrade: websocket' ],
-              "$path may be upgraded");
+              "$path: an upgrade is passed on");
     is_deeply(how(get('respond', $path, @upgrade,
                       'Connection: X-Apikey-Tenant, Upgrade,x-apikey-id')),
-              $true, 'beside forged tokens, too');
+              $true, "$path: an upgrade beside forged tokens is passed on");
 }
 for (
     [ 'HTTP/1.1', undef, 'alive' ],
@@ -135,11 +144,13 @@ for (
         my $answer = eval { $connection->response } or last;
         push @answers, $answer;
     }
-    is_deeply(said($answers[0]), carried($key), "$version " . ($value // '-'));
-    is(@answers == 2 ? 'alive' : 'closed', $want, "and it is $want");
+    is_deeply(said($answers[0]), carried($key),
+              "$version, Connection: " . ($value // 'none') . ': the tenant arrives');
+    is(@answers == 2 ? 'alive' : 'closed', $want,
+       "$version, Connection: " . ($value // 'none') . ": it is $want");
 }
 
-# ---- Trailers ----
+# ---- Trailers, which MergeTrailers adds to the headers ----
 
 for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
                  /guarded/environ.cgi /guarded/app)) {
@@ -149,12 +160,14 @@ for my $path (qw(/open/environ.cgi /open/app /open/go.cgi?/open/environ.cgi
         '3', 'abc', '0', @SPELLINGS[0 .. 4], 'X-Also: here',
         # RFC 9110, 6.5.1, allows neither in a trailer.
         'Authorization: Digest evil', 'Connection: x-evil', '', '';
-    # One of the two areas accepts a key in Authorization, the other does not.
+    # One of the two servers accepts a key in Authorization, the other does not.
     for my $host ('respond', $path =~ /go.cgi/ ? 'respond_header' : ()) {
         my $answer = connection($host)->send($chunked)->response;
         is_deeply(said($answer), $path !~ /guarded/ ? [] : $path =~ /app/
-                  ? carried($key) : told($key), "$host: trailers with $path");
-        unlike($answer->{body}, qr/evil/, 'and nothing evil');
+                  ? carried($key) : told($key),
+                  "$host: $path gets the true values beside trailers");
+        unlike($answer->{body}, qr/evil/,
+               "$host: $path gets no forged trailer");
     }
 }
 
@@ -163,11 +176,12 @@ my $own = join "\r\n", 'POST /open/printenv.shtml HTTP/1.1', 'Host: a',
     'Transfer-Encoding: chunked', 'Connection: close', '', '3', 'abc', '0',
     'Acme-Caller-ID: evil', 'X-Also: here', '', '';
 for my $answer (connection('respond_header')->send($own)->response) {
-    unlike($answer->{body}, qr/evil/, 'trailers with a prefix of its own');
-    like($answer->{body}, qr/X_ALSO=here/, 'among others');
+    unlike($answer->{body}, qr/evil/,
+           'SSI gets no forged trailer with a prefix of ApiKeyHeaders');
+    like($answer->{body}, qr/X_ALSO=here/, 'SSI gets other trailers');
 }
 
-# ---- A customer's .htaccess ----
+# ---- The .htaccess of a customer ----
 
 sub customer_says {
     in_stage('customer/.htaccess', join "\n", @_, '');
@@ -223,14 +237,14 @@ for (
         my $said = said({ %$granted, body => $text });
         # A redirect to the open URL keeps the user and its AUTH_TYPE.
         my $true = $file eq 'app' ? carried($key) : told($key);
-        is_deeply($said, $true, "$what: the truth with a key")
+        is_deeply($said, $true, "$what: the true values with a key")
             or diag($granted->{body});
-        unlike($text, qr/evil/i, "$what: and nothing else")
+        unlike($text, qr/evil/i, "$what: no forged value with a key")
             unless $file eq 'x.evil';
         my $open = get('respond_customer', "/open/$file");
         ($text = $open->{body}) =~ s/^\s+//;
         is_deeply(said({ %$open, body => $text }), [],
-                  "$what: nothing where it is open") or diag($open->{body});
+                  "$what: no value in an open place") or diag($open->{body});
     }
 }
 unlink run_info()->{stage} . '/htdocs/respond/customer/.htaccess';

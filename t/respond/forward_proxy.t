@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A forward proxy (ProxyRequests) uses the fields of HTTP for proxies, and
-# origin servers, which belong to others, get nothing of a key.
+# A forward proxy (ProxyRequests) uses the fields of HTTP for proxies; origin
+# servers, which belong to others, get nothing of a key.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -21,7 +21,7 @@ my ($folder) = map { m{"(.*)/mod_\w+\.so"} } do {
     grep { /mod_\w+\.so/ } <$in>;
 };
 
-# Servers with other settings, each on a port of its own.
+# Servers with other settings, each on its own port.
 my %PORT = map { $_ => APIKey::ConfigTest::free_port() } qw(pass open logs);
 sub host {
     my ($name, @says) = @_;
@@ -90,15 +90,17 @@ sub ask {
 sub bearer { return "Proxy-Authorization: Bearer $_[0]" }
 sub basic { return 'Proxy-Authorization: Basic ' . encode_base64($_[0], '') }
 
-# What the origin server gets of keys and of proxies.
+# The origin server gets these headers of keys and of proxies, and no others.
 my $KEYS = join '|', map { quotemeta } values %key;
 sub knows {
     my ($r, $true, $what) = @_;
-    is($r->{status}, 200, "$what: granted") or return diag($r->{body});
+    is($r->{status}, 200,
+       "$what: access is granted") or return diag($r->{body});
     my $head = head($r);
     is_deeply([ $head =~ /^((?:proxy-|authorization|.*api-?key|.*caller).*)\r$/mig ],
-              $true, "$what: all that the origin is told");
-    unlike($r->{body}, qr/$KEYS|acme/i, "$what: and no key, in no form");
+              $true, "$what: the origin gets these headers and no others");
+    unlike($r->{body}, qr/$KEYS|acme/i,
+           "$what: the origin gets neither key nor tenant");
 }
 
 # ---- Granted: the origin server gets nothing of the key ----
@@ -114,17 +116,18 @@ for (bearer($key{good}), "X-API-Key: $key{good}") {
     knows(ask('open', 'x', $_), [], "nothing is guarded, a key in $in");
     knows(ask('logs', 'x', $_), [], "ApiKeyEnforce Log, a key in $in");
 }
-knows(ask('pass', 'x', basic("$key{good}:")), [], 'a key as a proxy user');
+knows(ask('pass', 'x', basic("$key{good}:")), [],
+      'a key as the user of Proxy-Authorization: Basic');
 knows(ask('open', 'x', $_), [],
       'nothing is guarded, a key in ' . (/^(\S+ \w+)/)[0])
     for "Authorization: Bearer $key{good}", basic("$key{good}:");
 knows(ask('main', 'x', bearer($key{good}), "Authorization: Bearer $key{good}"),
-      [], 'a key for the proxy, and the same where the origin would have it');
+      [], 'a key for the proxy and the same key in Authorization');
 like(head(ask('main', 'asked/x', bearer($key{good}))), qr/^X-Caller: acme\r$/m,
-     'a RequestHeader of the administrator reaches the origin');
+     'the origin gets a header that RequestHeader sets');
 my $r = get($site->port, '/reverse/x', "X-API-Key: $key{good}");
 like(head($r), qr/^X-Apikey-Tenant: acme\r$/m,
-     'X-Apikey-Tenant for an application behind the same server');
+     'an application of a reverse proxy gets X-Apikey-Tenant');
 
 # ---- Refused: 407 ----
 
@@ -134,15 +137,16 @@ sub refused {
     my ($r, $status, $reason, $challenges, $what) = @_;
     is($r->{status}, $status, "$what: $status");
     is_deeply([ header_of($r, 'Proxy-Authenticate') ], $challenges,
-              "$what: the challenge, in the field for it");
-    is_deeply([ header_of($r, 'WWW-Authenticate') ], [], "$what: in no other");
+              "$what: Proxy-Authenticate has the challenge");
+    is_deeply([ header_of($r, 'WWW-Authenticate') ], [],
+              "$what: WWW-Authenticate has none");
     is_deeply([ header_of($r, 'Cache-Control') ], ['no-store'],
-              "$what: not to be kept");
+              "$what: the response is not to be stored");
     my $title = { 407 => 'Proxy Authentication Required', 403 => 'Forbidden',
                   400 => 'Bad Request' }->{$status};
     my $begin = qq({"type":"about:blank","title":"$title","status":$status,);
     like($r->{body}, qr/^\Q$begin\E.*,"code":"$reason"\}\n$/,
-         "$what: the body says so");
+         "$what: the body has status and reason");
 }
 my $bad = $key{good} =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/er;
 my @REFUSED = (
@@ -165,29 +169,33 @@ for (@REFUSED) {
     my $r = ask('main', $path, @headers);
     my ($in) = map { /^([\w-]+)/ } @headers, 'nothing';
     refused($r, $status, $reason, $challenges, "$reason, $in");
-    unlike($r->{body}, qr/HTTP\/1.1/, 'and no origin is asked');
+    unlike($r->{body}, qr/HTTP\/1.1/,
+           "$reason, $in: the origin does not get the request");
 }
 is(request($PORT{main}, 'HEAD', "http://$origin/x", ["Host: $origin"])
-   ->{status}, 407, 'HEAD, too');
+   ->{status}, 407, 'HEAD is answered with 407, too');
 is(get($site->port, '/reverse/x')->{status}, 401,
-   '401 where the same server is no forward proxy');
+   '401 where the same server is a reverse proxy');
 is_deeply([ header_of(get($site->port, '/reverse/x'), 'WWW-Authenticate') ],
-          \@WAYS, 'in the field for that');
+          \@WAYS, 'WWW-Authenticate has the challenge of a reverse proxy');
 is(get($site->port, '/reverse/x', bearer($key{good}))->{status}, 401,
-   'where a key for a proxy is none');
+   'a key in Proxy-Authorization is none for a reverse proxy');
 
-# ApiKeyErrorBody and ErrorDocument.
+# ApiKeyErrorBody and ErrorDocument for a 407.
 $r = ask('main', 'body');
-is($r->{body}, '407 missing', 'ApiKeyErrorBody 401 is that of 407, too');
+is($r->{body}, '407 missing', 'ApiKeyErrorBody 401 is used for 407, too');
 is(ask('main', 'text')->{body}, "The administrator's word.",
-   'ErrorDocument 407 wins');
+   'ErrorDocument 407 has precedence');
 $r = ask('main', 'document', bearer($bad));
-is($r->{status}, 407, 'ErrorDocument 401 /url, as httpd has it');
+is($r->{status}, 407, '407 with ErrorDocument 401, as httpd does it');
 is_deeply([ header_of($r, 'Proxy-Authenticate') ],
-          [qq($ERROR"invalid_token")], 'with its challenge');
-like($r->{body}, qr/^APIKEY_RESULT=invalid$/m, 'is told the reason');
-unlike($r->{body}, qr/$KEYS|\Q$bad\E/, 'and no key');
-like(ask('main', 'none')->{body}, qr/<title>407 Proxy/, "httpd's own page");
+          [qq($ERROR"invalid_token")],
+          'ErrorDocument: Proxy-Authenticate has the challenge');
+like($r->{body}, qr/^APIKEY_RESULT=invalid$/m,
+     'ErrorDocument: the page gets the reason');
+unlike($r->{body}, qr/$KEYS|\Q$bad\E/, 'ErrorDocument: the page gets no key');
+like(ask('main', 'none')->{body}, qr/<title>407 Proxy/,
+     'ApiKeyErrorFormat none gives the page of httpd');
 
 # ---- CONNECT ----
 
@@ -195,7 +203,7 @@ sub tunnel {
     my (@headers) = @_;
     my $c = connection($site->port)->send(join "\r\n",
         "CONNECT $origin HTTP/1.1", "Host: $origin", @headers, '', '');
-    # The response that opens a tunnel has neither length nor body.
+    # The response that opens a tunnel has no body.
     return ($c, $c->response('HEAD'));
 }
 for (@REFUSED[0 .. 4, 6, 8]) {
@@ -206,22 +214,23 @@ for (@REFUSED[0 .. 4, 6, 8]) {
 }
 for my $header (bearer($key{good}), "X-API-Key: $key{good}") {
     my ($c, $r) = tunnel($header, 'X-Apikey-Tenant: evil');
-    is($r->{status}, 200, 'CONNECT with ' . ($header =~ /^([\w-]+)/)[0]);
+    is($r->{status}, 200,
+       '200 for CONNECT with a key in ' . ($header =~ /^([\w-]+)/)[0]);
     $c->send("GET /inside HTTP/1.1\r\nHost: $origin\r\nX-Own: 1\r\n\r\n");
     is($c->response->{body},
        "GET /inside HTTP/1.1\r\nHost: $origin\r\nX-Own: 1\r\n\r\n",
-       'the origin gets what the client sends, and nothing before it');
+       'the origin gets what the client sends in the tunnel, and nothing else');
 }
 
-# ---- No database ----
+# ---- A database without its table ----
 system('sqlite3', $site->{db}, 'DROP TABLE apikey') == 0 or die 'sqlite3';
 $r = ask('main', 'x', bearer($key{good}));
-is($r->{status}, 503, 'unavailable is 503');
+is($r->{status}, 503, '503 when the database fails');
 is_deeply([ header_of($r, 'Retry-After'), header_of($r, 'Proxy-Authenticate') ],
-          [5], 'with Retry-After and no challenge');
+          [5], '503 has Retry-After and no challenge');
 
 $site->stop;
 like($site->slurp('told_log'), qr/^200 granted acme acme$/m,
      'the log of a granted request has its tenant');
-is($site->leaks(@key{qw(good other revoked)}), '', 'no key in a log');
+is($site->leaks(@key{qw(good other revoked)}), '', 'no log has a key');
 done_testing;

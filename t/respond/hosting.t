@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Mass hosting: virtual hosts of four customers, one database, and .htaccess
-# files with everything that httpd allows. The key of another customer is never
-# accepted, and its tenant is in no page and no log of the wrong customer.
+# files with everything that httpd allows.  The key of another customer is never
+# accepted, and its tenant is in no page and no log that the wrong customer can
+# read.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -10,8 +11,8 @@ use APIKey::ConfigTest;
 use APIKey::Test;
 use Seen;
 
-# Customer, and how its virtual host determines the tenant: by its name, by a
-# variable, by a header; or by a keyspace of its own, without ApiKeyTenant.
+# Each customer, and what determines the tenant of its virtual host: its name, a
+# variable, or a header; or a keyspace of its own, without ApiKeyTenant.
 my %lock = (
     a => "UseCanonicalName On\n    ApiKeyTenant %{SERVER_NAME}",
     b => "SetEnvIf Host . CUSTOMER=b.example\n    ApiKeyTenant %{ENV:CUSTOMER}",
@@ -38,7 +39,8 @@ for my $name (@customers) {
 }
 my %id = map { /^(\S+)\s+(\w)\.example/m ? ($2 => $1) : () }
          split /\n/, $site->htapikey(qw(list --all));
-is(join(' ', sort keys %id), "@customers", 'four keys');
+is(join(' ', sort keys %id), "@customers",
+   'each of the four customers has a key');
 $site->start(<<'EOF_CONF' . join '', map { <<"EOF_HOST" } @customers);
 @DATABASE@
 <IfModule mod_cgid.c>
@@ -67,7 +69,7 @@ EOF_CONF
 </VirtualHost>
 EOF_HOST
 
-# What an .htaccess could read of a key, by the syntax of each module.
+# What an .htaccess could read of a key, in the syntax of each module.
 my $TELL = join ' ', map { "%{$_}" } qw(note:apikey-tenant note:apikey-id
     REMOTE_USER reqenv:APIKEY_TENANT reqenv:APIKEY_ID reqenv:APIKEY_NAME
     reqenv:APIKEY_SCOPES req:X-Apikey-Tenant req:X-Apikey-Id
@@ -143,7 +145,8 @@ sub everything {
            $r->{body};
 }
 
-# Each customer writes it about another one, whose client then sends a request.
+# The .htaccess of each customer names another one, whose client then sends a
+# request.
 my @asked;
 for my $try (@TRIES) {
     my ($name, @lines) = @$try;
@@ -160,23 +163,27 @@ for my $try (@TRIES) {
             my $r = get($site->port, $path, "Host: $own.example",
                         "X-API-Key: $key{$other}");
             push @asked, "$path $r->{status}";
-            is($r->{status} == 500 ? everything($r) : '', '', "$what: works");
-            unlike(everything($r), $whose, "$what: nothing of another's key");
+            is($r->{status} == 500 ? everything($r) : '', '',
+               "$what: the .htaccess is no error");
+            unlike(everything($r), $whose,
+                   "$what: the response has nothing of the other customer's "
+                   . 'key');
             unlike(everything($r), qr/^APIKEY_RESULT=granted|evil/m,
-                   "$what: nothing granted");
+                   "$what: access is not granted");
         }
         my $r = get($site->port, '/in/environ.cgi', "Host: $own.example",
                     "X-API-Key: $key{$own}");
         my ($tenant) = $r->{body} =~ /^APIKEY_TENANT=(.*)$/m;
         my ($user) = $r->{body} =~ /^(?:REDIRECT_)?REMOTE_USER=(.*)$/m;
         is($tenant // "$own.example", "$own.example",
-           "$name: $own.example is told of its own, or of nobody");
-        unlike($r->{body}, qr/^[^=]*APIKEY[^=]*=evil/im, 'and of no other');
+           "$name: $own.example gets the tenant of its own key or none");
+        unlike($r->{body}, qr/^[^=]*APIKEY[^=]*=evil/im,
+               "$name: $own.example gets no forged variable");
     }
 }
 unlink glob "$site->{dir}/docs/*/*/.htaccess";
 
-# An .htaccess may allow less.
+# An .htaccess may allow less than the server.
 for my $case ([ 403, 'scope', 'Require apikey-scope other:scope' ],
               [ 401, 'missing', 'ApiKeyFrom bearer' ],
               [ 403, 'forbidden', 'Require all denied' ]) {
@@ -185,17 +192,20 @@ for my $case ([ 403, 'scope', 'Require apikey-scope other:scope' ],
                 '</If>', '');
     my $r = get($site->port, '/in/index.html', 'Host: a.example',
                 "X-API-Key: $key{a}");
-    is($r->{status}, $status, "$lines[0]: an .htaccess can narrow");
-    like($r->{body}, qr/"code":"$reason"/, 'and the client is told');
+    is($r->{status}, $status, "$lines[0]: an .htaccess can refuse a good key");
+    like($r->{body}, qr/"code":"$reason"/,
+         "$lines[0]: the response has the reason");
 }
 
 $site->stop;
 my @said = split /\n/, $site->slurp('said_log');
-unlike(join("\n", @said), qr/evil/, 'no log says what a customer said');
+unlike(join("\n", @said), qr/evil/,
+       'the log has no value that a customer has set');
 my %whose = map { ("$_.example" => 1) } @customers;
 is(join("\n", grep { my @f = split; $f[4] ne '-' && $f[2] ne '-'
-                     && $f[2] ne $f[4] } @said), '', 'but the truth');
+                     && $f[2] ne $f[4] } @said), '',
+   'the variables in the log have the tenant of the key');
 cmp_ok(scalar(grep { / - - - [abc]\.example$/ } @said), '>', 100,
-       'whose key it was, the administrator reads there');
-is($site->leaks(values %key), '', 'and no key');
+       'the log of the administrator has the tenant of a refused key');
+is($site->leaks(values %key), '', 'no log has a key');
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A line break in the name or value of a request header makes a back end read
-# what follows as another header. The last fixup removes such a header, whoever
-# has set it, and logs it.
+# A line break in the name or the value of a request header makes a back end
+# read what follows as another header.  The last fixup removes such a header,
+# whichever module has set it, and logs it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -18,22 +18,22 @@ my $key = $site->create(qw(--scope a:b --expires never));
 ($made{id}) = $site->htapikey('list') =~ /^(\w{12})\s+acme/m;
 my $with = "X-API-Key: $key";
 
-# A value with another header in it, escaped for httpd's functions and as it is;
-# the client sends the first in its query.
+# A value that has another header in it, escaped for httpd's functions and as it
+# is; the client sends the first one in its query.
 my $CRLF = 'a%0d%0aX-Apikey-Tenant:%20%65vil';
 my %CODED = (crlf => $CRLF, lf => $CRLF =~ s/%0d//r, cr => $CRLF =~ s/%0a//r,
              twice => $CRLF . '%0d%0aX-Apikey-Id:%20%65vil',
              ending => "$CRLF%0d%0a%0d%0aGET%20/%65vil",
              last => 'a%0d%0a', first => "%0d%0aX-Apikey-Tenant:%20%65vil");
 
-# Directives of an .htaccess or the server; @ is coded as above.
+# Directives of an .htaccess or of the server; @ is one of the values above.
 my %SAYS = (
     set    => 'RequestHeader set X-Foo "expr=%{unescape:@}"',
     add    => 'RequestHeader add X-Foo "expr=%{unescape:@}"',
     append => 'RequestHeader append X-Sent "expr=%{unescape:@}"',
     merge  => 'RequestHeader merge X-Sent "expr=%{unescape:@}"',
-    # With the first one the client's own header is removed, too, and later ones
-    # move up.
+    # The first of these also removes the header of the client, so that later
+    # ones move up.
     merged => qq(RequestHeader add X-Sent "expr=%{unescape:@}"\n)
             . 'RequestHeader add X-Foo "expr=%{unescape:@}"',
     empty  => 'RequestHeader setifempty X-Foo "expr=%{unescape:@}"',
@@ -54,7 +54,7 @@ my %WAY = (p => "RewriteEngine On\nRewriteRule ^app http://$backend/app [P]",
            handler => qq(SetHandler "proxy:http://$backend/"));
 my (@cases, %folder);
 for my $says (sort keys %SAYS) {
-    # One directive with all values, and one with each.
+    # Each directive with the value crlf, and set with every value.
     for my $coded (sort keys %CODED) {
         next if $coded ne 'crlf' && $says ne 'set';
         for my $way (sort keys %WAY) {
@@ -91,7 +91,7 @@ my $PLACES = <<"EOF_PLACES";
     <Location "/lua/">
         LuaHookFixups "\@DOCS\@/hook.lua" fixups
     </Location>
-    # The request line is no header: httpd itself answers 403.
+    # The request line is no header: httpd answers 403 by itself.
     <Location "/line/">
         SetHandler "expr=proxy:http://$backend/%{unescape:x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20%65vil%0d%0aX:}"
     </Location>
@@ -106,7 +106,7 @@ LoadModule lua_module "$lua/mod_lua.so"
     LogLevel http2:info
     Protocols h2c http/1.1
 </IfModule>
-# For the first host, because httpd reads headers before it knows the host.
+# In the first host, because httpd reads headers before it knows the host.
 HttpProtocolOptions Unsafe
 MergeTrailers On
 LogFormat "%m %{X-Also}i %{X-F(oo)}i" merged
@@ -120,7 +120,7 @@ LogLevel core:trace3 http:trace3
 <VirtualHost 127.0.0.1:*>
     ServerName plain
 $PLACES
-    # Values that are often used, so that the application need not unescape.
+    # Values that are unescaped here, so that the application need not do it.
     <LocationMatch "^/\\w+/app">
         RequestHeader set X-Query "expr=%{unescape:%{QUERY_STRING}}"
     </LocationMatch>
@@ -132,20 +132,23 @@ $PLACES
 </VirtualHost>
 EOF_CONF
 
-# The bytes that the application got; undef: none.
+# The request that the application got has these headers of the key and no line
+# that is no header.
 my $TOKEN = qr/[!#\$%&'*+.^_`|~0-9A-Za-z-]+/;
 sub clean {
     my ($r, $true, $what) = @_;
     my ($head) = $r->{body} =~ /\A([A-Z]+ \S+ HTTP.*?\r\n)\r\n/s;
-    ok(defined $head, "$what: the application is asked")
+    ok(defined $head, "$what: the application gets the request")
         or return diag("$r->{status} $r->{body}");
     my ($line, @fields) = split /\r\n/, $head;
     is(join("\n", grep { !/^$TOKEN:[^\r\n\0]*$/ } @fields), '',
-       "$what: headers and nothing else");
+       "$what: each line of the head is a header");
     is_deeply([ sort grep { /apikey-/i } @fields ], $true,
-              "$what: the truth of the key");
-    unlike($r->{body}, qr/evil/i, "$what: in no other way either");
-    like($head, qr/^X-Sent: here\r$/m, "$what: with what the client sent")
+              "$what: the headers of the key are the true ones");
+    unlike($r->{body}, qr/evil/i,
+           "$what: the forged value is nowhere in the request");
+    like($head, qr/^X-Sent: here\r$/m,
+         "$what: the application gets the header of the client")
         if $head !~ /X-Query/ && $what !~ /append|merge|edit/;
 }
 
@@ -162,40 +165,44 @@ for my $name (@cases) {
     clean($r, $true, $name);
 }
 
-# ---- Directives of the server, which copy values of the client ----
+# ---- Directives of the server that copy values of the client ----
 for my $area (qw(guarded open)) {
     my $true = $area eq 'open' ? [] : carried(\%made);
     for my $coded (sort keys %CODED) {
         my $r = get($site->port, "/$area/app?$CODED{$coded}", 'Host: plain',
                     @sent);
         clean($r, $true, "$area: the query, $coded");
-        unlike($r->{body}, qr/^X-Query/m, 'without that header');
+        unlike($r->{body}, qr/^X-Query/m,
+               "$area: a value with a line break makes no header, $coded");
     }
     like(get($site->port, "/$area/app?a%20b", 'Host: plain', @sent)->{body},
-         qr/^X-Query: a b\r$/m, 'which is there otherwise');
+         qr/^X-Query: a b\r$/m,
+         "$area: a value without a line break makes a header");
     clean(get($site->port, "/$area/app", 'Host: early', @sent), $true,
-          "$area: set early");
+          "$area: a header that was set early");
     next if run_info()->{mpm} eq 'prefork';
     my $body = H2->new($site->port)->ask(
         [ ':method' => 'GET', ':scheme' => 'http', ':authority' => 'plain',
           ':path' => "/$area/app?$CRLF", 'x-api-key' => $key,
           'x-sent' => 'here' ]) // '';
-    clean({ status => 'h2', body => $body }, $true, "$area: HTTP/2, the query");
+    clean({ status => 'h2', body => $body }, $true,
+          "$area: HTTP/2, a value of the query");
 }
 
 # ---- A fixup of another module ----
 my $r = get($site->port, '/lua/app', 'Host: plain', @sent);
 clean($r, [], 'mod_lua');
-like($r->{body}, qr/^X-Kept: kept\r$/m, 'what is a header stays');
+like($r->{body}, qr/^X-Kept: kept\r$/m,
+     'a header without a line break reaches the application');
 
-# ---- A client, if httpd accepts malformed names ----
+# ---- A client, where httpd accepts malformed names ----
 for (["X-Foo: a\rX-Apikey-Tenant: evil", 400], [ 'X Foo: evil', 400 ],
      ["X-F\xa0oo: evil", 200], [ 'X-F(oo): evil', 200 ]) {
     my ($line, $status) = @$_;
     my $what = $line =~ s/([^ -~])/sprintf '%%%02x', ord $1/ger;
     for my $area (qw(guarded open)) {
         $r = get($site->port, "/$area/app", 'Host: plain', @sent, $line);
-        is($r->{status}, $status, "$area: $what: httpd says $status");
+        is($r->{status}, $status, "$area: $what: httpd answers $status");
         clean($r, $area eq 'open' ? [] : carried(\%made), "$area: $what")
             if $status == 200;
     }
@@ -209,8 +216,10 @@ connection($site->port)->send($chunked)->response;
 for my $path ('/line/x', "/rewritten/x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20evil",
               "/asked/x%20HTTP/1.1%0d%0aX-Apikey-Tenant:%20evil") {
     $r = get($site->port, $path, 'Host: plain', @sent);
-    cmp_ok($r->{status}, '>=', 400, "$path: no application is asked");
-    unlike($r->{body}, qr/evil/, 'for anything');
+    cmp_ok($r->{status}, '>=', 400,
+           "$path: the application does not get the request");
+    unlike($r->{body}, qr/evil/,
+           "$path: the response does not have the forged value");
 }
 
 # ---- The log ----
@@ -219,16 +228,19 @@ my %said;
 $said{ $1 // 'none' }++
     while $log =~ /APIKEY0210: (?:the request header '([^']+)'|a request) /g;
 is(join(' ', sort keys %said), 'Authorization Connection Host User-Agent '
-   . 'X-API-Key X-Foo X-Query X-Sent none', 'the log names each header');
+   . 'X-API-Key X-Foo X-Query X-Sent none',
+   'the log names each header that was removed');
 is(join(' ', grep { $said{$_} > 3 } sort keys %said), '',
-   'once in each of the three virtual hosts, however many requests had it');
-unlike($log, qr/evil|Apikey-Tenant/i, 'and neither its value nor what it hides');
+   'the log names a header once per virtual host, for any number of requests');
+unlike($log, qr/evil|Apikey-Tenant/i,
+       'the log has neither the value nor the forged header');
 is(scalar(my @all = get($site->port, '/open/app', 'Host: plain', @sent)
-          ->{body} =~ /^X-Sent: here\r$/mg), 1, 'all is well without');
-is(logs_of(), $log, 'and nothing is said');
+          ->{body} =~ /^X-Sent: here\r$/mg), 1,
+   'a request without line breaks reaches the application');
+is(logs_of(), $log, 'a request without line breaks is not logged');
 
 $site->stop;
 like($site->slurp('merged_log'), qr/^POST here -$/m,
-     'nor does such a header come behind a body');
-is($site->leaks($key), '', 'no key in the logs');
+     'a name that is no token is not merged from a trailer');
+is($site->leaks($key), '', 'no log has the key');
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The order of LoadModule lines makes no difference: loaded first or last,
-# mod_apikey masks the key before other modules read it, and sets the headers of
-# the application after them.
+# The order of the LoadModule lines makes no difference.  Loaded first or last,
+# mod_apikey masks the key before other modules read it, and sets the variables
+# and headers of the application after them.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -68,15 +68,19 @@ for my $class (qw(First APIKey::ConfigTest)) {
                     'X-Apikey-Id: evil-client');
         my @tenant = map { /^\w*APIKEY_TENANT=(.*)/ } @{ said($r) };
         is_deeply(\@tenant, $area eq 'open' ? [] : [qw(acme acme)],
-                  "$what, $area: the truth") or diag($r->{body});
-        unlike($r->{body}, qr/evil/, "$what, $area: nothing else");
-        unlike($r->{body}, qr/\Q$key\E/, "$what, $area: no key");
+                  "$what, $area: a CGI gets the true tenant or none")
+            or diag($r->{body});
+        unlike($r->{body}, qr/evil/,
+               "$what, $area: a CGI gets no forged value");
+        unlike($r->{body}, qr/\Q$key\E/, "$what, $area: a CGI gets no key");
     }
     $site->stop;
-    is($site->slurp('told_log'), "acme acme\n- -\n", "$what: the log");
+    is($site->slurp('told_log'), "acme acme\n- -\n",
+       "$what: the log has the true tenant or none");
     is($site->leaks($key), '', "$what: no log has the key");
-    like($site->slurp('forensic_log'), qr/GET .*Host:127/, "$what: forensics");
+    like($site->slurp('forensic_log'), qr/GET .*Host:127/,
+         "$what: mod_log_forensic writes the requests");
     unlike($site->slurp('forensic_log'), qr/\Q$key\E|evil-client/,
-           "$what: have no key and no forged header");
+           "$what: mod_log_forensic writes neither key nor forged header");
 }
 done_testing;

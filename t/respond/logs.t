@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# No key is ever in a log, at trace8, nor in an environment or a response,
-# however the configuration tries to get it.
+# No key is ever in a log, not even at trace8, nor in an environment or a
+# response, whatever the configuration does to get it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -18,7 +18,7 @@ my $revoked = create_key('respond', tenant => 'gone');
 is(htapikey('respond', 'revoke', $revoked->{id})->{exit}, 0,
    'a key is revoked');
 
-# Wrong, but so similar to a key that it must be masked like one.
+# Not a key, but so similar to one that it must be masked.
 (my $mistyped = $key) =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/e;
 (my $reversed = $key) =~ s/_(\w{43})/'_' . reverse $1/e;
 my $of_another = 'zz' . substr make(), 2;
@@ -38,7 +38,7 @@ sub placed {
             [ 'X-API-Key: something-else', "Authorization: Bearer $k" ]);
 }
 
-# A right key where none is accepted does not get to the application.
+# A good key in a place where none is accepted must not reach the application.
 sub misplaced {
     my ($k) = @_;
     return (["Authorization: $k"], ["Authorization: ApiKey $k"],
@@ -62,31 +62,40 @@ sub ask {
     return $r;
 }
 
-# On an open path, a foreign credential is found everywhere: the traps work.
+# In an open place every one of these directives finds a foreign credential, so
+# they would find a key.
 my $mark = mark_logs();
 my $foreign = 'somebody-elses-credential';
 my $r = ask('GET', '/open/environ.cgi', "X-API-Key: $foreign-k",
             "Authorization: Bearer $foreign-a");
-like($r->{body}, qr/^KEY=$foreign-k$/m, 'SetEnvIf would read it');
-like($r->{body}, qr/^RAUTH=Bearer $foreign-a$/m, 'RewriteCond would');
+like($r->{body}, qr/^KEY=$foreign-k$/m, 'SetEnvIf reads a foreign X-API-Key');
+like($r->{body}, qr/^RAUTH=Bearer $foreign-a$/m,
+     'RewriteCond reads a foreign Authorization');
 like($r->{body}, qr/^SKEY=${foreign}-kBearer $foreign-a$/m,
-     "so would the server's own, before the area is known");
-like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m, 'a CGI would');
-like($r->{body}, qr/^HTTP_AUTHORIZATION=Bearer $foreign-a$/m, 'and the bearer');
-is_deeply([ header_of($r, 'X-API-Key') ], ["$foreign-k"], 'Header echo');
+     'SetEnvIf and RewriteCond of the server read both headers');
+like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m,
+     'a CGI gets a foreign X-API-Key');
+like($r->{body}, qr/^HTTP_AUTHORIZATION=Bearer $foreign-a$/m,
+     'a CGI gets a foreign Authorization');
+is_deeply([ header_of($r, 'X-API-Key') ], ["$foreign-k"],
+          'Header echo writes a foreign X-API-Key');
 is_deeply([ header_of($r, 'X-Echo') ], ["${foreign}-kBearer $foreign-a"],
-          'expressions');
+          'an expression of Header writes both headers');
 $r = ask('GET', '/open/sorry.txt', "X-API-Key: $foreign-k");
-like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m, 'mod_ext_filter would');
+like($r->{body}, qr/^HTTP_X_API_KEY=$foreign-k$/m,
+     'the program of mod_ext_filter gets a foreign X-API-Key');
 $r = ask('GET', '/open/bad.cgi', "X-API-Key: $foreign-k");
-is($r->{status}, 500, 'a script that fails');
+is($r->{status}, 500, '500 for a script that fails');
 ok(wait_for_log($mark, 'respond_all',
     qr{^/open/bad.cgi 500 key=$foreign-k .* key=$foreign-k }m),
-   'LogFormat would') or diag(logs_since($mark, 'respond_all'));
-like(logs_since($mark, 'respond_some'), qr/key=$foreign-k/, 'on a condition');
-like(logs_since($mark, 'respond_error'), qr/key=$foreign-k/, 'ErrorLogFormat');
+   'LogFormat writes a foreign X-API-Key')
+    or diag(logs_since($mark, 'respond_all'));
+like(logs_since($mark, 'respond_some'), qr/key=$foreign-k/,
+     'LogFormat on a condition writes a foreign X-API-Key');
+like(logs_since($mark, 'respond_error'), qr/key=$foreign-k/,
+     'ErrorLogFormat writes a foreign X-API-Key');
 like(logs_since($mark, 'respond_script'), qr/^X-API-Key: $foreign-k/m,
-     'and the ScriptLog');
+     'ScriptLog writes a foreign X-API-Key');
 
 # Every path, with a key in every place.
 my %status;
@@ -104,7 +113,7 @@ for my $method (qw(HEAD POST OPTIONS TRACE PUT DELETE)) {
         ask($method, $path, @$_) for (placed($key))[0, 1, 3];
     }
 }
-cmp_ok($status{$_} // 0, '>', 5, "$_ was among the answers")
+cmp_ok($status{$_} // 0, '>', 5, "some of the requests were answered with $_")
     for qw(200 400 401 403 404 500 503);
 
 # Requests that httpd cannot parse.
@@ -118,7 +127,8 @@ for my $end ("X-Long: $long\r\n\r\n", "X-Key: a\r\nX-Cut", "no colon\r\n\r\n",
     }
 }
 cmp_ok(scalar(grep { /^SERVER_SOFTWARE=/m && /^HTTP\/1\.1 400/ } @answers),
-       '>', 20, 'pages about unreadable requests showed their environment');
+       '>', 20,
+       'pages about requests that cannot be parsed show their environment');
 # A key in a trailer, where none is accepted.
 push @answers, raw('respond_logs', join "\r\n", "POST $_ HTTP/1.1", 'Host: a',
     'Transfer-Encoding: chunked', 'Connection: close', '', '1', 'a', '0',
@@ -127,10 +137,11 @@ push @answers, raw('respond_logs', join "\r\n", "POST $_ HTTP/1.1", 'Host: a',
 
 $mark = mark_logs();
 ask('GET', '/open/last');
-ok(wait_for_log($mark, 'respond_all', qr{^/open/last 404 }m), 'the end');
+ok(wait_for_log($mark, 'respond_all', qr{^/open/last 404 }m),
+   'the log has the last request');
 my @keys = ($key, $revoked->{key}, @similar);
 my $pattern = key_pattern(@keys);
 is_deeply([ grep { (split /\n/, $_, 2)[1] =~ $pattern } @answers ], [],
-          'no key stands in an answer');
+          'no answer has a key');
 key_nowhere_in_logs($_) for @keys;
 done_testing;

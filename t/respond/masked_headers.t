@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Masked headers: everything in httpd that reads request headers gets the hint
+# Masked headers: every module of httpd that reads request headers gets the hint
 # of the key, before the application and after it, in each request that httpd
-# makes of the client's; no application gets the hint or a copy of it.
+# makes of the client's.  No application gets the hint or a copy of it.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -27,7 +27,7 @@ EOF_CGI
 $site->file('docs/any.shtml', '<!--#include virtual="$QUERY_STRING" -->');
 $site->file('docs/two.shtml', '<!--#include virtual="/less/sub.shtml" -->'
             . '<!--#include virtual="/both/environ.cgi" -->');
-# The second sub-request has the address of the first one.
+# The URL of the first sub-request is also that of the second one's sub-request.
 $site->file('docs/next.shtml', '<!--#include virtual="/both/environ.cgi" -->'
             . '<!--#include virtual="/less/sub.shtml" -->');
 $site->file('docs/sub.shtml', '<!--#include virtual="/both/environ.cgi" -->');
@@ -47,7 +47,7 @@ ForensicLog "@DIR@/forensic_log"
 LogFormat "%U k=%{X-API-Key}i a=%{Authorization}i first=%<{X-API-Key}i" shown
 CustomLog "@DIR@/shown_log" shown
 
-# Modules that read headers early.
+# Modules that read headers before the fixups.
 SetEnvIf X-API-Key "^ak_\.\.\." BY_SETENVIF=yes
 SetEnvIf Authorization " ak_\.\.\." BY_SETENVIF=yes
 RewriteEngine On
@@ -95,7 +95,7 @@ EOF_CONF
 
 sub ask { return get($site->port, @_) }
 
-# ---- The headers, as each reader gets them ----
+# ---- The headers as each reader gets them ----
 
 my $mistyped = $key =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/er;
 my @SEEN = (
@@ -108,7 +108,7 @@ my @SEEN = (
     [ [ "Authorization: Token $key" ], "k=- a=Token $hint" ],
     [ [ 'Authorization: ' . basic("$key:") ], "k=- a=Basic $hint" ],
     [ [ 'Authorization: ' . basic("bob:$key") ], "k=- a=Basic $hint" ],
-    # Near misses.
+    # Values that are almost a key.
     [ [ "X-API-Key: $mistyped" ], 'k=ak_...*** a=-' ],
     [ [ 'X-API-Key: ' . substr $key, 0, 30 ], 'k=ak_...*** a=-' ],
     [ [ "X-API-Key: ${key}x" ], 'k=ak_...*** a=-' ],
@@ -126,28 +126,35 @@ for (@SEEN) {
                      /open/any.shtml?/open/environ.cgi
                      /open/go.cgi?/open/environ.cgi)) {
         my $body = ask($path, @$headers)->{body};
-        unlike($body, qr/ak_|\Q$hint\E/, "$path, $what: not the application");
+        unlike($body, qr/ak_|\Q$hint\E/,
+               "$path, $what: the application gets neither key nor hint");
         unlike($body, qr/^(?:HTTP_)?(?:AUTHORIZATION|COPY|X_(?:COPY|API_KEY))/m,
-               'nor that there was something');
-        unlike($body, qr/^(?:X-Copy|Authorization|X-API-Key):/mi, 'likewise');
+               "$path, $what: the application gets no variable made of them");
+        unlike($body, qr/^(?:X-Copy|Authorization|X-API-Key):/mi,
+               "$path, $what: the application gets no header made of them");
         $path =~ /app/
-            ? like($body, qr/^X-List: (?:, )?last\r$/m, 'the rest of a list is there')
+            ? like($body, qr/^X-List: (?:, )?last\r$/m,
+               "$what: the other items of a list reach the application")
             : is(scalar(() = $body =~ /^BY_(?:SETENVIF|REWRITE|IF)=yes$/mg), 3,
-                 "$what: SetEnvIf, RewriteCond and <If> see it") || diag $body;
-        like($body, qr/^AHEAD=yes$/m, 'so does a look ahead')
+                 "$what: SetEnvIf, RewriteCond and <If> read "
+                 . 'the hint') || diag $body;
+        like($body, qr/^AHEAD=yes$/m,
+             "$what: RewriteCond reads the hint in a look-ahead")
             if $path eq '/open/environ.cgi';
     }
 }
 # Foreign credentials are read by the same modules and by the application.
 my $r = ask('/open/environ.cgi', 'X-API-Key: own', 'Authorization: Bearer a.b');
-like($r->{body}, qr/^$_$/m, "a foreign one: $_")
+like($r->{body}, qr/^$_$/m,
+     "modules and the application get a foreign credential: $_")
     for 'HTTP_X_API_KEY=own', 'HTTP_AUTHORIZATION=Bearer a\.b', 'COPY=own',
         'BY_IF=yes', 'HTTP_X_COPY=ownBearer a\.b';
 # A client that sends a hint does not remove what other modules have set.
 like(ask('/open/app', "X-API-Key: $key", "X-Seen-By: $hint, 192.0.2.1")
-     ->{body}, qr/^X-Seen-By: 192\.0\.2\.1\r$/m, 'a hint cut out of a list');
+     ->{body}, qr/^X-Seen-By: 192\.0\.2\.1\r$/m,
+     'only the hint is removed from a list of the client');
 
-# ---- One URL for programs and people, in all requests that httpd makes ----
+# ---- One URL for programs with keys and people with passwords ----
 
 my $bob = 'Authorization: ' . basic('bob:builder');
 for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
@@ -158,40 +165,46 @@ for my $path (qw(/both/environ.cgi /both/ /both/own.shtml
                  /guarded/next.shtml)) {
     my $want = $path =~ /two|next/ ? 2 : 1;
     for ("X-API-Key: $key", "Authorization: Bearer $key") {
-        # In /less/, X-API-Key is removed, and stays so.
+        # In /less/, X-API-Key is removed, and it does not come back.
         my $is = $path =~ /two|next/ && /X-API/ ? 1 : $want;
         my $r = ask($path, $_);
         is(scalar(() = $r->{body} =~ /^REMOTE_USER=acme$/mg), $is,
-           "$path: by key, in " . (/^(\S+)/)[0]) or diag $r->{body};
+           "$path: the user is the tenant, by a key in " . (/^(\S+)/)[0])
+            or diag $r->{body};
     }
     next if $path =~ /two|next/;
     $r = ask($path, $bob);
-    is(scalar(() = $r->{body} =~ /^REMOTE_USER=bob$/mg), 1, "$path: by Basic");
+    is(scalar(() = $r->{body} =~ /^REMOTE_USER=bob$/mg), 1,
+       "$path: the user is bob, by Basic");
     $r = ask($path);
-    unlike($r->{body}, qr/^REMOTE_USER/m, "$path: by neither");
+    unlike($r->{body}, qr/^REMOTE_USER/m,
+           "$path: there is no user without credentials");
     is_deeply([ header_of($r, 'WWW-Authenticate') ],
               $path =~ m{^/both} && $path !~ /\?/ ? ['Basic realm="users"']
-              : [ header_of($r, 'WWW-Authenticate') ], 'and how to');
+              : [ header_of($r, 'WWW-Authenticate') ],
+              "$path: the challenge is that of Basic");
 }
 
-# ---- The log, at the end ----
+# ---- The log, at the end of the requests ----
 
 is(ask("/less/$_", "X-API-Key: $key")->{status}, $_ eq 'none' ? 404 : 200,
-   "/less/$_: where it was removed") for qw(environ.cgi none
-                                            go.cgi?/open/environ.cgi);
+   "the status of /less/$_, where the header was removed")
+    for qw(environ.cgi none go.cgi?/open/environ.cgi);
 $site->stop;
 my $log = $site->slurp('shown_log');
 for (@SEEN) {
     my $first = $_->[1] =~ s/k=(\S+) .*/$1/r;
     for my $path (qw(/open/environ.cgi /open/app /open/go.cgi)) {
         like($log, qr/^\Q$path $_->[1] first=$first\E$/m,
-             "$path is logged with $_->[1]");
+             "the log has the hint: $path with $_->[1]");
     }
 }
-like($log, qr{^/less/\Q$_\E k=- a=- first=-$}m, "/less/$_: not in the log")
+like($log, qr{^/less/\Q$_\E k=- a=- first=-$}m,
+     "the log has no header that was removed: /less/$_")
     for qw(environ.cgi none go.cgi);
 like($site->slurp('forensic_log'), qr/\|X-API-Key:\Q$hint\E/,
-     'mod_log_forensic has it');
-unlike($site->slurp('forensic_log'), qr/\Q$key\E/, 'and not the key');
+     'mod_log_forensic writes the hint');
+unlike($site->slurp('forensic_log'), qr/\Q$key\E/,
+       'mod_log_forensic does not write the key');
 is($site->leaks($key, $mistyped), '', 'no log has the key');
 done_testing;

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The names that each kind of application gets, in each kind of place, whatever
-# way a request takes inside httpd. export.t tests the values.
+# The names of the variables and headers that each kind of application gets, in
+# each kind of place, whatever way a request takes inside httpd.  export.t tests
+# the values.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -20,7 +21,8 @@ my %NAMES = (
         X-Apikey-Env) ],
 );
 
-# Place, headers of the client, and status; 200: granted or open.
+# Place, status, and headers of the client; 200: access is granted, or the place
+# is open.
 my @PLACES = (
     [ 'granted',     'guarded', 200, "X-API-Key: $key" ],
     [ 'granted',     'guarded', 200, "Authorization: Bearer $key" ],
@@ -37,7 +39,7 @@ my @PLACES = (
     [ 'open, beside two keys', 'open', 200, "X-API-Key: $key, $key" ],
 );
 
-# How the request comes to /AREA/FILE.
+# How the request comes to /AREA/FILE inside httpd.
 my @FORGED = ('X-Apikey-Tenant: evil', 'x_apikey_other: evil',
               'Connection: X-Apikey-Id, X-Apikey-Env');
 my @EVENTS = (
@@ -62,7 +64,7 @@ my @EVENTS = (
     [ 'path info', '/AREA/FILE/APIKEY_TENANT/evil', 'GET', [], 'CGI' ],
 );
 
-# Inside of a page, a refusal is one line of it; OPTIONS reaches a CGI, too.
+# Inside of a page, a refusal is one line of it.  OPTIONS reaches a CGI, too.
 for my $event (@EVENTS) {
     my ($name, $pattern, $method, $headers, $cgi) = @$event;
     for my $file ($cgi ? 'environ.cgi' : sort keys %NAMES) {
@@ -74,20 +76,24 @@ for my $event (@EVENTS) {
                 $method eq 'POST' ? 'a=b' : undef);
             my $what = "$name, $where: $file";
             my $included = $name =~ /included/;
-            is($r->{status}, $included ? 200 : $status, $what);
+            is($r->{status}, $included ? 200 : $status,
+               "$what: the status of the response");
             (my $text = $r->{body}) =~ s/^\s+|\s+\z//g if $included;
             my $said = said({ %$r, body => $text // $r->{body} });
             if ($status != 200) {
-                ok(!ref $said, "$what: no application was asked");
-                unlike($r->{body}, qr/acme|APIKEY_T/i, "$what: nobody named");
+                ok(!ref $said, "$what: no application gets the request");
+                unlike($r->{body}, qr/acme|APIKEY_T/i,
+                       "$what: the response does not name the tenant");
                 next;
             }
             $said = [ map { /^([^=:]+)/ } grep { !/^REDIRECT_/ } @$said ]
                 if ref $said;
             is_deeply($said, $where eq 'granted' ? $NAMES{$file} : [],
-                      "$what: the names") or diag($r->{body});
+                      "$what: the application gets these names")
+                or diag($r->{body});
             unlike($r->{body}, qr/^(?!QUERY|REQUEST|PATH_|REDIRECT|GET|SCRIPT)
-                \S+evil/mx, "$what: nothing forged") if $name =~ /forged/;
+                \S+evil/mx, "$what: the application gets no forged value")
+                if $name =~ /forged/;
         }
     }
 }

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key with something before or after it, a part of a key, Basic that only some
-# decoders accept: no such key is accepted, and no log or application gets it.
+# A key with text before or after it, a part of a key, and Basic that only some
+# decoders accept: no such key is accepted, and no log and no application gets
+# it.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -47,7 +48,7 @@ CustomLog "\@DIR\@/seen_log" seen
 </VirtualHost>
 EOF_CONF
 
-# Values that contain the whole key, in servers of any prefix.
+# Values that contain the whole key, for servers of any prefix.
 sub whole {
     my ($key) = @_;
     my $code = base64("$key:");
@@ -72,7 +73,7 @@ sub whole {
             'X-API-Key: ' . '<' x 60_000 . "$key>");
 }
 
-# Values that begin with a prefix of the server and are none of its keys.
+# Values that begin with a prefix of the server and are no key of it.
 sub cut {
     my ($key) = @_;
     my $short = substr $key, 0, -1;
@@ -84,7 +85,7 @@ sub cut {
             'Authorization: Basic ' . base64("bob:x $short"));
 }
 
-# Neither the application nor a log gets the part that identifies the key.
+# Neither the application nor a log gets the characters that identify the key.
 sub hidden_in {
     my ($host, $key, $sent) = @_;
     my $text = $sent =~ s/\Q$key\E/KEY/r =~ s/([^ -~]|(.)\2{20,})/?/gr;
@@ -92,7 +93,7 @@ sub hidden_in {
     my $code = substr base64("$key:"), 24, 32;
     my $r = get($site->port, '/x', "Host: $host.example", $sent);
     unlike($r->{body}, qr/\Q$part\E|\Q$code\E/,
-           "$host: no application sees $text");
+           "$host: the application gets no part of the key in $text");
 }
 
 my %KEYS = (any => [ $usual, $acme ], own => [ $usual, $acme ],
@@ -104,24 +105,27 @@ for my $host (sort keys %KEYS) {
     }
 }
 
-# As a trailer, by any name that is merged into the header.
+# The key in a trailer, by any name that is merged into the header.
 for my $name (qw(X-API-Key x_api_key X.API.Key Authorization
                  Proxy-Authorization)) {
     my $r = connection($site->port)->send(join "\r\n", 'POST /x HTTP/1.1',
         'Host: any.example', 'Transfer-Encoding: chunked',
         'Connection: close', '', '1', 'a', '0', 'X-Also: here', "$name: $acme",
         "$name: $usual", '', '')->response;
-    is($r->{status}, 200, "$name in a trailer: an answer");
-    unlike($r->{body}, qr/\Q$acme\E|\Q$usual\E/, 'without a key');
+    is($r->{status}, 200, "200 for a request with a key in the trailer $name");
+    unlike($r->{body}, qr/\Q$acme\E|\Q$usual\E/,
+           "the application gets no key of the trailer $name");
 }
 my $secret = 'hunter2butlonger';
 for (['X-API-Key', "$secret x"], ['Authorization', "Bearer $secret x"]) {
     my ($name, $value) = @$_;
     my $r = get($site->port, '/x', 'Host: opaque.example', "$name: $value");
-    unlike($r->{body}, qr/$secret/, "$name: any word may be a key");
+    unlike($r->{body}, qr/$secret/,
+           "$name: where opaque keys are accepted, the application gets no "
+           . 'word');
 }
 
-# Requests with foreign credentials: none is taken for a key.
+# Requests with foreign credentials, none of which is a key.
 my @FOREIGN = ('Authorization: Basic Ym9iOmJ1aWxkZXI=',
     'Authorization: Basic Ym9i Om J1aWxkZXI=',
     'Authorization: Digest username="ak_joe", uri="/a-long_path/and.more-"',
@@ -129,7 +133,8 @@ my @FOREIGN = ('Authorization: Basic Ym9iOmJ1aWxkZXI=',
     'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.x_y-z');
 for my $header (@FOREIGN) {
     like(get($site->port, '/x', 'Host: own.example', $header)->{body},
-         qr/^\Q$header\E\r?$/m, "a stranger's is as it was: $header");
+         qr/^\Q$header\E\r?$/m,
+         "the application gets a foreign credential as it was sent: $header");
 }
 
 $site->stop;
@@ -137,8 +142,8 @@ my $secrets = join '|', map { my $k = $_; map { quotemeta }
     substr($k, 8, 40), substr(base64("$k:"), 24, 32) } $usual, $acme;
 for my $name (qw(access_log error_log seen_log audit_log sec_log)) {
     my $log = $site->slurp($name);
-    cmp_ok(length $log, '>', 1000, "$name is written");
+    cmp_ok(length $log, '>', 1000, "$name has been written");
     is_deeply([ $log =~ /^(.*(?:$secrets|$secret).*)$/mg ], [],
-              'and has nothing of any');
+              "$name has no part of a key");
 }
 done_testing;

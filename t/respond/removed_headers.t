@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A header that the administrator removes or replaces stays removed or replaced
-# for the application, early or in fixups, in areas and outside, and in every
-# request that httpd makes of the client's.
+# A header that the administrator removes or replaces is removed or replaced for
+# the application, too: by directives that run early or in fixups, inside of
+# areas and outside, and in every request that httpd makes of the client's.
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -18,8 +18,8 @@ my $with = "X-API-Key: $key";
 my $jwt = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl';
 my $fake = 'Basic ' . encode_base64('admin:pass', '');
 
-# The directive about Authorization (@), and what becomes of the client's value;
-# undef: the header is gone.
+# What the directive says about Authorization (@), and what becomes of the
+# client's value; undef: the header is removed.
 my %HAND = (
     nobody => [ '', sub { $_[0] } ],
     unset  => [ 'RequestHeader unset @', sub { undef } ],
@@ -41,7 +41,7 @@ sub hand {
 }
 
 # In the virtual host NAME.example the directives are about Authorization; in
-# NAME.pass, where keys are passed on, about X-API-Key.
+# NAME.pass, where the application gets the key, about X-API-Key.
 my $PLACES = <<'EOF_PLACES';
     AliasMatch "^/\w+/([\w-]+\.(?:cgi|shtml))$" "@DOCS@/$1"
     Alias "/local/" "@DOCS@/local/"
@@ -82,7 +82,7 @@ $site->start(<<'EOF_CONF' . join '',
 AddHandler cgi-script .cgi
 AddOutputFilter INCLUDES .shtml
 AddType text/html .shtml
-# Proxied places have no files to execute, and need none.
+# Places that are proxied have no files that a CGI could run.
 <Directory "@DOCS@">
     Options ExecCGI FollowSymLinks Includes
     AllowOverride FileInfo
@@ -103,7 +103,7 @@ EOF_CONF
     host('fake.example', '<Location "/">', 'AuthBasicFake admin pass',
          '</Location>'));
 
-# The values of a header that the application got.
+# The values of a header that the application gets.
 sub got {
     my ($host, $path, $header, @sent) = @_;
     my $r = get($site->port, $path, "Host: $host", @sent);
@@ -112,7 +112,7 @@ sub got {
     return join ', ', $text =~ /^\Q$header\E: (.*?)\r?$/mgi;
 }
 
-# ---- A foreign credential ----
+# ---- A credential that is none of ours ----
 
 my @WAYS = qw(/open/app /open/go.cgi?/open/app /open/any.shtml?/open/app
               /local/there /missing/none);
@@ -131,32 +131,37 @@ for my $name (sort keys %HAND) {
             my $is = $twice ? $becomes->($becomes->($sent)) // '' : $want;
             is(got("$name.example", $path, 'Authorization', @sent,
                    $path =~ /guarded/ ? $with : ()), $is,
-               "$name: $path, " . (substr($sent // 'nothing', 0, 6)));
+               "$name: $path gets what the directive makes of "
+               . substr($sent // 'nothing', 0, 6));
         }
         is(got("$name.cached", '/open/app', 'Authorization', @sent), $want,
-           "$name: with mod_cache's quick handler");
+           "$name: the same with the quick handler of mod_cache");
     }
-    # A foreign one, in a header where a key may be.
+    # A credential that is no key, in a header where a key may be.
     is(got("$name.pass", '/open/app', 'X-API-Key', 'X-API-Key: own'),
-       $becomes->('own') // '', "$name: a foreign X-API-Key");
+       $becomes->('own') // '',
+       "$name: a foreign X-API-Key becomes what the directive says");
 }
 is(got('log.example', '/guarded/app', 'Authorization',
-       "Authorization: Bearer $jwt"), '', 'ApiKeyEnforce Log: unset is unset');
+       "Authorization: Bearer $jwt"), '',
+   'ApiKeyEnforce Log: the application does not get a removed header');
 is(got('fake.example', $_, 'Authorization', "Authorization: Bearer $jwt",
-       $with), $fake, "$_: another module's word stands, too")
+       $with), $fake,
+   "$_: the application gets the value that mod_auth_basic has set")
     for qw(/open/app /guarded/app);
 
-# A header that was removed in the first request is not in the second.
+# A header that was removed in the first request does not come back in the
+# second.
 for my $path (qw(/first/go.cgi?/open/app /first/go.cgi?/guarded/app
                  /first/any.shtml?/open/app /first/any.shtml?/guarded/app)) {
     for my $header (qw(Authorization X-API-Key)) {
         is(got($_, $path, $header, "Authorization: Bearer $jwt", $with), '',
-           "$_, $path: $header does not come back")
+           "$_, $path: the application does not get the removed $header")
             for qw(first.example first.pass);
     }
 }
 
-# ---- The key, where it is passed on ----
+# ---- The key, where the application gets it ----
 
 for my $name (sort keys %HAND) {
     my $becomes = $HAND{$name}[1];
@@ -165,36 +170,38 @@ for my $name (sort keys %HAND) {
         my ($host, $header, $value) = @$_;
         for my $path ('/guarded/app', '/guarded/go.cgi?/guarded/app',
                       '/guarded/any.shtml?/guarded/app') {
-            # A directive that edits the value gets the hint, which no
+            # A directive that edits the value edits the hint, which no
             # application gets.
             next if $name =~ /edit|append/ && $path !~ m{^/guarded/app$};
             my $want = { edit => 'edited', append => 'more' }->{$name}
                        // $becomes->($value) // '';
             is(got("$name.$host", $path, $header, "$header: $value"), $want,
-               "$name: $path, the key in $header");
+               "$name: $path gets what the directive makes of the key in "
+               . "$header");
         }
         my $open = got("$name.$host", '/open/app', $header,
                        "$header: $value");
-        unlike($open, qr/\Q$key\E/, "$name: not where it is open");
-        is($open, '', 'nor is it told that there was one')
+        unlike($open, qr/\Q$key\E/,
+               "$name: an open place does not get the key");
+        is($open, '', "$name: an open place gets no header in place of the key")
             if $name =~ /^(?:nobody|unset|early)$/;
     }
 }
 
 is(got('nobody.pass', $_, 'X-Copy', $with), '',
-   "$_: nobody else reads the key on its way")
+   "$_: a directive that copies the key gets nothing")
     for '/guarded/app', '/guarded/go.cgi?/guarded/app',
         '/guarded/any.shtml?/guarded/app';
 
-# ---- After a chunked body, where no key is accepted ----
+# ---- Trailers, in which no key is accepted ----
 
-# X-API-Key is not accepted there, but a key in it must be masked too.
+# A key in X-API-Key is not accepted there; it must be masked all the same.
 like(raw($site->port, join "\r\n", 'POST /open/app HTTP/1.1',
          'Host: trailers.example', 'Transfer-Encoding: chunked',
          'Connection: close', '', '1', 'x', '0', $with, "X-Merged: yes", '', ''),
-     qr{^HTTP/1\.1 200 }, 'a request with trailers');
+     qr{^HTTP/1\.1 200 }, '200 for a request with a key in its trailers');
 $site->stop;
 like($site->slurp('access_log'), qr{^POST /open/app HTTP/1\.1 200 key=- auth=-}m,
-     'a key in them is no header of the request');
-is($site->leaks($key), '', 'no key in the logs');
+     'a key in a trailer is no header of the request');
+is($site->leaks($key), '', 'no log has the key');
 done_testing;

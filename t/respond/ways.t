@@ -13,7 +13,7 @@ use Seen;
 
 my $site = APIKey::ConfigTest->new;
 my $app = 'http://127.0.0.1:' . port('app');
-# The environment from the kernel, like environ.cgi, but faster.
+# Writes the environment as the kernel has it, like environ.cgi, but faster.
 my $environ = <<'EOF_CGI';
 #!/bin/sh
 while read -r line; do :; done
@@ -39,7 +39,7 @@ my $key = $site->create(qw(--scope a:b --expires never));
 my @NAMES = qw(APIKEY_TENANT APIKEY-ID apikey.name REDIRECT_APIKEY_TENANT
     HTTP_X_APIKEY_TENANT HTTP-X-Apikey-Id AJP_APIKEY_TENANT APIKEY_PASSED);
 my @HEADERS = qw(X-Apikey-Tenant X_Apikey_Id x-apikey-any);
-# Everything that the server's configuration and an .htaccess can set.
+# Everything that the configuration of the server and an .htaccess can set.
 my @forging = (
     map({ ("SetEnv $_ evil", "SetEnvIf Request_URI . $_=evil",
            qq(SetEnvIfExpr "true" $_=evil), "RewriteRule ^ - [E=$_:evil]") }
@@ -136,7 +136,7 @@ $areas
 </VirtualHost>
 EOF_CONF
 
-# ---- The ways, and the true values on each of them ----
+# ---- The ways, and the true values that arrive on each of them ----
 my @WAYS = (
     map({ ("GET /$_/environ.cgi", "GET /$_/app", "GET /$_/own.shtml") }
         qw(guarded open public)),
@@ -174,7 +174,7 @@ my @FORGERIES = (
 );
 my @TRAILERS = (@SPELLINGS, "X-API-Key: $key", "Authorization: Bearer $key",
                 'Connection: X-Apikey-Tenant', 'X-Also: here',
-                # What is read last is checked as well.
+                # The last trailers are checked like the first.
                 "X-API-Key: $key", 'X-Apikey-Tenant: evil');
 
 sub bytes_of {
@@ -184,7 +184,7 @@ sub bytes_of {
         @{ $SENT{$key} }, @forged, 'Connection: close', '', '';
 }
 
-# The same with a body, followed by forged trailers.
+# The same request with a body and forged trailers.
 sub trailing {
     my ($host, $way, $key, @forged) = @_;
     my @head = ('Transfer-Encoding: chunked', 'TE: trailers',
@@ -207,39 +207,43 @@ for my $way (@WAYS) {
         next if $name eq 'good';
         is((ref $true ? join(' ', grep { !/^(?:REDIRECT_)*APIKEY_RESULT=/ }
                                   @$true) : ''), '',
-           "$way, $name: nobody is named") or diag($r->{body});
+           "$way, $name: the application gets no tenant") or diag($r->{body});
     }
 }
 for my $path (qw(/guarded/environ.cgi /guarded/list/ /rewritten/environ.cgi
                  /guarded/text.txt /public/environ.cgi)) {
-    is_deeply($true{"GET $path good"}, told(\%made), "$path: the key's own");
+    is_deeply($true{"GET $path good"}, told(\%made),
+              "$path: the application gets the values of the key");
 }
-is_deeply($true{"GET /$_/app good"}, carried(\%made), "/$_/app, too")
+is_deeply($true{"GET /$_/app good"}, carried(\%made),
+          "/$_/app: the application gets the headers of the key")
     for qw(guarded rewritten public);
-is_deeply($true{"GET /open/$_ good"}, [], "/open/$_: nothing")
+is_deeply($true{"GET /open/$_ good"}, [],
+          "/open/$_: the application gets nothing of the key")
     for qw(environ.cgi app own.shtml shell.shtml text.txt);
 
-# Requests that httpd answers with 400 get to no application.
+# Requests that httpd answers with 400 do not reach an application.
 sub same_as_true {
     my ($what, $way, $name, $r) = @_;
     my ($said, $true) = (told_by($r), $true{"$way $name"});
     is_deeply(ref $said ? $said : [],
               ref $true && (ref $said || $r->{status} ne '400') ? $true : [],
               $what) or diag($r->{body});
-    unlike($r->{body}, qr/evil|\Q$key\E/, "$what: no other way either");
+    unlike($r->{body}, qr/evil|\Q$key\E/,
+           "$what: the response has no forged value and no key");
 }
 
 my %SHIFT = (plain => 0, forging => 1, htaccess => 0);
 for my $host (sort keys %SHIFT) {
-    # The forgeries of the configuration alone, and then with each of the
-    # client's.
+    # The forgeries of the configuration alone, and then with those of the
+    # client.
     my @each = ($host eq 'plain' ? () : ['of the server'],
                 $host eq 'htaccess' ? $FORGERIES[0] : @FORGERIES);
     for my $i (0 .. $#each) {
         my ($forgery, @lines) = @{ $each[$i] };
         for my $j (0 .. $#WAYS) {
-            # All keys with the first ones; then each way with one of two, and
-            # with the other one in the next server.
+            # The first forgeries with all keys; the others on each way with one
+            # of two keys, and in the next server with the other one.
             my @keys = $i < 1 ? sort keys %SENT
                      : ('good', 'none')[ ($i + $j + $SHIFT{$host}) % 2 ];
             for my $name (@keys) {
@@ -253,16 +257,20 @@ for my $host (sort keys %SHIFT) {
     }
 }
 
-# ---- After the body, with MergeTrailers; a POST to each ----
+# ---- Trailers, with MergeTrailers: each GET as a POST ----
 for my $way (grep { /^GET/ } @WAYS) {
     for my $name (qw(good none)) {
         my ($true, $r) = map { connection($site->port)->send($_)->response }
             trailing('plain', $way, $name, 'X-Also: here'),
             trailing('plain', $way, $name, @TRAILERS);
-        is_deeply(told_by($r), told_by($true), "trailers: $way, $name")
+        is_deeply(told_by($r), told_by($true),
+                  "trailers: $way, $name: the application gets the true values")
             or diag($r->{body});
-        unlike($r->{body}, qr/evil|\Q$key\E/, 'and nothing of them');
-        like($r->{body}, qr/X_ALSO=here/, 'but the others, merged by httpd')
+        unlike($r->{body}, qr/evil|\Q$key\E/,
+               "trailers: $way, $name: the response has none of the forged "
+               . 'ones');
+        like($r->{body}, qr/X_ALSO=here/,
+             "trailers: $way, $name: SSI gets the others, which httpd merges")
             if $way =~ /own.shtml/ && $r->{status} == 200;
     }
 }
@@ -284,16 +292,20 @@ my @lower = map { lc } grep { !/:$|\t/ } @SPELLINGS;
 for my $way ($http2 ? @WAYS : ()) {
     for my $name (qw(good none)) {
         my $r = over_http2($way, $name, \@lower);
-        ok($r->{status} eq 'h2', "HTTP/2: $way, $name: an answer");
+        ok($r->{status} eq 'h2',
+           "HTTP/2: $way, $name: the request is answered");
         same_as_true("HTTP/2: $way, $name", $way, $name, $r);
-        # mod_http2 reads trailers in two ways.
+        # mod_http2 reads trailers in one way with a length and in another
+        # without.
         for my $length ('', 'content-length: 3') {
             $r = over_http2($way =~ s/^GET/POST/r, $name, [ $length || () ],
                 [ 'x-apikey-tenant' => 'evil', 'x_apikey_id' => 'evil',
                   'x-also' => 'here', 'x-api-key' => $key ]);
             same_as_true("HTTP/2, trailers: $way, $name, $length", $way, $name,
                          $r) if $way =~ /environ.cgi$|app$|own/;
-            unlike($r->{body}, qr/evil|\Q$key\E/, 'nothing of the trailers');
+            unlike($r->{body}, qr/evil|\Q$key\E/,
+                   "HTTP/2, trailers: $way, $name, $length: no forged value "
+                   . 'arrives');
         }
     }
 }
@@ -309,8 +321,8 @@ for my $bad ([ 'X-Apikey-TENANT' => 'evil' ],
                    body => $body // '' });
 }
 
-# After a switch of protocols the first stream would have no key, because it is
-# made from the masked headers.
+# When a connection is switched to HTTP/2, the first stream would have no key,
+# since it is made of the masked headers.
 my @upgrade = ('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c',
                'HTTP2-Settings: AAMAAABkAAQAAP__');
 sub upgraded {
@@ -321,14 +333,16 @@ sub upgraded {
 }
 if ($http2) {
     is(upgraded('GET /open/app', 'none')->line,
-       'HTTP/1.1 101 Switching Protocols', 'a request may be switched');
+       'HTTP/1.1 101 Switching Protocols',
+       'a request without a key may switch to HTTP/2');
     for my $way ('GET /guarded/app', 'GET /guarded/environ.cgi') {
         my $r = upgraded($way, 'good')->response;
-        is($r->{status}, 200, "$way: one with a key is answered as it is");
-        same_as_true('told the truth', $way, 'good', $r);
+        is($r->{status}, 200,
+           "$way: a request with a key is answered without a switch");
+        same_as_true("$way: the request that does not switch", $way, 'good', $r);
     }
 }
 
 $site->stop;
-is($site->leaks($key), '', 'no key in the logs');
+is($site->leaks($key), '', 'no log has a key');
 done_testing;

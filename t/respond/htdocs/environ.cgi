@@ -2,7 +2,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Answers with its environment as the kernel has it, repetitions and strange
-# names included, and its input behind an empty line.
+# names included, and its input after an empty line.
 
 use strict;
 use warnings;

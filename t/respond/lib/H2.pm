@@ -2,13 +2,14 @@
 package H2;
 
 # An HTTP/2 client for requests that curl cannot send: any header name,
-# trailers, several requests per connection. Names and values are literals; of a
-# response only the body is read.
+# trailers, several requests per connection.  Names and values are sent as
+# literals; only the body of a response is read.
 #
 #   my $c = H2->new($port);
 #   my $body = $c->ask([ ':method' => 'GET', ':path' => '/', … ], $data, $last);
 #
-# $last: the trailers, [name, value, …].  undef: the server refused the stream.
+# $last: the trailers, [name, value, …].  The result is undef if the server
+# refused the stream.
 
 use strict;
 use warnings;

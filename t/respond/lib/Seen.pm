@@ -1,13 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package Seen;
 
-# What an application saw, as lines "NAME=VALUE" (a CGI) or "Name: value" (a
-# proxied application), byte for byte and with all repetitions.
+# What an application got, as lines "NAME=VALUE" (a CGI) or "Name: value" (a
+# proxied application), byte by byte and with all repetitions.
 #
-#   said($r)      the sorted lines that speak of keys, tenants and users
+#   said($r)      the sorted lines that are about keys, tenants and users
 #   head($r)      the whole head that the proxied application received
-#   told($k, …)   the lines that a CGI is told of a granted key
-#   carried($k)   those that a proxied application is told
+#   told($k, …)   the lines that a CGI gets for a granted key
+#   carried($k)   the lines that a proxied application gets
 
 use strict;
 use warnings;
