@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# mod_evasive with keys: a client that it shuts out gets its answer, with a key
-# or without, and nothing about keys.
+# mod_evasive with keys: a client that it denies gets the response of
+# mod_evasive, with a key or without, and no word about keys.
 
 use APIKey::Auth;
 use APIKey::ConfigTest;
@@ -19,8 +19,8 @@ $site->file("docs/$_/index.html", "A page.\n")
 $site->file('none', '');
 mkdir "$site->{dir}/evasive";
 chmod 0777, "$site->{dir}/evasive";
-# It counts in each process. The period is for one page and for all, so that
-# everything is refused after the first refusal.
+# mod_evasive counts in each process.  Its interval is that of one page and of
+# all pages, so that everything is refused after the first refusal.
 $site->start(<<'EOF_CONF');
 @DATABASE@
 LogLevel apikey:debug
@@ -39,7 +39,7 @@ CustomLog "@DIR@/results" results
     Require valid-user
 </LocationMatch>
 <Location "/any/">
-    # Either is enough to get access.
+    # Either of address and key is enough for access.
     Satisfy Any
 </Location>
 <Location "/basic/">
@@ -53,10 +53,10 @@ EOF_CONF
 sub ask_for { return get($site->port, "/$_[0]/", @_[1 .. $#_]) }
 
 my $with = "X-API-Key: $key";
-ok(granted(ask_for(api => $with)), 'a key opens the area');
+ok(granted(ask_for(api => $with)), 'access is granted with a key at first');
 my $asked = 1;
 1 until ask_for(api => $with)->{status} == 403 || ++$asked == 20;
-cmp_ok($asked, '<', 20, 'until mod_evasive has had enough');
+cmp_ok($asked, '<', 20, 'mod_evasive denies the client after some requests');
 
 my %SENT = ('a key' => [$with], nothing => [], 'a revoked key' =>
             ["Authorization: Bearer $gone"], 'a wrong one' =>
@@ -64,17 +64,19 @@ my %SENT = ('a key' => [$with], nothing => [], 'a revoked key' =>
 for my $what (sort keys %SENT) {
     my $r = ask_for(api => @{ $SENT{$what} });
     is_deeply(refusal($r), expected('denied'),
-              "$what: no challenge, and no word of keys");
+              "$what: 403 without a challenge and without a word about keys");
 }
 is_deeply(refusal(ask_for(any => @{ $SENT{$_->[0]} })), expected($_->[1]),
-          "where a key is enough, $_->[0]: $_->[1]")
+          "where a key is enough, $_->[0]: refused as $_->[1]")
     for [ 'nothing', 'missing' ], [ 'a wrong one', 'invalid' ];
-ok(granted(ask_for(any => $with)), '... a key');
+ok(granted(ask_for(any => $with)),
+   'where a key is enough, access is granted with a key');
 for my $place (qw(open basic)) {
     my $r = ask_for($place => $with);
     is("$r->{status} @{[ header_of($r, 'Content-Type') ]}",
-       '403 text/html; charset=iso-8859-1', "$place: httpd's own page");
-    is_deeply([ header_of($r, 'WWW-Authenticate') ], [], '... no challenge');
+       '403 text/html; charset=iso-8859-1', "$place: the page of httpd");
+    is_deeply([ header_of($r, 'WWW-Authenticate') ], [],
+              "$place: no challenge");
 }
 
 my @log;
@@ -83,14 +85,15 @@ wait_until(60, sub {
     return @log >= $asked + 1 + keys(%SENT) + 5;
 });
 is(scalar(grep { /^403 forbidden - .api/ } @log), 1 + keys %SENT,
-   'the log names no key, for none was looked at');
-is(scalar(grep { /^403 - - / } @log), 2, 'nor a reason elsewhere');
+   'the log has no key for requests that mod_evasive denied');
+is(scalar(grep { /^403 - - / } @log), 2,
+   'the log has no reason in other places');
 like($site->slurp('error_log'), qr/evasive20:error\N+client denied/,
-     'mod_evasive says that it was it');
+     'the error log has the message of mod_evasive');
 like($site->slurp('error_log'),
      qr/APIKEY0200: request refused, forbidden, by no Require apikey-/,
-     'and we that no line of ours was');
+     'the error log says that no Require of mod_apikey refused it');
 
 $site->stop;
-is($site->leaks($key, $gone), '', 'no key in a log');
+is($site->leaks($key, $gone), '', 'no log has a key');
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Credentials of other applications, at an httpd with mod_apikey and at one
-# without: outside of areas each request has the same response, byte for byte,
+# Credentials of other applications, sent to an httpd with mod_apikey and to one
+# without: outside of areas each request has the same response, byte by byte,
 # and each application gets the same request.
 
 use APIKey::Apps;
@@ -48,7 +48,8 @@ EOF_PHP
 $site->file('docs/page.shtml', "A page.\n<!--#include virtual=\"show.cgi\" -->");
 
 my $fpm = $site->debian_fpm;
-like($fpm, qr/SetEnvIfNoCase \^Authorization\$/, "Debian's own line");
+like($fpm, qr/SetEnvIfNoCase \^Authorization\$/,
+     'the configuration of Debian sets HTTP_AUTHORIZATION');
 
 my $host = <<'EOF_HOST' =~ s/\@APP\@/$app/gr;
     @FPM@
@@ -162,8 +163,8 @@ my @PATHS = qw(show.cgi show.php app page.shtml rewrite/x if/show.cgi
                need/show.cgi need/show.php basic/show.cgi digest/show.cgi oauth/show.cgi
                oauth/app);
 
-# The response, without what differs each time: the date, the port, a nonce, and
-# whether httpd knew the length when it began.
+# The response without what differs each time: the date, the port, a nonce, and
+# whether httpd knew the length when it began to send.
 sub ask {
     my ($method, $host, $path, @headers) = @_;
     my $r = connection($site->port)->send(join "\r\n",
@@ -177,8 +178,8 @@ sub ask {
     return $text =~ s/\b$port\b/PORT/gr =~ s/nonce="[^"]+"/nonce/gr;
 }
 
-# HTTP/1.1 asks for HTTP/2: the response to the first request comes in frames of
-# that, unless the server ignores the request.
+# An HTTP/1.1 request that asks for HTTP/2: its response comes in frames of
+# HTTP/2, unless the server ignores this.
 sub switch {
     my ($host, $path, @headers) = @_;
     my $c = connection($site->port)->send(join "\r\n", "GET $path HTTP/1.1",
@@ -186,7 +187,7 @@ sub switch {
         'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__', '',
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . "\0" x 3 . "\4" . "\0" x 5);
     my $line = $c->line;
-    # Frames until the application has sent its response.
+    # Reads frames until the application has sent its response.
     until ($c->{got} =~ /^X-API-Key: .*\r?\n/mi
            && $c->{got} =~ /^Authorization: .*\r?\n/mi) {
         $c->fill or last;
@@ -217,16 +218,18 @@ my @said = map {
     $site->{bare} = $_;
     $site->start($conf);
     my $said = all();
-    # Areas with the same rules.
+    # Requests with a key for which mod_security has rules.
     if (!$_) {
         for my $path (qw(/open/need/app /api/need/app)) {
             like(ask('GET', 'our.example', $path, "X-API-Key: $key"),
-                 qr{^HTTP/1\.1 200 }, "$path: a rule that wants a key sees one");
+                 qr{^HTTP/1\.1 200 },
+                 "$path: a rule that requires a key finds one");
         }
         like(ask('GET', 'our.example', '/open/deny/app', "X-API-Key: $key"),
-             qr{^HTTP/1\.1 406 }, 'a rule that denies keys does');
+             qr{^HTTP/1\.1 406 }, 'a rule that denies keys finds one');
         is(switch('our.example', '/open/app', "X-API-Key: $key"),
-           'HTTP/1.1 200 OK', 'a key of ours is not switched') if $http2;
+           'HTTP/1.1 200 OK',
+           'a request with a key does not switch to HTTP/2') if $http2;
     }
     APIKey::ConfigTest::stop($site);
     $said;
@@ -237,22 +240,25 @@ my ($asked, $changed) = (0, 0);
 for my $what (sort keys %$without) {
     if ($what =~ m{our\.example/api/}) {
         my ($status) = $with->{$what} =~ m{^HTTP/1\.1 (\d+)};
-        # mod_security decides earlier; and <If> and <Else> come after all
-        # sections, so that the Require there is the one in effect.
+        # mod_security decides before mod_apikey.  <If> and <Else> are merged
+        # after all sections, so that the Require there is the one in effect.
         my ($before) = $without->{$what} =~ m{^HTTP/1\.1 (40[36])};
         my $reason = $what =~ /twice$/ ? 400 : 401;
         $reason = $before
             if $before && ($before == 406 || $what =~ m{/if/});
-        is($status, $reason, "$what: the area's own answer");
+        is($status, $reason, "$what: the status of the area");
         next;
     }
     $asked++;
-    $changed += !is($with->{$what}, $without->{$what}, $what);
+    $changed += !is($with->{$what}, $without->{$what},
+                    "$what: the same response as without mod_apikey");
 }
-cmp_ok($asked, '>=', 200, 'a request in many ways');
-is($changed, 0, "of $asked requests outside of ApiKey areas, 0 have changed");
+cmp_ok($asked, '>=', 200, 'at least 200 requests were compared');
+is($changed, 0,
+   "none of $asked requests outside of ApiKey areas is answered differently");
 
-# The traps work: without mod_apikey, all of it arrives.
+# Without mod_apikey each of these directives and applications gets the
+# credential, so they would show a change.
 my %want = (
     'our.example/open/show.cgi, several' => qr/^SEEN_KEY=sk_live_51HxAbCd$/m,
     'our.example/open/show.php, jwt' => qr/^HTTP_AUTHORIZATION=Bearer eyJ/m,
@@ -278,7 +284,7 @@ my %want = (
     $http2 ? ('h2c our.example' => qr/^HTTP\/1\.1 101 .*^Authorization: /ms)
            : (),
 );
-like($without->{$_}, $want{$_}, "without ours: $_") for sort keys %want;
+like($without->{$_}, $want{$_}, "without mod_apikey: $_") for sort keys %want;
 $site->stop;
 is($site->leaks($key), '', 'no log has the key');
 

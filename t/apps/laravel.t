@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Front controllers as in conf/manual/applications.md, for those of Laravel and
-# Symfony: an .htaccess passes everything that is no file to index.php, which
-# reads the path itself. This is a small one, in PHP-FPM.
+# Front controllers as in conf/manual/applications.md, as Laravel and Symfony
+# have them: an .htaccess passes everything that is no file to index.php, which
+# reads the path itself.  This one is a small program in PHP-FPM.
 
 use APIKey::Apps;
 use APIKey::Blocks qw(section);
@@ -32,9 +32,9 @@ my ($whole, $programs, $asks) =
 
 # ---- The application ----
 
-# Reads the path as these frameworks do, from REQUEST_URI with whatever base,
-# and as older ones do, from the query; answers with the identity that it got
-# and the owner of the orders.
+# Reads the path as these frameworks do, from REQUEST_URI with any base, and as
+# older ones do, from the query.  Answers with the values that it got and with
+# the owner of the orders.
 $site->file("docs/$_/index.php", <<'EOF_PHP') for qw(rules fallback);
 <?php
 $uri = explode('?', $_SERVER['REQUEST_URI'], 2);
@@ -60,9 +60,9 @@ if (strpos($_SERVER['HTTP_HOST'], 'asks.') === 0 && strpos($path, 'api') === 0
 }
 EOF_PHP
 $site->file("docs/$_/a.css", "a { color: red }\n") for qw(rules fallback);
-# From Laravel's public/.htaccess: Authorization and the token of a form for
-# CGI, no slash at the end, and the front controller for everything that is no
-# file.
+# The rules of Laravel's public/.htaccess: Authorization and the token of a form
+# for CGI, no slash at the end, and the front controller for everything that is
+# no file.
 $site->file('docs/rules/.htaccess', <<'EOF_HTACCESS');
 Options -MultiViews -Indexes
 RewriteEngine On
@@ -77,10 +77,10 @@ RewriteCond %{REQUEST_FILENAME} !-d
 RewriteCond %{REQUEST_FILENAME} !-f
 RewriteRule ^ index.php [L]
 EOF_HTACCESS
-# From Symfony's documentation.
+# The rule of Symfony's documentation.
 $site->file('docs/fallback/.htaccess', "FallbackResource /index.php\n");
 
-# ---- Hosts: one guard each, with both rewrites to the front controller ----
+# ---- Hosts: one guard each, for both ways to the front controller ----
 
 my $users = $site->file('users', 'eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=');
 my $location = <<'EOF_LOCATION';
@@ -92,7 +92,7 @@ my $location = <<'EOF_LOCATION';
 EOF_LOCATION
 my %says = (plain => '', location => $location, whole => $whole,
     programs => $programs, asks => $asks, users => $location . <<"EOF_USERS");
-# A front controller with users of its own.
+# A front controller that has its own users.
 <Files "index.php">
     AuthType Basic
     AuthName "People"
@@ -133,8 +133,8 @@ sub told {
 }
 
 my @WITH = map { "$_$key" } 'X-API-Key: ', 'Authorization: Bearer ';
-# Paths that are the same for the application; in the first ones httpd reads
-# /api, too.
+# Paths that are the same for the application.  httpd also reads /api in the
+# first ones.
 my @READ = qw(/api/orders //api/orders /%61pi/orders /api//orders);
 my @OTHER = ('/index.php/api/orders', '/index.php//api/orders',
              '/index.php/%61pi/orders', '//index.php/api/orders',
@@ -145,58 +145,71 @@ my %TOLD = (REMOTE_USER => 'acme', AUTH_TYPE => 'ApiKey',
             HTTP_X_APIKEY_TENANT => 'acme', HTTP_X_APIKEY_SCOPES => '');
 
 for my $way (@WAYS) {
-    subtest "$way: URLs that are one" => sub {
+    subtest "$way: several URLs are one to the front controller" => sub {
         my @found = grep { has_orders(ask("plain.$way", $_)) } @READ, @OTHER;
-        is_deeply(\@found, [ @READ, @OTHER ], 'to the front controller');
+        is_deeply(\@found, [ @READ, @OTHER ],
+                  'all of these URLs are one to the front controller');
         is(ask("plain.$way", '/api/orders/')->{status},
-           $way eq 'rules' ? 301 : 200, 'one with a slash at its end');
+           $way eq 'rules' ? 301 : 200,
+           'the status of a URL with a slash at its end');
     };
-    subtest "$way: a Location of the API" => sub {
+    subtest "$way: a Location of the API guards some of these URLs" => sub {
         for my $path (@READ, '/api/orders/') {
-            is(ask("location.$way", $path)->{status}, 401, "$path: guarded");
+            is(ask("location.$way", $path)->{status}, 401,
+               "$path: 401 without a key");
             is(ask("location.$way", $path, "X-API-Key: $bad")->{status}, 401,
-               '... against a bad key');
+               "$path: 401 with a bad key");
         }
-        ok(has_orders(ask("location.$way", $_)), "$_ is open") for @OTHER;
+        ok(has_orders(ask("location.$way", $_)),
+           "$_: the orders are sent without a key") for @OTHER;
         for my $path (@READ) {
             for my $with (@WITH) {
                 my $r = ask("location.$way", $path, $with);
-                is($r->{body}, 'orders of acme', "$path is answered");
-                is_deeply(told($r), \%TOLD, '... to a program that is told all');
-                is_deeply([ header_of($r, 'X-Key') ], ['none'], '... no key');
+                is($r->{body}, 'orders of acme',
+                   "$path: the orders are sent with a key");
+                is_deeply(told($r), \%TOLD,
+                          "$path: the program gets all values of the key");
+                is_deeply([ header_of($r, 'X-Key') ], ['none'],
+                          "$path: the program gets no key");
             }
         }
         is_deeply(told(ask("location.$way", '/x', @WITH)), {},
-                  'outside of the area it is told nothing');
+                  'the program gets no value outside of the area');
     };
     subtest "$way: users of another AuthType in the front controller" => sub {
         my $r = ask("users.$way", '/api/orders', $WITH[0]);
-        is($r->{body}, 'orders of acme', 'it answers');
-        # A fast redirect leaves the request as it is, with its user.
+        is($r->{body}, 'orders of acme', 'the orders are sent with a key');
+        # FallbackResource makes a fast redirect, which leaves the request as it
+        # is, with its user.
         is(told($r)->{REMOTE_USER}, $way eq 'rules' ? undef : 'acme',
-           'whose users are its own, unless the request stays one');
-        is(ask("users.$way", '/api/orders')->{status}, 401, 'guarded');
+           'the user is the tenant only if the request stays one');
+        is(ask("users.$way", '/api/orders')->{status}, 401,
+           '401 without a key');
     };
     for my $host (qw(whole programs asks)) {
-        subtest "$way: a guard that holds: $host" => sub {
+        subtest "$way: the guard '$host' covers all of these URLs" => sub {
             for my $path (@READ, @OTHER) {
                 my $r = ask("$host.$way", $path);
-                is($r->{status}, 401, "$path without a key");
+                is($r->{status}, 401, "$path without a key: 401");
                 is(ask("$host.$way", $path, "X-API-Key: $bad")->{status}, 401,
-                   '... with a bad one');
+                   "$path with a bad key: 401");
                 $r = ask("$host.$way", $path, $WITH[1]);
-                is($r->{body}, 'orders of acme', '... with one');
-                is_deeply(told($r), \%TOLD, '... of which it is told');
+                is($r->{body}, 'orders of acme',
+                   "$path with a key: the orders are sent");
+                is_deeply(told($r), \%TOLD,
+                          "$path: the program gets all values of the key");
             }
             my $r = ask("$host.$way", '/api/orders/');
-            ok(!has_orders($r), "a slash at the end: $r->{status}");
-            is(ask("$host.$way", '/a.css')->{status}, 200, 'a file is open');
+            ok(!has_orders($r),
+               "no orders without a key by a URL with a slash: $r->{status}");
+            is(ask("$host.$way", '/a.css')->{status}, 200,
+               'a file is sent without a key');
             is(ask("$host.$way", '/')->{status}, $host eq 'asks' ? 200 : 401,
-               'a page');
+               'the status of a page, without a key');
         };
     }
 }
 
 $site->stop;
-is($site->leaks($key), '', 'no key in a log');
+is($site->leaks($key), '', 'no log has a key');
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The recipes of conf/manual/applications.md that combine keys with other
-# logins, Basic and mod_auth_openidc; and each condition in the manual that
-# looks for a key.
+# The configurations of conf/manual/applications.md that combine keys with other
+# ways to log in, Basic and mod_auth_openidc; and each condition in the manual
+# that looks for a key.
 
 use APIKey::Blocks qw(section);
 use APIKey::ConfigTest;
@@ -17,7 +17,7 @@ my ($basic, $else) = section($MANUAL, 'One URL for people and programs');
 my ($jwt_area) = section($MANUAL, 'A JWT area beside keys');
 my $openid = $basic =~ s{ *<Else>\n.*?</Else>\n}{$else}sr;
 
-# Every page that has one: its line and the condition.
+# Each such condition in the manual, with its page and line.
 my %condition;
 for my $page (files(qr{^(?:README\.md|conf/.*\.(?:md|conf))$})) {
     my $number = 0;
@@ -47,7 +47,7 @@ $site->file('users', 'eve:{SHA}' . encode_base64(sha1('secret'), ''));
 $site->file('docs/reports/index.html', "A page.\n");
 my $app = '127.0.0.1:' . port('app');
 my %says = (basic => $basic, openid => $openid, jwt => $jwt_area);
-# The same guard for files, with what makes two requests of one.
+# The same guard for files, with an .htaccess that makes two requests of one.
 $says{files} = $basic =~ s/^ *ProxyPass.*\n//mr;
 my $hosts = join '', map { <<"EOF_HOST" } sort keys %says;
 <VirtualHost *>
@@ -93,34 +93,40 @@ sub ask {
     return get($site->port, $path, "Host: $host.example", @headers);
 }
 
-# How a client gets access, as whom, and what the application gets.
+# Access is granted to this user, and the application gets this tenant or none.
 sub gets_in {
     my ($r, $who, $tenant, $what) = @_;
     is_deeply([ $r->{status}, header_of($r, 'X-Who') ], [ 200, $who ],
-              "$what: let in as $who");
+              "$what: access is granted to $who");
     my ($told) = $r->{body} =~ /^X-Apikey-Tenant: (.*?)\r?$/mi;
-    is($told, $tenant, '... which the application is told')
+    is($told, $tenant,
+       "$what: the application gets the tenant of the key or none")
         if $r->{body} =~ /^GET /;
-    unlike($r->{body}, qr/\Q$key\E|ak_\.\.\./, '... and no key');
+    unlike($r->{body}, qr/\Q$key\E|ak_\.\.\./,
+           "$what: the application gets neither key nor hint");
 }
 
 my $eve = 'Authorization: Basic ' . encode_base64('eve:secret', '');
 my $mallory = 'Authorization: Basic ' . encode_base64('eve:other', '');
 my $jwt = 'Authorization: Bearer ' . token(sub => 'anna', aud => 'reports');
-# All that ApiKeyFrom accepts by default, in the spellings of clients.
+# All that ApiKeyFrom accepts by default, in several spellings.
 my @WITH = map { "$_$key" } 'X-API-Key: ', 'x-api-key: ',
     map { "Authorization: $_ " } qw(Bearer bearer ApiKey APIKEY apikey);
 
-subtest 'each condition that looks for a key' => sub {
-    cmp_ok(scalar @conditions, '>', 1, 'the manual has some');
+subtest 'each condition of the manual finds a key' => sub {
+    cmp_ok(scalar @conditions, '>', 1,
+           'the manual has conditions that look for a key');
     for my $number (0 .. $#conditions) {
         my $sees = sub {
             my $r = ask('basic', "/reports/if$number", @_);
             return scalar header_of($r, 'X-If');
         };
-        is($sees->($_), 1, "$conditions[$number]: " . s/\Q$key\E/KEY/r)
+        is($sees->($_), 1,
+           "$conditions[$number] is true for " . s/\Q$key\E/KEY/r)
             for @WITH;
-        is($sees->(@$_), 0, '... not ' . ("@$_" =~ s/ .*//r || 'nothing'))
+        is($sees->(@$_), 0,
+           "$conditions[$number] is false "
+           . 'for ' . ("@$_" =~ s/ .*//r || 'nothing'))
             for [], [$eve], [$jwt];
     }
 };
@@ -132,20 +138,22 @@ for my $host (qw(basic files)) {
             gets_in(ask($host, $path, $_), 'acme/ApiKey', 'acme',
                     "$path, " . s/\Q$key\E/KEY/r) for @WITH;
             gets_in(ask($host, $path, $eve), 'eve/Basic', undef,
-                    "$path, a person");
+                    "$path, a user of Basic");
             gets_in(ask($host, $path, $eve, $WITH[0]), 'acme/ApiKey', 'acme',
-                    "$path, both");
+                    "$path, a key beside a user of Basic");
             for my $headers ([], [$mallory]) {
                 my $r = ask($host, $path, @$headers);
-                is($r->{status}, 401, "$path, nobody known: refused");
+                is($r->{status}, 401, "$path: 401 without a known user");
                 is_deeply([ header_of($r, 'WWW-Authenticate') ],
-                          [ 'Basic realm="Reports"' ], '... asked to log in');
+                          [ 'Basic realm="Reports"' ],
+                          "$path: the challenge is that of Basic");
             }
             for my $header ('X-API-Key: of-another',
                             map { s/\Q$key\E/$bad/r } @WITH) {
                 my $r = ask($host, $path, $header);
-                is($r->{status}, 401, "$path, a bad key: refused");
-                like($r->{body}, qr/"code":"invalid"/, '... as one');
+                is($r->{status}, 401, "$path: 401 with a bad key");
+                like($r->{body}, qr/"code":"invalid"/,
+                     "$path: the reason is invalid with a bad key");
             }
         }
     };
@@ -155,11 +163,12 @@ subtest 'one URL, keys and OpenID Connect' => sub {
     gets_in(ask('openid', '/reports/x', $_), 'acme/ApiKey', 'acme',
             s/\Q$key\E/KEY/r) for @WITH;
     my $r = ask('openid', '/reports/x', 'Accept: text/html');
-    is($r->{status}, 302, 'a person is sent to the provider');
+    is($r->{status}, 302,
+       'a request without a key is redirected to the provider');
     like((header_of($r, 'Location'))[0], qr{^https://login.example/authorize\?.*client_id=reports},
-         '... to log in');
+         'the URL of the redirect is that of the provider');
     is(ask('openid', '/reports/x', "X-API-Key: $bad")->{status}, 401,
-       'a bad key is not');
+       'a request with a bad key gets 401');
 };
 
 subtest 'JWT and keys' => sub {
@@ -167,26 +176,31 @@ subtest 'JWT and keys' => sub {
     for my $path (qw(/v2/x /v3/x)) {
         my $r = ask('jwt', $path, $jwt);
         gets_in($r, 'anna/oauth20', undef, "$path, a JWT");
-        like($r->{body}, qr/^\Q$jwt\E\r?$/m, '... which the application has');
+        like($r->{body}, qr/^\Q$jwt\E\r?$/m,
+             "$path: the application gets the JWT");
         is(ask('jwt', $path, $jwt =~ s/.\z/\$/r)->{status}, 401,
-           "$path, a forged one");
-        is(ask('jwt', $path, $wrong)->{status}, 401, "$path, another's");
+           "$path: 401 with a forged JWT");
+        is(ask('jwt', $path, $wrong)->{status}, 401,
+           "$path: 401 with the JWT for another audience");
     }
     for my $path (qw(/v1/x /v3/x)) {
         gets_in(ask('jwt', $path, $_), 'acme/ApiKey', 'acme',
                 "$path, " . s/\Q$key\E/KEY/r) for @WITH;
         like(ask('jwt', $path, "Authorization: Bearer $bad")->{body},
-             qr/"code":"invalid"/, "$path, a bad key");
+             qr/"code":"invalid"/,
+             "$path: the reason is invalid with a bad key");
         like(ask('jwt', $path)->{body}, qr/"code":"missing"/,
-             "$path, nothing");
+             "$path: the reason is missing without a key");
     }
-    is(ask('jwt', '/v1/x', $jwt)->{status}, 401, 'a JWT opens no area of keys');
-    is(ask('jwt', '/v2/x', $_)->{status}, 401, 'a key opens none of JWTs')
+    is(ask('jwt', '/v1/x', $jwt)->{status}, 401,
+       'a JWT does not open an area of keys');
+    is(ask('jwt', '/v2/x', $_)->{status}, 401,
+       'a key does not open an area of JWTs')
         for @WITH;
     gets_in(ask('jwt', '/v1/x', $jwt, $WITH[0]), 'acme/ApiKey', 'acme',
             'a JWT beside a key');
 };
 
 $site->stop;
-is($site->leaks($key), '', 'no key in a log');
+is($site->leaks($key), '', 'no log has a key');
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # PHP-FPM as Debian configures it: SetEnvIf sets HTTP_AUTHORIZATION, because
-# mod_proxy_fcgi does not send it to PHP. With ApiKeyPassKey it is the key,
-# without it is not set; likewise with the .htaccess of a front controller.
+# mod_proxy_fcgi does not send it to PHP.  With ApiKeyPassKey its value is the
+# key, without it is not set; likewise with the .htaccess of a front controller.
 
 use APIKey::Apps;
 use APIKey::Test;
@@ -26,7 +26,7 @@ foreach ($_SERVER as $name => $value) {
     }
 }
 EOF_PHP
-# From Laravel and WordPress.
+# The rules of Laravel and WordPress.
 $site->file('docs/front/.htaccess', <<'EOF_HTACCESS');
 RewriteEngine On
 RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
@@ -36,11 +36,12 @@ EOF_HTACCESS
 $site->file('docs/front/index.php', $site->slurp('docs/show.php'));
 
 my $fpm = $site->debian_fpm;
-like($fpm, qr/SetEnvIfNoCase \^Authorization\$/, "Debian's own line");
+like($fpm, qr/SetEnvIfNoCase \^Authorization\$/,
+     'the configuration of Debian sets HTTP_AUTHORIZATION');
 my %HOSTS = (on => 'ApiKeyPassKey On', off => '');
 $site->start(join '', <<"EOF_CONF", map { <<"EOF_HOST" } sort keys %HOSTS);
 \@DATABASE\@
-# This level logs what is sent, a passed-on key included.
+# This level logs what is sent to PHP, which may be a key.
 LogLevel trace8 proxy_fcgi:trace7
 LogFormat "%U auth=%{Authorization}i env=%{HTTP_AUTHORIZATION}e \\
 %{REDIRECT_HTTP_AUTHORIZATION}e seen=%{SEEN}e" told
@@ -69,7 +70,7 @@ EOF_CONF
 </VirtualHost>
 EOF_HOST
 
-# What PHP gets, by name.
+# What PHP gets of keys and users, by name.
 sub seen {
     my ($host, $path, @headers) = @_;
     my $r = get($site->port, $path, "Host: $host.example", @headers);
@@ -87,31 +88,31 @@ for my $value ("Bearer $key", "bearer   $key", $basic) {
     my $user = $value eq $basic ? " PHP_AUTH_USER=$key" : '';
     like(seen('on', '/api/show.php', $header),
          qr/^200 HTTP_AUTHORIZATION=\Q$value\E\Q$user\E$/,
-         "$what: passed on, PHP has the key");
+         "$what: with ApiKeyPassKey PHP gets the key");
     like(seen('on', '/front/some/where', $header),
          qr/ HTTP_AUTHORIZATION=\Q$value\E.* REDIRECT_HTTP_AUTHORIZATION=\Q$value\E/,
-         'so has a front controller, by either name');
+         "$what: with ApiKeyPassKey a front controller gets it by both names");
     is(seen('off', $_, $header), '200',
-       "$what: not passed on, $_ has neither key nor hint")
+       "$what: without ApiKeyPassKey $_ gets neither key nor hint")
         for qw(/api/show.php /front/some/where);
     is(seen('on', '/open/show.php', $header), '200',
-       'nor where no key was asked for');
+       "$what: an open place gets neither key nor hint");
     unlike(seen('on', '/less/show.php', $header), qr/\Q$key\E|$hint/,
-           'what the administrator removes stays removed');
+           "$what: PHP does not get a header that the administrator removes");
     unlike(seen('on', '/set/show.php', $header), qr/\Q$key\E|$hint/,
-           'and what is set in its place stands');
+           "$what: PHP gets neither key nor hint of a header that is replaced");
 }
 is(seen('on', '/api/show.php', "X-API-Key: $key"), "200 HTTP_X_API_KEY=$key",
-   'X-API-Key makes no Authorization');
+   'a key in X-API-Key sets no HTTP_AUTHORIZATION');
 like(seen('on', '/api/show.php', "Authorization: Bearer $poor"), qr/^403$/,
-     'a refused key is passed to nobody');
+     'a refused request with a key does not reach PHP');
 like(seen($_, '/open/show.php', 'Authorization: Bearer a.b.c'),
      qr/^200 HTTP_AUTHORIZATION=Bearer a\.b\.c/,
-     "another's credential is as ever")
+     "$_: PHP gets a foreign credential as it was sent")
     for qw(on off);
 
 $site->stop;
 unlike($site->slurp('told_log'), qr/\Q$key\E|\Q$basic\E/,
-       'the log has the key by none of these names');
-is($site->leaks($key, $poor), '', 'nor has any other');
+       'no variable in the log has the key');
+is($site->leaks($key, $poor), '', 'no log has a key');
 done_testing;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# AJP with a Tomcat, as in conf/manual/applications.md.
+# A Tomcat by way of AJP, as in conf/manual/applications.md.
 
 use APIKey::ConfigTest;
 use APIKey::Process qw(end_process wait_until);
@@ -62,7 +62,7 @@ if (!$tomcat) {
     open STDOUT, '>', "$base/said";
     open STDERR, '>&', \*STDOUT;
     delete $ENV{LD_PRELOAD};
-    # It ends with this test.
+    # Java ends with this test.
     exec 'setpriv', '--pdeathsig', 'KILL', 'java', '-Xmx128m',
         '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
         '-Dtomcat.util.scan.StandardJarScanFilter.jarsToSkip=*',
@@ -121,23 +121,26 @@ my %carried = ('x-apikey-tenant' => 'acme', 'x-apikey-id' => $key->{id},
                'x-key-name' => 'Sync');
 my %nobody = (user => 'null', type => 'null', note => 'null');
 is_deeply(ask('plain', guarded => $with), { %nobody, %carried },
-          'the four headers arrive, and one of a variable; no key and no user');
+          'Tomcat gets the four headers and one made of a variable, and no '
+          . 'user');
 is_deeply(ask('told', guarded => $with),
           { %carried, user => 'acme', type => 'ApiKey', note => 'null' },
           'with tomcatAuthentication="false" the user is the tenant');
 is_deeply(ask('told', open => $with, 'X-Apikey-Tenant: evil',
               'X-Key-Name: evil'), \%nobody,
-          'not where it is open');
-is(ask('plain', guarded => ()), 401, 'no key: Tomcat is not asked');
+          'an open place of Tomcat gets nothing of the key');
+is(ask('plain', guarded => ()), 401,
+   '401 without a key: Tomcat does not get the request');
 is(ask('plain', noted => $with), 403,
-   'an attribute that it does not expect is refused by Tomcat');
+   'Tomcat answers 403 to an attribute that it does not expect');
 is_deeply(ask('open', noted => $with), { %nobody, %carried, note => 'a' },
-          'unless allowedRequestAttributesPattern has its name');
+          'allowedRequestAttributesPattern lets Tomcat accept the attribute');
 is_deeply(ask('open', guarded => $with), { %nobody, %carried },
-          'which nothing of ours needs');
+          'no value of mod_apikey is such an attribute');
 
 $site->stop;
 end_process($tomcat, 30);
-is($site->leaks($key->{key}), '', 'no key in a log');
-unlike($site->slurp('tomcat/said'), qr/\Q$key->{key}\E/, 'nor in what it says');
+is($site->leaks($key->{key}), '', 'no log of httpd has a key');
+unlike($site->slurp('tomcat/said'), qr/\Q$key->{key}\E/,
+       'the output of Tomcat has no key');
 done_testing;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Uploads that are refused, as in conf/manual/applications.md.
+# Uploads that are refused before they end, as in conf/manual/applications.md.
 
 use FindBin qw($Bin);
 use lib "$Bin/../respond/lib";
@@ -23,8 +23,8 @@ EOF_CGI
 $site->start(<<'EOF_CONF');
 @DATABASE@
 LogLevel notice
-# A response that waits for the rest of an upload does not arrive in the time of
-# a test.
+# A response that waits for the rest of an upload does not arrive within the
+# time of this test.
 Timeout 600
 <IfModule mod_http2.c>
     Protocols h2c http/1.1
@@ -61,21 +61,25 @@ sub upload {
 
 my @h1 = '--http1.1';
 my @h2 = '--http2-prior-knowledge';
-is(upload('large', 'count.cgi', @h1), 401, 'HTTP/1.1: refused');
+is(upload('large', 'count.cgi', @h1), 401,
+   'HTTP/1.1: an upload without a key is refused');
 is(upload('large', 'count.cgi', @h1, '-H', 'Expect:'), 401,
-   'so is one that does not ask first');
+   'HTTP/1.1: an upload that does not send Expect is refused');
 is(upload('large', 'count.cgi', $HTTP2 ? @h2 : @h1, '-H', "X-API-Key: $key"),
-   200, 'one with a key is taken');
-like($site->slurp('answer'), qr/\A\s*4000000\s*\z/, 'all of it');
+   200, 'an upload with a key is accepted');
+like($site->slurp('answer'), qr/\A\s*4000000\s*\z/,
+     'the application gets the whole upload with a key');
 
 subtest 'HTTP/2' => sub {
     for my $path (qw(count.cgi basic/x)) {
         my ($status, $exit) = upload('large', $path, @h2);
-        # The whole upload may have been sent before, depending on the time.
+        # The whole upload may have been sent before the response, which depends
+        # on time.
         ok($status eq '401' && !$exit || $status eq '000' && $exit == 92,
-           "$path: $status, or curl ends with 92: $exit");
+           "$path: 401, or curl ends with 92: $status, $exit");
     }
-    is(upload('none', 'count.cgi', @h2), 401, 'one of nothing has its status');
+    is(upload('none', 'count.cgi', @h2), 401,
+       'an upload of no bytes has the status 401');
     my $c = H2->new($site->port);
     $c->{stream} = 1;
     $c->fields(0, ':method' => 'POST', ':scheme' => 'http',
@@ -88,11 +92,12 @@ subtest 'HTTP/2' => sub {
         $body .= $payload if $type == 0 && $stream == 1;
         $reset = 1 if $type == 3 && $stream == 1;
     }
-    like($body, qr/"code":"missing"/, 'the answer comes amid the upload');
-    ok($reset, 'then the stream is reset');
+    like($body, qr/"code":"missing"/,
+         'HTTP/2: the response arrives during the upload');
+    ok($reset, 'HTTP/2: the stream is reset after the response');
 } if $HTTP2;
 
-# Status and reason of each; a refusal by Basic has no reason.
+# Status and reason of each upload; a refusal by Basic has no reason.
 my @want = ((' 401 missing') x ($HTTP2 ? 5 : 2), $HTTP2 ? ' 401 -' : (),
             ' 200 granted');
 my @log;
@@ -100,8 +105,9 @@ wait_until(60, sub {
     @log = $site->slurp('results') =~ /^HTTP\S+(.*)\n/mg;
     return @log >= @want;
 });
-is_deeply([ sort @log ], [ sort @want ], 'the log has status and reason');
+is_deeply([ sort @log ], [ sort @want ],
+          'the log has status and reason of each upload');
 
 $site->stop;
-is($site->leaks($key), '', 'no key in a log');
+is($site->leaks($key), '', 'no log has a key');
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Front controllers as in conf/manual/applications.md, on a WordPress in
-# mod_php: which guard is enough, and which is not.
+# Front controllers as in conf/manual/applications.md, with a WordPress in
+# mod_php: which section guards the API, and which does not.
 
 use APIKey::Blocks qw(section);
 use APIKey::Process qw(wait_until);
@@ -10,14 +10,15 @@ use APIKey::WordPress;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
-# The blocks of that section: the three guards and the plug-in.
+# The blocks of that section of the manual: the three guards and the plug-in.
 my ($whole, $file, $asks, $plugin) =
     section('conf/manual/applications.md', 'Front controllers');
 my $site = APIKey::WordPress->new;
 my $key = $site->create;
 my $bad = $key =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er;
 
-# By the name of the host, so that one WordPress serves all of them.
+# The plug-in acts by the name of the host, so that one WordPress serves all of
+# them.
 $site->plugin(asks => <<"EOF_PHP" . $plugin =~ s/<\?php//r);
 <?php
 add_filter('rest_pre_echo_response', function (\$answer) {
@@ -79,7 +80,7 @@ sub ask {
     return get($site->port, $path, "Host: $host.example", @headers);
 }
 
-# Posts of WordPress' API.
+# The response is the list of posts of WordPress' API.
 sub has_posts {
     my ($r) = @_;
     my $posts = eval { JSON::PP->new->utf8->decode($r->{body}) };
@@ -97,34 +98,38 @@ my @BESIDE = map { "/$_?rest_route=/wp/v2/posts" }
     qw(wp-activate.php wp-signup.php wp-trackback.php wp-blog-header.php
        wp-login.php wp-admin/admin-ajax.php xmlrpc.php);
 
-subtest 'URLs that are one to WordPress' => sub {
+subtest 'WordPress answers in the same way by several URLs' => sub {
     my $first = ask('plain', $posts);
-    ok(has_posts($first), 'its API answers') or diag($first->{body});
+    ok(has_posts($first),
+       'the API of WordPress answers') or diag($first->{body});
     ok(has_posts(ask('plain', $_)), $_) for @SAME;
     is(join(' ', map { m{^/(\S+)\?} } grep { has_posts(ask('plain', $_)) }
                  @BESIDE),
        'wp-activate.php wp-signup.php wp-trackback.php wp-blog-header.php',
-       'index.php is not the only program that answers');
+       'WordPress answers the API by four other programs, too');
 };
 
-subtest 'a Location of the API guards nothing' => sub {
-    is(ask('location', $posts)->{status}, 401, 'the URL of the manual');
+subtest 'a Location of the API guards one of these URLs only' => sub {
+    is(ask('location', $posts)->{status}, 401,
+       '401 for the URL of the Location');
     for my $path (@SAME[1 .. 4]) {
-        ok(has_posts(ask('location', $path)), "$path is open");
+        ok(has_posts(ask('location', $path)),
+           "$path has the posts without a key");
     }
 };
 
-# The identity that a program outside of the section gets.
-subtest 'behind the rewrite to index.php' => sub {
+# The values that a program outside of the section gets.
+subtest 'WordPress gets the tenant after the rewrite to index.php' => sub {
     my $r = ask('location', $posts, @WITH);
-    ok(has_posts($r), 'WordPress answers');
+    ok(has_posts($r), 'WordPress answers a request with a key');
     is_deeply(told($r), { REMOTE_USER => 'acme', AUTH_TYPE => 'ApiKey',
                           APIKEY_TENANT => 'acme',
                           HTTP_X_APIKEY_TENANT => 'acme',
-                          PHP_AUTH_USER => 'acme' }, 'and knows whose');
+                          PHP_AUTH_USER => 'acme' },
+              'WordPress gets the tenant of the key');
     $r = ask('location', $posts, "Authorization: Bearer $key");
     is_deeply([ header_of($r, 'X-Key') ], ['none'],
-              'its .htaccess copies Authorization, and no key is in it');
+              'the .htaccess copies Authorization, and WordPress gets no key');
 };
 
 sub told {
@@ -134,7 +139,7 @@ sub told {
     return ref $of eq 'HASH' ? $of : {};
 }
 
-# A user and password that no module has checked; mod_php passes them on.
+# A user and a password that no module has checked; mod_php passes them on.
 subtest 'Basic credentials beside a key, in mod_php' => sub {
     my $basic = 'Authorization: Basic ' . encode_base64('eve:secret', '');
     my %users = map { $_->[0] => get($site->port, '/users.php',
@@ -144,7 +149,8 @@ subtest 'Basic credentials beside a key, in mod_php' => sub {
                                 . 'PHP_AUTH_PW=secret X=acme',
                          plain => 'PHP_AUTH_USER=eve PHP_AUTH_PW=secret',
                          file => 'REMOTE_USER=acme PHP_AUTH_USER=acme X=acme' },
-              'REMOTE_USER is the tenant, PHP_AUTH_USER is not checked');
+              'REMOTE_USER is the tenant, PHP_AUTH_USER is what the client '
+              . 'sends');
     my $log;
     wait_until(60, sub {
         $log = $site->slurp('users_log');
@@ -152,33 +158,37 @@ subtest 'Basic credentials beside a key, in mod_php' => sub {
     });
     is_deeply([ sort map { s/\.example//r } split /\n/, $log ],
               [ sort 'whole eve acme', 'plain eve -', 'file acme acme' ],
-              '%u is not either; the note is');
+              "%u in the log may be the client's word, the note is the tenant");
 };
 
 for my $host (qw(whole file asks)) {
-    subtest "a guard that holds: $host" => sub {
+    subtest "the guard '$host' covers all of these URLs" => sub {
         for my $path (@SAME, @BESIDE) {
             my $r = ask($host, $path);
-            ok(!has_posts($r), "$path without a key: $r->{status}");
+            ok(!has_posts($r),
+               "$path without a key has no posts: $r->{status}");
             is(ask($host, $path, "X-API-Key: $bad")->{status}, 401,
-               "$path with a bad one")
+               "$path with a bad key: 401")
                 unless $path =~ /none\.css/ && $host ne 'asks';
         }
         for my $path ($host eq 'asks' ? @SAME : @SAME[0 .. 2]) {
             my $r = ask($host, $path, @WITH);
-            ok(has_posts($r), "$path with one") or diag($r->{body});
-            is(told($r)->{REMOTE_USER}, 'acme', 'of which WordPress knows');
-            is_deeply([ header_of($r, 'X-Key') ], ['none'], 'whose, no more');
+            ok(has_posts($r),
+               "$path with a key has the posts") or diag($r->{body});
+            is(told($r)->{REMOTE_USER}, 'acme',
+               "$path: WordPress gets the tenant");
+            is_deeply([ header_of($r, 'X-Key') ], ['none'],
+                      "$path: WordPress gets no key");
         }
         is(ask($host, '/wp-content/a.css')->{status}, 200,
-           'a file is open to all');
+           'a file is sent without a key');
         is(ask($host, '/wp-login.php')->{status}, $host eq 'whole' ? 401 : 200,
-           'the page where people log in');
+           'the status of the page where people log in, without a key');
         is(ask($host, '/hello-world/')->{status}, $host eq 'asks' ? 200 : 401,
-           'pages');
+           'the status of a page, without a key');
     };
 }
 
 $site->stop;
-is($site->leaks($key), '', 'no key in a log');
+is($site->leaks($key), '', 'no log has a key');
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What conf/manual/directives.md says of httpd, of curl and of programs beside
-# it, tried out.
+# What conf/manual/directives.md says about httpd, curl and the programs of the
+# server is tried.
 
 use APIKey::Guard qw(slurp);
 use APIKey::RecipeSite;
@@ -23,10 +23,10 @@ echo
 sqlite3 "$dir/db/keys.db" "UPDATE apikey SET scopes = '*'" 2>&1 && echo changed
 cat "$dir/secret" 2>&1 && echo read
 EOF_CGI
-# Not among those that no log may have: this one goes into one on purpose.
+# No log is searched for this key: one gets it on purpose.
 chomp(my $key = $site->htapikey(qw(create -q --tenant acme --name x)));
 
-# Text is in the manual, wherever its lines end.
+# The manual has this text, whatever its line breaks.
 sub says {
     my ($text) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -105,19 +105,21 @@ sub curl {
 
 subtest 'what mod_info shows' => sub {
     my $shown = get($port, '/server-info')->{body};
-    like($shown, qr/sesame/, 'the password of ApiKeyDBDParams');
-    like($shown, qr/ApiKeySecretFile.*\Q$dir\E\/secret/, 'where secrets are');
+    like($shown, qr/sesame/, 'mod_info shows the password of ApiKeyDBDParams');
+    like($shown, qr/ApiKeySecretFile.*\Q$dir\E\/secret/,
+         'mod_info shows the path of the secret file');
     my ($secret) = $site->slurp('secret') =~ /(\S+)$/m;
-    unlike($shown, qr/\Q$secret\E/, 'not the secrets');
+    unlike($shown, qr/\Q$secret\E/, 'mod_info does not show the secrets');
     says('**mod_info shows** the configuration');
 };
 
 subtest '<Limit> and AuthMerging' => sub {
     is(request($port, $_, '/api/limit/x')->{status}, /POST/ ? 401 : 200,
-       "<Limit POST>: $_") for qw(GET PUT DELETE FOO POST);
+       "<Limit POST>: the status of $_") for qw(GET PUT DELETE FOO POST);
     says('**`<Limit>` leaves all other methods open.**');
     my %status = (and => 401, or => 200, off => 200);
-    is(get($port, "/api/merged/$_")->{status}, $status{$_}, "AuthMerging $_")
+    is(get($port, "/api/merged/$_")->{status}, $status{$_},
+       "the status with AuthMerging $_")
         for sort keys %status;
     says('`AuthMerging And`; that alone narrows.');
 };
@@ -127,28 +129,33 @@ subtest 'redirects' => sub {
     like(curl('-L', '-H', "X-API-Key: $key", $url), qr/^X-API-Key: \Q$key\E/m,
          'curl -L sends X-API-Key to the other host');
     my $bearer = curl('-L', '-H', "Authorization: Bearer $key", $url);
-    like($bearer, qr{^GET /api }, 'and goes there with a bearer key');
-    unlike($bearer, qr/\Q$key\E/, 'which it does not send');
+    like($bearer, qr{^GET /api },
+         'curl -L follows the redirect with a key in Authorization');
+    unlike($bearer, qr/\Q$key\E/,
+           'curl -L does not send Authorization to the other host');
     says('`curl -L` sends `X-API-Key`');
 };
 
 subtest 'CGI programs and the database' => sub {
     is(get($port, '/api/scoped/x', "X-API-Key: $key")->{status}, 403,
-       'a key without a scope');
+       '403 for a key without the scope');
     my $said = get($port, '/change.cgi')->{body};
-    like($said, qr/^changed$/m, 'is given all scopes by a program');
+    like($said, qr/^changed$/m, 'a CGI program can give all scopes to the key');
     is(get($port, '/api/scoped/x', "X-API-Key: $key")->{status}, 200,
-       'which is believed');
-    $> ? like($said, qr/^read$/m, 'the secrets are ours')
-       : like($said, qr/Permission denied/, 'the secrets stay root\'s');
+       '200 for the key with all scopes');
+    $> ? like($said, qr/^read$/m,
+              'a CGI program of the same user reads the secrets')
+       : like($said, qr/Permission denied/,
+              'a CGI program of another user than root does not read the '
+              . 'secrets');
     says('can write it, too');
 };
 
 subtest 'an .htaccess that opens its directory' => sub {
     my $opened = get($port, '/opened/page');
-    is($opened->{status}, 200, 'opens it');
+    is($opened->{status}, 200, 'an .htaccess can open its directory');
     is(join(' ', header_of($opened, 'X-Told')), '(null)',
-       'and the application is told nobody');
+       'in an opened directory the application gets no tenant');
 };
 
 subtest 'mod_http2 at trace1 and trace2' => sub {
@@ -162,9 +169,11 @@ subtest 'mod_http2 at trace1 and trace2' => sub {
         return substr $site->slurp('error_log'), $from;
     };
     my $trace1 = $log->("127.0.0.1:$port");
-    like($trace1, qr/http2:trace1\b.*\Q$in_url\E/, 'URLs at trace1');
-    unlike($trace1, qr/\Q$in_header\E/, 'no headers');
-    like($log->($at), qr/http2:trace2\b.*\Q$in_header\E/, 'headers at trace2');
+    like($trace1, qr/http2:trace1\b.*\Q$in_url\E/,
+         'mod_http2 logs URLs at trace1');
+    unlike($trace1, qr/\Q$in_header\E/, 'mod_http2 logs no headers at trace1');
+    like($log->($at), qr/http2:trace2\b.*\Q$in_header\E/,
+         'mod_http2 logs headers at trace2');
     says('URLs at `http2:trace1`, headers at `http2:trace2`');
 } if $HTTP2;
 

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Each configuration that a reader may copy out of README.md, conf/manual,
-# conf/apikey.conf and conf/examples starts, and opens nothing: at every edge
-# of what it guards (APIKey::Edges) a request without a key, and one with a key
-# that is not allowed there, gets at nothing that an application might take for
+# conf/apikey.conf and conf/examples starts and opens nothing.  For every edge
+# of what it guards (APIKey::Edges), a request without a key, and one with a key
+# that is not allowed there, gets nothing that an application might take for
 # what is guarded.
 
 use APIKey::Blocks qw(blocks directive_names);
@@ -14,12 +14,13 @@ use APIKey::Test;
 
 my $PAGES = qr{^(?:README\.md|conf/manual/.*\.md|conf/apikey\.conf
                  |conf/examples/.*\.(?:conf|md))$}x;
-# What a server may say beside a recipe, and the edges that it concerns.
+# Directives that a server may have beside a recipe, and the edges that these
+# concern.
 my %VARIANTS = ('' => undef, 'MergeSlashes Off' => qr{//},
                 'AllowEncodedSlashes On' => qr/%2f/i,
                 'AllowEncodedSlashes NoDecode' => qr/%2f/i);
 
-# What guards an area where a block does not do so itself: the manual's first.
+# The first area of the manual, for blocks that do not guard an area themselves.
 my $GUARD = <<'EOF_GUARD';
 <Location "/api">
     AuthType ApiKey
@@ -34,7 +35,7 @@ my $NARROW = <<'EOF_NARROW';
     Require apikey-scope admin
 </Location>
 EOF_NARROW
-# An area whose Require is missing.
+# An area without its Require.
 my %AREA = (
     before => qq(<Location "/api">\nAuthType ApiKey\nAuthName "Partner API"\n),
     after => qq(ProxyPass "http://127.0.0.1:9000/api"\n</Location>\n));
@@ -67,12 +68,12 @@ my %SCOPES = (
 );
 
 # ---- Each block's frame ----
-# Of a page and what a block looks like: what stands before and after it in the
-# virtual host, and what is guarded.  A block without a section and without a
-# rule of its own is a setting, beside a guarded area.
+# A page and what a block looks like; what stands before and after the block in
+# the virtual host; and what is guarded.  A block without a section and without
+# a rule of its own is a setting, beside a guarded area.
 
 my @RULES = (
-    # As shipped it changes nothing.
+    # As it is shipped, apikey.conf changes nothing.
     [ qr/apikey\.conf/, qr/^# mod_apikey: every directive/m,
       { after => $GUARD, guards => { '* /api' => $BOTH } } ],
     [ qr/directives|apikey\.conf/,
@@ -101,10 +102,10 @@ my @RULES = (
       { guards => { '* /api' => ['globex'] } } ],
     [ qr/on-postgresql|rotate-a-secret/, qr/^<Location "\/api">/m,
       { guards => { '* /api' => $BOTH } } ],
-    # The keys of this test begin with ak_.
+    # The keys of this test begin with ak_, so none is accepted.
     [ qr/directives/, qr/^ApiKeyPrefix/,
       { after => $GUARD, guards => { '* /api' => [] } } ],
-    # Lines of which a server would have one.
+    # Lines of which a server would have one only.
     [ qr/directives/, qr/^ApiKeyCache .*^ApiKeyCache/ms,
       { alternatives => {}, after => $GUARD,
         guards => { '* /api' => $BOTH } } ],
@@ -114,7 +115,7 @@ my @RULES = (
                                  none => [] } } ],
     [ qr/directives/, qr/\ARequire expr .*PLAN\} == 'gold'/,
       { %AREA, guards => { '* /api' => ['acme'] } } ],
-    # Databases that are away: nobody is let through.
+    # Databases that do not answer: access is granted to no request.
     [ qr/./, qr/^ApiKeyDBDriver .*^ApiKeyDBDParams/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
     [ qr/./, qr/^ApiKeyDBDriver/,
@@ -136,7 +137,8 @@ my @RULES = (
       { before => $AWAY . qq(ApiKeyQuery "SELECT client AS id, customer AS )
                 . qq(tenant FROM api_client WHERE key_hmac = %s"\n),
         after => $GUARD, guards => { '* /api' => [] } } ],
-    # Only 10.0.0.1 is believed; t/auth/authz.t asks from such an address.
+    # The proxy 10.0.0.1 only is trusted; t/auth/authz.t sends requests from
+    # such an address.
     [ qr/directives/, qr/^SetEnvIfExpr .*^ApiKeyTenant/ms,
       { after => $GUARD, guards => { '* /api' => [] } } ],
     [ qr/many-customers/, qr/^ApiKeyTenant/m, { elsewhere => 1 } ],
@@ -151,19 +153,20 @@ my @RULES = (
              guards => $SECTIONS{$name} } ] } sort keys %SCOPES),
     [ qr/examples\/README/, qr/^Define INTROW_BIND/m,
       { host => 1, example => 'introw', guards => $SECTIONS{introw} } ],
-    # t/manual/tasks.t; applications.md has the first of them, too.
+    # These are in t/manual/tasks.t; applications.md has the first of them, too.
     [ qr/moving-in/, qr/^<Location "\/api">/m, { elsewhere => 1 } ],
     [ qr/many-customers/, qr/^AuthType ApiKey/, { elsewhere => 1 } ],
     [ qr/on-postgresql/, qr/^DBDriver/, { elsewhere => 1 } ],
-    # Told by tests of their own: t/apps/mcp.t, t/manual/server.t,
-    # t/respond/forward_proxy.t and t/manual/claims.t.
+    # These are in t/apps/mcp.t, t/manual/server.t, t/respond/forward_proxy.t
+    # and t/manual/claims.t.
     [ qr/mcp\.md/, qr/^<Location "\/mcp">/, { elsewhere => 1 } ],
     [ qr/site\.conf/, qr/^ServerRoot/m, { elsewhere => 1 } ],
     [ qr/directives/, qr/^<Proxy "/, { elsewhere => 1 } ],
     [ qr/directives/, qr/^AuthType None/, { elsewhere => 1 } ],
-    # t/respond/masked_headers.t.
+    # This one is in t/respond/masked_headers.t.
     [ qr/directives/, qr/has_key/, { elsewhere => 1 } ],
-    # t/apps/wordpress.t, t/apps/openid.t, and what t/apps/applications.t has.
+    # These are in t/apps/wordpress.t, t/apps/openid.t and
+    # t/apps/applications.t.
     [ qr/applications/, qr/^<FilesMatch .*\n *SetHandler/, { elsewhere => 1 } ],
     [ qr/applications/, qr/^<(?:Directory |Location |Else>)/, { elsewhere => 1 } ],
 );
@@ -173,7 +176,7 @@ sub rule_of {
     my ($rule) = grep { $block->{file} =~ $_->[0] && $block->{text} =~ $_->[1] }
                  @rules;
     return $rule if $rule;
-    # A setting; a section without a rule is not covered.
+    # A setting needs no rule; a section without one is not covered.
     return $block->{text} =~ /^\s*</m ? undef
          : [ undef, undef, { after => $GUARD,
                              guards => { '* /api' => $BOTH } } ];
@@ -199,10 +202,10 @@ sub slurp_from {
     return scalar <$in>;
 }
 
-# ---- What is covered ----
+# ---- Each configuration has a frame ----
 
 my @blocks = map { blocks($_, slurp($_), $DIRECTIVES) } files($PAGES);
-cmp_ok(scalar @blocks, '>', 50, 'the pages have configurations');
+cmp_ok(scalar @blocks, '>', 50, 'the pages have more than 50 configurations');
 my %used;
 my @uncovered;
 for my $block (@blocks) {
@@ -211,7 +214,7 @@ for my $block (@blocks) {
     $block->{rule} = $rule->[2] if $rule;
     $used{$rule} = 1 if $rule;
 }
-is(join(' ', @uncovered), '', 'each of them has a frame in this test');
+is(join(' ', @uncovered), '', 'each configuration has a frame in this test');
 is(join(' ', map { "$_->[0] $_->[1]" } grep { !$used{$_} } @RULES), '',
    'each frame has a configuration');
 is(scalar(grep { !rule_of($_, @RULES) }
@@ -234,7 +237,7 @@ SetEnvIf A b c
 
     ApiKeyTenant 'x': a message
 EOF_NEW
-   'a new section without one is seen');
+   'new sections without a frame are found');
 
 # ---- They start ----
 
@@ -270,7 +273,7 @@ sub prepare {
         'acme.example' => [], 'globex.example' => []);
 }
 
-# A block in its frame, once or as often as there are alternatives in it.
+# A block in its frame: once, or once for each of its alternatives.
 sub recipes_of {
     my ($block) = @_;
     my $rule = $block->{rule};
@@ -292,7 +295,8 @@ sub recipes_of {
     } @texts;
 }
 
-# An example's names are its own, for as many as stand on this server.
+# The names of an example get a number, because several examples are on this
+# server.
 sub placed {
     my ($recipe, $variant) = @_;
     if (my $name = $recipe->{example}) {
@@ -317,7 +321,8 @@ sub placed {
 prepare();
 my @places;
 for my $block (@blocks) {
-    # A section in all variants; a setting beside one at some edges.
+    # A section is tried with all variants; a setting with a guarded area beside
+    # it, at some edges.
     my $setting = $block->{rule}{after} || $block->{file} =~ /README/;
     for my $recipe (recipes_of($block)) {
         push @places, map { +{ %{ placed($recipe, $_) },
@@ -338,7 +343,7 @@ ProxyPass "/" "http://127.0.0.1:9000/"
 EOF_OLD
 my $open = placed($old, '');
 $site->run;
-pass('httpd starts with all of them');
+pass('httpd starts with all of these configurations');
 
 # ---- They open nothing ----
 
@@ -350,11 +355,11 @@ for my $place (@places) {
     is(scalar @open, 0, "$place->{what} opens nothing")
         or diag(join "\n", @open[0 .. ($#open > 20 ? 20 : $#open)]);
     is(join("\n", $site->closed($place)), '',
-       '... and lets in those who may');
+       "$place->{what} grants access to keys that are allowed");
 }
 my @found = $site->open_edges($open, $reached);
 cmp_ok(scalar(grep { m{^none: GET /api/orgs/acme is answered 200} } @found),
-       '==', 1, 'a recipe that opens something is seen');
+       '==', 1, 'a configuration that opens something is found');
 
 $site->stop;
 done_testing;

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# conf/examples/quickstart/site.conf, which is a whole server: as recipes.t does
-# with all others.
+# conf/examples/quickstart/site.conf, which is the configuration of a whole
+# server: it starts and opens nothing.  recipes.t does the same with all other
+# configurations.
 
 use APIKey::Guard qw(files slurp);
 use APIKey::RecipeSite;
@@ -45,10 +46,10 @@ for my $place (@places) {
 my $reached = $site->reached;
 for my $place (@places) {
     is(join("\n", $site->open_edges($place, $reached)), '',
-       "$place->{what}: nothing is open");
+       "$place->{what}: nothing is open to requests that may not have it");
     is(join("\n", $site->closed($place)), '',
-       '... and who may gets in');
+       "$place->{what}: a key that is allowed is granted access");
 }
-is(get($port, '/')->{status}, 200, 'the page is for everybody');
+is(get($port, '/')->{status}, 200, 'the page at / needs no key');
 $site->stop;
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # The pages of conf/manual/start.md are pasted, block by block, into a shell,
-# and each command writes what the page says (APIKey::TaskPage).
+# and each command writes what its page says (APIKey::TaskPage).
 
 use APIKey::Backends qw(backend);
 use APIKey::ConfigTest;
@@ -15,7 +15,7 @@ use POSIX ();
 my %PAGES = map { $_ => 1 } slurp('conf/manual/start.md') =~ /\]\(([\w-]+\.md)\)/g;
 my @TASKS = grep { slurp("conf/manual/$_") =~ /^    a2enmod /m }
             sort keys %PAGES;
-cmp_ok(scalar @TASKS, '>=', 6, 'there are six tasks at least');
+cmp_ok(scalar @TASKS, '>=', 6, 'the start page has six tasks or more');
 is_deeply([ sort keys %PAGES ],
           [ sort grep { $_ ne 'start.md' } manual_pages() ],
           'the start page names every page of the manual');
@@ -30,8 +30,9 @@ my $CONF = <<'EOF_CONF';
 IncludeOptional "@DIR@/root/etc/apache2/conf-enabled/*.conf"
 EOF_CONF
 
-# The page's first restart starts httpd, on the port that its text has; a later
-# one lets it read its configuration anew, and waits until it says so.
+# The first restart of a page starts httpd, on the port that its text has.  A
+# later one makes httpd read its configuration anew, and waits until the log
+# says so.
 sub restart {
     my ($site) = @_;
     if (!$site->{pid}) {
@@ -44,7 +45,8 @@ sub restart {
         scalar(() = $site->slurp('error_log')
                     =~ /resuming normal operations/g)
     };
-    # It listens before it handles signals: its first word is waited for.
+    # httpd listens before it handles signals, so the test waits for its first
+    # message.
     wait_until(60, sub { $times->() }) or die "httpd did not start.\n";
     my $before = $times->();
     kill USR1 => $site->{pid};
@@ -58,7 +60,8 @@ sub restart {
         if $ended || $times->() == $before;
 }
 
-# Of a private server, as the page's commands find Debian's.
+# Starts a private PostgreSQL, which the commands of the page find as they find
+# Debian's.
 sub with_postgresql {
     my ($site) = @_;
     my $backend = backend('pgsql');
@@ -93,7 +96,7 @@ sub run_page {
     cmp_ok($page->promises, '>=', 2, 'the page says what its commands write');
     local @ENV{keys %{ $more{environment} // {} }}
         = values %{ $more{environment} // {} };
-    is(join('', $page->run), '', 'and they write that');
+    is(join('', $page->run), '', 'the commands write what the page says');
     $site->stop;
     end_process($site->{app}, 20);
 }

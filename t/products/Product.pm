@@ -1,15 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package Product;
 
-# What the tests of the four products share: the application to which httpd
-# forwards requests, and assertions for what a page of documentation promises.
+# The application to which httpd forwards requests in the tests of the four
+# products, and assertions for what a page of documentation promises.
 #
 #   product('introw', 'api.introw.io', sub { "x-api-key: $_[0]" });
 #   page '"A sentence of the page."' => sub { ...assertions... };
 #   granted(ask($key, 'GET', '/api/v1/partners'), 'acme');
 #   refused(ask(undef, 'GET', '/api/v1/partners'), 401, 'missing');
 #
-# A key is what create_key() returned, a string, or undef for none.
+# A key is what create_key() returned, a string, or undef for no key.
 
 use APIKey::Test;
 
@@ -21,7 +21,7 @@ use POSIX ();
 our @EXPORT = qw(product page ask ask_with granted refused new_key rotate
                  command admin shown database catalogue example is_gone);
 
-# The data of two customers; each has one record in every collection.
+# The data of two customers; each has one record in each collection.
 my %RECORDS = (acme => 'a record of acme', globex => 'a record of globex');
 
 my ($name, $host, $credential, $app, $owner);
@@ -32,7 +32,7 @@ sub product {
     start_app(run_info()->{stage} . "/state/$name.sock");
     is_deeply([ directives(run_info()->{stage} . "/own/$name.conf") ],
               [ directives(example("$name.keys.conf")) ],
-              "httpd and htapikey read what stands in $name.keys.conf");
+              "httpd and htapikey read the directives of $name.keys.conf");
 }
 
 sub page {
@@ -43,7 +43,7 @@ sub page {
 
 sub example { return "$ENV{APIKEY_SOURCE}/conf/examples/$_[0]" }
 
-# The directives of a file that htapikey reads, without the folders of paths.
+# The directives of a file that htapikey reads; of paths the last part only.
 sub directives {
     my ($file) = @_;
     open my $in, '<', $file or die "$file: $!\n";
@@ -52,7 +52,7 @@ sub directives {
            map { s/\s+/ /gr } grep { /^\s*[^#\s]/ } <$in>;
 }
 
-# ---- The application: it takes the tenant from X-Apikey-Tenant ----
+# ---- The application: it reads the tenant in X-Apikey-Tenant ----
 
 sub start_app {
     my ($path) = @_;
@@ -89,7 +89,8 @@ sub serve {
     ($head, my $rest) = split /(?<=\r\n)\r\n/, $head, 2;
     my %field = map { /^([^:]+):\s*(.*)$/ ? (lc $1 => $2) : () }
                 split /\r\n/, $head;
-    # To close a connection with unread bytes would reset it.
+    # Reads the whole body, since a connection that is closed before would be
+    # reset.
     while (length($rest) < ($field{'content-length'} // 0)) {
         sysread($client, $rest, 65536, length $rest) or return;
     }
@@ -115,7 +116,7 @@ sub ask_with {
                    $method =~ /^(?:POST|PUT|PATCH)$/ ? '{}' : undef);
 }
 
-# Sends a request with a key, in the place that the page documents.
+# Sends a request with a key in the place that the page documents.
 sub ask {
     my ($key, $method, $path, @headers) = @_;
     $key = $key->{key} if ref $key;
@@ -123,22 +124,23 @@ sub ask {
                     defined $key ? $credential->($key) : (), @headers);
 }
 
-# The application has answered with the records of this tenant, and the key was
-# not in its request.
+# The application has answered with the records of this tenant, and its request
+# did not have the key.
 sub granted {
     my ($response, $tenant, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $what //= "a key of $tenant";
-    is($response->{status}, 200, "$what is let through") or return undef;
+    is($response->{status}, 200, "$what: access is granted") or return undef;
     my $told = JSON::PP::decode_json($response->{body});
     is_deeply([ $told->{tenant}, @{ $told->{records} } ],
-              [ $tenant, $RECORDS{$tenant} ], "... to the data of $tenant");
+              [ $tenant, $RECORDS{$tenant} ],
+              "$what: the application sends the data of $tenant");
     unlike($told->{head}, qr/^(?:authorization|x-api-key)\s*:/mi,
-           '... which is not told the key');
+           "$what: the application does not get the key");
     return $told;
 }
 
-# httpd has refused the request, with this status and reason.
+# httpd has refused the request with this status and reason.
 sub refused {
     my ($response, $status, $reason, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -178,7 +180,7 @@ sub shown {
     return JSON::PP::decode_json(admin('--json', 'show', $key->{id}));
 }
 
-# The result of a statement; without one, a dump of the database as SQL.
+# The result of a statement; without a statement, a dump of the database as SQL.
 sub database {
     my ($sql) = @_;
     my $file = run_info()->{stage} . "/state/$name.db";
@@ -189,7 +191,7 @@ sub database {
     return $text =~ s/\n\z//r;
 }
 
-# Fills the catalogue by running the commands in the example's comment.
+# Fills the catalogue by the commands in the comment of the example.
 sub catalogue {
     open my $in, '<', example("$name.conf") or die "$name.conf: $!\n";
     my @lines = grep { s/^#   htapikey (?=scope add )// } <$in>;
@@ -201,7 +203,7 @@ sub catalogue {
     return JSON::PP::decode_json(admin('--json', 'scope', 'list'));
 }
 
-# Neither the database nor the output of htapikey has the key itself.
+# Neither the database nor any output of htapikey has the key itself.
 sub is_gone {
     my ($key) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -215,10 +217,11 @@ sub is_gone {
         audit          => admin('audit'),
     );
     for my $place (sort keys %places) {
-        like($places{$place}, qr/\Q$key->{id}\E/, "$place knows the key");
+        like($places{$place}, qr/\Q$key->{id}\E/,
+             "$place has the id of the key");
         unlike($places{$place},
                qr/\Q@{[ substr $secret, 0, 16 ]}\E|\Q@{[ substr $secret, -16 ]}\E/,
-               '... and does not have it');
+               "$place does not have the key");
     }
 }
 

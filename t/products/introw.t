@@ -1,12 +1,12 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# conf/examples/introw.conf, sentence by sentence of the page "Authentication".
+# conf/examples/introw.conf keeps each sentence of the page "Authentication".
 #
-# Not tested, since it is advice to the users of the API:
-# where to click in Settings; "Do not expose API keys in frontend code, browser
-# extensions, public repositories, ... or analytics tools" (logs are below);
-# "Rotate API keys on a regular schedule and whenever a key may have been
-# exposed"; "Deploy the new key to your integration"; "Revoke a key when an
+# Sentences without a test, since they are advice to the users of the API: where
+# to click in Settings; "Do not expose API keys in frontend code, browser
+# extensions, public repositories, ... or analytics tools" (logs are tested
+# below); "Rotate API keys on a regular schedule and whenever a key may have
+# been exposed"; "Deploy the new key to your integration"; "Revoke a key when an
 # integration is decommissioned, an owner leaves, or a key is suspected to be
 # compromised".
 
@@ -33,7 +33,7 @@ page 'The table of scopes: what each of them allows' => sub {
             'Record affiliate conversions server-to-server.',
         'portal-sessions:write' =>
             'Create authenticated partner portal session links.',
-    }, 'scope list has the six, in the page\'s words');
+    }, "scope list has the six scopes with the page's descriptions");
 };
 
 my $acme = new_key(scope => 'partners:read');
@@ -41,49 +41,54 @@ my $globex = new_key(tenant => 'globex', scope => 'partners:read');
 
 page 'The Introw API uses customer API keys.' => sub {
     granted(ask($acme, 'GET', $partners), 'acme');
-    refused(ask(undef, 'GET', $partners), 401, 'missing', 'no key');
+    refused(ask(undef, 'GET', $partners), 401, 'missing',
+            'a request without a key');
 };
 
 page 'Each key belongs to one Introw organisation and can only access data '
    . 'in that organisation.' => sub {
     granted(ask($globex, 'GET', $partners), 'globex');
     is(command('create', '--tenant', 'acme', '--tenant', 'globex', '--name',
-               'both')->{exit}, 2, 'a key of two organisations cannot be made');
+               'both')->{exit}, 2,
+       'create refuses a key for two organisations');
     granted(ask($acme, 'GET', $partners, 'X-Apikey-Tenant: globex',
                 'x_apikey_tenant: globex', 'Connection: X-Apikey-Tenant'),
-            'acme', 'a key of acme that names globex itself');
+            'acme', 'a request with a key of acme that names globex');
 };
 
 # ---- Create an API key ----
 
 page 'Enter a descriptive name, such as `Production data sync`.' => sub {
     my $key = new_key(name => 'Production data sync');
-    is(shown($key)->{name}, 'Production data sync', 'show has the name');
+    is(shown($key)->{name}, 'Production data sync',
+       'show has the name of the key');
     like(admin('list'), qr/^\Q$key->{id}\E .*Production data sync/m,
-         'list, too');
+         'list has the name of the key');
     is(command('create', '--tenant', 'acme')->{exit}, 2,
-       'a key without a name is not made');
+       'exit status 2 of create without a name');
 };
 
 page 'Select the scopes your integration needs.' => sub {
     my $key = new_key(scope => [ 'partners:read', 'affiliate:write' ]);
     is_deeply(shown($key)->{scopes}, [ 'partners:read', 'affiliate:write' ],
-              'the key has those');
+              'the key has these scopes');
     granted(ask($key, 'GET', $partners), 'acme');
     granted(ask($key, 'POST', '/api/v1/affiliate/conversions'), 'acme');
     my $done = command('create', '--tenant', 'acme', '--name', 'x',
                        '--scope', 'partners:delete');
-    is($done->{exit}, 1, 'a scope that is not in the table is refused');
-    like($done->{err}, qr/partners:delete/, '... by its name');
-    is($done->{out}, '', '... and no key is shown');
+    is($done->{exit}, 1, 'create refuses a scope that is not in the table');
+    like($done->{err}, qr/partners:delete/,
+         'the message has the scope that is not in the table');
+    is($done->{out}, '', 'a refused create writes no key');
 };
 
 page 'Click Create and copy the API key.' => sub {
     my $done = command('create', '-q', '--tenant', 'acme', '--name', 'copied',
                        '--scope', 'partners:read');
     remember_key(my $key = $done->{out} =~ s/\n\z//r);
-    like($key, qr/\Aintrow_[0-9A-Za-z]{49}\z/, 'create -q shows the key alone');
-    granted(ask($key, 'GET', $partners), 'acme', 'the copy');
+    like($key, qr/\Aintrow_[0-9A-Za-z]{49}\z/,
+         'create -q writes the key and nothing else');
+    granted(ask($key, 'GET', $partners), 'acme', 'the copied key');
 };
 
 page 'Store the key immediately. Introw only shows the full key once.' => sub {
@@ -97,8 +102,7 @@ page 'Send the API key in the `x-api-key` header.' => sub {
         granted(ask_with('GET', $partners, "$header: $acme->{key}"), 'acme',
                 $header);
     }
-    # This key is not looked for in the logs: it is sent in a place that is not
-    # masked.
+    # No log is searched for this key: it is sent in a place that is not masked.
     chomp(my $key = admin(qw(create -q --tenant acme --name stray --scope
                              partners:read)));
     for my $other ("api-key: $key", "Cookie: x-api-key=$key",
@@ -108,13 +112,13 @@ page 'Send the API key in the `x-api-key` header.' => sub {
                 "a key in $where");
     }
     refused(ask_with('GET', $partners, "Authorization: Bearer $acme->{key}"),
-            401, 'missing', 'a Bearer key');
+            401, 'missing', 'a key in Authorization: Bearer');
     granted(ask($acme, 'GET', $partners, "Authorization: Bearer $acme->{key}"),
-            'acme', 'the key, in Authorization, too,');
+            'acme', 'the key in its header and in Authorization');
     is_deeply([ header_of(ask(undef, 'GET', $partners), 'WWW-Authenticate') ],
               [ 'ApiKey realm="Introw API", header="x-api-key", '
                 . 'scope="partners:read"' ],
-              'a client without a key is told so');
+              'the challenge names the header and the scope');
 };
 
 page 'curl "https://api.introw.io/api/v1/partners" '
@@ -122,18 +126,19 @@ page 'curl "https://api.introw.io/api/v1/partners" '
     my $told = granted(ask_with('GET', '/api/v1/partners', 'Accept: */*',
                                 'User-Agent: curl/7.88.1',
                                 "x-api-key: $acme->{key}"), 'acme');
-    is($told->{uri}, '/api/v1/partners', 'the application gets this request');
+    is($told->{uri}, '/api/v1/partners',
+       'the application gets the URL of the example');
 };
 
 page 'Do not send API keys as query parameters.' => sub {
     my $key = new_key(scope => 'partners:read');
     for my $name (qw(x-api-key api_key key)) {
         refused(ask(undef, 'GET', "$partners?$name=$key->{key}"), 400,
-                'exposed', "a key in the query, as $name,");
+                'exposed', "a key in the query, as $name");
     }
     refused(ask($acme, 'GET', "$partners?api_key=$key->{key}"), 400, 'exposed',
-            'a key in the query beside another in the header');
-    key_nowhere_in_logs($key, 'not even then it stands in a log');
+            'a key in the query and another in the header');
+    key_nowhere_in_logs($key, 'no log has a key that was sent in a query');
 };
 
 page 'Do not expose API keys in ... logs' => sub {
@@ -141,24 +146,25 @@ page 'Do not expose API keys in ... logs' => sub {
     ask($acme, 'GET', "$partners?page=2");
     ok(wait_for_log($mark, 'introw',
                     qr/"GET $partners" 200 key=\Q$acme->{id}\E tenant=acme /),
-       'the log has the key\'s id and its organisation');
-    key_nowhere_in_logs($acme, 'and never the key');
+       'the log has the id and the organisation of the key');
+    key_nowhere_in_logs($acme, 'the log does not have the key');
 };
 
 page 'Do not expose API keys in frontend code, browser extensions' => sub {
     my $r = ask(undef, 'OPTIONS', $partners, 'Origin: https://shop.example',
                 'Access-Control-Request-Method: GET',
                 'Access-Control-Request-Headers: x-api-key');
-    refused($r, 401, 'missing', 'a browser that asks whether it may');
+    refused($r, 401, 'missing',
+            'a browser that asks whether it may send a key');
     my $with = ask($acme, 'GET', $partners, 'Origin: https://shop.example');
     is_deeply([ grep { /^Access-Control/i }
                 map { $_->[0] } map { @{ $_->{headers} } } $r, $with ],
-              [], 'no page of another origin is let in');
+              [], 'no response allows pages of another origin');
 };
 
 # ---- Scopes ----
 
-# Each endpoint, by method, and the one scope that opens it.
+# Each endpoint, by method, and the scope that opens it.
 my @endpoints = (
     [ GET   => $partners,                             'partners:read' ],
     [ HEAD  => $partners,                             'partners:read' ],
@@ -184,7 +190,7 @@ page 'Scopes limit what an API key can do.' => sub {
     for my $endpoint (@endpoints) {
         my ($method, $path, $opens) = @$endpoint;
         is(join(' ', grep { ask($key{$_}, $method, $path)->{status} == 200 }
-                     @scopes), $opens, "$method $path");
+                     @scopes), $opens, "the scope that opens $method $path");
     }
 };
 
@@ -192,46 +198,48 @@ page 'Give each key the smallest set of scopes required for the integration.'
     => sub {
     my $none = new_key(name => 'no scope');
     my $all = new_key(scope => \@scopes);
-    refused(ask($none, 'GET', $partners), 403, 'scope', 'no scope at all');
+    refused(ask($none, 'GET', $partners), 403, 'scope', 'a key without scopes');
     for my $closed ([ DELETE => "$partners/42" ], [ POST => '/api/v1/users' ],
                     [ POST => '/api/v1/commissions/payouts' ],
                     [ GET => '/api/v1/portal-sessions' ], [ GET => '/' ],
                     [ GET => '/api/v1/partnersx' ]) {
         refused(ask($all, @$closed), 403, 'forbidden',
-                "what the page does not promise, @$closed,");
-        refused(ask(undef, @$closed), 401, 'missing', '... and without a key');
+                "an endpoint that the page does not document, @$closed");
+        refused(ask(undef, @$closed), 401, 'missing',
+                'an endpoint that the page does not document, without a key');
     }
     admin('set', $all->{id}, '--scope', 'commissions:read');
     refused(ask($all, 'GET', $partners), 403, 'scope',
-            'a scope taken away, at the next request,');
+            'a key after a scope was taken from it');
     is(command('set', $all->{id}, '--scope', 'partners:all')->{exit}, 1,
-       'set knows the table, too');
+       'set refuses a scope that is not in the table');
 };
 
 page 'If a request uses a valid API key but the key does not include the '
    . 'required scope, the API returns `403 Forbidden`.' => sub {
     my $r = ask($acme, 'POST', $partners);
     refused($r, 403, 'scope');
-    is($r->{reason}, 'Forbidden', 'by that name');
+    is($r->{reason}, 'Forbidden',
+       'the response has the reason phrase Forbidden');
     like((header_of($r, 'WWW-Authenticate'))[0],
          qr/error="insufficient_scope", scope="partners:write"/,
-         '... and the scope that it wants');
+         'the challenge has the scope that is needed');
 };
 
 # ---- Organisation scoping ----
 
 page 'API keys are tied to the Introw organisation where they are created.'
     => sub {
-    is(shown($acme)->{tenant}, 'acme', 'show has the organisation');
+    is(shown($acme)->{tenant}, 'acme', 'show has the organisation of the key');
     is(command('set', $acme->{id}, '--tenant', 'globex')->{exit}, 2,
-       'no command moves a key to another');
+       'set does not change the organisation of a key');
 };
 
 page 'You do not need to send an organisation ID in requests. Introw resolves '
    . 'the organisation from the authenticated API key' => sub {
     for my $key ($acme, $globex) {
         my $told = granted(ask($key, 'GET', $partners), $key->{tenant});
-        is($told->{id}, $key->{id}, '... which is told the key\'s id');
+        is($told->{id}, $key->{id}, 'the application gets the id of the key');
     }
 };
 
@@ -253,16 +261,17 @@ page 'Rotate: Create a new API key with the same scopes. ... Verify the '
    . 'integration is using the new key. Revoke the old key' => sub {
     my $old = new_key(name => 'rotated', scope => [ @scopes[0, 2] ]);
     my $new = rotate($old, '--overlap', '2d');
-    isnt($new->{key}, $old->{key}, 'a new key');
+    isnt($new->{key}, $old->{key}, 'rotate makes another key');
     is_deeply([ @{$new}{qw(tenant name scopes env)} ],
               [ 'acme', 'rotated', [ @scopes[0, 2] ], 'live' ],
-              '... like the old one');
+              'the new key has tenant, name, scopes and env of the old one');
     my $mark = mark_logs();
     granted(ask($_, 'GET', $partners), 'acme') for $old, $new;
     ok(wait_for_log($mark, 'introw', qr/key=\Q$new->{id}\E/),
-       'the log tells that the new one is used');
+       'the log has the id of the new key');
     admin('revoke', $old->{id});
-    refused(ask($old, 'GET', $partners), 401, 'revoked', 'the old key');
+    refused(ask($old, 'GET', $partners), 401, 'revoked',
+            'the old key, which was revoked');
     granted(ask($new, 'GET', $partners), 'acme', 'the new key');
 };
 
@@ -274,12 +283,15 @@ page 'Revoked keys stop authenticating immediately.' => sub {
     granted($connection->send($bytes)->response, 'acme');
     admin('revoke', $key->{id}, '--reason', 'owner has left');
     refused($connection->send($bytes)->response, 401, 'revoked',
-            'the next request on the same connection');
-    is(shown($key)->{reason}, 'owner has left', 'the reason is kept');
-    isnt(command('enable', $key->{id})->{exit}, 0, 'nothing brings it back');
+            'the next request on the same connection, with the revoked key');
+    is(shown($key)->{reason}, 'owner has left',
+       'show has the reason of the revocation');
+    isnt(command('enable', $key->{id})->{exit}, 0,
+         'enable is refused for a revoked key');
     isnt(command('set', $key->{id}, '--expires', '9d')->{exit}, 0,
-         '... nor a new expiry');
-    refused(ask($key, 'GET', $partners), 401, 'revoked', 'it then');
+         'set is refused for a revoked key');
+    refused(ask($key, 'GET', $partners), 401, 'revoked',
+            'the revoked key after enable and set');
 };
 
 # ---- Troubleshooting ----
@@ -292,13 +304,15 @@ page '401 Unauthorized: The `x-api-key` header is missing, invalid, expired, '
     my $gone = new_key(scope => 'partners:read');
     admin('revoke', $gone->{id});
     (my $typo = $acme->{key}) =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/e;
-    refused(ask(undef, 'GET', $partners), 401, 'missing', 'a missing one');
-    refused(ask($_, 'GET', $partners), 401, 'invalid', 'an invalid one')
+    refused(ask(undef, 'GET', $partners), 401, 'missing',
+            'a request without a key');
+    refused(ask($_, 'GET', $partners), 401, 'invalid', 'a wrong key')
         for '', 'x', $typo, 'introw_' . 'a' x 49, $acme->{key} . 'a';
-    refused(ask($old, 'GET', $partners), 401, 'expired', 'an expired one');
-    refused(ask($gone, 'GET', $partners), 401, 'revoked', 'a revoked one');
+    refused(ask($old, 'GET', $partners), 401, 'expired', 'an expired key');
+    refused(ask($gone, 'GET', $partners), 401, 'revoked', 'a revoked key');
     granted(ask($_, 'GET', $partners), 'acme') for $short, $new;
-    is(ask(undef, 'GET', $partners)->{reason}, 'Unauthorized', 'by that name');
+    is(ask(undef, 'GET', $partners)->{reason}, 'Unauthorized',
+       'the response has the reason phrase Unauthorized');
 };
 
 page '403 Forbidden: The API key is valid but does not include the '
@@ -306,41 +320,47 @@ page '403 Forbidden: The API key is valid but does not include the '
     refused(ask($acme, 'GET', '/api/v1/commissions/lines'), 403, 'scope');
     is(command('verify', '--scope', 'commissions:read',
                { stdin => "$acme->{key}\n" })->{exit}, 1,
-       'htapikey verify says so, too');
+       'exit status 1 of htapikey verify for a scope that the key lacks');
     is(command('verify', '--scope', 'partners:read',
-               { stdin => "$acme->{key}\n" })->{exit}, 0, '... and what it may');
+               { stdin => "$acme->{key}\n" })->{exit}, 0,
+       'exit status 0 of htapikey verify for the scope of the key');
 };
 
 page 'Requests return the wrong data: Confirm the key was created in the '
    . 'expected Introw organisation.' => sub {
     like(admin('list', '--tenant', 'globex'), qr/^\Q$globex->{id}\E/m,
-         'list --tenant shows the keys of an organisation');
+         'list --tenant has the keys of that organisation');
     unlike(admin('list', '--tenant', 'globex'), qr/\Q$acme->{id}\E/,
-           '... and of no other');
+           'list --tenant has no key of another organisation');
     is(command('verify', '--tenant', 'globex',
                { stdin => "$acme->{key}\n" })->{exit}, 1,
-       'verify --tenant tells them apart');
+       'exit status 1 of verify --tenant for another organisation');
 };
 
 page 'The full key is no longer visible: Create a replacement key and revoke '
    . 'the old one if needed.' => sub {
     my $lost = new_key(scope => 'partners:read');
     like(shown($lost)->{hint}, qr/^introw_\.\.\.\Q@{[ substr $lost->{key}, -4 ]}\E$/,
-         'what is left is a hint');
+         'show has the hint of the key');
     my $replacement = new_key(scope => 'partners:read');
     admin('revoke', $lost->{id});
-    refused(ask($lost, 'GET', $partners), 401, 'revoked', 'the lost key');
-    granted(ask($replacement, 'GET', $partners), 'acme', 'the replacement');
+    refused(ask($lost, 'GET', $partners), 401, 'revoked',
+            'the lost key, which was revoked');
+    granted(ask($replacement, 'GET', $partners), 'acme',
+            'the new key in its place');
 };
 
 # ---- Not on the page: an account without API access ----
 
 page 'An organisation whose API access is suspended' => sub {
     admin('tenant', 'suspend', 'globex', '--reason', 'unpaid');
-    refused(ask($globex, 'GET', $partners), 403, 'suspended', 'its key');
-    granted(ask($acme, 'GET', $partners), 'acme', 'a key of another');
+    refused(ask($globex, 'GET', $partners), 403, 'suspended',
+            'a key of the suspended organisation');
+    granted(ask($acme, 'GET', $partners), 'acme',
+            'a key of another organisation');
     admin('tenant', 'resume', 'globex');
-    granted(ask($globex, 'GET', $partners), 'globex', 'its key, resumed,');
+    granted(ask($globex, 'GET', $partners), 'globex',
+            'a key of the organisation after resume');
 };
 
 done_testing;

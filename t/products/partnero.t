@@ -1,13 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# conf/examples/partnero.conf, sentence by sentence of the page "API
+# conf/examples/partnero.conf keeps each sentence of the page "API
 # authentication".
 #
-# Not tested, since it is advice to the users of the API:
-# where to click in the dashboard; "Store your API key securely. Never expose
-# it in client-side code, public repositories, or share it publicly" (browsers
-# are below); "Store API keys in environment variables, not in your codebase";
-# "Use the JavaScript SDK for client-side tracking".
+# Sentences without a test, since they are advice to the users of the API: where
+# to click in the dashboard; "Store your API key securely. Never expose it in
+# client-side code, public repositories, or share it publicly" (browsers are
+# tested below); "Store API keys in environment variables, not in your
+# codebase"; "Use the JavaScript SDK for client-side tracking".
 
 use lib "$ENV{APIKEY_SOURCE}/t/products";
 use APIKey::Process qw(wait_until);
@@ -17,7 +17,7 @@ use Product;
 my $partners = '/v1/partners';
 product('partnero', 'api.partnero.com', sub { "Authorization: Bearer $_[0]" });
 is_deeply([ map { $_->{name} } @{ catalogue() } ], [ qw(read write) ],
-          'the catalogue that the example proposes');
+          'the catalogue has the scopes that the example proposes');
 
 my $acme = new_key(scope => 'read');
 my $globex = new_key(tenant => 'globex', scope => 'read');
@@ -25,11 +25,11 @@ my $globex = new_key(tenant => 'globex', scope => 'read');
 page 'The Partnero API uses Bearer token authentication.' => sub {
     granted(ask_with('GET', $partners, "Authorization: $_ $acme->{key}"),
             'acme', $_) for qw(Bearer bearer BEARER);
-    # This key is not looked for in the logs: it is sent in a place that is not
-    # masked.
+    # No log is searched for this key: it is sent in a place that is not masked.
     chomp(my $key = admin(qw(create -q --tenant acme --name stray
                              --scope read)));
-    refused(ask_with('GET', $partners, $_), 401, 'missing', 'a key elsewhere')
+    refused(ask_with('GET', $partners, $_), 401, 'missing',
+            'a key in another place')
         for "Authorization: $key", "Cookie: key=$key", "Api-Key: $key";
     refused(ask_with('GET', $partners, "X-API-Key: $acme->{key}"), 401,
             'missing', 'a key in X-API-Key');
@@ -44,16 +44,16 @@ page 'Every API request must include your API key in the `Authorization` '
             is_deeply([ header_of($r, 'WWW-Authenticate') ],
                       [ 'Bearer realm="Partnero API", scope="'
                         . ($method eq 'GET' ? 'read' : 'write') . '"' ],
-                      '... is told so');
+                      "the challenge for $method $path has the scope");
         }
     }
     my $connection = connection('partnero');
     my $bytes = "GET $partners HTTP/1.1\r\nHost: api.partnero.com\r\n";
     granted($connection->send("$bytes$_\r\n\r\n")->response, 'acme',
-            'the first request')
+            'the first request on a connection, with a key')
         for "Authorization: Bearer $acme->{key}";
     refused($connection->send("$bytes\r\n")->response, 401, 'missing',
-            'the second, without one, on the same connection');
+            'the second request on that connection, without a key');
 };
 
 # ---- Getting your API key ----
@@ -63,11 +63,13 @@ page 'Click **Create API key**, give it a descriptive name, and copy the '
     my $done = command('create', '-q', '--tenant', 'acme', '--name',
                        'CRM, production', '--scope', 'read');
     remember_key(my $key = $done->{out} =~ s/\n\z//r);
-    like($key, qr/\Apartnero_[0-9A-Za-z]{49}\z/, 'the key, to be copied');
-    granted(ask($key, 'GET', $partners), 'acme', 'the copy');
-    like(admin('list'), qr/ acme .*CRM, production /, 'list has its name');
+    like($key, qr/\Apartnero_[0-9A-Za-z]{49}\z/,
+         'create -q writes a key with the prefix partnero_');
+    granted(ask($key, 'GET', $partners), 'acme', 'the copied key');
+    like(admin('list'), qr/ acme .*CRM, production /,
+         'list has the name of the key');
     is(command('create', '--tenant', 'acme', '--scope', 'read')->{exit}, 2,
-       'without a name there is no key');
+       'exit status 2 of create without a name');
 };
 
 page 'Store your API key securely.' => sub {
@@ -79,12 +81,14 @@ page 'Never expose it in client-side code' => sub {
     my $r = ask(undef, 'OPTIONS', $partners, 'Origin: https://shop.example',
                 'Access-Control-Request-Method: GET',
                 'Access-Control-Request-Headers: authorization');
-    refused($r, 401, 'missing', 'a browser that asks whether it may');
+    refused($r, 401, 'missing',
+            'a browser that asks whether it may send a key');
     is_deeply([ grep { /^Access-Control/i } map { $_->[0] }
-                @{ $r->{headers} } ], [], '... and it may not');
+                @{ $r->{headers} } ], [],
+              'the response does not allow the browser to send it');
     refused(ask(undef, 'GET', "$partners?api_key=$acme->{key}"), 400,
             'exposed', 'a key in a URL');
-    key_nowhere_in_logs($acme, 'not even that is logged');
+    key_nowhere_in_logs($acme, 'no log has a key that was sent in a URL');
 };
 
 # ---- Using your API key ----
@@ -94,9 +98,10 @@ page 'Include the API key in the `Authorization` header of every request: '
     my $told = granted(ask_with('GET', $partners, 'Accept: application/json',
                                 "Authorization: Bearer $acme->{key}"), 'acme',
                        "the page's example");
-    is($told->{uri}, '/v1/partners', 'the application gets that request');
+    is($told->{uri}, '/v1/partners',
+       'the application gets the URL of the example');
     like($told->{head}, qr{^Accept: application/json\r$}m,
-         '... with its other header');
+         'the application gets the other header of the example');
 };
 
 # ---- Authentication errors ----
@@ -104,20 +109,22 @@ page 'Include the API key in the `Authorization` header of every request: '
 page '401 Unauthorized: Check that your API key is correct and not expired'
     => sub {
     (my $typo = $acme->{key}) =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/e;
-    refused(ask($_, 'GET', $partners), 401, 'invalid', 'an incorrect key')
+    refused(ask($_, 'GET', $partners), 401, 'invalid', 'a wrong key')
         for $typo, 'YOUR_API_KEY', 'partnero_', lc $acme->{key};
     refused(ask_with('GET', $partners, 'Authorization: Bearer'), 401,
-            'invalid', 'Bearer without a key');
+            'invalid', 'Authorization: Bearer without a key');
     my $r = ask($typo, 'GET', $partners);
-    is($r->{reason}, 'Unauthorized', 'the answer is 401 Unauthorized');
+    is($r->{reason}, 'Unauthorized',
+       'the response has the reason phrase Unauthorized');
     is_deeply([ header_of($r, 'WWW-Authenticate') ],
               [ 'Bearer realm="Partnero API", error="invalid_token"' ],
-              '... in the words of RFC 6750');
+              'the challenge has the error of RFC 6750');
 
     my $short = new_key(scope => 'read', expires => '2s');
-    granted(ask($short, 'GET', $partners), 'acme', 'a key that soon expires');
+    granted(ask($short, 'GET', $partners), 'acme',
+            'a key that expires in two seconds');
     ok(wait_until(60, sub { ask($short, 'GET', $partners)->{status} == 401 }),
-       'comes to its end');
+       '401 after the key has expired');
     refused(ask($short, 'GET', $partners), 401, 'expired', 'an expired key');
 };
 
@@ -125,11 +132,14 @@ page '403 Forbidden: Verify your account has API access' => sub {
     admin('tenant', 'suspend', 'globex');
     my $r = ask($globex, 'GET', $partners);
     refused($r, 403, 'suspended', 'a key of an account without API access');
-    is($r->{reason}, 'Forbidden', 'the answer is 403 Forbidden');
+    is($r->{reason}, 'Forbidden',
+       'the response has the reason phrase Forbidden');
     granted(ask($acme, 'GET', $partners), 'acme');
-    like(admin('tenant', 'list'), qr/^globex\b/m, 'tenant list has it');
+    like(admin('tenant', 'list'), qr/^globex\b/m,
+         'tenant list has the account');
     admin('tenant', 'resume', 'globex');
-    granted(ask($globex, 'GET', $partners), 'globex', 'its key, later,');
+    granted(ask($globex, 'GET', $partners), 'globex',
+            'a key of the account after resume');
 };
 
 page '403 Forbidden: Verify ... the key has required permissions' => sub {
@@ -137,22 +147,24 @@ page '403 Forbidden: Verify ... the key has required permissions' => sub {
     my $both = new_key(scope => [ qw(read write) ]);
     for my $method (qw(POST PUT PATCH DELETE)) {
         refused(ask($acme, $method, "$partners/7"), 403, 'scope',
-                "$method with a key that may read");
+                "$method with a key that may only read");
         granted(ask($_, $method, "$partners/7"), 'acme', $method)
             for $writer, $both;
     }
     refused(ask($writer, 'GET', $partners), 403, 'scope',
-            'GET with a key that may write');
-    granted(ask($both, 'GET', $partners), 'acme', 'GET with both');
+            'GET with a key that may only write');
+    granted(ask($both, 'GET', $partners), 'acme',
+            'GET with a key that may read and write');
     refused(ask(new_key(), 'GET', $partners), 403, 'scope',
-            'a key without permissions');
+            'a key without scopes');
     refused(ask($both, 'GET', '/v2/partners'), 403, 'forbidden',
-            'what is not the API');
+            'a request outside of the API');
     admin('set', $acme->{id}, '--scope', 'read', '--scope', 'write');
     granted(ask($acme, 'POST', $partners), 'acme',
-            'a key that was given the permission');
+            'a key after it was given the scope');
     is(command('create', '--tenant', 'acme', '--name', 'x', '--scope',
-               'admin')->{exit}, 1, 'a permission that does not exist');
+               'admin')->{exit}, 1,
+       'create refuses a scope that does not exist');
 };
 
 # ---- Best practices ----
@@ -161,20 +173,25 @@ page 'Periodically generate new API keys and revoke old ones to maintain '
    . 'security.' => sub {
     my $old = new_key(scope => 'read', name => 'rotated');
     my $new = rotate($old, '--overlap', '2s');
-    granted(ask($old, 'GET', $partners), 'acme', 'the old key, at first,');
-    granted(ask($new, 'GET', $partners), 'acme', 'the new key');
+    granted(ask($old, 'GET', $partners), 'acme',
+            'the old key during the overlap');
+    granted(ask($new, 'GET', $partners), 'acme',
+            'the new key during the overlap');
     ok(wait_until(60, sub { ask($old, 'GET', $partners)->{status} == 401 }),
-       'the old one ends by itself');
-    refused(ask($old, 'GET', $partners), 401, 'expired', 'it then');
-    granted(ask($new, 'GET', $partners), 'acme', 'the new key, still,');
+       '401 for the old key after the overlap');
+    refused(ask($old, 'GET', $partners), 401, 'expired',
+            'the old key after the overlap');
+    granted(ask($new, 'GET', $partners), 'acme',
+            'the new key after the overlap');
     is_deeply([ map { shown($new)->{$_} } qw(tenant name scopes) ],
-              [ 'acme', 'rotated', [ 'read' ] ], 'which is like the old one');
+              [ 'acme', 'rotated', [ 'read' ] ],
+              'the new key has tenant, name and scopes of the old one');
 
     my $short = new_key(scope => 'read', expires => '1h');
     my $expires = shown($short)->{expires};
     rotate($short, '--overlap', '7d');
     is(shown($short)->{expires}, $expires,
-       'an overlap does not lengthen the life of the old one');
+       'the overlap does not make the life of the old key longer');
 
     admin('revoke', $new->{id});
     refused(ask($new, 'GET', $partners), 401, 'revoked', 'a revoked key');
@@ -186,23 +203,24 @@ page 'Create different API keys for development, staging, and production '
               qw(dev staging live);
     for my $env (sort keys %key) {
         my $told = granted(ask($key{$env}, 'GET', $partners), 'acme');
-        is($told->{env}, $env, '... which is told the environment');
+        is($told->{env}, $env, "the application gets the env $env");
         like(admin('show', $key{$env}{id}), qr/^env\s+$env$/m,
-             '... that show has, too');
+             "show has the env $env");
     }
     admin('revoke', $key{dev}{id});
-    refused(ask($key{dev}, 'GET', $partners), 401, 'revoked', 'one revoked');
-    granted(ask($key{live}, 'GET', $partners), 'acme', 'another');
+    refused(ask($key{dev}, 'GET', $partners), 401, 'revoked',
+            'the revoked key of dev');
+    granted(ask($key{live}, 'GET', $partners), 'acme', 'the key of live');
 };
 
 # ---- Program-specific requests ----
 
 page 'Each API key is scoped to a specific program.' => sub {
-    is(shown($acme)->{tenant}, 'acme', 'a key has one program');
+    is(shown($acme)->{tenant}, 'acme', 'a key belongs to one program');
     is(command('create', '--tenant', 'acme', '--tenant', 'globex', '--name',
-               'both')->{exit}, 2, 'one for two cannot be made');
+               'both')->{exit}, 2, 'create refuses a key for two programs');
     is(command('set', $acme->{id}, '--tenant', 'globex')->{exit}, 2,
-       'nor can one be moved');
+       'set does not change the program of a key');
 };
 
 page 'When making requests, the API automatically uses the program associated '
@@ -210,7 +228,7 @@ page 'When making requests, the API automatically uses the program associated '
     granted(ask($_, 'GET', $partners), $_->{tenant}) for $acme, $globex;
     granted(ask($acme, 'GET', "$partners?program=globex",
                 'X-Apikey-Tenant: globex'), 'acme',
-            'a request that names another program');
+            'a request with a key of acme that names another program');
 };
 
 page 'If you manage multiple programs, create separate API keys for each '
@@ -220,9 +238,9 @@ page 'If you manage multiple programs, create separate API keys for each '
         my $told = granted(ask($key, 'GET', $partners), $key->{tenant});
         $seen{ $told->{records}[0] } = 1;
     }
-    is(keys %seen, 2, 'two keys, two programs, two sets of data');
+    is(keys %seen, 2, 'two keys of two programs get two sets of data');
     my @listed = admin('list', '--tenant', 'globex') =~ /^\S+ +(globex) /mg;
-    is(@listed, 1, 'list --tenant shows those of one program');
+    is(@listed, 1, 'list --tenant has the keys of one program');
 };
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A CGI program; @NAME@ is what it notes that it was asked as.
+# A CGI program; it records each request under the name @NAME@.
 
 use strict;
 use warnings;

@@ -3,7 +3,7 @@
 #
 # A FastCGI responder for mod_fcgid, which hands over its listening socket as
 # standard input: one request at a time, each answered with its parameters, one
-# NAME=VALUE a line, and its body behind an empty line.
+# NAME=VALUE per line, and its body after an empty line.
 
 use strict;
 use warnings;

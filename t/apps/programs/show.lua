@@ -1,14 +1,14 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- What mod_lua shows of a request: variables as NAME=VALUE, headers as
--- Name: value, the user, and the body behind an empty line.
+-- Name: value, the user, and the body after an empty line.
 
 function handle(r)
     local note = assert(io.open("@DIR@/reached", "a"))
     note:write("lua\n")
     note:close()
     r.content_type = "text/plain"
-    -- All there are, and each by its name in another case: both ways to ask.
+    -- All variables, each also read by its name in another case.
     for name, value in pairs(r:subprocess_env_table()) do
         assert(r.subprocess_env[name:lower()] == value, name)
         r:puts(name, "=", value, "\n")

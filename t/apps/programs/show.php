@@ -1,8 +1,8 @@
 <?php
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 //
-// What PHP knows of a request, one NAME=VALUE a line: $_SERVER, whatever
-// getenv() knows beside it, and the body behind an empty line.
+// What PHP knows of a request, one NAME=VALUE per line: $_SERVER, whatever
+// getenv() knows beside it, and the body after an empty line.
 
 file_put_contents('@DIR@/reached', "php\n", FILE_APPEND);
 header('Content-Type: text/plain');

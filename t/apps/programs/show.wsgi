@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What a program of mod_wsgi knows of a request, one NAME=VALUE a line, and the
-# body behind an empty line.
+# What a program of mod_wsgi knows of a request, one NAME=VALUE per line, and the
+# body after an empty line.
 
 import re
 
