@@ -58,9 +58,10 @@ my $asked = 1;
 1 until ask_for(api => $with)->{status} == 403 || ++$asked == 20;
 cmp_ok($asked, '<', 20, 'mod_evasive denies the client after some requests');
 
-my %SENT = ('a key' => [$with], nothing => [], 'a revoked key' =>
-            ["Authorization: Bearer $gone"], 'a wrong one' =>
-            ["X-API-Key: $bad"], "another's" => ['Authorization: Bearer x.y']);
+my %SENT = ('a key' => [$with], nothing => [],
+            'a revoked key' => ["Authorization: Bearer $gone"],
+            'a wrong key' => ["X-API-Key: $bad"],
+            'a foreign key' => ['Authorization: Bearer x.y']);
 for my $what (sort keys %SENT) {
     my $r = ask_for(api => @{ $SENT{$what} });
     is_deeply(refusal($r), expected('denied'),
@@ -68,7 +69,7 @@ for my $what (sort keys %SENT) {
 }
 is_deeply(refusal(ask_for(any => @{ $SENT{$_->[0]} })), expected($_->[1]),
           "where a key is enough, $_->[0]: refused as $_->[1]")
-    for [ 'nothing', 'missing' ], [ 'a wrong one', 'invalid' ];
+    for [ 'nothing', 'missing' ], [ 'a wrong key', 'invalid' ];
 ok(granted(ask_for(any => $with)),
    'where a key is enough, access is granted with a key');
 for my $place (qw(open basic)) {

@@ -17,7 +17,7 @@ my ($folder, $db, $ring) = @{$cli}{qw(folder db ring)};
 # The user of this test; t/cli/doctor_user.t has --user.
 my @me = ('--user', scalar getpwuid $>);
 
-# The findings: level and check of each line, and the whole output.
+# Runs doctor: the level and the check of each finding, and the whole output.
 sub doctor {
     my $done = $cli->run('doctor', @me, @_);
     my %level;
@@ -89,7 +89,7 @@ finds('warn', 'schema', qr/ApiKeyQuery and needs no other tables/,
       'a database that has none of our tables and an ApiKeyQuery');
 $cli->conf();
 
-# ApiKeyPrefix: one that keys of other products have is worth a warning.
+# ApiKeyPrefix: doctor warns of one with which keys of other products begin.
 like($done->{ok}{prefix}, qr/^No ApiKeyPrefix: .* ak_\. .* 6 characters or more/,
      'without ApiKeyPrefix the finding advises one');
 for (['ak', 'warn', qr/begin with ak_ from/],
@@ -251,7 +251,8 @@ for my $case ([ '30d', 0, 0, 1 ], [ '30d', -10, 21, 1 ], [ '30d', -10, 19, 0 ],
 $cli->conf;
 $cli->sql('DELETE FROM apikey');
 
-# The database.
+# The database: triggers, an import, journal, statements, schema, and a page
+# that is broken.
 $cli->sql('DROP TRIGGER apikey_after_delete', 'DROP TRIGGER apikey_bulk_over');
 finds('fail', 'triggers', qr/: (?=.*apikey_after_delete)(?=.*apikey_bulk_over)
       (?!.*apikey_after_insert)/x, 'triggers that are not there');

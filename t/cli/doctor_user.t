@@ -146,7 +146,7 @@ sub as_another {
          "as $who: the finding on the file says what this user can know");
 }
 
-# The file is not readable either.
+# Here the user cannot read the database either.
 sub as_stranger {
     my ($who) = @_;
     my $done = says("as $who: a database that it may not read is a warning",

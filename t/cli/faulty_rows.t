@@ -89,7 +89,7 @@ for my $case (@faults) {
     $cli->old_rows("UPDATE apikey SET $set WHERE id = '$id'");
 }
 
-# A list has all of them.
+# list has all rows, and the fault of each.
 my $list = $cli->json('list');
 is(scalar @$list, 1 + @faults, 'list has all rows, faulty or not');
 for my $row (@$list) {
@@ -111,7 +111,7 @@ my ($cut) = grep { stored($_, "instr(tenant, char(0))") > 0 } keys %want;
 is($cli->show($cut)->{tenant}, 'acme\x00x',
    'show escapes a NUL in a tenant and does not cut the name there');
 
-# Each can be disabled, enabled and revoked.
+# Each faulty key can be disabled, enabled and revoked.
 for my $id (sort keys %want) {
     for my $command ([qw(disable)], [qw(enable)],
                      [ 'revoke', '--reason', 'faulty' ]) {
@@ -143,8 +143,8 @@ is(stored($key->{id}, 'typeof(revoked)'), 'integer',
    "revoke replaces the value 'no' by a whole number");
 is($cli->verify($key->{key}), 'revoked', 'verify answers revoked after that');
 
-# set is refused while another column that it stores has a value that is not
-# readable.
+# set is refused while another column has a value that cannot be read, since it
+# would have to store that column, too.
 $key = faulty("expires = '2030-01-01', env = 'a' || char(0)");
 for my $try ([ '--name', 'x' ], [ '--expires', '1d' ], [ '--env', 'live' ]) {
     my $done = $cli->run('set', $key->{id}, @$try);

@@ -44,8 +44,8 @@ sub conf_of { return $cli->run('list', { conf => $_[0] }) }
 
 my %read = (conf => \&conf_of, ring => \&secrets_of);
 
-# taken: each of these files is read by way of this path; refused: it is refused
-# before it is read.
+# taken() shows that each of these files is read by this path, refused() that it
+# is refused before it is read.
 sub taken {
     my ($promise, $way, @which) = @_;
     for my $which (@which ? @which : qw(conf ring)) {

@@ -28,7 +28,7 @@ my %key = (
 );
 my %id = map { ($_ => $key{$_}{id}) } keys %key;
 
-# How many columns of a terminal a text takes.
+# The number of terminal columns that a text takes.
 sub cells {
     my ($text) = @_;
     my $wide = () = $text =~ /[\x{2E80}-\x{A4CF}\x{1F300}-\x{1F64F}]/g;

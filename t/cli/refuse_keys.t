@@ -63,8 +63,8 @@ for my $kind (sort keys %key) {
 }
 is(rows(), $before, 'refused commands have stored nothing');
 
-# Keys that cannot be looked up since the secret file is not readable by its
-# rules, and a key in place of a command.
+# Here every user can read the secret file, so htapikey refuses it and looks up
+# no key; and a key in place of a command.
 my $foreign = 'ak_' . 'Zz9' x 16 . 'z';
 $cli->conf;
 my $ours = $key{base62}{key};

@@ -13,7 +13,7 @@ use APIKey::CLI;
 
 my $cli = APIKey::CLI->new;
 
-# scope
+# htapikey scope add, list and remove.
 is_deeply($cli->json(qw(scope list)), [],
           'the catalogue has no scope at first');
 is($cli->run('scope', 'add', 'b:read', 'Read b; "quoted" ü')->{exit}, 0,
@@ -50,7 +50,7 @@ like($done->{err}, qr/"a"/, 'the message names the scope that is not there');
 is(scalar @{ $cli->json(qw(scope list)) }, 1,
    'the catalogue has the other scope');
 
-# tenant
+# htapikey tenant list, suspend and resume.
 my $key = $cli->create(tenant => 'Söhne', scope => 'b:read');
 $cli->create(tenant => 'acme') for 1 .. 2;
 $cli->sql("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
@@ -92,7 +92,7 @@ for my $unknown ('nobody', 'Acme', '', "' OR ''='") {
 is($cli->run('tenant', 'suspend', 'acme', '--reason', "a\tb")->{exit}, 1,
    'tenant suspend refuses a reason with a tab');
 
-# audit
+# htapikey audit: all entries, and those of a key or of a tenant.
 my @all = @{ $cli->json('audit') };
 is(join(' ', grep { $_ ne 'init' } map { $_->{action} } @all),
    join(' ', qw(scope-add

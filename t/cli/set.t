@@ -32,7 +32,7 @@ sub near {
     ok(abs($got - $want) < 900, $name) or diag "$got is not near $want";
 }
 
-# set
+# set changes what is given, and the audit records the old values.
 my $key = $cli->create(name => 'old', scope => 'a:b');
 my $id = $key->{id};
 my $done = $cli->run('set', $id, '--name', 'new "x"', '--scope', 'c',

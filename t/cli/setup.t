@@ -63,7 +63,8 @@ is_deeply($cli->json('init'), { from => 6, version => 6 },
 is($key->{secret}, (split ' ', $lines[0])[0],
    'the first secret of the file signs new keys');
 
-# Databases of another version, with other tables, or that are none.
+# Databases of another version, a database of another program, and a file that
+# is no database.
 $cli->sql('UPDATE apikey_identity SET schema_version = 1');
 $done = $cli->run('list');
 is($done->{exit}, 3, 'exit status 3 for list in an older schema');

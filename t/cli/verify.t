@@ -92,7 +92,7 @@ answer($key, 'invalid', 'a deleted key');
 
 $cli->run(qw(tenant resume acme));
 
-# Networks and meta.
+# The networks of a key, and the meta of a key and its tenant.
 my $inside = $cli->create(tenant => 'bob');
 $cli->sql("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
           . "meta = 'plan=gold' WHERE id = '$inside->{id}'",

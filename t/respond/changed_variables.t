@@ -12,7 +12,7 @@ use Seen;
 my @told = map { "APIKEY_$_" }
            qw(RESULT ID TENANT NAME SCOPES ENV KEYSPACE EXPIRES);
 my %hand = (
-    nobody   => '',
+    plain    => '',
     changed  => 'RewriteRule ^ - [E=APIKEY_TENANT:evil]',
     first    => 'RewriteRule ^ - [E=APIKEY_RESULT:evil]',
     last     => 'RewriteRule ^ - [E=APIKEY_EXPIRES:evil]',
@@ -21,7 +21,7 @@ my %hand = (
     none     => 'RewriteRule ^ - [' . join(',', map { "E=!$_" } @told) . ']',
     twice    => 'SetEnv APIKEY_TENANT evil',
     another  => 'RewriteRule ^ - [E=APIKEY_EXTRA:evil]',
-    behind   => 'SetEnv APIKEY_EXTRA evil',
+    later    => 'SetEnv APIKEY_EXTRA evil',
     cgi      => 'RewriteRule ^ - [E=HTTP_X_Apikey_Tenant:evil]',
     before   => 'RewriteRule ^ - [E=REDIRECT_APIKEY_ID:evil]',
     innocent => 'SetEnv EXTRA good',
@@ -61,7 +61,7 @@ EOF_AREA
 my %seen = map {
     $_ => get($site->port, "/$_/environ.cgi", "X-API-Key: $key")
 } sort keys %hand;
-my $truth = said($seen{nobody});
+my $truth = said($seen{plain});
 my %has = map { /^(\w+)=/ ? ($1 => 1) : () } @$truth;
 is(join(' ', grep { !$has{$_} } @told), '',
    'a CGI gets all variables of the key');
@@ -76,13 +76,13 @@ like($seen{innocent}{body}, qr/^EXTRA=good$/m,
 # A refused request does not get to the last fixup; its line in the log is
 # correct, too.
 get($site->port, "/$_/environ.cgi") for sort keys %hand;
-is(get($site->port, '/nobody/set.shtml', "X-API-Key: $key")->{body}, 'A page.',
+is(get($site->port, '/plain/set.shtml', "X-API-Key: $key")->{body}, 'A page.',
    'a page may set a variable for itself after all fixups');
 $site->stop;
 # Each line is written after its client has the response, so in any order.
 is(join('', sort split /^/, $site->slurp('cache_log')),
    join('', sort(map({ ("/$_/environ.cgi 1 granted acme -\n",
                         "/$_/environ.cgi 1 missing - -\n") } keys %hand),
-                 "/nobody/set.shtml 1 granted acme -\n")),
+                 "/plain/set.shtml 1 granted acme -\n")),
    'the log has no-cache and the true values for each request');
 done_testing;

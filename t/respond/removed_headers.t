@@ -21,7 +21,7 @@ my $fake = 'Basic ' . encode_base64('admin:pass', '');
 # What the directive says about Authorization (@), and what becomes of the
 # client's value; undef: the header is removed.
 my %HAND = (
-    nobody => [ '', sub { $_[0] } ],
+    keep   => [ '', sub { $_[0] } ],
     unset  => [ 'RequestHeader unset @', sub { undef } ],
     early  => [ 'RequestHeader unset @ early', sub { undef } ],
     set    => [ 'RequestHeader set @ "Basic theirs"', sub { 'Basic theirs' } ],
@@ -184,11 +184,11 @@ for my $name (sort keys %HAND) {
         unlike($open, qr/\Q$key\E/,
                "$name: an open place does not get the key");
         is($open, '', "$name: an open place gets no header in place of the key")
-            if $name =~ /^(?:nobody|unset|early)$/;
+            if $name =~ /^(?:keep|unset|early)$/;
     }
 }
 
-is(got('nobody.pass', $_, 'X-Copy', $with), '',
+is(got('keep.pass', $_, 'X-Copy', $with), '',
    "$_: a directive that copies the key gets nothing")
     for '/guarded/app', '/guarded/go.cgi?/guarded/app',
         '/guarded/any.shtml?/guarded/app';

@@ -167,8 +167,8 @@ my @FORGERIES = (
     [ 'folded' => "X-Apikey-Tenant:\r\n evil", "X_Apikey_Id: \r\n\tevil\r\n e" ],
     [ 'a bare LF' => "X-Some: thing\nX-Apikey-Tenant: evil" ],
     [ 'a bare CR' => "X-Some: thing\rX-Apikey-Tenant: evil" ],
-    [ 'behind 100' => @FILL[0 .. 99], @SPELLINGS ],
-    [ 'behind 1000' => @FILL, @SPELLINGS ],
+    [ 'after 100 headers' => @FILL[0 .. 99], @SPELLINGS ],
+    [ 'after 1000 headers' => @FILL, @SPELLINGS ],
     [ 'Connection' => 'Connection: X-Apikey-Tenant, x_apikey_id,;close',
       'Connection: X-Apikey-Scopes', 'Connection: X-Apikey-Env', @SPELLINGS ],
 );
