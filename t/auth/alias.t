@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# <AuthzProviderAlias>: a Require that names an alias behaves like one that has
-# what the alias stands for, in every container and in whatever order httpd
+# <AuthzProviderAlias>: a Require that names an alias answers like the Require
+# that the alias stands for, in every container and in whatever order httpd
 # loads its modules. t/auth/model.t has more containers.
 
 use APIKey::Auth qw(expected refusal);
@@ -19,7 +19,7 @@ my @ALIASES = (
     'apikey-tenant org "%{env:MATCH_ORG}"', 'ip here "127.0.0.1"',
     'ip again "10.1.2.3"', 'apikey-scope again "a:read"',
     'apikey-scope anew "a:read"', 'ip anew "127.0.0.1"',
-    # The last alias of the file is named by the first Require.
+    # The first Require names the alias that is defined last.
     'apikey-scope read "a:read"',
 );
 
@@ -28,8 +28,8 @@ sub any  { return join "\n", '<RequireAny>', @_, '</RequireAny>' }
 sub none { return join "\n", '<RequireNone>', @_, '</RequireNone>' }
 my $user = 'Require valid-user';
 
-# Lines, and the answers for keys of acme, of globex, for a bare key and without
-# a key.
+# The lines of a section, then the expected answers: to a key of acme, of
+# globex, of bare, and without a key.
 my @CASES = (
     [ 'Require read', 200, 200, 'scope', 'missing' ],
     [ 'Require write', 'scope', 200, 'scope', 'missing' ],
@@ -43,7 +43,7 @@ my @CASES = (
       'scope', 'tenant', 'tenant', 'missing' ],
     [ any(map { "Require $_" } qw(write acme)), 200, 200, 'tenant',
       'missing' ],
-    # One alias in two containers, negated in one of them.
+    # The same alias in two containers, negated in one of them.
     [ all($user, 'Require not live', any('Require live', 'Require write')),
       'forbidden', 200, 'forbidden', 'missing' ],
     [ all('Require read', any('Require write', all('Require acme',
@@ -74,7 +74,7 @@ sub wanted {
 my $aliases = join '', map { "<AuthzProviderAlias $_>\n"
                              . "</AuthzProviderAlias>\n" } @ALIASES;
 
-# {ahead}: mod_apikey is loaded before mod_authz_core.
+# ahead => 1: mod_apikey is loaded before mod_authz_core.
 for my $ahead (0, 1) {
     my $order = $ahead ? 'loaded first' : 'loaded last';
     $site = APIKey::ConfigTest->new(ahead => $ahead);
@@ -103,23 +103,24 @@ for my $ahead (0, 1) {
         my ($lines, @want) = @{ $CASES[$n] };
         my @got = map { outcome(ask($_, "/case$n/acme/")) }
                   qw(acme globex bare none);
-        is_deeply(\@got, \@want,
-                  "$order: " . join '; ', split /\n/, $lines);
+        is_deeply(\@got, \@want, "$order: the four answers with "
+                  . join '; ', split /\n/, $lines);
     }
     is(wanted('acme', '/case1/acme/'), 'a:write b:write',
-       "$order: the challenge names the scopes of the alias");
+       "$order: the challenge of a 403 names the scopes of the alias");
     is(wanted('bare', '/case9/acme/'), undef,
-       "$order: not those that another line made useless");
+       "$order: the challenge names no scope if a scope would not help");
     is_deeply(refusal(ask('acme', '/case1/acme/')),
               expected('scope', scope => 'a:write b:write'),
-              "$order: refused as without an alias");
+              "$order: the whole 403 is the one of a Require without alias");
     is_deeply([ map { outcome(ask($_, '/htaccess/')) } qw(acme globex) ],
-              [ 'scope', 200 ], "$order: in an .htaccess");
+              [ 'scope', 200 ],
+              "$order: an .htaccess requires an alias of the configuration");
     is_deeply([ map { outcome(ask($_, '/htaccess/only/')) } qw(acme globex) ],
               [ 'env', 200 ],
-              "$order: an alias that only an .htaccess names");
+              "$order: an alias that only an .htaccess names is evaluated");
     $site->stop;
-    is($site->leaks(values %key), '', "$order: no key in the logs");
+    is($site->leaks(values %key), '', "$order: the logs contain no key");
 }
 
 # ---- What httpd -t says ----
@@ -127,16 +128,16 @@ my $area = "<Location />\nAuthType ApiKey\nAuthName R\nRequire %s\n"
          . "</Location>\n";
 my $said = $site->check("\@DATABASE\@\n$aliases" . sprintf $area, 'nothing');
 like($said->{text}, qr/Unknown Authz provider: nothing/,
-     'a name that is no alias is refused');
+     'httpd -t refuses a Require that names neither alias nor provider');
 $said = $site->check("\@DATABASE\@\n<AuthzProviderAlias apikey-scope bad "
                      . "'a\"b'>\n</AuthzProviderAlias>\n");
 like($said->{text}, qr/apikey-scope: 'a"b'/,
-     'what a Require refuses, its alias does');
-ok(!$said->{ok}, 'and httpd does not start');
+     'httpd -t refuses an argument in an alias that Require would refuse');
+ok(!$said->{ok}, 'httpd -t fails because of the bad argument of an alias');
 $said = $site->check("<Location />\nRequire all granted\n</Location>",
                      without => [qw(authz_core authz_host authz_user
                                     authz_owner authz_dbm access_compat)]);
 like($said->{text}, qr/Require is mod_authz_core's/,
-     'without mod_authz_core, Require is no directive');
+     'without mod_authz_core, the message says which module has Require');
 
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Authorization in an area: open places, methods, Satisfy, ApiKeyTenant, and the
-# value of REMOTE_USER.
+# Authorization: sections that need no key, methods, Satisfy, AuthMerging,
+# ApiKeyTenant, and the value of REMOTE_USER.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -32,38 +32,41 @@ sub answers {
     my %got = map {
         $_ => outcome(ask_as($method, $host, $path, @{ $header{$_} }))
     } keys %want;
-    is_deeply(\%got, \%want, "$method $path");
+    is_deeply(\%got, \%want, "$method $path: the answer to each kind of key");
 }
 
-# ---- A key where none is needed ----
+# ---- A key where none is needed: it is verified, and a bad one gets 401 ----
 for my $where (qw(granted byip satisfyany)) {
     answers('GET', "/$where/index.html", none => 200, reader => 200,
             writer => 200, disabled => 'disabled', unknown => 'invalid',
             foreign => 'invalid', empty => 'invalid');
     my $r = ask($host, "/$where/env.cgi", @{ $header{reader} });
-    like($r->{body}, qr/^APIKEY_TENANT=acme$/m, "$where: the CGI knows whose");
-    like($r->{body}, qr/^REMOTE_USER=acme$/m, "$where: REMOTE_USER, too");
+    like($r->{body}, qr/^APIKEY_TENANT=acme$/m,
+         "$where: a CGI gets APIKEY_TENANT from an optional key");
+    like($r->{body}, qr/^REMOTE_USER=acme$/m,
+         "$where: a CGI gets REMOTE_USER from an optional key");
     my $log = log_of($r);
     is_deeply([ @{$log}{qw(result id tenant user)} ],
               [ 'granted', $made{reader}{id}, 'acme', 'acme' ],
-              "$where: so does the log");
+              "$where: the access log has the optional key's id and tenant");
     $r = ask($host, "/$where/env.cgi");
     unlike($r->{body}, qr/^(?:APIKEY_(?!RESULT)|REMOTE_USER)/m,
-           "$where: without a key it is nobody");
+           "$where: without a key, a CGI gets no APIKEY_* or REMOTE_USER");
     is_deeply([ header_of($r, 'Cache-Control') ], ['private'],
-              "$where: its answer is private all the same");
+              "$where: without a key, the response is private as well");
 }
 
-# A place with another AuthType is left alone, even if the key is bad.
+# In a section with another AuthType no key is verified, so a bad one gets 200.
 for my $where (qw(noauth plain)) {
     answers('GET', "/$where/index.html", map { $_ => 200 } keys %header);
     my $r = ask($host, "/$where/env.cgi", @{ $header{reader} });
     unlike($r->{body}, qr/^(?:APIKEY_|REMOTE_USER|HTTP_X_APIKEY)/m,
-           "$where: a good key says nothing there");
-    unlike($r->{body}, qr/\Q$made{reader}{key}\E/, "$where: nor is it seen");
+           "$where: a good key sets no variable and no request header");
+    unlike($r->{body}, qr/\Q$made{reader}{key}\E/,
+           "$where: a CGI does not see the key");
     is_deeply([ header_of($r, 'Vary'), header_of($r, 'Cache-Control') ], [],
-              "$where: no Vary, no Cache-Control");
-    is(log_of($r)->{result}, '-', "$where: no result");
+              "$where: the response has neither Vary nor Cache-Control");
+    is(log_of($r)->{result}, '-', "$where: the access log has no result");
 }
 
 # ---- Methods ----
@@ -95,21 +98,26 @@ answers('GET', '/merged/env.cgi', %all, reader => 200, writer => 'env');
 
 # ---- REMOTE_USER ----
 my $r = ask($host, '/byid/env.cgi', @{ $header{reader} });
-like($r->{body}, qr/^REMOTE_USER=$made{reader}{id}$/m, 'ApiKeyUser id');
-like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'AUTH_TYPE is ApiKey');
-like($r->{body}, qr/^APIKEY_TENANT=acme$/m, 'the tenant is there as well');
-is(log_of($r)->{user}, $made{reader}{id}, 'the log has it as the user');
+like($r->{body}, qr/^REMOTE_USER=$made{reader}{id}$/m,
+     'with ApiKeyUser id, REMOTE_USER is the id of the key');
+like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m,
+     'with ApiKeyUser id, AUTH_TYPE is ApiKey');
+like($r->{body}, qr/^APIKEY_TENANT=acme$/m,
+     'with ApiKeyUser id, APIKEY_TENANT is still the tenant');
+is(log_of($r)->{user}, $made{reader}{id},
+   'with ApiKeyUser id, the user in the access log is the id');
 $r = ask($host, '/limited/env.cgi', @{ $header{reader} });
-like($r->{body}, qr/^REMOTE_USER=acme$/m, 'by default it is the tenant');
-like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'AUTH_TYPE there');
+like($r->{body}, qr/^REMOTE_USER=acme$/m,
+     'by default, REMOTE_USER is the tenant');
+like($r->{body}, qr/^AUTH_TYPE=ApiKey$/m, 'by default, AUTH_TYPE is ApiKey');
 is(log_of(ask($host, '/merged/env.cgi', @{ $header{writer} }))->{user}, '-',
-   'a refused request has no user');
+   'a refused request has no user in the access log');
 
 # ---- ApiKeyTenant ----
 sub lock_answers {
     my ($at, $path, $want, @headers) = @_;
     is_deeply(refusal(ask($at, $path, @headers)), expected($want),
-              "$at: $want");
+              "$at: $path is refused with $want");
 }
 my %lock = map {
     my $at = $_;
@@ -120,36 +128,39 @@ sub lock_key { return "X-API-Key: $lock{ $_[0] }{ $_[1] }{key}" }
 
 my $page = '/auth/lock/index.html';
 is(ask('auth_lock', $page, lock_key('auth_lock', 'Acme Corp'))->{status}, 200,
-   'its own tenant is let through');
+   'ApiKeyTenant: 200 for a key of that tenant');
 lock_answers('auth_lock', $page, 'tenant', lock_key('auth_lock', $_))
     for qw(acme globex acme.example);
 is(log_of(ask('auth_lock', $page, lock_key('auth_lock', 'globex')))->{tenant},
-   'globex', 'the log says who was locked out');
-# The .htaccess grants everybody by httpd's own Require.
+   'globex', 'ApiKeyTenant: the access log names the tenant that was refused');
+# The .htaccess says "Require all granted".
 is(ask('auth_lock', $page)->{status}, 200,
-   'without a key, the .htaccess decides');
+   'ApiKeyTenant: a request without a key is granted if .htaccess grants it');
 
 is(ask('auth_lock', '/late/index.html', lock_key('auth_lock', 'Acme Corp'))
-   ->{status}, 200, 'its own tenant where a key is not asked for');
+   ->{status}, 200,
+   'ApiKeyTenant: 200 for a key of that tenant where keys are optional');
 lock_answers('auth_lock', '/late/index.html', 'tenant',
              lock_key('auth_lock', 'globex'));
 
 my $named = 'auth_lock_name';
 is(ask($named, '/index.html', lock_key($named, 'acme.example'))->{status},
-   200, 'the tenant is the server\'s name');
+   200, 'ApiKeyTenant %{SERVER_NAME}: 200 for the tenant of that name');
 lock_answers($named, '/index.html', 'tenant', lock_key($named, 'globex'),
              $_) for 'Host: globex', 'Host: globex:80', 'X-Host: globex';
 lock_answers($named, '/index.html', 'tenant',
              lock_key($named, 'globex'), 'Host: acme.example');
 is(ask($named, '/index.html', lock_key($named, 'acme.example'),
-       'Host: globex')->{status}, 200, 'not the one that the client says');
+       'Host: globex')->{status}, 200,
+   'ApiKeyTenant %{SERVER_NAME}: the Host header does not change the tenant');
 like(raw($named, "GET http://globex/index.html HTTP/1.1\r\nHost: globex\r\n"
          . lock_key($named, 'globex') . "\r\nConnection: close\r\n\r\n"),
-     qr/^HTTP\/1.1 403 /, 'nor the one in the request line');
+     qr/^HTTP\/1.1 403 /,
+     'ApiKeyTenant %{SERVER_NAME}: 403 whatever host the request line has');
 
 my $expr = 'auth_lock_expr';
 is(ask($expr, '/index.html', lock_key($expr, 'acme'), 'X-Tenant: ACME')
-   ->{status}, 200, 'an expression');
+   ->{status}, 200, 'ApiKeyTenant with an expression: 200 for its value');
 lock_answers($expr, '/index.html', 'tenant', lock_key($expr, 'acme'),
              'X-Tenant: globex');
 lock_answers($expr, '/index.html', 'tenant', lock_key($expr, 'acme'), @$_)

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Bad input is refused by mod_apikey, or by httpd where it cannot be parsed; it
-# is never granted and never answered with 500. A good key still works on the
-# same connection.
+# A credential that is no key is refused by mod_apikey with its reason, and by
+# httpd with 400 where httpd cannot parse the request; never granted, never 500.
+# After each refusal a good key works, on the same connection unless httpd has
+# closed it.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -13,7 +14,7 @@ my %good = map { $_ => create_key($_, name => 'good')->{key} }
            qw(auth_bad auth_bad_any);
 my $foreign_secret = 'another secret of thirty-two byte';
 
-# A connection that is kept open, and how often it had to be opened again.
+# Host => its connection, which is kept open from request to request.
 my %open;
 
 sub send_headers {
@@ -28,8 +29,8 @@ sub send_headers {
     return $got;
 }
 
-# The reason of the answer; "httpd" if httpd refused it itself, "200" if it was
-# granted.
+# The reason in the error body, such as "invalid"; "httpd" for httpd's own 400;
+# else the status.
 sub reason_of {
     my ($r) = @_;
     return 'no answer' unless $r;
@@ -41,14 +42,14 @@ sub reason_of {
 sub try_one {
     my ($host, $what, $reason, @headers) = @_;
     my $r = send_headers($host, @headers);
-    is(reason_of($r), $reason, "$host: $what");
-    # httpd closes the connection after each 400.
+    is(reason_of($r), $reason, "$host: $reason for: $what");
+    # The connection is kept, except that httpd closes it after a 400.
     my $lives = $open{$host};
     my $closes = $r && $r->{status} == 400;
     my $next = send_headers($host, "X-API-Key: $good{$host}");
     ok($next && $next->{status} == 200
        && ($closes xor $lives && $open{$host} == $lives),
-       "$host: a good key works behind: $what");
+       "$host: 200 for a good key after: $what");
 }
 
 sub flipped {
@@ -58,12 +59,12 @@ sub flipped {
     return $key;
 }
 
-# Values for any header: [what, value, reason (default: invalid)].
+# Values for any header, all of them invalid: [what, value].
 sub values_for {
     my ($key) = @_;
     my $unknown = unknown_key($secret);
-    # No key: without the prefix, or with a prefix that no key can have, it is
-    # as foreign as any other word, and foreign words are logged.
+    # The text of a key without its prefix. Not that of $key: credentials that
+    # do not look like our keys are logged, and $key must not be in the logs.
     my $word = join '', ('A' .. 'Z', 0 .. 9, 'a' .. 'm');
     my @values = (
         [ 'a word', 'abc' ],
@@ -84,22 +85,24 @@ sub values_for {
         [ 'a blank in a key', substr($key, 0, 20) . ' ' . substr $key, 20 ],
         [ 'a key, percent-encoded', "ak%5F$word" ],
         [ 'a key and %00', "$key%00" ],
-        [ 'one character short', substr $key, 0, -1 ],
-        [ 'one short in front', substr $key, 1 ],
-        [ 'one short in the middle', substr($key, 0, 20) . substr $key, 21 ],
-        [ 'one character long', "${key}0" ],
-        [ 'one long in front', "0$key" ],
-        [ 'one long in the middle', substr($key, 0, 20) . 'a'
-                                    . substr $key, 20 ],
+        [ 'a key without its last character', substr $key, 0, -1 ],
+        [ 'a key without its first character', substr $key, 1 ],
+        [ 'a key without a character in the middle',
+          substr($key, 0, 20) . substr $key, 21 ],
+        [ 'a key and one more character', "${key}0" ],
+        [ 'a character before a key', "0$key" ],
+        [ 'a key with one more character in the middle',
+          substr($key, 0, 20) . 'a' . substr $key, 20 ],
         [ 'the key twice', "$key$key" ],
-        [ 'another prefix', 'xx_' . substr $key, 3 ],
-        [ 'no prefix', $word ], [ 'no underscore', "akx$word" ],
-        [ 'lower case', lc $key ], [ 'upper case', uc $key ],
+        [ 'a key with another prefix', 'xx_' . substr $key, 3 ],
+        [ 'a key without prefix', $word ],
+        [ 'a key without underscore', "akx$word" ],
+        [ 'a key in lower case', lc $key ], [ 'a key in upper case', uc $key ],
         [ "another secret's key", unknown_key($foreign_secret) ],
         [ 'an unknown key', $unknown ],
         [ 'a semicolon and a key', ";$key" ],
         [ 'a digest of 64 hex characters', key_digest($secret, $key) ],
-        [ 'the same with a prefix', 'ak_' . key_digest($secret, $key) ],
+        [ 'a digest with a prefix', 'ak_' . key_digest($secret, $key) ],
     );
     push @values, map { [ "check character $_ flipped",
                           flipped($key, length($key) - 6 + $_) ] } 0 .. 5;
@@ -122,7 +125,8 @@ for my $host (sort keys %good) {
         try_one($host, "$what, as bearer", 'invalid',
                 "Authorization: Bearer $value");
     }
-    # httpd can parse neither of these; a key in them must not be logged either.
+    # httpd cannot parse a header with a control character, and logs the header;
+    # the key in it must not be in the logs.
     for my $byte (0, 1, 8, 11, 12, 27, 31, 127) {
         my $char = chr $byte;
         try_one($host, "byte $byte in a key", 'httpd',
@@ -131,21 +135,22 @@ for my $host (sort keys %good) {
                 "X-API-Key: $key$char");
         try_one($host, "a key, then byte $byte elsewhere", 'httpd',
                 "X-API-Key: $key", "X-Other: $char");
-        try_one($host, "bearer and byte $byte", 'httpd',
+        try_one($host, "a key and byte $byte, as bearer", 'httpd',
                 "Authorization: Bearer $key$char");
     }
     try_one($host, @$_) for (
-        [ 'no header', 'missing' ],
+        [ 'no credential', 'missing' ],
         [ 'an empty header', 'invalid', 'X-API-Key:' ],
-        [ 'blanks and tabs', 'invalid', "X-API-Key: \t  \t" ],
+        [ 'a header of blanks and tabs', 'invalid', "X-API-Key: \t  \t" ],
         [ 'two empty headers', 'ambiguous', 'X-API-Key:', 'X-API-Key:' ],
         [ 'a comma', 'ambiguous', 'X-API-Key: ,' ],
         [ '8 KiB of commas', 'ambiguous', 'X-API-Key: ' . ',' x 8192 ],
-        [ 'too long for httpd', 'httpd', 'X-API-Key: ' . 'a' x 17000 ],
-        [ 'a folded key', 'invalid',
+        [ 'a header longer than LimitRequestFieldSize', 'httpd',
+          'X-API-Key: ' . 'a' x 17000 ],
+        [ 'a key folded into two lines', 'invalid',
           'X-API-Key: ' . substr($key, 0, 9), ' ' . substr $key, 9 ],
         [ 'a blank before the colon', 'httpd', "X-API-Key : $key" ],
-        [ 'no colon', 'httpd', "X-API-Key $key" ],
+        [ 'a header line without colon', 'httpd', "X-API-Key $key" ],
         [ 'the key twice, in two headers', 'ambiguous',
           ("X-API-Key: $key") x 2 ],
         [ 'a good and an empty header', 'ambiguous', "X-API-Key: $key",
@@ -173,7 +178,7 @@ for my $host (sort keys %good) {
         [ 'a cookie', 'missing', 'Cookie: X-API-Key=x; key=y' ],
     );
 
-    # Blanks that HTTP allows around a value do not belong to it.
+    # Blanks and tabs around a value do not belong to it (RFC 9110, 5.5).
     for my $header ("X-API-Key:$key", "X-API-Key: \t  $key \t ",
                     "Authorization:   Bearer $key",
                     "Authorization: Bearer  \t   $key  \t",
@@ -181,68 +186,74 @@ for my $host (sort keys %good) {
         is(reason_of(send_headers($host, $header)), 200,
            "$host: granted: " . $header =~ s/\Q$key\E/KEY/r =~ s/\t/\\t/gr);
     }
-    # The same key twice is no contradiction.
+    # Two ways may carry the same key.
     is(reason_of(send_headers($host, "X-API-Key: $key",
                               "Authorization: Bearer $key")), 200,
-       "$host: the key both ways");
-    try_one($host, 'header and bearer differ', 'ambiguous',
+       "$host: 200 for the same key in X-API-Key and as bearer");
+    try_one($host, 'a good key in the header, another as bearer', 'ambiguous',
             "X-API-Key: $key", 'Authorization: Bearer ' . unknown_key($secret));
-    try_one($host, 'bearer and header differ', 'ambiguous',
+    try_one($host, 'a good key as bearer, another in the header', 'ambiguous',
             'X-API-Key: ' . unknown_key($secret),
             "Authorization: Bearer $key");
 }
 
-# Opaque keys: any printable word may be one, so two words are two keys.
+# With ApiKeyFormat opaque any printable word may be a key: a key and another
+# word are two keys.
 try_one('auth_bad', 'a key beside a foreign word', 200,
         "X-API-Key: $good{auth_bad}", 'Authorization: Bearer eyJ.e30.sig');
 try_one('auth_bad_any', 'a key beside an opaque word', 'ambiguous',
         "X-API-Key: $good{auth_bad_any}", 'Authorization: Bearer eyJ.e30.sig');
 
 # Basic, where it is accepted.
-sub basic { return 'Authorization: Basic ' . encode_base64($_[0], '') }
+sub basic {
+    return 'Authorization: Basic ' . encode_base64($_[0], '');
+}
 
 my ($any, $key) = ('auth_bad_any', $good{auth_bad_any});
-is(reason_of(send_headers($any, basic("${key}:"))), 200, 'Basic KEY:');
-is(reason_of(send_headers($any, basic($key))), 200, 'Basic KEY');
-is(reason_of(send_headers($any, basic($_))), 200, 'Basic, as ' . s/ak_\w+/KEY/r)
+is(reason_of(send_headers($any, basic("${key}:"))), 200,
+   '200 for a key as the user of Basic, with an empty password');
+is(reason_of(send_headers($any, basic($key))), 200,
+   '200 for a key as the user of Basic, without a colon');
+is(reason_of(send_headers($any, basic($_))), 200,
+   '200 for Basic with ' . s/ak_\w+/KEY/r)
     for ":$key", "user:$key", "${key}:password";
 try_one($any, "Basic: $_->[0]", 'invalid', $_->[1]) for (
-    [ 'alone', 'Authorization: Basic' ],
-    [ 'blanks', "Authorization: Basic  \t" ],
-    [ 'no base64', 'Authorization: Basic !!!!' ],
-    [ 'a raw key', "Authorization: Basic $key" ],
+    [ 'the scheme alone', 'Authorization: Basic' ],
+    [ 'the scheme and blanks', "Authorization: Basic  \t" ],
+    [ 'a word that is not base64', 'Authorization: Basic !!!!' ],
+    [ 'a key that is not encoded', "Authorization: Basic $key" ],
     [ 'one character', 'Authorization: Basic Y' ],
-    [ 'no padding', basic("${key}:::") =~ s/=+$//r ],
-    [ 'blanks in it', basic("${key}:") =~ s/(.{30})/$1 /r ],
-    [ 'nothing', basic('') ], [ 'a colon', basic(':') ],
-    [ 'key and a blank', basic("$key :") ],
+    [ 'base64 without padding', basic("${key}:::") =~ s/=+$//r ],
+    [ 'base64 with a blank in it', basic("${key}:") =~ s/(.{30})/$1 /r ],
+    [ 'an empty user', basic('') ], [ 'a colon', basic(':') ],
+    [ 'a key and a blank', basic("$key :") ],
     [ 'NUL', basic("\0") ], [ 'a key and NUL', basic("$key\0:") ],
     [ 'NUL and a key', basic("\0$key:") ],
-    [ 'line ends', basic("$key\r\n:") ],
+    [ 'a key and a line end', basic("$key\r\n:") ],
     [ '8 KiB', basic('a' x 6144) ], [ 'UTF-8', basic("\xf0\x9f\x94\x91:") ],
     [ '%s', basic('%s%n:%s') ], [ "'", basic("'OR'1'='1:") ],
 );
 try_one($any, 'Basic twice', 'ambiguous', (basic("${key}:")) x 2);
-try_one($any, 'Basic and header differ', 'ambiguous', basic("${key}:"),
-        'X-API-Key: ' . unknown_key($secret));
+try_one($any, 'a good key in Basic, another in the header', 'ambiguous',
+        basic("${key}:"), 'X-API-Key: ' . unknown_key($secret));
 is(reason_of(send_headers($any, basic("${key}:"), "X-API-Key: $key")), 200,
-   'Basic and header agree');
+   '200 for the same key in Basic and in the header');
 
-# A key in a place where keys are not accepted.
+# A key in a part of the request where none is looked for.
 my $plain = 'auth_bad';
 $key = $good{$plain};
 is(reason_of(send_headers($plain, basic('abc:'))), 'missing',
-   'Basic is off by default');
+   'missing for a key in Basic, which is not accepted by default');
 my $r = connection($plain)->send(join "\r\n", 'POST /index.html HTTP/1.1',
     'Host: a', 'Transfer-Encoding: chunked', 'Trailer: X-API-Key', '', '1',
     'x', '0', "X-API-Key: $key", '', '')->response;
-is(reason_of($r), 'missing', 'a key in a trailer is none');
+is(reason_of($r), 'missing', 'missing for a key in a trailer');
 $r = request($plain, 'POST', '/index.html',
              ['Content-Type: application/x-www-form-urlencoded'],
              "X-API-Key=$key&key=$key");
-is(reason_of($r), 'missing', 'nor is one in a body');
+is(reason_of($r), 'missing', 'missing for a key in a body');
 
-# A request line that httpd cannot parse, with a key in it.
+# Requests that httpd cannot parse, with a key in them.
 for my $line ("GET /index.html?k=$key HTTP/1.1\r\nHost: a\r\nBad\x01: x\r\n",
               "GET /index.html?k=$key HTTP/1.1\r\n",
               "GET /index.html?k=$key HTTP/9.9\r\nHost: a\r\n",
@@ -257,10 +268,10 @@ for my $line ("GET /index.html?k=$key HTTP/1.1\r\nHost: a\r\nBad\x01: x\r\n",
     like($answer, qr/^HTTP\S+ 4|<!DOCTYPE|^\{"type"/,
          '4xx for a request that cannot be parsed');
     unlike($answer, qr/for everybody|\Q$key\E/,
-           'with no page and no key in it');
+           'the 4xx has neither the page nor the key in it');
 }
 is(reason_of(send_headers($plain, "X-API-Key: $key")), 200,
-   '200 for the good key after all of that');
+   '200 for a good key after requests that cannot be parsed');
 
 key_nowhere_in_logs($_) for values %good;
 
