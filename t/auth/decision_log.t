@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# LogLevel apikey:debug: one line per request has the id of the key, its tenant,
-# what was decided, and the Require that decided.
+# LogLevel apikey:debug logs one line per request in a section with AuthType
+# ApiKey (APIKEY0200): the id of the key, its tenant, what was decided, and the
+# Require that decided.
 
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::ConfigTest;
@@ -31,7 +32,7 @@ system('sqlite3', $site->{db}, "UPDATE apikey SET expires = 1000000000 "
     or die "sqlite3 failed\n";
 $key{unknown} = unknown_key((secrets("$site->{dir}/secret"))[0]);
 
-# Lines of an area, each with the name of its decision.
+# Name of a section => its Require lines.
 my %AREA = (
     scope => 'Require apikey-scope a:read',
     write => 'Require apikey-scope a:write b:write',
@@ -79,8 +80,8 @@ sub start {
                              =~ s/\@LOCKED\@/$locked/gr);
 }
 
-# The log lines of one request, without what precedes the message. A request is
-# logged when the next one on its connection is answered or the connection ends.
+# The log lines of one request, each from the message on. httpd logs a request
+# before it answers the next one of the connection, or before it closes it.
 sub said {
     my ($path, $name, %with) = @_;
     my $before = length $site->slurp('error_log');
@@ -117,19 +118,19 @@ for ([ scope => 'apikey-scope a:read' ], [ any => 'apikey-tenant acme' ],
     my ($area, $line) = @$_;
     like(said("/$area/", 'good'),
          qr/^$good granted by Require $line $at; status 200$/,
-         "$area: granted, by which line");
+         "$area: granted by the Require that matched");
 }
 like(said('/scope/none', 'good'), qr/^$good granted by .*; status 404$/,
-     'granted, and not there');
+     'granted with status 404 where there is no such file');
 for my $area (qw(user open)) {
     is(said("/$area/", 'good'), "$good granted by no Require apikey-...; "
                                 . 'status 200',
-       "$area: granted, by no line of ours");
+       "$area: granted by no Require apikey-...");
 }
 is(said('/open/', ''), 'request decided without asking for a key; status 200',
-   'no key, and none asked for');
+   'open: without a key, decided without asking for one');
 
-# ---- Refused by a line ----
+# ---- Refused by a Require ----
 for ([ write => 'scope', 'apikey-scope a:write b:write' ],
      [ tenant => 'tenant', 'apikey-tenant globex' ],
      [ env => 'env', 'apikey-env test' ], [ id => 'id', 'apikey-id none' ],
@@ -139,48 +140,51 @@ for ([ write => 'scope', 'apikey-scope a:write b:write' ],
     my ($area, $reason, $line) = @$_;
     like(said("/$area/", 'good'),
          qr/^$good refused, $reason, by Require $line $at; status 403$/,
-         "$area: refused, by which line");
+         "$area: refused by the Require that did not match");
 }
 is(said('/nobody/', 'good'), "$good refused, forbidden, by no Require "
                              . 'apikey-...; status 403',
-   'refused by a line that is not ours');
+   'nobody: refused by no Require apikey-...');
 like(said('/fails/', 'good'),
      qr/^$good refused, unavailable, by Require apikey-tenant .* $at; status 500$/,
-     'a line that cannot be evaluated');
+     'fails: refused, unavailable, by the Require that cannot be evaluated');
 is(said('/scope/', 'good', port => $locked),
-   "$good refused, tenant, by ApiKeyTenant; status 403", 'ApiKeyTenant');
+   "$good refused, tenant, by ApiKeyTenant; status 403",
+   'a key of another tenant: refused by ApiKeyTenant');
 
-# ---- One request, whatever it becomes ----
+# ---- One line per request, internal redirects included ----
 my $org = qr/Require apikey-tenant "%\{env:MATCH_ORG\}"/;
 like(said('/org/acme/moved', 'good'),
      qr/^$good refused, tenant, by $org $at; status 403$/,
-     'a redirect that is refused');
+     'an internal redirect that is refused has one line, refused');
 like(said('/org/acme/kept', 'good'),
-     qr/^$good granted by $org $at; status 200$/, 'one that is granted');
+     qr/^$good granted by $org $at; status 200$/,
+     'an internal redirect that is granted has one line, granted');
 like(said('/org/acme/', 'good'),
      qr/^$good refused, tenant, by $org $at; status 403$/,
-     'a DirectoryIndex that is refused');
+     'a DirectoryIndex that is refused has one line, refused');
 
 like(said('/away/', 'good'),
      qr/^$good refused, env, by Require apikey-env test $at; status 200$/,
-     'an ErrorDocument that says 200');
+     'a refusal whose ErrorDocument answers 200 is logged as refused');
 
-# ---- Refused before any line ----
+# ---- Refused before a Require is evaluated ----
 is(said('/scope/', $_), "key $id{$_} of tenant '"
     . ($_ eq 'suspended' ? 'late' : 'acme') . "' refused, $_; status "
-    . ($_ eq 'suspended' ? 403 : 401), "$_, and whose")
+    . ($_ eq 'suspended' ? 403 : 401), "key $_: the reason, id and tenant")
     for qw(expired revoked disabled suspended);
 is(said('/scope/', $_), 'request refused, invalid; status 401',
-   "$_: nothing tells whose") for qw(unknown other);
-is(said('/scope/', ''), 'request refused, missing; status 401', 'no key');
+   "key $_: refused, invalid, without id and tenant") for qw(unknown other);
+is(said('/scope/', ''), 'request refused, missing; status 401',
+   'without a key: refused, missing');
 is(said('/scope/', '', headers => [ "X-API-Key: $key{good}",
                                     "Authorization: Bearer $key{globex}" ]),
-   'request refused, ambiguous; status 400', 'two keys');
+   'request refused, ambiguous; status 400', 'two keys: refused, ambiguous');
 is(said("/scope/?k=$key{good}", ''), 'request refused, exposed; status 400',
-   'a key in the query');
+   'a key in the query: refused, exposed');
 
-# ---- Requests outside of areas ----
-is(said('/', 'good'), '', 'outside of an area there is no line');
+# ---- Requests outside of sections with AuthType ApiKey ----
+is(said('/', 'good'), '', 'without AuthType ApiKey there is no line');
 $site->stop;
 
 # ---- ApiKeyEnforce Log ----
@@ -188,12 +192,13 @@ start('apikey:debug', 'Log');
 my $line = qr/refused, env, by Require apikey-env test $at/;
 like(said('/env/', 'good'),
      qr/^$good $line; status 200, let through by ApiKeyEnforce Log$/,
-     'Log: what would be refused, and by which line');
+     'ApiKeyEnforce Log: the line of the refusal says that it was let through');
 $site->stop;
 
 # ---- Another level ----
 start('apikey:info', 'On');
-is(said('/env/', 'good', status => 403), '', 'at info there is no such line');
+is(said('/env/', 'good', status => 403), '',
+   'with LogLevel apikey:info there is no line');
 $site->stop;
-is($site->leaks(values %key), '', 'no key in the logs');
+is($site->leaks(values %key), '', 'the logs contain no key');
 done_testing;

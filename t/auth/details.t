@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Networks and meta of a key: where it may be used, which variables the
-# application gets, and what Require apikey-meta compares.
+# Networks and meta of a key: the addresses that it is accepted from, the
+# APIKEY_META_* variables that the application gets, and what
+# Require apikey-meta compares.
 
 use APIKey::Auth;
 use APIKey::Process qw(wait_until);
@@ -29,7 +30,7 @@ sub code {
     return ref $problem ? $problem->{code} : $response->{status};
 }
 
-# {NAME} of the variables that an application got.
+# The APIKEY_* variables that a CGI got: {NAME => value}.
 sub told {
     my ($response) = @_;
     return { $response->{body} =~ /^((?:REDIRECT_)*APIKEY_\w+)=(.*)$/mg };
@@ -55,28 +56,33 @@ for my $case (
     my ($networks, $in, $out) = @$case;
     set('inner', networks => $networks);
     is(join(' ', map { code(from($_)) } @$in), join(' ', (200) x @$in),
-       "'$networks': let in");
+       "networks '$networks': 200 for each address in them");
     is(join(' ', map { code(from($_)) } @$out),
-       join(' ', ('network') x @$out), 'and nobody else') if @$out;
+       join(' ', ('network') x @$out),
+       "networks '$networks': refused with network from others") if @$out;
 }
 set('inner', networks => '192.0.2.0/24');
-is_deeply(refusal(from('10.0.0.1')), expected('network'), 'the refusal');
+is_deeply(refusal(from('10.0.0.1')), expected('network'),
+          'from another network: status, challenge and body of network');
 for my $case ([ '/scope/index.html', 'scope' ], [ '/gold/index.html', undef ],
               [ '/byip/index.html', 200 ], [ '/satisfied/index.html', 200 ]) {
     my ($path, $inside) = @$case;
-    is(code(from('192.0.2.1', $path)), $inside, "inside: $path") if $inside;
-    is(from('10.0.0.1', $path)->{status}, 403, "outside: $path");
+    is(code(from('192.0.2.1', $path)), $inside,
+       "$path, from the key's network: $inside") if $inside;
+    is(from('10.0.0.1', $path)->{status}, 403,
+       "$path, from another network: 403");
 }
 is(code(from('10.0.0.1', '/scope/index.html')), 'network',
-   'the network is told first');
+   'from another network and without the scope, the reason is network');
 is_deeply(told(from('10.0.0.1', '/doc/index.html')),
-          { APIKEY_RESULT => 'network' }, 'an ErrorDocument is told no more');
+          { APIKEY_RESULT => 'network' },
+          'an ErrorDocument of network gets APIKEY_RESULT alone');
 my $mark = mark_logs();
 from('10.0.0.1');
 ok(wait_for_log($mark, 'error', qr/APIKEY0101: key \w+ .* refused, network: /),
-   'the log has it');
+   'the error log has the refusal with network');
 
-# Uses are counted, refusals are not.
+# A use of the key is counted only if the request was granted.
 sub uses {
     return (sql($host, 'SELECT COALESCE(SUM(use_count), 0) FROM apikey_usage '
                 . "WHERE id = '$key{bare}{id}'"))[0];
@@ -84,13 +90,13 @@ sub uses {
 set('bare', networks => '192.0.2.0/24');
 from('10.0.0.1', undef, 'bare') for 1 .. 5;
 from('192.0.2.1', undef, 'bare') for 1 .. 2;
-ok(wait_until(60, sub { uses() >= 2 }), 'uses are written');
-sleep 2;        # of each child, which writes those that it has each second
-is(uses(), 2, 'the two that were let in');
+ok(wait_until(60, sub { uses() >= 2 }), 'the two granted uses are written');
+sleep 2;        # each child writes its uses once a second
+is(uses(), 2, 'no use is counted for the five refused requests');
 set('bare', networks => '');
 
 # ---- Values that cannot be parsed ----
-my %told;       # a fault of a row is logged once a minute
+my %told;       # a fault of a row is logged once per minute and column
 for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
              [ networks => '{10.0.0.0/8}' ], [ networks => '10.0.0.1/8' ],
              [ networks => 'fe80::1%eth0' ], [ networks => ',' ],
@@ -101,28 +107,31 @@ for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
     my $mark = $told{$column}++ ? undef : mark_logs();
     set('bare', $column => $text);
     is(code(ask($host, '/valid/index.html', of('bare'))), 'unavailable',
-       "$column: $text");
+       "the key is refused with unavailable: $column '$text'");
     ok(wait_for_log($mark, 'error',
                     qr/APIKEY0102: the key $key{bare}{id} .*: its $column /),
-       'the log says what is wrong') if $mark;
+       "the error log names the key and the column $column") if $mark;
     set('bare', $column => '');
 }
-is(code(ask($host, '/valid/index.html', of('bare'))), 200, 'mended');
+is(code(ask($host, '/valid/index.html', of('bare'))), 200,
+   '200 when networks and meta can be parsed again');
 
 # ---- The variables of the application ----
 my $env = told(ask($host, '/valid/env.cgi', of('gold')));
 is_deeply({ map { /META/ ? ($_ => $env->{$_}) : () } keys %$env },
           { APIKEY_META_PLAN => 'gold', APIKEY_META_SEATS => 25,
             APIKEY_META_CITY => 'K;ln', APIKEY_META_NOTE => '100%',
-            APIKEY_META_ZONE => 'eu' }, "a key's meta and its tenant's");
+            APIKEY_META_ZONE => 'eu' },
+          'the variables are those of the key, then those of its tenant');
 is(told(ask($host, '/valid/env.cgi', of('bare')))->{APIKEY_META_PLAN}, 'none',
-   "its tenant's alone");
+   'the variables of a key without meta are those of its tenant');
 
 # ---- Require apikey-meta ----
 sub is_code {
     my ($path, $name, $want, @headers) = @_;
     is(code(ask($host, "/$path/index.html", $name ? of($name) : (), @headers)),
-       $want, "$path, $name: $want");
+       $want, "$path, " . ($name ? "key $name" : 'without a key')
+       . join('', map { ", $_" } @headers) . ": $want");
 }
 is_code(@$_) for (
     [ 'gold', 'gold', 200 ], [ 'Case', 'gold', 'meta' ],
@@ -158,12 +167,14 @@ for my $path (qw(expr gold none)) {
     my $told = ask($host, "/$path/index.html", of($name));
     is_deeply(told($told),
               { APIKEY_RESULT => $path eq 'gold' ? 'meta' : 'forbidden' },
-              "$path, refused: its ErrorDocument is told nothing else");
-    unlike($told->{body}, qr/^LEAKED/m, 'nor anything on the way to it');
+              "$path, refused: its ErrorDocument gets APIKEY_RESULT alone");
+    unlike($told->{body}, qr/^LEAKED/m,
+           "$path, refused: mod_rewrite sees no meta on the way there");
 }
 is(ask($host, '/said/index.html', of('gold'))->{body}, 'meta: plan .',
-   'nor an ErrorDocument that is an expression');
-is(ask($host, '/expr/env.cgi')->{status}, 401, 'nobody is asked for a key');
+   'an expression in an ErrorDocument sees no meta of a refused key');
+is(ask($host, '/expr/env.cgi')->{status}, 401,
+   'expr, without a key: 401 asks for one');
 
 # ---- From the cache ----
 my $kept = 'auth_details_kept';
@@ -171,17 +182,17 @@ my $cached = create_key($kept, tenant => 'acme');
 sub kept { return ask($kept, '/valid/env.cgi', "X-API-Key: $cached->{key}") }
 sql($kept, "UPDATE apikey SET networks = '127.0.0.1', meta = 'plan=gold'");
 ok(wait_until(60, sub { (told(kept())->{APIKEY_META_PLAN} // '') eq 'gold' }),
-   'what is cached has the meta');
+   'a cached key has its meta');
 is(join(' ', map { code(kept()) } 1 .. 5), '200 200 200 200 200',
-   'and lets in from its network');
+   '200 for a cached key from its network');
 sql($kept, "UPDATE apikey_tenant SET meta = 'zone=eu'");
 ok(wait_until(60, sub { (told(kept())->{APIKEY_META_ZONE} // '') eq 'eu' }),
-   "a change of its tenant's meta is noticed");
+   "a change of the tenant's meta reaches a cached key");
 sql($kept, "UPDATE apikey SET networks = '192.0.2.1'");
 ok(wait_until(60, sub { code(kept()) eq 'network' }),
-   'and one of its networks');
+   'a change of the networks reaches a cached key');
 is(join(' ', map { code(kept()) } 1 .. 5), join(' ', ('network') x 5),
-   'which is cached, too');
+   'a cached key is refused with network from another network');
 
 # ---- ApiKeyEnforce Log ----
 my $log = 'auth_details_log';
@@ -191,12 +202,14 @@ for my $case ([ 'valid', 'network' ], [ 'expr', 'network' ],
               [ 'none', 'network' ]) {
     my $response = ask($log, "/$case->[0]/env.cgi",
                        "X-API-Key: $logged->{key}");
-    is($response->{status}, 200, "$case->[0]: let through, where it only logs");
+    is($response->{status}, 200,
+       "$case->[0], ApiKeyEnforce Log: 200 from another network");
     is_deeply(told($response), { APIKEY_RESULT => $case->[1] },
-              'and told the reason alone');
+              "$case->[0], ApiKeyEnforce Log: APIKEY_RESULT alone, network");
 }
 sql($log, "UPDATE apikey SET networks = ''");
 is_deeply(told(ask($log, '/expr/env.cgi', "X-API-Key: $logged->{key}")),
-          { APIKEY_RESULT => 'forbidden' }, 'the same of an expression');
+          { APIKEY_RESULT => 'forbidden' },
+          'expr, ApiKeyEnforce Log: APIKEY_RESULT alone, forbidden');
 
 done_testing;
