@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key in the query string is refused, masked in every log, and never passed
-# on.
+# A request with a key in its query string gets 400 (exposed); the key is masked
+# in every log and not passed to an application.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -21,7 +21,7 @@ sub encoded {
                     split //, $text;
 }
 
-# The queries, and how they are logged.
+# [query, the same as the access log has it]; undef: the log is not compared.
 my @queries = (
     [ "key=$key", 'key=***' ],
     [ "X-API-Key=$key&a=b", 'X-API-Key=***&a=b' ],
@@ -52,43 +52,47 @@ for my $query (@queries) {
     for my $headers ([], \@good) {
         my $r = ask($host, "/api/index.html?$text", @$headers);
         is_deeply(refusal($r), expected('exposed', vary => []),
-                  "?$shown is refused" . (@$headers ? ' beside a key' : ''));
+                  "?$shown is refused as exposed"
+                  . (@$headers ? ' with a good key in a header' : ''));
         my $log = log_of($r);
         is_deeply([ @{$log}{qw(status result id tenant)} ],
-                  [ 400, 'exposed', '-', '-' ], 'logged as exposed');
+                  [ 400, 'exposed', '-', '-' ],
+                  "?$shown is logged as exposed, without id and tenant");
         next unless defined $masked;
         like(logs_since($r->{mark}, 'access'),
              qr{ "GET /api/index\.html\?\Q$masked\E&n=\Q$r->{number}\E HTTP},
-             'masked, and nothing else');
+             "?$shown: the access log has the query with the key masked");
     }
 }
 
-# In every place, by every method; the application is not called.
+# It is refused in every section and with every method, before any handler.
 for my $path (qw(/api/index.html /open/index.html /open/env.cgi /app/x
                  /not/there /rewritten/x /)) {
     is_deeply(refusal(ask($host, "$path?key=$key")),
-              expected('exposed', vary => []), "$path: refused everywhere");
+              expected('exposed', vary => []),
+              "$path: a key in the query is refused as exposed");
 }
 for my $method (qw(HEAD POST PUT OPTIONS DELETE PROPFIND)) {
     my $r = ask_as($method, $host, "/api/index.html?key=$key");
     is_deeply(refusal($r), expected('exposed', vary => [],
                                     body => $method ne 'HEAD'),
-              "$method: refused");
+              "$method: a key in the query is refused as exposed");
     like(logs_since($r->{mark}, 'access') || '', qr/"$method \S+\?key=\*\*\*&n/,
-         'its line is masked, too') if log_of($r);
+         "$method: the access log has the key masked") if log_of($r);
 }
 like(raw($host, "GET http://a/open/index.html?key=$key HTTP/1.1\r\nHost: a\r\n"
          . "Connection: close\r\n\r\n"), qr/^HTTP\/1\.1 400 .*"exposed"/s,
-     'an absolute URI');
+     'an absolute URI with a key in its query is refused as exposed');
 like(raw($host, "GET /open/index.html?key=$key HTTP/1.0\r\n\r\n"),
-     qr/^HTTP\/1\.1 400 .*"exposed"/s, 'HTTP/1.0');
+     qr/^HTTP\/1\.1 400 .*"exposed"/s,
+     'a key in the query of HTTP/1.0 is refused as exposed');
 
-# The same key in the header stays good.
+# A key that was exposed is still accepted in its header.
 is(ask($host, '/api/index.html?key=abc', @good)->{status}, 200,
-   'another word in the query');
+   '200 for a good key in its header with another word in the query');
 
-# These are no keys of this server; not made by create_key(), because they may
-# be logged.
+# Words that are not keys of this server. $loud is not made by create_key(),
+# which would look for it in the logs; such words are logged.
 chomp(my $loud = tell($host, qw(create -q --tenant loud --name loud)));
 for my $query ('key=' . substr($loud, 0, -6) . '000000',
                'key=' . substr($loud, 0, -1), "key=${loud}0",
@@ -97,53 +101,62 @@ for my $query ('key=' . substr($loud, 0, -6) . '000000',
                join '&', map { "k$_=ak_" . 'z' x 49 } 1 .. 20) {
     my $shown = substr $query, 0, 40;
     my $r = ask($host, "/api/index.html?$query", @good);
-    is($r->{status}, 200, "?$shown is not a key");
+    is($r->{status}, 200, "200: ?$shown has no key of this server");
 }
 
-# At most eight candidates are tried: a query cannot cost a thousand HMACs.
+# At most eight candidates of a query are tried, an HMAC each.
 sub false_ones {
     return join '', map { sprintf 'k=ak_%02d%s&', $_, 'z' x 47 } 1 .. $_[0];
 }
 is(ask($host, '/open/index.html?' . false_ones(8) . "k=$loud")->{status}, 200,
-   'a key behind eight false ones is not looked for');
+   'a key after eight false ones is not found');
 is(ask($host, '/open/index.html?' . false_ones(7) . "k=$key")->{status}, 400,
-   'one behind seven is found');
+   'a key after seven false ones is found');
 is(ask($host, "/open/index.html?k=$key&" . false_ones(20))->{status}, 400,
-   'one ahead of twenty, too');
+   'a key before twenty false ones is found');
 
-# hex64 has no check characters: such a key is known by its prefix, if any.
+# hex64 has no check characters: such a key is recognized by ApiKeyPrefix.
 my $hex = create_key('auth_exposed_hex')->{key};
 for my $query ("key=$hex", "a=b&key=" . encoded($hex, 1) . '&c') {
     my $r = ask('auth_exposed_hex', "/index.html?$query", "X-API-Key: $hex");
-    is($r->{status}, 400, 'hex64 with a prefix');
-    is($r->{body}, "The administrator's word.", 'an ErrorDocument wins');
-    is_deeply([ header_of($r, 'Cache-Control') ], ['no-store'], 'no-store');
-    is(log_of($r)->{result}, 'exposed', 'logged as exposed');
+    is($r->{status}, 400, '400 for a hex64 key with ApiKeyPrefix in a query');
+    is($r->{body}, "The administrator's word.",
+       'the body of a 400 is the ErrorDocument');
+    is_deeply([ header_of($r, 'Cache-Control') ], ['no-store'],
+              'a 400 with an ErrorDocument has no-store');
+    is(log_of($r)->{result}, 'exposed', 'a hex64 key is logged as exposed');
 }
 is(ask('auth_exposed_hex', '/index.html?key=acme_' . 'A' x 64,
-       "X-API-Key: $hex")->{status}, 200, 'upper case is none');
+       "X-API-Key: $hex")->{status}, 200,
+   '200: hex digits in upper case are no hex64 key');
 is(ask('auth_exposed_hex', '/index.html?key=acmes_' . '0' x 64,
-       "X-API-Key: $hex")->{status}, 200, 'another prefix is none');
+       "X-API-Key: $hex")->{status}, 200,
+   '200: another prefix than ApiKeyPrefix makes no hex64 key');
 
-# Each exposure becomes a look-up of the batch that records it.
+# Each exposed key is looked up in the batch that records it; at most eight of a
+# request are recorded.
 my @nine = map { create_key('auth_exposed_hex') } 1 .. 9;
 is(ask('auth_exposed_hex', '/index.html?'
-       . join '&', map { "k=$_->{key}" } @nine)->{status}, 400, 'nine keys');
+       . join '&', map { "k=$_->{key}" } @nine)->{status}, 400,
+   '400 for nine keys in a query');
 my $noted = 'SELECT COUNT(*) FROM apikey_usage WHERE exposed > 0 AND id IN ('
     . join(', ', map { "'$_->{id}'" } @nine) . ')';
 ok(wait_until(60, sub { (sql('auth_exposed_hex', $noted))[0] > 0 }),
-   'they are recorded');
-is((sql('auth_exposed_hex', $noted))[0], 8, 'no more than eight of them');
+   'the exposed keys of a query are recorded');
+is((sql('auth_exposed_hex', $noted))[0], 8,
+   'eight of nine keys in a query are recorded');
 
 my $any = create_key('auth_exposed_any')->{key};
 is(ask('auth_exposed_any', '/index.html?sum=sha256_' . '0' x 64,
        "X-API-Key: $any")->{status}, 200,
-   'without ApiKeyPrefix, 64 hex digits are nobody\'s');
+   '200: without ApiKeyPrefix, 64 hex digits after a word are no key');
 my $r = ask('auth_exposed_any', "/index.html?key=$unknown",
             "X-API-Key: $any");
-is($r->{status}, 400, 'right check characters are, everywhere');
+is($r->{status}, 400,
+   '400 for right check characters, whatever ApiKeyFormat says');
 is($r->{body}, 'exposed: An API key must not stand in a URL. '
-               . 'Please replace this key.', "the server's ApiKeyErrorBody");
+               . 'Please replace this key.',
+   'the body of a 400 is ApiKeyErrorBody with reason and message');
 
 key_nowhere_in_logs($_) for $made, $other, $unknown, $hex, $any, @nine;
 

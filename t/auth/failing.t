@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# An expression in a Require that cannot be evaluated is an error: it neither
-# matches nor fails to match. An empty value matches nothing.
+# A Require apikey-... whose expression cannot be evaluated gives 500, negated
+# or not, and ApiKeyEnforce Log lets it through. An expression with an empty
+# value matches no key.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -20,7 +21,8 @@ sub any  { return join "\n", '<RequireAny>', @_, '</RequireAny>' }
 sub none { return join "\n", '<RequireNone>', @_, '</RequireNone>' }
 sub negated { return $_[0] =~ s/Require/Require not/r }
 
-# Lines, the status of the key, and its status under ApiKeyEnforce Log.
+# The lines of a section, the status of a good key, and its status with
+# ApiKeyEnforce Log.
 my @CASES = (
     [ $fails, 500, 200 ],
     [ $deep, 500, 200 ],
@@ -30,12 +32,12 @@ my @CASES = (
     [ all($user, none($good, $fails)), 403, 200 ],
     [ all($user, none(all($fails, $good))), 500, 200 ],
     [ all($good, $fails), 500, 200 ],
-    # httpd stops at the first line here; mod_apikey evaluates the others to
-    # find the reason.
+    # httpd stops at the first line that does not match; mod_apikey evaluates
+    # the others for the reason of its refusal.
     [ all($bad, $fails), 500, 200 ],
     [ any($bad, $fails), 500, 200 ],
     [ any($fails, $bad), 500, 200 ],
-    # As in httpd, lines after one that grants are not evaluated.
+    # Lines after the one that grants are not evaluated.
     [ any($good, $fails), 200, 200 ],
     [ any($fails, $good), 500, 200 ],
     [ 'Require apikey-tenant acme "%{file:@DIR@/none}"', 200, 200 ],
@@ -78,34 +80,40 @@ $site->start(conf('On'));
 for my $n (0 .. $#CASES) {
     my $before = length $site->slurp('error_log');
     my $r = get($site->port, "/case$n/", "X-API-Key: $key");
-    is($r->{status}, $CASES[$n][1], title($CASES[$n][0]));
+    my $what = title($CASES[$n][0]);
+    is($r->{status}, $CASES[$n][1], "$CASES[$n][1] with: $what");
     my $said = substr $site->slurp('error_log'), $before;
     my $ours = $CASES[$n][0] !~ /expr/ && $CASES[$n][1] == 500;
     is(scalar(() = $said =~ /APIKEY0108/g), $ours ? 1 : 0,
-       $ours ? 'which is logged' : 'and no error of ours is logged');
+       $ours ? "one APIKEY0108 is logged with: $what"
+             : "no APIKEY0108 is logged with: $what");
     like($said, qr/APIKEY0108: .* in 'Require [^\n]*' \(\S+:\d+\), [^\n]*500: /,
-         'with the line and what is wrong') if $ours;
+         "APIKEY0108 has the line and the error with: $what") if $ours;
     unlike($r->{body}, qr/^(?:APIKEY_(?!RESULT)|REMOTE_USER|REDIRECT_REMOTE)/m,
-           'an ErrorDocument is told nobody') if $r->{status} == 500;
+           "the ErrorDocument of 500 gets no identity with: $what")
+        if $r->{status} == 500;
 }
 my $r = get($site->port, '/case0/');
-is($r->{status}, 401, 'without a key, no expression is asked');
+is($r->{status}, 401,
+   '401 without a key, though the expression cannot be evaluated');
 $site->stop;
 is_deeply([ $site->slurp('result_log') =~ /^(500 .*)$/mg ],
-          # Require expr fails before a key is asked for.
+          # mod_authz_core's Require expr fails before a key is verified.
           [ map { '500 result=' . ($_->[0] =~ / expr / ? '-' : 'unavailable')
                   . ' tenant=-' } grep { $_->[1] == 500 } @CASES ],
-          'the access log says unavailable of each error, and names nobody');
+          'the access log has unavailable for each 500, and no tenant');
 
 # ---- ApiKeyEnforce Log ----
 $site->start(conf('Log'));
 for my $n (0 .. $#CASES) {
     my $r = get($site->port, "/case$n/", "X-API-Key: $key");
-    is($r->{status}, $CASES[$n][2], 'Log: ' . title($CASES[$n][0]));
+    is($r->{status}, $CASES[$n][2], "ApiKeyEnforce Log: $CASES[$n][2] with: "
+       . title($CASES[$n][0]));
 }
 $site->stop;
 like($site->slurp('error_log'), qr/APIKEY0172: key \w+ .*, unavailable: /,
-     'Log: that it would be refused is said');
-like($site->slurp('error_log'), qr/APIKEY0108: /, 'Log: and why');
-is($site->leaks($key), '', 'no key in the logs');
+     'ApiKeyEnforce Log: the refusal is logged with unavailable');
+like($site->slurp('error_log'), qr/APIKEY0108: /,
+     'ApiKeyEnforce Log: the error of the expression is logged');
+is($site->leaks($key), '', 'the logs contain no key');
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The forms of keys, their digests and prefixes, the secrets, the keyspaces; and
-# the test vector of CONTRACT.md.
+# ApiKeyFormat, ApiKeyDigest, ApiKeyPrefix, the file of secrets, ApiKeyKeyspace:
+# which keys each of them accepts; and the test vector of CONTRACT.md.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -20,15 +20,15 @@ sub reason {
     return ref $problem ? $problem->{code} : "status $r->{status}";
 }
 
-# Imports a key made elsewhere, under this digest.
+# Writes the row of a key that was made elsewhere, with this digest.
 sub import_key {
     my ($at, $key, $digest) = @_;
     remember_key($key);
     return import_foreign($at, $key, $digest);
 }
 
-# Its form is none of this server's: it is as foreign as any other word, and is
-# logged like one.
+# The same for a key whose form the server does not accept: it is logged like
+# any other word, so it is not looked for in the logs.
 sub import_foreign {
     my ($at, $key, $digest) = @_;
     sql($at, row_of($digest, id => sprintf 'imported%04d', ++$count));
@@ -37,7 +37,7 @@ sub import_foreign {
 
 sub hmac { return hmac_sha256_hex($_[0], $secret) }
 
-# As htapikey would make them, if this server accepted them.
+# A base62 key as htapikey makes it, for a server that may not accept it.
 sub import_base62 {
     my ($at, $prefix) = @_;
     my $key = unknown_key($secret, $prefix);
@@ -53,51 +53,58 @@ sub import_hex64 {
 # ---- base62, the default ----
 my $at = 'auth_fmt_base62';
 my $key = create_key($at)->{key};
-like($key, qr/^ak_[0-9A-Za-z]{49}$/, 'ak_, 43 characters and 6 to check');
+like($key, qr/^ak_[0-9A-Za-z]{49}$/,
+     'a base62 key is ak_, 43 characters and 6 check characters');
 is($key, signed_key($secret, substr $key, 0, -6),
    'the check characters are those of CONTRACT.md');
-is(reason($at, $key), 'granted', 'it is granted');
+is(reason($at, $key), 'granted', 'base62: a key made by htapikey is granted');
 is_deeply([ sql($at, 'SELECT digest FROM apikey') ],
-          [ key_digest($secret, $key) ], 'stored under its HMAC');
+          [ key_digest($secret, $key) ],
+          'base62: the stored digest is the HMAC of CONTRACT.md');
 is(reason($at, create_key($at, prefix => $_)->{key}), 'granted',
-   "any prefix: $_")
+   "base62: a key with the prefix $_ is granted without ApiKeyPrefix")
     for 'x', 'sk-live', 'a_b_c', 'A' x 32;
 is(reason($at, import_hex64($at, 'ak')), 'invalid',
-   'hex64 is refused where only base62 is accepted');
+   'base62: a hex64 key in the database is invalid');
 is(reason($at, import_foreign($at, 'opaque-key', hmac('opaque-key'))),
-   'invalid', 'so is an opaque one');
+   'invalid', 'base62: an opaque key in the database is invalid');
 my $lookalike = substr(unknown_key($secret), 0, -6) . '000000';
 is(reason($at, import_key($at, $lookalike, hmac($lookalike))), 'invalid',
-   'and one with wrong check characters, whatever the database has');
+   'base62: a key in the database with wrong check characters is invalid');
 my $unsaved = unknown_key($secret);
 is(reason($at, import_key($at, $unsaved, sha256_hex($unsaved))), 'invalid',
-   'nor is SHA-256 looked up');
+   'base62: a key stored by its SHA-256 is invalid without ApiKeyDigest');
 
 # ---- hex64, with a prefix ----
 $at = 'auth_fmt_hex64';
 $key = create_key($at)->{key};
-like($key, qr/^acme-live_[0-9a-f]{64}$/, 'hex64 with its prefix');
-is(reason($at, $key), 'granted', 'it is granted');
+like($key, qr/^acme-live_[0-9a-f]{64}$/,
+     'a hex64 key is the prefix, _ and 64 hex digits');
+is(reason($at, $key), 'granted', 'hex64: a key made by htapikey is granted');
 is_deeply([ sql($at, 'SELECT digest FROM apikey') ], [ hmac($key) ],
-          'signed whole');
-is(reason($at, uc $key), 'invalid', 'upper case is another key');
-is(reason($at, $key =~ s/_(.*)/'_' . uc $1/er), 'invalid', 'also behind _');
-is(reason($at, substr $key, 0, -1), 'invalid', 'one character short');
-is(reason($at, "${key}0"), 'invalid', 'one long');
-is(reason($at, 'acme-live_' . '0' x 64), 'invalid', 'unknown');
+          'hex64: the stored digest is the HMAC of the whole key');
+is(reason($at, uc $key), 'invalid', 'hex64: a key in upper case is invalid');
+is(reason($at, $key =~ s/_(.*)/'_' . uc $1/er), 'invalid',
+   'hex64: a key with digits in upper case is invalid');
+is(reason($at, substr $key, 0, -1), 'invalid',
+   'hex64: a key one character short is invalid');
+is(reason($at, "${key}0"), 'invalid',
+   'hex64: a key one character long is invalid');
+is(reason($at, 'acme-live_' . '0' x 64), 'invalid',
+   'hex64: an unknown key is invalid');
 is(reason($at, import_base62($at, 'acme-live')), 'invalid',
-   'base62 is refused there');
+   'hex64: a base62 key in the database is invalid');
 is(reason($at, import_hex64($at, 'acme-live')), 'granted',
-   'an imported one, by HMAC');
+   'hex64: an imported key with an HMAC is granted');
 is(reason($at, import_hex64($at, $_, \&import_foreign)), 'invalid',
-   "another prefix is refused: $_")
+   "hex64: an imported key with the prefix $_ is invalid")
     for 'acme', 'acme-live_x', 'acme-live-x', 'Acme-live', 'xacme-live';
 my $hashed = 'acme-live_' . sha256_hex('hashed');
 is(reason($at, import_key($at, $hashed, sha256_hex($hashed))), 'granted',
-   'an imported one, by SHA-256');
+   'hex64: an imported key with a SHA-256 is granted by ApiKeyDigest');
 my $bare = sha256_hex('bare');
 is(reason($at, import_foreign($at, $bare, sha256_hex($bare))), 'invalid',
-   'without the prefix it is refused');
+   'hex64: an imported key without the prefix is invalid');
 
 # ---- opaque ----
 $at = 'auth_fmt_opaque';
@@ -105,13 +112,15 @@ for my $word ('a', 'short', '123e4567-e89b-12d3-a456-426614174000', '%s%n',
               "it's", 'a"b', 'x' x 2048, 'sk_live_51Hx+/==', '~!@#$^&*()',
               'ak_' . 'B' x 49, sha256_hex('word'), 'eyJ.e30.sig') {
     my $shown = length $word > 70 ? length($word) . ' characters' : $word;
-    # Either digest; not import_key(), because such words are in every log.
+    # The digests alternate. Not import_key(): such words are in every log.
     sql($at, row_of($count % 2 ? hmac($word) : sha256_hex($word),
                     id => sprintf 'word%04d', ++$count));
-    is(reason($at, $word), 'granted', "opaque: $shown");
-    is(reason($at, "${word}x"), 'invalid', 'not with more behind it');
+    is(reason($at, $word), 'granted', "opaque: granted for $shown");
+    is(reason($at, "${word}x"), 'invalid',
+       "opaque: invalid with an x after $shown");
 }
-is(reason($at, 'y' x 2049), 'invalid', 'one too long');
+is(reason($at, 'y' x 2049), 'invalid',
+   'opaque: 2049 characters are invalid');
 
 # ---- Several prefixes ----
 $at = 'auth_fmt_prefixes';
@@ -122,55 +131,64 @@ my %of = map { $_->{key} => 1 } map {
 for my $key (sort(keys %of), map { import_key($at, $_, hmac($_)) }
              'SG.Imported.0123456789', 'glpat-Imported0123456789') {
     my ($shown) = $key =~ /^(sk_live_|glpat-|SG\.)/;
-    is(reason($at, $key), 'granted', "$shown is granted");
-    is(get($at, "/open/?k=$key")->{status}, 400, 'in a URL it is found');
+    is(reason($at, $key), 'granted', "a key with the prefix $shown is granted");
+    is(get($at, "/open/?k=$key")->{status}, 400,
+       "400 for a key with the prefix $shown in a URL");
     unlike(get($at, '/open/', "X-API-Key: $key")->{body}, qr/\Q$key\E/,
-           'and no application gets it');
+           "an application does not get a key with the prefix $shown");
 }
-is(reason($at, unknown_key($secret)), 'invalid', 'ak_ is none of them');
+is(reason($at, unknown_key($secret)), 'invalid',
+   'an unknown key with the prefix ak_ is invalid');
 
 # ---- Long keys ----
 my $jwt = join '.', 'SG', 'x' x 400, 'y' x (2048 - 404);
-is(length import_key($at, $jwt, hmac($jwt)), 2048, 'as long as a JWT');
-is(reason($at, $jwt), 'granted', 'is granted');
+is(length import_key($at, $jwt, hmac($jwt)), 2048,
+   'a key as long as a JWT has 2048 bytes');
+is(reason($at, $jwt), 'granted', 'a key of 2048 bytes is granted');
 is(get($at, '/index.html', "Authorization: Bearer $jwt")->{status}, 200,
-   'as Bearer, too');
+   '200 for a key of 2048 bytes as bearer');
 is(reason($at, import_foreign($at, "${jwt}y", hmac("${jwt}y"))), 'invalid',
-   'a byte more is not');
+   'a key of 2049 bytes is invalid');
 # A value with a comma is two values for httpd: import refuses such a key.
 my $comma = 'SG.with,a.comma.0123456789';
 is(reason($at, import_key($at, $comma, hmac($comma))), 'ambiguous',
-   'a comma in a key');
+   'a key with a comma is ambiguous');
 
 # ---- All forms, HMAC only ----
 $at = 'auth_fmt_all';
 is(reason($at, create_key($at, format => 'base62')->{key}), 'granted',
-   'base62 among all');
+   'all formats: a base62 key is granted');
 is(reason($at, create_key($at, format => 'hex64')->{key}), 'granted',
-   'hex64 among all');
+   'all formats: a hex64 key is granted');
 is(reason($at, import_key($at, $lookalike, hmac($lookalike))), 'granted',
-   'with opaque, an imported key may look like base62');
+   'all formats: an imported key with wrong check characters is granted');
 is(reason($at, import_key($at, 'all-word', hmac('all-word'))), 'granted',
-   'an opaque one');
+   'all formats: an opaque key is granted');
 is(reason($at, import_key($at, 'sha-word', sha256_hex('sha-word'))),
-   'invalid', 'not by SHA-256, which is not asked for');
-is(reason($at, 'not-there'), 'invalid', 'an unknown one');
+   'invalid', 'all formats: a key with a SHA-256 needs ApiKeyDigest sha256');
+is(reason($at, 'not-there'), 'invalid',
+   'all formats: an unknown key is invalid');
 
 # ---- The digest of a part of the key ----
 $at = 'auth_fmt_part';
 my $part = 'kZ0' . 'q' x 37;
 sql($at, row_of(sha256_hex($part), id => 'part0001'));
-is(reason($at, $_ . $part), 'granted', "behind the last of it: $_")
+is(reason($at, $_ . $part), 'granted',
+   "sha256:after=: granted for the part after the last separator of '$_'")
     for '', '12|', '1|2|', 'mycompany_BRTRKFsL_', '_|', '|_';
-is(reason($at, $_ . $part), 'invalid', "not behind another: $_")
+is(reason($at, $_ . $part), 'invalid',
+   "sha256:after=: invalid after '$_', which has no such separator")
     for '12:', '12.', 'x';
-is(reason($at, "$part|"), 'invalid', 'nor before it');
+is(reason($at, "$part|"), 'invalid',
+   'sha256:after=: invalid for the part before the separator');
 sql($at, row_of(sha256_hex(''), id => 'part0002'));
-is(reason($at, $_), 'invalid', "nothing is no part of a key: $_")
+is(reason($at, $_), 'invalid',
+   "sha256:after=: invalid for an empty part, '$_'")
     for '12|', '12_';
-is(reason($at, create_key($at)->{key}), 'granted', 'a key of ours, too');
+is(reason($at, create_key($at)->{key}), 'granted',
+   'sha256:after=: a base62 key is granted by its HMAC');
 
-# ---- Keys shorter than what is searched for in other places, in Basic ----
+# ---- Short keys in Basic: granted, and masked as the credential ----
 $at = 'auth_fmt_short';
 my $short = import_key($at, 'sk_=12:5', hmac('sk_=12:5'));
 my $short_user = import_key($at, 'sk_=1235', hmac('sk_=1235'));
@@ -179,8 +197,9 @@ for my $half ([$short_user, 'x', 'user'], ['x', $short, 'password'],
     my ($user, $password, $name) = @$half;
     my $r = get($at, '/env', 'Authorization: Basic '
                              . encode_base64("$user:$password", ''));
-    is($r->{status}, 200, "the $name is a short key: granted");
-    unlike($r->{body}, qr/^HTTP_AUTHORIZATION=/m, '... and kept to itself');
+    is($r->{status}, 200, "Basic with a short key as $name: 200");
+    unlike($r->{body}, qr/^HTTP_AUTHORIZATION=/m,
+           "Basic with a short key as $name: a CGI does not get the header");
 }
 
 # ---- Keyspaces ----
@@ -188,7 +207,9 @@ my %in = map { $_ => create_key('auth_ks', keyspace => $_)->{key} }
          qw(one two default);
 for my $space (qw(one two)) {
     is(reason("auth_ks_$space", $in{$_}),
-       $_ eq $space ? 'granted' : 'invalid', "keyspace $space: a key of $_")
+       $_ eq $space ? 'granted' : 'invalid',
+       "keyspace $space: a key of $_ is "
+       . ($_ eq $space ? 'granted' : 'invalid'))
         for sort keys %in;
 }
 
@@ -200,11 +221,11 @@ my %line = (
     third => 's3 ' . encode_base64('3' x 32, ''),
 );
 
-# Runs httpd with these secrets, in this order.
-sub ring {
+# Restarts httpd with these secrets, in this order; returns its port.
+sub restart_with {
     my (@which) = @_;
     $site->stop;
-    $site->file('secret', join("\n", '# the ring', '',
+    $site->file('secret', join("\n", '# the secrets', '',
                                map { $line{$_} } @which) . "\n", 0600);
     $site->start(<<'EOF');
 @DATABASE@
@@ -221,47 +242,52 @@ EOF
 $site->file('cli.conf', $site->database_lines
                         . "ApiKeyFormat base62 hex64\n");
 
-my $port = ring('contract');
+my $port = restart_with('contract');
 my %made = (first => $site->create,
             first_hex => $site->create(qw(--format hex64)));
 my $vector = 'ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6';
 my $digest = '1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8687cea546a78344ab6';
 remember_key($vector);
-is(reason($port, $vector), 'invalid', 'the vector, before it is known');
+is(reason($port, $vector), 'invalid',
+   "CONTRACT.md's vector is invalid while the database does not have it");
 open my $db, '|-', 'sqlite3', '-bail', $site->{db} or die $!;
 print $db row_of($digest, id => 'vectorvector'), ";\n";
 close $db or die 'sqlite3 failed';
-is(reason($port, $vector), 'granted', "CONTRACT.md's vector");
+is(reason($port, $vector), 'granted',
+   "CONTRACT.md's vector is granted when the database has its digest");
 is(reason($port, substr($vector, 0, -1) . '7'), 'invalid',
-   'its last character changed');
-is(reason($port, $made{$_}), 'granted', "$_: granted") for sort keys %made;
+   "CONTRACT.md's vector is invalid with another last character");
+is(reason($port, $made{$_}), 'granted', "one secret: key $_ is granted")
+    for sort keys %made;
 
-$port = ring('second', 'contract');
+$port = restart_with('second', 'contract');
 @made{qw(second second_hex)} = ($site->create,
                                 $site->create(qw(--format hex64)));
-is(reason($port, $made{$_}), 'granted', "a second secret: $_ is granted")
+is(reason($port, $made{$_}), 'granted', "two secrets: key $_ is granted")
     for sort keys %made;
-is(reason($port, $vector), 'granted', 'so is the vector');
-is(reason($port, unknown_key('3' x 32)), 'invalid', 'a third one is not');
+is(reason($port, $vector), 'granted', 'two secrets: the vector is granted');
+is(reason($port, unknown_key('3' x 32)), 'invalid',
+   'two secrets: a key of a third secret is invalid');
 
-$port = ring('third', 'second', 'contract');
-is(reason($port, $made{$_}), 'granted', "three secrets: $_ is granted")
+$port = restart_with('third', 'second', 'contract');
+is(reason($port, $made{$_}), 'granted', "three secrets: key $_ is granted")
     for sort keys %made;
 
-$port = ring('third', 'second');
+$port = restart_with('third', 'second');
 is(reason($port, $made{$_}), /second/ ? 'granted' : 'invalid',
-   "the first one dropped: $_")
+   "first secret removed: key $_ is " . (/second/ ? 'granted' : 'invalid'))
     for sort keys %made;
-is(reason($port, $vector), 'invalid', 'the vector is refused');
+is(reason($port, $vector), 'invalid',
+   'first secret removed: the vector is invalid');
 
-$port = ring('contract');
+$port = restart_with('contract');
 is(reason($port, $made{$_}), /second/ ? 'invalid' : 'granted',
-   "the second one dropped: $_")
+   "second secret removed: key $_ is " . (/second/ ? 'invalid' : 'granted'))
     for sort keys %made;
 $site->stop;
 
-like($site->slurp('error_log'), qr/APIKEY0101/, 'that httpd logged');
-is($site->leaks($vector, values %made), '', 'no key stands in its logs');
+like($site->slurp('error_log'), qr/APIKEY0101/, 'the refusals are logged');
+is($site->leaks($vector, values %made), '', 'the logs contain no key');
 key_nowhere_in_logs($_) for $key, values %in, keys %of, $jwt;
 
 done_testing;

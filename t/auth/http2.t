@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The table of CONTRACT.md over HTTP/2: each refusal is the same as over
-# HTTP/1.1. prefork has no HTTP/2; there the same client uses HTTP/1.1.
+# The table of CONTRACT.md over HTTP/2: status, challenge, headers and body of
+# each refusal are those of HTTP/1.1. mod_http2 does not run on prefork; there
+# the same client uses HTTP/1.1.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -15,8 +16,8 @@ my %key = map { $_ => create_key($host, tenant => "of-$_", scope => 'a:b') }
 $key{scope} = create_key($host, tenant => 'of-scope', scope => 'c:d');
 tell($host, 'revoke', $key{revoked}{id});
 
-# One request per connection (curl 7.88 with prior knowledge of HTTP/2 can do no
-# more); the response has the form of APIKey::HTTP.
+# The response in the form of APIKey::HTTP. One request per connection: curl
+# 7.88 with prior knowledge of HTTP/2 cannot send another.
 sub curl {
     my ($path, @arguments) = @_;
     my $url = 'http://127.0.0.1:' . port($host) . $path;
@@ -50,21 +51,26 @@ for my $row (@rows) {
     my @with = map { ('-H', $_) } @headers;
     my %more = $reason =~ /^(?:missing|scope)$/ ? (scope => 'a:b') : ();
     my $r = curl('/index.html', @with);
-    is($r->{version}, $prefork ? 'HTTP/1.1' : 'HTTP/2', 'the protocol');
-    is_deeply(refusal($r), expected($reason, %more), $reason);
+    is($r->{version}, $prefork ? 'HTTP/1.1' : 'HTTP/2',
+       "$reason: the client uses the protocol of this test");
+    is_deeply(refusal($r), expected($reason, %more),
+              "$reason: GET is refused as over HTTP/1.1");
     my $head = curl('/index.html', '-I', @with);
     is_deeply(refusal($head), expected($reason, %more, body => 0),
-              "$reason, HEAD");
-    # No POST: if the body is not read, curl 7.88 reports a stream error half of
-    # the time, also with httpd's own 404.
+              "$reason: HEAD is refused as over HTTP/1.1");
+    # Not POST: curl 7.88 often reports a stream error if a server answers
+    # without reading the body, as httpd does for a 404.
     my $other = curl('/index.html', '-X', 'OPTIONS', @with);
-    is_deeply(refusal($other), expected($reason, %more), "$reason, OPTIONS");
+    is_deeply(refusal($other), expected($reason, %more),
+              "$reason: OPTIONS is refused as over HTTP/1.1");
 }
 
 my $r = curl("/index.html?key=$key{two}{key}", '-H', $good);
-is_deeply(refusal($r), expected('exposed', vary => []), 'a key in the query');
+is_deeply(refusal($r), expected('exposed', vary => []),
+          'a key in the query is refused as over HTTP/1.1');
 $r = curl('/index.html', '-H', $good);
-is(join(',', header_of($r, 'Cache-Control')), 'private', 'granted: private');
+is(join(',', header_of($r, 'Cache-Control')), 'private',
+   'the response to a good key is private');
 
 key_nowhere_in_logs($_) for values %key;
 

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Changes in the database take effect at the next request: changes by htapikey
-# and by hand, tables that are dropped and created, a file that appears.
+# A change in the database takes effect at the next request, without a restart
+# of httpd: changes by htapikey and by SQL, tables that are dropped and created,
+# a file that is removed, moved or replaced.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -10,7 +11,7 @@ use File::Copy qw(move);
 
 my $host = 'auth_live';
 
-# All requests use one connection: a new one is not needed for any effect.
+# All requests to a server use one connection: a change reaches open ones.
 my %connection;
 sub reason {
     my ($at, $made) = @_;
@@ -35,7 +36,7 @@ sub fresh {
 # ---- htapikey ----
 my $key = fresh($host, tenant => 'acme');
 my $other = fresh($host, tenant => 'globex');
-is(reason($host, $key), 'granted', 'a key just made is granted');
+is(reason($host, $key), 'granted', 'a key is granted after htapikey create');
 my @steps = (
     [ [ 'disable', $key->{id} ], 'disabled' ],
     [ [ 'enable', $key->{id} ], 'granted' ],
@@ -50,14 +51,17 @@ my @steps = (
 for my $step (@steps) {
     my ($command, $want) = @$step;
     tell($host, @$command);
-    is(reason($host, $key), $want, "htapikey $command->[0]: $want");
-    is(reason($host, $other), 'granted', "another tenant's key stays granted");
+    my $line = "@$command" =~ s/\Q$key->{id}\E/ID/r;
+    is(reason($host, $key), $want, "the key is $want after htapikey $line");
+    is(reason($host, $other), 'granted',
+       "another tenant's key is granted after htapikey $line");
 }
 isnt(htapikey($host, 'enable', $key->{id})->{exit}, 0,
-     'a revoked key cannot be enabled');
-is(reason($host, $key), 'revoked', 'revoked after enable, too');
+     'htapikey enable fails for a revoked key');
+is(reason($host, $key), 'revoked',
+   'the key is revoked after htapikey enable failed');
 
-# 25 times: created, granted, revoked, refused.
+# 25 times: create and ask, revoke and ask.
 my %wrong;
 for my $round (1 .. 25) {
     my $one = fresh($host, tenant => 'acme');
@@ -65,20 +69,23 @@ for my $round (1 .. 25) {
     tell($host, 'revoke', $one->{id});
     $wrong{revoke}++ if reason($host, $one) ne 'revoked';
 }
-is_deeply(\%wrong, {}, 'created and revoked, 25 times');
+is_deeply(\%wrong, {},
+          '25 keys are granted after create and revoked after revoke');
 
-# rotate: both keys are good, or only the new one.
+# rotate: both keys are granted within the overlap, then only the new one.
 my $old = fresh($host, tenant => 'acme');
 chomp(my $new = tell($host, 'rotate', $old->{id}, '--overlap', '1h', '-q'));
 remember_key($new);
-is(reason($host, { key => $new }), 'granted', "rotate: the new key's turn");
+is(reason($host, { key => $new }), 'granted',
+   'the new key is granted after htapikey rotate');
 is(reason($host, $old), 'granted',
-   'granted for the old key within the overlap');
+   'the old key is granted within the overlap of htapikey rotate');
 sql($host, "UPDATE apikey SET expires = 1 WHERE id = '$old->{id}'");
-is(reason($host, $old), 'expired', 'behind it, no more');
-is(reason($host, { key => $new }), 'granted', 'the new one stays');
+is(reason($host, $old), 'expired', 'the old key is expired after the overlap');
+is(reason($host, { key => $new }), 'granted',
+   'the new key is granted after the overlap');
 
-# ---- By hand ----
+# ---- SQL ----
 my $digest = key_digest(secrets(), $other->{key});
 for my $step ([ "UPDATE apikey SET disabled = 1", 'disabled' ],
               [ "UPDATE apikey SET disabled = 0, scopes = ''", 'scope' ],
@@ -90,22 +97,24 @@ for my $step ([ "UPDATE apikey SET disabled = 1", 'disabled' ],
               [ "DELETE FROM apikey", 'invalid' ]) {
     my ($change, $want) = @$step;
     sql($host, "$change WHERE digest = '$digest'");
-    is(reason($host, $other), $want, "by hand: $change: $want");
+    is(reason($host, $other), $want, "the key is $want after SQL: $change");
 }
 sql($host, row_of($digest, id => $other->{id}, tenant => 'globex',
                   scopes => 'a:b'));
-is(reason($host, $other), 'granted', 'a row put back opens again');
+is(reason($host, $other), 'granted',
+   'the key is granted after SQL: INSERT of its row');
 sql($host, row_of($digest, id => $other->{id}, tenant => 'globex',
                   scopes => 'a:b', revoked => 1)
            =~ s/^INSERT/INSERT OR REPLACE/r);
-is(reason($host, $other), 'revoked', 'INSERT OR REPLACE');
+is(reason($host, $other), 'revoked',
+   'the key is revoked after SQL: INSERT OR REPLACE with revoked = 1');
 my $lone = fresh($host, tenant => 'lone');
 sql($host, "DELETE FROM apikey_tenant WHERE tenant = 'lone'");
 like(reason($host, $lone), qr/^(?:granted|invalid)$/,
-     'a key whose tenant has no row is no fault of the server');
+     'a key whose tenant has no row is granted or invalid, not unavailable');
 
-# A value that no header can carry is never granted; other keys are not
-# affected.
+# A key whose row has a value that is not allowed, such as one that no header
+# can carry, is unavailable; other keys are granted.
 my @victims;
 my %row = (tenant => 'victim', name => 'victim', env => 'live',
            scopes => 'a:b', keyspace => 'default', id => 1);
@@ -136,33 +145,40 @@ for my $case (
     my $mark = mark_logs();
     my $digest = key_digest(secrets(), $victim->{key});
     sql($host, "UPDATE apikey SET $column = $value WHERE digest = '$digest'");
-    is(reason($host, $victim), 'unavailable', "$column = $value: fails closed");
+    is(reason($host, $victim), 'unavailable',
+       "$column = $value: the key is unavailable");
     like(logs_since($mark, 'error'),
          qr/APIKEY0102: the key .*: its $column (?:has|is|begins|lies)/,
-         "the log names the column $column");
-    is(reason($host, $intact), 'granted', 'another key is not harmed');
+         "$column = $value: the log names the column");
+    is(reason($host, $intact), 'granted',
+       "$column = $value: another key is granted");
     sql($host, "UPDATE apikey SET $column = '"
                . ($row{$column} // $time{$column})
                . "' WHERE digest = '$digest'");
-    is(reason($host, $victim), 'granted', 'corrected, it works again');
+    is(reason($host, $victim), 'granted',
+       "$column = $value: the key is granted when it is corrected");
 }
 
-# ---- Tables that do not exist (yet) ----
+# ---- Tables that do not exist ----
 my $bare = 'auth_live_tables';
 my $gone = fresh($bare, tenant => 'gone');
-is(reason($bare, $gone), 'granted', 'before: a table and a key');
+is(reason($bare, $gone), 'granted',
+   'the key is granted while its tables exist');
 sql($bare, map { "DROP TABLE $_" } sql($bare,
     "SELECT name FROM sqlite_master WHERE name LIKE 'apikey%'
      AND type = 'table'"));
 my $mark = mark_logs();
-is(reason($bare, $gone), 'unavailable', 'no tables: 503') for 1 .. 3;
+is(reason($bare, $gone), 'unavailable',
+   'the key is unavailable without tables') for 1 .. 3;
 is(scalar(() = logs_since($mark, 'error') =~ /APIKEY0105: .*htapikey init/g),
-   1, 'the log names htapikey init, once');
-is(reason($host, $intact), 'granted', 'another virtual host is not harmed');
+   1, 'the log names htapikey init once for three requests without tables');
+is(reason($host, $intact), 'granted',
+   "another virtual host's key is granted while these tables are missing");
 tell($bare, 'init');
-is(reason($bare, $gone), 'invalid', 'init: the key of before is unknown');
+is(reason($bare, $gone), 'invalid',
+   'the key of the dropped tables is invalid after htapikey init');
 is(reason($bare, fresh($bare, tenant => 'new')), 'granted',
-   'a new one works, without a restart');
+   'a new key is granted after htapikey init');
 
 # ---- The file is removed while httpd runs ----
 my $site = APIKey::ConfigTest->new;
@@ -177,37 +193,41 @@ EOF
 unlink glob "$site->{db}*";
 my $key_there = unknown_key(secrets("$site->{dir}/secret"));
 my $port = $site->port;
-is(reason($port, { key => $key_there }), 'unavailable', 'no file: 503');
+is(reason($port, { key => $key_there }), 'unavailable',
+   'a key is unavailable while the file is removed');
 like($site->slurp('error_log'), qr/APIKEY0105: .*htapikey init/,
-     'the log names htapikey init');
+     'the log names htapikey init while the file is removed');
 $site->init;
-is(reason($port, { key => $key_there }), 'invalid', 'init: no longer');
+is(reason($port, { key => $key_there }), 'invalid',
+   'an unknown key is invalid after htapikey init has made the file');
 is(reason($port, { key => $site->create }), 'granted',
-   'and its first key works, without a restart');
+   'the first key of the new file is granted');
 $site->stop;
 
-# ---- The file away ----
+# ---- The file is moved away and back ----
 my $file = 'auth_live_file';
 my $db = run_info()->{stage} . "/state/$file.db";
 my $kept = fresh($file, tenant => 'acme');
-is(reason($file, $kept), 'granted', 'before: the file is there');
+is(reason($file, $kept), 'granted', 'the key is granted while its file exists');
 sql($file, 'PRAGMA wal_checkpoint(TRUNCATE)');
 for my $round (1, 2) {
     move($db, "$db.away") or die $!;
     is(reason($file, $kept), 'unavailable',
-       'moved away: 503, whatever is still open');
+       'the key is unavailable while its file is moved away');
     move("$db.away", $db) or die $!;
-    is(reason($file, $kept), 'granted', 'moved back: granted');
+    is(reason($file, $kept), 'granted',
+       'the key is granted when its file is moved back');
 }
-# Another database takes its place, as if restored from a backup.
+# Another database takes the place of the file, like one from a backup.
 for my $part (grep { -e } map { "$db$_" } '', '-wal', '-shm') {
     move($part, "$part.away") or die $!;
 }
 tell($file, 'init');
 chown((getpwnam run_info()->{user})[2, 3], $db) unless $>;
-is(reason($file, $kept), 'invalid', 'another database: its keys count');
-is(reason($file, fresh($file, tenant => 'b')), 'granted', 'these do');
-
+is(reason($file, $kept), 'invalid',
+   'the key is invalid when another database takes the place of its file');
+is(reason($file, fresh($file, tenant => 'b')), 'granted',
+   'a key of the other database is granted');
 
 key_nowhere_in_logs($_) for $key, $other, @victims, $new, $kept;
 

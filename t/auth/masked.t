@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A key in the query string or in the Referer is hidden from applications and
-# logs, and is recorded.
+# A key in the query string or in the Referer is masked for applications and in
+# logs, and is recorded in the audit (action exposed).
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -18,28 +18,31 @@ sub logged {
     return wait_for_log($mark, 'masked', $pattern);
 }
 
-# A key in the Referer refuses a request only where a key is needed.
+# A request with a key in its Referer is granted in an open section and refused
+# where a key is needed.
 sub referred {
     my ($url, $masked) = @_;
     my @headers = ("X-API-Key: $good->{key}", "Referer: $url");
     my $mark = mark_logs();
     my $r = get($host, '/open/env.cgi?x=1', @headers);
-    is($r->{status}, 200, 'a Referer with a key: an open page is let through');
+    is($r->{status}, 200, "an open page with Referer $masked: 200");
     my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
     is_deeply([ @env{qw(HTTP_REFERER REFERRED REWRITE_REFERRED)} ],
               [ ($masked) x 3 ],
-              'CGI, mod_setenvif and mod_rewrite see it masked');
+              "CGI, mod_setenvif and mod_rewrite get Referer $masked");
     is((header_of($r, 'X-View'))[0], "GET /open/env.cgi?x=1 HTTP/1.1 "
-       . "/open/env.cgi x=1 $masked", 'an expression likewise');
+       . "/open/env.cgi x=1 $masked", "an expression gets Referer $masked");
     ok(logged($mark, qr{i=\Q$masked\E e=/open/env\.cgi R=\Q$masked\E$}m),
-       'the access log likewise');
+       "the access log of an open page has Referer $masked");
     like(get($host, '/app/x', @headers)->{body},
-         qr/^Referer: \Q$masked\E\r?$/mi, 'the application likewise');
+         qr/^Referer: \Q$masked\E\r?$/mi,
+         "an application behind mod_proxy gets Referer $masked");
     refused_there($masked, @headers);
     return $mark;
 }
 
-# The ErrorDocument shows what it got.
+# The same request where a key is needed. The ErrorDocument is a CGI that prints
+# its variables.
 sub refused_there {
     my ($masked, @headers) = @_;
     my $exposed = $masked =~ /\*/;
@@ -51,55 +54,64 @@ sub refused_there {
               [ $exposed ? (400, 'exposed', undef)
                          : (200, 'granted', $good->{tenant}),
                 $masked, $masked ],
-              'a guarded one is refused if it is a key');
+              "a guarded page with Referer $masked: "
+              . ($exposed ? '400, exposed' : '200, granted'));
     ok(logged($mark, qr{i=\Q$masked\E e=\S+ R=\Q$masked\E$}m),
-       'the access log likewise');
+       "the access log of a guarded page has Referer $masked");
 }
 
 my $mark = referred("https://example.org/p?a=b&key=$referer->{key}&c=d",
                     'https://example.org/p?a=b&key=***&c=d');
-ok(wait_for_log($mark, 'error', qr/APIKEY0170: .*masked/), 'the log says so');
+ok(wait_for_log($mark, 'error', qr/APIKEY0170: .*masked/),
+   'the error log has APIKEY0170 for a key in a Referer');
 referred("https://example.org/$both->{key}/x?c=d", '***?c=d');
 referred('https://example.org/p?next=%2Fq%3Fkey%3D' . $both->{key},
          'https://example.org/p?next=***');
 referred("https://a.example/?k=$both->{key}\r\nReferer: $both->{key}",
          'https://a.example/?k=*** ***');
 is(get($host, '/api/env.cgi', "Referer: https://h/?k=$referer->{key}")
-   ->{status}, 400, 'no key is taken from there');
+   ->{status}, 400, '400 where a key is needed and only the Referer has one');
 referred('https://example.org/p?a=b', 'https://example.org/p?a=b');
 
 # A key in the query: what an ErrorDocument and the logs get of it.
 for my $path ('/api/index.html', '/open/none', '/app/x') {
     my $mark = mark_logs();
     my $r = get($host, "$path?a=b&k=$query->{key}");
-    is($r->{status}, 400, "$path is refused");
+    is($r->{status}, 400, "$path: 400 for a key in the query");
     my %env = $r->{body} =~ /^(\w+)=(.*)$/mg;
-    is($env{REDIRECT_QUERY_STRING}, 'a=b&k=***', 'its ErrorDocument');
-    is($env{REQUEST_URI}, "$path?a=b&k=***", 'sees it masked');
-    is($env{REDIRECT_APIKEY_RESULT} // $env{APIKEY_RESULT}, 'exposed', 'why');
-    unlike($r->{body}, qr/\Q$query->{key}/, 'all of it');
+    is($env{REDIRECT_QUERY_STRING}, 'a=b&k=***',
+       "$path: the ErrorDocument gets a masked REDIRECT_QUERY_STRING");
+    is($env{REQUEST_URI}, "$path?a=b&k=***",
+       "$path: the ErrorDocument gets a masked REQUEST_URI");
+    is($env{REDIRECT_APIKEY_RESULT} // $env{APIKEY_RESULT}, 'exposed',
+       "$path: the ErrorDocument gets the result exposed");
+    unlike($r->{body}, qr/\Q$query->{key}/,
+           "$path: the ErrorDocument gets the key in no variable");
     like((header_of($r, 'X-View'))[0],
-         qr{^GET \Q$path\E\?a=b&k=\*\*\* HTTP/1\.1 }, 'an expression likewise');
+         qr{^GET \Q$path\E\?a=b&k=\*\*\* HTTP/1\.1 },
+         "$path: an expression gets a masked request line");
     my $line = "r=GET $path?a=b&k=*** HTTP/1.1 q=?a=b&k=*** U=$path ";
-    ok(logged($mark, qr{^\Q$line}m), 'the access log likewise');
+    ok(logged($mark, qr{^\Q$line}m),
+       "$path: the access log has a masked request line");
 }
 get($host, "/api/index.html?k=$both->{key}&k=$unknown");
 
-# httpd refuses this one before any module sees it.
+# httpd refuses this request before the module's hooks run.
 raw($host, "GET /?k=$early->{key} HTTP/1.1\r\nReferer: $early->{key}\r\n"
            . "No colon\r\n\r\n");
 
-# mod_status shows the last request of each worker; other workers are busy, too.
+# mod_status shows the last request of each worker. The worker of the first
+# request may handle the one for the page as well, so both are repeated.
 my $page;
 ok(wait_until(60, sub {
     get($host, "/open/none?status=$query->{key}");
     $page = get($host, '/server-status')->{body};
     return $page =~ m{>GET /open/none\?status=\*\*\* HTTP/1\.1<};
-}), 'mod_status shows it masked');
-unlike($page, qr/\Q$_->{key}/, "and no key of $_->{id}")
+}), 'mod_status shows a request line with the key masked');
+unlike($page, qr/\Q$_->{key}/, "mod_status does not show the key $_->{id}")
     for $query, $referer, $both, $early;
 
-# It is recorded with the next batch.
+# An exposed key is recorded with the next batch.
 sub entries {
     my ($made) = @_;
     my $out = tell($host, '--json', 'audit', '--key', $made->{id});
@@ -113,21 +125,24 @@ sub shown {
 }
 for my $made ($query, $referer, $both, $early) {
     ok(wait_until(60, sub { shown($made) && entries($made) }),
-       'an exposed key is recorded');
+       "the exposed key of $made->{tenant} is recorded");
 }
-# The batches vary, but each key is in the audit once.
+# A key is in the audit once, however many batches it was in.
 is_deeply([ entries($query) ], ['mod_apikey: in a query string'],
-          'many times in a query, one entry');
+          'the audit has one entry for a key that was often in a query');
 is_deeply([ entries($referer) ], ['mod_apikey: in a Referer'],
-          'in a Referer');
-is(scalar(my @all = entries($both)), 1, 'in both');
-like(tell($host, 'show', $query->{id}), qr/^exposed\s+20\d\d-/m, 'show');
-like(tell($host, 'audit'), qr/exposed\s+\Q$query->{id}\E/, 'audit');
-is(shown($good), undef, 'a key in its header is not exposed');
+          'the audit has one entry for a key that was in a Referer');
+is(scalar(my @all = entries($both)), 1,
+   'the audit has one entry for a key that was in a query and in a Referer');
+like(tell($host, 'show', $query->{id}), qr/^exposed\s+20\d\d-/m,
+     'htapikey show has the time of the exposure');
+like(tell($host, 'audit'), qr/exposed\s+\Q$query->{id}\E/,
+     'htapikey audit has the exposure');
+is(shown($good), undef, 'a key that was only in its header is not exposed');
 is_deeply([ sql($host, 'SELECT COUNT(*) FROM apikey_usage WHERE exposed > 0') ],
-          [4], 'nor is one that nobody has');
+          [4], 'four keys are exposed; an unknown one has no row');
 is(get($host, '/api/index.html', "X-API-Key: $query->{key}")->{status}, 200,
-   'it is still good: to replace it is its owner\'s business');
+   '200 for an exposed key in its header, until its owner replaces it');
 
 key_nowhere_in_logs($_) for $query, $referer, $both, $early, $unknown;
 

@@ -1,7 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A Require whose answer depends on the URI is evaluated for each URI that a
-# client's request reaches, also where httpd's configuration stays the same.
+# client's request reaches by redirects and sub-requests, even if the sections
+# of the new URI are those of the old one, where httpd alone would not evaluate
+# it again.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -15,7 +17,7 @@ my %key = map {
 
 chomp(my $folder = `'@{[ $ENV{APXS} || 'apxs' ]}' -q LIBEXECDIR`);
 
-# ---- Documents: each of globex's has its name in it ----
+# ---- Documents: each says whose it is, "acme has this." ----
 for my $area (qw(orgs expr mix dav list errors call alias)) {
     for my $org (qw(acme globex)) {
         $site->file("docs/$area/$org/own.txt", "$org has this.\n");
@@ -48,7 +50,7 @@ chown @user[2, 3], "$site->{dir}/db", map { glob "$site->{dir}/docs/dav$_" }
 
 my ($port, $other_port) = map { APIKey::ConfigTest::free_port() } 1, 2;
 
-# One section for all organisations, so that their configurations are equal.
+# Organisations share a section, so that their URIs have equal configurations.
 $site->start(<<"EOF");
 \@DATABASE\@
 LoadModule dav_module "$folder/mod_dav.so"
@@ -149,7 +151,7 @@ RewriteRule ^/orgs/acme/home\$ /orgs/acme/own.txt [PT]
     RewriteEngine On
     RewriteRule ^go.shtml\$ /owner/own.txt
 </Directory>
-# A Require that looks up another URI, with Require lines of its own.
+# A Require whose expression looks up another URI, which has its own Require.
 <Location "/nested">
     AuthType ApiKey
     AuthName R
@@ -205,19 +207,21 @@ sub ask {
     return request($site->port, $method, $path, \@headers);
 }
 
-# The answer: 200 and whose document, the code of a refusal, or a status.
+# The status and whose documents the answer has ("200 acme"), or the status and
+# the code of a refusal ("403 tenant").
 sub whose {
     my ($r) = @_;
     return "$r->{status} $1" if $r->{body} =~ /"code":"(\w+)"/;
     return join ' ', $r->{status}, $r->{body} =~ /^(\w+) has this/mg;
 }
 
-# ---- A client that asks for the URI of another, or for its own ----
+# ---- The client asks for a URI of its own tenant, and of another ----
 for my $area (qw(orgs dav expr)) {
     is(whose(ask('acme', 'GET', "/$area/acme/own.txt")), '200 acme',
-       "$area: its own");
+       "$area: 200 for the document of the key's tenant");
     like(whose(ask('acme', 'GET', "/$area/globex/own.txt")),
-         qr/^403 (?:tenant|forbidden)$/, "$area: not another's");
+         qr/^403 (?:tenant|forbidden)$/,
+         "$area: 403 for the document of another tenant");
 }
 
 # ---- Destinations of mod_dav ----
@@ -226,84 +230,92 @@ my $base = 'http://127.0.0.1:' . $site->port;
 for my $method (qw(COPY MOVE)) {
     my $r = ask('acme', $method, '/dav/acme/own.txt',
                 "Destination: $base/dav/globex/own.txt", 'Overwrite: T');
-    is($r->{status}, 403, "$method to another's file is refused");
-    is(text('globex/own.txt'), "globex has this.\n", 'and the file unchanged');
-    is(text('acme/own.txt'), "acme has this.\n", 'the source, too');
+    is($r->{status}, 403, "$method to a file of another tenant: 403");
+    is(text('globex/own.txt'), "globex has this.\n",
+       "$method that is refused leaves the destination unchanged");
+    is(text('acme/own.txt'), "acme has this.\n",
+       "$method that is refused leaves the source unchanged");
     $r = ask('acme', $method, '/dav/acme/own.txt',
              "Destination: $base/dav/globex/new.txt");
-    is($r->{status}, 403, "$method to a new file of another's is refused");
-    ok(!-e "$site->{dir}/docs/dav/globex/new.txt", 'and makes none');
+    is($r->{status}, 403, "$method to a new file of another tenant: 403");
+    ok(!-e "$site->{dir}/docs/dav/globex/new.txt",
+       "$method that is refused makes no file");
 }
 is(ask('acme', 'COPY', '/dav/acme/own.txt',
        "Destination: $base/dav/acme/copy.txt")->{status}, 201,
-   'COPY within its own');
+   "COPY within the folder of the key's tenant: 201");
 is(ask('acme', 'MOVE', '/dav/acme/copy.txt',
        "Destination: $base/dav/acme/moved.txt")->{status}, 201,
-   'MOVE within its own');
-is(text('acme/moved.txt'), "acme has this.\n", 'and the copy is there');
+   "MOVE within the folder of the key's tenant: 201");
+is(text('acme/moved.txt'), "acme has this.\n",
+   'the file is where COPY and MOVE have put it');
 is(ask('acme', 'MOVE', '/dav/globex/own.txt',
        "Destination: $base/dav/acme/taken.txt")->{status}, 403,
-   'what is another\'s cannot be moved away');
+   'MOVE of a file of another tenant: 403');
 
-# ---- Sub-requests that are sent ----
+# ---- Sub-requests whose answer is sent: mod_include ----
 for my $area (qw(orgs expr)) {
     is(whose(ask($_, 'GET', "/$area/$_/include.shtml")), "200 $_",
-       "$area: a page of $_ includes what $_ may read, and no more")
+       "$area: a page of $_ includes the document of $_ alone")
         for qw(acme globex);
 }
 is(whose(ask('acme', 'GET', "/$_/acme/include.shtml")), '200 acme',
-   "$_: an expression in an .htaccess, and an alias of one") for qw(call alias);
+   "$_: a page includes what the "
+   . ($_ eq 'call' ? "expression of its .htaccess" : 'alias') . ' grants')
+    for qw(call alias);
 is(whose(ask('', 'GET', '/mix/acme/include.shtml')), '200 acme',
-   'a page that needs no key includes nothing that needs one');
+   'without a key, a page includes no document that needs one');
 is(whose(ask('globex', 'GET', '/mix/acme/include.shtml')), '200 globex acme',
-   'unless the client has it');
+   'with a key, a page includes the document that needs that key');
 
 # ---- Local redirects ----
 is(whose(ask('acme', 'GET', '/orgs/acme/go.cgi?/orgs/globex/own.txt')),
-   '403 tenant', 'a CGI\'s redirect to another\'s');
+   '403 tenant', "a CGI's redirect to another tenant's document: 403");
 is(whose(ask('acme', 'GET', '/orgs/acme/go.cgi?/orgs/acme/own.txt')),
-   '200 acme', 'a CGI\'s redirect to its own');
+   '200 acme', "a CGI's redirect to the own tenant's document: 200");
 is(whose(ask('acme', 'GET', '/orgs/acme/go.cgi?/orgs/acme/include.shtml')),
-   '200 acme', 'a page behind a redirect includes no more than its own');
+   '200 acme',
+   "a page after a CGI's redirect includes the own tenant's document alone");
 is(whose(ask('acme', 'POST', '/orgs/acme/go.cgi?/orgs/globex/own.txt')),
-   '403 tenant', 'a CGI\'s redirect after POST');
+   '403 tenant',
+   "a CGI's redirect after POST to another tenant's document: 403");
 is(whose(ask('acme', 'GET', '/orgs/acme/rewritten')), '403 tenant',
-   'a rewrite in a directory');
+   "a rewrite in a directory to another tenant's document: 403");
 is(whose(ask('acme', 'GET', '/orgs/acme/kept')), '200 acme',
-   'a rewrite to its own');
+   "a rewrite in a directory to the own tenant's document: 200");
 is(whose(ask('acme', 'GET', '/orgs/acme/through')), '403 tenant',
-   'a rewrite that passes through');
+   "a rewrite of the server to another tenant's document: 403");
 is(whose(ask('acme', 'GET', '/orgs/acme/home')), '200 acme',
-   'that, to its own');
+   "a rewrite of the server to the own tenant's document: 200");
 is(whose(ask('acme', 'GET', '/orgs/acme/own.txt?first')), '200 acme',
-   'a redirect to the same path has what its section has matched');
+   'a redirect to the same path has the MATCH_ORG of its section: 200');
 is(whose(ask('globex', 'GET', '/orgs/acme/own.txt?first')), '403 tenant',
-   'and is refused to another');
+   "a redirect to the same path of another tenant: 403");
 
 # ---- Error documents ----
 is(whose(ask('acme', 'GET', '/orgs/acme/none')), '404',
-   'the ErrorDocument of what was granted is not another\'s');
+   "a 404 does not send an ErrorDocument of another tenant");
 is(whose(ask('globex', 'GET', '/orgs/globex/none')), '404 globex',
-   'but its own');
+   "a 404 sends an ErrorDocument of the own tenant");
 
-# The ErrorDocument of a refusal is the administrator's choice. Like httpd's own
-# page, it is not authorized.
+# The ErrorDocument of a refusal is sent without authorization, like httpd's own
+# page: the administrator has chosen it.
 is(whose(ask('acme', 'GET', '/errors/globex/own.txt')), '403 errors',
-   'the ErrorDocument of a refusal, in the same section');
+   'a 403 sends its ErrorDocument of the same section');
 is(whose(ask('', 'GET', '/errors/globex/own.txt')), '401 errors',
-   'that of a client without a key');
+   'a 401 without a key sends its ErrorDocument of the same section');
 is(whose(ask('acme', 'GET', '/errors/acme/go')), '403 errors',
-   'that of a redirect');
+   'a 403 after a redirect sends its ErrorDocument of the same section');
 is(whose(ask('acme', 'GET', '/errors/page/own.txt')), '403 errors',
-   'where it stands, nobody is let in');
+   "403 for the ErrorDocument's own URI");
 
 # ---- Another module's Require ----
 is(whose(ask('acme', 'GET', '/owner/include.shtml')), '200 owner',
-   'Require env is asked of a sub-request, which has its page\'s variables');
+   "Require env of a sub-request sees the page's variables: included");
 is(whose(ask('acme', 'GET', '/owner/go.shtml')), '403 forbidden',
-   'and of a redirect, which has its own');
+   'Require env of a redirect sees the variables of the new URI: 403');
 is(whose(ask('acme', 'GET', '/nested/own.txt')), '403 env',
-   'what another place requires is no reason here');
+   'the reason is that of this URI, not that of one looked up by -U');
 
 # ---- ApiKeyTenant ----
 sub lock_of {
@@ -312,44 +324,47 @@ sub lock_of {
                      'X-Tenant: globex'));
 }
 is(lock_of($port, '/lock/first', '/lock/first'), '200 first',
-   'a lock that is the URI');
+   'ApiKeyTenant of the URI: 200 for the tenant of that URI');
 is(lock_of($port, '/lock/first?second', '/lock/first'), '403 tenant',
-   'is none of the URI that is redirected to');
+   'ApiKeyTenant of the URI: 403 after a redirect to another URI');
 is(lock_of($port, '/lock/first?second', 'acme'), '403 tenant',
-   'nor for another tenant');
+   'ApiKeyTenant of the URI: 403 for another tenant and a redirect');
 is(lock_of($other_port, '/lock/first', 'acme'), '200 second',
-   'a lock that is a header is what the server made of it at first');
+   'ApiKeyTenant of a header: 200 for the value that the server set early');
 is(lock_of($other_port, '/lock/first', 'globex'), '403 tenant',
-   'and not what the client sent');
+   'ApiKeyTenant of a header: 403 for the value that the client sent');
 
-# ---- Fast redirects and lists ----
+# ---- DirectoryIndex, negotiation, lists of a folder ----
 is(whose(ask('acme', 'GET', '/orgs/acme/folder/')), '403 tenant',
-   'a DirectoryIndex of another\'s');
+   "a DirectoryIndex of another tenant: 403");
 is(whose(ask('globex', 'GET', '/orgs/globex/folder/')), '200 globex',
-   'a DirectoryIndex of its own');
+   "a DirectoryIndex of the own tenant: 200");
 is(whose(ask($_, 'GET', '/names/both')), "200 $_",
-   "negotiation finds what is $_\'s") for qw(acme globex);
+   "negotiation chooses the document that $_ may read") for qw(acme globex);
 for my $tenant (qw(acme globex)) {
     my ($other) = grep { $_ ne $tenant } qw(acme globex);
     my $r = ask($tenant, 'GET', '/list/');
-    is($r->{status}, 200, "$tenant: a list");
-    like($r->{body}, qr/href="$tenant\//, 'has its own folder');
-    unlike($r->{body}, qr/$other/, 'and does not name another\'s');
+    is($r->{status}, 200, "$tenant: 200 for the list of a folder");
+    like($r->{body}, qr/href="$tenant\//,
+         "$tenant: the list has the folder of $tenant");
+    unlike($r->{body}, qr/$other/,
+           "$tenant: the list does not name the folder of $other");
 }
 
-# ---- A constant Require is evaluated once ----
+# ---- A constant Require is evaluated once per request of a client ----
+# How often mod_authz_core logged that it evaluated the Require of a section.
 sub asked {
     my ($path) = @_;
     my $before = length $site->slurp('error_log');
-    is(ask('acme', 'GET', $path)->{status}, 200, $path);
+    is(ask('acme', 'GET', $path)->{status}, 200, "$path: 200");
     return scalar(() = substr($site->slurp('error_log'), $before)
                        =~ /authorization result of <RequireAny>: granted/g);
 }
 is(asked('/constant/include.shtml'), asked('/constant/own.txt'),
-   'where no Require has an expression, no sub-request is asked again');
+   'a Require without expressions is evaluated for no sub-request');
 cmp_ok(asked('/orgs/acme/include.shtml'), '>', asked('/orgs/acme/own.txt'),
-       'where one has, each is');
+       'a Require with an expression is evaluated for sub-requests');
 
 $site->stop;
-is($site->leaks(values %key), '', 'no key in the logs');
+is($site->leaks(values %key), '', 'the logs contain no key');
 done_testing;
