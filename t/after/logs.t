@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Runs when httpd has stopped: what it left in its logs, at trace8, over
-# everything that the areas did.
+# Runs when httpd has stopped. Its logs, written at trace8 for all requests of
+# the tests before, have no sign of a crash and no key of any test.
 
 use APIKey::Test;
 use APIKey::Keys qw(remembered_keys);
@@ -14,7 +14,7 @@ for my $name (qw(error_log access_log forensic_log)) {
        "$name was written");
 }
 
-# Lines of a file that match; at most ten, that is enough to begin with.
+# The lines of a file that match, the first ten at most.
 sub found {
     my ($file, $pattern) = @_;
     my @found;
@@ -29,13 +29,13 @@ sub found {
 my $crash = qr/Segmentation\ fault|assertion\ .*failed|exit\ signal
               |pool\ concurrency\ check|Sanitizer|runtime\ error:
               |free\(\):|malloc\(\):|stack\ smashing/xi;
-is(found($file{$_}, $crash), '', "$_ tells of no crash")
+is(found($file{$_}, $crash), '', "$_ has no sign of a crash")
     for qw(error_log start_log);
 
-# One that nobody made shows that the search below would find the others.
+# This key is no test's; below it is planted, to show that keys are found.
 my $bait = 'ak_' . join '', ('0' .. '9', 'a' .. 'z', 'A' .. 'M');
 my @keys = remembered_keys();
-# perl tries so many words one by one; grep makes one automaton of them.
+# grep searches for all words at once; Perl would try them one by one.
 my $words = "$stage/state/words-of-keys";
 open my $list, '>:raw', $words or die "$words: $!\n";
 print $list map { "$_\n" } key_words(@keys, $bait);
@@ -50,7 +50,7 @@ sub with_a_key {
 
 ok(@keys || $ENV{APIKEY_TEST_PART}, 'keys were made in this run');
 note(@keys . ' keys');
-is(with_a_key($file{$_}), '', "no key of this run stands in $_")
+is(with_a_key($file{$_}), '', "$_ contains no key of this run")
     for sort keys %file;
 
 require MIME::Base64;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Runs when httpd has stopped: what the sanitizers and valgrind wrote about
-# this module's files.  Faults of the system's libraries are not ours.
+# Runs when httpd has stopped. The reports of the sanitizers and of valgrind
+# name no file of this module; those about the system's libraries are ignored.
 
 use APIKey::Test;
 use File::Find qw(find);
@@ -14,7 +14,8 @@ $ours{'mod_apikey.c'} = 1;
 my $names = join '|', map { quotemeta } sort keys %ours;
 my $ours = qr/\b(?:$names)\b|mod_apikey\.so/;
 
-# The reports in a text: what stands between rules or empty lines.
+# The reports of a text that name a file of ours. Reports are separated by lines
+# of "=" or by empty lines.
 sub reports {
     my ($text) = @_;
     $text =~ s/^==\d+== ?//mg;
@@ -29,15 +30,16 @@ sub slurp {
 }
 
 my @files = glob "$stage/logs/{tsan,valgrind}.*";
-ok(!$ENV{APIKEY_TEST_VALGRIND} || @files, 'valgrind wrote what it saw');
+ok(!$ENV{APIKEY_TEST_VALGRIND} || @files,
+   'valgrind has written reports if the tests run under it');
 is(join("\n", map { reports(slurp($_)) } @files), '',
-   'no report names a file of ours');
-# Nothing else than our files is compiled with these, and a report may be cut
-# short by the end of its process before it comes to names.
+   'no report of ThreadSanitizer or valgrind names a file of ours');
+# Only our files are compiled with these two, so any report is about them. It
+# may name no file: the end of its process can cut it short.
 is(join("\n", map { slurp($_) } glob "$stage/logs/{asan,ubsan}.*"), '',
    'AddressSanitizer and UBSan reported nothing');
 
-# Each kind of report, planted.
+# reports() finds a report of each kind that names our file, and only that.
 my ($key) = sort keys %ours;
 my %planted = (
     tsan => "==================\nWARNING: ThreadSanitizer: data race (pid=7)\n"
@@ -47,9 +49,10 @@ my %planted = (
 );
 for my $kind (sort keys %planted) {
     is(scalar(my @seen = reports("a line\n\n$planted{$kind}")), 1,
-       "a planted report of $kind is seen");
+       "a planted report of $kind about our file is found");
     (my $other = $planted{$kind}) =~ s/\Q$key\E|mod_apikey\.so/other.c/g;
-    is(scalar(my @none = reports($other)), 0, 'one of another file is not');
+    is(scalar(my @none = reports($other)), 0,
+       "a planted report of $kind about another file is ignored");
 }
 
 done_testing;

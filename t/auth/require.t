@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Require in all combinations: a matrix of .htaccess files and four clients.
-# Each case is a folder of its own.
+# Require in all combinations: the answers of .htaccess files to the keys of
+# three tenants, to a revoked key, and without a key. Each case is a folder.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -50,8 +50,9 @@ sub outcome {
     return ref $problem ? $problem->{code} : "status $r->{status}";
 }
 
-# The answers for keys of acme and globex and the bare key; without a key it is
-# "missing", with a revoked one "revoked", unless a case has another.
+# The lines, then the expected answers to keys of acme, of globex, of bare. The
+# answer without a key is "missing", to a revoked key "revoked", unless a case
+# says otherwise.
 sub try_case {
     my ($lines, $acme, $globex, $bare, %more) = @_;
     my $path = place($lines);
@@ -59,7 +60,8 @@ sub try_case {
                 none => 'missing', revoked => 'revoked', %more);
     my %got = map { $_ => outcome(ask($host, $path, @{ $header{$_} })) }
               keys %want;
-    is_deeply(\%got, \%want, join '; ', split /\n\s*/, $lines);
+    is_deeply(\%got, \%want, 'the answer to each key with '
+              . join '; ', split /\n\s*/, $lines);
 }
 
 sub all  { return join "\n", '<RequireAll>', @_, '</RequireAll>' }
@@ -114,7 +116,7 @@ try_case(@$_) for (
                                                      'forbidden') ],
 );
 
-# ---- No key ----
+# ---- Require apikey-none ----
 my $no_key = 'Require apikey-none';
 try_case(@$_) for (
     [ $no_key, ('forbidden') x 3 ],
@@ -143,9 +145,9 @@ my $plain = create_key($host, tenant => 'plain');
 sql($host, "UPDATE apikey SET env = '' WHERE id = '$plain->{id}'");
 is(outcome(ask($host, place('Require apikey-env "%{req:X-Not-Sent}"'),
                "X-API-Key: $plain->{key}")), 'env',
-   'what is empty is not even the env of a key that has none');
+   'an empty argument of apikey-env does not match a key without env');
 
-# ---- Sections ----
+# ---- RequireAll, RequireAny, RequireNone ----
 my %fails = (tenant => 'Require apikey-tenant nobody',
              env => 'Require apikey-env nowhere',
              id => 'Require apikey-id none', scope => 'Require apikey-scope x');
@@ -171,7 +173,7 @@ try_case(@$_) for (
       'scope', 200, 'scope' ],
     [ all($user, none($fails{tenant}), $fails{scope}), 'scope', 200,
       'scope' ],
-    # The reason is the kind that is denied twice: the tenant, or another env.
+    # bare is refused for its tenant: the line is negated twice.
     [ all($user, none(all('Require not apikey-tenant acme',
                           'Require apikey-env live'))), 200, 200, 'tenant' ],
     [ all($user, any($fails{scope}, $fails{env})), 'env', 200, 'env' ],
@@ -196,7 +198,7 @@ try_case(@$_) for (
       'scope' ],
 );
 
-# ---- Lines of one section and lines of another ----
+# ---- AuthMerging: lines of a folder and of a folder below it ----
 sub below { return join "\n-- below --\n", @_ }
 my $and = "AuthMerging And\n";
 my $or = "AuthMerging Or\n";
@@ -217,7 +219,8 @@ try_case(@$_) for (
             "$and$fails{scope}"), 'scope', 'forbidden', 'scope' ],
 );
 
-# ---- The reason: tenant, env, id, scope, in whatever order they are written ----
+# ---- The reason is the first of tenant, env, id, scope that failed ----
+# All orders of its arguments.
 sub orders {
     my (@of) = @_;
     return [] if !@of;
@@ -234,7 +237,8 @@ for my $first (0 .. 2) {
         for my $lines (all(@lines), any(@lines), join("\n", @lines),
                        all($user, any(@lines)), any(map { all($_) } @lines)) {
             is(outcome(ask($host, place($lines), @{ $header{bare} })),
-               $which[0], "$which[0]: " . join '; ', split /\n/, $lines);
+               $which[0], "the reason is $which[0] with "
+               . join '; ', split /\n/, $lines);
         }
     }
 }
@@ -256,7 +260,7 @@ try_case(@$_) for (
     [ all('Require apikey-scope deals:x', $elsewhere), ('forbidden') x 3,
       %shut ],
     [ all($user, 'Require method POST'), ('forbidden') x 3, %shut ],
-    # In httpd, "not" does not grant access to unknown users.
+    # For httpd, a negated line is neutral as long as the user is unknown.
     [ all('Require all granted', 'Require not apikey-tenant acme'),
       'forbidden', 200, 200, %open ],
     [ 'Require all denied', ('forbidden') x 3, %shut ],
@@ -264,12 +268,13 @@ try_case(@$_) for (
     [ all('Require all denied', $user), ('forbidden') x 3, %shut ],
 );
 
-# ---- A refusal that does not depend on keys does not mention keys ----
+# ---- A refusal that does not depend on keys has a body without keys ----
 sub without_a_key {
     my ($lines, $reason, @who) = @_;
     my $path = place($lines);
     is_deeply(refusal(ask($host, $path, @{ $header{$_} })),
-              expected($reason), "$_: $reason: " . join '; ', split /\n/, $lines)
+              expected($reason), "$_ is refused with $reason by "
+              . join '; ', split /\n/, $lines)
         for @who;
 }
 without_a_key($_, 'denied', qw(none acme revoked)) for $elsewhere,
@@ -278,13 +283,13 @@ without_a_key($_, 'denied', qw(none acme revoked)) for $elsewhere,
 without_a_key($_, 'forbidden', 'acme') for 'Require user nobody',
     all($user, 'Require not apikey-tenant acme');
 
-# ---- A Require of a sub-request is not one of the request ----
+# ---- The reason is that of the request, not that of a sub-request ----
 my ($for_tenant, $for_scope) = map { place($fails{$_}) } qw(tenant scope);
 is(outcome(ask($host, $for_scope, @{ $header{bare} },
                "X-Look-Up: $for_tenant")), 'scope',
-   'another place was looked up, where the tenant is wrong');
+   'the reason is scope though a URI with a wrong tenant was looked up');
 
-# ---- 403 is 403, whatever AuthzSendForbiddenOnFailure says ----
+# ---- AuthzSendForbiddenOnFailure does not change a 403 ----
 for my $flag (qw(On Off)) {
     my $set = "AuthzSendForbiddenOnFailure $flag\n";
     try_case("$set$fails{scope}", 'scope', 200, 'scope');
@@ -302,18 +307,21 @@ sub wanted {
                                 'WWW-Authenticate');
     return ($challenge // '') =~ /, scope="(.*)"$/ ? $1 : undef;
 }
-is(wanted('Require apikey-scope a:b'), 'a:b', 'one scope');
-is(wanted('Require apikey-scope a b "c"'), 'a b c', 'any of three');
+is(wanted('Require apikey-scope a:b'), 'a:b',
+   'the challenge has the one scope of the line');
+is(wanted('Require apikey-scope a b "c"'), 'a b c',
+   'the challenge has the three scopes of the line');
 is(wanted('Require apikey-scope "x:%{tolower:ABC}"'), 'x:abc',
-   'what an expression came to');
+   'the challenge has the value of the expression');
 is(wanted(all('Require apikey-scope a', 'Require apikey-scope b')), 'a',
-   'the first line that failed');
+   'the challenge has the scope of the first line that failed');
 is(wanted(all($user, 'Require not apikey-scope z',
-              'Require apikey-scope b')), 'b', 'not one that was negated');
+              'Require apikey-scope b')), 'b',
+   'the challenge has no scope of a negated line');
 is(wanted('Require apikey-scope "%{req:X-Not-Sent}"'), undef,
-   'none where the expression is empty');
+   'the challenge has no scope where the expression is empty');
 is(wanted(all($fails{tenant}, 'Require apikey-scope a')), undef,
-   'none where the tenant is wrong');
+   'the challenge has no scope where the tenant is wrong');
 
 key_nowhere_in_logs($_) for values %made, $plain;
 

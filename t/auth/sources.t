@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Where a key may be; foreign credentials are passed on unchanged, keys never
-# are.
+# ApiKeyFrom: where a key is accepted. A credential that is no key is passed on
+# to the application unchanged; a key is not, unless ApiKeyPassKey is On.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -40,19 +40,19 @@ is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
         'X-Api-KEy: KEY', 'Authorization: Bearer KEY',
         'authorization: bearer KEY', 'AUTHORIZATION: BEARER KEY',
         'Authorization: ApiKey KEY', 'Authorization: apikey token="KEY"';
-# Not create_key(), because it is logged where it is not accepted.
+# Not create_key(): this key is logged where keys are not accepted.
 chomp(my $loud = tell($host, qw(create -q --tenant acme --name loud)));
-is(reason_of(ask($host, '/cgi/index.html', $_)), 'missing', 'not accepted: '
-   . s/\Q$loud\E/KEY/r)
+is(reason_of(ask($host, '/cgi/index.html', $_)), 'missing',
+   'missing: no key is accepted in ' . s/\Q$loud\E/KEY/r)
     for "Cookie: X-API-Key=$loud", "X-Partner-Key: $loud",
         "Proxy-Authorization: Bearer $loud";
 is(reason_of(ask($host, '/cgi/index.html', "$_: $key")), 'missing',
-   "not accepted: $_") for qw(X_API_Key x.api.key);
+   "missing: no key is accepted in $_") for qw(X_API_Key x.api.key);
 is_deeply(arrived($host, '/open', "$_: $key"), {}, 'an application that takes '
           . "$_ for X-API-Key does not get the key")
     for qw(X_API_Key x.api-KEY);
 is_deeply(arrived($host, '/open', 'x_api_key: own'), { 'x-api-key' => 'own' },
-          'what is no key comes through');
+          'a value of x_api_key that is no key is passed on');
 
 ($host, $key) = ('auth_src_names', $key{auth_src_names});
 is(reason_of(ask($host, '/cgi/index.html', $_)), 'granted', "granted: $_")
@@ -64,54 +64,59 @@ my %named = (
     vary => [qw(Authorization X-Partner-Key api-token)],
 );
 is_deeply(refusal(ask($host, '/cgi/index.html')),
-          expected('missing', %named), 'each way has its challenge');
+          expected('missing', %named),
+          'a 401 has a challenge for each way of ApiKeyFrom');
 is_deeply(refusal(ask($host, '/cgi/index.html', 'X-API-Key: x')),
-          expected('missing', %named), 'X-API-Key is none of them');
+          expected('missing', %named),
+          'missing: no key is accepted in X-API-Key if ApiKeyFrom has others');
 is(reason_of(ask($host, '/cgi/index.html', "X-Partner-Key: $key",
-                 "Api-Token: $key")), 'granted', 'two that agree');
+                 "Api-Token: $key")), 'granted',
+   'granted: the same key in two headers of ApiKeyFrom');
 is(reason_of(ask($host, '/cgi/index.html', "X-Partner-Key: $key",
                  'Api-Token: ' . unknown_key($secret))), 'ambiguous',
-   'two that differ');
+   'ambiguous: two keys in two headers of ApiKeyFrom');
 is_deeply(arrived($host, '/api', "Api-Token: $key", 'X-API-Key: mine'),
-          { 'x-api-key' => 'mine' }, "the application's own comes through");
+          { 'x-api-key' => 'mine' },
+          'X-API-Key is passed on if ApiKeyFrom has other headers');
 
 ($host, $key) = ('auth_src_basic', $key{auth_src_basic});
 is(reason_of(ask($host, '/cgi/index.html',
                  'Authorization: ' . basic("$key" . ':'))), 'granted',
-   'Basic where it is asked for');
+   'granted: a key in Basic with ApiKeyFrom basic');
 is_deeply(refusal(ask($host, '/cgi/index.html')),
           expected('missing', ways => [
               'Bearer realm="R"', 'ApiKey realm="R", header="X-API-Key"',
-              'Basic realm="R"' ]), 'its challenge, too, and last');
+              'Basic realm="R"' ]),
+          'with ApiKeyFrom basic, the last challenge is Basic');
 is_deeply(refusal(ask($host, '/cgi/index.html',
                       'Authorization: ' . basic('bob:builder'))),
-          expected('invalid'), 'a user and a password are no key');
+          expected('invalid'), 'invalid: a user and a password in Basic');
 
-# ---- Narrower, never wider ----
+# ---- A section or .htaccess may remove ways of ApiKeyFrom, not add any ----
 
 ($host, $key) = ('auth_src', $key{auth_src});
 for my $where (map { ("/$_/index.html", "/$_/deep/index.html") }
                'bearer', 'auth/narrow') {
     is(reason_of(ask($host, $where, "Authorization: Bearer $key")), 'granted',
-       "$where: bearer");
+       "$where: granted for a key as bearer");
     is_deeply(refusal(ask($host, $where, "X-API-Key: $key")),
               expected('missing', ways => ['Bearer realm="R"']),
-              "$where: the header was dropped");
+              "$where: missing for a key in the header that was removed");
     is(reason_of(ask($host, $where, "Authorization: Bearer $key",
                      'X-API-Key: ' . unknown_key($secret))), 'granted',
-       "$where: what was dropped is no contradiction");
+       "$where: granted beside another key in the header that was removed");
 }
 for my $where (qw(widen widen-header)) {
     my $mark = mark_logs();
     my $r = ask($host, "/auth/$where/index.html", "X-API-Key: $key");
-    is($r->{status}, 500, "$where: an .htaccess cannot widen ApiKeyFrom");
-    unlike($r->{body}, qr/everybody/, 'nothing is served');
+    is($r->{status}, 500, "$where: 500 for an .htaccess that adds a way");
+    unlike($r->{body}, qr/everybody/, "$where: the page is not served");
     like(logs_since($mark, 'error'),
          qr/can only drop.*server does not accept.*server's ApiKeyFrom/,
-         'the log says why and what to do');
+         "$where: the log says why, and to change the server's ApiKeyFrom");
 }
 
-# ---- Foreign credentials ----
+# ---- Credentials that are no keys ----
 
 for my $headers ([ "Authorization: Bearer $jwt" ],
                  [ "authorization: BEARER   $jwt " ],
@@ -124,7 +129,7 @@ for my $headers ([ "Authorization: Bearer $jwt" ],
                  [ 'Authorization: ' . basic('bob:builder') ],
                  [ 'Authorization: Digest username="a, b", realm="Bearer x"' ],
                  [ "X-API-Key: caf\xc3\xa9 \"quoted\" \\ %41" ]) {
-    # As httpd passes it on: trimmed, repeated ones joined.
+    # httpd passes a header on trimmed, and repeated ones joined by ", ".
     my %sent;
     for (@$headers) {
         my ($name, $value) = /^([^:]+):\s*(.*?)\s*$/;
@@ -133,20 +138,20 @@ for my $headers ([ "Authorization: Bearer $jwt" ],
     my %want = map { $_ => join ', ', @{ $sent{$_} } } keys %sent;
     for my $at ('auth_src', 'auth_src_basic') {
         is_deeply(arrived($at, '/open', @$headers), \%want,
-                  "$at, open: @$headers comes through unchanged");
+                  "$at, open: @$headers is passed on unchanged");
     }
     next if grep { /^X-API-Key/ } @$headers;
     my ($name, $value) = %want;
     next if $value =~ /,/ || $value =~ /^Bearer$/i;
     is_deeply(arrived('auth_src', '/api', @$headers,
                       "X-API-Key: $key{auth_src}"), \%want,
-              'guarded, beside a key of ours: so it does');
+              "guarded: @$headers is passed on beside a good key");
 }
 is_deeply(arrived($host, '/api', "Authorization: Bearer $key",
                   'X-API-Key: mine'), { 'x-api-key' => 'mine' },
-          "an own X-API-Key beside our bearer");
+          'guarded: X-API-Key that is no key is passed on beside a bearer key');
 is_deeply(refusal(ask($host, '/api/x', @$_)), expected('invalid'),
-          "alone in our area: @$_ is no key of ours")
+          "guarded: invalid for @$_ without a key")
     for [ "Authorization: Bearer $jwt" ], [ 'X-API-Key: own' ],
         [ "Authorization: Bearer $jwt", 'X-API-Key: own' ];
 
@@ -157,28 +162,30 @@ close $users or die $!;
 $host = 'auth_src_basic';
 like(ask($host, '/basic/index.html', 'Authorization: '
          . basic('bob:builder'))->{body}, qr/everybody/,
-     'AuthType Basic works beside ApiKeyFrom basic');
+     'AuthType Basic: a right password gets the page with ApiKeyFrom basic');
 my $r = ask($host, '/basic/index.html', 'Authorization: ' . basic('bob:x'));
-is($r->{status}, 401, 'with a wrong password it refuses');
+is($r->{status}, 401, 'AuthType Basic: 401 for a wrong password');
 is_deeply([ header_of($r, 'WWW-Authenticate') ], ['Basic realm="B"'],
-          'the challenge is its own');
-unlike($r->{body}, qr/"code"/, 'so is the body');
+          'AuthType Basic: the challenge of a 401 is its own');
+unlike($r->{body}, qr/"code"/,
+       "AuthType Basic: the body of a 401 is httpd's page");
 is(ask($host, '/basic/index.html', "X-API-Key: $key{$host}")->{status}, 401,
-   'a key opens nothing there');
+   'AuthType Basic: 401 for a good key without a password');
 is(ask($host, '/basic/index.html', "X-API-Key: $key{$host}",
        'Authorization: ' . basic('bob:builder'))->{status}, 200,
-   'and closes nothing');
+   'AuthType Basic: 200 for a right password beside a good key');
 
-# ---- Keys that are never passed on ----
+# ---- Keys are not passed on, whether good, unknown or of another server ----
 
 my %never = (
     'a good key' => $key{auth_src_basic},
     'an unknown key' => unknown_key($secret),
-    'one with another prefix' => unknown_key($secret, 'zz-top'),
+    'a key with another prefix' => unknown_key($secret, 'zz-top'),
 );
 while (my ($what, $value) = each %never) {
     is_deeply(arrived($host, '/open', @$_), {},
-              "open, $what: " . join(', ', @$_) =~ s/\Q$value\E/KEY/gr)
+              "open: no header with $what is passed on: "
+              . join(', ', @$_) =~ s/\Q$value\E/KEY/gr)
         for [ "X-API-Key: $value" ], [ "Authorization: Bearer $value" ],
             [ "X-API-Key: $value", "Authorization: Bearer $value" ],
             [ "X-API-Key: own, $value" ], [ "X-API-Key: $value own" ],
@@ -192,43 +199,45 @@ while (my ($what, $value) = each %never) {
             [ 'Authorization: ' . basic(":$value") ],
             [ 'Authorization: ' . basic("user:$value") ];
 }
-# Recognized by the prefix, or with something before or after it.
+# Words that are not passed on because of their prefix, or because a good key is
+# a part of them.
 my $good = $key{$host};
 for my $value (substr($good, 0, -1), "$good\xe2\x80\x8b", "x$good", "${good}x",
                'a' x 600 . $good) {
     my $what = $value =~ s/\Q$good\E/KEY/r =~ s/a{600}/a…/r;
-    is_deeply(arrived($host, '/open', $_), {}, "open, $what: "
-              . (/^(\S+)/)[0])
+    is_deeply(arrived($host, '/open', $_), {},
+              "open: $what is not passed on in " . (/^(\S+)/)[0])
         for "X-API-Key: $value", "Authorization: Bearer $value",
             'Authorization: ' . basic("$value:");
 }
 $host = 'auth_src_prefix';
 is_deeply(arrived($host, '/open', 'X-API-Key: acme-live_x'), {},
-          'with ApiKeyPrefix: whatever begins so');
+          'with ApiKeyPrefix, a word with that prefix is not passed on');
 my $zz = unknown_key($secret, 'zz-top');
 is_deeply(arrived($host, '/open', "X-API-Key: $zz"), {},
-          'with ApiKeyPrefix: another prefix, but right check characters');
+          'with ApiKeyPrefix, a key with another prefix is not passed on');
 is_deeply(arrived($host, '/api', "X-API-Key: $zz",
                   "Authorization: Bearer $key{$host}"), {},
-          'nor beside a key of ours');
+          'with ApiKeyPrefix, nor is it beside a good key');
 is(reason_of(ask($host, '/api/x', "X-API-Key: $zz")), 'invalid',
-   'it opens nothing, either');
+   'with ApiKeyPrefix, a key with another prefix is invalid');
 my $ours = 'ak_' . 'x' x 49;
 is_deeply(arrived($host, '/open', "X-API-Key: $ours"),
           { 'x-api-key' => $ours },
-          'another prefix and wrong check characters: foreign');
-# Each such word costs one HMAC per secret: at most eight are tried.
+          'with ApiKeyPrefix, a word with another prefix and wrong check '
+          . 'characters is passed on');
+# Such a word is tried with one HMAC per secret; at most eight of a header are.
 for my $begin ('X-API-Key: ', 'Authorization: Token ') {
     my ($name, $value) = $begin =~ /(\S+): (.*)/;
     my @false = map { sprintf 'ak_%02d%s', $_, 'x' x 47 } 1 .. 9;
     is_deeply(arrived($host, '/open', "$begin@false[0 .. 7]"),
               { lc $name => "$value@false[0 .. 7]" },
-              "$name: eight of them are foreign");
+              "$name: eight words that are no keys are passed on");
     is_deeply(arrived($host, '/open', "$begin@false"), {},
-              'where there are nine, nobody knows, and none is put back');
+              "$name: nine are not, because the ninth was not tried");
 }
 
-# A key in a scheme that is not accepted is not passed on, either.
+# A key in a scheme that is not accepted is not passed on.
 $host = 'auth_src';
 for my $value ("Basic " . encode_base64("$key{$host}:", ''),
                "Token token=\"$key{$host}\"", "Token $key{$host}",
@@ -236,39 +245,44 @@ for my $value ("Basic " . encode_base64("$key{$host}:", ''),
     my $what = $value =~ s/(\w*) ?.*/$1/r;
     $what = 'no scheme' if $what =~ /^ak_/;
     is_deeply(arrived($host, '/open', "Authorization: $value"), {},
-              "open, a key behind $what");
+              "open: a key in Authorization with $what is not passed on");
     is(reason_of(ask($host, '/api/x', "Authorization: $value")), 'missing',
-       "guarded, a key behind $what is not accepted");
+       "guarded: missing for a key in Authorization with $what");
 }
 
-# ---- The accepted key, in the application ----
+# ---- Whether the application gets an accepted key: ApiKeyPassKey ----
 
 for my $at (grep { $_ ne 'auth_src_names' } @hosts) {
     my ($value, $pass) = ($key{$at}, $at eq 'auth_src_pass');
     is_deeply(arrived($at, '/api', "X-API-Key: $value"),
               $pass ? { 'x-api-key' => $value } : {},
-              "$at: X-API-Key is " . ($pass ? 'passed on' : 'gone'));
+              "$at: a key in X-API-Key is " . ($pass ? '' : 'not ')
+              . 'passed on');
     is_deeply(arrived($at, '/api', "Authorization: Bearer $value"),
               $pass ? { authorization => "Bearer $value" } : {},
-              "$at: Bearer is " . ($pass ? 'passed on' : 'gone'));
+              "$at: a key as bearer is " . ($pass ? '' : 'not ')
+              . 'passed on');
     my $both = arrived($at, '/api', "X-API-Key: $value",
                        "Authorization: Bearer $value");
-    $pass ? ok(scalar(keys %$both), "$at: one of both copies arrives")
-          : is_deeply($both, {}, "$at: both copies are gone");
+    $pass ? ok(scalar(keys %$both),
+               "$at: of the same key in two headers, one is passed on")
+          : is_deeply($both, {},
+                      "$at: of the same key in two headers, none is passed on");
     like(ask($at, '/cgi/env.cgi', "X-API-Key: $value")->{body},
          $pass ? qr/^HTTP_X_API_KEY=\Q$value\E$/m
                : qr/\A(?!.*\Q$value\E).*^APIKEY_TENANT=acme$/ms,
-         "$at: the same with a CGI");
+         "$at: a CGI gets " . ($pass ? 'the key' : 'no key'));
 }
 my $pass = 'auth_src_pass';
 is_deeply(arrived($pass, '/api', 'Authorization: ' . basic("$key{$pass}:")),
-          { authorization => basic("$key{$pass}:") }, 'Basic is passed on');
+          { authorization => basic("$key{$pass}:") },
+          'ApiKeyPassKey: a key in Basic is passed on');
 is_deeply(arrived($pass, '/open', "X-API-Key: $key{$pass}"), {},
-          'in an open place nothing is: nobody accepted it');
+          'ApiKeyPassKey: a key is not passed on where none is accepted');
 is_deeply(arrived($pass, '/api', "X-API-Key: $key{$pass}",
                   "Authorization: Bearer $jwt"),
           { 'x-api-key' => $key{$pass}, authorization => "Bearer $jwt" },
-          'a foreign one comes beside it');
+          'ApiKeyPassKey: the key and a bearer that is no key are passed on');
 
 key_nowhere_in_logs($_) for values %key, values %never, $zz;
 

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# mod_cache, in every setup: tenants request one URL of an application that
-# allows caching, and each gets its own response; without a key there is none.
+# mod_cache with each provider, handler and setting: two tenants request the
+# same URL of an application that allows caching, and each gets a response of
+# its own, which is not stored. Without a key the answer is 401.
 
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::ConfigTest;
@@ -32,7 +33,7 @@ my $CARELESS = <<'EOF_CARELESS';
     CacheIgnoreHeaders Vary Set-Cookie
     CacheDefaultExpire 600
 EOF_CARELESS
-# provider, quick handler, CacheEnable in a section, careless.
+# Name => [provider, quick handler, CacheEnable in a section, careless].
 my %HOSTS = map { my ($store, $quick, $inside, $careless) = @$_;
     join('-', $store, $quick ? 'quick' : 'late', $inside ? 'section' : 'server',
          $careless ? 'careless' : 'strict') . '.example' => $_
@@ -94,13 +95,13 @@ my @CLIENTS = (
     [ acme => "Authorization: Bearer $key{acme}" ],
     ['nobody'], [ globex => "X-API-Key: $key{globex}" ],
     [ unknown => "X-API-Key: $unknown" ],
-    # 304 for a condition that is met; 504 where the cache must answer.
+    # 304 if the condition is met; 504 if the cache is asked for it alone.
     [ 'globex 304' => "X-API-Key: $key{globex}", 'If-None-Match: "one"' ],
     [ 'globex 504' => "X-API-Key: $key{globex}",
       'Cache-Control: only-if-cached' ],
 );
 
-# Whose response it is.
+# The tenant for which the application made the response, or the refusal.
 sub whose {
     my ($r) = @_;
     return $r->{status} == 401 ? 'nobody, 401'
@@ -120,38 +121,46 @@ for my $host (sort keys %HOSTS) {
                 || $who eq 'nobody' && $path =~ /guarded/ ? 'nobody, 401'
                 : $who;
             ok((grep { whose($r) eq $_ } $want, split ' ', $want),
-               "$host$path: $who gets an own answer") or diag(explain($r));
+               "$host$path: the answer to $who is for $want")
+                or diag(explain($r));
             ok($r->{status} != 200 || $who eq 'nobody' || $path =~ m{/app$}
-               || !$seen{ $r->{body} }++, 'made for this request');
+               || !$seen{ $r->{body} }++,
+               "$host$path: the answer to $who is a new one");
             is(join('', header_of($r, 'X-Cache')) =~ /^HIT/, '',
-               'and not from the cache') if $who ne 'nobody';
+               "$host$path: the answer to $who is no hit")
+                if $who ne 'nobody';
         }
     }
-    # The same cache works where no key is needed.
+    # In a section without AuthType ApiKey, mod_cache stores and answers.
     my $path = '/open/app.cgi?cache-control:public,max-age=60';
     my @open = map { get($site->port, $path, "Host: $host") } 1 .. 2;
-    is($open[1]{body}, $open[0]{body}, "$host: an open answer is kept");
+    is($open[1]{body}, $open[0]{body},
+       "$host: the second answer of an open section is the first");
     my $r = get($site->port, $path, "Host: $host", "X-API-Key: $key{acme}");
-    is($r->{body}, $open[0]{body}, 'also for a client with a key');
-    # A credential of the application: the quick handler does not serve it.
+    is($r->{body}, $open[0]{body},
+       "$host: a client with a key gets the stored answer of an open section");
+    # The quick handler does not answer a request with Authorization.
     for my $value ($host =~ /quick/ ? ('Bearer a.b.c', 'Basic dTpw') : ()) {
         $r = get($site->port, $path, "Host: $host", "Authorization: $value");
-        like($r->{body}, qr/ and \Q$value\E,/, "$value: the application's own");
+        like($r->{body}, qr/ and \Q$value\E,/,
+             "$host: $value gets a new answer of the application");
     }
 }
 my $vary = '/open/app.cgi?cache-control:public,max-age=60&vary:X-API-Key';
 my @own = map { get($site->port, $vary, 'Host: disk-quick-server-strict.example',
                     $_ ? "X-API-Key: $_" : ()) } '', 'mine', 'yours', 'mine';
 is(join(' ', map { $_->{body} =~ /of (.*),/ } @own), 'no key mine yours mine',
-   'an application that varies by a header of that name');
-is($own[3]{body}, $own[1]{body}, 'and each of its answers is kept');
+   'an application with Vary: X-API-Key gets each value of its own');
+is($own[3]{body}, $own[1]{body},
+   'an application with Vary: X-API-Key has an answer stored per value');
 
 $site->stop;
-is($site->leaks(values %key, $unknown), '', 'no key in the logs');
+is($site->leaks(values %key, $unknown), '', 'the logs contain no key');
 my @kept = split /\n/, `grep -rlE 'acme|globex' '$site->{dir}/kept'`;
-is("@kept", '', 'no tenant in the cache');
+is("@kept", '', 'the cache on disk has no answer that names a tenant');
 
-# ---- Responses that were stored before keys were needed: httpd serves them ----
+# ---- Responses that were stored before the section had AuthType ApiKey: the
+# quick handler still serves them, and httpd -t warns ----
 my $later = <<'EOF_LATER';
 <Location "/open/">
     AuthType ApiKey
@@ -160,16 +169,18 @@ my $later = <<'EOF_LATER';
 EOF_LATER
 my $warning = qr/APIKEY0130: .*CacheQuickHandler Off/;
 my $said = $site->check("$conf$later");
-ok($said->{ok}, 'a warning does not stop httpd') or diag($said->{text});
+ok($said->{ok}, 'httpd -t accepts a configuration that it warns of')
+    or diag($said->{text});
 my $quick = grep { $HOSTS{$_}[1] } keys %HOSTS;
 is(scalar(() = $said->{text} =~ /$warning/g), $quick,
-   'each server with the quick handler is warned of');
+   'httpd -t has a warning for each server with the quick handler');
 $site->start("$conf$later");
 my $kept = '/open/app.cgi?cache-control:public,max-age=60';
 for my $host (grep { /disk-.*careless/ } sort keys %HOSTS) {
     my $r = get($site->port, $kept, "Host: $host");
     is($r->{status}, $HOSTS{$host}[1] ? 200 : 401,
-       "$host: what was kept is " . ($HOSTS{$host}[1] ? 'open' : 'guarded'));
+       "$host: without a key, an answer that was stored before gets "
+       . ($HOSTS{$host}[1] ? 200 : 401));
 }
 $site->stop;
 for my $case ([ 0, "CacheEnable disk /\n" ],
@@ -181,7 +192,8 @@ for my $case ([ 0, "CacheEnable disk /\n" ],
     my ($count, $text) = @$case;
     $said = $site->check("\@DATABASE\@\n$text");
     is(scalar(() = $said->{text} =~ /$warning/g), $count,
-       ($count ? 'a warning: ' : 'none: ') . join ' ', split /\n/, $text)
+       ($count ? 'APIKEY0130 with: ' : 'no APIKEY0130 with: ')
+       . join ' ', split /\n/, $text)
         or diag($said->{text});
 }
 

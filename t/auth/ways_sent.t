@@ -22,8 +22,8 @@ sub reason_of {
                                : (refusal($r)->{problem} // {})->{code};
 }
 
-# The client, its headers, and whether a server without ApiKeyFrom accepts them;
-# if not, it answers as without a key.
+# [client, its header, whether a server without ApiKeyFrom accepts it; if not,
+# the answer is the one without a key].
 my @WAYS = (
     [ 'AWS, httpie: X-API-Key', 'X-API-Key: KEY', 1 ],
     [ 'Anthropic: x-api-key', 'x-api-key: KEY', 1 ],
@@ -49,7 +49,7 @@ my @WAYS = (
     [ 'Azure DevOps, curl -u :KEY', sub { basic(":$_[0]") }, 0 ],
     [ 'git, curl -u KEY without a colon', sub { basic($_[0]) }, 0 ],
 );
-# Not create_key(), because it is logged where no server accepts it.
+# Not create_key(): this key is logged where keys are not accepted.
 chomp(my $loud = tell($usual, qw(create -q --tenant acme --name loud)));
 my %taken;
 for my $way (@WAYS) {
@@ -59,20 +59,23 @@ for my $way (@WAYS) {
         return ref $form ? $form->($key) : $form =~ s/KEY/$key/r;
     };
     $taken{all} += is(reason_of(ask($all, '/index.html', $line->($key{$all}))),
-                      'granted', $what);
+                      'granted', "$what: granted with its ApiKeyFrom");
     $taken{usual} += is(reason_of(ask($usual, '/index.html',
                                       $line->($usually ? $key{$usual}
                                                        : $loud))),
                         $usually ? 'granted' : 'missing',
-                        "$what: " . ($usually ? '' : 'not ') . 'by default');
+                        "$what: " . ($usually ? 'granted' : 'missing')
+                        . ' without ApiKeyFrom');
     is(reason_of(ask($all, '/index.html', $line->(unknown_key($secret)))),
-       'invalid', "$what: a key that there is not");
+       'invalid', "$what: invalid for an unknown key");
 }
-is(scalar(grep { $_->[2] } @WAYS), 5, 'five of them need no ApiKeyFrom');
-is_deeply(\%taken, { all => 22, usual => 22 }, 'all of the 22 ways');
+is(scalar(grep { $_->[2] } @WAYS), 5,
+   'five of the ways are accepted without ApiKeyFrom');
+is_deeply(\%taken, { all => 22, usual => 22 },
+          'all 22 ways have the expected answers');
 
-# Not accepted by any ApiKeyFrom: they get into logs and caches, or a browser
-# sends them without its user's intent.
+# No ApiKeyFrom accepts these ways: such keys get into logs and caches, or a
+# browser sends them by itself.
 my %NEVER = (
     'Google: ?key=' => [ 'exposed', "/index.html?key=$loud" ],
     'Slack: ?token=' => [ 'exposed', "/index.html?x=y&token=$loud" ],
@@ -80,15 +83,15 @@ my %NEVER = (
 );
 for my $what (sort keys %NEVER) {
     my ($reason, @asks) = @{ $NEVER{$what} };
-    is(reason_of(ask($_, @asks)), $reason, "$what, $_: never")
+    is(reason_of(ask($_, @asks)), $reason, "$what, $_: $reason")
         for $usual, $all;
 }
 is((refusal(request($_, 'POST', '/index.html',
                     ['Content-Type: application/x-www-form-urlencoded'],
                     "token=$loud"))->{problem} // {})->{code}, 'missing',
-   "a form, $_: never") for $usual, $all;
+   "a form, $_: missing") for $usual, $all;
 
-# ---- Clients that write the header themselves ----
+# ---- curl makes the header from its options or from the URL ----
 for my $case ([ 'user', '-u', '%s:' ], [ 'password', '-u', 'api:%s' ],
               [ 'bearer', '--oauth2-bearer', '%s' ],
               [ 'URL', 'http://%s@' ]) {
@@ -99,25 +102,27 @@ for my $case ([ 'user', '-u', '%s:' ], [ 'password', '-u', 'api:%s' ],
     open my $curl, '-|', 'curl', '-s', '-o', '/dev/null', '-w',
         '%{http_code}', map { s/%s/$key{$all}/r } @arguments, $url
         or die "curl: $!\n";
-    is(scalar <$curl>, 200, "curl, $what");
+    is(scalar <$curl>, 200, "curl with the key as $what: 200");
     close $curl;
 }
 
-# ---- Which half of Basic ----
+# ---- The user or the password of Basic may be the key ----
 my $bad = $key{$all} =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/er;
 my @HALVES = (
-    [ $all, "$key{$all}:$key{$all}", 'granted', 'both, the same key' ],
-    [ $all, "$key{$all}:$other{$all}", 'ambiguous', 'two keys of ours' ],
-    [ $all, "$bad:$key{$all}", 'granted', 'what only looks so, and a key' ],
-    [ $all, "$key{$all}:$bad", 'granted', 'a key, and what only looks so' ],
-    [ $all, "$bad:$bad", 'invalid', 'none' ],
+    [ $all, "$key{$all}:$key{$all}", 'granted', 'the same key twice' ],
+    [ $all, "$key{$all}:$other{$all}", 'ambiguous', 'two good keys' ],
+    [ $all, "$bad:$key{$all}", 'granted',
+      'wrong check characters, and a good key as password' ],
+    [ $all, "$key{$all}:$bad", 'granted',
+      'a good key as user, and wrong check characters' ],
+    [ $all, "$bad:$bad", 'invalid', 'wrong check characters twice' ],
     [ $all, 'bob:builder', 'invalid', 'a user and a password' ],
-    [ $all, ':', 'invalid', 'nothing' ],
+    [ $all, ':', 'invalid', 'a colon' ],
 );
 for (@HALVES) {
     my ($host, $text, $reason, $what) = @$_;
     is(reason_of(ask($host, '/index.html', basic($text))), $reason,
-       "Basic: $what");
+       "Basic with $what: $reason");
 }
 my $imported = 'An-imported.key~of-somebody-else';
 htapikey($opaque, 'import', '-', { stdin =>
@@ -132,29 +137,34 @@ for (["$imported:", 'granted'], ["$imported:x", 'granted'],
      ['api:nobody-has-this-key', 'invalid'], ['api:', 'invalid']) {
     my ($text, $reason) = @$_;
     is(reason_of(ask($opaque, '/index.html', basic($text))), $reason,
-       'Basic, any shape: ' . ($text =~ s/\Q$imported\E/IMPORTED/r
-                                     =~ s/ak_\w+/KEY/gr));
+       "Basic, opaque keys: $reason for "
+       . ($text =~ s/\Q$imported\E/IMPORTED/r =~ s/ak_\w+/KEY/gr));
 }
 
-# ---- No key, or more than one ----
+# ---- Headers with no key, or with more than one ----
 my ($one, $two) = ($key{$all}, $other{$all});
 for ([ 'two schemes', 'ambiguous', "Authorization: Token $one",
        "Authorization: Bearer $two" ],
-     [ 'Rails with a nonce', 'ambiguous',
+     [ 'Token token= and a nonce', 'ambiguous',
        "Authorization: Token token=\"$one\", nonce=\"x\"" ],
-     [ 'two keys alone', 'ambiguous', "Authorization: $one",
+     [ 'two keys without a scheme', 'ambiguous', "Authorization: $one",
        "Authorization: $two" ],
      [ 'two headers that differ', 'ambiguous', "api_key: $one",
        "api-key: $two" ],
      [ 'two headers that agree', 'granted', "api_key: $one",
        "api-key: $one" ],
      [ 'an open quote', 'invalid', "Authorization: Token token=\"$one" ],
-     [ 'another parameter', 'invalid', "Authorization: Token key=$one" ],
-     [ 'a key and a word', 'missing', "Authorization: $one x" ],
-     [ 'another scheme', 'missing', "Authorization: Secret $one" ],
-     [ 'a header that is not named', 'missing', "api.key: $one" ]) {
+     [ 'Token with another parameter', 'invalid',
+       "Authorization: Token key=$one" ],
+     [ 'a key and a word without a scheme', 'missing',
+       "Authorization: $one x" ],
+     [ 'a scheme that ApiKeyFrom does not name', 'missing',
+       "Authorization: Secret $one" ],
+     [ 'a header that ApiKeyFrom does not name', 'missing',
+       "api.key: $one" ]) {
     my ($what, $reason, @headers) = @$_;
-    is(reason_of(ask($all, '/index.html', @headers)), $reason, $what);
+    is(reason_of(ask($all, '/index.html', @headers)), $reason,
+       "$reason for $what");
 }
 
 # ---- The challenges: in one order, whatever the order of ApiKeyFrom ----
@@ -163,25 +173,27 @@ is_deeply(refusal(ask($all, '/index.html'))->{challenge},
             map({ qq(ApiKey realm="R", header="$_") } qw(Authorization
                 X-API-Key api_key api-key apikey PRIVATE-TOKEN)),
             map({ qq($_ realm="R") } qw(Token GenieKey Api-Key Basic)) ],
-          'Bearer, ApiKey, the others, Basic');
+          'the challenges are Bearer, ApiKey, the other schemes, Basic');
 is_deeply(refusal(ask($usual, '/index.html')), expected('missing'),
-          'ApiKey once, for the scheme and the header');
+          'without ApiKeyFrom, ApiKey is one challenge for scheme and header');
 is_deeply(refusal(ask($pass, '/index.html'))->{challenge},
           [ 'ApiKey realm="R", header="Authorization"',
             'ApiKey realm="R", header="api_key"', 'Token realm="R"',
-            'Basic realm="R"' ], 'without Bearer');
+            'Basic realm="R"' ],
+          'the challenges have no Bearer if ApiKeyFrom does not name it');
 
-# ---- ApiKeyPassKey: the key in the header in which it came ----
+# ---- ApiKeyPassKey: the key is passed on in the header in which it came ----
 for my $line (map { s/KEY/$key{$pass}/r } 'Authorization: KEY', 'api_key: KEY',
               'Authorization: Token token="KEY"', 'Authorization: token KEY') {
     my $got = ask($pass, '/x', $line);
     like($got->{body}, qr/^\Q$line\E\r?$/m,
-         'passed on: ' . $line =~ s/ak_\w+/KEY/r);
+         'ApiKeyPassKey: passed on unchanged: ' . $line =~ s/ak_\w+/KEY/r);
 }
 for my $text ("$key{$pass}:", "api:$key{$pass}") {
     my $line = basic($text);
     like(ask($pass, '/x', $line)->{body}, qr/^\Q$line\E\r?$/m,
-         'passed on: Basic');
+         'ApiKeyPassKey: passed on unchanged: Basic with '
+         . $text =~ s/ak_\w+/KEY/r);
 }
 
 key_nowhere_in_logs($_) for values %key, values %other, $imported;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# status.cgi?STATUS&cache=VALUE: an application with a status, a Cache-Control
-# (commas as they are, '=' as ':') and an answer of its own, each time another.
+# status.cgi?STATUS&cache=VALUE answers with this status and this Cache-Control
+# (write ':' for '='); the body names the tenant and is another one each time.
 
 use strict;
 use warnings;
