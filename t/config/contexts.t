@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Errors in an .htaccess, and what a virtual host inherits.  Where each
-# directive may stand is tested in matrix.t.
+# An error in an .htaccess is a 500 whose message is logged; a virtual host
+# inherits each directive of the main server or replaces it.  The contexts in
+# which a directive is allowed are tested in matrix.t.
 
 use APIKey::Test;
 use APIKey::Auth;
@@ -9,7 +10,7 @@ use APIKey::ConfigTest;
 
 my $site = APIKey::ConfigTest->new;
 
-# ---- .htaccess: read when a request comes ----
+# ---- .htaccess: read at each request ----
 my $guard = <<'EOF';
     AuthType ApiKey
     AuthName "R"
@@ -27,7 +28,8 @@ $guard
 EOF
 my $key = $site->create;
 
-# The status of a request to a folder with such an .htaccess, and the log.
+# The response to a request to a folder with this .htaccess, and what was logged
+# meanwhile, without debug and trace.
 sub with_htaccess {
     my ($folder, $lines, @headers) = @_;
     $site->file("docs/$folder/.htaccess", "$lines\n");
@@ -38,17 +40,19 @@ sub with_htaccess {
 }
 
 my ($r, $log) = with_htaccess('open', '', "X-API-Key: $key");
-is($r->{status}, 200, 'an empty .htaccess');
+is($r->{status}, 200, '200 for a good key with an empty .htaccess');
 for my $line ('ApiKeyUser name', 'ApiKeyErrorFormat xml', 'ApiKeyFrom query',
               'ApiKeyErrorBody 401 text/plain "%{user}"',
               'Require apikey-scope "a b"') {
     ($r, $log) = with_htaccess('open', $line);
-    is($r->{status}, 500, ".htaccess: $line");
-    like($log, qr/\.htaccess: \w/, 'a message of its own') or diag($log);
+    is($r->{status}, 500, "500 with $line in an .htaccess");
+    like($log, qr/\.htaccess: \w/, "the log says what is wrong with $line")
+        or diag($log);
 }
 $site->stop;
 
 # ---- What a virtual host inherits, and what it replaces ----
+# "granted", the code of a problem body, or the body.
 sub names {
     my ($r) = @_;
     return $r->{status} == 200 ? 'granted'
@@ -106,15 +110,18 @@ for my $case ([ 'inherits', 'granted', 'invalid', 'invalid', 'invalid' ],
     my @got = map { names(get($site->port, '/index.html',
                               "Host: $name.example", "X-API-Key: $made{$_}"))
               } qw(ak hex zz two);
-    is_deeply(\@got, \@want, "$name.example: ak, hex, zz, keyspace two");
+    is_deeply(\@got, \@want,
+              "$name.example: the answers to keys ak, hex, zz, two");
 }
 is(names(get($site->port, '/index.html', 'Host: from.example',
-             "X-Other: $key")), 'granted', 'ApiKeyFrom of its own');
+             "X-Other: $key")), 'granted',
+   'from.example: granted for a key in the header of its own ApiKeyFrom');
 is(names(get($site->port, '/index.html', 'Host: from.example',
-             "X-API-Key: $key")), 'missing', 'not beside the outer one');
+             "X-API-Key: $key")), 'missing',
+   'from.example: missing for a key in the header of the main ApiKeyFrom');
 $site->stop;
-# To a server with another prefix a hex64 key is foreign: it has no check
-# characters.
-is($site->leaks(@made{qw(ak zz two)}), '', 'no key in their logs');
+# Not the hex64 key: it has no check characters, so a server with another prefix
+# does not recognize it and logs it.
+is($site->leaks(@made{qw(ak zz two)}), '', 'the logs contain no base62 key');
 
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Arguments of each directive that are accepted, and those that `httpd -t`
-# refuses with what to write instead.
+# The arguments of each directive: which of them httpd -t accepts, and which it
+# refuses with a message that says what to write instead.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -20,32 +20,35 @@ my $secret = (split ' ', $site->slurp('secret'))[1];
 my @accepted;
 sub accepted { push @accepted, join "\n", @_ }
 
-# Tests all lines at once, each in a virtual host; one by one if that fails.
+# Checks all accepted lines by one httpd -t, each in a virtual host; one by one
+# if that fails.
 sub check_accepted {
     my $all = $site->check(join "\n", $base, map {
         "<VirtualHost 127.0.0.1:1>\n$_\n</VirtualHost>"
     } @accepted);
     for my $lines (@accepted) {
         my $said = $all->{ok} ? $all : $site->check("$base\n$lines");
-        ok($said->{ok}, 'accepted: ' . substr $lines =~ s/\n/; /gr, 0, 70)
+        ok($said->{ok}, 'httpd -t accepts: '
+                        . substr $lines =~ s/\n/; /gr, 0, 70)
             or diag($said->{text});
     }
-    ok($all->{ok}, 'all of them together') or diag($all->{text});
+    ok($all->{ok}, 'httpd -t accepts all accepted lines together')
+        or diag($all->{text});
 }
 
-# The line is refused with a message that names it and has these words.
+# httpd -t refuses the line, and its message has these words.
 sub refused {
     my ($line, @words) = @_;
     my $said = $site->check("$base\n$line");
     my $shown = substr $line =~ s/\n\s*/; /gr, 0, 70;
     my @missing = grep { $said->{text} !~ $_ } @words;
-    ok(!$said->{ok} && !@missing, "refused: $shown")
+    ok(!$said->{ok} && !@missing, "httpd -t refuses: $shown")
         or diag("without @missing: $said->{text}");
     unlike($said->{text}, qr/\Q$secret\E|Segmentation|Sanitizer/,
-           'its message has no secret');
+           "the message has no secret: $shown");
 }
 
-ok($site->check($base)->{ok}, 'the least that is needed');
+ok($site->check($base)->{ok}, 'httpd -t accepts the lines around the others');
 
 # ---- ApiKeySecretFile, Keyspace, Prefix ----
 refused('ApiKeySecretFile', qr/ApiKeySecretFile takes one argument/);
@@ -120,7 +123,7 @@ refused("ApiKeyFrom header:$_", qr/tells the application its tenant/)
     for qw(X-Apikey-Tenant x-apikey-id X-Apikey-Key X_Apikey_Tenant
            x_apikey-key X.ApiKey.Id);
 
-# ---- A section can only drop ----
+# ---- ApiKeyFrom in a section: may remove ways, not add any ----
 my $section = "<Location /in>\n%s\n</Location>";
 accepted('ApiKeyFrom header bearer basic',
          sprintf $section, 'ApiKeyFrom basic');
@@ -231,7 +234,7 @@ accepted('UseCanonicalName On', "ApiKeyTenant $_")
 refused("${_}ApiKeyTenant %{SERVER_NAME}", qr/APIKEY0003/,
         qr/UseCanonicalName On/, qr/client's Host header/)
     for '', "UseCanonicalName Off\n", "UseCanonicalName DNS\n";
-# What it may read is tested in tenant.t.
+# Which expressions ApiKeyTenant accepts is tested in tenant.t.
 
 # ---- Require ----
 sub require_refused {
@@ -274,7 +277,7 @@ accepted("ApiKeyRetention $_") for 1, 90, 3650;
 refused("ApiKeyRetention $_", qr/ApiKeyRetention: /)
     for '0', '-1', '90x', 'never';
 
-# ---- ApiKeyQuery, ApiKeyChangesQuery: the text; the rest is in t/query ----
+# ---- ApiKeyQuery, ApiKeyChangesQuery: the text; t/query runs them ----
 for my $name ('ApiKeyQuery', 'ApiKeyChangesQuery') {
     refused(qq($name "$_->[0]"), qr/$name: the query .*$_->[1]/)
         for [ 'SELECT 1', qr/has no %s/ ], [ ' ', qr/is no SELECT/ ],
@@ -289,7 +292,7 @@ for my $name ('ApiKeyQuery', 'ApiKeyChangesQuery') {
 refused('ApiKeyChangesQuery "SELECT a, b FROM c WHERE a > %s"',
         qr/APIKEY0123: .*without an ApiKeyQuery/);
 
-# ---- What is counted ----
+# ---- ApiKeyUsageFlush ----
 accepted("ApiKeyUsageFlush $_") for qw(off Off 1 10 3600);
 refused("ApiKeyUsageFlush $_", qr/ApiKeyUsageFlush: '\Q$_\E' is not a whole /,
         qr/from 1 to 3600: give seconds, or 'off'/)
@@ -297,13 +300,13 @@ refused("ApiKeyUsageFlush $_", qr/ApiKeyUsageFlush: '\Q$_\E' is not a whole /,
 refused('ApiKeyUsageFlush', qr/takes one argument/);
 refused('ApiKeyUsageFlush 1 2', qr/takes one argument/);
 
-# ---- Enforcement ----
+# ---- ApiKeyEnforce ----
 accepted("ApiKeyEnforce $_") for qw(On on Log LOG);
 refused("ApiKeyEnforce $_", qr/ApiKeyEnforce: '\Q$_\E' is neither On nor Log/)
     for qw(Off 1 warn);
 refused('ApiKeyEnforce', qr/takes one argument/);
 
-# ---- The cache ----
+# ---- ApiKeyCache, CacheTTL, RevocationPoll, StaleLimit ----
 accepted("ApiKeyCache $_") for qw(shmcb off OFF redis:127.0.0.1:6379
     memcache:127.0.0.1:11211 dbm:/x), '"shmcb:/x(512000)"';
 refused("ApiKeyCache $_->[0]", qr/ApiKeyCache.*$_->[1]/)
@@ -318,11 +321,13 @@ for my $name (qw(redis shmcb)) {
     my $said = $site->check("$base\nApiKeyCache $name:127.0.0.1:1",
                             without => ["socache_$name"]);
     like($said->{text}, qr/APIKEY0010: .*load mod_socache_$name, or/,
-         "ApiKeyCache $name without its module");
+         "httpd -t refuses ApiKeyCache $name without mod_socache_$name");
 }
 my $said = $site->check($base, without => ['socache_shmcb']);
-ok($said->{ok}, 'where nobody asked for a cache, there need be none');
-like($said->{text}, qr/APIKEY0140: .*load mod_socache_shmcb/, 'it is told');
+ok($said->{ok},
+   'httpd -t accepts no ApiKeyCache without mod_socache_shmcb');
+like($said->{text}, qr/APIKEY0140: .*load mod_socache_shmcb/,
+     'httpd -t says to load mod_socache_shmcb without ApiKeyCache');
 accepted("ApiKeyCacheTTL $_") for '1', '60 5', '86400 86400', '60 0';
 refused("ApiKeyCacheTTL $_->[0]", qr/ApiKeyCacheTTL.*$_->[1]/)
     for ( map { [ $_, qr/is not a whole number from 1 to 86400/ ] }

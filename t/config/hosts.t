@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Which keys each virtual host accepts.  A host inherits all lines of the main
-# server and replaces one.  The expected answer to every key at every host is
-# computed from that, and each is asked for several times: an answer that one
-# host has cached must not be used for another.
+# server and replaces one.  The expected answer of every host to every key is
+# computed from that, and every key is sent to every host several times: what
+# one host has cached must not be used for another.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
@@ -15,7 +15,7 @@ my $dir = $site->{dir};
 chomp(my $second = `'$ENV{HTAPIKEY}' secret`);
 $site->file('other', "$second\n", 0600);
 
-# The lines of a host, for each of two values.
+# Setting => its line with the first value, and with the second.
 my %VALUES = (
     secret   => [ map { qq(ApiKeySecretFile "$dir/$_") } 'secret', 'other' ],
     driver   => [ 'DBDriver sqlite3', 'DBDriver pgsql' ],
@@ -26,7 +26,8 @@ my %VALUES = (
 );
 my @SETTINGS = sort keys %VALUES;
 
-# A key for each database and each of the other values.
+# Keys of each database: one made with the first value of all other settings,
+# some with the second value of one, one with that of all.
 my @keys;
 for my $params (0, 1) {
     for my $of ([0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]) {
@@ -46,7 +47,8 @@ for my $params (0, 1) {
 my @user = getpwnam $site->{user};
 chown @user[2, 3], glob "$dir/db/*" unless $>;
 
-# Status and tenant.
+# The expected status and tenant: a host that has another value than the key was
+# made with refuses the key.
 sub expected {
     my ($host, $key) = @_;
     my %has = %{ $host->{has} };
@@ -56,13 +58,14 @@ sub expected {
     return "200 $key->{tenant}";
 }
 
-# Each host has its own port, so that the main server can be asked, too.
+# The virtual hosts have a port of their own, so that the main server can be
+# asked on the other one.
 my $port = APIKey::ConfigTest::free_port();
 
 sub asked {
     my ($host, $key) = @_;
-    my $got = get($host->{name} eq 'main' ? $site->port : $port, '/', "Host: $host->{name}.example",
-                  "X-API-Key: $key->{key}");
+    my $got = get($host->{name} eq 'main' ? $site->port : $port, '/',
+                  "Host: $host->{name}.example", "X-API-Key: $key->{key}");
     my ($tenant) = header_of($got, 'X-Tenant');
     return "$got->{status} " . ($tenant // '-');
 }
@@ -101,7 +104,8 @@ sub matrix {
     }
     push @hosts, { name => 'half', has => { %$main, half => 1 },
                    lines => [ qq(ApiKeyDBDParams "$dir/db/keys.db") ] };
-    $site->start(join "\n", "Listen 127.0.0.1:$port", (map { $VALUES{$_}[ $main->{$_} ] } @SETTINGS),
+    $site->start(join "\n", "Listen 127.0.0.1:$port",
+        (map { $VALUES{$_}[ $main->{$_} ] } @SETTINGS),
         $AREA, map { host($_->{name}, @{ $_->{lines} // [] }) }
                grep { $_->{name} ne 'main' } @hosts);
     return @hosts;
@@ -119,7 +123,8 @@ sub rounds {
                     if $got ne $want;
             }
         }
-        is(join("\n", @wrong), '', "round $round: each host its own answers");
+        is(join("\n", @wrong), '',
+           "round $round: each host gives the expected answer to each key");
     }
 }
 
@@ -135,14 +140,15 @@ for my $value (0, 1) {
             my $before = hits();
             asked($host, $good) for 1, 2;
             is(hits() - $before, $host->{has}{cache} ? 0 : 2,
-               "$host->{name}: " . ($host->{has}{cache} ? 'no cache'
-                                                        : 'from its cache'));
+               "$host->{name}: "
+               . ($host->{has}{cache} ? 'ApiKeyCache off, no hit'
+                                      : 'both answers are hits'));
         }
         $site->stop;
     };
 }
 
-# A database of its own for these lines, with a key.
+# Makes the database of these lines and a key in it.
 sub made {
     my ($name, @lines) = @_;
     my $conf = $site->file("$name.conf", join "\n", @lines,
@@ -160,8 +166,9 @@ sub of_own {
            ? "200 $key->{tenant}" : '401 -';
 }
 
-# Two of the databases are schemas of one, selected by DBDInitSQL.  mod_dbd
-# gives two hosts one pool unless other lines of theirs differ, too.
+# Hosts one and two use schemas of one database, selected by DBDInitSQL.
+# mod_dbd shares a pool between hosts whose DBD lines are equal but for
+# DBDInitSQL, so two has another DBDExptime.
 subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
     my $server = backend('pgsql');
     my (@made, @hosts);
@@ -187,8 +194,8 @@ subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
     $site->stop;
 };
 
-# One file is included for each host: all servers have the same file and
-# line.
+# One file is included for each host, so all hosts have the same file and line;
+# they must be told apart nevertheless.
 subtest 'hosts of one file' => sub {
     my @names = qw(a b c);
     my @made = map { made($_, 'DBDriver sqlite3',
@@ -205,21 +212,23 @@ subtest 'hosts of one file' => sub {
     rounds([ map { { name => $_ } } @names ], \@made, \&of_own);
     $site->stop;
     my $said = $site->check(join "\n", @main, @include);
-    ok($said->{ok}, 'httpd -t is content') or diag($said->{text});
+    ok($said->{ok}, 'httpd -t accepts hosts of one file')
+        or diag($said->{text});
     for my $at (0 .. $#names) {
         my @lax = @include;
         $lax[2 * $at] .= "\nDefine LAX";
         $lax[2 * $at + 1] .= "\nUnDefine LAX";
         like($site->check(join "\n", @main, @lax)->{text}, qr/APIKEY0003/,
-             "what only the one of '$names[$at]' has is seen as its own");
+             "httpd -t refuses a line that only host '$names[$at]' has");
     }
 };
 
-# mod_dbd's directives where mod_dbd is not loaded.
+# A directive of mod_dbd without mod_dbd: the message says what to load.
 for my $line ('DBDriver sqlite3', 'DBDParams /x', 'DBDInitSQL "SELECT 1"') {
     my $said = $site->check("$line\n", without => ['dbd']);
-    ok(!$said->{ok}, "without mod_dbd: $line") or diag($said->{text});
+    ok(!$said->{ok}, "httpd -t refuses $line without mod_dbd")
+        or diag($said->{text});
     like($said->{text}, qr/DBD\w+ is a directive of mod_dbd, which is not/,
-         'httpd does not start, and says what to load');
+         "the message says that mod_dbd is not loaded: $line");
 }
 done_testing;

@@ -1,15 +1,16 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Every directive in every context.  The directives are those that mod_info
-# lists for the built module, so a new one without a line here fails.
+# Every directive in every context: accepted where the table below allows it,
+# refused with httpd's message elsewhere.  mod_info lists the directives of the
+# built module; one that the table does not have fails the test.
 
 use APIKey::ConfigTest;
 use APIKey::Test;
 
 my $site = APIKey::ConfigTest->new;
 
-# S: server and virtual host; P: sections, too; D: and .htaccess.  With valid
-# arguments.
+# Directive => [contexts, a valid argument]. S: server and virtual host; P: also
+# sections; D: also .htaccess.
 my %MATRIX = (
     ApiKeySecretFile => [ S => '"@DIR@/secret"' ],
     ApiKeyKeyspace => [ S => 'default' ], ApiKeyTenant => [ S => 'acme' ],
@@ -19,7 +20,8 @@ my %MATRIX = (
     ApiKeyCache => [ S => 'off' ], ApiKeyUsageFlush => [ S => '10' ],
     ApiKeyEnforce => [ S => 'On' ], ApiKeyCacheTTL => [ S => '60 5' ],
     ApiKeyRevocationPoll => [ S => '500' ], ApiKeyStaleLimit => [ S => '60' ],
-    ApiKeyDBDriver => [ S => 'sqlite3' ], ApiKeyDBDParams => [ S => '"@DIR@/db/keys.db"' ],
+    ApiKeyDBDriver => [ S => 'sqlite3' ],
+    ApiKeyDBDParams => [ S => '"@DIR@/db/keys.db"' ],
     ApiKeyRetention => [ S => '90' ],
     ApiKeyQuery =>
         [ S => '"SELECT id, tenant FROM apikey WHERE digest = %s"' ],
@@ -34,7 +36,7 @@ my @ALL = sort keys %MATRIX;
 my @SERVER = grep { $MATRIX{$_}[0] eq 'S' } @ALL;
 my @ANYWHERE = grep { $MATRIX{$_}[0] ne 'S' } @ALL;
 
-# httpd's message.
+# httpd's message about a directive in a wrong context.
 my $NOT = qr/(?:not allowed (?:here|in <)|cannot occur within )/;
 
 sub line { return "$_[0] $MATRIX{$_[0]}[1]" }
@@ -58,12 +60,14 @@ my @SECTIONS = (
 for my $at ([], [$host]) {
     my $said = $site->check("\@DATABASE\@\n"
         . within(join("\n", map { line($_) } @ALL), @$at));
-    ok($said->{ok}, 'all of them in ' . ("@$at" || 'the server'))
+    ok($said->{ok}, 'all directives are accepted in '
+                    . ("@$at" || 'the server'))
         or diag($said->{text});
 }
 
-# Runs httpd -t for many configurations in one shell, with few modules: httpd
-# refuses a directive's context before it checks anything else.
+# Runs httpd -t for many configurations in one shell and returns what it says of
+# each. A few modules are enough: httpd checks the context of a directive before
+# anything else.
 my ($modules) = $site->{run}{stage} . '/conf/modules.list';
 open my $list, '<', $modules or die "$modules: $!\n";
 my @LOAD = grep { /(?:mpm_\w+|auth[nz]_core|dbd|socache_shmcb|proxy)_module/ }
@@ -97,17 +101,17 @@ my @asked = map { my $at = $_; map { [ $_, @$at ] } @SERVER } @SECTIONS;
 my @said = batch(map { within(line($_->[0]), @$_[ 1 .. $#$_ ]) } @asked);
 for my $i (0 .. $#asked) {
     my ($name, @at) = @{ $asked[$i] };
-    like($said[$i], qr/^$name $NOT/m, "$name is not allowed in @at");
+    like($said[$i], qr/^$name $NOT/m, "$name is refused in @at");
 }
 my @plain = grep { "@$_" !~ /RequireAll/ } @SECTIONS;
 @said = batch(map { within(join("\n", map { line($_) } @ANYWHERE), @$_) }
               @plain);
 for my $i (0 .. $#plain) {
     unlike($said[$i], qr/Syntax error|not allowed/,
-           "those of directories in @{ $plain[$i] }");
+           "the directives for sections are accepted in @{ $plain[$i] }");
 }
 
-# ---- .htaccess, and which directives there are ----
+# ---- .htaccess, with each AllowOverride; and the list of all directives ----
 my %OVERRIDE = (
     none => 'None', authconfig => 'AuthConfig', all => 'All',
     others => 'FileInfo Indexes Limit Options=Indexes',
@@ -169,15 +173,17 @@ for my $at (@at) {
         my $r = get($site->port, "/$override/$name$around/index.html");
         my $log = substr $site->slurp('error_log'), $from;
         if ($override eq 'none' || $server && $override eq 'nonfatal') {
-            like($r->{body}, qr/"code":"missing"/, "$what: not heeded");
+            like($r->{body}, qr/"code":"missing"/, "$what: ignored");
         }
         elsif ($server || !$ALLOWED{$override}) {
-            is($r->{status}, 500, "$what: refused");
-            like($log, qr/\.htaccess: $name $NOT/, 'the log says so');
+            is($r->{status}, 500, "$what: 500");
+            like($log, qr/\.htaccess: $name $NOT/,
+                 "$what: the log says that it is not allowed");
         }
         else {
             is($r->{status}, 401, "$what: accepted");
-            ok($EFFECT{$name}->($r), 'and heeded') or diag(explain($r));
+            ok($EFFECT{$name}->($r), "$what: has its effect")
+                or diag(explain($r));
         }
     }
 }

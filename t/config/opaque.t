@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Opaque keys without a prefix look like any credential: in their virtual host,
-# and in no other, every credential where a key may stand is taken for a key,
-# and httpd logs a warning when it starts.
+# ApiKeyFormat opaque without ApiKeyPrefix: in that virtual host, and in no
+# other, every credential in a place of ApiKeyFrom is taken for a key, masked
+# and not passed on; httpd logs a warning (APIKEY0330) when it starts.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -16,16 +16,18 @@ my $conf = join '', "\@DATABASE\@\nProxyPass / $app/\n",
     [ two => 'ApiKeyFormat opaque' ],
     [ begin => "ApiKeyFormat opaque\nApiKeyPrefix sk_live" ];
 my $said = $site->check($conf);
-ok($said->{ok}, 'it is accepted');
-is(scalar(() = $said->{text} =~ /APIKEY0330/g), 1, 'and said in one line');
+ok($said->{ok}, 'httpd -t accepts opaque keys without a prefix');
+is(scalar(() = $said->{text} =~ /APIKEY0330/g), 1,
+   'httpd -t prints APIKEY0330 once for two such servers');
 like($said->{text}, qr/APIKEY0330: .*of the server at \S+:\d+ and 1 more:/,
-     'with the place of one and the number of others');
+     'APIKEY0330 names the file and line of one server and counts the others');
 unlike($site->check($conf =~ s/ApiKeyFormat.* ?opaque/ApiKeyPrefix ak/gr)
-       ->{text}, qr/APIKEY0330/, 'where there are none, nothing is said');
+       ->{text}, qr/APIKEY0330/, 'httpd -t prints no APIKEY0330 with a prefix');
 
 $site->start($conf);
 my $secret = 'a1b2c3d4e5f6g7h8i9j0';
-# Host, header, whether the application gets it, what is in the log.
+# [host, header, value, whether the application gets it, what the access log has
+# instead].
 my @rows = (
     [ main => 'X-API-Key', 'own', 1 ],
     [ main => 'Authorization', "Bearer $secret", 1 ],
@@ -37,7 +39,7 @@ my @rows = (
     map({ ([ $_ => 'X-API-Key', 'own', 0, '...***' ],
            [ $_ => 'X-API-Key', $secret, 0, '...i9j0' ],
            [ $_ => 'Authorization', "Bearer $secret", 0, 'Bearer ...i9j0' ],
-           # No key may stand there.
+           # Places that ApiKeyFrom does not name.
            [ $_ => 'Authorization', 'Basic Ym9iOmJ1aWxkZXI=', 1 ],
            [ $_ => 'Authorization', "Token $secret", 1 ],
            [ $_ => 'X-Other', $secret, 1 ],
@@ -48,15 +50,18 @@ for (@rows) {
     my $body = get($site->port, '/', "Host: $host.example", "$header: $value")
         ->{body};
     is_deeply([ $body =~ /^\Q$header\E: (.*?)\r?$/mgi ], $gets ? [$value] : [],
-              "$host: $header: $value " . ($gets ? 'arrives' : 'does not'));
+              "$host: $header: $value is " . ($gets ? '' : 'not ')
+              . 'passed on');
 }
 $site->stop;
 my $log = $site->slurp('access_log');
 for (grep { !$_->[3] } @rows) {
     my ($host, $header, $value, $gets, $shown) = @$_;
-    like($log, qr/ (?:key|auth)=\Q$shown\E/, "the log has $shown");
+    like($log, qr/ (?:key|auth)=\Q$shown\E/,
+         "$host: the access log has $shown for $value");
 }
-is($site->leaks("sk_live_$secret"), '', 'and no log the key');
+is($site->leaks("sk_live_$secret"), '', 'the logs contain no key');
 my $start = $site->slurp('error_log') . $site->slurp('said');
-is(scalar(() = $start =~ /APIKEY0330/g), 1, 'httpd says it when it starts');
+is(scalar(() = $start =~ /APIKEY0330/g), 1,
+   'httpd logs APIKEY0330 once when it starts');
 done_testing;

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The order of hooks: whatever module is loaded before or after ours, none sees
-# a key and none exports another identity after ours.  Modules that run before
-# ours nevertheless are named when httpd starts.
+# The order of hooks: ours run before those of mod_security and mod_perl,
+# whatever is loaded first, so that these see no key, and our fixup runs last,
+# so that none changes the identity.  A module whose hooks run before ours
+# nevertheless is named in a warning when httpd starts.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -49,7 +50,8 @@ PerlFixupHandler Seen::late
 PerlLogHandler Seen::end
 EOF
 
-# The log is opened while httpd starts, as root if need be.
+# A handler of mod_perl that logs all headers. It opens its log when httpd
+# starts, as root if need be.
 my $seen = <<'EOF';
 package Seen;
 use strict;
@@ -94,10 +96,11 @@ sub ordered {
     $site->start("${below}LogLevel trace8 core:trace4\n"
                  . "$area$security$perl");
     my $told = ask($site, '/api/index.html', "X-API-Key: $key");
-    like($told, qr{^HTTP/1\.1 200 }, "$how: the key is accepted");
-    like($told, qr/^X-Told: \[acme\]\r$/m, 'ours is the last fixup');
+    like($told, qr{^HTTP/1\.1 200 }, "$how: 200 for a good key");
+    like($told, qr/^X-Told: \[acme\]\r$/m,
+         "$how: the tenant is the key's, not that of another fixup");
     like(ask($site, '/index.html'), qr/^X-Told: \[\]\r$/m,
-         'where there is no key, too');
+         "$how: without a key, there is no tenant of another fixup");
     ask($site, '/api/index.html', "Authorization: Bearer $key");
     ask($site, '/index.html', "X-API-Key: $key", "Referer: http://h/?k=$key");
     ask($site, "/api/index.html?key=$key");
@@ -106,23 +109,23 @@ sub ordered {
     ask($site, '/end');
     ok(wait_until(60, sub { $site->slurp('audit_log') =~ m{GET /end }
                             && $site->slurp('perl_log') =~ m{end GET /end } }),
-       'both modules were there');
+       "$how: mod_security and mod_perl have logged the last request");
     $site->stop;
     my @logs = qw(error_log access_log audit_log sec_log perl_log said);
-    like($site->slurp($_), qr/marked/, "$_ has a request's headers")
+    like($site->slurp($_), qr/marked/, "$how: $_ has a request's headers")
         for qw(audit_log sec_log perl_log error_log);
     my $pattern = APIKey::Logs::key_pattern($key);
     is(join('', grep { /$pattern/ } map { split /^/, $site->slurp($_) } @logs),
-       '', 'and none of the key');
+       '', "$how: no log has a part of the key");
     unlike(join('', map { $site->slurp($_) } @logs), qr/APIKEY022[01]/,
-           'none runs ahead of ours or after it');
+           "$how: no module is warned of");
 }
 
 my $others = load('security2') . load('perl');
 ordered('above', $others, '');
 ordered('below', '', $others);
 
-# ---- Modules that run before ours nevertheless ----
+# ---- A module whose hooks run before ours nevertheless ----
 my $early = qq(LoadModule early_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
 LoadModule insisting_module "$ENV{APIKEY_BUILD}/.libs/mod_early.so"
 );
@@ -137,43 +140,47 @@ my @named = (
 );
 my $said = $site->check("$early$area");
 ok($said->{ok}, 'httpd -t accepts a module that runs ahead of ours');
-like($said->{text}, $_, "and names it: $_") for @named;
+like($said->{text}, $_, "httpd -t warns of such a module: $_") for @named;
 is(scalar(() = $said->{text} =~ /APIKEY022[01]/g), scalar @named,
-   'each once, and no other');
+   'httpd -t warns once of each hook, and of no other');
 unlike($site->check($early)->{text}, qr/APIKEY022/,
-       'a server without keys says nothing');
+       'httpd -t does not warn of such a module in a server without keys');
 unlike($site->check($area)->{text}, qr/APIKEY022[01]/,
-       'nor does one without such a module');
+       'httpd -t does not warn in a server without such a module');
 
-# What the warning says is so.
+# The warning is true: such a module sees keys and sets another tenant.
 my $key = $site->create;
 $site->start("$early$area");
 my $answer = ask($site, '/api/index.html', "X-API-Key: $key");
-like($answer, qr/^X-Early: saw a key\r$/m, 'such a module does see keys');
-like($answer, qr/^X-Told: \[forged\]\r$/m, 'and may tell of a tenant');
+like($answer, qr/^X-Early: saw a key\r$/m,
+     'a module that runs ahead of ours sees the key');
+like($answer, qr/^X-Told: \[forged\]\r$/m,
+     'a module whose fixup runs after ours sets another tenant');
 $site->stop;
 my $start = join '', grep { /APIKEY022/ } map { split /^/, $site->slurp($_) }
             qw(error_log said);
-like($start, $_, 'httpd says so when it starts') for $named[0], $named[-1];
-is(scalar(() = $start =~ /APIKEY0221/g), 1, 'once');
+like($start, $_, "httpd warns when it starts: $_") for $named[0], $named[-1];
+is(scalar(() = $start =~ /APIKEY0221/g), 1,
+   'httpd warns once when it starts');
 
-# ---- What is logged before any hook runs ----
+# ---- Log levels at which httpd logs keys before any hook runs ----
 sub levels {
     my ($conf) = @_;
     my $text = $site->check("$conf\n$area")->{text};
     return [ sort $text =~ /APIKEY0222: LogLevel (\S+)/g ];
 }
 my $http2 = APIKey::Test::run_info()->{mpm} eq 'prefork' ? load('http2') : '';
-is_deeply(levels('LogLevel info'), [], 'LogLevel info writes no key');
-is_deeply(levels('LogLevel core:trace4'), [], 'nor does trace4 of core');
+is_deeply(levels('LogLevel info'), [], 'no warning with LogLevel info');
+is_deeply(levels('LogLevel core:trace4'), [],
+          'no warning with LogLevel core:trace4');
 is_deeply(levels('LogLevel core:trace5'), ['core:trace5'],
-          'its trace5 does, and is named');
+          'a warning with LogLevel core:trace5');
 is_deeply(levels("LogLevel info\n<VirtualHost *>\nServerName x\n"
                  . "LogLevel core:trace6\n</VirtualHost>"), ['core:trace5'],
-          'in a virtual host, too');
+          'a warning with LogLevel core:trace6 in a virtual host');
 is_deeply(levels("${http2}LogLevel http2:trace1"), ['http2:trace1'],
-          "trace1 of mod_http2 likewise");
+          'a warning with LogLevel http2:trace1');
 is_deeply(levels(load('dumpio') . 'LogLevel dumpio:trace7'),
-          ['dumpio:trace7'], 'and trace7 of mod_dumpio');
+          ['dumpio:trace7'], 'a warning with LogLevel dumpio:trace7');
 
 done_testing;

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# ApiKeyTenant: httpd does not start where its expression, in any spelling,
-# reads what the client chooses, or what is not known at start-up.
+# ApiKeyTenant: httpd starts only if its expression reads nothing that the
+# client chooses, in whatever spelling, and nothing whose origin cannot be known
+# at start-up.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -26,10 +27,11 @@ sub refused {
     my ($tenant, $words, @lines) = @_;
     my $said = said($tenant, @lines);
     ok(!$said->{ok} && $said->{text} =~ $words,
-       join ' | ', "refused: $tenant", @lines) or diag($said->{text});
+       join ' | ', "httpd -t refuses ApiKeyTenant $tenant", @lines)
+        or diag($said->{text});
 }
 
-# Each in a virtual host of its own, so that one httpd -t tests all.
+# Checks all cases by one httpd -t, each in a virtual host.
 sub accepted {
     my (@cases) = @_;
     my $port = 1;
@@ -40,11 +42,12 @@ sub accepted {
                       qq(ApiKeyTenant "$tenant"), '</VirtualHost>', '';
     }
     my $said = $site->check($conf);
-    ok($said->{ok}, 'accepted: ' . join ', ', map { ref() ? "@$_" : $_ } @cases)
+    ok($said->{ok}, 'httpd -t accepts ApiKeyTenant '
+       . join ', ', map { ref() ? join(' | ', @$_) : $_ } @cases)
         or diag($said->{text});
 }
 
-# ---- The Host header, in any spelling, wherever it stands ----
+# ---- The Host header, in any spelling, anywhere in the expression ----
 my $canonical = 'UseCanonicalName On';
 my $host = qr/APIKEY0002: .*: the Host header is the client's choice/;
 refused($_, $host, $canonical)
@@ -56,7 +59,7 @@ refused($_, $host, $canonical)
         '%{file:/srv/%{HTTP_HOST}/name}', '%{SSL:HTTP_HOST}',
         '%{ssl:HTTP:Host}', '%{md5:a%{req:Host}b}';
 
-# ---- What else the client chooses ----
+# ---- Other variables and headers that the client chooses ----
 my $choice = sub { qr/APIKEY0002: .*: \Q$_[0]\E is the client's choice/ };
 refused("%{$_}", $choice->("%{$_}"))
     for qw(THE_REQUEST QUERY_STRING REQUEST_METHOD REMOTE_HOST REMOTE_IDENT
@@ -72,7 +75,8 @@ for my $case (['req:X-Forwarded-Host' => 'X-Forwarded-Host'],
     refused("%{$case->[0]}", $choice->("the $case->[1] header"));
 }
 
-# A header that the server sets early, before ours reads it, is allowed.
+# A header is accepted if RequestHeader sets it early, to a constant: that is
+# before ApiKeyTenant is evaluated.
 my $set = 'RequestHeader set X-Customer acme early';
 accepted([ '%{req:X-Customer}', $set ], [ '%{tolower:%{http:x-customer}}',
                                           $set ]);
@@ -84,7 +88,7 @@ refused('%{req:X-Customer}', $choice->('the X-Customer header'), $_)
         'RequestHeader set X-Customer "expr=%{HTTP_HOST}" early';
 refused('%{req:Host}', $host, 'RequestHeader set Host acme early');
 
-# ---- A variable: who sets it ----
+# ---- A variable: refused if it is set from what the client chooses ----
 sub variable {
     my ($name, $from) = @_;
     return qr/APIKEY0002: .* $name, which \S+:\d+ takes from $from, is the /i;
@@ -116,10 +120,11 @@ my $inner = $site->check($base . join "\n",
     'SetEnvIf Host (.+) CUSTOMER=$1', '<VirtualHost 127.0.0.1:1>',
     'ApiKeyTenant %{env:CUSTOMER}', '</VirtualHost>');
 ok(!$inner->{ok} && $inner->{text} =~ variable('CUSTOMER', 'Host'),
-   'a virtual host: what stands outside sets it, too') or diag($inner->{text});
+   'httpd -t refuses a variable that the main server sets from Host')
+    or diag($inner->{text});
 accepted([ '%{env:CUSTOMER}' ], [ 'acme', 'SetEnvIf Host (.+) CUSTOMER=$1' ]);
 
-# ---- The server's name and port ----
+# ---- The server's name and port: only with UseCanonicalName On ----
 my $named = qr/APIKEY0003: .*UseCanonicalName On/;
 refused($_, $named) for '%{SERVER_NAME}', '%{tolower:%{server_name}}',
                         '%{SERVER_PORT}', '%{SSL:SERVER_NAME}';
@@ -128,7 +133,7 @@ refused('%{env:CUSTOMER}', $named,
 accepted(map { [ $_, $canonical ] } '%{SERVER_NAME}', '%{SERVER_PORT}',
          '%{SSL:SERVER_NAME}', '%{tolower:%{SERVER_NAME}}');
 
-# ---- What cannot be known ----
+# ---- Values whose origin cannot be known at start-up ----
 refused($_->[0], qr/APIKEY0190: .*: what \Q$_->[1]\E cannot be known/,
         $canonical)
     for map { [ $_->[0], "$_->[1] reads" ] }
@@ -140,16 +145,17 @@ refused($_->[0], qr/APIKEY0190: .*: what \Q$_->[1]\E cannot be known/,
         [ '%{SSL:%{env:WHICH}}', '%{SSL:...}' ],
         [ '%{resp:X-Customer}', '%{resp:X-Customer}' ];
 
-# ---- What the client cannot choose ----
+# ---- Values that the client cannot choose ----
 accepted('acme', 'Host HTTP_HOST req:Host', "req('Host')",
          '%{tolower:ACME}', '%{DOCUMENT_ROOT}', '%{REMOTE_ADDR}',
          '%{SERVER_ADMIN}', '%{SSL_CLIENT_S_DN_O}', '%{SSL:SSL_CLIENT_S_DN_O}',
          '%{REQUEST_URI}', '%{osenv:CUSTOMER}', '%{file:/srv/customer}',
          '%{HTTPS}');
 
-# Expressions of other directives are not checked.
+# Only expressions of ApiKeyTenant are checked.
 my $other = $site->check("${base}ApiKeyTenant acme\n<Location /x>\n"
     . "AuthType ApiKey\nRequire expr \"%{HTTP_HOST} == 'x'\"\n</Location>");
-ok($other->{ok}, 'accepted: the Host header elsewhere') or diag($other->{text});
+ok($other->{ok}, 'httpd -t accepts the Host header in a Require expr')
+    or diag($other->{text});
 
 done_testing;

@@ -1,7 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# httpd does not start with a secret file that others than root, the user that
-# starts httpd and the file's owner could replace.
+# httpd starts only if no other user than root, the one that starts httpd and
+# the owner of the secret file could replace that file: the folders above it and
+# the folders that a link leads through belong to these users, and others may
+# not write to them.
 
 use APIKey::Test;
 use APIKey::ConfigTest;
@@ -9,7 +11,7 @@ use APIKey::ConfigTest;
 my $site = APIKey::ConfigTest->new;
 my ($dir, $secret) = ($site->{dir}, $site->slurp('secret'));
 
-# A secret file below top/a; the folder has this mode, or owner.
+# What httpd -t says of a secret file in top/a/b after a change of top/a.
 sub said {
     my ($change, $name) = @_;
     $site->file('top/a/b/secret', $secret, 0600);
@@ -22,21 +24,24 @@ sub said {
 }
 
 my $done = said(sub {});
-ok($done->{ok}, 'a secret file of our own') or diag $done->{text};
+ok($done->{ok}, 'httpd -t accepts a secret file in folders of its own user')
+    or diag $done->{text};
 $done = said(sub { chmod 0777, $_[0] });
-ok(!$done->{ok}, 'all may write a folder above it: refused');
+ok(!$done->{ok}, 'httpd -t refuses a folder above it that all may write');
 like($done->{text}, qr{ApiKeySecretFile.*secret.*folder\ \Q$dir\E/top/a\ .*
-                       chmod\ o-w}sx, 'with what to do');
-ok(said(sub { chmod 01777, $_[0] })->{ok}, 'but for a sticky one');
+                       chmod\ o-w}sx, 'the message names the folder and chmod');
+ok(said(sub { chmod 01777, $_[0] })->{ok},
+   'httpd -t accepts a folder above it that all may write and is sticky');
 symlink 'top/a/b/secret', "$dir/link";
-ok(said(sub {}, 'link')->{ok}, 'a link to it');
+ok(said(sub {}, 'link')->{ok}, 'httpd -t accepts a link to the secret file');
 ok(!said(sub { chmod 0777, $_[0] }, 'link')->{ok},
-   'refused likewise by the way that it leads');
+   'httpd -t refuses a link through a folder that all may write');
 if (!$>) {
     my @user = (getpwnam $site->{user})[2, 3];
     $done = said(sub { chown @user, $_[0] });
-    ok(!$done->{ok}, "a folder of httpd's user: refused");
-    like($done->{text}, qr/belongs to the user $site->{user}/, 'and why');
+    ok(!$done->{ok}, "httpd -t refuses a folder above it of httpd's user");
+    like($done->{text}, qr/belongs to the user $site->{user}/,
+         'the message names the user');
 }
 
 done_testing;
