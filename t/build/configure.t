@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# configure refuses a machine on which what was built would go wrong at run
-# time.  (This one it has accepted, or there were nothing to test.)
+# configure refuses a compiler without lock-free 8-byte atomics, and LibreSSL in
+# place of OpenSSL; each time it says what to do.
 
 use strict;
 use warnings;
@@ -24,8 +24,8 @@ sub configure {
     return ($said, $? >> 8);
 }
 
-# A compiler that is one for an i486 where it is asked about atomics; where
-# there is no such compiler, it fails just there.
+# gcc, except that it compiles configure's test of atomics for an i486. If gcc
+# cannot do that here, the test fails as well.
 my $compiler = "$folder/cc";
 open my $out, '>', $compiler or die "$compiler: $!\n";
 print $out <<'EOF_CC';
@@ -39,16 +39,19 @@ close $out;
 chmod 0755, $compiler;
 
 my ($said, $status) = configure("CC=$compiler");
-isnt($status, 0, 'a processor that cannot read 8 bytes at once is refused');
+isnt($status, 0, 'configure fails for a processor without 8-byte atomics');
 like($said, qr/8 bytes are read and written at once\.\.\. no\n/,
-     'when that is looked at');
+     'the check of 8-byte atomics prints no for an i486');
 like($said, qr/needs a lock to read\s+or write 8 bytes.*-march=i586/s,
-     'with what to do');
-like($said, qr/OpenSSL 1\.1\.1 or later\.\.\. yes\n/, 'OpenSSL is accepted');
+     'the error about 8-byte atomics says to use -march=i586');
+like($said, qr/OpenSSL 1\.1\.1 or later\.\.\. yes\n/,
+     'the check of OpenSSL prints yes here');
 
 ($said, $status) = configure('CPPFLAGS=-DLIBRESSL_VERSION_NUMBER=0x4030000fL');
-isnt($status, 0, 'LibreSSL is refused');
-like($said, qr/OpenSSL 1\.1\.1 or later\.\.\. no\n/, 'when that is looked at');
-like($said, qr/LibreSSL is no substitute/, 'and said to be the reason');
+isnt($status, 0, 'configure fails for LibreSSL');
+like($said, qr/OpenSSL 1\.1\.1 or later\.\.\. no\n/,
+     'the check of OpenSSL prints no for LibreSSL');
+like($said, qr/LibreSSL is no substitute/,
+     'the error about OpenSSL names LibreSSL');
 
 done_testing;

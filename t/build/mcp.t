@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# build/test installs a client of the Model Context Protocol, once; where npm
-# fails or gets no answer it ends with one sentence.
+# need_mcp_client of build/common.sh, which build/test calls, installs a client
+# of the Model Context Protocol by npm, unless it is there. If npm fails or does
+# not end in time, it prints one sentence and fails.
 
 use strict;
 use warnings;
@@ -15,7 +16,8 @@ my $folder = tempdir(CLEANUP => 1);
 mkdir "$folder/bin";
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
 
-# What a program instead of npm's does; our function's output and exit status.
+# Runs need_mcp_client with a shell script in place of npm; returns its output
+# and exit status.
 sub install {
     my ($npm, %with) = @_;
     my $file = "$folder/bin/npm";
@@ -32,6 +34,7 @@ sub install {
     return ($said, $? >> 8);
 }
 
+# How often npm was asked to install.
 sub asked { return scalar(() = slurp_own('asked') =~ /^install /mg) }
 
 sub slurp_own {
@@ -44,25 +47,27 @@ sub slurp_own {
 my $begun = 'mkdir -p "$to/.."; echo begun';
 my $sentence = qr/\AInstalling \S+\n\w+: npm could not install \N+reached\.\n\z/;
 my ($said, $status) = install("$begun; exit 1");
-is($status, 1, 'npm that fails is an error');
-like($said, $sentence, '... of one sentence');
-is(slurp_own('mcp.log'), "begun\n", 'which names the file of what npm said');
+is($status, 1, 'exit status 1 if npm fails');
+like($said, $sentence, 'one sentence is printed if npm fails');
+is(slurp_own('mcp.log'), "begun\n", 'the output of npm is in mcp.log');
 ($said, $status) = install("$begun; mkdir \$to; echo \$\$ "
     . ">'$folder/pid'; exec sleep 600", seconds => 1);
-is($status, 1, 'npm that does not end is ended');
-like($said, $sentence, '... with the same sentence');
-ok(slurp_own('pid') > 1 && !kill(0, slurp_own('pid')), 'and does not run on');
+is($status, 1, 'exit status 1 if npm does not end in time');
+like($said, $sentence, 'the same sentence is printed if npm does not end');
+ok(slurp_own('pid') > 1 && !kill(0, slurp_own('pid')),
+   'npm that does not end in time is killed');
 ($said, $status) = install('mkdir -p $to');
 is("$status $said", "0 Installing \@modelcontextprotocol/sdk\@1.32.2\n",
-   'what was begun is begun again');
-is(asked(), 3, '... by npm');
+   'npm installs again after two installations that were not finished');
+is(asked(), 3, 'npm was asked to install three times');
 ($said, $status) = install('exit 1');
-is("$status $said", '0 ', 'what is there is not installed again');
-is(asked(), 3, '... nor is npm asked');
+is("$status $said", '0 ', 'nothing is printed if the client is installed');
+is(asked(), 3, 'npm is not asked to install if the client is installed');
 
-# build/test says it before it builds and tests anything.
+# build/test calls it before it builds and tests anything.
 like(slurp('build/test'),
      qr/^need_mcp_client _build\/mcp\n.*^build_into _build /ms,
-     'build/test asks for it first');
-is(slurp('build/test') =~ /\bnpm (?:install|ci)\b/, '', 'in this way alone');
+     'build/test calls need_mcp_client before build_into');
+is(slurp('build/test') =~ /\bnpm (?:install|ci)\b/, '',
+   'build/test does not call npm itself');
 done_testing;

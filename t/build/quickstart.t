@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A copy of the tree in a folder that its owner alone may enter, with a blank in
-# its name: the two commands of a newcomer, then make's promises on what they
-# have built.
+# build/quickstart and "build/quickstart stop" in a copy of the tree, then make,
+# make install and make distclean on what was built. The copy is in a folder
+# with a blank in its name, which only its owner may enter.
 
 use strict;
 use warnings;
@@ -33,28 +33,29 @@ for my $file (files(qr/./)) {
 make_path("$folder/tmp", "$folder/home");
 chdir $tree or die "$tree: $!\n";
 
-# Nothing of the run around us (flags, folders) reaches a command.
+# The commands get no flags and folders of the make that runs this test.
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL LD_PRELOAD)};
 @ENV{qw(TMPDIR HOME PORT)} = ("$folder/tmp", "$folder/home", $port);
 
-# A command's output, both kinds, and its exit status.
+# A command's output and errors in one text, and its exit status.
 sub run {
     my ($command) = @_;
     my $said = `($command) 2>&1 </dev/null`;
     return ($said, $? >> 8);
 }
 
-# quickstart refuses at once: before anything is built.
+# build/quickstart fails with one sentence, before it builds anything.
 sub refused {
     my ($what, $like, %with) = @_;
     local $ENV{PORT} = $with{port} // $port;
     my ($said, $status) = run('sh build/quickstart ' . ($with{argument} // ''));
-    is($status, 1, "$what is an error");
-    like($said, qr/\Aquickstart: $like.*\n\z/, '... which says what to do');
-    ok(!-e '_build' && !-e 'demo', '... and comes before anything is done');
+    is($status, 1, "exit status 1 for $what");
+    like($said, qr/\Aquickstart: $like.*\n\z/,
+         "one sentence about $what is printed");
+    ok(!-e '_build' && !-e 'demo', "nothing is made for $what");
 }
 
-# Processes that have this tree on their command line.
+# The processes that have this tree in their command line.
 sub running {
     my @found;
     for my $file (glob '/proc/[0-9]*/cmdline') {
@@ -72,6 +73,7 @@ END {
     $? = $status;
 }
 
+# The statuses that quickstart has printed.
 sub answers { return join ' ', $_[0] =~ /^\((\d+)\)$/mg }
 
 # ---- Before and while it builds ----
@@ -85,14 +87,16 @@ my $taken = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
 refused('a port in use', qr/port $port is in use; say PORT=\d+ build/);
 close $taken;
 my ($said, $status) = run('sh build/quickstart stop');
-is("$status $said", "0 Nothing was running.\n", 'stop says that nothing ran');
+is("$status $said", "0 Nothing was running.\n",
+   'quickstart stop succeeds if nothing runs, and says so');
 
 ($said, $status) = run('. build/common.sh; WATCHED_TICKS=2; watched '
     . "'$folder/log' sh -c 'echo one file; sleep 1; exit 3'");
-is($status, 3, 'what takes long is waited for');
-like($said, qr/\A(?:  +\d+ s: one file\n)+\z/, 'and says what it is at');
+is($status, 3, 'watched returns the exit status of its command');
+like($said, qr/\A(?:  +\d+ s: one file\n)+\z/,
+     'watched prints the last line of its command now and then');
 
-# What is missing is installed, by an apt-get that takes its time and fails.
+# Missing packages are installed by apt-get; this one is slow and fails.
 make_path("$folder/bin");
 my %program = ('dpkg-query' => 'exit 1', sudo => 'test $1 = -v || exec "$@"',
     'apt-get' => 'echo "step $*"; sleep 1; case $* in *update) ;; *) exit 100'
@@ -105,13 +109,14 @@ for my $name (sort keys %program) {
 }
 ($said, $status) = run("PATH='$folder/bin:$ENV{PATH}'; . build/common.sh; "
                        . 'WATCHED_TICKS=2; need_packages one two');
-is($status, 1, 'what cannot be installed is an error');
+is($status, 1, 'exit status 1 if packages cannot be installed');
 like($said, qr/\AInstalling\ one\ two\n(?:\ +\d+\ s:\ step\ -q\ -y\ update\n)+
                (?:\ +\d+\ s:\ step\ -q\ -y\ --no-install-recommends\N+\n)+
                step\ \N+\ one\ two\n
-               \N+apt-get\ could\ not\ \N+\n\z/x, '... after it was tried');
+               \N+apt-get\ could\ not\ \N+\n\z/x,
+     'the steps of apt-get are printed, then one sentence');
 
-# A signal in the middle of the build.
+# A signal in the middle of the build ends it.
 for my $signal (qw(TERM INT HUP)) {
     unlink '_build/make.log';
     my $pid = fork // die "fork: $!\n";
@@ -125,51 +130,57 @@ for my $signal (qw(TERM INT HUP)) {
     my @below;
     ok(wait_until(120, sub {
         return -s '_build/make.log' && (@below = descendants($pid)) > 2;
-    }), 'it builds');
+    }), "quickstart builds before SIG$signal");
     kill $signal => $pid;
     waitpid $pid, 0;
-    is($? >> 8, 130, "SIG$signal ends it");
+    is($? >> 8, 130, "exit status 130 after SIG$signal");
     ok(wait_until(60, sub { !grep { kill 0, $_ } @below }),
-       '... and the build');
+       "all processes of the build end after SIG$signal");
     open my $in, '<', "$folder/said" or die "said: $!\n";
-    like(join('', <$in>), qr/^quickstart: interrupted; /m, '... and it says so');
+    like(join('', <$in>), qr/^quickstart: interrupted; /m,
+         "quickstart says that it was interrupted by SIG$signal");
 }
 
-# ---- It runs ----
+# ---- quickstart builds, starts httpd and shows what it answers ----
 
 $started = 1;
 ($said, $status) = run('sh build/quickstart');
 is($status, 0, 'build/quickstart succeeds') or diag($said);
-is(answers($said), '200 200 401 401 403', 'it shows what curl was answered');
+is(answers($said), '200 200 401 401 403',
+   'quickstart prints the statuses that curl got');
 like($said, qr/\ABuilding; .*\n(?: .*\n)*Making two keys\nStarting httpd/,
-     'it says what it is at');
+     'quickstart prints its steps');
 like($said, qr/^the CGI: tenant=acme id=\w{12} scopes=demo:\*$/m,
-     'the CGI was told the tenant');
+     'the CGI gets tenant, id and scopes');
 like($said, qr/^the application: tenant=globex id=\w{12} scopes=demo:read$/m,
-     'the proxied application was told the tenant');
+     'the proxied application gets tenant, id and scopes');
 my ($key) = $said =~ /X-API-Key: (demo_\w+)/;
 my $ask = "curl -s -o /dev/null -w '(%{http_code})' -H 'X-API-Key: $key'"
         . " http://127.0.0.1:$port/cgi/whoami";
-is((run($ask))[0], '(200)', 'the key it printed works');
+is((run($ask))[0], '(200)', '200 for the key that quickstart printed');
 
 ($said, $status) = run('sh build/quickstart');
-is($status, 0, 'running it twice is fine') or diag($said);
-is(answers($said), '200 200 401 401 403', 'the answers are the same');
-is((run($ask))[0], '(401)', 'the keys of the first run have ended');
+is($status, 0, 'a second build/quickstart succeeds') or diag($said);
+is(answers($said), '200 200 401 401 403',
+   'a second build/quickstart prints the same statuses');
+is((run($ask))[0], '(401)', '401 for a key of the first build/quickstart');
 
-cmp_ok(scalar(running()), '>', 2, 'httpd and the application run');
+cmp_ok(scalar(running()), '>', 2,
+       'httpd and the application run after build/quickstart');
 {
     open my $lock, '>', 'demo/run/lock' or die "lock: $!\n";
     flock $lock, LOCK_EX | LOCK_NB or die "they hold the lock: $!\n";
     ($said, $status) = run('sh build/quickstart');
-    is($status, 1, 'two at a time are one too many');
-    like($said, qr/another build\/quickstart is at work/, 'which is said');
+    is($status, 1, 'exit status 1 while another build/quickstart runs');
+    like($said, qr/another build\/quickstart is at work/,
+         'quickstart says that another one is at work');
 }
 ($said, $status) = run('sh build/quickstart stop');
 is("$status $said", "0 Stopped.\n", 'quickstart stop succeeds');
-is(join(' ', running()), '', 'nothing stays running');
+is(join(' ', running()), '', 'no process runs after quickstart stop');
 
-# A pid of the last run that has become another's: ended, or a reader of a file.
+# quickstart stop leaves a process alone that has a pid of the last run by
+# chance, even if the path of this tree is in its command line.
 for my $foreign ([qw(sleep 60)], [ qw(tail -f), "$tree/demo/run/error_log" ]) {
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -183,28 +194,33 @@ for my $foreign ([qw(sleep 60)], [ qw(tail -f), "$tree/demo/run/error_log" ]) {
     }
     ($said, $status) = run('sh build/quickstart stop');
     is("$status $said", "0 Nothing was running.\n",
-       "a stale pid file: $foreign->[0]");
-    is(waitpid($pid, POSIX::WNOHANG()), 0, "... and what has the pid lives on");
-    ok(!-e 'demo/run/httpd.pid' && !-e 'demo/run/app.pid', '... without them');
+       "quickstart stop with the pid of $foreign->[0]: nothing was running");
+    is(waitpid($pid, POSIX::WNOHANG()), 0,
+       "quickstart stop with the pid of $foreign->[0] does not end it");
+    ok(!-e 'demo/run/httpd.pid' && !-e 'demo/run/app.pid',
+       "quickstart stop with the pid of $foreign->[0] removes the pid files");
     kill KILL => $pid;
     waitpid $pid, 0;
 }
 
 is(join(' ', glob("$folder/tmp/* $folder/home/* $folder/home/.[a-z]*")), '',
-   'nothing is written outside the checkout');
+   'quickstart writes no file outside the checkout');
 
 # ---- make ----
 
 ($said, $status) = run('make -q -C _build');
-is($status, 0, 'make has nothing to do') or diag($said);
+is($status, 0, 'make -q: nothing is to be done after quickstart')
+    or diag($said);
 for my $file (qw(modules/core/key.h modules/config/config.h
                  conf/schema/sqlite3/001_tables.sql)) {
     my $then = (stat $file)[9];
     utime time + 60, time + 60, $file;
-    is((run('make -q -C _build'))[1], 1, "a change of $file is noticed");
+    is((run('make -q -C _build'))[1], 1,
+       "make -q: something is to be done after a change of $file");
     utime $then, $then, $file;
 }
-is((run('make -q -C _build'))[1], 0, 'and nothing else is');
+is((run('make -q -C _build'))[1], 0,
+   'make -q: nothing is to be done when the changes are undone');
 
 my $to = "$folder/destdir";
 ($said, $status) = run("make -C _build install DESTDIR=$to");
@@ -216,15 +232,16 @@ for my $file ("$modules/mod_apikey.so", '/usr/local/bin/htapikey',
               '/usr/local/share/zsh/site-functions/_htapikey',
               map { "/usr/local/share/mod_apikey/$_" } qw(apikey.conf
                   manual/directives.md schema/sqlite3/001_tables.sql)) {
-    ok(-s "$to$file", "it installs $file");
+    ok(-s "$to$file", "make install installs $file");
 }
 like(`$to/usr/local/bin/htapikey secret`, qr/^\S+ [A-Za-z0-9+\/]{43}=$/,
-     'the installed htapikey runs');
+     'the installed htapikey makes a secret');
 
 ($said, $status) = run('make -C _build distclean');
 is($status, 0, 'make distclean succeeds') or diag($said);
 my @left;
 find({ no_chdir => 1, wanted => sub { push @left, $_ if -f } }, '_build');
-is(join(' ', grep { !m{^_build/make\.log$} } @left), '', 'and leaves no file');
+is(join(' ', grep { !m{^_build/make\.log$} } @left), '',
+   'make distclean leaves no file but make.log');
 
 done_testing;
