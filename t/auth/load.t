@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # 16 clients send 20 000 requests with good and bad keys, half of them over
-# persistent connections, while htapikey creates and revokes keys. No answer is
-# wrong, no change is lost, and no request that starts after `revoke` has
-# returned is granted.
+# persistent connections, while htapikey creates and revokes keys. Each request
+# gets the answer of its key, each change is in the database and in the audit,
+# and each request that starts after `revoke` has returned is refused.
 #
 # APIKEY_TEST_SLOW=N sends the Nth part: httpd is slow under an instrument.
 
@@ -55,9 +55,9 @@ my @kinds = (
          "Authorization: Bearer $made{good1}{key}"),
 );
 
-# One request over a persistent connection. httpd may close a connection that it
-# considers idle; if it does so before the first byte of a response, the request
-# is sent again over a new one, as every HTTP client does.
+# Sends a request over a persistent connection. If httpd has closed the
+# connection as idle before the first byte of the response, the request is sent
+# again over a new one, as HTTP clients do.
 sub exchange {
     my ($connection, $bytes) = @_;
     my $reused = $$connection;
@@ -97,7 +97,7 @@ sub run_client {
     return \%seen;
 }
 
-# Runs a function in a process; its result, once joined.
+# Runs a function in a process; join_process() returns the function's result.
 sub start {
     my ($function, @arguments) = @_;
     pipe my $from, my $to or die "pipe: $!\n";
@@ -120,7 +120,7 @@ sub join_process {
         // { "ended with status $?" => 1 };
 }
 
-# ---- The other process: keys are created and granted, revoked and refused ----
+# ---- Another process: keys are created and granted, revoked and refused ----
 my $done = run_info()->{stage} . '/state/load-done';
 unlink $done;
 
@@ -134,8 +134,7 @@ sub churn {
         my $ask = sub { return exchange(\$connection, $bytes)->{status} };
         my $status = $ask->();
         $seen{"$status behind create"}++ if $status != 200;
-        # Every third key stays good, so that "no lost change" is tested both
-        # ways.
+        # Every third key is not revoked and must be good in the end.
         my $stays = @made % 3 == 2;
         push @made, [ $one->{id}, $stays ? 'stays' : 'revoked' ];
         next if $stays;
@@ -163,10 +162,11 @@ open my $flag, '>', $done or die "$done: $!\n";
 close $flag;
 my $changes = join_process($churn);
 
-is_deeply(\%seen, { right => $total }, "$total requests, no wrong answer")
+is_deeply(\%seen, { right => $total },
+          "each of $total requests gets the answer of its key")
     or diag explain(\%seen);
 is_deeply($changes->{wrong}, {},
-          'beside them: granted behind create, refused behind revoke');
+          'meanwhile a key is granted after create and refused after revoke');
 my @made = @{ $changes->{made} || [] };
 cmp_ok(scalar @made, '>=', 20, @made . ' keys were made meanwhile');
 note(sprintf '%d requests in %.1f s', $total, $took);
@@ -175,10 +175,11 @@ note(sprintf '%d requests in %.1f s', $total, $took);
 my %in_database = map { split /\|/, $_, 2 } sql($host,
     "SELECT id, CASE WHEN revoked > 0 THEN 'revoked' ELSE 'stays' END
      FROM apikey WHERE tenant = 'churn'");
-is_deeply(\%in_database, { map { @$_ } @made }, 'no change was lost');
+is_deeply(\%in_database, { map { @$_ } @made },
+          'the database has each key that was made and each revocation');
 my ($audit) = sql($host, "SELECT COUNT(*) FROM apikey_audit
                           WHERE tenant = 'churn' AND action = 'create'");
-is($audit, scalar @made, 'the audit has each of them');
+is($audit, scalar @made, 'the audit has an entry for each key that was made');
 
 # ---- A request that starts after `revoke` has returned ----
 my %late;
@@ -189,13 +190,14 @@ for my $round (1 .. ($instrumented ? 10 : 60)) {
               . "X-API-Key: $one->{key}\r\n\r\n";
     $late{before}{ $_->send($bytes)->response->{status} }++ for @open;
     tell($host, 'revoke', $one->{id});
-    # Connections that were open before and a new one, all at once.
+    # Over the connections that were open before and a new one, all at once.
     push @open, connection($host);
     $_->send($bytes) for @open;
     $late{after}{ $_->response->{status} }++ for @open;
 }
 is_deeply([ map { join ',', keys %{ $late{$_} } } qw(before after) ],
-          [ 200, 401 ], 'revoke holds for each request behind it')
+          [ 200, 401 ],
+          '200 for each request before revoke, 401 for each one after it')
     or diag(explain(\%late));
 
 key_nowhere_in_logs($rivals);

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# 2000 random requests to 200 random areas: the answer is that of a small model
-# of the manual, written here. APIKEY_TEST_SEED repeats or varies the random
-# numbers.
+# 2000 random requests to 200 random sections: each answer is the one that a
+# small model of the manual, written below, computes. APIKEY_TEST_SEED is the
+# seed of the random numbers.
 
 use APIKey::Auth qw(secrets unknown_key);
 use APIKey::ConfigTest;
@@ -18,7 +18,7 @@ note("APIKEY_TEST_SEED=$seed");
 sub one_of { return $_[ int rand @_ ] }
 sub chance { return rand() < $_[0] }
 
-# ---- Keys, and why each is refused ----
+# ---- Keys, and the reason for which each is refused everywhere ----
 my $site = APIKey::ConfigTest->new;
 my %KEYS = (
     acme    => [ 'acme', 'live', 'a:read b:*' ],
@@ -51,7 +51,7 @@ $key{odd} = 'odd';
 $reason{ $key{$_} } = 'invalid' for qw(unknown wrong odd);
 my %owner = map { $key{$_} => $_ } qw(acme globex initech);
 
-# ---- Areas: trees of Require ----
+# ---- Areas: sections with a tree of Require ----
 my @METHODS = qw(GET HEAD POST OPTIONS DELETE PUT);
 my %ARGUMENT = (
     'apikey-scope' => [ 'a:read', 'b:write', 'c:any', 'b:one c:any' ],
@@ -65,7 +65,7 @@ my %ARGUMENT = (
 my @KINDS = (map({ ($_) x 3 } grep { /^apikey/ } sort keys %ARGUMENT),
              grep { !/^apikey/ } sort keys %ARGUMENT);
 
-# Each apikey line has an alias that may stand for it.
+# Each apikey line has an alias that may be written in its place.
 my %alias;
 for my $kind (grep { /^apikey/ } sort keys %ARGUMENT) {
     $alias{"$kind $_"} = 'alias' . keys %alias for @{ $ARGUMENT{$kind} };
@@ -77,8 +77,8 @@ sub leaf {
              alias => $kind =~ /^apikey/ && chance(0.3) };
 }
 
-# What can only refuse (not, RequireNone) is only allowed in a RequireAll,
-# beside something that grants.
+# httpd allows a negated line and RequireNone, which cannot grant, only in a
+# RequireAll beside something that can.
 sub tree {
     my ($depth, $type) = @_;
     my @children = map { $depth && chance(0.4) ? tree($depth - 1) : leaf() }
@@ -114,7 +114,7 @@ my @areas = map {
 } 1 .. $AREAS;
 
 # ---- The model ----
-# A line: met, not met, or undef if that depends on the user.
+# Whether a line is met; undef if that depends on a user who is not known.
 sub holds {
     my ($line, $request) = @_;
     my ($kind, $argument) = @$line{qw(kind argument)};
@@ -138,8 +138,8 @@ sub holds {
     } @words;
 }
 
-# Containers as in httpd's manual: granted, denied or neutral; "ask" if a user
-# may make a difference.
+# The result of a line or container as in httpd's manual: granted, denied or
+# neutral; "ask" if it depends on a user who is not known.
 sub result {
     my ($node, $request, $outer) = @_;
     return $outer eq 'All' ? 'granted' : 'neutral'
@@ -162,7 +162,7 @@ sub result {
     return $result eq 'granted' ? 'denied' : 'neutral';
 }
 
-# The lines that can be a reason: not after "not", not for other methods.
+# The apikey lines that can be a reason: those that are not negated.
 sub ours {
     my ($node) = @_;
     return () if $node->{not} || ($node->{type} // '') eq 'None';
@@ -170,7 +170,7 @@ sub ours {
     return map { ours($_) } @{ $node->{children} };
 }
 
-# Whether the apikey lines alone meet a container; undef: it has none.
+# Whether a container is met by its apikey lines alone; undef: it has none.
 sub met {
     my ($node, $request) = @_;
     return undef if !ours($node);
@@ -179,7 +179,7 @@ sub met {
     return $node->{type} eq 'All' ? !grep({ !$_ } @met) : !!grep { $_ } @met;
 }
 
-# Lines that failed, without those beside one that is met in a RequireAny.
+# The apikey lines that failed, except those of a RequireAny that is met.
 sub failed {
     my ($node, $request) = @_;
     return () if !ours($node);
@@ -193,8 +193,9 @@ sub lines_of {
     return $node->{kind} ? $node : map { lines_of($_) } @{ $node->{children} };
 }
 
-# A line of another kind may decide a container, where httpd stops. Which of our
-# lines are a reason then depends on the order: any that failed.
+# The reason of a refusal: the first of tenant, env, id, scope that failed. If
+# the tree has a line of another kind, httpd may stop at it, and the reason
+# depends on the order of lines: any that failed is right, "tenant|scope".
 sub why {
     my ($area, $request) = @_;
     my $others = grep { $_->{kind} =~ /^(?:all|ip|method)$/ }
@@ -207,7 +208,7 @@ sub why {
     return $reasons[0] // 'forbidden';
 }
 
-# The credential that counts, and what is wrong with it.
+# The name of the key that is sent, and the reason if it is refused everywhere.
 sub credential {
     my ($area, $request) = @_;
     my (%ours, $any);
@@ -326,7 +327,7 @@ for my $n (1 .. $REQUESTS) {
     $times{ $reason // '' }++;
     my $ok = defined $reason
         && $r->{status} == ($STATUS{$reason} // $r->{status});
-    ok($ok, "request $n: $want");
+    ok($ok, "request $n to area $area is answered as in the model: $want");
     diag("wanted $want, got $r->{status} $got:\n$bytes",
          "ApiKeyFrom $areas[$area]{from}\n",
          join "\n", written($areas[$area]{tree})) if !$ok;
@@ -335,7 +336,8 @@ for my $n (1 .. $REQUESTS) {
 }
 $site->stop;
 is(join(' ', grep { !$times{$_} } 'granted', sort keys %STATUS), '',
-   'each answer was given at least once');
-cmp_ok($times{granted}, '>', $REQUESTS / 10, 'and many were let in');
-is($site->leaks(values %key), '', 'no key in the logs');
+   'each possible answer was given at least once');
+cmp_ok($times{granted}, '>', $REQUESTS / 10,
+       'more than a tenth of the requests were granted');
+is($site->leaks(values %key), '', 'the logs contain no key');
 done_testing;
