@@ -199,7 +199,7 @@ for my $host (sort keys %good) {
 
 # With ApiKeyFormat opaque any printable word may be a key: a key and another
 # word are two keys.
-try_one('auth_bad', 'a key beside a foreign word', 200,
+try_one('auth_bad', 'a key beside a word that is no key', 200,
         "X-API-Key: $good{auth_bad}", 'Authorization: Bearer eyJ.e30.sig');
 try_one('auth_bad_any', 'a key beside an opaque word', 'ambiguous',
         "X-API-Key: $good{auth_bad_any}", 'Authorization: Bearer eyJ.e30.sig');

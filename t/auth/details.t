@@ -31,7 +31,7 @@ sub code {
 }
 
 # The APIKEY_* variables that a CGI got: {NAME => value}.
-sub told {
+sub exported {
     my ($response) = @_;
     return { $response->{body} =~ /^((?:REDIRECT_)*APIKEY_\w+)=(.*)$/mg };
 }
@@ -74,7 +74,7 @@ for my $case ([ '/scope/index.html', 'scope' ], [ '/gold/index.html', undef ],
 }
 is(code(from('10.0.0.1', '/scope/index.html')), 'network',
    'from another network and without the scope, the reason is network');
-is_deeply(told(from('10.0.0.1', '/doc/index.html')),
+is_deeply(exported(from('10.0.0.1', '/doc/index.html')),
           { APIKEY_RESULT => 'network' },
           'an ErrorDocument of network gets APIKEY_RESULT alone');
 my $mark = mark_logs();
@@ -96,7 +96,7 @@ is(uses(), 2, 'no use is counted for the five refused requests');
 set('bare', networks => '');
 
 # ---- Values that cannot be parsed ----
-my %told;       # a fault of a row is logged once per minute and column
+my %marked;     # a fault of a row is logged once per minute and column
 for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
              [ networks => '{10.0.0.0/8}' ], [ networks => '10.0.0.1/8' ],
              [ networks => 'fe80::1%eth0' ], [ networks => ',' ],
@@ -104,7 +104,7 @@ for my $bad ([ networks => '10.0.0.0/33' ], [ networks => 'example.org' ],
              [ meta => 'gold' ], [ meta => 'a b=c' ], [ meta => 'a=1; A=2' ],
              [ meta => '=x' ], [ meta => "a=\xff" ]) {
     my ($column, $text) = @$bad;
-    my $mark = $told{$column}++ ? undef : mark_logs();
+    my $mark = $marked{$column}++ ? undef : mark_logs();
     set('bare', $column => $text);
     is(code(ask($host, '/valid/index.html', of('bare'))), 'unavailable',
        "the key is refused with unavailable: $column '$text'");
@@ -117,13 +117,14 @@ is(code(ask($host, '/valid/index.html', of('bare'))), 200,
    '200 when networks and meta can be parsed again');
 
 # ---- The variables of the application ----
-my $env = told(ask($host, '/valid/env.cgi', of('gold')));
+my $env = exported(ask($host, '/valid/env.cgi', of('gold')));
 is_deeply({ map { /META/ ? ($_ => $env->{$_}) : () } keys %$env },
           { APIKEY_META_PLAN => 'gold', APIKEY_META_SEATS => 25,
             APIKEY_META_CITY => 'K;ln', APIKEY_META_NOTE => '100%',
             APIKEY_META_ZONE => 'eu' },
           'the variables are those of the key, then those of its tenant');
-is(told(ask($host, '/valid/env.cgi', of('bare')))->{APIKEY_META_PLAN}, 'none',
+is(exported(ask($host, '/valid/env.cgi', of('bare')))->{APIKEY_META_PLAN},
+   'none',
    'the variables of a key without meta are those of its tenant');
 
 # ---- Require apikey-meta ----
@@ -164,11 +165,11 @@ is_code(@$_) for (
 );
 for my $path (qw(expr gold none)) {
     my $name = $path eq 'none' ? 'gold' : 'free';
-    my $told = ask($host, "/$path/index.html", of($name));
-    is_deeply(told($told),
+    my $refused = ask($host, "/$path/index.html", of($name));
+    is_deeply(exported($refused),
               { APIKEY_RESULT => $path eq 'gold' ? 'meta' : 'forbidden' },
               "$path, refused: its ErrorDocument gets APIKEY_RESULT alone");
-    unlike($told->{body}, qr/^LEAKED/m,
+    unlike($refused->{body}, qr/^LEAKED/m,
            "$path, refused: mod_rewrite sees no meta on the way there");
 }
 is(ask($host, '/said/index.html', of('gold'))->{body}, 'meta: plan .',
@@ -181,12 +182,14 @@ my $kept = 'auth_details_kept';
 my $cached = create_key($kept, tenant => 'acme');
 sub kept { return ask($kept, '/valid/env.cgi', "X-API-Key: $cached->{key}") }
 sql($kept, "UPDATE apikey SET networks = '127.0.0.1', meta = 'plan=gold'");
-ok(wait_until(60, sub { (told(kept())->{APIKEY_META_PLAN} // '') eq 'gold' }),
+ok(wait_until(60, sub {
+    (exported(kept())->{APIKEY_META_PLAN} // '') eq 'gold' }),
    'a cached key has its meta');
 is(join(' ', map { code(kept()) } 1 .. 5), '200 200 200 200 200',
    '200 for a cached key from its network');
 sql($kept, "UPDATE apikey_tenant SET meta = 'zone=eu'");
-ok(wait_until(60, sub { (told(kept())->{APIKEY_META_ZONE} // '') eq 'eu' }),
+ok(wait_until(60, sub {
+    (exported(kept())->{APIKEY_META_ZONE} // '') eq 'eu' }),
    "a change of the tenant's meta reaches a cached key");
 sql($kept, "UPDATE apikey SET networks = '192.0.2.1'");
 ok(wait_until(60, sub { code(kept()) eq 'network' }),
@@ -204,11 +207,11 @@ for my $case ([ 'valid', 'network' ], [ 'expr', 'network' ],
                        "X-API-Key: $logged->{key}");
     is($response->{status}, 200,
        "$case->[0], ApiKeyEnforce Log: 200 from another network");
-    is_deeply(told($response), { APIKEY_RESULT => $case->[1] },
+    is_deeply(exported($response), { APIKEY_RESULT => $case->[1] },
               "$case->[0], ApiKeyEnforce Log: APIKEY_RESULT alone, network");
 }
 sql($log, "UPDATE apikey SET networks = ''");
-is_deeply(told(ask($log, '/expr/env.cgi', "X-API-Key: $logged->{key}")),
+is_deeply(exported(ask($log, '/expr/env.cgi', "X-API-Key: $logged->{key}")),
           { APIKEY_RESULT => 'forbidden' },
           'expr, ApiKeyEnforce Log: APIKEY_RESULT alone, forbidden');
 

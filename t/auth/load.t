@@ -133,7 +133,7 @@ sub churn {
                   . "X-API-Key: $one->{key}\r\n\r\n";
         my $ask = sub { return exchange(\$connection, $bytes)->{status} };
         my $status = $ask->();
-        $seen{"$status behind create"}++ if $status != 200;
+        $seen{"$status after create"}++ if $status != 200;
         # Every third key is not revoked and must be good in the end.
         my $stays = @made % 3 == 2;
         push @made, [ $one->{id}, $stays ? 'stays' : 'revoked' ];
@@ -142,7 +142,7 @@ sub churn {
         $seen{"revoke failed: $told->{err}"}++ if $told->{exit};
         for (1 .. 3) {
             $status = $ask->();
-            $seen{"$status behind revoke"}++ if $status != 401;
+            $seen{"$status after revoke"}++ if $status != 401;
         }
     }
     return { made => \@made, wrong => \%seen };

@@ -218,7 +218,8 @@ is_deeply(arrived($host, '/open', "X-API-Key: $zz"), {},
           'with ApiKeyPrefix, a key with another prefix is not passed on');
 is_deeply(arrived($host, '/api', "X-API-Key: $zz",
                   "Authorization: Bearer $key{$host}"), {},
-          'with ApiKeyPrefix, nor is it beside a good key');
+          'with ApiKeyPrefix, a key with another prefix is not passed on '
+          . 'beside a good key');
 is(reason_of(ask($host, '/api/x', "X-API-Key: $zz")), 'invalid',
    'with ApiKeyPrefix, a key with another prefix is invalid');
 my $ours = 'ak_' . 'x' x 49;

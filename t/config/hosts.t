@@ -129,8 +129,8 @@ sub rounds {
 }
 
 for my $value (0, 1) {
-    subtest "each host has one line of its own, main's are of kind $value" =>
-        sub {
+    subtest 'hosts that replace one line of the main server, which has value '
+            . "$value of each setting, give the expected answers" => sub {
         my %main = map { $_ => $_ eq 'driver' ? 0 : $value } @SETTINGS;
         my @hosts = matrix(\%main);
         rounds(\@hosts, \@keys, \&expected);
@@ -169,7 +169,7 @@ sub of_own {
 # Hosts one and two use schemas of one database, selected by DBDInitSQL.
 # mod_dbd shares a pool between hosts whose DBD lines are equal but for
 # DBDInitSQL, so two has another DBDExptime.
-subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
+subtest 'hosts with a database of mod_dbd each accept their own key' => sub {
     my $server = backend('pgsql');
     my (@made, @hosts);
     for my $name (qw(main a b)) {
@@ -196,7 +196,7 @@ subtest 'hosts without an ApiKey line, through mod_dbd' => sub {
 
 # One file is included for each host, so all hosts have the same file and line;
 # they must be told apart nevertheless.
-subtest 'hosts of one file' => sub {
+subtest 'hosts of one included file each accept their own key' => sub {
     my @names = qw(a b c);
     my @made = map { made($_, 'DBDriver sqlite3',
                           qq(DBDParams "$dir/db/of-$_.db")) } @names;
