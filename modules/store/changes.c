@@ -68,13 +68,10 @@ apr_status_t apikey_changes_last(apikey_store_t *store,
     change_callback_t to = { each, baton };
     change_t last = { 0, APIKEY_CHANGED_ALL, "", 0 };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(&rows, store,
-                                                  APIKEY_SQL_CHANGES_LAST, NULL,
-                                                  pool, error);
+    apr_status_t status;
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_CHANGES_LAST, NULL, pool,
+                            error);
     while (apikey_rows_next(&rows)) {
         read_change_row(&rows, &last, pool);
     }
@@ -149,12 +146,8 @@ static apr_status_t read_custom_changes(apikey_store_t *store, const char *sql,
     apikey_rows_t rows;
     change_t change;
     const char *last = apikey_number_arg(pool, since);
-    apr_status_t status =
-        apikey_statement_select_custom(&rows, store, sql, &last, pool, error);
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select_custom(&rows, store, sql, &last, pool, error);
     while (apikey_rows_next(&rows)) {
         read_custom_change(&change, &rows, pool);
         if (change.number > since) {
@@ -188,7 +181,7 @@ apr_status_t apikey_changes_custom(apikey_store_t *store, const char *sql,
             status = give_change(&to, &APR_ARRAY_IDX(changes, i, change_t));
         }
     } while (status == APR_SUCCESS && changes->nelts > 0);
-    *error = *error ? apr_pstrdup(pool, *error) : NULL;
+    *error = apr_pstrdup(pool, *error);
     apr_pool_destroy(sub);
     return status;
 }

@@ -27,34 +27,28 @@ int apikey_store_max_retries(const apikey_store_t *store)
     return store->outdated ? 10 : 1;
 }
 
-apr_status_t apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
-                                 const char *sql, apr_pool_t *pool,
-                                 const char **error)
+void apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
+                         const char *sql, apr_pool_t *pool,
+                         const char **error)
 {
-    apr_status_t status;
     int code, tries = 0;
 
-    memset(rows, 0, sizeof(*rows));
-    rows->store = store;
-    apr_pool_create(&rows->pool, pool);
+    apikey_rows_begin(rows, store, pool);
     do {
         rows->results = NULL;
         code = apr_dbd_select(store->driver, rows->pool, store->handle,
                               &rows->results, sql,
                               store->dialect->traits.random);
-        status = code == 0 ? APR_SUCCESS
-                           : apikey_store_error(store, code, pool, error);
+        rows->status = code == 0
+                       ? APR_SUCCESS
+                       : apikey_store_error(store, code, pool, error);
     } while (code != 0 && !store->in_transaction
              && tries++ < apikey_store_max_retries(store));
-    if (code != 0) {
-        apr_pool_destroy(rows->pool);
-        return status;
-    }
     /* A command has no columns; reading rows of one is an error on ODBC. */
-    if (rows->results && apr_dbd_num_cols(store->driver, rows->results) == 0) {
+    if (code != 0 || (rows->results
+                      && apr_dbd_num_cols(store->driver, rows->results) == 0)) {
         rows->results = NULL;
     }
-    return APR_SUCCESS;
 }
 
 apr_status_t apikey_store_run_selects(apikey_store_t *store,
@@ -65,10 +59,8 @@ apr_status_t apikey_store_run_selects(apikey_store_t *store,
     apr_status_t status = APR_SUCCESS;
 
     for (; *list && status == APR_SUCCESS; list++) {
-        status = apikey_store_select(&rows, store, *list, pool, error);
-        if (status == APR_SUCCESS) {
-            status = apikey_rows_end(&rows, pool, error);
-        }
+        apikey_store_select(&rows, store, *list, pool, error);
+        status = apikey_rows_end(&rows, pool, error);
     }
     return status;
 }

@@ -43,7 +43,6 @@ struct apikey_store_t {
     apikey_prepared_t listed;           /**< statements of sql_text.h */
     apr_hash_t *custom;         /**< apikey_prepared_t by text; may be NULL */
     apr_bucket_brigade *brigade;        /**< reads the length of a column */
-    int affected;               /**< rows that the last query changed */
     int before;                 /**< when a key was last looked up, the tables
                                  * were of the version before this one's */
     int labels;                 /**< how many statements have had one */
@@ -107,12 +106,12 @@ void apikey_prepared_forget(apikey_prepared_t *set);
  * tables, one after another. */
 int apikey_store_max_retries(const apikey_store_t *store);
 
-/** Selects on a connection that is open, without preparing; on success
- * apikey_rows_end() must follow.  Repeated after an error as
+/** Selects on a connection that is open, without preparing; apikey_rows_end()
+ * must follow, and returns the status.  Repeated after an error as
  * apikey_store_max_retries() says, except in a transaction. */
-apr_status_t apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
-                                 const char *sql, apr_pool_t *pool,
-                                 const char **error);
+void apikey_store_select(apikey_rows_t *rows, apikey_store_t *store,
+                         const char *sql, apr_pool_t *pool,
+                         const char **error);
 
 /** Runs selects one after another and ignores their rows; the first that fails
  * ends it.

@@ -342,17 +342,14 @@ static apr_status_t check_empty_result(apikey_store_t *store, const char *sql,
 {
     columns_t columns;
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select_plain(
+
+    apikey_statement_select_plain(
         &rows, store,
         apr_psprintf(pool, store->dialect->traits.columns_of,
                      fill_in_placeholder(sql, pool)),
         pool, error);
-
-    if (status == APR_SUCCESS) {
-        read_columns(&columns, &rows, 1);
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    return status;
+    read_columns(&columns, &rows, 1);
+    return apikey_rows_end(&rows, pool, error);
 }
 
 static apr_status_t check_columns(apikey_store_t *store, const char *sql,
@@ -361,15 +358,13 @@ static apr_status_t check_columns(apikey_store_t *store, const char *sql,
     const char *none = NO_DIGEST;
     columns_t columns;
     apikey_rows_t rows;
-    apr_status_t status =
-        apikey_statement_select_custom(&rows, store, sql, &none, pool, error);
+    apr_status_t status;
 
-    if (status == APR_SUCCESS) {
-        if (!store->dialect->traits.columns_of) {
-            read_columns(&columns, &rows, 0);
-        }
-        status = apikey_rows_end(&rows, pool, error);
+    apikey_statement_select_custom(&rows, store, sql, &none, pool, error);
+    if (!store->dialect->traits.columns_of) {
+        read_columns(&columns, &rows, 0);
     }
+    status = apikey_rows_end(&rows, pool, error);
     if (status == APR_SUCCESS && store->dialect->traits.columns_of) {
         status = check_empty_result(store, sql, pool, error);
     }
@@ -385,10 +380,9 @@ static apr_status_t query_or_database_fault(apikey_store_t *store,
     apikey_rows_t rows;
     const char *other;
 
-    if (status == APIKEY_EDATABASE
-        && apikey_statement_select_plain(&rows, store, store->dialect->probe,
-                                         pool, &other)
-               == APR_SUCCESS) {
+    if (status == APIKEY_EDATABASE) {
+        apikey_statement_select_plain(&rows, store, store->dialect->probe,
+                                      pool, &other);
         return apikey_rows_end(&rows, pool, &other) == APR_SUCCESS
                ? APIKEY_EANSWER : APIKEY_EDATABASE;
     }
@@ -419,12 +413,8 @@ static apr_status_t check_change_columns(apikey_store_t *store, const char *sql,
                                          const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status =
-        apikey_statement_select_custom(&rows, store, sql, &number, pool, error);
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select_custom(&rows, store, sql, &number, pool, error);
     if (!rows.results
         || apr_dbd_num_cols(store->driver, rows.results) != 2) {
         rows.fault = "it must give two columns, the number and the digest";
@@ -476,10 +466,8 @@ apr_status_t apikey_custom_query_lookup(apikey_store_t *store,
         status = apikey_custom_query_check(store, query->sql, pool, error);
     }
     if (status == APR_SUCCESS) {
-        status = apikey_statement_select_custom(&rows, store, query->sql,
-                                                &digest, pool, error);
-    }
-    if (status == APR_SUCCESS) {
+        apikey_statement_select_custom(&rows, store, query->sql, &digest, pool,
+                                       error);
         while (apikey_rows_next(&rows)) {
             if (*record && !rows.fault) {
                 rows.fault = "it gives more than one row for a key; which of "

@@ -386,8 +386,7 @@ static apr_status_t import_steps(apikey_store_t *store, import_job_t *job,
         take_import_rows(job);
         status = store_in_steps(store, job, sub, error);
     }
-    *error = status != APR_SUCCESS && *error ? apr_pstrdup(pool, *error)
-                                             : NULL;
+    *error = status != APR_SUCCESS ? apr_pstrdup(pool, *error) : NULL;
     apr_pool_destroy(sub);
     if (status == APR_SUCCESS) {
         status = end_input(job, error);

@@ -61,17 +61,11 @@ apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,
 {
     const char *args[] = { digest, id };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_KEY_TAKEN, args, pool, error);
 
-    *other = "";
-    if (status == APR_SUCCESS) {
-        if (apikey_rows_next(&rows)) {
-            *other = apikey_rows_copy(&rows, pool);
-        }
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    return status;
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_TAKEN, args, pool,
+                            error);
+    *other = apikey_rows_next(&rows) ? apikey_rows_copy(&rows, pool) : "";
+    return apikey_rows_end(&rows, pool, error);
 }
 
 apr_status_t apikey_import_taken(const char *other, const char *id,

@@ -17,17 +17,10 @@ static apr_status_t select_one_column(apikey_store_t *store, const char *sql,
                                       const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select_plain(&rows, store, sql, pool,
-                                                        error);
 
-    *text = "";
-    if (status == APR_SUCCESS) {
-        if (apikey_rows_next(&rows)) {
-            *text = apikey_rows_copy(&rows, pool);
-        }
-        status = apikey_rows_end(&rows, pool, error);
-    }
-    return status;
+    apikey_statement_select_plain(&rows, store, sql, pool, error);
+    *text = apikey_rows_next(&rows) ? apikey_rows_copy(&rows, pool) : "";
+    return apikey_rows_end(&rows, pool, error);
 }
 
 /* Whether the locked file still has the name: the import before may have

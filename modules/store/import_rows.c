@@ -127,17 +127,13 @@ static apr_status_t find_stored(apikey_store_t *store,
     apikey_import_row_t *const *at = rows->sorted + from;
     int i, count = part_size(rows, from);
     apikey_rows_t there;
-    apr_status_t status;
 
     for (i = 0; i < APIKEY_IMPORTED_AT_ONCE; i++) {
         args[i] = i < count ? at[i]->args[DIGEST] : "";
         args[APIKEY_IMPORTED_AT_ONCE + i] = i < count ? at[i]->args[ID] : "";
     }
-    status = apikey_statement_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args,
-                                     pool, error);
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&there, store, APIKEY_SQL_KEYS_TAKEN, args, pool,
+                            error);
     while (apikey_rows_next(&there)) {
         int of = apikey_rows_number(&there) ? DIGEST : ID;
         const char *text = apikey_rows_copy(&there, pool);
@@ -255,7 +251,7 @@ apr_status_t apikey_import_rows_store(apikey_store_t *store,
         }
     }
     if (status != APR_SUCCESS) {
-        *error = *error ? apr_pstrdup(pool, *error) : NULL;
+        *error = apr_pstrdup(pool, *error);
     }
     apr_pool_destroy(sub);
     return status;

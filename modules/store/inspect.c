@@ -18,14 +18,10 @@ apr_status_t apikey_inspect_secrets(apikey_store_t *store, apr_int64_t now,
 {
     const char *args[] = { apikey_number_arg(pool, now) };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(&rows, store,
-                                                  APIKEY_SQL_KEY_SECRETS, args,
-                                                  pool, error);
-    apr_status_t said = APR_SUCCESS;
+    apr_status_t status, said = APR_SUCCESS;
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_SECRETS, args, pool,
+                            error);
     while (said == APR_SUCCESS && apikey_rows_next(&rows)) {
         apikey_digested_t keys;
 
@@ -47,13 +43,10 @@ apr_status_t apikey_inspect_strengths(apikey_store_t *store, apr_int64_t now,
     const char *args[] = { apikey_number_arg(pool, APIKEY_KEY_MIN_BITS),
                            apikey_number_arg(pool, now) };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_KEY_WEAK, args, pool, error);
 
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_WEAK, args, pool,
+                            error);
     memset(strengths, 0, sizeof(*strengths));
-    if (status != APR_SUCCESS) {
-        return status;
-    }
     if (apikey_rows_next(&rows)) {
         strengths->keys = apikey_rows_number(&rows);
         strengths->weak = apikey_rows_number(&rows);
@@ -72,11 +65,7 @@ apr_status_t apikey_inspect_settings(apikey_store_t *store,
     apikey_rows_t rows;
 
     for (; probe && probe->check && status == APR_SUCCESS; probe++) {
-        status = apikey_statement_select_plain(&rows, store, probe->sql, pool,
-                                               error);
-        if (status != APR_SUCCESS) {
-            break;
-        }
+        apikey_statement_select_plain(&rows, store, probe->sql, pool, error);
         got = apikey_rows_next(&rows) ? apikey_rows_copy(&rows, pool) : "";
         status = apikey_rows_end(&rows, pool, error);
         if (status == APR_SUCCESS) {

@@ -178,12 +178,8 @@ static apr_status_t compare_triggers(apikey_store_t *store, const char *sql,
 {
     apr_hash_index_t *at;
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select_plain(&rows, store, sql, pool,
-                                                        error);
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select_plain(&rows, store, sql, pool, error);
     while (apikey_rows_next(&rows)) {
         const char *name = apikey_rows_copy(&rows, pool);
         const char *state = apikey_rows_copy(&rows, pool);

@@ -175,16 +175,13 @@ apr_status_t apikey_key_row_lock(apikey_store_t *store, const char *id,
 {
     const char *args[] = { id };
     apikey_rows_t rows;
-    apr_status_t status = APR_SUCCESS;
 
     if (!store->in_transaction || !store->dialect->lock_row) {
-        return status;
+        return APR_SUCCESS;
     }
-    status = apikey_statement_select(&rows, store, APIKEY_SQL_KEY_LOCK, args,
-                                     pool, error);
-
-    return status == APR_SUCCESS ? apikey_rows_end(&rows, pool, error)
-                                 : status;
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_LOCK, args, pool,
+                            error);
+    return apikey_rows_end(&rows, pool, error);
 }
 
 apr_status_t apikey_keys_show(apikey_store_t *store, const char *id,
@@ -197,13 +194,11 @@ apr_status_t apikey_keys_show(apikey_store_t *store, const char *id,
     apr_status_t status = apikey_key_row_lock(store, id, pool, error);
 
     *key = NULL;
-    if (status == APR_SUCCESS) {
-        status = apikey_statement_select(&rows, store, APIKEY_SQL_KEY_SHOW,
-                                         args, pool, error);
-    }
     if (status != APR_SUCCESS) {
         return status;
     }
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_SHOW, args, pool,
+                            error);
     while (!*key && apikey_rows_next(&rows)) {
         apikey_key_row_read(&rows, found, pool);
         /* By its collation a database may find "k1" for "K1 ". */

@@ -43,12 +43,13 @@ static apr_status_t find_old_rows(apikey_store_t *store,
     const char *since = apikey_number_arg(pool, step->since);
     apr_int64_t latest = 0;
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, step->table->old, &since, pool, error);
+    apr_status_t status;
     int count;
 
-    if (status != APR_SUCCESS) {
-        return status;
+    apikey_statement_select(&rows, store, step->table->old, &since, pool,
+                            error);
+    if (rows.status != APR_SUCCESS) {
+        return apikey_rows_end(&rows, pool, error);
     }
     for (count = 0; apikey_rows_next(&rows); count++) {
         apr_int64_t number = apikey_rows_number(&rows);

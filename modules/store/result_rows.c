@@ -12,6 +12,14 @@ static int is_driver_error(apikey_store_t *store, int code)
            && !apikey_store_is_no_row(store, code);
 }
 
+void apikey_rows_begin(apikey_rows_t *rows, apikey_store_t *store,
+                       apr_pool_t *pool)
+{
+    memset(rows, 0, sizeof(*rows));
+    rows->store = store;
+    apr_pool_create(&rows->pool, pool);
+}
+
 int apikey_rows_next(apikey_rows_t *rows)
 {
     int code;
@@ -176,16 +184,16 @@ const char *apikey_rows_fault(apikey_rows_t *rows, apr_pool_t *pool)
 apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
                              const char **error)
 {
-    apr_status_t status = APR_SUCCESS;
+    apr_status_t status = rows->status;
 
     while (rows->results) {
         apikey_rows_next(rows);
     }
-    if (rows->fault) {
+    if (status == APR_SUCCESS && rows->fault) {
         *error = apr_pstrdup(pool, rows->fault);
         status = rows->unusable ? APIKEY_EANSWER : APIKEY_EDATABASE;
     }
-    else if (rows->bad_column) {
+    else if (status == APR_SUCCESS && rows->bad_column) {
         *error = apr_psprintf(pool, "column %s of a row %s; correct the row",
                               rows->bad_column, rows->bad_what);
         status = APIKEY_EANSWER;

@@ -16,6 +16,8 @@
 /** A result while it is read; the caller's, on the stack. */
 typedef struct apikey_rows_t {
     apikey_store_t *store;
+    apr_status_t status;        /**< of the select; without success there are
+                                 * no rows */
     apr_pool_t *pool;           /**< of the result; apikey_rows_end() ends it */
     apr_dbd_results_t *results; /**< NULL: there are no more rows */
     apr_dbd_row_t *row;
@@ -30,6 +32,10 @@ typedef struct apikey_rows_t {
                                  none */
     const char *bad_what;       /**< what is wrong with it */
 } apikey_rows_t;
+
+/** Begins a result without rows, in a pool below @a pool. */
+void apikey_rows_begin(apikey_rows_t *rows, apikey_store_t *store,
+                       apr_pool_t *pool);
 
 /** Goes to the next row; 0: there is none. */
 int apikey_rows_next(apikey_rows_t *rows);
@@ -59,8 +65,8 @@ void apikey_rows_bad(apikey_rows_t *rows, const char *what);
  */
 const char *apikey_rows_fault(apikey_rows_t *rows, apr_pool_t *pool);
 
-/** Reads what is left, frees the result, and returns APR_SUCCESS,
- * APIKEY_EANSWER or APIKEY_EDATABASE for all of it. */
+/** Reads what is left, frees the result, and returns the status of the select,
+ * or APIKEY_EANSWER or APIKEY_EDATABASE for what was read. */
 apr_status_t apikey_rows_end(apikey_rows_t *rows, apr_pool_t *pool,
                              const char **error);
 

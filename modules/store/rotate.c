@@ -126,18 +126,14 @@ static apr_status_t check_successor(apikey_store_t *store,
                                     const char **error)
 {
     const char *args[] = { job->id };
-    const char *id = NULL;
+    const char *id;
     apikey_key_row_t *other;
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_KEY_SUCCESSOR, args, pool, error);
+    apr_status_t status;
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    if (apikey_rows_next(&rows)) {
-        id = apikey_rows_copy(&rows, pool);
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_KEY_SUCCESSOR, args, pool,
+                            error);
+    id = apikey_rows_next(&rows) ? apikey_rows_copy(&rows, pool) : NULL;
     status = apikey_rows_end(&rows, pool, error);
     if (status != APR_SUCCESS || !id) {
         return status;

@@ -12,14 +12,14 @@ static apr_status_t read_row_page(apikey_store_t *store,
                                   const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status =
-        pages->sql ? apikey_statement_select_custom(&rows, store, pages->sql,
-                                                    pages->args, pool, error)
-                   : apikey_statement_select(&rows, store, pages->which,
-                                             pages->args, pool, error);
 
-    if (status != APR_SUCCESS) {
-        return status;
+    if (pages->sql) {
+        apikey_statement_select_custom(&rows, store, pages->sql, pages->args,
+                                       pool, error);
+    }
+    else {
+        apikey_statement_select(&rows, store, pages->which, pages->args, pool,
+                                error);
     }
     while (apikey_rows_next(&rows)) {
         pages->read(&rows, apr_array_push(page), pool);
@@ -51,7 +51,7 @@ apr_status_t apikey_row_pages(apikey_store_t *store,
         page = apr_array_make(sub, APIKEY_PAGE, (int)pages->size);
         status = read_row_page(store, pages, page, sub, error);
         if (status != APR_SUCCESS) {
-            *error = *error ? apr_pstrdup(pool, *error) : NULL;
+            *error = apr_pstrdup(pool, *error);
             break;
         }
         for (i = 0; status == APR_SUCCESS && i < page->nelts; i++) {

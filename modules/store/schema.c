@@ -134,14 +134,13 @@ static apr_status_t run_schema_part(apikey_store_t *store, const char *sql,
 
         column += sizeof(add) - 1;
         column = apr_pstrmemdup(pool, column, strcspn(column, " "));
-        status = apikey_statement_select_plain(&rows, store,
-                                               apr_psprintf(pool,
-                                             store->dialect->has_column,
-                                             table, column), pool, error);
-        if (status == APR_SUCCESS) {
-            count = apikey_rows_next(&rows) ? apikey_rows_number(&rows) : 0;
-            status = apikey_rows_end(&rows, pool, error);
-        }
+        apikey_statement_select_plain(&rows, store,
+                                      apr_psprintf(pool,
+                                                   store->dialect->has_column,
+                                                   table, column),
+                                      pool, error);
+        count = apikey_rows_next(&rows) ? apikey_rows_number(&rows) : 0;
+        status = apikey_rows_end(&rows, pool, error);
     }
     return status == APR_SUCCESS && count == 0
            ? apikey_statement_run(store, sql, pool, error) : status;
@@ -227,13 +226,11 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
                                     apr_pool_t *pool, const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_IDENTITY, NULL, pool, error);
+    apr_status_t status;
     int found;
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_IDENTITY, NULL, pool,
+                            error);
     found = apikey_rows_next(&rows);
     if (found) {
         identity->uuid = apikey_rows_copy(&rows, pool);

@@ -11,15 +11,9 @@ static apr_status_t select_number(apikey_store_t *store, const char *sql,
                                     const char **error)
 {
     apikey_rows_t rows;
-    apr_status_t status = apikey_store_select(&rows, store, sql, pool, error);
 
-    *number = 0;
-    if (status != APR_SUCCESS) {
-        return status;
-    }
-    if (apikey_rows_next(&rows)) {
-        *number = apikey_rows_number(&rows);
-    }
+    apikey_store_select(&rows, store, sql, pool, error);
+    *number = apikey_rows_next(&rows) ? apikey_rows_number(&rows) : 0;
     return apikey_rows_end(&rows, pool, error);
 }
 

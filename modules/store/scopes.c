@@ -123,16 +123,11 @@ static apr_status_t find_scope(apikey_store_t *store, const char *name,
                                const char **description, apr_pool_t *pool,
                                const char **error)
 {
-    const char *args[] = { name };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(&rows, store,
-                                                  APIKEY_SQL_SCOPE_SHOW, args,
-                                                  pool, error);
 
+    apikey_statement_select(&rows, store, APIKEY_SQL_SCOPE_SHOW, &name, pool,
+                            error);
     *description = NULL;
-    if (status != APR_SUCCESS) {
-        return status;
-    }
     while (!*description && apikey_rows_next(&rows)) {
         if (strcmp(apikey_rows_text(&rows), name) == 0) {
             *description = apikey_rows_copy(&rows, pool);

@@ -40,7 +40,7 @@ static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
                         int which, const char **args, apr_pool_t *pool,
                         apr_dbd_results_t **results)
 {
-    int code = 0, rows = 0;
+    int code = 0, rows;
 
     if (!set->list[which]) {
         code = prepare_statement(store, set, which);
@@ -51,7 +51,6 @@ static int execute_once(apikey_store_t *store, apikey_prepared_t *set,
     if (!results) {
         code = apr_dbd_pquery(store->driver, pool, store->handle, &rows,
                               set->list[which], 0, args);
-        store->affected = code == 0 ? rows : 0;
         return code != 0 && apikey_store_is_no_row(store, code) ? 0 : code;
     }
     *results = NULL;
@@ -79,15 +78,19 @@ static int execute_patiently(apikey_store_t *store, apikey_prepared_t *set,
     }
 }
 
-apr_status_t apikey_statement_select_plain(apikey_rows_t *rows,
-                                           apikey_store_t *store,
-                                           const char *sql, apr_pool_t *pool,
-                                           const char **error)
+void apikey_statement_select_plain(apikey_rows_t *rows, apikey_store_t *store,
+                                   const char *sql, apr_pool_t *pool,
+                                   const char **error)
 {
     apr_status_t status = apikey_store_connect(store, pool, error);
 
-    return status == APR_SUCCESS
-           ? apikey_store_select(rows, store, sql, pool, error) : status;
+    if (status == APR_SUCCESS) {
+        apikey_store_select(rows, store, sql, pool, error);
+    }
+    else {
+        apikey_rows_begin(rows, store, pool);
+        rows->status = status;
+    }
 }
 
 void apikey_statement_name_blocker(apikey_store_t *store, apr_pool_t *pool,
@@ -99,13 +102,11 @@ void apikey_statement_name_blocker(apikey_store_t *store, apr_pool_t *pool,
     apikey_rows_t rows;
 
     for (; sql && *sql && !*who && !store->in_transaction; sql++) {
-        if (apikey_statement_select_plain(&rows, store, *sql, pool, &other)
-            == APR_SUCCESS) {
-            if (apikey_rows_next(&rows)) {
-                who = apikey_rows_copy(&rows, pool);
-            }
-            apikey_rows_end(&rows, pool, &other);
+        apikey_statement_select_plain(&rows, store, *sql, pool, &other);
+        if (apikey_rows_next(&rows)) {
+            who = apikey_rows_copy(&rows, pool);
         }
+        apikey_rows_end(&rows, pool, &other);
     }
     if (*who) {
         *error = apr_psprintf(pool, "a lock on the database was not to be had "
@@ -194,30 +195,24 @@ static apr_status_t run_prepared(apikey_store_t *store, apikey_prepared_t *set,
     }
 }
 
-static apr_status_t select_prepared(apikey_rows_t *rows, apikey_store_t *store,
-                                    apikey_prepared_t *set, int which,
-                                    const char **args, apr_pool_t *pool,
-                                    const char **error)
+static void select_prepared(apikey_rows_t *rows, apikey_store_t *store,
+                            apikey_prepared_t *set, int which,
+                            const char **args, apr_pool_t *pool,
+                            const char **error)
 {
-    apr_status_t status;
-
-    memset(rows, 0, sizeof(*rows));
-    rows->store = store;
-    apr_pool_create(&rows->pool, pool);
-    status = run_prepared(store, set, which, args, rows->pool, pool,
-                          &rows->results, error);
-    if (status != APR_SUCCESS) {
-        apr_pool_destroy(rows->pool);
+    apikey_rows_begin(rows, store, pool);
+    rows->status = run_prepared(store, set, which, args, rows->pool, pool,
+                                &rows->results, error);
+    if (rows->status != APR_SUCCESS) {
+        rows->results = NULL;
     }
-    return status;
 }
 
-apr_status_t apikey_statement_select(apikey_rows_t *rows, apikey_store_t *store,
-                                     apikey_sql_e which, const char **args,
-                                     apr_pool_t *pool, const char **error)
+void apikey_statement_select(apikey_rows_t *rows, apikey_store_t *store,
+                             apikey_sql_e which, const char **args,
+                             apr_pool_t *pool, const char **error)
 {
-    return select_prepared(rows, store, &store->listed, which, args, pool,
-                           error);
+    select_prepared(rows, store, &store->listed, which, args, pool, error);
 }
 
 apikey_prepared_t *apikey_statement_custom(apikey_store_t *store,
@@ -237,14 +232,12 @@ apikey_prepared_t *apikey_statement_custom(apikey_store_t *store,
     return set;
 }
 
-apr_status_t apikey_statement_select_custom(apikey_rows_t *rows,
-                                            apikey_store_t *store,
-                                            const char *sql, const char **args,
-                                            apr_pool_t *pool,
-                                            const char **error)
+void apikey_statement_select_custom(apikey_rows_t *rows, apikey_store_t *store,
+                                    const char *sql, const char **args,
+                                    apr_pool_t *pool, const char **error)
 {
-    return select_prepared(rows, store, apikey_statement_custom(store, sql), 0,
-                           args, pool, error);
+    select_prepared(rows, store, apikey_statement_custom(store, sql), 0, args,
+                    pool, error);
 }
 
 apr_status_t apikey_statement_query(apikey_store_t *store, apikey_sql_e which,

@@ -18,17 +18,15 @@
     apr_psprintf((pool), "%" APR_INT64_T_FMT, (apr_int64_t)(n))
 
 /**
- * Selects by a statement of sql_text.h; on success apikey_rows_end() must
- * follow.
+ * Selects by a statement of sql_text.h; apikey_rows_end() must follow, and
+ * returns the status.
  * @param args as many as the statement has parameters, none of them NULL
  */
-apr_status_t apikey_statement_select(apikey_rows_t *rows,
-                                     apikey_store_t *store,
-                                     apikey_sql_e which, const char **args,
-                                     apr_pool_t *pool, const char **error);
+void apikey_statement_select(apikey_rows_t *rows, apikey_store_t *store,
+                             apikey_sql_e which, const char **args,
+                             apr_pool_t *pool, const char **error);
 
-/** Runs a statement of sql_text.h that changes rows; store->affected says how
- * many. */
+/** Runs a statement of sql_text.h that changes rows. */
 apr_status_t apikey_statement_query(apikey_store_t *store, apikey_sql_e which,
                                     const char **args, apr_pool_t *pool,
                                     const char **error);
@@ -40,18 +38,14 @@ apikey_prepared_t *apikey_statement_custom(apikey_store_t *store,
 
 /** Selects by such a one, as apikey_statement_select(); an error is never
  * APIKEY_ESCHEMA, since the module's tables need not exist. */
-apr_status_t apikey_statement_select_custom(apikey_rows_t *rows,
-                                            apikey_store_t *store,
-                                            const char *sql, const char **args,
-                                            apr_pool_t *pool,
-                                            const char **error);
+void apikey_statement_select_custom(apikey_rows_t *rows, apikey_store_t *store,
+                                    const char *sql, const char **args,
+                                    apr_pool_t *pool, const char **error);
 
-/** Selects by a text that is not prepared; on success apikey_rows_end() must
- * follow. */
-apr_status_t apikey_statement_select_plain(apikey_rows_t *rows,
-                                           apikey_store_t *store,
-                                           const char *sql, apr_pool_t *pool,
-                                           const char **error);
+/** The same by a text that is not prepared. */
+void apikey_statement_select_plain(apikey_rows_t *rows, apikey_store_t *store,
+                                   const char *sql, apr_pool_t *pool,
+                                   const char **error);
 
 /** Runs other SQL (DDL) on a connection that is open, without preparing and
  * without repeating it. */

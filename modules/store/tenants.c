@@ -60,13 +60,10 @@ apr_status_t apikey_tenant_show(apikey_store_t *store, const char *name,
     const char *args[] = { name, name };
     apikey_tenant_t *found = apr_palloc(pool, sizeof(*found));
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_TENANT_ONE, args, pool, error);
 
+    apikey_statement_select(&rows, store, APIKEY_SQL_TENANT_ONE, args, pool,
+                            error);
     *tenant = NULL;
-    if (status != APR_SUCCESS) {
-        return status;
-    }
     while (!*tenant && apikey_rows_next(&rows)) {
         read_tenant(&rows, found, pool);
         *tenant = strcmp(found->tenant, name) == 0 ? found : NULL;
@@ -91,15 +88,10 @@ static apr_status_t find_tenant(apikey_store_t *store, apikey_sql_e which,
                                 apr_int64_t *suspended, apr_pool_t *pool,
                                 const char **error)
 {
-    const char *args[] = { tenant };
     apikey_rows_t rows;
-    apr_status_t status =
-        apikey_statement_select(&rows, store, which, args, pool, error);
 
+    apikey_statement_select(&rows, store, which, &tenant, pool, error);
     *found = 0;
-    if (status != APR_SUCCESS) {
-        return status;
-    }
     while (!*found && apikey_rows_next(&rows)) {
         *found = strcmp(apikey_rows_text(&rows), tenant) == 0;
         if (*found && suspended) {
@@ -116,14 +108,12 @@ apr_status_t apikey_tenant_exists(apikey_store_t *store, const char *tenant,
 {
     const char *fault = apikey_name_fault(tenant);
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(
-        &rows, store, APIKEY_SQL_TENANT_SHOW, &tenant, pool, error);
+    apr_status_t status;
 
-    *there = 0;
-    if (status == APR_SUCCESS) {
-        *there = apikey_rows_next(&rows);
-        status = apikey_rows_end(&rows, pool, error);
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_TENANT_SHOW, &tenant, pool,
+                            error);
+    *there = apikey_rows_next(&rows);
+    status = apikey_rows_end(&rows, pool, error);
     return status == APR_SUCCESS && !*there && fault
            ? apikey_reject(pool, error, "the tenant %s", fault) : status;
 }

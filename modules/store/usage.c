@@ -39,17 +39,13 @@ static apr_status_t find_existing_keys(apikey_store_t *store, uses_t *part,
 {
     const char *args[APIKEY_USED_AT_ONCE];
     apikey_rows_t rows;
-    apr_status_t status;
     int i, count = keys_in_statement(part, from);
 
     for (i = 0; i < APIKEY_USED_AT_ONCE; i++) {
         args[i] = i < count ? part->uses[from + i].id : "";
     }
-    status = apikey_statement_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args,
-                                     pool, error);
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_USAGE_KEYS, args, pool,
+                            error);
     while (apikey_rows_next(&rows)) {
         const char *id = apikey_rows_copy(&rows, pool);
 
@@ -195,15 +191,10 @@ static apr_status_t find_exposed_key(apikey_store_t *store, exposed_t *found,
                                      const char *digest, apr_pool_t *pool,
                                      const char **error)
 {
-    const char *args[] = { digest };
     apikey_rows_t rows;
-    apr_status_t status = apikey_statement_select(&rows, store,
-                                                  APIKEY_SQL_EXPOSED_FIND, args,
-                                                  pool, error);
 
-    if (status != APR_SUCCESS) {
-        return status;
-    }
+    apikey_statement_select(&rows, store, APIKEY_SQL_EXPOSED_FIND, &digest,
+                            pool, error);
     while (apikey_rows_next(&rows)) {
         found->id = apikey_rows_copy(&rows, pool);
         found->tenant = apikey_rows_copy(&rows, pool);
