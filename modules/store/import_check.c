@@ -13,7 +13,7 @@ apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
                                 const char **error)
 {
     const apikey_record_t *record = &key->record;
-    const struct { const char *what, *fault; } checks[] = {
+    const apikey_check_t checks[] = {
         { "the id ", apikey_word_fault(record->id) },
         { "the name ", apikey_name_fault(record->name) },
         { "the digest ", apikey_digest_is_any_hex(record->digest,
@@ -36,23 +36,14 @@ apr_status_t apikey_import_look(const apikey_key_row_t *key, apr_pool_t *pool,
         { "the creator ", *record->creator
                           ? apikey_name_fault(record->creator) : NULL }
     };
-    apr_size_t i;
+    apr_status_t status = apikey_check_all(
+        checks, sizeof(checks) / sizeof(*checks), pool, error);
 
-    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        if (checks[i].fault) {
-            return apikey_reject(pool, error, "%s%s", checks[i].what,
-                                 checks[i].fault);
-        }
+    if (status == APR_SUCCESS && key->reason) {
+        status = apikey_audit_reason_check(key->reason, pool, error);
     }
-    if (key->reason && *key->reason) {
-        apr_status_t status =
-            apikey_audit_reason_check(key->reason, pool, error);
-
-        if (status != APR_SUCCESS) {
-            return status;
-        }
-    }
-    return apikey_key_row_check(key, pool, error);
+    return status == APR_SUCCESS ? apikey_key_row_check(key, pool, error)
+                                 : status;
 }
 
 apr_status_t apikey_import_other(apikey_store_t *store, const char *digest,

@@ -11,7 +11,8 @@
 #include "keys_private.h"
 #include "lookup.h"
 
-void apikey_key_row_expire(apikey_key_row_t *key, apr_int64_t expires)
+/* Sets the expiry, and the lifetime that a key rotated from this one gets. */
+static void set_expiry(apikey_key_row_t *key, apr_int64_t expires)
 {
     key->record.expires = expires;
     key->lifetime = expires == APIKEY_NEVER ? -1
@@ -30,7 +31,7 @@ void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
     record->hint = fresh->hint;
     record->creator = actor->who;
     record->created = actor->now;
-    apikey_key_row_expire(key, record->expires);
+    set_expiry(key, record->expires);
     record->revoked = record->disabled = 0;
     record->last_used = record->use_count = 0;
     key->reason = "";
@@ -74,11 +75,25 @@ static const char *scope_list_fault(const char *scopes, apr_pool_t *pool)
     return NULL;
 }
 
+apr_status_t apikey_check_all(const apikey_check_t *checks, apr_size_t count,
+                              apr_pool_t *pool, const char **error)
+{
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (checks[i].fault) {
+            return apikey_reject(pool, error, "%s%s", checks[i].what,
+                                 checks[i].fault);
+        }
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t apikey_key_row_check(const apikey_key_row_t *key,
                                   apr_pool_t *pool, const char **error)
 {
     const apikey_record_t *record = &key->record;
-    const struct { const char *what, *fault; } checks[] = {
+    const apikey_check_t checks[] = {
         { "the tenant ", apikey_text_fault(record->tenant) },
         { "the name ", apikey_text_fault(record->name) },
         { "the env ", apikey_word_fault(record->env) },
@@ -90,15 +105,9 @@ apr_status_t apikey_key_row_check(const apikey_key_row_t *key,
         { "as it is, a header could not carry the key: ",
           apikey_record_fault(record, pool) }
     };
-    apr_size_t i;
 
-    for (i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        if (checks[i].fault) {
-            return apikey_reject(pool, error, "%s%s", checks[i].what,
-                                 checks[i].fault);
-        }
-    }
-    return APR_SUCCESS;
+    return apikey_check_all(checks, sizeof(checks) / sizeof(*checks), pool,
+                            error);
 }
 
 apr_status_t apikey_key_row_audit(apikey_store_t *store,
@@ -224,21 +233,14 @@ apr_status_t apikey_keys_create(apikey_store_t *store,
              : status;
 }
 
-/* Finds the key that a job is about, and locks its row. */
-static apr_status_t find_job_key(apikey_store_t *store, const key_job_t *job,
-                                 apikey_key_row_t **key, apr_pool_t *pool,
-                                 const char **error)
-{
-    return apikey_keys_show(store, job->id, job->actor->keyspace, key,
-                               pool, error);
-}
-
-/* The same; refuses a revoked key, which cannot be changed. */
+/* Finds the key that a job is about, and locks its row; refuses a revoked key,
+ * which cannot be changed. */
 static apr_status_t find_unrevoked(apikey_store_t *store, const key_job_t *job,
                                    apikey_key_row_t **key, apr_pool_t *pool,
                                    const char **error)
 {
-    apr_status_t status = find_job_key(store, job, key, pool, error);
+    apr_status_t status = apikey_keys_show(store, job->id, job->actor->keyspace,
+                                           key, pool, error);
 
     if (status == APR_SUCCESS && (*key)->record.revoked) {
         return apikey_reject(pool, error, "the key %s is revoked, and that "
@@ -343,7 +345,7 @@ static void replace_expiry(apikey_key_row_t *key, const apr_int64_t *wanted,
                        : apikey_number_arg(pool, key->record.expires), pool);
         add_member(&difference->now, "expires",
                    apikey_number_arg(pool, *wanted), pool);
-        apikey_key_row_expire(key, *wanted);
+        set_expiry(key, *wanted);
     }
 }
 

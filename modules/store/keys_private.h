@@ -24,9 +24,6 @@ void apikey_key_row_read(apikey_rows_t *rows, void *item, apr_pool_t *pool);
 apr_status_t apikey_key_row_lock(apikey_store_t *store, const char *id,
                                  apr_pool_t *pool, const char **error);
 
-/** Sets the expiry, and the lifetime that a key rotated from this one gets. */
-void apikey_key_row_expire(apikey_key_row_t *key, apr_int64_t expires);
-
 /** Fills in what comes from a key just made and from who made it. */
 void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
                          const apikey_actor_t *actor);
@@ -34,6 +31,16 @@ void apikey_key_row_fill(apikey_key_row_t *key, const apikey_fresh_t *fresh,
 /** Sets owner, networks and meta that are NULL to "", and parses these into the
  * record; a text that cannot be parsed is the record's fault. */
 void apikey_key_row_details(apikey_key_row_t *key, apr_pool_t *pool);
+
+/** A value that is checked, and what is wrong with it. */
+typedef struct apikey_check_t {
+    const char *what;           /**< begins the sentence: "the name " */
+    const char *fault;          /**< NULL: nothing */
+} apikey_check_t;
+
+/** Refuses the first value that has a fault. */
+apr_status_t apikey_check_all(const apikey_check_t *checks, apr_size_t count,
+                              apr_pool_t *pool, const char **error);
 
 /** Refuses a value that is too long, that a header could not carry, or a scope
  * that cannot be granted. */

@@ -11,7 +11,6 @@
 /* What the transaction works on. */
 typedef struct revocation_t {
     const apr_array_header_t *ids;      /* const char * */
-    const char *id;                     /* the current one */
     const char *reason;
     const apikey_actor_t *actor;
     int *changed;                       /* out: how many were not revoked */
@@ -23,15 +22,14 @@ static int compare_ids(const void *one, const void *other)
 }
 
 static apr_status_t revoke_one_key(apikey_store_t *store,
-                                   const revocation_t *job, apr_pool_t *pool,
-                                   const char **error)
+                                   const revocation_t *job, const char *id,
+                                   apr_pool_t *pool, const char **error)
 {
     const char *args[] = { apikey_number_arg(pool, job->actor->now),
-                           job->reason, job->id };
+                           job->reason, id };
     apikey_key_row_t *key;
-    apr_status_t status = apikey_keys_show(store, job->id,
-                                              job->actor->keyspace, &key,
-                                              pool, error);
+    apr_status_t status = apikey_keys_show(store, id, job->actor->keyspace,
+                                           &key, pool, error);
 
     if (status != APR_SUCCESS
         || (key->record.revoked && !apikey_key_row_raw(key, "revoked"))) {
@@ -47,45 +45,30 @@ static apr_status_t revoke_one_key(apikey_store_t *store,
 }
 
 /* Locks the rows of all keys in the order of their ids, so that two processes
- * with the same keys cannot deadlock.  What is read of them afterwards is what
- * was committed before. */
-static apr_status_t lock_all_keys(apikey_store_t *store,
-                                  const revocation_t *job, apr_pool_t *pool,
-                                  const char **error)
+ * with the same keys cannot deadlock; then revokes the keys in the order they
+ * were given.  What is read of a locked row is what was committed before. */
+static apr_status_t revoke_in_transaction(apikey_store_t *store, void *baton,
+                                          apr_pool_t *pool, const char **error)
 {
+    const revocation_t *job = baton;
     apr_array_header_t *ids = apr_array_copy(pool, job->ids);
     apr_status_t status = APR_SUCCESS;
     apr_pool_t *sub;
     int i;
 
+    *job->changed = 0;
+    /* First the sorted ones, to be locked; then those given, to be revoked. */
     qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), compare_ids);
+    apr_array_cat(ids, job->ids);
     apr_pool_create(&sub, pool);
     for (i = 0; i < ids->nelts && status == APR_SUCCESS; i++) {
-        apr_pool_clear(sub);
-        status = apikey_key_row_lock(store, APR_ARRAY_IDX(ids, i,
-                                                          const char *),
-                                     sub, error);
-        *error = *error ? apr_pstrdup(pool, *error) : NULL;
-    }
-    apr_pool_destroy(sub);
-    return status;
-}
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
 
-static apr_status_t revoke_in_transaction(apikey_store_t *store, void *baton,
-                                          apr_pool_t *pool, const char **error)
-{
-    revocation_t job = *(const revocation_t *)baton;
-    apr_status_t status = lock_all_keys(store, &job, pool, error);
-    apr_pool_t *sub;
-    int i;
-
-    *job.changed = 0;
-    apr_pool_create(&sub, pool);
-    for (i = 0; i < job.ids->nelts && status == APR_SUCCESS; i++) {
         apr_pool_clear(sub);
-        job.id = APR_ARRAY_IDX(job.ids, i, const char *);
-        status = revoke_one_key(store, &job, sub, error);
-        *error = *error ? apr_pstrdup(pool, *error) : NULL;
+        status = i < job->ids->nelts
+                 ? apikey_key_row_lock(store, id, sub, error)
+                 : revoke_one_key(store, job, id, sub, error);
+        *error = apr_pstrdup(pool, *error);
     }
     apr_pool_destroy(sub);
     return status;
