@@ -17,12 +17,6 @@ typedef struct identified_t {
     const char *uuid;
 } identified_t;
 
-static int same_parameters(const identified_t *a, const identified_t *b)
-{
-    return strcmp(a->driver, b->driver) == 0
-           && strcmp(a->params, b->params) == 0;
-}
-
 /* Reports a database whose identity one of those before has, too. */
 static void compare_identities(doctor_t *doctor,
                                const apr_array_header_t *known,
@@ -36,7 +30,8 @@ static void compare_identities(doctor_t *doctor,
         if (strcmp(other->uuid, database->uuid) != 0) {
             continue;
         }
-        if (same_parameters(other, database)) {
+        if (strcmp(other->driver, database->driver) == 0
+            && strcmp(other->params, database->params) == 0) {
             doctor_find(doctor, DOCTOR_OK, "identity", "%s and %s name one "
                         "database.", database->conf, other->conf);
         }

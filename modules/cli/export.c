@@ -10,7 +10,6 @@
 #include "import_private.h"
 
 typedef struct export_t {
-    cli_t *cli;
     apr_pool_t *pool;           /* of a row */
     apr_int64_t left_out;       /* keys with faulty rows */
 } export_t;
@@ -95,7 +94,7 @@ static apr_status_t export_key(void *baton, const apikey_key_row_t *key)
 
 cli_exit_e cli_cmd_export(cli_t *cli)
 {
-    export_t export = { .cli = cli };
+    export_t export = { NULL, 0 };
     apikey_filter_t filter = { .tenant = cli->value[CLI_TENANT] };
     const char *error = NULL;
     apr_status_t status;

@@ -13,6 +13,7 @@
 #include "commands.h"
 
 #define WIDTH 79                /* columns of what is written */
+#define INDENT 20               /* the column in which descriptions begin */
 
 /* A command's name and its second word, as they are typed. */
 static const char *command_name(const cli_command_t *command, apr_pool_t *pool)
@@ -79,12 +80,11 @@ static void write_filled(const char *text, int at, int indent)
 
     while (*text) {
         int len = (int)strcspn(text, " ");
-        int bracket = 0;
 
         /* "[--scope S]" stays on one line. */
         if (*text == '[' && strchr(text, ']')) {
-            bracket = (int)(strchr(text, ']') - text);
-            len = bracket + (int)strcspn(text + bracket, " ");
+            len = (int)strcspn(text, "]");
+            len += (int)strcspn(text + len, " ");
         }
         if (!first && at + 1 + len > WIDTH) {
             cli_out("\n%*s", indent, "");
@@ -103,8 +103,7 @@ static void write_filled(const char *text, int at, int indent)
     cli_out("\n");
 }
 
-static void write_option(const cli_option_t *option, int indent,
-                         apr_pool_t *pool)
+static void write_option(const cli_option_t *option, apr_pool_t *pool)
 {
     const char *letter = option_letter(option, pool);
     const char *name = option_name(option, pool);
@@ -115,14 +114,14 @@ static void write_option(const cli_option_t *option, int indent,
                          : letter ? letter : name, option, pool);
     cli_out("  %s", name);
     at = (int)strlen(name) + 2;
-    if (at + 2 > indent) {
+    if (at + 2 > INDENT) {
         cli_out("\n");
         at = 0;
     }
-    cli_out("%*s", indent - at, "");
+    cli_out("%*s", INDENT - at, "");
     write_filled(option->many
                  ? apr_pstrcat(pool, option->does, "; may be repeated", NULL)
-                 : option->does, indent, indent);
+                 : option->does, INDENT, INDENT);
 }
 
 /* The options of every command. */
@@ -131,7 +130,7 @@ static void write_globals(apr_pool_t *pool)
     const cli_option_t *option;
 
     for (option = cli_global_options; option->does; option++) {
-        write_option(option, 20, pool);
+        write_option(option, pool);
     }
 }
 
@@ -147,7 +146,7 @@ static void help_one(const cli_command_t *command, apr_pool_t *pool)
     cli_out("\n");
     for (i = 0; i < CLI_OPTIONS; i++) {
         if (has_option(command, i)) {
-            write_option(&cli_options[i], 20, pool);
+            write_option(&cli_options[i], pool);
         }
     }
     write_globals(pool);
@@ -161,7 +160,7 @@ static void help_all(const cli_t *cli)
             "[ARGUMENT]...\n\n");
     for (command = cli->commands; command->name; command++) {
         cli_out("  %-16s  ", command_name(command, cli->pool));
-        write_filled(command->does, 20, 20);
+        write_filled(command->does, INDENT, INDENT);
     }
     cli_out("\n");
     write_globals(cli->pool);

@@ -16,7 +16,9 @@ const char *const cli_import_names[COLUMNS] = {
     "root", "rotated_from", "lifetime", "bits"
 };
 
-int cli_import_marks(const char *text)
+/* How many apostrophes text has before what a spreadsheet would run; -1: it
+ * would run nothing. */
+static int count_marks(const char *text)
 {
     int marks = (int)strspn(text, "'");
 
@@ -25,8 +27,7 @@ int cli_import_marks(const char *text)
 
 const char *cli_export_text(const char *text, apr_pool_t *pool)
 {
-    return cli_import_marks(text) >= 0 ? apr_pstrcat(pool, "'", text, NULL)
-                                       : text;
+    return count_marks(text) >= 0 ? apr_pstrcat(pool, "'", text, NULL) : text;
 }
 
 const char *cli_import_field(const reading_t *reading, cli_column_e column)
@@ -35,7 +36,7 @@ const char *cli_import_field(const reading_t *reading, cli_column_e column)
                        ? reading->row.field[reading->at[column]] : "";
 
     /* A key is what the client sends, so its apostrophes stay. */
-    return column != KEY && cli_import_marks(text) > 0 ? text + 1 : text;
+    return column != KEY && count_marks(text) > 0 ? text + 1 : text;
 }
 
 static const char *known_columns(apr_pool_t *pool)

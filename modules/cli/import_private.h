@@ -70,8 +70,4 @@ cli_exit_e cli_import_dry(reading_t *reading);
  * apostrophes before that already. */
 const char *cli_export_text(const char *text, apr_pool_t *pool);
 
-/** How many apostrophes text has before what a spreadsheet would run; -1: it
- * would run nothing. */
-int cli_import_marks(const char *text);
-
 #endif

@@ -12,13 +12,6 @@
 #include "../core/time_text.h"
 #include "import_private.h"
 
-static apr_status_t refuse_row(apr_pool_t *pool, const char **error,
-                               const char *what, const char *why)
-{
-    *error = apr_pstrcat(pool, what, why, NULL);
-    return APIKEY_EREFUSED;
-}
-
 /* Estimates how hard a key is to guess, without its prefix, which is public.  A
  * weak key is refused without --weak. */
 static apr_status_t check_strength(reading_t *reading, apikey_key_row_t *key,
@@ -38,12 +31,11 @@ static apr_status_t check_strength(reading_t *reading, apikey_key_row_t *key,
     if (key->bits >= APIKEY_KEY_MIN_BITS || reading->cli->value[CLI_WEAK]) {
         return APR_SUCCESS;
     }
-    *error = apr_psprintf(pool, "the key can be guessed: its %d characters "
-                          "hold %d bits at most, and a key should have %d "
-                          "characters and hold %d bits; replace it, or import "
-                          "it all the same with --weak", (int)len, key->bits,
-                          APIKEY_KEY_MIN_LEN, APIKEY_KEY_MIN_BITS);
-    return APIKEY_EREFUSED;
+    return apikey_reject(pool, error, "the key can be guessed: its %d "
+                         "characters hold %d bits at most, and a key should "
+                         "have %d characters and hold %d bits; replace it, or "
+                         "import it all the same with --weak", (int)len,
+                         key->bits, APIKEY_KEY_MIN_LEN, APIKEY_KEY_MIN_BITS);
 }
 
 /* Stores what the server will look for when this key is presented: of its
@@ -58,20 +50,20 @@ static apr_status_t import_key(reading_t *reading, apikey_key_row_t *key,
     apikey_candidates_t *candidates = &reading->candidates;
 
     if (shape == APIKEY_FORMAT_NONE) {
-        return refuse_row(pool, error,
-                          "the server would refuse the key unseen: it ",
-                          apikey_key_fault(&reading->policy, text, len));
+        return apikey_reject(pool, error, "the server would refuse the key "
+                             "unseen: it %s",
+                             apikey_key_fault(&reading->policy, text, len));
     }
     if (apikey_key_candidates(candidates, &reading->policy, text, len)
         != APR_SUCCESS) {
-        return refuse_row(pool, error, "", "OpenSSL failed, the key could not "
-                          "be digested");
+        return apikey_reject(pool, error, "OpenSSL failed, the key could not "
+                             "be digested");
     }
     if (candidates->count == 0) {
-        return refuse_row(pool, error, "", "the server would refuse the key "
-                          "unseen: it looks like one of its own, but no "
-                          "secret of ApiKeySecretFile made it; write "
-                          "ApiKeyFormat with opaque, too");
+        return apikey_reject(pool, error, "the server would refuse the key "
+                             "unseen: it looks like one of its own, but no "
+                             "secret of ApiKeySecretFile made it; write "
+                             "ApiKeyFormat with opaque, too");
     }
     if (shape == APIKEY_FORMAT_BASE62
         && apikey_key_checked_by(reading->cli->secrets, text, len) < 0) {
@@ -85,8 +77,8 @@ static apr_status_t import_key(reading_t *reading, apikey_key_row_t *key,
     }
     key->record.format = apikey_format_name(shape);
     if (*format && strcmp(format, key->record.format) != 0) {
-        return refuse_row(pool, error, "the format is not as the column says; "
-                          "the key is ", key->record.format);
+        return apikey_reject(pool, error, "the format is not as the column "
+                             "says; the key is %s", key->record.format);
     }
     key->record.digest = candidates->at[0].hex;
     key->record.secret_id = candidates->at[0].secret_id;
@@ -115,37 +107,37 @@ static apr_status_t import_digest(reading_t *reading, apikey_key_row_t *key,
         && strlen(digest)
                != (cli_import_is_sha512(reading) ? APIKEY_DIGEST_LONG_HEX
                                                  : APIKEY_DIGEST_HEX)) {
-        return refuse_row(pool, error, "the digest is not ",
-                          cli_import_is_sha512(reading) ? "128 hex characters"
-                                                   : "64 hex characters");
+        return apikey_reject(pool, error, "the digest is not %s hex characters",
+                             cli_import_is_sha512(reading) ? "128" : "64");
     }
     if ((reading->hmac || *secret)
         && !cli_has_secret(reading->cli->secrets, secret)) {
-        return refuse_row(pool, error, "", "the secret is none of "
-                          "ApiKeySecretFile, so the key could never be found");
+        return apikey_reject(pool, error, "the secret is none of "
+                             "ApiKeySecretFile, so the key could never be "
+                             "found");
     }
     if (!*format) {
         format = formats & APIKEY_FORMAT_OPAQUE ? "opaque"
                : formats & APIKEY_FORMAT_HEX64 ? "hex64" : "base62";
     }
     if (!apikey_format_accepted(formats, apikey_format_from_name(format))) {
-        return refuse_row(pool, error, "", "the format is none of those that "
-                          "ApiKeyFormat names");
+        return apikey_reject(pool, error, "the format is none of those that "
+                             "ApiKeyFormat names");
     }
     /* CONF says nothing of the prefixes of other keyspaces. */
     if (strcmp(key->record.keyspace, reading->cli->conf.keyspace) == 0
         && !apikey_prefix_accepted(reading->cli->conf.prefixes,
                                    apikey_format_from_name(format),
                                    cli_import_field(reading, PREFIX))) {
-        return refuse_row(pool, error, "", "the server would refuse the key "
-                          "unseen: the prefix is none of those that "
-                          "ApiKeyPrefix names");
+        return apikey_reject(pool, error, "the server would refuse the key "
+                             "unseen: the prefix is none of those that "
+                             "ApiKeyPrefix names");
     }
     fault = apikey_digest_kinds_unsought(&reading->cli->conf.digests, formats,
                                          apikey_format_from_name(format),
                                          *secret != '\0', strlen(digest));
     if (fault) {
-        return refuse_row(pool, error, "", fault);
+        return apikey_reject(pool, error, "%s", fault);
     }
     key->record.format = format;
     key->record.digest = digest;
@@ -193,10 +185,10 @@ static apr_status_t import_time(reading_t *reading, cli_column_e column,
     }
     return apikey_expiry_parse(when, text, reading->cli->actor.now)
            == APR_SUCCESS ? APR_SUCCESS
-           : refuse_row(pool, error, cli_import_names[column],
-                        " wants a date such as 2030-12-31 or "
-                        "2030-12-31T23:59:59Z, epoch seconds, a time such as "
-                        "90d from now, or never");
+           : apikey_reject(pool, error, "%s wants a date such as 2030-12-31 "
+                           "or 2030-12-31T23:59:59Z, epoch seconds, a time "
+                           "such as 90d from now, or never",
+                           cli_import_names[column]);
 }
 
 /* A key that has expired is stored and stays expired.  One that lives longer
@@ -224,8 +216,8 @@ static apr_status_t import_times(reading_t *reading, apikey_record_t *record,
     if (status == APR_SUCCESS && record->created > now) {
         fault = "created lies in the future";
     }
-    return status == APR_SUCCESS && fault ? refuse_row(pool, error, "", fault)
-                                          : status;
+    return status == APR_SUCCESS && fault
+           ? apikey_reject(pool, error, "%s", fault) : status;
 }
 
 /* Reads a truth value, or the time since which it holds; 0: it does not. */
@@ -233,21 +225,17 @@ static apr_status_t import_flag(reading_t *reading, cli_column_e column,
                                 apr_int64_t *since, apr_pool_t *pool,
                                 const char **error)
 {
-    static const char *const no[] = { "", "0", "f", "false", "n", "no",
-                                      "never" };
-    static const char *const yes[] = { "1", "t", "true", "y", "yes" };
+    static const struct { const char *word; int holds; } words[] = {
+        { "", 0 }, { "0", 0 }, { "f", 0 }, { "false", 0 }, { "n", 0 },
+        { "no", 0 }, { "never", 0 }, { "1", 1 }, { "t", 1 }, { "true", 1 },
+        { "y", 1 }, { "yes", 1 }
+    };
     const char *text = cli_import_field(reading, column);
     apr_size_t i;
 
-    for (i = 0; i < sizeof(no) / sizeof(*no); i++) {
-        if (strcasecmp(text, no[i]) == 0) {
-            *since = 0;
-            return APR_SUCCESS;
-        }
-    }
-    for (i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
-        if (strcasecmp(text, yes[i]) == 0) {
-            *since = reading->cli->actor.now;
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strcasecmp(text, words[i].word) == 0) {
+            *since = words[i].holds ? reading->cli->actor.now : 0;
             return APR_SUCCESS;
         }
     }
@@ -283,8 +271,8 @@ static apr_status_t import_number(reading_t *reading, cli_column_e column,
 
     *number = apr_strtoi64(text, &rest, 10);
     return !*rest && strlen(text) <= 12 ? APR_SUCCESS
-           : refuse_row(pool, error, cli_import_names[column],
-                        " wants a number");
+           : apikey_reject(pool, error, "%s wants a number",
+                           cli_import_names[column]);
 }
 
 /* The words of a column, each once, one blank between.
@@ -341,16 +329,15 @@ apr_status_t cli_import_row(reading_t *reading, apikey_key_row_t *key,
     apr_status_t status;
 
     if (reading->row.count != reading->columns) {
-        *error = apr_psprintf(pool, "it has %d fields, the header has %d",
-                              reading->row.count, reading->columns);
-        return APIKEY_EREFUSED;
+        return apikey_reject(pool, error, "it has %d fields, the header has "
+                             "%d", reading->row.count, reading->columns);
     }
     record->id = cli_import_field(reading, ID);
     if (!*record->id) {
         if ((*reading->id ? apikey_id_next(reading->id)
                           : apikey_id_make(reading->id)) != APR_SUCCESS) {
-            return refuse_row(pool, error, "",
-                              "the system gave no random bytes");
+            return apikey_reject(pool, error, "the system gave no random "
+                                 "bytes");
         }
         record->id = reading->id;
     }
@@ -384,10 +371,10 @@ apr_status_t cli_import_read(reading_t *reading, apr_pool_t *pool,
     if (status != APR_SUCCESS && status != APR_EOF) {
         char reason[128];
 
-        *error = apr_pstrcat(pool, "it ", fault, status == APR_EINVAL ? NULL
-                             : ": ", apr_strerror(status, reason,
-                                                  sizeof(reason)), NULL);
-        return APIKEY_EREFUSED;
+        return apikey_reject(pool, error, "it %s%s%s", fault,
+                             status == APR_EINVAL ? "" : ": ",
+                             status == APR_EINVAL ? ""
+                             : apr_strerror(status, reason, sizeof(reason)));
     }
     return status;
 }

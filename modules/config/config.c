@@ -20,12 +20,6 @@
 #define MERGE_overlay(field, unset) overlay_lists(pool, base->field, add->field)
 #define MERGE_either(field, unset) (base->field || add->field)
 
-int apikey_source_is_same(const apikey_source_t *a, const apikey_source_t *b)
-{
-    return a->from == b->from && !ap_cstr_casecmp(a->header, b->header)
-           && !ap_cstr_casecmp(a->scheme, b->scheme);
-}
-
 const char *apikey_source_name(const apikey_source_t *source,
                                apr_pool_t *pool)
 {
@@ -52,8 +46,11 @@ int apikey_source_allowed(const apr_array_header_t *from,
         return 1;
     }
     for (i = 0; i < from->nelts; i++) {
-        if (apikey_source_is_same(&APR_ARRAY_IDX(from, i, apikey_source_t),
-                                  source)) {
+        const apikey_source_t *one = &APR_ARRAY_IDX(from, i, apikey_source_t);
+
+        if (one->from == source->from
+            && !ap_cstr_casecmp(one->header, source->header)
+            && !ap_cstr_casecmp(one->scheme, source->scheme)) {
             return 1;
         }
     }

@@ -203,9 +203,6 @@ apikey_server_t *apikey_server_own(server_rec *s, apr_pool_t *pool);
 /** "of the server at FILE:LINE", for messages about @a s. */
 const char *apikey_server_name(apr_pool_t *pool, const server_rec *s);
 
-/** Whether both name the same place in a request. */
-int apikey_source_is_same(const apikey_source_t *a, const apikey_source_t *b);
-
 /** A source as ApiKeyFrom names it: "header:X-API-Key", "bearer". */
 const char *apikey_source_name(const apikey_source_t *source,
                                apr_pool_t *pool);

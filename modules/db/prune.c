@@ -58,11 +58,6 @@ static apr_uint32_t clock_seconds(void)
     return (apr_uint32_t)apr_time_sec(apikey_clock());
 }
 
-static int is_prune_due(apr_uint32_t due, apr_uint32_t now)
-{
-    return (apr_int32_t)(now - due) >= 0;
-}
-
 /* ---- On a database thread ---- */
 
 /* apikey_task_fn */
@@ -122,7 +117,7 @@ static int claim_prune(pruner_t *pruner, apr_uint32_t now)
     volatile apr_uint32_t *due = &pruner->shared->due;
     apr_uint32_t was = apr_atomic_read32(due);
 
-    return is_prune_due(was, now)
+    return (apr_int32_t)(now - was) >= 0
         && !apikey_database_breaker_is_open(pruner->server)
         && apr_atomic_cas32(due, now + LEASE, was) == was;
 }

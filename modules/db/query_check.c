@@ -386,11 +386,6 @@ static int apply_check_result(const database_check_t *check, server_rec *s,
     return OK;
 }
 
-static int needs_check(const database_check_t *check)
-{
-    return check->is_file || check->queries->nelts > 0;
-}
-
 int apikey_check_queries(apr_pool_t *pconf APIKEY_UNUSED,
                          apr_pool_t *plog APIKEY_UNUSED, apr_pool_t *ptemp,
                          server_rec *main_server)
@@ -427,7 +422,7 @@ int apikey_check_queries(apr_pool_t *pconf APIKEY_UNUSED,
 
         /* With no AuthType ApiKey anywhere, an .htaccess may have it. */
         check->needed |= !any;
-        if (needs_check(check)
+        if ((check->is_file || check->queries->nelts > 0)
             && apply_check_result(check, main_server, &timeouts, ptemp) != OK) {
             return !OK;
         }

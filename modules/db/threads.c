@@ -93,6 +93,13 @@ static apikey_job_t *next_job(apikey_threads_t *threads)
     return job;
 }
 
+/* The queues are a ring, which begins at next_queue; NULL after the last. */
+static apikey_queue_t *queue_after(const apikey_threads_t *threads,
+                                   const apikey_queue_t *queue)
+{
+    return queue->next == threads->next_queue ? NULL : queue->next;
+}
+
 /* The queue of a connection that was unused for the idle timeout; NULL:
  * none. */
 static apikey_queue_t *queue_with_unused(const apikey_threads_t *threads)
@@ -100,17 +107,11 @@ static apikey_queue_t *queue_with_unused(const apikey_threads_t *threads)
     apikey_queue_t *queue = threads->next_queue;
     apr_time_t now = apikey_clock();
 
-    if (!queue) {
-        return NULL;
+    while (queue && (!queue->idle_count || now - queue->idle_since[0]
+                                           < threads->idle_timeout)) {
+        queue = queue_after(threads, queue);
     }
-    do {
-        if (queue->idle_count
-            && now - queue->idle_since[0] >= threads->idle_timeout) {
-            return queue;
-        }
-        queue = queue->next;
-    } while (queue != threads->next_queue);
-    return NULL;
+    return queue;
 }
 
 /* Another thread is allowed so that other queues are served, another connection
@@ -240,7 +241,7 @@ static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data)
 static apikey_job_t *find_overdue_post(apikey_threads_t *threads,
                                        apr_time_t now)
 {
-    apikey_queue_t *queue = threads->next_queue;
+    apikey_queue_t *queue;
     apikey_job_t *job;
 
     for (job = threads->active; job; job = job->next) {
@@ -253,15 +254,15 @@ static apikey_job_t *find_overdue_post(apikey_threads_t *threads,
             apikey_job_abandon(job);
         }
     }
-    do {
+    for (queue = threads->next_queue; queue;
+         queue = queue_after(threads, queue)) {
         for (job = queue->first; job; job = job->next) {
             if (job->on_done && job->timeout
                 && now - job->since > job->timeout) {
                 return job;
             }
         }
-        queue = queue->next;
-    } while (queue != threads->next_queue);
+    }
     return NULL;
 }
 
@@ -271,8 +272,7 @@ void apikey_threads_tick(apikey_threads_t *threads)
     apikey_job_t *job;
 
     apikey_mutex_lock(threads->lock);
-    while (threads->next_queue
-           && (job = find_overdue_post(threads, now)) != NULL) {
+    while ((job = find_overdue_post(threads, now)) != NULL) {
         apikey_done_fn on_done = job->on_done;
         void *baton = job->baton;
 
@@ -302,32 +302,26 @@ void apikey_threads_tick(apikey_threads_t *threads)
 
 static void disconnect_idle(apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->next_queue;
+    apikey_queue_t *queue;
 
-    if (!queue) {
-        return;
-    }
-    do {
+    for (queue = threads->next_queue; queue;
+         queue = queue_after(threads, queue)) {
         while (queue->idle_count) {
             apikey_queue_disconnect(queue, apikey_queue_remove_oldest(queue));
         }
-        queue = queue->next;
-    } while (queue != threads->next_queue);
+    }
 }
 
 static void report_blocked(const apikey_threads_t *threads)
 {
-    apikey_queue_t *queue = threads->next_queue;
+    apikey_queue_t *queue;
 
-    if (!queue) {
-        return;
-    }
-    do {
+    for (queue = threads->next_queue; queue;
+         queue = queue_after(threads, queue)) {
         if (queue->on_blocked && queue->running + queue->abandoned > 0) {
             queue->on_blocked(queue->baton, queue->running + queue->abandoned);
         }
-        queue = queue->next;
-    } while (queue != threads->next_queue);
+    }
 }
 
 /* Pool cleanup: waits for the threads to end; one that is blocked in a database

@@ -26,7 +26,6 @@ APLOG_USE_MODULE(apikey);
  * breaker needs to let a probe through. */
 #define END_TRIES 8
 #define END_PAUSE apr_time_from_msec(100)
-#define NO_ANSWER "the database has not answered of late"
 
 /* ---- A part, on the database thread ---- */
 
@@ -175,12 +174,16 @@ static void end_usage_batch(usage_t *usage, int written)
 static void end_usage_part(void *baton, void *task, apr_status_t status,
                            const char *error);
 
-static apr_status_t post_usage_part(usage_t *usage)
+static void post_usage_part(usage_t *usage)
 {
     apikey_post_t post = { NULL, write_usage_part, usage, 0, end_usage_part,
                            usage, 0 };
+    apr_status_t status = apikey_database_post(usage->server, &post);
 
-    return apikey_database_post(usage->server, &post);
+    if (status != APR_SUCCESS) {
+        end_usage_part(usage, NULL, status,
+                       "the database has not answered of late");
+    }
 }
 
 /* apikey_done_fn: after a part, posts the next one or ends the batch.  Uses
@@ -222,10 +225,7 @@ static void end_usage_part(void *baton, void *task APIKEY_UNUSED,
     }
     log_dropped(usage, dropped, exposures);
     if (more) {
-        status = post_usage_part(usage);
-        if (status != APR_SUCCESS) {
-            end_usage_part(usage, NULL, status, NO_ANSWER);
-        }
+        post_usage_part(usage);
     }
 }
 
@@ -234,7 +234,6 @@ static void flush_usage(usage_t *usage)
 {
     apikey_batch_t *fresh = apikey_batch_make(), *batch;
     const apikey_use_t *list;
-    apr_status_t status;
     int begun, count;
 
     if (!fresh) {
@@ -260,10 +259,7 @@ static void flush_usage(usage_t *usage)
     usage->list = list;
     usage->count = count;
     apikey_mutex_unlock(usage->lock);
-    status = post_usage_part(usage);
-    if (status != APR_SUCCESS) {
-        end_usage_part(usage, NULL, status, NO_ANSWER);
-    }
+    post_usage_part(usage);
 }
 
 static int is_batch_full(usage_t *usage)
