@@ -47,7 +47,6 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
-#include <util_filter.h>
 
 #include "modules/admin/server_status.h"
 #include "modules/auth/authn.h"

@@ -2,10 +2,7 @@
 
 #include "server_status.h"
 
-#include <ap_mpm.h>
-#include <http_config.h>
 #include <http_protocol.h>
-#include <apr_optional.h>
 #include <apr_optional_hooks.h>
 #include <mod_status.h>
 

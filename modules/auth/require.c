@@ -14,7 +14,6 @@
 
 #include <http_core.h>
 #include <http_log.h>
-#include <http_request.h>
 #include <util_cfgtree.h>
 #include <apr_strings.h>
 

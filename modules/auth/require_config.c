@@ -8,9 +8,7 @@
  * an alias of one of our providers is replaced by a provider of ours. */
 
 #include <ap_provider.h>
-#include <http_core.h>
 #include <http_request.h>
-#include <util_cfgtree.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 

@@ -4,7 +4,6 @@
  * not have. Unlike "Require all denied" it asks for a key, so that a client
  * without a key gets 401, as everywhere in the area. */
 
-#include <ap_provider.h>
 #include <http_core.h>
 #include <http_request.h>
 #include <mod_auth.h>

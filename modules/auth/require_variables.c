@@ -9,9 +9,6 @@
  * passed on to the providers of mod_authz_core. */
 
 #include <ap_provider.h>
-#include <http_core.h>
-#include <http_request.h>
-#include <apr_strings.h>
 
 #include "require_private.h"
 

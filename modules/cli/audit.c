@@ -10,9 +10,7 @@
  * "was" and "now", with values of the types that KEY has.
  */
 
-#include <stdlib.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "../store/audit.h"

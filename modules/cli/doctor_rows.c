@@ -8,7 +8,6 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "../core/strength.h"
 #include "../core/text.h"
 #include "../core/time_text.h"
 #include "../core/result.h"

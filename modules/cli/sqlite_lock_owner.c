@@ -8,7 +8,6 @@
  */
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <apr_file_io.h>
 #include <apr_strings.h>

@@ -3,7 +3,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <util_cfgtree.h>
-#include <apr_strings.h>
 
 #include "config_tree.h"
 

@@ -10,7 +10,6 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <util_cfgtree.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "config_tree.h"

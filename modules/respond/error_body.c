@@ -5,7 +5,6 @@
  * else that httpd does for an error works as always. */
 
 #include <http_core.h>
-#include <http_log.h>
 #include <http_protocol.h>
 #include <mod_core.h>
 #include <util_filter.h>

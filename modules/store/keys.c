@@ -2,7 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "../core/meta.h"
 #include "../core/scope.h"
 #include "../core/text.h"
 #include "../core/time_text.h"

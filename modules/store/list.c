@@ -2,7 +2,6 @@
 
 #include <apr_strings.h>
 
-#include "../core/text.h"
 #include "../core/result.h"
 #include "keys_private.h"
 #include "row_pages.h"

@@ -10,7 +10,6 @@
 #include <http_log.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
-#include <apr_strings.h>
 #include <mod_watchdog.h>
 
 #include "cache_setup.h"

@@ -1,7 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 #include <httpd.h>
-#include <http_config.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <mod_watchdog.h>

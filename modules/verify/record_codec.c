@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include <apr_strings.h>
 
 #define VERSION 3
 
