@@ -7,6 +7,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "../core/scope.h"
 #include "require_private.h"
 
 /* Lines of other modules that a user may meet (Require user), by the container
@@ -95,21 +96,6 @@ static int has_alternative(request_rec *r, const require_t *line)
     return 0;
 }
 
-static int has_word(const char *list, const char *word)
-{
-    apr_size_t len = strlen(word);
-
-    while (strncmp(list, word, len) != 0
-           || (list[len] != ' ' && list[len] != '\0')) {
-        list = strchr(list, ' ');
-        if (!list) {
-            return 0;
-        }
-        list++;
-    }
-    return 1;
-}
-
 /* Appends the scopes of a line to the list. NULL: one of them is an
  * expression. */
 static const char *add_scopes(const char *list, const require_t *line,
@@ -123,7 +109,7 @@ static const char *add_scopes(const char *list, const require_t *line,
         if (!one) {
             return NULL;
         }
-        if (!has_word(list, one)) {
+        if (!apikey_scope_listed(list, one)) {
             list = apr_pstrcat(pool, list, *list ? " " : "", one, NULL);
         }
     }

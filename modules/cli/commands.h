@@ -20,6 +20,11 @@ typedef struct cli_command_t {
     apr_uint64_t takes;         /**< of those that may be given */
     int words_min, words_max;   /**< how many other arguments */
     const char *words;          /**< what they are, as usage shows it; or "" */
+    enum {
+        CLI_OPENS_LATER,        /**< it calls cli_open() itself, if at all */
+        CLI_OPENS_DATABASE,     /**< cli_open() is called before it runs */
+        CLI_OPENS_SECRETS       /**< likewise, with the secrets */
+    } opens;
     int changes;                /**< it changes rows */
     const char *does;
 } cli_command_t;

@@ -184,11 +184,11 @@ cli_exit_e cli_cmd_create(cli_t *cli)
     const char *error = NULL;
     apr_status_t status;
     int is_new = 0;
-    cli_exit_e code = cli_open(cli, 1);
+    cli_exit_e code = check_digest_kind(cli);
 
     record->tenant = cli->value[CLI_TENANT];
     record->name = cli->value[CLI_NAME];
-    if (code != CLI_DONE || (code = check_digest_kind(cli)) != CLI_DONE
+    if (code != CLI_DONE
         || (code = choose_format(cli, &format)) != CLI_DONE
         || (code = choose_prefix(cli, &key.prefix)) != CLI_DONE
         || (code = choose_expiry(cli, &record->expires)) != CLI_DONE

@@ -360,13 +360,11 @@ cli_exit_e cli_cmd_explain(cli_t *cli)
     finding_t finding = { .cli = cli, .result = APIKEY_GRANTED };
     const apikey_result_t *result;
     int good;
-    cli_exit_e code = cli_open(cli, 1);
+    cli_exit_e code;
 
     finding.why = apr_array_make(cli->pool, 4, sizeof(const char *));
-    if (code == CLI_DONE) {
-        code = strcmp(cli->words[0], "-") == 0 ? explain_presented(&finding)
-                                               : explain_by_id(&finding);
-    }
+    code = strcmp(cli->words[0], "-") == 0 ? explain_presented(&finding)
+                                           : explain_by_id(&finding);
     if (code != CLI_DONE) {
         return code;
     }

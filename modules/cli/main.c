@@ -258,7 +258,12 @@ static int run_command_line(cli_t *cli, int argc, const char *const *argv)
     }
     cli->command = command;
     answer = read_command(cli, command, argc, argv);
-    return answer >= 0 ? answer : (int)command->run(cli);
+    if (answer >= 0) {
+        return answer;
+    }
+    answer = command->opens
+             ? cli_open(cli, command->opens == CLI_OPENS_SECRETS) : CLI_DONE;
+    return answer == CLI_DONE ? (int)command->run(cli) : answer;
 }
 
 /* Opens those of descriptors 0 to 2 that are closed.  A database's socket could

@@ -33,11 +33,7 @@ cli_exit_e cli_cmd_scope_list(cli_t *cli)
     cli_list_output_t listing;
     const char *error = NULL;
     apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
     cli_list_begin(&listing, cli, heads);
     status = apikey_scope_list(cli->store, list_scope, &listing, cli->pool,
                                &error);
@@ -92,14 +88,9 @@ cli_exit_e cli_cmd_scope_add(cli_t *cli)
 cli_exit_e cli_cmd_scope_remove(cli_t *cli)
 {
     const char *error = NULL;
-    apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
+    apr_status_t status = apikey_scope_remove(cli->store, cli->words[0],
+                                              &cli->actor, cli->pool, &error);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
-    status = apikey_scope_remove(cli->store, cli->words[0], &cli->actor,
-                                 cli->pool, &error);
     return status == APR_SUCCESS
            ? report_scope(cli, NULL, 1, "is no longer in the catalogue; keys "
                           "that have it keep it")

@@ -104,15 +104,11 @@ cli_exit_e cli_cmd_set(cli_t *cli)
 static cli_exit_e set_disabled(cli_t *cli, int disabled)
 {
     const char *error = NULL;
-    apr_status_t status;
     int changed = 0;
-    cli_exit_e code = cli_open(cli, 0);
+    apr_status_t status = apikey_keys_disable(cli->store, cli->words[0],
+                                              disabled, &cli->actor, &changed,
+                                              cli->pool, &error);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
-    status = apikey_keys_disable(cli->store, cli->words[0], disabled,
-                                 &cli->actor, &changed, cli->pool, &error);
     return report_change(cli, status, changed,
                          disabled ? "disabled" : "enabled", error);
 }

@@ -105,10 +105,9 @@ cli_exit_e cli_cmd_show(cli_t *cli)
     apikey_key_row_t *key;
     const char *error = NULL;
     apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
+    cli_exit_e code = cli_get_key(cli, cli->words[0], &key);
 
-    if (code != CLI_DONE
-        || (code = cli_get_key(cli, cli->words[0], &key)) != CLI_DONE) {
+    if (code != CLI_DONE) {
         return code;
     }
     status = apikey_scope_list(cli->store, add_description, descriptions,

@@ -55,11 +55,7 @@ cli_exit_e cli_cmd_tenant_list(cli_t *cli)
     cli_list_output_t listing;
     const char *error = NULL;
     apr_status_t status;
-    cli_exit_e code = cli_open(cli, 0);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
     cli_list_begin(&listing, cli, heads);
     status = apikey_tenant_list(cli->store, list_tenant, &listing, cli->pool,
                                 &error);
@@ -133,16 +129,11 @@ static cli_exit_e set_suspended(cli_t *cli, int suspended)
 {
     const char *reason = cli->value[CLI_REASON];
     const char *error = NULL;
-    apr_status_t status;
     int changed;
-    cli_exit_e code = cli_open(cli, 0);
+    apr_status_t status = apikey_tenant_suspend(
+        cli->store, cli->words[0], suspended, reason ? reason : "",
+        &cli->actor, &changed, cli->pool, &error);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
-    status = apikey_tenant_suspend(cli->store, cli->words[0], suspended,
-                                   reason ? reason : "", &cli->actor,
-                                   &changed, cli->pool, &error);
     return report_tenant(cli, status, changed, write_suspended, error);
 }
 

@@ -18,38 +18,6 @@
 #define LOCK_TIMEOUT apr_time_from_msec(200)    /* and for the lock */
 #define ABANDON_MAX_ALL 256     /* threads of all queues: they cost memory */
 
-static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data);
-
-void apikey_threads_wake(apikey_threads_t *threads, int wanted)
-{
-    apikey_thread_t *self;
-    apr_pool_t *pool;
-
-    if (threads->idle) {
-        apikey_cond_signal(threads->wakeup);
-    }
-    if (wanted <= threads->idle + threads->starting
-        || threads->running >= threads->max
-        || apikey_threads_are_ending(threads)) {
-        return;
-    }
-    /* A pool without a parent: a blocked thread keeps it to the end. */
-    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
-        return;
-    }
-    self = apr_palloc(pool, sizeof(*self));
-    self->threads = threads;
-    self->pool = pool;
-    if (apr_thread_create(&self->thread, NULL, thread_main, self, pool)
-            != APR_SUCCESS) {
-        apr_pool_destroy(pool);
-        return;
-    }
-    apr_atomic_inc32(&threads->alive);
-    threads->running++;
-    threads->starting++;
-}
-
 /* Without the lock: joins a thread that has nothing left to do but to return.
  * NULL: none. */
 static void join_thread(apikey_thread_t *ended)
@@ -234,6 +202,36 @@ static void *APR_THREAD_FUNC thread_main(apr_thread_t *thread, void *data)
     apikey_mutex_unlock(threads->lock);
     join_thread(before);
     return NULL;
+}
+
+void apikey_threads_wake(apikey_threads_t *threads, int wanted)
+{
+    apikey_thread_t *self;
+    apr_pool_t *pool;
+
+    if (threads->idle) {
+        apikey_cond_signal(threads->wakeup);
+    }
+    if (wanted <= threads->idle + threads->starting
+        || threads->running >= threads->max
+        || apikey_threads_are_ending(threads)) {
+        return;
+    }
+    /* A pool without a parent: a blocked thread keeps it to the end. */
+    if (apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return;
+    }
+    self = apr_palloc(pool, sizeof(*self));
+    self->threads = threads;
+    self->pool = pool;
+    if (apr_thread_create(&self->thread, NULL, thread_main, self, pool)
+            != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return;
+    }
+    apr_atomic_inc32(&threads->alive);
+    threads->running++;
+    threads->starting++;
 }
 
 /* The first posted job that has passed its timeout, whether it is started or

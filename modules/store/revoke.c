@@ -16,7 +16,7 @@ typedef struct revocation_t {
     int *changed;                       /* out: how many were not revoked */
 } revocation_t;
 
-static int compare_ids(const void *one, const void *other)
+static int compare_key_ids(const void *one, const void *other)
 {
     return strcmp(*(const char *const *)one, *(const char *const *)other);
 }
@@ -58,7 +58,7 @@ static apr_status_t revoke_in_transaction(apikey_store_t *store, void *baton,
 
     *job->changed = 0;
     /* First the sorted ones, to be locked; then those given, to be revoked. */
-    qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), compare_ids);
+    qsort(ids->elts, (size_t)ids->nelts, sizeof(char *), compare_key_ids);
     apr_array_cat(ids, job->ids);
     apr_pool_create(&sub, pool);
     for (i = 0; i < ids->nelts && status == APR_SUCCESS; i++) {
