@@ -67,7 +67,6 @@ static void print_status_row(void *baton, server_rec *s,
                apikey_last_change(segment), poll_age_msec(segment),
                apikey_usage_waiting(s),
                apikey_database_breaker_is_open(s) ? "open" : "closed");
-    page->number++;
 }
 
 static int show_status(request_rec *r, int flags)

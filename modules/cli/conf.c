@@ -148,7 +148,7 @@ static const char *const only_httpd[] = {
     "ApiKeyCache", "ApiKeyCacheTTL", "ApiKeyChallenge", "ApiKeyEnforce",
     "ApiKeyErrorBody", "ApiKeyErrorFormat", "ApiKeyFrom", "ApiKeyHeaders",
     "ApiKeyPassKey", "ApiKeyRevocationPoll", "ApiKeyStaleLimit",
-    "ApiKeyTenant", "ApiKeyUsageFlush", "ApiKeyUser"
+    "ApiKeyTenant", "ApiKeyUsageFlush", "ApiKeyUser", NULL
 };
 
 /* A directive that is not read here is ignored.  A name that begins with
@@ -156,14 +156,8 @@ static const char *const only_httpd[] = {
  * refuse, too. */
 static const char *check_other(const char *name, apr_pool_t *pool)
 {
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(only_httpd) / sizeof(*only_httpd); i++) {
-        if (strcasecmp(name, only_httpd[i]) == 0) {
-            return NULL;
-        }
-    }
     return strncasecmp(name, "ApiKey", 6) != 0
+           || apikey_text_listed(only_httpd, name)
            ? NULL : apr_psprintf(pool, "there is no directive \"%s\"; check "
                                  "how it is spelled", name);
 }

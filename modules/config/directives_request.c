@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "../core/result.h"
+#include "../core/text.h"
 #include "section_sources.h"
 #include "directives.h"
 
@@ -58,17 +59,12 @@ static const char *scheme_fault(const char *name)
 {
     static const char *const other[] = { "Digest", "Negotiate", "NTLM", NULL };
     const char *fault = token_fault(name);
-    int i;
 
     if (!fault && !ap_cstr_casecmp(name, "Basic")) {
         return "is read otherwise than other schemes: write 'basic'";
     }
-    for (i = 0; !fault && other[i]; i++) {
-        if (!ap_cstr_casecmp(name, other[i])) {
-            fault = "names a scheme in which no key can stand";
-        }
-    }
-    return fault;
+    return fault || !apikey_text_listed(other, name)
+           ? fault : "names a scheme in which no key can stand";
 }
 
 /* The words of ApiKeyFrom that have no NAME of the administrator's. */
@@ -192,11 +188,9 @@ static const char *parameter_fault(const apr_array_header_t *all,
         return "has a character that no header can carry: write printable "
                "ASCII";
     }
-    for (i = 0; ours[i]; i++) {
-        if (!ap_cstr_casecmp(one->name, ours[i])) {
-            return "names a parameter that this module sets itself (the "
-                   "realm is AuthName's)";
-        }
+    if (apikey_text_listed(ours, one->name)) {
+        return "names a parameter that this module sets itself (the realm is "
+               "AuthName's)";
     }
     for (i = 0; i < all->nelts; i++) {
         const apikey_parameter_t *other =

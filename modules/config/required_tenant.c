@@ -12,6 +12,7 @@
 #include <util_cfgtree.h>
 #include <apr_strings.h>
 
+#include "../core/text.h"
 #include "config_tree.h"
 #include "required_tenant.h"
 
@@ -21,7 +22,6 @@ APLOG_USE_MODULE(apikey);
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s, __VA_ARGS__)
 
 typedef enum {
-    FINE,                       /* the client alone cannot choose it */
     CHOICE,                     /* the client chooses it */
     NAMED,                      /* the Host header without UseCanonicalName */
     HEADER,                     /* a request header */
@@ -29,7 +29,8 @@ typedef enum {
     FUNCTION_OF_SSL             /* its argument is one of all these */
 } origin_e;
 
-/* A variable or function of httpd's expressions, and where it comes from. */
+/* A variable or function of httpd's expressions that the client may choose, and
+ * where it comes from. */
 typedef struct {
     const char *name;
     origin_e origin;
@@ -54,42 +55,36 @@ static const expr_name_t variables[] = {
     { "REQUEST_METHOD", CHOICE, NULL }, { "REMOTE_HOST", CHOICE, NULL },
     { "REMOTE_IDENT", CHOICE, NULL }, { "REMOTE_PORT", CHOICE, NULL },
     { "SSL_TLS_SNI", CHOICE, NULL },
-    { "HTTPS", FINE, NULL }, { "IPV6", FINE, NULL }, { "HTTP2", FINE, NULL },
-    { "CONN_LOG_ID", FINE, NULL }, { "CONN_REMOTE_ADDR", FINE, NULL },
-    { "REQUEST_SCHEME", FINE, NULL }, { "REQUEST_URI", FINE, NULL },
-    { "REQUEST_FILENAME", FINE, NULL }, { "REMOTE_USER", FINE, NULL },
-    { "SERVER_ADMIN", FINE, NULL }, { "SERVER_PROTOCOL", FINE, NULL },
-    { "SCRIPT_FILENAME", FINE, NULL }, { "PATH_INFO", FINE, NULL },
-    { "IS_SUBREQ", FINE, NULL }, { "DOCUMENT_ROOT", FINE, NULL },
-    { "AUTH_TYPE", FINE, NULL }, { "CONTENT_TYPE", FINE, NULL },
-    { "HANDLER", FINE, NULL }, { "REQUEST_LOG_ID", FINE, NULL },
-    { "SCRIPT_USER", FINE, NULL }, { "SCRIPT_GROUP", FINE, NULL },
-    { "LAST_MODIFIED", FINE, NULL }, { "CONTEXT_PREFIX", FINE, NULL },
-    { "CONTEXT_DOCUMENT_ROOT", FINE, NULL },
-    { "REQUEST_STATUS", FINE, NULL }, { "REMOTE_ADDR", FINE, NULL },
-    { "TIME_YEAR", FINE, NULL }, { "TIME_MON", FINE, NULL },
-    { "TIME_DAY", FINE, NULL }, { "TIME_HOUR", FINE, NULL },
-    { "TIME_MIN", FINE, NULL }, { "TIME_SEC", FINE, NULL },
-    { "TIME_WDAY", FINE, NULL }, { "TIME", FINE, NULL },
-    { "SERVER_SOFTWARE", FINE, NULL }, { "API_VERSION", FINE, NULL },
-    { NULL, FINE, NULL }
+    { NULL, CHOICE, NULL }
 };
 
-/* httpd's functions.  A function of other words is FINE: httpd looks those
- * words up, too. */
+/* httpd's other variables, which the client alone cannot choose. */
+static const char *const fine_variables[] = {
+    "HTTPS", "IPV6", "HTTP2", "CONN_LOG_ID", "CONN_REMOTE_ADDR",
+    "REQUEST_SCHEME", "REQUEST_URI", "REQUEST_FILENAME", "REMOTE_USER",
+    "SERVER_ADMIN", "SERVER_PROTOCOL", "SCRIPT_FILENAME", "PATH_INFO",
+    "IS_SUBREQ", "DOCUMENT_ROOT", "AUTH_TYPE", "CONTENT_TYPE", "HANDLER",
+    "REQUEST_LOG_ID", "SCRIPT_USER", "SCRIPT_GROUP", "LAST_MODIFIED",
+    "CONTEXT_PREFIX", "CONTEXT_DOCUMENT_ROOT", "REQUEST_STATUS", "REMOTE_ADDR",
+    "TIME_YEAR", "TIME_MON", "TIME_DAY", "TIME_HOUR", "TIME_MIN", "TIME_SEC",
+    "TIME_WDAY", "TIME", "SERVER_SOFTWARE", "API_VERSION", NULL
+};
+
+/* httpd's functions, likewise. */
 static const expr_name_t functions[] = {
     { "req", HEADER, NULL }, { "http", HEADER, NULL },
     { "req_novary", HEADER, NULL },
     { "env", VARIABLE, NULL }, { "reqenv", VARIABLE, NULL },
     { "note", VARIABLE, NULL },
     { "SSL", FUNCTION_OF_SSL, NULL },
-    { "osenv", FINE, NULL }, { "tolower", FINE, NULL },
-    { "toupper", FINE, NULL }, { "escape", FINE, NULL },
-    { "unescape", FINE, NULL }, { "base64", FINE, NULL },
-    { "unbase64", FINE, NULL }, { "sha1", FINE, NULL },
-    { "md5", FINE, NULL }, { "ldap", FINE, NULL }, { "file", FINE, NULL },
-    { "filesize", FINE, NULL },
-    { NULL, FINE, NULL }
+    { NULL, CHOICE, NULL }
+};
+
+/* A function of other words is one of these: httpd looks those words up,
+ * too. */
+static const char *const fine_functions[] = {
+    "osenv", "tolower", "toupper", "escape", "unescape", "base64", "unbase64",
+    "sha1", "md5", "ldap", "file", "filesize", NULL
 };
 
 /* What apikey_expr_lookup() fills while an expression is parsed; else NULL.
@@ -155,8 +150,6 @@ static void add_read(apikey_expr_reads_t *reads, const expr_name_t *known,
     case FUNCTION_OF_SSL:
         add_read_ssl(reads, arg);
         break;
-    default:
-        break;
     }
 }
 
@@ -167,7 +160,8 @@ static void add_read_variable(apikey_expr_reads_t *reads, const char *name)
     if (known) {
         add_read(reads, known, NULL);
     }
-    else if (ap_cstr_casecmpn(name, "SSL_", 4)) {
+    else if (ap_cstr_casecmpn(name, "SSL_", 4)
+             && !apikey_text_listed(fine_variables, name)) {
         reads->unknown = apr_pstrcat(reads->pool, "%{", name, "}", NULL);
     }
 }
@@ -177,12 +171,12 @@ static void add_read_function(apikey_expr_reads_t *reads, const char *name,
 {
     const expr_name_t *known = find_known(functions, name);
 
-    if (!known || (known->origin != FINE && !arg)) {
+    if (known && arg) {
+        add_read(reads, known, arg);
+    }
+    else if (known || !apikey_text_listed(fine_functions, name)) {
         reads->unknown = apr_pstrcat(reads->pool, "%{", name, ":",
                                      arg ? arg : "...", "}", NULL);
-    }
-    else {
-        add_read(reads, known, arg);
     }
 }
 
@@ -277,14 +271,8 @@ static int is_server_attribute(const char *attribute)
     static const char *const own[] = {
         "Remote_Addr", "Server_Addr", "Request_Protocol", "Request_URI", NULL
     };
-    int i;
 
-    for (i = 0; own[i]; i++) {
-        if (!ap_cstr_casecmp(attribute, own[i])) {
-            return 1;
-        }
-    }
-    return 0;
+    return apikey_text_listed(own, attribute);
 }
 
 /* What a SetEnvIfExpr takes from the client: one of what its expression reads.

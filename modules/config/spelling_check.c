@@ -11,6 +11,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "../core/text.h"
 #include "spelling_check.h"
 #include "limited_log.h"
 
@@ -195,7 +196,6 @@ static void collect_aliases(spelling_t *spelling, const ap_directive_t *node)
         "AuthnzFcgiCheckAuthnProvider", "LuaHookAuthChecker",
         "LuaHookCheckUserID", "PerlAuthenHandler", NULL
     };
-    int i;
 
     for (; node; node = node->next) {
         if (!ap_cstr_casecmp(node->directive, "<AuthzProviderAlias")) {
@@ -206,10 +206,7 @@ static void collect_aliases(spelling_t *spelling, const ap_directive_t *node)
             alias = ap_getword_conf(spelling->pool, &args);
             apr_hash_set(spelling->aliases, alias, APR_HASH_KEY_STRING, alias);
         }
-        for (i = 0; hands_over[i]; i++) {
-            spelling->others |= !ap_cstr_casecmp(node->directive,
-                                                 hands_over[i]);
-        }
+        spelling->others |= apikey_text_listed(hands_over, node->directive);
         collect_aliases(spelling, node->first_child);
     }
 }

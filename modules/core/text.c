@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_lib.h>
 
 apr_size_t apikey_utf8_read(const char *text, int *code)
@@ -159,6 +160,14 @@ const char *apikey_word_fault(const char *word)
         return "is longer than 64 characters";
     }
     return NULL;
+}
+
+int apikey_text_listed(const char *const *list, const char *text)
+{
+    while (*list && apr_cstr_casecmp(*list, text) != 0) {
+        list++;
+    }
+    return *list != NULL;
 }
 
 const char *apikey_one_line(const char *message, apr_pool_t *pool)

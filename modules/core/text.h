@@ -47,6 +47,10 @@ int apikey_is_hidden(int code);
  * [0-9A-Za-z._-]; else what is wrong, a static sentence fragment. */
 const char *apikey_word_fault(const char *word);
 
+/** Whether @a text is one of a list that ends with NULL; the case of ASCII
+ * letters does not matter. */
+int apikey_text_listed(const char *const *list, const char *text);
+
 /** A copy of a message in one line, in @a pool (PostgreSQL's have several):
  * each run of white space is one blank, and none is at either end.  NULL if
  * @a message is NULL. */

@@ -21,9 +21,57 @@ typedef enum {
     SUSPENDED, NETWORKS, META
 } role_e;
 
-static const char *const names[META] = {
-    "id", "tenant", "name", "scopes", "env", "keyspace", "expires",
-    "revoked", "disabled", "suspended", "networks"
+/* Seconds since 1970, perhaps with a fraction, as EXTRACT(EPOCH FROM ...) gives
+ * them; the fraction is cut.  Only zero itself becomes 0, which means "not
+ * revoked" or "never expires". */
+static apr_int64_t read_time(apikey_rows_t *rows, const char *text)
+{
+    char *rest = NULL;
+    apr_int64_t number;
+    int fraction;
+
+    errno = 0;
+    number = apr_strtoi64(text, &rest, 10);
+    fraction = *rest == '.' && strspn(rest + 1, "0") != strlen(rest + 1);
+    if (*rest == '.' && rest > text) {
+        rest += 1 + strspn(rest + 1, "0123456789");
+    }
+    if (*rest || rest == text || apr_isspace(*text) || errno != 0) {
+        apikey_rows_bad(rows, "is no number of seconds since 1970; convert it "
+                        "in the query");
+        return 1;
+    }
+    return number == 0 && fraction ? 1 : number;
+}
+
+/* A time, or a boolean as PostgreSQL (t, f) and others write it. */
+static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
+{
+    if (strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0) {
+        return 1;
+    }
+    if (strcasecmp(text, "f") == 0 || strcasecmp(text, "false") == 0) {
+        return 0;
+    }
+    return read_time(rows, text);
+}
+
+/* The columns by role_e, and the fields of the record that they fill: a text,
+ * or a number that read() makes of it. */
+#define AT(field) APR_OFFSETOF(apikey_record_t, field)
+static const struct {
+    const char *name;
+    apr_size_t at;
+    apr_int64_t (*read)(apikey_rows_t *rows, const char *text);
+} fields[META] = {
+    { "id", AT(id), NULL }, { "tenant", AT(tenant), NULL },
+    { "name", AT(name), NULL }, { "scopes", AT(scopes), NULL },
+    { "env", AT(env), NULL }, { "keyspace", AT(keyspace), NULL },
+    { "expires", AT(expires), read_time },
+    { "revoked", AT(revoked), read_flag },
+    { "disabled", AT(disabled), read_flag },
+    { "suspended", AT(suspended), read_flag },
+    { "networks", AT(networks), NULL }
 };
 
 typedef struct column_t {
@@ -42,7 +90,7 @@ static role_e column_role(const char *name)
 {
     int role = 0;
 
-    while (role < META && strcasecmp(names[role], name) != 0) {
+    while (role < META && strcasecmp(fields[role].name, name) != 0) {
         role++;
     }
     return (role_e)role;
@@ -84,7 +132,8 @@ static const char *columns_fault(const columns_t *columns, apr_pool_t *pool)
     for (i = ID; i <= TENANT; i++) {
         if (!columns->there[i]) {
             return apr_psprintf(pool, "it gives no column %s; name one so, "
-                                "as in SELECT customer AS tenant", names[i]);
+                                "as in SELECT customer AS tenant",
+                                fields[i].name);
         }
     }
     for (i = 0; i < columns->count; i++) {
@@ -97,7 +146,7 @@ static const char *columns_fault(const columns_t *columns, apr_pool_t *pool)
                                 column->name,
                                 column->meta ? "APIKEY_META_" : "the key's ",
                                 column->meta ? column->meta
-                                             : names[column->role]);
+                                             : fields[column->role].name);
         }
     }
     return NULL;
@@ -138,41 +187,6 @@ static int read_columns(columns_t *columns, apikey_rows_t *rows, int around)
     rows->fault = columns_fault(columns, pool);
     rows->unusable = rows->fault != NULL;
     return !rows->fault;
-}
-
-/* Seconds since 1970, perhaps with a fraction, as EXTRACT(EPOCH FROM ...) gives
- * them; the fraction is cut.  Only zero itself becomes 0, which means "not
- * revoked" or "never expires". */
-static apr_int64_t read_time(apikey_rows_t *rows, const char *text)
-{
-    char *rest = NULL;
-    apr_int64_t number;
-    int fraction;
-
-    errno = 0;
-    number = apr_strtoi64(text, &rest, 10);
-    fraction = *rest == '.' && strspn(rest + 1, "0") != strlen(rest + 1);
-    if (*rest == '.' && rest > text) {
-        rest += 1 + strspn(rest + 1, "0123456789");
-    }
-    if (*rest || rest == text || apr_isspace(*text) || errno != 0) {
-        apikey_rows_bad(rows, "is no number of seconds since 1970; convert it "
-                        "in the query");
-        return 1;
-    }
-    return number == 0 && fraction ? 1 : number;
-}
-
-/* A time, or a boolean as PostgreSQL (t, f) and others write it. */
-static apr_int64_t read_flag(apikey_rows_t *rows, const char *text)
-{
-    if (strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0) {
-        return 1;
-    }
-    if (strcasecmp(text, "f") == 0 || strcasecmp(text, "false") == 0) {
-        return 0;
-    }
-    return read_time(rows, text);
 }
 
 /* Whether a column contains the key or its digest, which applications must not
@@ -219,50 +233,29 @@ static void read_networks_column(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-/* NULL is read as "", since one driver does not tell them apart. */
+/* NULL is read as "", since one driver does not tell them apart; as a number,
+ * either is 0. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
                         const column_t *column,
                         const apikey_custom_query_t *query, apr_pool_t *pool)
 {
     const char *text = apikey_rows_copy(rows, pool);
+    void *field;
 
-    switch (column->role) {
-    case ID:
-        record->id = text;
-        break;
-    case TENANT:
-        record->tenant = text;
-        break;
-    case NAME:
-        record->name = text;
-        break;
-    case SCOPES:
-        record->scopes = text;
-        break;
-    case ENV:
-        record->env = text;
-        break;
-    case KEYSPACE:
-        record->keyspace = text;
-        break;
-    case EXPIRES:
-        record->expires = *text ? read_time(rows, text)
-                                : APIKEY_NEVER;
-        break;
-    case REVOKED:
-        record->revoked = *text ? read_flag(rows, text) : 0;
-        break;
-    case DISABLED:
-        record->disabled = *text ? read_flag(rows, text) : 0;
-        break;
-    case SUSPENDED:
-        record->suspended = *text ? read_flag(rows, text) : 0;
-        break;
-    case NETWORKS:
-        read_networks_column(record, rows, text, pool);
-        break;
-    default:
+    if (column->role == META) {
         read_meta_column(record, rows, column, query, text, pool);
+        return;
+    }
+    field = (char *)record + fields[column->role].at;
+    if (column->role == NETWORKS) {
+        read_networks_column(record, rows, text, pool);
+    }
+    else if (fields[column->role].read) {
+        *(apr_int64_t *)field =
+            *text ? fields[column->role].read(rows, text) : 0;
+    }
+    else {
+        *(const char **)field = text;
     }
 }
 
@@ -271,16 +264,14 @@ static const char *find_key_in_columns(const apikey_record_t *record,
                                        const apikey_custom_query_t *query,
                                        apr_pool_t *pool)
 {
-    const struct { const char *name, *text; } told[] = {
-        { names[ID], record->id }, { names[TENANT], record->tenant },
-        { names[NAME], record->name }, { names[SCOPES], record->scopes },
-        { names[ENV], record->env }, { names[KEYSPACE], record->keyspace }
-    };
-    apr_size_t i;
+    int i;
 
-    for (i = 0; query->policy && i < sizeof(told) / sizeof(*told); i++) {
-        if (apikey_text_has_key(told[i].text, record->digest, query->policy)) {
-            return apr_pstrcat(pool, "its ", told[i].name, " is a key, or "
+    for (i = ID; query->policy && i <= KEYSPACE; i++) {
+        const char *text =
+            *(const char *const *)((const char *)record + fields[i].at);
+
+        if (apikey_text_has_key(text, record->digest, query->policy)) {
+            return apr_pstrcat(pool, "its ", fields[i].name, " is a key, or "
                                "has one in it; name another column so in "
                                "ApiKeyQuery", NULL);
         }
