@@ -215,8 +215,7 @@ static void test_make(apikey_format_e format, const char *prefix)
            name, prefix);
 }
 
-/** The check characters computed from the hex digest, by CONTRACT's wording.
- * */
+/** The check characters, computed from the hex digest as CONTRACT says. */
 static void test_check(void)
 {
     apikey_fresh_t fresh;
