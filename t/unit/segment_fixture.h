@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A segment, and polls that write to it. */
+/* A shared segment, and polls that write to it. */
 #ifndef APIKEY_SEGMENT_FIXTURE_H
 #define APIKEY_SEGMENT_FIXTURE_H
 
@@ -39,7 +39,8 @@ HELPER apikey_segment_t *make(void)
     return segment;
 }
 
-/* A poll that finds a database of this identity and number. */
+/* A poll that finds a database of this identity whose last change has this
+ * number. */
 HELPER void find(apikey_segment_t *segment, apr_uint64_t identity,
                  apr_uint64_t number)
 {

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Database threads, a queue, and a database that can be made to block; for the
+/* Database threads, a queue, and a database that can be made to block, for the
  * programs that test them. */
 #ifndef APIKEY_THREADS_FIXTURE_H
 #define APIKEY_THREADS_FIXTURE_H
@@ -19,10 +19,11 @@
 
 #define MANY 100
 #define DEADLINE 1500000
-/* Of what shall be answered, however busy the machine is. */
+/* The deadline of look-ups that are to be answered, however busy the machine
+ * is. */
 #define LONG apr_time_from_sec(120)
 
-/* A database.  While it is held, look-ups block, except the first let_go. */
+/* A database. While held is set, look-ups block, except the first let_go. */
 static struct {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
@@ -175,7 +176,7 @@ static inline void start(int count, apr_thread_t **threads,
     }
 }
 
-/* How many had this answer. */
+/* Joins the threads; the number of callers that had this answer. */
 static inline int finish(int count, apr_thread_t **threads,
                          const apr_status_t *answers, apr_status_t wanted)
 {
@@ -189,8 +190,7 @@ static inline int finish(int count, apr_thread_t **threads,
     return found;
 }
 
-/* Waits until so many jobs are queued, so many run, and so many are
- * abandoned. */
+/* Waits until these numbers of jobs are queued, running and abandoned. */
 static inline void await_jobs_abandoned(int waiting, int busy, int lost)
 {
     int tries, good = 0;
@@ -210,7 +210,7 @@ static inline void await_jobs(int waiting, int busy)
     await_jobs_abandoned(waiting, busy, -1);
 }
 
-/* As if it had been just now, whenever that is asked. */
+/* As if a probe had been made just now, at whatever time that is asked. */
 static inline void probed_now(void)
 {
     apikey_mutex_lock(db.threads->lock);
@@ -238,7 +238,7 @@ static inline void fresh(int connections)
     db.asked = db.opened = db.closed = db.fine_from = 0;
 }
 
-/* Opens the breaker: as many look-ups as that takes block. */
+/* Opens the breaker: as many look-ups block as that takes. */
 static inline void hang(apr_status_t status)
 {
     apr_thread_t *threads[BREAKER_TRIPS];
