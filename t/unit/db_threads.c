@@ -15,7 +15,8 @@ static void test_errors(void)
         failed += ask() == APIKEY_EDATABASE;
     }
     is_int(failed, 10, "ten errors in a row are returned to their callers");
-    is_int(asked(), 10, "the database is asked each time in spite of errors");
+    is_int(count_of(&db.asked), 10,
+           "the database is asked each time in spite of errors");
     set(0, 0, APR_SUCCESS);
     is_int(ask(), APR_SUCCESS,
            "the first caller after the database is back has an answer");
@@ -45,19 +46,20 @@ static void test_silence(void)
 
     fresh(BREAKER_TRIPS);
     hang(APIKEY_EDATABASE);
-    is_int(asked(), BREAKER_TRIPS, "look-ups that block are abandoned");
+    is_int(count_of(&db.asked), BREAKER_TRIPS,
+           "look-ups that block are abandoned");
     probed_now();
     is_int(ask(), APR_TIMEUP,
            "with the breaker open a caller gets APR_TIMEUP at once");
-    is_int(asked(), BREAKER_TRIPS,
+    is_int(count_of(&db.asked), BREAKER_TRIPS,
            "with the breaker open the database is not asked");
     probed_now();
     set(1, BREAKER_TRIPS, APIKEY_EDATABASE);
     await_jobs_abandoned(0, 0, 0);
-    for (i = 0; i < 100000 && closed() < BREAKER_TRIPS; i++) {
+    for (i = 0; i < 100000 && count_of(&db.closed) < BREAKER_TRIPS; i++) {
         apr_sleep(1000);
     }
-    is_int(closed(), BREAKER_TRIPS,
+    is_int(count_of(&db.closed), BREAKER_TRIPS,
            "the connection of an abandoned task is closed when the task ends");
     set(0, 0, APR_SUCCESS);
     is_int(ask(), APR_SUCCESS,
@@ -81,7 +83,7 @@ static void test_late_error(void)
     await_jobs(0, 1);
     probed_now();
     is_int(ask(), APR_TIMEUP, "while one caller probes, others get APR_TIMEUP");
-    is_int(asked(), BREAKER_TRIPS + 1,
+    is_int(count_of(&db.asked), BREAKER_TRIPS + 1,
            "the database is not asked for the others");
     set(0, 0, APR_SUCCESS);
     is_int(finish(1, &probe, &answer, APR_SUCCESS), 1,
@@ -152,11 +154,13 @@ static void test_idle(void)
     db.threads->idle_timeout = 50000;
     is_int(ask(), APR_SUCCESS, "a look-up is answered");
     is_int(db.queue->idle_count, 1, "the connection is kept after a look-up");
-    for (i = 0; i < 6000 && (closed() < 1 || count_threads()); i++) {
+    for (i = 0; i < 6000 && (count_of(&db.closed) < 1 || count_threads());
+         i++) {
         apr_sleep(20000);
         apikey_threads_tick(db.threads);
     }
-    is_int(closed(), 1, "an idle connection is closed after the timeout");
+    is_int(count_of(&db.closed), 1,
+           "an idle connection is closed after the timeout");
     is_int(count_threads(), 0, "an idle thread ends after the timeout");
     db.threads->idle_timeout = apr_time_from_sec(10);
     is_int(ask(), APR_SUCCESS,
@@ -226,31 +230,31 @@ static void test_post(void)
     set(1, 0, APR_SUCCESS);
     is_int(post(0), APR_SUCCESS, "a task is posted");
     await_jobs(0, 1);
-    is_int(told.times, 0, "on_done is not called while the task runs");
+    is_int(called.times, 0, "on_done is not called while the task runs");
     set(0, 0, APR_SUCCESS);
     await_jobs(0, 0);
-    is_int(told.times, 1, "on_done is called once when the task has ended");
-    is_int(told.status, APR_SUCCESS, "on_done gets APR_SUCCESS");
-    ok(told.task == (char *)&posted && posted != NULL,
+    is_int(called.times, 1, "on_done is called once when the task has ended");
+    is_int(called.status, APR_SUCCESS, "on_done gets APR_SUCCESS");
+    ok(called.task == (char *)&posted && posted != NULL,
        "on_done gets the task itself, not a copy");
     set(0, 0, APIKEY_EDATABASE);
     is_int(post(0), APR_SUCCESS, "a task that fails is posted");
     await_jobs(0, 0);
-    is_int(told.times, 2, "on_done is called for a task that fails");
-    is_str(told.error, "no", "on_done gets the task's error");
+    is_int(called.times, 2, "on_done is called for a task that fails");
+    is_str(called.error, "no", "on_done gets the task's error");
 
     hang(APIKEY_EDATABASE);
     probed_now();
     is_int(post(0), APR_TIMEUP, "a post is refused while the breaker is open");
     set(0, 0, APR_SUCCESS);
     await_jobs_abandoned(0, 0, 0);
-    is_int(told.times, 2, "on_done is not called for a refused post");
+    is_int(called.times, 2, "on_done is not called for a refused post");
 }
 
 static void test_patience(void)
 {
     fresh(1);
-    told.times = 0;
+    called.times = 0;
     posted = NULL;
     set(1, 0, APR_SUCCESS);
     is_int(post(20000), APR_SUCCESS, "a task with a timeout is posted");
@@ -260,13 +264,13 @@ static void test_patience(void)
     await_jobs(1, 1);
     apr_sleep(30000);
     apikey_threads_tick(db.threads);
-    is_int(told.times, 2,
+    is_int(called.times, 2,
            "on_done is called for both when the timeout is over");
-    is_int(told.status, APR_TIMEUP, "on_done gets APR_TIMEUP");
+    is_int(called.status, APR_TIMEUP, "on_done gets APR_TIMEUP");
     await_jobs_abandoned(0, 0, 1);
     set(0, 0, APR_SUCCESS);
     await_jobs_abandoned(0, 0, 0);
-    is_int(told.times, 2, "on_done is not called again when the task ends");
+    is_int(called.times, 2, "on_done is not called again when the task ends");
     ok(posted == NULL, "the late result is not stored");
 }
 
@@ -277,7 +281,7 @@ static void test_long(void)
     int i;
 
     fresh(BREAKER_TRIPS + 1);
-    told.times = 0;
+    called.times = 0;
     set(1, 0, APR_SUCCESS);
     for (i = 1; i <= BREAKER_TRIPS; i++) {
         is_int(post(20000), APR_SUCCESS, "task %d, which takes long, is posted",
@@ -285,7 +289,7 @@ static void test_long(void)
         await_jobs(0, 1);
         apr_sleep(30000);
         apikey_threads_tick(db.threads);
-        is_int(told.times, i, "task %d is abandoned after its timeout", i);
+        is_int(called.times, i, "task %d is abandoned after its timeout", i);
         await_jobs_abandoned(0, 0, i);
     }
     ok(!apikey_queue_breaker_is_open(db.queue),
@@ -313,11 +317,8 @@ static void test_long(void)
 
 int main(void)
 {
-    apr_initialize();
+    threads_fixture_init();
     atexit(apr_terminate);
-    apr_pool_create(&db.pool, NULL);
-    apr_thread_mutex_create(&db.mutex, APR_THREAD_MUTEX_DEFAULT, db.pool);
-    apr_thread_cond_create(&db.change, db.pool);
     test_errors();
     test_many();
     test_silence();

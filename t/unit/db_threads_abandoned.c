@@ -37,24 +37,25 @@ static void test_suspect(void)
     set(0, 0, APR_SUCCESS);
     is_int(finish(3, threads, answers, APR_SUCCESS), 3,
            "three callers at once have their answers");
-    is_int(opened(), 3, "three callers at once use three connections");
+    is_int(count_of(&db.opened), 3,
+           "three callers at once use three connections");
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
     block_one();
     db.queue->deadline = LONG;
-    fine_from(asked() + 1);
+    fine_from(count_of(&db.asked) + 1);
     is_int(ask(), APR_SUCCESS,
            "a look-up after one that blocked has its answer");
-    is_int(opened(), 4,
+    is_int(count_of(&db.opened), 4,
            "a look-up after one that blocked has a new connection");
-    for (i = 0; i < 12000 && closed() < 2; i++) {
+    for (i = 0; i < 12000 && count_of(&db.closed) < 2; i++) {
         apr_sleep(10000);
         apikey_threads_tick(db.threads);
     }
-    is_int(closed(), 2,
+    is_int(count_of(&db.closed), 2,
            "the two idle connections are closed after one has blocked");
     is_int(ask(), APR_SUCCESS, "another look-up has its answer");
-    is_int(opened(), 4, "another look-up uses the new connection");
+    is_int(count_of(&db.opened), 4, "another look-up uses the new connection");
     set(0, 0, APR_SUCCESS);
     await_jobs_abandoned(0, 0, 0);
 }
@@ -71,7 +72,7 @@ static void test_bound_of_all(void)
     first = db.queue;
     for (i = 0; i < 2; i++) {
         db.queue->deadline = 50000;
-        while (asked() <= i) {
+        while (count_of(&db.asked) <= i) {
             ask_anyway();
         }
         db.queue = queue_of(1);
@@ -94,13 +95,13 @@ static void test_bound(void)
     set(1, 0, APR_SUCCESS);
     db.queue->deadline = 50000;
     /* On a busy machine the deadline may pass before a look-up begins. */
-    for (i = 0; i < 500 && asked() < ABANDON_AT_ONCE + 1; i++) {
+    for (i = 0; i < 500 && count_of(&db.asked) < ABANDON_AT_ONCE + 1; i++) {
         ask_anyway();
     }
     await_jobs_abandoned(0, 1, ABANDON_AT_ONCE);
     ok(1, "no more threads are abandoned at once than ABANDON_AT_ONCE");
     is_int(ask_anyway(), APR_TIMEUP, "a look-up after those gets APR_TIMEUP");
-    is_int(asked(), ABANDON_AT_ONCE + 1,
+    is_int(count_of(&db.asked), ABANDON_AT_ONCE + 1,
            "a look-up after those has no connection");
     apikey_mutex_lock(db.threads->lock);
     db.queue->abandoned_at -= ABANDON_INTERVAL;
@@ -137,7 +138,7 @@ static void test_left(void)
     need(apikey_threads_create(&db.threads, 2, pool) == APR_SUCCESS,
          "a pool of threads");
     db.queue = queue_of(2);
-    told.times = 0;
+    called.times = 0;
     set(1, 0, APR_SUCCESS);
     is_int(post(0), APR_SUCCESS, "a task that blocks is posted");
     await_jobs(0, 1);
@@ -146,7 +147,7 @@ static void test_left(void)
            "destroying the pool leaves the blocked thread");
     set(0, 0, APR_SUCCESS);
     apr_sleep(100000);
-    is_int(told.times, 0,
+    is_int(called.times, 0,
            "on_done is not called when the database answers after that");
     is_int(db.queue->running, 1,
            "no counter changes when the database answers after that");
@@ -156,10 +157,7 @@ int main(void)
 {
     int failed;
 
-    apr_initialize();
-    apr_pool_create(&db.pool, NULL);
-    apr_thread_mutex_create(&db.mutex, APR_THREAD_MUTEX_DEFAULT, db.pool);
-    apr_thread_cond_create(&db.change, db.pool);
+    threads_fixture_init();
     test_suspect();
     test_bound_of_all();
     test_bound();

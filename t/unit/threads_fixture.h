@@ -46,6 +46,14 @@ static inline void need(int good, const char *what)
     }
 }
 
+static inline void threads_fixture_init(void)
+{
+    apr_initialize();
+    apr_pool_create(&db.pool, NULL);
+    apr_thread_mutex_create(&db.mutex, APR_THREAD_MUTEX_DEFAULT, db.pool);
+    apr_thread_cond_create(&db.change, db.pool);
+}
+
 static inline apr_status_t look(apikey_store_t *store, void *task,
                                 apr_pool_t *pool, const char **error)
 {
@@ -110,32 +118,12 @@ static inline void fine_from(int number)
     apr_thread_mutex_unlock(db.mutex);
 }
 
-static inline int closed(void)
+static inline int count_of(const int *counter)
 {
     int number;
 
     apr_thread_mutex_lock(db.mutex);
-    number = db.closed;
-    apr_thread_mutex_unlock(db.mutex);
-    return number;
-}
-
-static inline int opened(void)
-{
-    int number;
-
-    apr_thread_mutex_lock(db.mutex);
-    number = db.opened;
-    apr_thread_mutex_unlock(db.mutex);
-    return number;
-}
-
-static inline int asked(void)
-{
-    int number;
-
-    apr_thread_mutex_lock(db.mutex);
-    number = db.asked;
+    number = *counter;
     apr_thread_mutex_unlock(db.mutex);
     return number;
 }
@@ -262,22 +250,23 @@ static inline apr_status_t ask_anyway(void)
     return ask();
 }
 
+/* The calls of on_done, and the arguments of the last one. */
 static struct {
     int times;
     apr_status_t status;
     char error[16];
     char *task;
-} told;
+} called;
 
-static inline void tell(void *baton, void *task, apr_status_t status,
-                        const char *error)
+static inline void on_done(void *baton, void *task, apr_status_t status,
+                           const char *error)
 {
     (void)baton;
     apr_thread_mutex_lock(db.mutex);
-    told.times++;
-    told.status = status;
-    apr_cpystrn(told.error, error ? error : "", sizeof(told.error));
-    told.task = task;
+    called.times++;
+    called.status = status;
+    apr_cpystrn(called.error, error ? error : "", sizeof(called.error));
+    called.task = task;
     apr_thread_mutex_unlock(db.mutex);
 }
 
@@ -285,7 +274,7 @@ static char *posted;
 
 static inline apr_status_t post(apr_interval_time_t patience)
 {
-    apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
+    apikey_post_t one = { NULL, look, &posted, 0, on_done, &posted, 0 };
 
     one.timeout = patience;
     one.size = patience ? sizeof(posted) : 0;
