@@ -133,12 +133,6 @@ DBDMax 4
     Require valid-user
     Header set X-Tenant "%{APIKEY_TENANT}e"
 </Location>
-DBDMax 4
-<Location /api/>
-    AuthType ApiKey
-    Require valid-user
-    Header set X-Tenant "%{APIKEY_TENANT}e"
-</Location>
 EOF
 is(keys %host, 24, 'twenty-four virtual hosts');
 is(wrong(), '', 'each knows the keys of its database and keyspace, no others');
