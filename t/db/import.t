@@ -47,7 +47,7 @@ sub imports {
         or diag $done->{err};
     is(state_of($backend), '20000 900 1 1',
        'the keys and tenants are there, with one change and one audit entry');
-    is($cli->verify($keys[$_], "--scope", "c:d"), "granted", "key $_ granted")
+    is($cli->verify($keys[$_], '--scope', 'c:d'), 'granted', "key $_ granted")
         for 0, 19_999;
     $cli->write(csv => "key,tenant,name\nnew-$keys[0],t,n\n$keys[7],t,n\n");
     like($cli->run('import', $cli->{csv})->{err},
