@@ -48,9 +48,10 @@ sub unit_program {
     open my $out, '-|', "$ENV{APIKEY_BUILD}/t/unit/$name", @arguments
         or die "$name: $!\n";
     my @said = readline $out;
-    ok(close $out, "$name is content");
-    is(join('', grep { !/^(?:ok|1\.\.)/ } @said), '', 'with all it checks');
-    cmp_ok(scalar @said, '>', $least, 'which is a lot');
+    ok(close $out, "the program $name ends well");
+    is(join('', grep { !/^(?:ok|1\.\.)/ } @said), '',
+       "$name: each line is an ok");
+    cmp_ok(scalar @said, '>', $least, "$name: more than $least checks ran");
 }
 
 1;

@@ -115,8 +115,8 @@ sub silenced {
     ] ];
 }
 
-# What a session does so that a writer of the audit has to wait, in the middle of
-# its transaction; and what ends that.
+# What a session runs so that another connection's audit entry has to wait in
+# the middle of its transaction; and what ends that.
 my %TRAIT = (
     folder        => 'pgsql',
     idle_blocks   => 0,
@@ -160,7 +160,7 @@ sub new {
                        trait => { %TRAIT, name => "PostgreSQL through $through",
                                   %option } }, $class;
     if ($> == 0) {
-        # PostgreSQL refuses root.
+        # PostgreSQL does not run as root.
         my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
         chown $uid, $gid, $folder or die "$folder: $!\n";
         $self->{as} = [ "--reuid=$uid", "--regid=$gid", '--clear-groups' ];
@@ -181,7 +181,7 @@ sub odbc_driver {
     return $found // 'psqlodbcw.so';
 }
 
-# Appends to an .ini of ODBC's.
+# Appends to an .ini file of ODBC's.
 sub write {
     my ($self, $which, $text) = @_;
     open my $out, '>>', "$self->{folder}/$which.ini" or die "$which: $!\n";
@@ -189,7 +189,7 @@ sub write {
     close $out or die "$which: $!\n";
 }
 
-# No driver and no data source of this machine's.
+# No driver and no data source of the machine's own.
 sub environment {
     my ($self) = @_;
     return (ODBCSYSINI => $self->{folder}, ODBCINSTINI => 'odbcinst.ini',
@@ -213,12 +213,13 @@ sub start {
         "unix_socket_directories=$folder");
 }
 
-# After INT the files are in order; after KILL they are not, and start()
-# mends them.
+# After INT the files are complete; after KILL they are not, and start()
+# recovers them.
 sub signal {
     my ($self, $name) = @_;
     kill $name => $self->{pid};
-    # Each connection has a process of its own, which goes on without it.
+    # Each connection has a process of its own, which runs on without the
+    # server.
     kill $name => descendants($self->{pid}) if $name =~ /^(?:STOP|CONT)$/;
     return if $name !~ /^(?:KILL|INT)$/;
     waitpid delete $self->{pid}, 0;
@@ -261,7 +262,7 @@ sub client {
 # Each statement commits by itself.
 sub sql {
     my ($self, @statements) = @_;
-    # So that a test that fails does not wait for ever.
+    # So that a test that fails does not wait without end.
     local $ENV{PGOPTIONS} = '-c lock_timeout=20s';
     my @rows = $self->tell_client(map { "$_;\n" } @statements);
     return wantarray ? @rows : $rows[0];
@@ -278,7 +279,7 @@ sub waiting {
         . " '$self->{database}' AND wait_event_type = 'Lock'");
 }
 
-# Kills all connections except those of our sessions; returns how many.
+# Kills all connections except those of the test's sessions; returns how many.
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT pg_backend_pid()') } @spare;
@@ -293,8 +294,8 @@ sub connections {
         . " '$self->{database}' AND pid <> pg_backend_pid()");
 }
 
-# After how many seconds the server closes an idle connection; for those made
-# from now on, 0: never.
+# The seconds after which the server closes an idle connection, for connections
+# made from now on; 0: never.
 sub idle_limit {
     my ($self, $seconds) = @_;
     $self->sql("ALTER DATABASE $self->{database} SET idle_session_timeout ="
@@ -317,7 +318,7 @@ sub emptied {
                       . " 'apikey%'");
 }
 
-# How the tables and triggers look, to compare two databases.
+# A description of the tables and triggers, to compare two databases.
 sub structure {
     my ($self) = @_;
     open my $in, '-|', $self->dump_command('-s') or die "pg_dump: $!\n";

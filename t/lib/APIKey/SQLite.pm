@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::SQLite;
 
-# SQLite as a backend of APIKey::StoreTest, which says what one is.
+# SQLite as a backend; see APIKey::StoreTest.
 
 use strict;
 use warnings;

@@ -43,14 +43,14 @@ sub new {
     return $self;
 }
 
-# Tests of several runs share what they have to make.
+# Tests of several runs may make the same folders.
 sub locked {
     open my $lock, '<', '/' or die "/: $!\n";
     flock $lock, LOCK_EX or die "flock: $!\n";
     return $lock;
 }
 
-# One that was not there has a note that it may go.
+# A folder that was not there gets a note that it may be removed.
 sub make {
     my ($self, $folder) = @_;
     return if -d $folder;
@@ -58,7 +58,7 @@ sub make {
     open my $note, '>', "$folder/$OURS" or die "$folder: $!\n";
 }
 
-# Folders of tests that are no more.
+# Removes the folders of tests that have ended.
 sub tidy {
     my ($self) = @_;
     for my $folder (glob "$self->{root}/$OURS.*") {
