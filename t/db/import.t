@@ -75,7 +75,8 @@ sub round_trip {
     my $done = $cli->run('import', $cli->{csv});
     is($done->{exit}, 0, 'the exported keys are imported into it')
         or diag $done->{err};
-    is($cli->run('export')->{out}, $written, 'it exports the same');
+    is($cli->run('export')->{out}, $written,
+       'the export of the new database is the same');
 }
 
 # The number of rows that PostgreSQL has read by reading the table whole.

@@ -66,7 +66,7 @@ is(scalar run_of(undef), '1 0 passed, 1 failed', 'a run without a test fails');
 # user.
 my $as_nobody = <<'EOF_AS';
 my @as = $> ? () : qw(setpriv --reuid nobody --clear-groups);
-is(`@as $ENV{HTAPIKEY}`, "here\n", 'it runs');
+is(`@as $ENV{HTAPIKEY}`, "here\n", 'another user runs htapikey');
 done_testing;
 EOF_AS
 {

@@ -141,11 +141,11 @@ static void older(void)
     ok(apikey_poll_older(segment, hour, 3, hour),
        "an older state seen a third time, after the time, is examined");
     ok(!apikey_poll_older(segment, hour, 3, hour),
-       "it is not examined by a second process");
+       "the older state is not examined by a second process");
     shared->older_tried -= 2 * hour;
     shared->older -= 2 * hour;
     ok(apikey_poll_older(segment, hour, 3, hour),
-       "it is examined again an hour later");
+       "the older state is examined again an hour later");
     ok(holds(segment, now, key_a, "T"),
        "no record is void because of an older state");
     ok(shared->polled == polled,

@@ -84,7 +84,7 @@ subtest 'many ask for one key, and the database is silent' => sub {
         last if $shortest > $DEADLINE - 0.1 && $longest < 2 * $DEADLINE - 0.1;
     }
     ok($shortest > $DEADLINE - 0.1 && $longest < 2 * $DEADLINE - 0.1,
-       'a request whose wait for another was in vain does not look up itself')
+       'a request that waited for another look-up makes none of its own')
         or diag "the shortest $shortest s, the longest $longest s";
 };
 

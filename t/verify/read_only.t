@@ -67,8 +67,8 @@ sub scene {
 sub ends {
     $site->status($key) for 1 .. 20;
     $site->stop;
-    cmp_ok(logged('APIKEY0296'), '<=', $site->least, 'which each process says '
-           . 'once');
+    cmp_ok(logged('APIKEY0296'), '<=', $site->least,
+           'each process logs APIKEY0296 once');
     is($backend->sql('SELECT COUNT(*) FROM apikey_usage'), 0,
        'no use is written');
     is(logged('APIKEY015') + logged('APIKEY0145') + logged('APIKEY0106'), 0,

@@ -14,7 +14,7 @@ package APIKey::Apps;
 #   }
 #   $site->reached          how many requests reached an application so far
 #
-# Options of ask: method, body (a string, or a list of chunks), trailers (behind
+# Options of ask: method, body (a string, or a list of chunks), trailers (after
 # chunks), front (h2 for HTTP/2), host (pass, where ApiKeyPassKey is On; own,
 # where ApiKeyHeaders is Acme-Caller-).
 #

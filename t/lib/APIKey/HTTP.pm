@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::HTTP;
 
-# A client that sends exactly the bytes it is given and hides nothing of the
-# answer: LWP would mend both.
+# A client that sends exactly the bytes it is given and shows all of the
+# response: LWP would correct both.
 #
 #   my $r = get('auth', '/x', "X-API-Key: $key");      a request, then close
 #   my $r = request('auth', 'POST', '/x', ['A: b'], $body);

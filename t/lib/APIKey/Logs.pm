@@ -9,7 +9,7 @@ package APIKey::Logs;
 #   ok(wait_for_log($mark, 'access', qr/result=granted/), …);
 #   key_nowhere_in_logs($key, …);       a test line of its own
 #
-# httpd writes its access log behind the response: wait_for_log() where a line
+# httpd writes its access log after the response: wait_for_log() where a line
 # must come, and where none may come, first wait for one that must.
 
 use strict;

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::RecipeSite;
 
-# A site (APIKey::ConfigTest, which see) on which each recipe of our pages has
-# an address of its own, with an application behind that writes down which
-# requests reached it.
+# A site (see APIKey::ConfigTest) on which each recipe of our pages has an
+# address of its own, and an application that writes down which requests
+# reached it.
 #
 #   my $site = APIKey::RecipeSite->new;
 #   $site->place($recipe, 'MergeSlashes Off');     before it is started

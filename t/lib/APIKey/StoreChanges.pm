@@ -209,7 +209,7 @@ sub deleted {
     $done = $delete->('DELETE FROM apikey_scope', qw(scope add a:b new));
     is($done->{exit}, 0, 'a scope that is being deleted is added');
     is(join(',', $self->sql('SELECT description FROM apikey_scope')), 'new',
-       'that scope is in the catalogue');
+       'the scope that was added is in the catalogue');
     $session->close;
 }
 

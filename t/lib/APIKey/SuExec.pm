@@ -4,7 +4,7 @@ package APIKey::SuExec;
 # A place where suEXEC runs CGI programs: a folder below the document root that
 # it was compiled with, whose owner is neither root nor httpd's user. It lies
 # outside of the tests' own folder, so it goes with this object, and one that a
-# killed test left behind goes with the next.
+# killed test has left goes with the next.
 #
 #   my $suexec = APIKey::SuExec->new($httpd);
 #   $suexec->{server}       the user as whom httpd must run
