@@ -5,7 +5,7 @@
 # the next request.
 
 use APIKey::Test;
-use APIKey::Backends qw(backend backend_names);
+use APIKey::Backends qw(on_each_database);
 use APIKey::DatabaseSite;
 use APIKey::Process qw(wait_until);
 
@@ -110,13 +110,6 @@ sub all_of {
     is($site->leaks($key, $unknown), '', 'no key is in the logs');
 }
 
-for my $name (backend_names()) {
-    # ODBC on PostgreSQL sets the environment for files of its own.
-    local %ENV = %ENV;
-    my $backend = backend($name);
-    for my $way (@APIKey::DatabaseSite::WAYS) {
-        subtest "$name, $way" => sub { all_of($backend, $way) };
-    }
-}
+on_each_database(\&all_of);
 
 done_testing;

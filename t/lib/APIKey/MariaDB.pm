@@ -48,24 +48,24 @@ my %TRAIT = (
         . ' information_schema.global_status WHERE variable_name IN'
         . " ('COM_SELECT', 'COM_STMT_EXECUTE')",
     silenced      => [
-        [[ 'a body that does nothing', 'fail triggers',
+        [[ 'a trigger that does nothing', 'fail triggers',
           qr/not as the schema has it: apikey_after_update on apikey;/,
           'DROP TRIGGER apikey_after_update', 'CREATE TRIGGER'
           . ' apikey_after_update AFTER UPDATE ON apikey FOR EACH ROW BEGIN END'
         ]],
-        [[ 'of another table', 'fail triggers',
+        [[ 'a trigger of another table', 'fail triggers',
           qr/missing: apikey_tenant_after_delete on apikey_tenant;/,
           'DROP TRIGGER apikey_tenant_after_delete', 'CREATE TRIGGER'
           . ' apikey_tenant_after_delete AFTER DELETE ON apikey_scope FOR EACH'
           . ' ROW BEGIN END' ]],
-        [[ 'at another time', 'fail triggers',
+        [[ 'a trigger at another time', 'fail triggers',
           qr/not as .*: apikey_tenant_after_insert on apikey_tenant;/,
           'DROP TRIGGER apikey_tenant_after_insert', 'CREATE TRIGGER'
           . ' apikey_tenant_after_insert BEFORE INSERT ON apikey_tenant FOR'
           . ' EACH ROW BEGIN IF @apikey_bulk IS NULL THEN INSERT INTO'
           . " apikey_change (kind, value, changed) VALUES ('tenant',"
           . ' NEW.tenant, UNIX_TIMESTAMP()); END IF; END' ]],
-        [[ 'one that changes what is recorded', 'warn triggers',
+        [[ 'a trigger of apikey_change', 'warn triggers',
           qr/not the schema's: quiet on apikey_change;/,
           'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
           . " SET NEW.value = ''" ]],

@@ -47,25 +47,27 @@ my $EMPTY = 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path'
 # Each trigger and function by itself.
 sub altered {
     return [
-        [ 'a body that does nothing', 'fail triggers',
+        [ 'a function that does nothing', 'fail triggers',
           qr/not as the schema has it: [^;]*\bapikey_note_key\(\)/,
           "CREATE OR REPLACE FUNCTION apikey_note_key() $EMPTY" ],
-        [ 'switched off', 'fail triggers', qr/off .*: apikey_note on apikey;/,
+        [ 'a trigger switched off', 'fail triggers',
+          qr/off .*: apikey_note on apikey;/,
           'ALTER TABLE apikey DISABLE TRIGGER apikey_note' ],
-        [ 'in replication alone', 'fail triggers',
+        [ 'a trigger for replication alone', 'fail triggers',
           qr/replication alone .*: apikey_note on apikey_tenant;/,
           'ALTER TABLE apikey_tenant ENABLE REPLICA TRIGGER apikey_note' ],
-        anew('not deferred', 'apikey_bulk_note on apikey_bulk',
+        anew('a trigger not deferred', 'apikey_bulk_note on apikey_bulk',
              'TRIGGER AFTER INSERT ON FOR EACH ROW', 'apikey_write_all'),
-        anew('a condition that never holds', 'apikey_note_bulk on apikey',
+        anew('a trigger that never runs', 'apikey_note_bulk on apikey',
              'TRIGGER AFTER INSERT OR UPDATE OR DELETE ON WHEN (false)',
              'apikey_note_all'),
-        anew('of another event', 'apikey_note_truncate on apikey',
+        anew('a trigger of another event', 'apikey_note_truncate on apikey',
              'TRIGGER AFTER DELETE ON', 'apikey_note_all'),
-        anew('of one column', 'apikey_audit_keep on apikey_audit', 'TRIGGER'
-             . ' BEFORE UPDATE OF who OR DELETE ON FOR EACH ROW',
+        anew('a trigger of one column', 'apikey_audit_keep on apikey_audit',
+             'TRIGGER BEFORE UPDATE OF who OR DELETE ON FOR EACH ROW',
              'apikey_audit_keep'),
-        anew('another function', 'apikey_note_truncate on apikey_tenant',
+        anew('a trigger with another function',
+             'apikey_note_truncate on apikey_tenant',
              'TRIGGER AFTER TRUNCATE ON', 'apikey_audit_keep'),
         [ 'a function with the caller\'s rights', 'fail triggers',
           qr/rights of their owner.*: .*\bapikey_write_all\(\)/,
@@ -73,7 +75,7 @@ sub altered {
         [ 'a function that finds another\'s tables', 'fail triggers',
           qr/another search_path: .*\bapikey_note_all\(\)/,
           'ALTER FUNCTION apikey_note_all() RESET search_path' ],
-        [ 'always, replication included', 'ok schema', qr/version/,
+        [ 'a trigger that always runs', 'ok schema', qr/version/,
           'ALTER TABLE apikey_audit ENABLE ALWAYS TRIGGER'
           . ' apikey_audit_keep_all' ],
     ];
@@ -85,21 +87,22 @@ sub silenced {
              . " '1')";
     my $sequence = 'apikey_change_numbers';
     return [ altered(), [
-        anew('not of each row', 'apikey_note on apikey_tenant', 'TRIGGER AFTER'
-             . " INSERT OR UPDATE OR DELETE ON $when", 'apikey_note_tenant'),
-        [ "another schema's function", 'fail triggers',
+        anew('a trigger not run for each row', 'apikey_note on apikey_tenant',
+             "TRIGGER AFTER INSERT OR UPDATE OR DELETE ON $when",
+             'apikey_note_tenant'),
+        [ "a trigger with another schema's function", 'fail triggers',
           qr/of another schema: apikey_note on apikey;/, 'CREATE SCHEMA other',
           "CREATE FUNCTION other.apikey_note_key() $EMPTY",
           'DROP TRIGGER apikey_note ON apikey', 'CREATE CONSTRAINT TRIGGER'
           . " apikey_note AFTER INSERT OR UPDATE OR DELETE ON apikey $each"
           . " $when EXECUTE FUNCTION other.apikey_note_key()" ],
-        [ 'one that drops what is recorded', 'warn triggers',
+        [ 'a trigger of apikey_change', 'warn triggers',
           qr/not the schema's: quiet on apikey_change;/,
           'CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS'
           . ' $$ BEGIN RETURN NULL; END $$',
           'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
           . ' EXECUTE FUNCTION quiet()' ],
-        [ 'no trigger in a session', 'fail role', qr/"replica" is session/,
+        [ 'sessions without triggers', 'fail role', qr/"replica" is session/,
           "DO \$\$ BEGIN EXECUTE format('ALTER DATABASE %I SET"
           . " session_replication_role = replica', current_database());"
           . ' END $$' ],
@@ -110,7 +113,8 @@ sub silenced {
           'CREATE RULE quiet AS ON INSERT TO apikey_change DO INSTEAD'
           . ' NOTHING' ],
     ], [
-        [ 'numbers in stock', 'fail numbers', qr/"apikey_.* 10" is where/,
+        [ 'numbers drawn in advance', 'fail numbers',
+          qr/"apikey_.* 10" is where/,
           "ALTER SEQUENCE $sequence CACHE 10" ],
     ] ];
 }

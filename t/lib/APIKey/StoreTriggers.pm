@@ -51,7 +51,7 @@ sub silenced {
     for my $case (@cases) {
         my ($promise, $where, $like) = @$case;
         like("@{ $done->{found}{$where} // ['nothing'] }", $like,
-             "$promise: $where");
+             "doctor finds $promise: $where");
         @other = grep { !/$like/ } @other;
     }
     is("@other", '', 'doctor finds nothing else wrong') or diag $done->{out};
