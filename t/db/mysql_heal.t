@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# MariaDB's connections die, and the next statement has a new one.
+# MariaDB's connections are killed, and the next statement uses a new one.
 
 use strict;
 use warnings;

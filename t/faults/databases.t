@@ -1,14 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Each of the six databases answers httpd, through mod_dbd and through a
-# connection of the module's own: what is written is so at the next request.
+# connection of the module's own: a change in the database takes effect with
+# the next request.
 
 use APIKey::Test;
-use APIKey::Backends qw(backend backend_names);
+use APIKey::Backends qw(on_each_database);
 use APIKey::DatabaseSite;
 use APIKey::Process qw(wait_until);
 
-# The identity of a key by which SQL finds it.
+# Makes a key; returns the key and its id, which SQL finds.
 sub made {
     my ($site, @arguments) = @_;
     my $key = $site->create(@arguments);
@@ -27,7 +28,7 @@ sub changes {
         [ 'enable', 200, sub { $tool->(enable => $id) } ],
         [ 'a tenant is suspended', 403,
           sub { $tool->(qw(tenant suspend acme)) } ],
-        [ 'and resumed', 200, sub { $tool->(qw(tenant resume acme)) } ],
+        [ 'a tenant is resumed', 200, sub { $tool->(qw(tenant resume acme)) } ],
         [ 'revoke', 401, sub { $tool->(revoke => $id) } ],
     ) {
         my ($what, $status, $change) = @$case;
@@ -58,24 +59,26 @@ sub scopes {
     my ($site) = @_;
     my ($narrow) = made($site);
     my ($wide, $id) = made($site, qw(--scope a:b));
-    is($site->status($narrow, '/scoped/'), 403, 'a key without the scope');
-    is($site->status($wide, '/scoped/'), 200, 'a key with it');
+    is($site->status($narrow, '/scoped/'), 403,
+       '403 for a key without the scope');
+    is($site->status($wide, '/scoped/'), 200, '200 for a key with the scope');
     $site->{backend}->sql("UPDATE apikey SET scopes = 'a:c' WHERE id = '$id'");
-    is($site->status($wide, '/scoped/'), 403, 'it is taken away');
+    is($site->status($wide, '/scoped/'), 403,
+       '403 after the scope was taken away');
 }
 
-# Several connections are used, and each of them knows of the change.
+# Several connections are used, and all of them see the change.
 sub everywhere {
     my ($site) = @_;
     my ($key, $id) = made($site);
     my @answers = $site->load(8, 0, $key, count => 10);
     is_deeply([ grep { $_->[0] ne 200 || $_->[3] ne 'acme' } @answers ], [],
-              'eight clients have the tenant each time');
-    is(scalar @answers, 80, 'all of them');
+              'eight clients get the tenant each time');
+    is(scalar @answers, 80, 'all 80 requests have an answer');
     $site->htapikey(revoke => $id);
     is_deeply([ grep { $_->[0] ne 401 }
                 $site->load(8, 0, $key, count => 10) ], [],
-              'a revoked key is refused on all connections');
+              '401 for a revoked key over all connections');
 }
 
 sub all_of {
@@ -84,34 +87,29 @@ sub all_of {
     $site->without_tables(sub { $site->run });
     my $unknown = $site->unknown;
     my $answer = $site->answer($unknown);
-    is("$answer->[0] $answer->[2]", '503 5', 'no tables');
+    is("$answer->[0] $answer->[2]", '503 5',
+       '503 with Retry-After 5 without tables');
     like($site->errors, qr/APIKEY0105: .*htapikey init/,
-         'the log says what to do');
-    is($site->status(''), 401, 'no key is needed to say so');
-    is($site->status('', '/'), 200, 'and none elsewhere');
+         'APIKEY0105 is logged and names htapikey init');
+    is($site->status(''), 401, '401 without a key, without tables');
+    is($site->status('', '/'), 200, '200 for an open page, without tables');
     $site->init;
     ok(wait_until(60, sub { $site->status($unknown) eq 401 }),
-       'htapikey init is enough, httpd goes on');
+       '401 for an unknown key after htapikey init, without a restart');
     my ($key) = made($site);
     $answer = $site->answer($key);
-    is("$answer->[0] $answer->[3]", '200 acme', 'a key, and its tenant');
-    is($site->status($unknown), 401, 'an unknown one');
+    is("$answer->[0] $answer->[3]", '200 acme',
+       '200 for a key, with its tenant');
+    is($site->status($unknown), 401, '401 for an unknown key');
     changes($site);
     scopes($site);
     everywhere($site);
     $site->stop;
     unlike($site->errors, qr/exit signal|APIKEY0106/,
-           'nothing failed');
-    is($site->leaks($key, $unknown), '', 'no key stands in its logs');
+           'no look-up failed and no process crashed');
+    is($site->leaks($key, $unknown), '', 'no key is in the logs');
 }
 
-for my $name (backend_names()) {
-    # ODBC on PostgreSQL brings files of its own for the driver manager.
-    local %ENV = %ENV;
-    my $backend = backend($name);
-    for my $way (@APIKey::DatabaseSite::WAYS) {
-        subtest "$name, $way" => sub { all_of($backend, $way) };
-    }
-}
+on_each_database(\&all_of);
 
 done_testing;

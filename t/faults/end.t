@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A process of httpd ends, or the clock is set, while a look-up is under way:
-# none crashes, none has to be killed, and each request gets a response.
+# no process crashes or has to be killed, and each request gets a response.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -14,7 +14,8 @@ use Time::HiRes qw(sleep);
 sub ended_well {
     my ($site) = @_;
     my $bad = qr/exit signal|Assertion|AH00046/;
-    is(join('', grep { /$bad/ } split /^/, $site->errors), '', 'in order')
+    is(join('', grep { /$bad/ } split /^/, $site->errors), '',
+       'no process crashed or had to be killed')
         or diag $site->errors;
 }
 
@@ -26,7 +27,8 @@ sub site_with {
     return ($site, $site->create);
 }
 
-# Nothing listens there, so that each request goes to the threads that ask.
+# Nothing listens on that port, so that each request goes to the database
+# threads.
 my @CLOSED = ('ApiKeyDBDriver pgsql',
               'ApiKeyDBDParams "host=127.0.0.1 port=1 connect_timeout=2"',
               'StartServers 6', 'MinSpareServers 1', 'MaxRequestWorkers 6',
@@ -37,20 +39,21 @@ subtest 'SIGTERM while the thread of requests holds a lock' => sub {
     my ($site, $key) = site_with(backend('sqlite3'), 'own', mpm => 'prefork');
     my $faults = APIKey::Faults->new($site);
     $site->run(@CLOSED, 'ApiKeyUsageFlush 10');
-    is($site->status($key), 503, 'the database is away');
+    is($site->status($key), 503, '503 while the database is away');
     my @before;
     ok(wait_until(60, sub { 6 <= (@before = descendants($site->{pid})) }),
-       'its children have begun');
+       'six children have started');
     $faults->set(signal_in_lock => 1);
-    # httpd starts a new child for each that ends, and the new ones answer
-    # requests, too: it is asked until four of the first children have ended.
+    # httpd starts a new child for each one that ends, and new children answer
+    # requests, too: requests are sent until four of the first children have
+    # ended.
     ok(wait_until(60, sub {
         my @clients = map { $site->client(0, $key, count => 1) } 1 .. 6;
         $site->collect($_) for @clients;
         return 3 < grep { !kill 0, $_ } @before;
     }), 'children that are told to end do so');
     $faults->set(signal_in_lock => 0);
-    is($site->status($key), '503', 'others go on');
+    is($site->status($key), '503', '503 from the other children');
     $site->stop;
     ended_well($site);
 };
@@ -70,18 +73,18 @@ subtest 'prefork is stopped under requests, again and again' => sub {
     }
 };
 
-# Whatever the driver waits for: a lock, a disk, a machine that stands still.
+# A look-up that hangs, as for a lock, a disk or a machine that stands still.
 for my $way (@APIKey::DatabaseSite::WAYS) {
     subtest "a look-up hangs when httpd ends, $way" => sub {
         my ($site, $key) = site_with(backend('odbc_sqlite3'), $way);
         my $faults = APIKey::Faults->new($site);
         $site->run;
         $faults->set(lookup_waits => 1);
-        is($site->status($key), 503, 'it has no answer');
+        is($site->status($key), 503, '503 for a look-up that hangs');
         $site->stop;
         ended_well($site);
         is(scalar($site->errors =~ /APIKEY0260: /), $way eq 'mod_dbd',
-           'what is lost is said');
+           "APIKEY0260 is logged where mod_dbd's connection is lost");
     };
 }
 
@@ -97,11 +100,12 @@ subtest 'the clock is set back while a request waits' => sub {
         my $ready = '';
         vec($ready, fileno $client, 1) = 1;
         return select $ready, undef, undef, 0;
-    }), 'it has its answer while the database still says nothing');
+    }), 'a request has its answer while the database still does not answer');
     $faults->set(lookup_waits => 0);
     is(join(' ', map { $_->[0] } $site->collect($client)), 503,
-       'that it is unavailable');
-    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'then it answers');
+       'the answer is 503');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
+       '200 once the database answers');
     $site->stop;
     ended_well($site);
 };

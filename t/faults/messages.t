@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A message that many requests would log is logged once by all processes
-# together, and its end once; each fault is limited for itself.  t/unit/core_log_limit.c has the
-# minutes.
+# together, and its end once; faults are limited each by itself.
+# t/unit/core_log_limit.c tests the lines after a minute.
 
 use APIKey::Test;
 use APIKey::Auth qw(key_digest secrets);
@@ -14,7 +14,7 @@ use APIKey::Process qw(wait_until);
 
 my $MANY = 50;
 
-# How often a message stands in a log, but for the minute's lines.
+# How often a message is in a log, without the lines after a minute.
 sub full {
     my ($log, $number) = @_;
     return scalar grep { !/since the last of these/ }
@@ -28,35 +28,39 @@ subtest 'a database that is away' => sub {
     $site->init;
     my $key = $site->create;
     $site->run('ApiKeyCache off', 'ApiKeyUsageFlush off');
-    is($site->status($key), 200, 'a key');
+    is($site->status($key), 200, '200 for a key');
     for my $round (1, 2) {
         my $served = length $site->slurp('children_log');
         $backend->signal($backend->trait('stop'));
         my @answers = map { $_->[0] } $site->load(10, 0, $key, count => $MANY);
-        is(join(' ', grep { $_ ne 503 } @answers), '', 'all are refused');
+        is(join(' ', grep { $_ ne 503 } @answers), '', '503 for all requests');
         my %children = map { $_ => 1 } substr($site->slurp('children_log'),
                                               $served) =~ /^(\d+) 503/mg;
-        cmp_ok(scalar keys %children, '>', 1, 'by several processes');
-        is(full($site->errors, '0106'), $round, 'one line says it')
+        cmp_ok(scalar keys %children, '>', 1,
+               'several processes have answered');
+        is(full($site->errors, '0106'), $round,
+           "$round lines of APIKEY0106 after outage $round")
             or diag($site->errors);
         unlike($site->errors, qr/APIKEY0310.*APIKEY0106.*APIKEY0310/s,
-               'it is not said that it is over')
+               'the end of the outage is not logged during it')
             if $round == 1;
-        is(full($site->errors, '0310'), $round - 1, 'nor that it is over');
+        is(full($site->errors, '0310'), $round - 1,
+           "the end of outage $round is not logged yet");
         $backend->start;
         my $vain = @answers;
         ok(wait_until(60, sub {
             my $status = $site->status($key);
             $vain++ if $status eq 503;
             return $status eq 200;
-        }), 'it is back');
-        is($site->status($key), 200, 'a key') for 1 .. 10;
-        is(full($site->errors, '0310'), $round, 'one line says that');
+        }), '200 once the database is back');
+        is($site->status($key), 200, '200 for a key after that') for 1 .. 10;
+        is(full($site->errors, '0310'), $round,
+           "the end of outage $round is logged once");
         my ($told) = (reverse $site->errors =~ /APIKEY0310: .* and (\d+) req/g);
-        is($told, $vain, 'and how many requests had no answer');
+        is($told, $vain, 'the line has the number of requests that got 503');
     }
     $site->stop;
-    is($site->leaks($key), '', 'no key in the log');
+    is($site->leaks($key), '', 'no key is in the log');
 };
 
 # ---- Batches ----
@@ -72,20 +76,23 @@ subtest 'uses that cannot be written' => sub {
     };
     my $some = sub {
         my @answers = map { $_->[0] } $site->load(10, 0, $key, count => 10);
-        is(join(' ', grep { $_ ne 200 } @answers), '', 'requests are served');
+        is(join(' ', grep { $_ ne 200 } @answers), '', '200 for all requests');
     };
     $some->();
-    ok(wait_until(60, sub { $uses->() == 100 }), 'their uses are written');
+    ok(wait_until(60, sub { $uses->() == 100 }), 'the uses are written');
     $backend->sql('ALTER TABLE apikey_usage RENAME TO elsewhere');
     $some->() for 1 .. 3;
-    ok(wait_until(60, sub { $site->errors =~ /APIKEY0151/ }), 'it is told');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0151/ }),
+       'APIKEY0151 is logged');
     # Each process tries again.
     sleep 2;
     $backend->sql('ALTER TABLE elsewhere RENAME TO apikey_usage');
-    ok(wait_until(60, sub { $uses->() == 400 }), 'all are written then');
-    ok(wait_until(60, sub { $site->errors =~ /APIKEY0152/ }), 'it is over');
+    ok(wait_until(60, sub { $uses->() == 400 }),
+       'all uses are written once the table is back');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0152/ }),
+       'APIKEY0152 is logged');
     $site->stop;
-    is(full($site->errors, $_), 1, "APIKEY$_: one line") for qw(0151 0152);
+    is(full($site->errors, $_), 1, "APIKEY$_ is logged once") for qw(0151 0152);
 };
 
 # ---- All the others ----
@@ -121,7 +128,7 @@ sub conf {
         '<VirtualHost *>', 'ServerName none.example', '</VirtualHost>';
 }
 
-# A key whose row a header could not carry.
+# A key with a row that cannot be exported: its tenant is empty.
 sub faulty {
     my $key = $site->create(qw(--scope a:b));
     my $digest = key_digest((secrets("$site->{dir}/secret"))[0], $key);
@@ -132,7 +139,7 @@ sub faulty {
 
 my $good = $site->create(qw(--scope a:b));
 my @faulty = (faulty(), faulty());
-# What is asked, in turns, what is answered, the message, how often it is said.
+# The message, the status, how often it is logged; and what is asked in turns.
 my @CASES = (
     [ '0102', 503, 2, [ 'main', '/', $faulty[0] ],
       [ 'main', '/', $faulty[1] ] ],
@@ -158,7 +165,7 @@ for my $case (@CASES) {
         grep { !/:(?:trace\d|debug)\]/ } split /^/, $site->slurp('error_log'));
 }
 $site->stop;
-is($site->leaks($good, @faulty), '', 'no key in the log');
+is($site->leaks($good, @faulty), '', 'no key is in the log');
 
 # ---- Without shared memory, and without a digest ----
 my $faults = APIKey::Faults->new($site);
@@ -169,11 +176,12 @@ $site->start(conf());
 $faults->set(no_digest => 1);
 is(join(' ', map { get($site->port, '/', 'Host: main.example',
                        "X-API-Key: $good")->{status} } 1 .. $MANY),
-   join(' ', (503) x $MANY), 'no digest: 503');
-# With prefork each child process is asked, or not.
+   join(' ', (503) x $MANY),
+   '503 for all requests where no digest can be computed');
+# With prefork each process answers some of the requests, or none.
 my $most = run_info()->{mpm} eq 'prefork' ? 8 : 1;
 ok($told->('0104') >= 1 && $told->('0104') <= $most,
-   'without shared memory, each process says it once')
+   'without shared memory each process logs it once')
     or diag($told->('0104'));
 $site->stop;
 $faults->set(no_shm => 0);
@@ -182,7 +190,7 @@ $from = length $site->slurp('error_log');
 $site->start(conf());
 $faults->set(no_digest => 1);
 get($site->port, '/', 'Host: main.example', "X-API-Key: $good") for 1 .. $MANY;
-is($told->('0104'), 1, 'with it, all of them do');
+is($told->('0104'), 1, 'with shared memory all processes together log it once');
 $site->stop;
 $faults->set(no_digest => 0);
 
@@ -195,8 +203,9 @@ for my $path ('/quiet', '/') {
     is(get($site->port, $path, 'Host: main.example',
            "X-API-Key: $faulty[0]")->{status}, 503, "$path: 503");
     is(full(substr($site->slurp('error_log'), $before), '0102'),
-       $path eq '/' ? 1 : 0, $path eq '/' ? 'but said elsewhere'
-                                          : 'not said where it is not wanted');
+       $path eq '/' ? 1 : 0,
+       $path eq '/' ? 'APIKEY0102 is logged where LogLevel allows it'
+                    : 'APIKEY0102 is not logged below LogLevel');
 }
 $site->stop;
 

@@ -8,7 +8,7 @@ use APIKey::Backends qw(backend);
 use APIKey::FaultTest;
 
 for my $name (qw(odbc_pgsql odbc_mysql)) {
-    # Files of its own for the driver manager.
+    # ODBC sets the environment for files of its own.
     local %ENV = %ENV;
     my $backend = backend($name);
     APIKey::FaultTest->new($backend, $_)->run for qw(own mod_dbd);

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Other users of mod_dbd in the same server, with the same database: passwords
-# (mod_authn_dbd) and groups (mod_authz_dbd).  Neither disturbs the other.  With
-# mod_dbd a missing table of one makes the other fail; with ApiKeyDBDriver it
-# does not.
+# Other modules use mod_dbd in the same server with the same database:
+# passwords (mod_authn_dbd) and groups (mod_authz_dbd). They do not disturb
+# this module, nor it them. Through mod_dbd a missing table of one makes the
+# other fail; with ApiKeyDBDriver it does not.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -48,7 +48,7 @@ my $OURS = <<'EOF';
     Require valid-user
 </Location>
 EOF
-# A key's tenant in their groups.
+# The tenant of a key is looked up in the groups of mod_authz_dbd.
 my $MIXED = <<'EOF';
 <Location /mixed/>
     AuthType ApiKey
@@ -57,8 +57,8 @@ my $MIXED = <<'EOF';
 </Location>
 EOF
 
-# Virtual hosts with the same database and the same sizes share a pool, and all
-# statements of any of them: all but `alone`, which has a size of its own.
+# Virtual hosts with the same database and the same sizes share a pool and the
+# statements of all of them. `alone` has a pool of its own because of its size.
 sub host {
     my ($name, @lines) = @_;
     return join "\n", '<VirtualHost *>', "ServerName $name", 'DBDMin 1',
@@ -70,11 +70,11 @@ sub modules {
     return qq(LoadModule authz_dbd_module "$folder/mod_authz_dbd.so"\n);
 }
 
-# ODBC's connections to SQLite wait for a lock as long as they are told to, and
-# mod_authn_dbd tells them nothing of its own.
+# ODBC's connections to SQLite wait for a lock as long as Timeout says;
+# mod_authn_dbd does not set one.
 sub lines { return map { s/Timeout=1\b/Timeout=1000/r } @{ $site->{lines} } }
 
-# The database's lines for our own connections.
+# The lines of a database for connections of the module's own.
 sub own {
     my (@lines) = @_;
     return map { s/^DBD/ApiKeyDBD/r } @lines;
@@ -100,8 +100,9 @@ sub status {
     return $answer ? $answer->{status} : "no answer: $@";
 }
 
-# What has another status than it should; twice, for connections are reused.
-# A machine that stands still for 1.5 seconds makes us answer 503, "try again".
+# The requests that get another status than they should; each is sent twice,
+# since connections are reused. On a machine that stands still for 1.5 seconds
+# the module answers 503: such a request is repeated.
 sub wrong {
     my (@wanted) = @_;
     my @wrong;
@@ -145,24 +146,27 @@ sub ours_missing {
     my $unknown = $site->unknown;
     $backend->sql(@TABLES);
     $site->without_tables(sub { start(hosts()) });
-    # The driver sqlite3 does not prepare again what was made for the tables
-    # of before; ours we do ourselves.
+    # The driver sqlite3 does not prepare a statement again that was made for
+    # the tables of before; the module does that for its own.
     is(wrong($database eq 'sqlite3' ? () : passwords(qw(shared apart theirs)),
              map { [ $_, '/api/', $unknown, 503 ] }
                  qw(shared apart pooled alone)), '',
-       'none of our tables: the others are served');
-    like($site->errors, qr/APIKEY0105: .*htapikey init/, 'our message');
+       "without this module's tables, passwords and groups work and keys get "
+       . "503");
+    like($site->errors, qr/APIKEY0105: .*htapikey init/,
+         'APIKEY0105 is logged');
     $site->init;
     my $key = $site->create;
     my @ours = keys_of($key, $unknown, qw(shared apart pooled alone));
-    ok(wait_until(60, sub { wrong(@ours) eq '' }), 'they come');
+    ok(wait_until(60, sub { wrong(@ours) eq '' }),
+       'keys work once the tables are there');
     if ($backend->{file}) {
         $site->stop;
         start(hosts());
     }
     my @all = (@ours, passwords(qw(shared apart theirs)),
                map { [ $_, '/mixed/', $key, 200 ] } qw(shared apart));
-    is(wrong(@all), '', 'all of them side by side');
+    is(wrong(@all), '', 'keys, passwords and groups work together');
     $site->stop;
     return ($key, @all);
 }
@@ -174,27 +178,32 @@ sub theirs_missing {
     is(wrong(keys_of($key, $site->unknown, qw(apart alone)),
              map { [ $_, '/basic/', 'alice:secret', '5..' ] }
                  qw(shared apart theirs)), '',
-       'none of their tables: keys go on, over connections of our own and in '
-       . 'other virtual hosts');
+       "without their tables: 200 for keys over connections of the module's "
+       . "own and in other virtual hosts");
     my $borrows = borrows();
     is(wrong(map { [ $_, '/api/', $key, $borrows ? 503 : 200 ] }
                  qw(pooled shared)), '',
-       $borrows ? 'but not over a connection of the pool that needs both: '
-                  . 'mod_dbd has none to give'
-                : 'nor is the pool asked for a file that we open ourselves');
-    like($site->errors, qr/AH00632: .*site_/, 'mod_dbd says why');
+       $borrows ? '503 for keys over a pool with statements of both: mod_dbd '
+                  . 'gives no connection'
+                : '200 for keys from a SQLite file, which the module opens '
+                  . 'itself');
+    like($site->errors, qr/AH00632: .*site_/, 'mod_dbd logs the reason');
     my $says = qr/APIKEY0106: .*mod_dbd gave no connection/;
-    is(scalar($site->errors =~ $says), $borrows, 'and we say who');
+    is(scalar($site->errors =~ $says), $borrows,
+       'APIKEY0106 is logged where mod_dbd gave no connection');
     $backend->sql(@TABLES);
-    ok(wait_until(60, sub { wrong(@all) eq '' }), 'they come back')
+    ok(wait_until(60, sub { wrong(@all) eq '' }),
+       'all work once the tables are back')
         or diag wrong(@all);
     $site->stop;
 }
 
-# Whether we ask mod_dbd for connections: a SQLite file we open ourselves.
+# Whether the module asks mod_dbd for connections: it opens a SQLite file
+# itself.
 sub borrows { return $database eq 'sqlite3' ? '' : 1 }
 
-# What stands outside of all virtual hosts is prepared in each one's database.
+# Statements set outside of all virtual hosts are prepared in the database of
+# each.
 sub inherited {
     my ($key) = @_;
     my @dbd = lines();
@@ -205,8 +214,9 @@ sub inherited {
     is(wrong([ 'apart', '/api/', $key, 200 ],
              [ 'through', '/api/', $key, borrows() ? 503 : 200 ],
              [ 'apart', '/api/', $site->unknown, 401 ]), '',
-       'their statements in the main server, no tables in a virtual host');
-    like($site->errors, qr/AH00632: .*site_/, 'mod_dbd says why');
+       'statements of the main server without their tables: 503 through '
+       . 'mod_dbd alone');
+    like($site->errors, qr/AH00632: .*site_/, 'mod_dbd logs the reason');
     $site->stop;
 }
 
@@ -221,9 +231,9 @@ for my $name (qw(sqlite3 pgsql mysql odbc_sqlite3)) {
         theirs_missing(@key_and_wanted);
         inherited(@key_and_wanted);
         is($site->leaks($key_and_wanted[0], $site->unknown), '',
-           'no key stands in its logs');
+           'no key is in the logs');
         unlike($site->slurp('error_log'), qr/exit signal|Assertion/,
-               'in order');
+               'no process crashed');
     };
 }
 

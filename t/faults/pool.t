@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A slow application and a pool of two connections: a connection is in use during
-# the look-up, not during the request.  And another module that keeps them in
-# use: requests with a key are refused meanwhile, all others are served.
+# A slow application and a pool of two connections: a connection is in use
+# during the look-up, not during the request. While another module keeps
+# connections in use, requests with a key get 503 and all others are served.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -14,7 +14,7 @@ use MIME::Base64 qw(encode_base64);
 my $CLIENTS = 64;
 my @POOL = ('DBDMin 1', 'DBDKeep 1', 'DBDMax 2');
 
-# One thread for each client, and some for those who come beside them.
+# A thread for each client, and some for the requests beside them.
 sub lines_for {
     my ($application) = @_;
     my $all = $CLIENTS + 16;
@@ -66,18 +66,20 @@ sub slow_application {
         my @clients = map { ask($site, '/held/key/', "X-API-Key: $key") }
                       1 .. $CLIENTS;
         is($application->hold($CLIENTS), $CLIENTS,
-           'all requests are with the application, none is answered');
-        is($site->status($key), 200, 'one more is served beside them');
-        is($site->status($site->unknown), 401, 'and one more refused');
+           'all requests wait in the application');
+        is($site->status($key), 200, '200 for one more key meanwhile');
+        is($site->status($site->unknown), 401,
+           '401 for an unknown key meanwhile');
         $application->release;
         is(statuses(@clients), join(' ', (200) x $CLIENTS),
-           'and then all have their answers');
+           '200 for all once the application answers');
     }
-    unlike($site->errors, qr/APIKEY010[56]|exit signal/, 'nothing failed');
+    unlike($site->errors, qr/APIKEY010[56]|exit signal/,
+           'no look-up failed and no process crashed');
     $site->stop;
 }
 
-# mod_authn_dbd keeps its connection until the request is over.
+# mod_authn_dbd keeps its connection until the request ends.
 sub pinned {
     my ($backend) = @_;
     my $application = APIKey::Holder->new;
@@ -96,20 +98,21 @@ sub pinned {
 EOF_CONF
     my @clients = map { ask($site, '/held/basic/', 'Authorization: Basic '
                             . encode_base64('u:p', '')) } 1, 2;
-    is($application->hold(2), 2, 'two requests of another module');
+    is($application->hold(2), 2,
+       "two requests of another module hold the pool's connections");
     my $freely = $site->{run}{mpm} eq 'prefork' || !$backend->can('signal');
     my @answers = $site->load(8, 0, $key);
     is(join(' ', map { $_->[0] } @answers),
        join(' ', ($freely ? 200 : 503) x 8),
-       $freely ? 'others have connections of their own'
-               : 'who needs one of its connections is refused');
-    is($site->status('', '/'), 200, 'who needs no key is served');
-    is($application->held, 2, 'and all that while the two have no answer');
+       $freely ? '200 for keys over connections of their own'
+               : '503 for keys that need the pool');
+    is($site->status('', '/'), 200, '200 for a page that needs no key');
+    is($application->held, 2, 'the two requests still hold the connections');
     $application->release;
-    is(statuses(@clients), '200 200', 'the two have their answers');
+    is(statuses(@clients), '200 200', '200 for the two requests');
     is(join(' ', map { $_->[0] } $site->load(8, 0, $key)),
-       join(' ', (200) x 8), 'and their connections are free again');
-    unlike($site->errors, qr/exit signal/, 'in order');
+       join(' ', (200) x 8), '200 for keys once the connections are free');
+    unlike($site->errors, qr/exit signal/, 'no process crashed');
     $site->stop;
 }
 

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What is done to SQLite's file while httpd runs: revoked keys are refused, the
-# log says what to do, and httpd is not restarted.
+# SQLite's file is moved, replaced, locked or damaged while httpd runs: revoked
+# keys are refused, the log says what to do, and httpd needs no restart.
 
-# As root, in a mount namespace, which ends with the test.
+# As root the test runs in a mount namespace of its own, which ends with it.
 BEGIN {
     if ($> == 0 && !$ENV{APIKEY_OWN_MOUNTS}
         && system('unshare -m true 2>/dev/null') == 0) {
@@ -22,14 +22,14 @@ use JSON::PP ();
 
 my ($site, $backend, $file);
 
-# What several connections say of a key, each answer once.
+# The statuses of a key over several connections, each once.
 sub said {
     my ($key) = @_;
     my %seen = map { $_->[0] => 1 } $site->load(8, 0, $key, count => 4);
     return join ' ', sort keys %seen;
 }
 
-# A new key, and its identity.
+# A new key and its id.
 sub made {
     my $made = JSON::PP->new->decode($site->htapikey(
         qw(--json create --tenant acme --name site)));
@@ -37,7 +37,7 @@ sub made {
     return @{$made}{qw(key id)};
 }
 
-# What the log has since the last call of this or of tells().
+# What was logged since the last call of this or of tells().
 sub logged {
     my $text = $site->errors;
     my $new = substr $text, $site->{read} // 0;
@@ -52,7 +52,7 @@ sub tells {
         or diag "not $what: ", @lines[0 .. ($#lines < 3 ? $#lines : 3)];
 }
 
-# As they are wanted by whoever put the file there.
+# As root, gives the files to httpd's user, which would otherwise be root's.
 sub give {
     my (@files) = @_;
     my @user = getpwnam $site->{run}{user};
@@ -62,31 +62,33 @@ sub give {
 
 sub moved {
     my ($key) = made();
-    is(said($key), '200', 'a key');
+    is(said($key), '200', '200 for a key');
     for my $round (1, 2) {
         move($file, "$file.away") or die $!;
         my $answer = $site->answer($key);
-        is("$answer->[0] $answer->[2]", '503 5', 'the file is moved away');
-        is(said($key), '503', 'for all');
+        is("$answer->[0] $answer->[2]", '503 5',
+           '503 with Retry-After 5 while the file is away');
+        is(said($key), '503',
+           '503 over all connections while the file is away');
         tells(qr/APIKEY0105: .*there is no database file \S+; \w/);
         move("$file.away", $file) or die $!;
-        is(said($key), '200', 'and back');
+        is(said($key), '200', '200 once the file is back');
     }
     unlink glob "$file*";
-    is(said($key), '503', 'the file is removed');
+    is(said($key), '503', '503 after the file was removed');
     $site->init;
-    is(said($key), '401', 'a new one: nobody has a key');
-    is(said($site->create), '200', 'but who gets one');
+    is(said($key), '401', '401 for the key with a new database');
+    is(said($site->create), '200', '200 for a key of the new database');
 }
 
-# A command of SQLite's shell.
+# Runs a command of SQLite's shell.
 sub shell {
     my (@commands) = @_;
     system('sqlite3', '-bail', $file, @commands) == 0
         or die "sqlite3: @commands\n";
 }
 
-# Each way to put a backup into the place of a file in use.
+# Ways to put a backup into the place of a file in use.
 my @RESTORE = (
     [ 'cp', sub { copy($_[0], $file) or die $! } ],
     [ '.restore', sub { shell(".restore $_[0]") } ],
@@ -106,18 +108,23 @@ sub restored {
         my ($how, $restore) = @$case;
         my ($since) = made();
         $site->htapikey(revoke => $its_id);
-        is(said($since), '200', "$how: a key that the backup has not");
-        is(said($in_backup), '401', 'and one revoked since');
+        is(said($since), '200',
+           "$how: 200 before, for a key that the backup does not have");
+        is(said($in_backup), '401',
+           "$how: 401 before, for a key revoked since the backup");
         $restore->($backup);
-        is(said($since), '401', 'restored: it is unknown');
-        is(said($in_backup), '200', 'and that one is what it was');
+        is(said($since), '401',
+           "$how: 401 for the key that the backup does not have");
+        is(said($in_backup), '200',
+           "$how: 200 for the key that was not revoked then");
         $site->htapikey(revoke => $its_id);
-        is(said($in_backup), '401', 'until it is revoked again');
-        is($backend->sql('PRAGMA integrity_check'), 'ok', 'the file is whole');
+        is(said($in_backup), '401', "$how: 401 once it is revoked again");
+        is($backend->sql('PRAGMA integrity_check'), 'ok',
+           "$how: the file is whole");
     }
 }
 
-# Statements are prepared for tables as they were.
+# Statements were prepared for the tables as they were before.
 sub altered {
     my ($key) = made();
     for my $change ('CREATE INDEX by_name ON apikey (name)', 'ANALYZE',
@@ -128,16 +135,17 @@ sub altered {
                     . ' ALTER TABLE other RENAME TO apikey') {
         is(said($key), '200', "before: $change");
         $backend->sql($change);
-        is(said($key), '200', 'and behind it');
+        is(said($key), '200', "200 after $change");
     }
     my ($gone, $id) = made();
-    is(said($gone), '200', 'a key');
+    is(said($gone), '200', '200 for a key');
     $backend->sql('ALTER TABLE apikey DROP COLUMN note',
                   "DELETE FROM apikey WHERE id = '$id'");
-    is(said($gone), '401', 'and one that is deleted while a column goes');
+    is(said($gone), '401',
+       '401 for a key that is deleted while a column is removed');
 }
 
-# A writer keeps the database locked.
+# Another connection holds the database's lock.
 sub locked {
     my ($key, $id) = made();
     my $writer = $backend->session;
@@ -146,49 +154,55 @@ sub locked {
         $writer->run("UPDATE apikey SET disabled = 1 WHERE id = '$id'");
         my @answers = $site->load(8, 0, $key, count => 4);
         is_deeply([ grep { $_->[0] ne 200 } @answers ], [],
-                  "$lock: nobody waits, and nothing is changed yet");
+                  "$lock: 200 for all requests, and no change is seen yet");
         $writer->run($lock =~ /IMM/ ? 'COMMIT' : 'ROLLBACK');
-        is(said($key), $lock =~ /IMM/ ? '401' : '200', 'until it is');
+        is(said($key), $lock =~ /IMM/ ? '401' : '200',
+           $lock =~ /IMM/ ? "$lock: 401 once the change is committed"
+                          : "$lock: 200 once the change is rolled back");
         $site->htapikey(enable => $id) if $lock =~ /IMM/;
     }
     $writer->close;
 }
 
-# Another tool has switched back to a journal of the old kind.
+# Another tool has switched back to a journal that is no WAL.
 sub old_journal {
     my ($key, $id) = made();
     $site->stop;
     $backend->sql('PRAGMA journal_mode = DELETE');
     start();
-    is(said($key), '200', 'journal_mode = DELETE');
+    is(said($key), '200', '200 with journal_mode = DELETE');
     $site->htapikey(disable => $id);
-    is(said($key), '401', 'a change');
+    is(said($key), '401', '401 after the key was disabled');
     $site->htapikey(enable => $id);
-    is(said($key), '200', 'and another');
+    is(said($key), '200', '200 after the key was enabled');
     my $writer = $backend->session;
     $writer->run('BEGIN IMMEDIATE');
-    is(said($key), '200', 'a writer that has written nothing yet');
+    is(said($key), '200', '200 while another connection has not written yet');
     $writer->run('ROLLBACK');
     logged();
     $writer->run('BEGIN EXCLUSIVE');
     my @answers = $site->load(8, 0, $key);
     is_deeply([ grep { $_->[0] ne 503 } @answers ], [],
-              'BEGIN EXCLUSIVE: 503, while it is held');
-    # Without a deadline each takes twelve seconds.
-    ok(wait_until(60, sub { $site->answer($key)->[1] < 6 }), 'before long');
-    is($site->status('', '/'), 200, 'who needs no key is served meanwhile');
+              '503 for all requests during BEGIN EXCLUSIVE');
+    # Without a deadline each request would take twelve seconds.
+    ok(wait_until(60, sub { $site->answer($key)->[1] < 6 }),
+       'the answer comes within six seconds');
+    is($site->status('', '/'), 200,
+       '200 for a page that needs no key meanwhile');
     tells(qr/APIKEY0106: .*(?:within 1\.5 seconds|holds a lock)/);
     $writer->run('ROLLBACK');
-    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'and over');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
+       '200 once the lock is free');
     $writer->close;
     $site->stop;
     $site->htapikey('init');
-    is($backend->sql('PRAGMA journal_mode'), 'wal', 'init puts it right');
+    is($backend->sql('PRAGMA journal_mode'), 'wal',
+       'htapikey init makes the journal a WAL again');
     start();
-    is(said($key), '200', 'and all is well');
+    is(said($key), '200', '200 for a key after that');
 }
 
-# Whether httpd's user may write to the file and its folder.
+# Sets whether httpd's user may write to the file and its folder.
 sub writable {
     my ($may) = @_;
     my $folder = $backend->{temp}->dirname;
@@ -199,34 +213,34 @@ sub writable {
     chmod $may ? 0644 : 0444, @files;
 }
 
-# Each child of httpd notices by itself within half a second.
+# Waits for 200: each child of httpd finds out by itself within half a second.
 sub back {
     my ($key, $what) = @_;
-    ok(wait_until(60, sub { said($key) eq '200' }), "$what: goes on")
+    ok(wait_until(60, sub { said($key) eq '200' }), "$what: 200 again")
         or diag said($key);
 }
 
 sub read_only {
     my ($key, $id) = made();
-    is(said($key), '200', 'before');
+    is(said($key), '200', '200 before');
     writable(0);
-    is(said($key), '200', 'file and folder are read-only: goes on');
+    is(said($key), '200', '200 while file and folder are read-only');
     $site->stop;
-    refused_start('a new httpd is not started');
+    refused_start('httpd does not start while they are read-only');
     writable(1);
     $backend->sql('PRAGMA journal_mode = DELETE');
     writable(0);
-    refused_start('nor with a journal of the old kind');
+    refused_start('httpd does not start with journal_mode = DELETE either');
     writable(1);
     $site->htapikey('init');
     start();
-    is(said($key), '200', 'and all is well');
+    is(said($key), '200', '200 once they can be written');
 }
 
-# What is no database, and half of one.
+# A file that is no database, and a file of which half is damaged.
 sub damaged {
     my ($key, $id) = made();
-    is(said($key), '200', 'before');
+    is(said($key), '200', '200 before');
     my $whole = "$file.whole";
     shell(".backup $whole");
     for my $case ([ 'a text', sub { print { $_[0] } "Hello!\n" x 9999 } ],
@@ -254,8 +268,8 @@ sub start {
     $site->{read} = 0;
 }
 
-# htapikey's answer where it cannot write: by a full disk, or ($limit) by a
-# limit on the size of files, which needs no mount.
+# Runs htapikey where it cannot write: because of a full disk or, with $limit,
+# of a limit on the size of files, which needs no mount.
 sub attempt {
     my ($limit, @arguments) = @_;
     my $pid = open(my $in, '-|') // die "fork: $!\n";
@@ -286,7 +300,7 @@ my $full = qr/database or disk is full; make|disk I.O error; is the disk full/;
 sub cannot_write {
     my ($how, $limit) = @_;
     my ($key, $id) = made();
-    is(said($key), '200', "$how: before");
+    is(said($key), '200', "$how: 200 before");
     my $folder = $backend->{temp}->dirname;
     fill($folder) if !$limit;
     my $before = all_rows();
@@ -301,25 +315,27 @@ sub cannot_write {
                      [ qw(tenant suspend acme) ], [ qw(scope add a:b) ],
                      [ 'import', '--digest', 'sha256', $csv ]) {
         my ($exit, $text) = attempt($limit, @$command);
-        is($exit, 3, "$how: @$command[0]");
-        like($text, qr/^htapikey: .*: $full/m, 'it says what to do');
-        unlike($text, qr/ak_/, 'and shows no key');
-        is(all_rows(), $before, 'nothing has been done');
+        is($exit, 3, "$how: $command->[0] fails with status 3");
+        like($text, qr/^htapikey: .*: $full/m,
+             "$how: $command->[0] says what to do");
+        unlike($text, qr/ak_/, "$how: $command->[0] shows no key");
+        is(all_rows(), $before, "$how: $command->[0] has changed nothing");
     }
-    is(said($key), '200', 'look-ups go on');
+    is(said($key), '200', "$how: 200 for the key all the time");
     unlink "$folder/fill";
     $site->htapikey(revoke => $id);
-    is(said($key), '401', 'with room again, a revoke counts');
+    is(said($key), '401',
+       "$how: 401 once there is room and the key was revoked");
 }
 
 sub refused_start {
     my ($what) = @_;
     ok(!eval { start(); 1 }, $what);
     like($@, qr/APIKEY0193: .* cannot read and write the file/,
-         'and says why');
+         'the error has APIKEY0193 and the reason');
 }
 
-# A site whose database has a small disk of its own: the folder.
+# A site whose database has a folder that is a small disk of its own.
 sub on_a_disk {
     my ($way) = @_;
     $backend = backend('sqlite3');
@@ -332,7 +348,7 @@ sub on_a_disk {
     return $folder;
 }
 
-# A disk that is read-only is meant so: it can be read.
+# A read-only disk is not an error: the database can be read.
 sub read_only_disk {
     my ($way) = @_;
     my $folder = on_a_disk($way);
@@ -340,18 +356,18 @@ sub read_only_disk {
     $backend->sql('PRAGMA journal_mode = DELETE');
     system(qw(mount -o), 'remount,ro', $folder) == 0 or die "remount failed\n";
     start('ApiKeyUsageFlush 1');
-    is(said($key), '200', 'a read-only disk');
-    unlike($site->errors, qr/APIKEY0193/, 'and no word about it');
+    is(said($key), '200', '200 from a read-only disk');
+    unlike($site->errors, qr/APIKEY0193/, 'APIKEY0193 is not logged');
     my $told = sub { scalar(() = $site->errors =~ /APIKEY0296: .*readonly/g) };
-    ok(wait_until(60, $told), 'uses are written nowhere');
-    is(said($key), '200', 'look-ups go on');
+    ok(wait_until(60, $told), 'APIKEY0296 is logged: uses cannot be written');
+    is(said($key), '200', '200 after that');
     $site->stop;
-    cmp_ok($told->(), '<=', 24, 'which each process says once');
-    unlike($site->errors, qr/APIKEY01[45]/, 'and nothing else is wrong');
+    cmp_ok($told->(), '<=', 24, 'each process logs APIKEY0296 once');
+    unlike($site->errors, qr/APIKEY01[45]/, 'nothing else is logged');
     system('umount', '-l', $folder);
 }
 
-# httpd's own start on a full disk.
+# httpd starts on a full disk.
 sub full_disk {
     my ($way) = @_;
     my $folder = on_a_disk($way);
@@ -359,12 +375,11 @@ sub full_disk {
     cannot_write('a full disk', 0);
     my ($key) = made();
     $site->stop;
-    # Whatever httpd left open, the last to close it clears away.
+    # The last process to close the database removes the files that httpd left.
     $site->htapikey('list');
     fill($folder);
     start();
-    is(said($key), '503', 'httpd starts on a full disk, where nobody has the '
-                          . 'database open');
+    is(said($key), '503', '503 after httpd has started on a full disk');
     tells(qr/APIKEY0106: .*$full/);
     unlink "$folder/fill";
     back($key, 'room again');

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Databases that are frozen while httpd is restarted or stopped, with look-ups
-# under way: no process crashes, and httpd answers as soon as they do.
+# Databases are frozen while httpd is restarted or stopped, with look-ups under
+# way: no process crashes, and httpd answers as soon as the databases do.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -14,7 +14,7 @@ my $site = APIKey::DatabaseSite->new($backends[0], 'own');
 my %key;
 
 # Each database twice: through mod_dbd, which does not connect when a process
-# begins, and through ApiKeyDBDriver.
+# starts, and through ApiKeyDBDriver.
 sub hosts {
     my @hosts;
     for my $backend (@backends) {
@@ -37,7 +37,7 @@ sub hosts {
     return @hosts;
 }
 
-# One that waits for its answer; what it is does not matter.
+# A request whose answer does not matter.
 sub send_one {
     my ($host) = @_;
     return connection($site->port)->send("GET /api/ HTTP/1.1\r\nHost: $host"
@@ -57,12 +57,12 @@ sub ended_well {
     is(join('', grep { /$bad/ } split /^/, $site->errors), '', $what);
 }
 
-# The look-ups are under way.  Where no time is said, the databases are frozen
-# until the process that has them has ended without them.
+# Look-ups are under way. Without a number of seconds, the databases are frozen
+# until the process that asked them has ended.
 sub round {
     my ($what, $seconds, @hosts) = @_;
     ok(wait_until(60, sub { !grep { status_of($_) ne '200' } keys %key }),
-       "$what: all answer");
+       "$what: 200 from all hosts before");
     $_->signal('STOP') for @backends;
     my @waiting = map { send_one($_) } @hosts, @hosts;
     sleep 0.3;
@@ -70,10 +70,10 @@ sub round {
     kill USR1 => $site->{pid};
     $seconds ? sleep $seconds
              : ok(wait_until(60, sub { grep { !kill 0, $_ } @before }),
-                  'the process that asked them ends');
+                  "$what: the process that asked them ends");
     $_->signal('CONT') for @backends;
     eval { $_->response } for @waiting;
-    ended_well($what);
+    ended_well("$what: no crash");
 }
 
 $site->{before} = 0;
@@ -86,7 +86,8 @@ LogLevel info
 EOF_CONF
 my @pooled = grep { /moddbd/ } sort keys %key;
 my @own = grep { /own/ } sort keys %key;
-is(@pooled + @own, 4, 'two databases, two ways');
+is(@pooled + @own, 4,
+   'there are four hosts: two databases, each through both ways');
 round('a short freeze', 0.3, @pooled, @own);
 round('a freeze that outlasts the process, mod_dbd', 0, @pooled);
 round('a freeze that outlasts the process, ApiKeyDBDriver', 0, @own);
@@ -94,12 +95,12 @@ round('another short one', 1.2, @pooled, @own);
 round('one at the end of the deadline', 1.9, @pooled, @own);
 
 ok(wait_until(60, sub { !grep { status_of($_) ne '200' } keys %key }),
-   'all answer again');
+   '200 from all hosts at the end');
 $_->signal('STOP') for @backends;
 my @waiting = map { send_one($_) } @pooled, @own;
 sleep 0.3;
 $site->stop;
 $_->signal('CONT') for @backends;
-ended_well('stopped while they are frozen');
+ended_well('no crash when httpd is stopped while they are frozen');
 
 done_testing;

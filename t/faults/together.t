@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Many virtual hosts in one httpd: databases of four drivers, through mod_dbd
-# and through ApiKeyDBDriver, shared and not, with keyspaces.  A key is
-# granted for its database and keyspace only, and a database that is down affects
-# its own virtual hosts only.
+# and through ApiKeyDBDriver, shared and not, with keyspaces. A key is granted
+# for its database and keyspace alone, and a database that is down affects no
+# virtual hosts but its own.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -13,13 +13,13 @@ use JSON::PP ();
 use List::Util qw(shuffle);
 use POSIX ();
 
-# Databases; those of one driver lie in the same server or folder.
+# The databases. Those of one driver lie in the same server or folder.
 my @NAMES = qw(sqlite3 sqlite3-b pgsql pgsql-b mysql odbc_sqlite3);
 my %backend = map { $_ => backend($_) } grep { !/-b/ } @NAMES;
 my $site = APIKey::ConfigTest->new;
 $site->file("docs/api/index.html", "A page.\n");
 
-# Where a key is good: its database, and its keyspace.
+# The database and keyspace of each key, and of each virtual host.
 my (%home, %host);
 
 sub manage {
@@ -76,7 +76,7 @@ EOF_HOST
     return $text;
 }
 
-# The status and tenant that a virtual host answers.
+# The status and tenant that a virtual host answers with.
 sub ask {
     my ($host, $key) = @_;
     my $answer = eval { get($site->port, '/api/', "Host: $host",
@@ -92,7 +92,7 @@ sub wanted {
     return "@{ $home{$key} }" eq "$name $space" ? "200 $name" : '401 ';
 }
 
-# Four clients ask every host with every key, each in an order of its own.
+# Four clients ask every virtual host with every key, each in a random order.
 sub wrong {
     my (%away) = @_;
     my @pairs = map { my $host = $_; map { [ $host, $_ ] } keys %home }
@@ -120,7 +120,7 @@ sub wrong {
         $in;
     } 1 .. 4;
     my @said = map { readline $_ } @clients;
-    # All clients have finished.
+    # Each client prints this line last: a client without it ended early.
     return join('', @said, "ended early\n")
         if 4 != grep { $_ eq @pairs . " asked\n" } @said;
     return join '', grep { !/ asked$/ } @said;
@@ -133,26 +133,22 @@ DBDMax 4
     Require valid-user
     Header set X-Tenant "%{APIKEY_TENANT}e"
 </Location>
-DBDMax 4
-<Location /api/>
-    AuthType ApiKey
-    Require valid-user
-    Header set X-Tenant "%{APIKEY_TENANT}e"
-</Location>
 EOF
-is(keys %host, 24, 'twenty-four virtual hosts');
-is(wrong(), '', 'each knows the keys of its database and keyspace, no others');
+is(keys %host, 24, 'there are twenty-four virtual hosts');
+is(wrong(), '', 'each host grants the keys of its database and keyspace alone');
 
 for my $name (qw(mysql pgsql)) {
     my $backend = $backend{$name};
     $backend->signal($backend->trait('stop'));
     is(wrong($name => 1), '',
-       "$name is away: 503 there, all is well elsewhere");
+       "$name is away: 503 from its hosts, others as before");
     $backend->start;
-    ok(wait_until(60, sub { wrong() eq '' }), 'and back');
+    ok(wait_until(60, sub { wrong() eq '' }),
+       "$name is back: all hosts as before");
 }
 $site->stop;
-unlike($site->slurp('error_log'), qr/exit signal|Assertion/, 'in order');
-is($site->leaks(keys %home), '', 'no key stands in its logs');
+unlike($site->slurp('error_log'), qr/exit signal|Assertion/,
+       'no process crashed');
+is($site->leaks(keys %home), '', 'no key is in the logs');
 
 done_testing;

@@ -1,14 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The tables are upgraded while httpd serves: it asks the same of both versions,
-# so each request is answered and each use counted, before, during and after.
-# Only htapikey notices the older tables, and says what to do.
+# The tables are upgraded while httpd runs. It asks the same of both versions,
+# so that each request is answered and each use counted before, during and
+# after the upgrade. htapikey alone notices the older tables and says what to
+# do.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
 use APIKey::UsageSite;
 
-# From the tables of this version to those of the one before.
+# What makes the tables of the version before from those of this version.
 my %BACK = (
     sqlite3 => [ 'DROP VIEW apikey_known',
                  (map { ("DROP TRIGGER apikey_after_$_->[0]",
@@ -46,28 +47,31 @@ sub upgraded {
     $site->init;
     my $key = $site->made;
     my $structure = $backend->structure;
-    # One flush, when httpd ends.
+    # Uses are written once, when httpd ends.
     $site->run('ApiKeyCache off', 'ApiKeyUsageFlush 3600', 'LogLevel warn');
-    is($site->status($key->{key}), 200, 'this version');
+    is($site->status($key->{key}), 200, '200 with the tables of this version');
     $site->sql(@{ $BACK{ $backend->trait('folder') } },
                'UPDATE apikey_identity SET schema_version = 5');
-    isnt($backend->structure, $structure, 'the tables are of the one before');
-    is($site->status($key->{key}), 200, 'httpd goes on');
+    isnt($backend->structure, $structure,
+         'the tables are those of the version before');
+    is($site->status($key->{key}), 200,
+       '200 with the tables of the version before');
     my $file = "$site->{dir}/upgraded";
     my @clients = map { $site->client(30, $key->{key}, until => $file) } 1 .. 3;
     $site->htapikey('init');
     $site->file('upgraded', '');
     my @answers = map { $site->collect($_) } @clients;
     is(join(' ', grep { $_ ne '200' } map { $_->[0] } @answers), '',
-       'no request is refused meanwhile');
-    is($backend->structure, $structure, 'and they are of this version');
-    is($site->status($key->{key}), 200, 'httpd goes on');
-    unlike($site->errors, qr/APIKEY01/, 'without a complaint');
+       '200 for all requests during the upgrade');
+    is($backend->structure, $structure,
+       'the tables are those of this version again');
+    is($site->status($key->{key}), 200, '200 after the upgrade');
+    unlike($site->errors, qr/APIKEY01/, 'no error is logged');
     $site->stop;
-    is($site->total, @answers + 3, 'each use counts');
+    is($site->total, @answers + 3, 'each use is counted');
 }
 
-# Through ODBC the same databases are upgraded.
+# The databases that ODBC reaches are the same.
 for my $name (qw(sqlite3 pgsql mysql)) {
     my $backend = backend($name);
     subtest $name => sub { upgraded($backend) };

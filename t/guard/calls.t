@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # What the objects call and what the headers include: no circle between files,
-# and no call to a layer that the caller may not know.  The module's and htapikey's objects are read as
-# they were linked, so a declaration by hand does not go around the includes
-# that t/guard/layers.t reads.
+# and no call to a layer above the caller's. The module's and htapikey's
+# objects are read as they were linked, so that a declaration by hand does not
+# escape, as it would t/guard/layers.t, which reads the includes.
 
 use strict;
 use warnings;
@@ -13,8 +13,8 @@ use APIKey::CallGraph qw(calls circles);
 use APIKey::Guard qw(files may_know slurp source_root);
 
 my $calls = calls($ENV{APIKEY_BUILD}, source_root());
-cmp_ok(scalar keys %$calls, '>', 50, 'there are objects to look at');
-is(join("\n", circles($calls)), '', 'no file calls itself by way of others');
+cmp_ok(scalar keys %$calls, '>', 50, 'there are objects to read');
+is(join("\n", circles($calls)), '', 'no file calls itself through others');
 
 sub upwards {
     my ($calls) = @_;
@@ -27,7 +27,7 @@ sub upwards {
     }
     return @wrong;
 }
-is(join("\n", upwards($calls)), '', 'no layer calls one above it');
+is(join("\n", upwards($calls)), '', 'no layer calls a layer above it');
 
 # Which header includes which: { file => { other => 'includes' } }.
 sub included {
@@ -45,11 +45,11 @@ sub included {
 }
 my %headers = map { $_ => slurp($_) } files(qr{^modules/.*\.h$});
 is(join("\n", circles(included(%headers))), '',
-   'no header includes itself by way of others');
+   'no header includes itself through others');
 is_deeply([ circles(included('modules/a/x.h' => qq(#include "../b/y.h"\n),
                              'modules/b/y.h' => qq(#include "../a/x.h"\n))) ],
           ['modules/a/x.h (includes) -> modules/b/y.h (includes) -> '
-           . 'modules/a/x.h'], 'a planted one is found');
+           . 'modules/a/x.h'], 'a planted circle of headers is found');
 
 my %planted = map { $_->[0] => { has => [$_->[1]], needs => [$_->[2]] } }
     [ 'modules/core/a', 'apikey_a', 'apikey_b' ],

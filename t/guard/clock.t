@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# How long something takes is measured by the clock that nobody sets
-# (apikey_clock()), and a wait ends by it.  The system's time is asked where a
-# moment in the calendar is meant; each such place stands here.
+# Times are measured by apikey_clock(), which does not change when the system's
+# time is set, and waits end by it. The system's time is read where a moment of
+# the calendar is meant; each such place is listed here.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use warnings;
 use Test::More;
 use APIKey::Guard qw(files slurp);
 
-# Times how often, and what for.
+# How often a file reads the system's time, and what for.
 my %CALENDAR = (
     'modules/auth/authn.c'   => [ 1, 'whether a key has expired' ],
     'modules/verify/revocations.c' => [ 4, 'since when answers are of this era' ],
@@ -21,11 +21,11 @@ my %CALENDAR = (
     'modules/db/prune.c'     => [ 1, 'what is older than ApiKeyRetention' ],
     'modules/store/schema.c' => [ 2, 'what the audit says' ],
     'modules/store/connection.c' => [ 1, 'beside the time of a file' ],
-    'modules/store/usage.c'  => [ 1, 'a number as good as any' ],
+    'modules/store/usage.c'  => [ 1, 'a number that differs each time' ],
 );
 my $ASKS = qr/\b(?:apr_time_now|time\s*\(\s*(?:NULL|0|&\w+)\s*\)|gettimeofday
               |CLOCK_REALTIME|ap_recent_\w+)/x;
-# These wait by it, or for ever.
+# These functions wait by the system's time, or without end.
 my $WAITS = qr/\b(?:apr_thread_cond_\w+|apr_queue_\w+|apr_thread_pool_\w+
                |pthread_cond_timedwait|pthread_mutex_timedlock|sem_timedwait
                |apr_proc_mutex_timedlock|apr_global_mutex_timedlock
@@ -46,11 +46,11 @@ sub complaints {
 }
 
 my @files = files(qr{^(?:modules/.*|mod_apikey)\.[ch]$});
-cmp_ok(scalar @files, '>', 20, 'there are sources to look at');
+cmp_ok(scalar @files, '>', 20, 'there are sources to read');
 is(join("\n", map { complaints($_, slurp($_)) } @files), '',
-   'each use of the system\'s time is one that is listed');
+   "each use of the system's time is listed");
 is_deeply([ grep { my $name = $_; !grep { $_ eq $name } @files }
-            sort keys %CALENDAR ], [], 'what is listed is there');
+            sort keys %CALENDAR ], [], 'each listed use is there');
 for my $planted ('x = apr_time_now();', 'now = time(NULL);',
                  'clock_gettime(CLOCK_REALTIME, &x);',
                  'apr_thread_cond_timedwait(cond, mutex, 1);') {
@@ -59,6 +59,6 @@ for my $planted ('x = apr_time_now();', 'now = time(NULL);',
 }
 is(join('', complaints('modules/new/x.c',
                        '/* apr_time_now() */ x = apikey_clock();')), '',
-   'a comment and our own clock are allowed');
+   'a comment and apikey_clock() are allowed');
 
 done_testing;

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Each directive is in the table, in conf/apikey.conf and in the manual; what
+# Each directive is in the table, in conf/apikey.conf and in the manual. What
 # it writes is in a list of fields, and the lists make creation and merging.
 
 use strict;
@@ -9,23 +9,23 @@ use warnings;
 use Test::More;
 use APIKey::Guard qw(files slurp directives fields setters);
 
-# The names that configurations are written against.
+# The directives that configurations may use: none may disappear.
 my @promised = map { "ApiKey$_" } qw(
     SecretFile Keyspace Tenant Prefix Format Query ChangesQuery Digest Cache
     CacheTTL RevocationPoll StaleLimit UsageFlush Lifetime DBDriver DBDParams
     Retention From Challenge User Headers PassKey ErrorFormat ErrorBody Enforce);
 my $table = directives(slurp('mod_apikey.c'));
-# mod_dbd's, which its own manual explains.
+# mod_dbd's directives, which its own manual explains.
 my @shared = grep { exists $table->{$_} }
              qw(DBDriver DBDParams DBDInitSQL DBDMax DBDPersist);
-is(scalar @shared, 5, 'what mod_dbd is told is known here, too');
+is(scalar @shared, 5, 'five directives of mod_dbd are in the table');
 my %set_shared = map { $_ => delete $table->{$_} } @shared;
-ok(delete $table->{Require}, 'and what mod_authz_core is');
+ok(delete $table->{Require}, 'Require of mod_authz_core is in the table');
 is_deeply([ sort keys %$table ], [ sort @promised ],
           'the table has every promised directive and no other');
 
-# Directives without an entry: a line of its own in apikey.conf, commented out
-# or not; a heading in the manual.
+# Directives without an entry: a line of their own in apikey.conf, commented
+# out or not, or a heading in the manual.
 sub undocumented {
     my ($conf, $manual, @names) = @_;
     return ((grep { $conf !~ /^\s*#?\s*$_\b/m } @names),
@@ -33,10 +33,11 @@ sub undocumented {
 }
 is(join(' ', undocumented(slurp('conf/apikey.conf'),
                           slurp('conf/manual/directives.md'), @promised)), '',
-   'each is explained in conf/apikey.conf and conf/manual/directives.md');
+   'each directive is explained in conf/apikey.conf and '
+   . 'conf/manual/directives.md');
 is(join(' ', undocumented("# ApiKeyA\nApiKeyB x\n", "## ApiKeyA, ApiKeyC\n",
                           qw(ApiKeyA ApiKeyB ApiKeyC))), 'ApiKeyC ApiKeyB',
-   'one without an entry is seen');
+   'a directive without an entry is found');
 
 my $config = slurp('modules/config/config.h');
 my %lists = map { $_ => fields($config, "APIKEY_${_}_FIELDS") }
@@ -44,12 +45,12 @@ my %lists = map { $_ => fields($config, "APIKEY_${_}_FIELDS") }
 my %known = map { %{ $lists{$_} } } keys %lists;
 cmp_ok(scalar keys %known, '>', 10, 'the lists of fields were read');
 
-# Directives that htapikey reads and the server only checks.
+# Directives that htapikey reads and the server checks alone.
 my %checked_only = (ApiKeyLifetime => 1);
 my $writes = setters(join "\n", map { slurp($_) }
     files(qr{^modules/config/directives.*\.c$}));
 
-# Directives whose function exists not, or writes no field of a list.
+# Directives without a function, or with one that writes no field of a list.
 sub unkept {
     my ($table, $writes, $fields) = @_;
     my %named = map { $_ => 1 } grep { defined } values %$fields;
@@ -61,23 +62,23 @@ sub unkept {
     } grep { !$checked_only{$_} } sort keys %$table;
 }
 is(join(' ', unkept($table, $writes, \%known)), '',
-   'each has a function that writes a field which names it');
+   'each directive has a function that writes a field which names it');
 is(join(' ', unkept(\%set_shared, $writes, \%known)), '',
-   'and so have those of mod_dbd');
+   "mod_dbd's directives have such functions, too");
 ok($writes->{ $table->{$_} }, "$_ has a function") for sort keys %checked_only;
 is(join(' ', unkept({ ApiKeyA => 'a', ApiKeyB => 'b', ApiKeyC => undef },
                     { a => { from => 1 }, b => { other => 1 } },
                     { from => 'ApiKeyA', to => 'ApiKeyB' })), 'ApiKeyB',
-   'one that writes nothing is seen');
+   'a directive that writes nothing is found');
 is_deeply(setters("const char *set(cmd_parms *c,\n        void *d)\n{\n"
                 . "    conf->from = x;\n}\n"), { set => { from => 1 } },
-          'what a function writes is read');
+          'the fields that a function writes are read');
 is_deeply(fields("#define L(F) \\\n    F(int, a, -1, last) /* ApiKeyA */ \\\n"
                . "    F(int, b, -1, last)\n", 'L'),
           { a => 'ApiKeyA', b => undef },
-          'what a list holds is read');
+          'the fields of a list are read');
 
-# Creation and merging that pass a list over, or name a field by hand.
+# What creation and merging leave out of the lists, or name by hand.
 sub unmerged {
     my ($text) = @_;
     my @calls = map { ("${_}(CREATE)", "${_}(MERGE)") }
@@ -89,6 +90,6 @@ my $code = slurp('modules/config/config.c');
 is(join("\n", unmerged($code)), '',
    'creation and merging are made from the lists');
 is(scalar(my @gone = unmerged($code =~ s/_DIR_FIELDS\(MERGE\)//r)), 1,
-   'a list that is not merged is seen');
+   'a list that is not merged is found');
 
 done_testing;

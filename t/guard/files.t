@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# conf/manual/design.md, "The files", names each source file of the module and
-# of htapikey once, in the table of its folder, and no file that is gone.
+# conf/manual/design.md, "The files", has a row for each source file of the
+# module and of htapikey in the table of its folder, one each, and no row of a
+# file that is not there.
 
 use strict;
 use warnings;
@@ -22,7 +23,8 @@ sub tables {
     return \%table;
 }
 
-# What is there: a name without its ending, a private header as its own.
+# The source files, without their endings; a private header has a name of its
+# own.
 sub sources {
     my %there;
     for my $file (files(qr{^modules/\w+/\w+\.[ch]$})) {
@@ -49,7 +51,7 @@ sub compare {
 }
 
 my $table = tables(slurp('conf/manual/design.md'));
-cmp_ok(scalar keys %$table, '>=', 10, 'there are tables to look at');
+cmp_ok(scalar keys %$table, '>=', 10, 'there are tables to read');
 is(join("\n", compare($table, sources())), '',
    'each file has a row in the table of its folder');
 

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# A run is green only if tests ran and none failed or was skipped; and it
-# leaves no process behind.
+# t/TEST succeeds only if tests ran and none failed or was skipped, and it
+# leaves no process running.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ my @command = ($^X, '-I', source_root() . '/t/lib', '-MAPIKey::Suite', '-e',
     'exit APIKey::Suite->new(source => $ARGV[0], build => $ARGV[0], '
     . 'wanted => [])->run', $tree);
 
-# A run of t/TEST over one file with this text: exit status and output.
+# Runs t/TEST over one file with this text: exit status and output.
 sub run_of {
     my ($text) = @_;
     unlink glob "$tree/t/cli/*.t";
@@ -61,11 +61,12 @@ for my $text (sort keys %run) {
 }
 is(scalar run_of(undef), '1 0 passed, 1 failed', 'a run without a test fails');
 
-# In a folder that its owner alone may enter, tests that run htapikey as another
-# user find it all the same.  (Where we are not root there is no other.)
+# In a folder that its owner alone may enter, tests that run htapikey as
+# another user find it. Where the tests do not run as root there is no other
+# user.
 my $as_nobody = <<'EOF_AS';
 my @as = $> ? () : qw(setpriv --reuid nobody --clear-groups);
-is(`@as $ENV{HTAPIKEY}`, "here\n", 'it runs');
+is(`@as $ENV{HTAPIKEY}`, "here\n", 'another user runs htapikey');
 done_testing;
 EOF_AS
 {
@@ -74,9 +75,10 @@ EOF_AS
     close $out;
     chmod 0755, "$tree/htapikey";
 }
-is((stat $tree)[2] & 0777, 0700, "the tests' folder is closed");
+is((stat $tree)[2] & 0777, 0700,
+   "the tests' folder can be entered by its owner alone");
 is(scalar run_of($more . $as_nobody), '0 1 passed, 0 failed',
-   'a run in a closed folder');
+   'a run in such a folder succeeds');
 {
     local $ENV{TMPDIR} = "$tree/t";
     my (undef, $from) = run_of($more . $as_nobody);
@@ -88,7 +90,7 @@ is(scalar run_of($more . $as_nobody), '0 1 passed, 0 failed',
 }
 unlink "$tree/htapikey";
 
-# Ended in the middle, with a grandchild that would go on.
+# A run is ended in the middle, with a grandchild that would run on.
 for my $signal (qw(TERM INT HUP)) {
     my ($pid, $from) = run_of("$more system 'sleep 60; true';\n");
     my @below;
@@ -99,10 +101,10 @@ for my $signal (qw(TERM INT HUP)) {
     close $from;
     is($? >> 8, 130, "SIG$signal ends the run");
     ok(wait_until(60, sub { !grep { kill 0, $_ } @below }),
-       'nothing stays running');
+       'no process of it stays');
 }
 
-# A child with this as its TERM, when it has said that it is there.
+# A child with this handler for TERM, once it has started.
 sub stubborn {
     my ($term) = @_;
     pipe my $from, my $to or die "pipe: $!\n";
@@ -118,11 +120,12 @@ sub stubborn {
 
 my $told = 0;
 is(end_process(stubborn(sub { POSIX::_exit(3) if $told++ }), 10), 3 << 8,
-   'what forgets that it was told to end is told again');
+   'a child that ignores the first TERM gets another');
 my $said = '';
 local $SIG{__WARN__} = sub { $said .= $_[0] };
-is(end_process(stubborn('IGNORE'), 0.1), undef, 'what does not end is killed');
+is(end_process(stubborn('IGNORE'), 0.1), undef,
+   'a child that does not end is killed');
 like($said, qr/does not end within 0\.1 s:\n\d+ \S+: S \(sleeping\), in /,
-     'and what it was doing is said');
+     'what the child was doing is logged');
 
 done_testing;

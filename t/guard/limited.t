@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What a request, a look for changes or a batch says at level warning or above
-# is limited (modules/config/limited_log.h), or it is listed here with the
-# reason why a client cannot make it come again and again.
+# A message at level warning or above that a request, a poll or a batch may log
+# again and again is limited (modules/config/limited_log.h), or it is listed
+# here with the reason why a client cannot repeat it.
 
 use strict;
 use warnings;
@@ -21,12 +21,12 @@ my %EXEMPT = (
     '0260' => 'once, when a child process ends',
 );
 
-# Number and level of what is limited: limited_log.h.
+# Numbers and levels of the limited messages: limited_log.h.
 my %limited = map { /\(\w+, (\d+), (\w+),/ ? (sprintf('%04d', $1) => $2) : () }
               slurp('modules/config/limited_log.h')
                   =~ /^    L(\(\w+, \d+, \w+,)/mg;
 
-# Complaints about the messages of a source.
+# Messages of a source that are neither limited nor listed.
 sub unlimited {
     my ($file, $text) = @_;
     my @wrong;
@@ -53,12 +53,12 @@ sub unlimited {
 
 my @files = grep { !m{^modules/(?:core|store|cli)/} && !m{/limited_log\.c$} }
             files(qr{^(?:modules/.*|mod_apikey)\.c$});
-cmp_ok(scalar keys %limited, '>', 15, 'there is a list');
+cmp_ok(scalar keys %limited, '>', 15, 'there is a list of limited messages');
 is(join("\n", map { unlimited($_, slurp($_)) } @files), '',
-   'what is said again and again is limited');
+   'each message that may be repeated is limited');
 my $all = join '', map { slurp($_) } @files;
 is(join(' ', grep { $all !~ /APIKEY$_/ } sort keys %limited, keys %EXEMPT), '',
-   'the lists have no number that is not there');
+   'the lists have no number that no source has');
 
 sub planted {
     my ($level, $number, $before) = @_;
@@ -69,7 +69,7 @@ sub planted {
 for ([ 'APLOG_ERR', '0106', '' ], [ 'APLOG_WARNING', '0999', '' ],
      [ 'APLOG_ERR', '0999', 'if (apikey_log_is_due(&event))' ],
      [ 'APLOG_WARNING', '0106', 'if (apikey_log_is_due(&event))' ]) {
-    is(scalar(my @wrong = planted(@$_)), 1, "seen: @$_");
+    is(scalar(my @wrong = planted(@$_)), 1, "found: @$_");
 }
 for ([ 'APLOG_INFO', '0999', '' ], [ 'APLOG_ERR | APLOG_STARTUP', '0999', '' ],
      [ 'APLOG_ERR', '0106', 'if (apikey_log_is_due(&event))' ],

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# What a reader of any file may rely on.
+# Rules that each file follows.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ my $code = qr/\.(?:c|h|pm|pl|t|PL)$|^t\/TEST$/;
 my $text = qr/\.(?:c|h|pm|pl|t|cgi|in|ac|m4|conf|sql|sh|yml)$
              |^(?:t\/TEST|buildconf|build\/[\w-]+|\.ci\/run)$/x;
 
-# A check over the files that a pattern names.
+# Runs a check over the files that a pattern names.
 sub all_of {
     my ($pattern, $check) = @_;
     my @files = files($pattern);
@@ -23,26 +23,27 @@ sub all_of {
 is(all_of(qr/\.[ch]$/, \&width), '', 'C is 80 columns wide at most');
 is(all_of(qr/$code/, \&lengths), '',
    'files have 600 lines at most, functions 60');
-is(all_of(qr/$text/x, \&licence), '', 'each file names the licence');
+is(all_of(qr/$text/x, \&licence), '', 'each file has the licence line');
 is(all_of(qr/^(?!LICENSE$)/, \&foreign), '',
-   'no path of a machine, no registry');
+   'no file names a path of a machine or a registry');
 is(all_of(qr/./, \&binary), '', 'no file is binary');
 like(slurp('LICENSE'), qr/Apache License\s+Version 2\.0, January 2004/,
      'LICENSE is the licence');
 
-# What git tracks although .gitignore says that it is made.
+# Files that git tracks although .gitignore names them.
 sub tracked { return files(qr/./, qw(--cached --ignored --exclude-standard)) }
-is(join(' ', tracked()), '', 'nothing that is made is tracked');
+is(join(' ', tracked()), '', 'no generated file is tracked');
 
 
-# Each of them fails where it must.
+# Each check fails where it must.
 sub seen {
     my ($promise, @wrong) = @_;
-    is(scalar @wrong, 1, "$promise is seen") or diag(@wrong);
+    is(scalar @wrong, 1, "$promise is found") or diag(@wrong);
 }
 seen('a line of 81 columns', width('x.c', 'x' x 80 . "\n" . 'x' x 81 . "\n"));
-seen('a tab beyond the edge', width('x.c', 'x' x 78 . "\tx\n"));
-is(scalar(my @none = width('x.c', "\xc3\xa9" x 80)), 0, 'UTF-8 is one column');
+seen('a tab beyond column 80', width('x.c', 'x' x 78 . "\tx\n"));
+is(scalar(my @none = width('x.c', "\xc3\xa9" x 80)), 0,
+   'UTF-8 characters count as one column');
 seen('a long file', lengths('x.c', "x\n" x 601));
 seen('a long function in C',
      lengths('x.c', "int x(void)\n{\n" . "    y();\n" x 59 . "}\n"));
@@ -58,10 +59,10 @@ for my $line ('see /' . 'home/me/x', '"/' . 'tmp/x"', 'cd /' . 'work/main') {
 }
 seen('a registry', foreign('x', 'curl https://pypi' . ".org/x\n"));
 is(scalar(@none = foreign('x', 'GET /app/home/x $dir/tmp/x /usr/bin/env')), 0,
-   'an address or a system path is none');
+   'a URL path or a system path is no path of a machine');
 seen('a binary file', binary('x', "\x7fELF\0"));
 
-# git is asked the right question: in a tree of its own, one made file.
+# git is asked with the right options: a tree with one generated file.
 my $tree = tempdir(CLEANUP => 1);
 for my $file ('.gitignore', 'x.o', 'x.c') {
     open my $out, '>', "$tree/$file" or die "$file: $!\n";
@@ -72,7 +73,7 @@ system(qq(cd "$tree" && git init -q . && git add -f .)) == 0
     or die "git does not work here.\n";
 {
     local $ENV{APIKEY_SOURCE} = $tree;
-    is(join(' ', tracked()), 'x.o', 'a tracked object file is seen');
+    is(join(' ', tracked()), 'x.o', 'a tracked object file is found');
 }
 
 done_testing;

@@ -1,11 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# No test needs a quick machine: none compares how long something took with a
-# time that a busy machine may take for anything, and none gives up so soon.  A
-# comparison that is needed stands in a loop that ends with the first round in
-# time, and here, with the reason why what is broken is never in time.
-#
-# That something took at least so long may be compared.  wait_until() itself
+# No test needs a quick machine: none fails because something took longer than
+# a time that a busy machine may need, and none gives up after such a time. A
+# comparison that is needed is in a loop that ends with the first round in
+# time, and is listed here with the reason why a fault would never be in time.
+# That something took at least some time may be compared. wait_until() itself
 # waits for a minute at least.
 
 use strict;
@@ -14,9 +13,9 @@ use warnings;
 use Test::More;
 use APIKey::Guard qw(files slurp);
 
-# Seconds; what is compared with as many, or more, is that something hangs.
+# A comparison with this number of seconds or more means that something hangs.
 my $HANGS = 30;
-# How often, and why not.
+# How often, and why it does no harm.
 my %ALLOWED = (
     't/verify/away.t' => [ 2, 'twenty rounds; to wait twice takes 3 seconds' ],
     't/verify/race.t' => [ 1, 'sixty rounds, of which one must be in time' ],
@@ -31,12 +30,12 @@ my %ALLOWED = (
 
 # Variables and fields that hold how long something took.
 my $TOOK = 'took|longest|seconds|elapsed|duration';
-# Their names in a text, beside those: what a difference of times is put into.
+# The names of variables that a text puts a difference of times into.
 my $DIFFERENCE = qr/(?:\b(?:apr_time_now|apikey_clock)\(\)|\btime(?:\(\))?)
                     \s*-\s*(?:\$?\w+)(?:\{\w+\}|->\{\w+\})*/x;
 # An upper bound: a name or a number.
 my $BOUND = qr/(\$?\w[\w.]*(?:\([\w.]+\))?)/;
-# How long a program waits, of what kind, and how long that is at least.
+# How long a program waits: the form, and the least that is allowed.
 my @PATIENCE = ([ qr/\balarm\s*\(?\s*(\d+)/, 300 ],
                 [ qr/\bTimeout\s*=>\s*(\d+)/, 60 ],
                 [ qr/'\.timeout (\d+)'/, 60_000 ]);
@@ -47,7 +46,7 @@ sub is_short {
     return !defined $number || $number < $HANGS;
 }
 
-# What in a text needs a quick machine.
+# The comparisons in a text that need a quick machine.
 sub complaints {
     my ($file, $text) = @_;
     $text =~ s{/\*.*?\*/}{}gs;
@@ -73,7 +72,7 @@ sub complaints {
 
 my @files = grep { !m{^t/(?:bench|fuzz)/|/Bench\w+\.pm$|^t/guard/times\.t$} }
             files(qr{^t/.*\.(?:t|pm|pl|c|h)$});
-cmp_ok(scalar @files, '>', 100, 'there are tests to look at');
+cmp_ok(scalar @files, '>', 100, 'there are tests to read');
 my %found = map { my @found = complaints($_, slurp($_));
                   @found ? ($_ => \@found) : () } @files;
 is(join("\n", map { @{ $found{$_} } } grep { !$ALLOWED{$_} } sort keys %found),

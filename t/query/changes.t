@@ -1,13 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Changes by a query of one's own, read on each database: the program of
-# t/unit, and then the manual's tables with their triggers, written by hand.
+# Changes by ApiKeyChangesQuery on each database: by the program of t/unit, and
+# by the tables and triggers that the manual has.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend backend_names unit_program);
 use APIKey::OwnTable;
 
-# As text, the manual's query behind a number.
+# The rows of the manual's query after a number, digests shortened.
 sub changes {
     my ($backend, $table, $since) = @_;
     my ($query) = $table->lines =~ /^ApiKeyChangesQuery "(.*?)"$/ms;
@@ -23,13 +23,15 @@ sub triggers {
     my ($a, $b) = map { $_ x 64 } qw(a b);
     $table->add(key_sha256 => $a);
     $table->add(key_sha256 => $b);
-    is(changes($backend, $table, 0), '1|aaaa 2|bbbb', 'two keys are made');
+    is(changes($backend, $table, 0), '1|aaaa 2|bbbb',
+       'two keys that are made are two changes');
     $sql->('UPDATE api_client SET active = FALSE WHERE number = 1');
-    is(changes($backend, $table, 2), '3|aaaa 4|aaaa', 'one is changed');
+    is(changes($backend, $table, 2), '3|aaaa 4|aaaa',
+       'a key that is changed is a change');
     $sql->("UPDATE api_client SET key_sha256 = '" . 'c' x 64
            . "' WHERE number = 2", 'DELETE FROM api_client WHERE number = 1');
     is(changes($backend, $table, 4), '5|bbbb 6|cccc 7|aaaa',
-       'one gets another digest, one goes');
+       'a changed digest is a change of both, a deleted key of its own');
 }
 
 for my $name (backend_names()) {

@@ -1,16 +1,16 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Keys in a table of one's own, on each of the six databases, through mod_dbd
-# and through connections of the module's own: the example of the manual, to
-# the letter, and queries beside it that a table's owner could have written.
-# None of mod_apikey's tables is there.
+# and through connections of the module's own: the manual's example to the
+# letter, and other queries that a table's owner could have written. The
+# database has none of mod_apikey's tables.
 
 use APIKey::Test;
-use APIKey::Backends qw(backend backend_names);
+use APIKey::Backends qw(on_each_database);
 use APIKey::DatabaseSite;
 use APIKey::OwnTable;
 
-# A virtual host a query, all of them over one database.
+# A virtual host for each query, all of them with one database.
 my $FROM = 'FROM api_client WHERE key_sha256 = %s';
 my %OTHER = (
     date   => "SELECT number AS id, customer AS tenant,"
@@ -37,7 +37,7 @@ my %OTHER = (
     told   => "SELECT label AS id, customer AS tenant $FROM",
 );
 
-# What an application would see.
+# What an application would be given.
 my $SEEN = <<'EOF';
 <LocationMatch "^/(api|scoped)/">
     Header set X-Seen "%{APIKEY_ID}e %{APIKEY_NAME}e [%{APIKEY_SCOPES}e] \
@@ -54,7 +54,7 @@ sub others {
         sort keys %OTHER;
 }
 
-# Status, reason, tenant, and what else was seen.
+# The status, the reason, the tenant, and what an application would be given.
 sub seen {
     my ($site, $key, $host, $path) = @_;
     my $got = get($site->port, $path // '/api/', "X-API-Key: $key",
@@ -72,22 +72,24 @@ sub worked_example {
     my $key = $table->add(label => "Z\xc3\xbcrich", rights => 'a:b c:*',
                           plan => 'gold', valid_until => '2100-01-01');
     is(seen($site, $key), "200 acme 1 Z\xc3\xbcrich [a:b c:*] default "
-       . '4102444800 gold (null) (null)', 'all columns');
-    is(status($site, $key, '', '/scoped/'), 200, 'its scope');
+       . '4102444800 gold (null) (null)', '200, and all columns are exported');
+    is(status($site, $key, '', '/scoped/'), 200,
+       '200 where a scope of the key is required');
     my $bare = $table->add;
     is(seen($site, $bare), '200 acme 2  [] default (null) (null) (null) '
-       . '(null)', 'NULL in all that may be');
-    is(seen($site, $bare, '', '/scoped/'), '403 scope', 'and no scope');
-    is(seen($site, "x$key"), '401 invalid', 'another key');
+       . '(null)', '200, and NULL is exported as empty or not at all');
+    is(seen($site, $bare, '', '/scoped/'), '403 scope',
+       '403 for a key without scopes where one is required');
+    is(seen($site, "x$key"), '401 invalid', '401 for another key');
     is(seen($site, $table->add(valid_until => '2026-01-01 00:00:00')),
-       '401 expired', 'one that has expired');
+       '401 expired', '401 for a key that has expired');
     is(seen($site, $table->add(active => 'FALSE')), '401 disabled',
-       'one that is not active');
+       '401 for a key that is not active');
     my $end = $table->add;
-    is(status($site, $end), 200, 'a good one');
+    is(status($site, $end), 200, '200 for a key before it is revoked');
     $site->{backend}->sql("UPDATE api_client SET revoked_at ="
                           . " '2026-01-01 12:00:00' WHERE number = 5");
-    is(seen($site, $end), '401 revoked', 'is revoked');
+    is(seen($site, $end), '401 revoked', '401 once it is revoked');
     return $key;
 }
 
@@ -105,37 +107,39 @@ sub queries {
     );
     for my $host (sort keys %want) {
         my ($status, $message) = @{ $want{$host} };
-        # More often than what makes the breaker believe in an outage.
+        # More requests than errors that would open the breaker.
         my @got = map { seen($site, $key, $host) } 1 .. 5;
         my $pattern = ref $status ? $status : qr/^\Q$status\E/;
         is(scalar(grep { $_ =~ $pattern } @got), 5, "$host: $status")
             or diag(join "\n", @got);
-        like($site->errors, $message, 'the log says what and why')
+        like($site->errors, $message, "$host: the log names the fault")
             if $message;
     }
 }
 
-# A table that has the keys themselves, as some do.
+# A table that has the keys themselves in a column.
 sub plain_keys {
     my ($site, $key) = @_;
     $site->{backend}->sql("UPDATE api_client SET label = '$key' WHERE "
                           . 'number = 1');
     is(seen($site, $key, 'plain'), '200 acme 1  [] default (null) gold (null)'
-       . ' (null)', 'neither key nor digest is handed on, the rest is');
+       . ' (null)', '200, and neither key nor digest is exported');
     like($site->errors, qr/APIKEY0230: .*: b_1, hash; leave/i,
-         'the log names the columns');
-    is(seen($site, $key, 'told'), '503 unavailable', 'a key as its id');
+         'the log names the columns that were not exported');
+    is(seen($site, $key, 'told'), '503 unavailable',
+       '503 for a query whose id is the key');
     like($site->errors, qr/APIKEY0102: .*its id is a key, or has one in it/,
-         'is refused, and the log says why');
+         'the log names the id as the fault');
 }
 
-# One query's statement never answers another's question.
+# A query's statement never answers for another query.
 sub apart {
     my ($site, $key) = @_;
     my @hosts = map { ('', 'false') } 1 .. 20;
     is(join(' ', map { seen($site, $key, $_) =~ s/^(\S+ \S+) .*/$1/r }
                  @hosts),
-       join(' ', ('200 acme 200 gold') x 20), 'each host has its own query');
+       join(' ', ('200 acme 200 gold') x 20),
+       'each host has the result of its own query');
 }
 
 sub all_of {
@@ -150,17 +154,10 @@ sub all_of {
     plain_keys($site, $key);
     $site->stop;
     unlike($site->errors, qr/exit signal|APIKEY0106|APIKEY012[12]/,
-           'nothing failed');
-    is($site->leaks($key), '', 'no key stands in its logs');
+           'no look-up failed and no process crashed');
+    is($site->leaks($key), '', 'no key is in the logs');
 }
 
-for my $name (backend_names()) {
-    # ODBC on PostgreSQL brings files of its own for the driver manager.
-    local %ENV = %ENV;
-    my $backend = backend($name);
-    for my $way (@APIKey::DatabaseSite::WAYS) {
-        subtest "$name, $way" => sub { all_of($backend, $way) };
-    }
-}
+on_each_database(\&all_of);
 
 done_testing;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Key tables of known products: the manual's tables and lines, to the letter,
-# with rows as the products write them.
+# Key tables of known products: the manual's tables and configuration to the
+# letter, with rows as the products write them.
 
 use Digest::SHA qw(hmac_sha256 sha256 sha256_base64 sha256_hex sha512_hex);
 
@@ -10,7 +10,7 @@ use APIKey::Backends qw(backend);
 use APIKey::DatabaseSite;
 use APIKey::OwnTable qw(page);
 
-# What an application would see.
+# What an application would be given.
 my $SEEN = <<'EOF';
 <LocationMatch "^/(api|scoped)/">
     Header set X-Seen "%{APIKEY_ID}e %{APIKEY_NAME}e [%{APIKEY_SCOPES}e]"
@@ -40,7 +40,7 @@ sub padded { return sha256_base64($_[0]) . '=' }
 sub url { return sha256_base64($_[0]) =~ tr{+/}{-_}r }
 sub uuid { return sprintf '00000000-0000-4000-8000-%012d', $_[0] }
 
-# A key, as long as this product's; no two are alike.
+# A key of the length that this product's keys have, different each time.
 my $made = 0;
 sub key {
     my ($shape) = @_;
@@ -63,7 +63,8 @@ sub insert {
 }
 
 # ---- The products ----
-# Each: rows, and for a key what is seen with it; "from" is a header.
+# For each: its rows, and what a key is to get; "from" is the header with the
+# key.
 
 sub sanctum {
     my @key = map { key('#40') } 1 .. 3;
@@ -102,7 +103,7 @@ sub doorkeeper {
     };
 }
 
-# The same with the tokens themselves, as they are without hash_token_secrets.
+# The same with the tokens themselves, as without hash_token_secrets.
 sub doorkeeper_plain {
     my ($lines) = @_;
     my $key = key('#43');
@@ -145,7 +146,7 @@ sub authtoken {
     };
 }
 
-# One of each version of the package.
+# A key of each version of the package.
 sub drf_api_key {
     my @key = map { key('#8.#32') } 1 .. 4;
     my %row = (created => $PAST, name => 'svc', revoked => 'FALSE');
@@ -183,7 +184,8 @@ sub kong {
     };
 }
 
-# seam's keys behind: one that Unkey is still to take over, and one that it has.
+# After them two keys of seam's: one that Unkey is still to migrate, and one
+# that it has migrated.
 sub unkey {
     my @key = ((map { key('unkey_#22') } 1 .. 3), key('corp_#8_#24'),
                key('corp_#8_#24'));
@@ -221,7 +223,8 @@ sub seam {
     };
 }
 
-# What the manual says cannot be: the rounds do not matter for that.
+# Keys that the manual says cannot be accepted; the number of rounds does not
+# matter for that.
 sub gitea {
     my ($lines) = @_;
     my $key = key('#40');
@@ -256,9 +259,10 @@ my %PRODUCTS = (
 );
 
 is(pbkdf2('password', 'salt', 1, 20),
-   '120fb6cffcf8b32c43e7225256c4f837a86548c9', 'PBKDF2 is that of RFC 7914');
+   '120fb6cffcf8b32c43e7225256c4f837a86548c9',
+   'PBKDF2 gives the result of RFC 7914');
 
-# Status, reason, tenant, and what else was seen.
+# The status, the reason, the tenant, and what an application would be given.
 sub seen {
     my ($site, $host, $from, $key) = @_;
     my $got = get($site->port, '/api/', "$from: $key", "Host: $host.example");
@@ -294,7 +298,7 @@ for my $name (sort keys %PRODUCTS) {
     }
     $site->stop;
     unlike($site->errors, qr/exit signal|APIKEY0106|APIKEY012[012]/,
-           'nothing failed');
+           'no look-up failed and no process crashed');
 }
 
 done_testing;

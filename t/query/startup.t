@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A query that the database refuses is found when httpd starts, on each
-# database; one that cannot be asked only delays the answer.
+# database. Where the database cannot be asked, httpd starts with a warning.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend backend_names);
@@ -13,7 +13,7 @@ my $FROM = 'FROM api_client WHERE key_sha256 = %s';
 my $GOOD = "SELECT number AS id, customer AS tenant $FROM";
 my $PAIR = 'SELECT number, key_sha256 FROM api_client_change WHERE';
 
-# The lines of a site for `httpd -t`.
+# The result of `httpd -t` with these lines.
 sub said {
     my ($site, $way, $query, $changes) = @_;
     my $database = $site->database_lines;
@@ -35,8 +35,10 @@ sub wrong_queries {
     my $mark = $site->{backend}->trait('folder') eq 'pgsql'
         ? 'number > CAST(%s AS BIGINT)' : 'number > %s';
     my $said = said($site, $way, $GOOD, "$PAIR $mark");
-    ok($said->{ok}, "$way: two good queries") or diag($said->{text});
-    unlike($said->{text}, qr/APIKEY/, 'and no word about them');
+    ok($said->{ok}, "$way: two right queries are accepted")
+        or diag($said->{text});
+    unlike($said->{text}, qr/APIKEY/,
+           "$way: nothing is logged about two right queries");
     refused($site, $way, 'no such table',
             qr/ApiKeyQuery .*the database says: .*api_nobody/s,
             $GOOD =~ s/api_client/api_nobody/r);
@@ -56,19 +58,21 @@ sub wrong_queries {
             $GOOD, "SELECT number FROM api_client_change WHERE $mark");
 }
 
-# A second server's query counts as the first one's.
+# The query of a second server is checked like the first one's.
 sub second_server {
     my ($site, $way) = @_;
     my $good = said($site, $way, "$GOOD\"\n<VirtualHost 127.0.0.1:1>\n"
         . "ApiKeyQuery \"$GOOD AND plan IS NULL\"\n</VirtualHost>\n#");
-    ok($good->{ok}, "$way: a virtual host's own") or diag($good->{text});
+    ok($good->{ok}, "$way: a virtual host's right query is accepted")
+        or diag($good->{text});
     refused($site, $way, 'a wrong one', qr/of the server at \S+:\d+ .*nobody/,
             "$GOOD\"\n<VirtualHost 127.0.0.1:1>\nApiKeyQuery \"$GOOD AND "
             . "nobody IS NULL\"\n</VirtualHost>\n#");
 }
 
-# A virtual host inherits both queries; with one of its own only that, since
-# the other belongs to the outer one.  Its database has no table of changes.
+# A virtual host inherits both queries. One with an ApiKeyQuery of its own does
+# not inherit ApiKeyChangesQuery, which belongs to the outer query. Its
+# database here has no table of changes.
 sub inherited {
     my ($site) = @_;
     my $file = "$site->{backend}{temp}/other.db";
@@ -84,24 +88,30 @@ sub inherited {
     };
     my $said = $of->('');
     ok(!$said->{ok} && $said->{text} =~ /ApiKeyChangesQuery of the server at /,
-       'both are inherited') or diag($said->{text});
+       'a virtual host inherits both queries') or diag($said->{text});
     $said = $of->(qq(ApiKeyQuery "$GOOD"));
-    ok($said->{ok}, 'not the changes of another table') or diag($said->{text});
+    ok($said->{ok},
+       "a virtual host with a query of its own does not inherit the "
+       . "changes' query") or diag($said->{text});
     $said = $of->(qq(ApiKeyQuery "$GOOD"\nApiKeyChangesQuery ")
                   . 'SELECT number, x FROM own_changes WHERE number > %s"');
     ok(!$said->{ok} && $said->{text} =~ /no such table: own_changes/,
-       'but one of its own') or diag($said->{text});
+       'a virtual host may have both queries of its own')
+        or diag($said->{text});
     $said = $of->('ApiKeyChangesQuery "SELECT number, customer FROM '
                   . 'api_client WHERE number > %s"');
-    ok($said->{ok}, 'or one of its own beside the inherited query')
+    ok($said->{ok},
+       "a virtual host may have a changes' query of its own beside the "
+       . "inherited query")
         or diag($said->{text});
     $said = $site->check($site->database_lines . 'ApiKeyChangesQuery "SELECT'
                          . ' a, b FROM c WHERE a > %s"');
-    ok(!$said->{ok} && $said->{text} =~ /APIKEY0123/, 'never alone')
+    ok(!$said->{ok} && $said->{text} =~ /APIKEY0123/,
+       'ApiKeyChangesQuery without ApiKeyQuery is refused')
         or diag($said->{text});
 }
 
-# It is tried with the rights that httpd's children will have.
+# The query is checked with the rights of httpd's children.
 sub rights {
     my ($site) = @_;
     my ($file) = $site->{backend}{file};
@@ -112,28 +122,32 @@ sub rights {
     $site->open_file;
     ok(!$said->{ok} && $said->{text} =~
        /APIKEY0193: .*user $site->{run}{user} cannot read the file $file/,
-       'a file that httpd\'s user cannot read') or diag($said->{text});
+       "a file that httpd's user cannot read is refused")
+        or diag($said->{text});
 }
 
-# What was said on the terminal and in the log; the server is there again in
-# the end, and the key is good.
+# The database's server does not answer. Checks what is logged and printed, and
+# that the key is granted once the server is back.
 sub without_server {
     my ($backend, $site, $table, $what, $words) = @_;
     my $key = $table->add;
     $backend->signal($what);
     my $said = said($site, 'own', $GOOD);
-    ok($said->{ok}, 'httpd -t is content') or diag($said->{text});
-    like($said->{text}, qr/APIKEY0122: ApiKeyQuery .*$words/, 'and warns');
+    ok($said->{ok}, 'httpd -t accepts the configuration')
+        or diag($said->{text});
+    like($said->{text}, qr/APIKEY0122: ApiKeyQuery .*$words/,
+         'httpd -t prints the warning APIKEY0122');
     $site->run("ApiKeyDigest hmac-sha256 sha256\nApiKeyFormat opaque",
                "ApiKeyQuery \"$GOOD\"");
-    is($site->status($key), 503, 'httpd starts, and keys are refused');
-    is($site->status('', '/'), 200, 'who needs no key is served');
+    is($site->status($key), 503, 'httpd starts, and a key gets 503');
+    is($site->status('', '/'), 200, '200 for a page that needs no key');
     is(scalar(() = $site->errors =~ /APIKEY0122: /g), 1,
-       'the log has the warning once');
-    like($site->slurp('said'), qr/APIKEY0122/, 'and so has the terminal');
+       'the warning is logged once');
+    like($site->slurp('said'), qr/APIKEY0122/,
+         'the warning is printed when httpd starts');
     $what eq 'STOP' ? $backend->signal('CONT') : $backend->start;
     ok(wait_until(60, sub { $site->status($key) eq 200 }),
-       'when the server is there, they are accepted');
+       '200 for the key once the server answers');
     $site->stop;
 }
 

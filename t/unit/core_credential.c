@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/credential.h */
+/* Credentials in an Authorization header, core/credential.h: the scheme, the
+ * token, the password, and whether the field held more than one. */
 
 #include <stdlib.h>
 
@@ -24,67 +25,70 @@ static const struct {
     { "a Bearer token", "Bearer ak_1", BEARER, "ak_1", NULL, 0 },
     { "the scheme is compared without case", "bEARER ak_1", BEARER, "ak_1",
       NULL, 0 },
-    { "tabs and many blanks around and between",
-      " \t Bearer \t  \t ak_1 \t  ", BEARER, "ak_1", NULL, 0 },
+    { "tabs and many blanks around and between", " \t Bearer \t  \t ak_1 \t  ",
+      BEARER, "ak_1", NULL, 0 },
     { "Bearer alone has an empty token", "Bearer", BEARER, "", NULL, 0 },
-    { "Bearer and blanks have an empty token", "Bearer  \t ", BEARER, "",
-      NULL, 0 },
+    { "Bearer and blanks have an empty token", "Bearer  \t ", BEARER, "", NULL,
+      0 },
     { "a token with a blank within stays one", "Bearer a b", BEARER, "a b",
       NULL, 0 },
     { "a token may begin with the scheme's name", "Bearer Bearer x", BEARER,
       "Bearer x", NULL, 0 },
-    { "Bearer without a blank is another scheme", "Bearerak_1", OTHER, "",
-      NULL, 0 },
+    { "Bearer without a blank is another scheme", "Bearerak_1", OTHER, "", NULL,
+      0 },
     { "Bearer: is another scheme", "Bearer:x", OTHER, "", NULL, 0 },
     { "Beare is another scheme", "Beare x", OTHER, "", NULL, 0 },
     { "an empty value is none of ours", "", OTHER, "", NULL, 0 },
     { "blanks are none of ours", " \t ", OTHER, "", NULL, 0 },
     { "a key without a scheme is none of ours", "ak_1", OTHER, "", NULL, 0 },
     { "Negotiate is left alone", "Negotiate YII=", OTHER, "", NULL, 0 },
-    { "format characters and quotes are no matter", "Bearer %s%n'\"\\",
+    { "format characters and quotes are kept in the token", "Bearer %s%n'\"\\",
       BEARER, "%s%n'\"\\", NULL, 0 },
-    { "UTF-8 passes as it is", "Bearer \xf0\x9f\x94\x91", BEARER,
+    { "UTF-8 is kept as it is in the token", "Bearer \xf0\x9f\x94\x91", BEARER,
       "\xf0\x9f\x94\x91", NULL, 0 },
-    { "control bytes pass as they are", "Bearer \x01\x7f", BEARER,
-      "\x01\x7f", NULL, 0 },
+    { "control bytes are kept as they are in the token", "Bearer \x01\x7f",
+      BEARER, "\x01\x7f", NULL, 0 },
 
-    { "a comma within the token is seen", "Bearer a,b", BEARER, "a,b", NULL,
-      1 },
-    { "two joined Bearer fields are seen", "Bearer a, Bearer b", BEARER,
-      "a, Bearer b", NULL, 1 },
-    { "a comma right behind the scheme is seen", "Bearer, Bearer b", BEARER,
-      ", Bearer b", NULL, 1 },
-    { "Bearer behind another scheme is found", "Negotiate YII=, Bearer k",
+    { "a comma within the token is marked as repeated", "Bearer a,b", BEARER,
+      "a,b", NULL, 1 },
+    { "two joined Bearer fields are marked as repeated", "Bearer a, Bearer b",
+      BEARER, "a, Bearer b", NULL, 1 },
+    { "a comma right after the scheme is marked as repeated",
+      "Bearer, Bearer b", BEARER, ", Bearer b", NULL, 1 },
+    { "Bearer after another scheme is found", "Negotiate YII=, Bearer k",
       BEARER, "k", NULL, 1 },
-    { "Bearer behind empty fields is found", ",, ,Bearer k", BEARER, "k",
-      NULL, 1 },
-    { "Digest's parameters are no scheme of ours",
+    { "Bearer after empty fields is found", ",, ,Bearer k", BEARER, "k", NULL,
+      1 },
+    { "Digest's parameters are neither Bearer nor Basic",
       "Digest username=\"bearer\", realm=\"basic\", nonce=\"x\"", OTHER, "",
       NULL, 1 },
 
-    { "Basic gives user-id and password", "Basic YWtfMTpwdw==", BASIC,
-      "ak_1", "pw", 0 },
-    { "Basic with an empty password", "basic \t YWtfMTo= ", BASIC, "ak_1",
-      "", 0 },
-    { "Basic without a colon", "Basic YWtfMQ==", BASIC, "ak_1", "", 0 },
-    { "the first colon divides", "Basic YTpiOmM=", BASIC, "a", "b:c", 0 },
-    { "an empty user-id", "Basic OnB3", BASIC, "", "pw", 0 },
+    { "Basic gives user-id and password", "Basic YWtfMTpwdw==", BASIC, "ak_1",
+      "pw", 0 },
+    { "Basic with an empty password has an empty password",
+      "basic \t YWtfMTo= ", BASIC, "ak_1", "", 0 },
+    { "Basic without a colon has an empty password", "Basic YWtfMQ==", BASIC,
+      "ak_1", "", 0 },
+    { "the first colon divides user-id and password", "Basic YTpiOmM=", BASIC,
+      "a", "b:c", 0 },
+    { "Basic with an empty user-id has an empty token", "Basic OnB3", BASIC, "",
+      "pw", 0 },
     { "Basic alone has an empty token", "Basic", BASIC, "", "", 0 },
-    { "Basic that is no base64 has an empty token", "Basic ak_1", BASIC, "",
+    { "Basic that is no base64 has an empty token", "Basic ak_1", BASIC, "", "",
+      0 },
+    { "Basic without its padding has an empty token", "Basic YWtfMQ", BASIC, "",
       "", 0 },
-    { "Basic without its padding has an empty token", "Basic YWtfMQ", BASIC,
+    { "Basic with a blank within has an empty token", "Basic YWtf MTo=", BASIC,
       "", "", 0 },
-    { "Basic with a blank within has an empty token", "Basic YWtf MTo=",
-      BASIC, "", "", 0 },
-    { "Basic with a NUL decoded has an empty token", "Basic YWtfMQA6",
-      BASIC, "", "", 0 },
-    { "Basic with a NUL in its password, too", "Basic YTpiAGM=", BASIC, "",
-      "", 0 },
+    { "Basic with a NUL decoded has an empty token", "Basic YWtfMQA6", BASIC,
+      "", "", 0 },
+    { "Basic with a NUL in its password has an empty token",
+      "Basic YTpiAGM=", BASIC, "", "", 0 },
     { "a repeated Basic has an empty token", "Basic YTpi, Basic YTpi", BASIC,
       "", "", 1 }
 };
 
-/* Neither hides the other. */
+/* A field that holds both schemes: each is found. */
 static void test_both(apr_pool_t *pool)
 {
     apikey_credential_t credential;
@@ -92,14 +96,15 @@ static void test_both(apr_pool_t *pool)
     ok(apikey_credential_parse(&credential, BEARER, NULL,
                                "Basic YTpi, Bearer k", pool)
        && credential.repeated && strcmp(credential.token, "k") == 0,
-       "Bearer behind Basic is found");
+       "Bearer after Basic is found");
     ok(apikey_credential_parse(&credential, BASIC, NULL,
                                "Bearer k, Basic YTpi", pool)
        && credential.repeated && strcmp(credential.token, "a") == 0,
-       "Basic behind Bearer is found");
+       "Basic after Bearer is found");
 }
 
-/* NAME KEY, NAME token=KEY, NAME token="KEY"; the key alone. */
+/* Schemes that ApiKeyCredential names, in the forms NAME KEY, NAME token=KEY
+ * and NAME token="KEY"; and the key without a scheme. */
 static const struct {
     const char *name;           /* NULL: APIKEY_SCHEME_NONE */
     const char *value;
@@ -153,10 +158,13 @@ static void test_others(apr_pool_t *pool)
 
         is_int(there, token != NULL, "%s: '%s'", name ? name : "no scheme",
                others[i].value);
-        is_str(credential.token, token ? token : "", "its token");
-        is_int(credential.token_len, strlen(credential.token), "its length");
-        is_str(credential.password, NULL, "no password");
-        is_int(credential.repeated, others[i].repeated, "repeated");
+        is_str(credential.token, token ? token : "", "'%s': the token",
+               others[i].value);
+        is_int(credential.token_len, strlen(credential.token),
+               "'%s': the token's length", others[i].value);
+        is_str(credential.password, NULL, "'%s': no password", others[i].value);
+        is_int(credential.repeated, others[i].repeated, "'%s': repeated",
+               others[i].value);
     }
 }
 
@@ -169,14 +177,16 @@ static void test_long(apr_pool_t *pool)
     memset(value, 'A', len);
     memcpy(value, "Bearer ", 7);
     apikey_credential_parse(&credential, BEARER, NULL, value, pool);
-    is_int(credential.token_len, len - 7, "8 KiB of token are measured");
+    is_int(credential.token_len, len - 7,
+           "the length of a token of 8 KiB is right");
     memcpy(value, "Basic  \t", 8);
     apikey_credential_parse(&credential, BASIC, NULL, value, pool);
-    is_int(credential.token_len, 0, "8 KiB of Basic that decode to NULs");
+    is_int(credential.token_len, 0,
+           "8 KiB of Basic that decode to NULs have an empty token");
     memset(value + 8, 'Q', len - 8);
     apikey_credential_parse(&credential, BASIC, NULL, value, pool);
     is_int(credential.token_len, (len - 8) / 4 * 3,
-           "8 KiB of Basic are decoded whole");
+           "8 KiB of Basic are decoded to the end");
 }
 
 int main(void)
@@ -194,12 +204,14 @@ int main(void)
         is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
                                        ? BASIC : BEARER, NULL, cases[i].value,
                                        pool),
-               0, "%s: the scheme alone", cases[i].promise);
-        is_str(credential.token, "", "%s: else nothing", cases[i].promise);
-        is_int(apikey_credential_parse(&credential, cases[i].scheme == BEARER
-                                       ? BEARER : BASIC, NULL, cases[i].value,
-                                       pool),
-               cases[i].scheme != OTHER, "%s: scheme", cases[i].promise);
+               0, "%s: nothing found for the other scheme", cases[i].promise);
+        is_str(credential.token, "", "%s: no token for the other scheme",
+               cases[i].promise);
+        is_int(apikey_credential_parse(
+                   &credential, cases[i].scheme == BEARER ? BEARER : BASIC,
+                   NULL, cases[i].value, pool),
+               cases[i].scheme != OTHER, "%s: whether its scheme is found",
+               cases[i].promise);
         is_str(credential.token, cases[i].token, "%s: token",
                cases[i].promise);
         is_int(credential.token_len, strlen(cases[i].token), "%s: length",

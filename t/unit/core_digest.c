@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/digest.h and core/base64.h */
+/* Digests, their hex form and base64: core/digest.h and core/base64.h. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +25,10 @@ static void test_sha256(void)
     apikey_digest_hex(hex, digest);
     is_str(hex, "e3b0c44298fc1c149afbf4c8996fb924"
                 "27ae41e4649b934ca495991b7852b855",
-           "so is the digest of nothing");
+           "the digest of the empty text is FIPS 180's");
 }
 
-/* Each byte in each place, by libc's word for it. */
+/* Each byte value in several places; libc's %02x gives what is expected. */
 static void test_hex(void)
 {
     unsigned char digest[APIKEY_DIGEST_LEN], again[APIKEY_DIGEST_LEN];
@@ -46,7 +46,7 @@ static void test_hex(void)
         lost += memcmp(again, digest, sizeof(digest)) != 0;
     }
     is_int(wrong, 0, "every byte has its hex form, wherever it stands");
-    is_int(lost, 0, "and is made of that again");
+    is_int(lost, 0, "every byte is read back from its hex form");
 }
 
 static void test_is_hex(void)
@@ -57,13 +57,14 @@ static void test_is_hex(void)
     apr_size_t i;
 
     ok(apikey_digest_is_hex(hex, 64), "64 hex characters are a digest");
-    ok(!apikey_digest_is_hex(hex, 63), "63 are none");
-    ok(!apikey_digest_is_hex(hex, 65), "64 and a NUL are none");
-    ok(!apikey_digest_is_hex("", 0), "no character is no digest");
+    ok(!apikey_digest_is_hex(hex, 63), "63 hex characters are no digest");
+    ok(!apikey_digest_is_hex(hex, 65),
+       "64 hex characters and a NUL are no digest");
+    ok(!apikey_digest_is_hex("", 0), "the empty text is no digest");
     for (i = 0; i < sizeof(bad); i++) {
         hex[63] = bad[i];
         ok(!apikey_digest_is_hex(hex, 64),
-           "nor is it one with a last byte of 0x%02x",
+           "64 characters with a last byte of 0x%02x are no digest",
            (unsigned char)bad[i]);
     }
 }
@@ -78,13 +79,18 @@ static void test_long(void)
     apikey_digest_hex(hex + APIKEY_DIGEST_HEX, digest + APIKEY_DIGEST_LEN);
     is_str(hex, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55"
                 "d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94f"
-                "a54ca49f", "SHA-512 is as FIPS 180-2 has it");
-    ok(apikey_digest_is_any_hex(hex, 128), "128 characters are a digest");
-    ok(apikey_digest_is_any_hex(hex, 64), "so are 64");
-    ok(!apikey_digest_is_any_hex(hex, 96), "96 are not");
-    ok(!apikey_digest_is_hex(hex, 128), "128 are none of SHA-256");
+                "a54ca49f", "SHA-512 of 'abc' is FIPS 180-2's");
+    ok(apikey_digest_is_any_hex(hex, 128),
+       "128 hex characters are a digest of some kind");
+    ok(apikey_digest_is_any_hex(hex, 64),
+       "64 hex characters are a digest of some kind");
+    ok(!apikey_digest_is_any_hex(hex, 96),
+       "96 hex characters are no digest of any kind");
+    ok(!apikey_digest_is_hex(hex, 128),
+       "128 hex characters are no digest of SHA-256");
     hex[127] = 'G';
-    ok(!apikey_digest_is_any_hex(hex, 128), "nor 128 with another last one");
+    ok(!apikey_digest_is_any_hex(hex, 128),
+       "128 characters with a last one of 'G' are no digest");
 }
 
 static void test_equal(void)
@@ -93,13 +99,13 @@ static void test_equal(void)
     int i, missed = 0;
 
     ok(apikey_equal(a, b, sizeof(a)), "equal bytes are equal");
-    ok(apikey_equal("x", "y", 0), "no bytes are equal");
+    ok(apikey_equal("x", "y", 0), "two empty runs of bytes are equal");
     for (i = 0; i < (int)sizeof(a) * 8; i++) {
         b[i / 8] ^= (unsigned char)(1 << i % 8);
         missed += apikey_equal(a, b, sizeof(a));
         b[i / 8] = 0;
     }
-    is_int(missed, 0, "a difference of one bit is seen, whichever it is");
+    is_int(missed, 0, "a difference of any one bit is found");
 }
 
 static void test_wipe(void)
@@ -110,7 +116,7 @@ static void test_wipe(void)
     secret[39] = 'x';
     apikey_wipe(secret, 39);
     ok(memcmp(secret, zero, 39) == 0, "wiped memory holds zeroes");
-    is_int(secret[39], 'x', "and not a byte more is touched");
+    is_int(secret[39], 'x', "the byte after the wiped memory is kept");
 }
 
 static void is_decoded(const char *text, const char *want, apr_size_t len)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The kinds of digests that keys are stored under. */
+/* ApiKeyDigest: the kinds of digests that keys are stored under, of the whole
+ * key or of a part of it, and the digests that a key is looked up by. */
 
 #include <string.h>
 
@@ -40,7 +41,7 @@ static int candidates(const apikey_policy_t *policy, const char *key)
     return found.count;
 }
 
-/** Whether @a key may be stored under this digest, which has no secret. */
+/** The number of this key's digests without a secret that are @a hex. */
 static int is_under(const apikey_policy_t *policy, const char *key,
                     const char *hex)
 {
@@ -54,7 +55,7 @@ static int is_under(const apikey_policy_t *policy, const char *key,
     return seen;
 }
 
-/* As OpenSSL's command line digests "secret". */
+/* The digests of "secret" as OpenSSL's command line computes them. */
 #define SECRET_256 "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97b" \
                    "f527a25b"
 #define SECRET_512 "bd2b1aaf7ef4f09be9f52ce2d8d599674d81aa9d6a4421696dc4d93d" \
@@ -67,34 +68,38 @@ static void test_kinds(void)
     apikey_digest_kinds_t kinds = { 0 };
     apikey_digest_kinds_t other = { 0 };
 
-    is_str(apikey_digest_kinds_add(&kinds, "sha512", pool), NULL, "SHA-512");
+    is_str(apikey_digest_kinds_add(&kinds, "sha512", pool), NULL,
+           "'sha512' is accepted");
     is_str(apikey_digest_kinds_add(&kinds, "SHA256:After=|", pool), NULL,
-           "of what stands behind a '|', without case");
+           "a digest after '|' is accepted, without regard to case");
     is_str(apikey_digest_kinds_add(&kinds, "sha256:after=|", pool), NULL,
-           "again");
+           "the same kind is accepted a second time");
     policy.digests = kinds.digests;
     policy.parts = kinds.parts;
-    is_int(is_under(&policy, "secret", SECRET_512), 1, "SHA-512 of a key");
+    is_int(is_under(&policy, "secret", SECRET_512), 1,
+           "a key is looked up by its SHA-512");
     is_int(is_under(&policy, "7|secret", SECRET_256), 1,
-           "SHA-256 of what stands behind the character");
+           "a key with '|' is looked up by the SHA-256 of what follows");
     is_int(is_under(&policy, "7|x|secret", SECRET_256), 1,
-           "behind the last of them");
+           "of two '|' the last one counts");
     is_int(is_under(&policy, "secret", SECRET_256), 1,
-           "and of all where there is none");
+           "a key without '|' is looked up by the SHA-256 of all of it");
     is_int(is_under(&policy, "secret|", SECRET_256), 0,
-           "not of what stands before");
+           "a key is not looked up by what stands before '|'");
     is_int(is_under(&policy, "7_secret", SECRET_256), 0,
-           "nor behind another character");
+           "a key is not looked up by what follows another character");
     is_int(is_under(&policy, "7|secret", SECRET_512), 0,
-           "nor by another kind");
-    is_int(candidates(&policy, "7|"), 1, "of nothing there is no digest");
+           "a part is not looked up by a digest that is for whole keys");
+    is_int(candidates(&policy, "7|"), 1,
+           "a key with nothing after '|' has no digest of a part");
     apikey_digest_kinds_add(&other, "sha256:after=|", pool);
-    ok(apikey_digest_kinds_have(&kinds, &other), "a kind that is there");
+    ok(apikey_digest_kinds_have(&kinds, &other),
+       "kinds of which all are there are had");
     ok(!apikey_digest_kinds_have(&other, &kinds),
-       "kinds that are not all there");
+       "kinds of which one is not there are not had");
     apikey_digest_kinds_add(&other, "sha256:after=_", pool);
     ok(!apikey_digest_kinds_have(&kinds, &other),
-       "another character is another kind");
+       "the same kind after another character is another kind");
 }
 
 static void test_kinds_hmac(void)
@@ -108,20 +113,22 @@ static void test_kinds_hmac(void)
     char hex[APIKEY_DIGEST_HEX + 1];
 
     is_str(apikey_digest_kinds_add(&kinds, "hmac-sha256:after=.", pool), NULL,
-           "HMAC of a part");
+           "an HMAC of a part is accepted");
     policy.parts = kinds.parts;
     policy.secrets = both;
     apikey_key_candidates(&found, &policy, "id.part", 7);
-    is_int(found.count, 2, "one for each secret");
+    is_int(found.count, 2, "a part has one HMAC per secret");
     apikey_secrets_sign(digest, both, 1, "part", 4);
     apikey_digest_hex(hex, digest);
-    is_str(found.at[1].hex, hex, "of the part");
-    is_str(found.at[1].secret_id, "k2", "by that secret");
+    is_str(found.at[1].hex, hex, "the second HMAC is of the part");
+    is_str(found.at[1].secret_id, "k2",
+           "the second HMAC names the second secret");
     is_int(candidates(&policy, OURS), 2,
-           "a key of ours is looked for as every other");
+           "a base62 key has the HMACs of its part, too");
 }
 
-/** Whether @a key may be stored under a digest of this kind and length. */
+/** Whether this key may be stored under a digest of this length, by a secret
+ * or without one. */
 static int is_sought(const apikey_policy_t *policy, const char *key,
                      int by_secret, apr_size_t len)
 {
@@ -136,7 +143,9 @@ static int is_sought(const apikey_policy_t *policy, const char *key,
     return seen > 0;
 }
 
-/** What is said of a row's digest, asked of each kind of them: is it so? */
+/** Whether a row's digest is of a kind that no key of this format is looked up
+ * by: apikey_digest_kinds_unsought() must agree with the digests that
+ * apikey_key_candidates() gives for such a key. */
 static void compare_sought(const apikey_policy_t *policy,
                            const apikey_digest_kinds_t *kinds, const char *key,
                            apikey_format_e format)
@@ -203,18 +212,20 @@ static void test_kinds_bad(void)
 
     apikey_digest_kinds_add(&kinds, "hmac-sha256:after=.", pool);
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        ok(apikey_digest_kinds_add(&kinds, bad[i], pool) != NULL, "no kind: %s",
-           i == 8 ? "a byte" : bad[i]);
+        ok(apikey_digest_kinds_add(&kinds, bad[i], pool) != NULL,
+           "'%s' is refused", i == 8 ? "a byte" : bad[i]);
     }
-    is_int(kinds.digests, 0, "none of these has been added");
+    is_int(kinds.digests, 0, "no refused kind was added");
     for (i = 1; i < APIKEY_PARTS_MAX; i++) {
         word[13]++;
-        is_str(apikey_digest_kinds_add(&kinds, word, pool), NULL, "part %d",
-               (int)i);
+        is_str(apikey_digest_kinds_add(&kinds, word, pool), NULL,
+               "part %d of those allowed", (int)i);
     }
     word[13]++;
-    ok(apikey_digest_kinds_add(&kinds, word, pool) != NULL, "and one too many");
-    is_int(kinds.parts[APIKEY_PARTS_MAX].kind, 0, "the list still ends");
+    ok(apikey_digest_kinds_add(&kinds, word, pool) != NULL,
+       "one part more than allowed is refused");
+    is_int(kinds.parts[APIKEY_PARTS_MAX].kind, 0,
+           "the list of parts still has its end mark");
 }
 
 int main(void)

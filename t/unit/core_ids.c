@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Ids of keys. */
+/* Ids of keys: random ones, and those that follow each other in an import. */
 
 #include <string.h>
 
@@ -14,8 +14,9 @@ static apr_pool_t *pool;
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                              "abcdefghijklmnopqrstuvwxyz";
 
-/* 240 000 characters, 3871 expected of each: taking bytes modulo 62 would
- * make 4687 of the first eight.  12 % are more than seven deviations. */
+/* Twenty thousand ids have 240 000 characters: each of base62's is expected
+ * 3871 times, and 12 % more or less are over seven standard deviations. A byte
+ * modulo 62 would give the first eight 4687 times. */
 static void test_bias(void)
 {
     char id[APIKEY_ID_LEN + 1];
@@ -35,12 +36,13 @@ static void test_bias(void)
         others -= n;
     }
     is_int(others, 0, "ids have no character but base62's");
-    is_int(wrong, 0, "and every one of them as often as the others");
-    is_int(strlen(id), APIKEY_ID_LEN, "and twelve of them");
+    is_int(wrong, 0, "each character of base62 comes as often as the others");
+    is_int(strlen(id), APIKEY_ID_LEN, "an id has twelve characters");
 }
 
-/* 20 000 steps of 62^4 at most are fewer than 62^7, and five of them are
- * expected to change the last two characters alone. */
+/* Twenty thousand steps of at most 62^4 are fewer than 62^7, so that the first
+ * five characters stay. About five of the steps change the last two characters
+ * alone. */
 static void test_next(void)
 {
     char id[APIKEY_ID_LEN + 1], before[APIKEY_ID_LEN + 1];
@@ -55,13 +57,15 @@ static void test_next(void)
         near += strncmp(id, before, 10) == 0;
     }
     is_int(greater, 20000, "each id that follows another is greater");
-    is_int(alike, 20000, "and lies beside it");
-    ok(near < 60, "though not so near that a slip would name it");
-    is_int(strspn(id, base62), APIKEY_ID_LEN, "of base62's characters");
+    is_int(alike, 20000,
+           "20 000 ids in a row keep their first five characters");
+    ok(near < 60, "few ids differ from the one before in two characters alone");
+    is_int(strspn(id, base62), APIKEY_ID_LEN,
+           "an id that follows has characters of base62 alone");
     memcpy(id, "zzzzzzzzzzzz", sizeof(id));
     apikey_id_next(id);
-    is_str(apr_pstrndup(pool, id, 8), "00000000", "the least comes after the "
-           "greatest");
+    is_str(apr_pstrndup(pool, id, 8), "00000000",
+           "the least id follows the greatest");
 }
 
 int main(void)

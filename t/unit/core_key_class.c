@@ -1,35 +1,26 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/key_class.h: what is ours, what is shown of it, and what it costs to
- * tell. */
+/* core/key_class.h: whether a credential or a header's value is a key, a near
+ * miss or foreign, the hint that is shown of it, and how many HMACs the answer
+ * costs. */
 
 #include <dlfcn.h>
-#include <stdlib.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
 
 #include <openssl/evp.h>
 
 #include "../../modules/core/key_class.h"
-#include "tap.h"
+#include "key_fixture.h"
 
-#define TAIL "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
-#define KEY "ak_" TAIL "0UJlm6"
 #define WRONG "ak_" TAIL "0UJlm7"
 #define OTHER "zz_" TAIL "0UJlm6"
-#define OF_ANY "zz_" TAIL "1jgmgR"    /* right, of no prefix that is named */
-#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define LINE "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+#define OF_ANY "zz_" TAIL "1jgmgR"    /* right check, another prefix */
 #define JWT "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm5hIn0." \
             "NHVaYe26MbtOYhSKkoKYdFVomg4i8ZJd8_-RU8VNbftc4TSMb4bXP3l3YlNWACwy" \
             "eXPGffz5aXHc6lty1Y2t4SWRqGteragsVdZufDn5BlnJl9pdR_kdVFUsra2rWKEo"
 
-static apr_pool_t *pool;
-static apikey_secrets_t *secrets;
-static int finals;                  /* an HMAC has two */
+static int finals;                  /* of digests; an HMAC has two */
 
-/* Of all digests, instead of OpenSSL's. */
+/* Counts the digests that are finished, and calls OpenSSL's function. */
 int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 {
     static int (*next)(EVP_MD_CTX *, unsigned char *, unsigned int *);
@@ -39,18 +30,6 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
     }
     finals++;
     return next(ctx, md, s);
-}
-
-static apikey_policy_t a_policy(unsigned int formats, const char *prefix)
-{
-    apikey_policy_t policy = { formats, APIKEY_DIGEST_HMAC, NULL, secrets,
-                               NULL };
-    const char *fault;
-
-    if (prefix) {
-        policy.prefixes = apikey_prefixes_parse(1, &prefix, pool, &fault);
-    }
-    return policy;
 }
 
 static const char *const names[] = { "foreign", "near miss", "ours" };
@@ -93,95 +72,116 @@ static const struct {
     unsigned int formats;
     const char *prefix, *text, *want;
 } tokens[] = {
-    { "a key", BASE62, NULL, KEY, "ours ak_...Jlm6" },
-    { "with its prefix", BASE62, "ak", KEY, "ours ak_...Jlm6" },
-    { "with another prefix", BASE62, "acme", KEY, "ours ak_...Jlm6" },
-    { "wrong check characters", BASE62, NULL, WRONG, "near miss ak_...***" },
-    { "of a form that is not accepted, but ours", HEX64, "x1", KEY,
+    { "a key is ours", BASE62, NULL, KEY, "ours ak_...Jlm6" },
+    { "a key with the prefix", BASE62, "ak", KEY, "ours ak_...Jlm6" },
+    { "a right key with another prefix",
+      BASE62, "acme", KEY, "ours ak_...Jlm6" },
+    { "wrong check characters and no ApiKeyPrefix",
+      BASE62, NULL, WRONG, "near miss ak_...***" },
+    { "a right key of a format that is not accepted", HEX64, "x1", KEY,
       "ours ak_...Jlm6" },
-    { "another prefix, wrong", BASE62, "acme", WRONG, "foreign" },
-    { "any prefix, wrong", BASE62, NULL, OTHER, "near miss zz_...***" },
-    { "the prefix, too short", BASE62, "ak", "ak_x", "near miss ak_...***" },
-    { "the default prefix", BASE62, NULL, "ak_x", "near miss ak_...***" },
-    { "and another is ours", BASE62, "acme", "ak_x", "foreign" },
-    { "the prefix, too long", BASE62, "ak", KEY "x", "near miss ak_...***" },
-    { "the prefix alone", BASE62, "ak", "ak", "foreign" },
-    { "nothing", BASE62, "ak", "", "foreign" },
-    { "hex64", HEX64, "ak", "ak_" HEX, "ours ak_...b855" },
-    { "hex64 without a prefix", HEX64, NULL, "kk_" HEX, "ours kk_...b855" },
+    { "another prefix, wrong check characters",
+      BASE62, "acme", WRONG, "foreign" },
+    { "any prefix, wrong check characters, no ApiKeyPrefix",
+      BASE62, NULL, OTHER, "near miss zz_...***" },
+    { "the prefix and too few characters",
+      BASE62, "ak", "ak_x", "near miss ak_...***" },
+    { "the default prefix and too few characters",
+      BASE62, NULL, "ak_x", "near miss ak_...***" },
+    { "the default prefix where another is set",
+      BASE62, "acme", "ak_x", "foreign" },
+    { "the prefix and too many characters",
+      BASE62, "ak", KEY "x", "near miss ak_...***" },
+    { "the prefix with nothing after it", BASE62, "ak", "ak", "foreign" },
+    { "the empty text", BASE62, "ak", "", "foreign" },
+    { "a hex64 key", HEX64, "ak", "ak_" HEX, "ours ak_...b855" },
+    { "hex64, no ApiKeyPrefix", HEX64, NULL, "kk_" HEX, "ours kk_...b855" },
     { "hex64 where it is not accepted", BASE62, "x1", "ak_" HEX, "foreign" },
     { "opaque with a prefix", OPAQUE, "sk_live", "sk_live_4eC39HqLyjWDarjtT1",
       "ours sk_live_...jtT1" },
-    { "opaque without one: all is", OPAQUE, NULL, JWT, "ours ...WKEo" },
-    { "opaque, short", OPAQUE, NULL, "hunter2", "ours ...***" },
-    { "opaque, that may be imported", BASE62 | OPAQUE, NULL, WRONG,
+    { "opaque without a prefix: all is ours",
+      OPAQUE, NULL, JWT, "ours ...WKEo" },
+    { "opaque, short: the hint shows nothing",
+      OPAQUE, NULL, "hunter2", "ours ...***" },
+    { "opaque that may be an imported base62 key", BASE62 | OPAQUE, NULL, WRONG,
       "ours ak_...Jlm7" },
-    { "a prefix as it stands", OPAQUE, "glpat-", "glpat-0123456789abcdef",
+    { "a prefix that ends in '-'", OPAQUE, "glpat-", "glpat-0123456789abcdef",
       "ours glpat-...cdef" },
-    { "one that a '.' ends", OPAQUE, "SG.", "SG.0123456789.abcdefgh",
+    { "a prefix that ends in '.'", OPAQUE, "SG.", "SG.0123456789.abcdefgh",
       "ours SG....efgh" },
-    { "as it stands, too short", BASE62, "glpat-", "glpat-x",
+    { "a prefix that ends in '-' and too few characters",
+      BASE62, "glpat-", "glpat-x",
       "near miss glpat-...***" },
-    { "but for its end", BASE62, "glpat-", "glpat_x", "foreign" },
-    { "another's token", BASE62, "ak", JWT, "foreign" }
+    { "'_' where the prefix ends in '-'",
+      BASE62, "glpat-", "glpat_x", "foreign" },
+    { "a JWT", BASE62, "ak", JWT, "foreign" }
 };
 
 static const struct {
     const char *promise, *text, *want;
 } values[] = {
-    { "a key behind any scheme", "Token " KEY, "ours ak_...Jlm6" },
-    { "in a list", "own, " KEY, "ours ak_...Jlm6" },
-    { "in quotes", "Token token=\"" KEY "\"", "ours ak_...Jlm6" },
-    { "with more behind it", KEY "\xe2\x80\x8b", "near miss ak_...***" },
-    { "with more before it", "x-" KEY, "near miss ak_...***" },
-    { "with much before it", "http://h/a.b?" KEY, "near miss ak_...***" },
-    { "in brackets", "<" OF_ANY ">", "near miss zz_...***" },
-    { "before the end of a sentence", OF_ANY ".", "near miss zz_...***" },
-    { "between bytes of UTF-8", "\xe2\x80\x9c" OF_ANY "\xe2\x80\x9d",
+    { "a key after any scheme", "Token " KEY, "ours ak_...Jlm6" },
+    { "a key in a list", "own, " KEY, "ours ak_...Jlm6" },
+    { "a key in quotes", "Token token=\"" KEY "\"", "ours ak_...Jlm6" },
+    { "a key with more after it", KEY "\xe2\x80\x8b", "near miss ak_...***" },
+    { "a key with 'x-' before it", "x-" KEY, "near miss ak_...***" },
+    { "a key within a URL", "http://h/a.b?" KEY, "near miss ak_...***" },
+    { "a key in brackets", "<" OF_ANY ">", "near miss zz_...***" },
+    { "a key before the end of a sentence", OF_ANY ".", "near miss zz_...***" },
+    { "a key between bytes of UTF-8", "\xe2\x80\x9c" OF_ANY "\xe2\x80\x9d",
       "near miss zz_...***" },
-    { "a line of a file, as a user",
+    { "Basic, the key with a line end, as the user",
       "Basic enpfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYW"
       "JjZGVmZzFqZ21nUgo=", "near miss zz_...***" },
-    { "Basic in quotes, which some take out",
+    { "Basic in quotes, which some parsers ignore",
       "Basic \""
       "enpfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZGVm"
       "ZzFqZ21nUjo=" "\"", "ours zz_...gmgR" },
-    { "Basic of two lines",
+    { "Basic with a blank, as of two lines",
       "Basic "
       "enpfMDEyMzQ1Njc4OUFCQ0 RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZGV"
       "mZzFqZ21nUjo=", "ours zz_...gmgR" },
-    { "Basic in two parts of a list: none decodes that",
+    { "Basic in two parts of a list, which no parser joins",
       "Basic "
       "enpfMDEyMzQ1Njc4OUFCQ0, RFRkdISUpLTE1OT1BRUlNUVVZXWFlaYWJjZG"
       "VmZzFqZ21nUjo=", "foreign" },
-    { "a part of a key, in a list", "own, ak_0123456789abc",
+    { "13 characters of a key, in a list", "own, ak_0123456789abc",
       "near miss ak_...***" },
-    { "in quotes", "Token token=\"ak_0123456789abc\"", "near miss ak_...***" },
-    { "in brackets", "<ak_0123456789abc>", "near miss ak_...***" },
-    { "what is shorter may be a name", "own, ak_0123456789ab, <ak_joe>",
+    { "13 characters of a key, in quotes",
+      "Token token=\"ak_0123456789abc\"", "near miss ak_...***" },
+    { "13 characters of a key, in brackets",
+      "<ak_0123456789abc>", "near miss ak_...***" },
+    { "12 characters of a key, which may be a name",
+      "own, ak_0123456789ab, <ak_joe>",
       "foreign" },
-    { "with another prefix", "Token zz_" TAIL "0UJlm6", "foreign" },
-    { "as a user", "Basic YWtfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaY"
+    { "a key with wrong check characters and another prefix",
+      "Token zz_" TAIL "0UJlm6", "foreign" },
+    { "Basic with a key as the user",
+      "Basic YWtfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaY"
       "WJjZGVmZzBVSmxtNjo=", "ours ak_...Jlm6" },
-    { "without padding", "bASIC YWtfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZ"
+    { "Basic without padding",
+      "bASIC YWtfMDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUlNUVVZ"
       "XWFlaYWJjZGVmZzBVSmxtNjo", "ours ak_...Jlm6" },
-    { "with a user, behind another", "Digest a=b, Basic Ym9iOmFrXzAxMjM0NTY3ODl"
+    { "Basic with a user, after another scheme",
+      "Digest a=b, Basic Ym9iOmFrXzAxMjM0NTY3ODl"
       "BQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWmFiY2RlZmcwVUpsbTY=",
       "ours ak_...Jlm6" },
-    { "a password with the prefix, of a key's length",
+    { "Basic, a password with the prefix, of a key's length",
       /* bob:ak_0123456789ABCDEF */
       "Basic Ym9iOmFrXzAxMjM0NTY3ODlBQkNERUY=", "near miss ak_...***" },
-    { "a user with the prefix", /* ak_joe: */ "Basic YWtfam9lOg==",
+    { "Basic, a user with the prefix and no password",
+      /* ak_joe: */ "Basic YWtfam9lOg==",
       "near miss ak_...***" },
-    { "and a password: somebody", /* ak_joe:secret */
+    { "Basic, a user with the prefix and a password", /* ak_joe:secret */
       "Basic YWtfam9lOnNlY3JldA==", "foreign" },
-    { "bob:builder", "Basic Ym9iOmJ1aWxkZXI=", "foreign" },
-    { "that does not decode", "Basic !", "foreign" },
-    { "that is empty", "Basic ", "foreign" },
-    { "with a key as it is", "Basic " KEY, "ours ak_...Jlm6" },
-    { "a name in Digest", "Digest username=\"ak_joe\", uri=\"/ak_x\"",
+    { "Basic of bob:builder", "Basic Ym9iOmJ1aWxkZXI=", "foreign" },
+    { "Basic that does not decode", "Basic !", "foreign" },
+    { "Basic that is empty", "Basic ", "foreign" },
+    { "Basic and a key that is not encoded", "Basic " KEY, "ours ak_...Jlm6" },
+    { "Digest with a user that has the prefix",
+      "Digest username=\"ak_joe\", uri=\"/ak_x\"",
       "foreign" },
-    { "a bearer token", "Bearer " JWT, "foreign" }
+    { "Bearer and a JWT", "Bearer " JWT, "foreign" }
 };
 
 static void test_kin(void)
@@ -198,7 +198,7 @@ static void test_kin(void)
     }
 }
 
-/** How many HMACs a value costs, as a token and by its words. */
+/** The number of HMACs for a text, as a token and as a header's value. */
 static int cost(const char *text)
 {
     finals = 0;
@@ -212,29 +212,36 @@ static void test_cost(void)
     const char *many = "x", *error;
     int i;
 
-    is_int(cost(JWT), 0, "a JWT costs no digest");
-    is_int(cost("Bearer " JWT ", Bearer " JWT), 0, "nor do two");
-    is_int(cost("Basic Ym9iOmJ1aWxkZXI="), 0, "nor Basic");
-    is_int(cost("Basic Ym9iOm J1aWxk ZXI="), 0, "nor that of some lines");
-    is_int(cost("<xoxb-1234567890-abc_def>"), 0, "nor what stands in brackets");
+    is_int(cost(JWT), 0, "a JWT costs no HMAC");
+    is_int(cost("Bearer " JWT ", Bearer " JWT), 0,
+           "two JWTs in a list cost no HMAC");
+    is_int(cost("Basic Ym9iOmJ1aWxkZXI="), 0, "Basic credentials cost no HMAC");
+    is_int(cost("Basic Ym9iOm J1aWxk ZXI="), 0,
+           "Basic credentials with blanks cost no HMAC");
+    is_int(cost("<xoxb-1234567890-abc_def>"), 0,
+           "a token in brackets costs no HMAC");
     is_int(cost("Digest username=\"bob\", response=\"" HEX "\""), 0,
-           "nor Digest");
-    is_int(cost("sk_live_4eC39HqLyjWDarjtT1zdp7dc"), 0, "nor another's key");
-    is_int(cost("ak_nonsense"), 0, "nor the prefix alone");
-    is_int(cost("xoxb_" TAIL "0UJlm"), 0, "nor almost the form");
-    is_int(cost("ak_" TAIL "0UJlm7"), 2, "a wrong key does, each time");
+           "Digest credentials cost no HMAC");
+    is_int(cost("sk_live_4eC39HqLyjWDarjtT1zdp7dc"), 0,
+           "another service's key costs no HMAC");
+    is_int(cost("ak_nonsense"), 0, "the prefix and a word cost no HMAC");
+    is_int(cost("xoxb_" TAIL "0UJlm"), 0,
+           "a key one character short costs no HMAC");
+    is_int(cost("ak_" TAIL "0UJlm7"), 2,
+           "a key with wrong check characters costs an HMAC each time");
     apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error);
-    is_int(cost(KEY), 1, "a right one does once");
-    is_int(cost(KEY), 0, "and not again");
-    is_int(cost(KEY "x"), 0, "nor does what begins with it");
+    is_int(cost(KEY), 1, "a right key costs one HMAC");
+    is_int(cost(KEY), 0, "a right key costs no HMAC the second time");
+    is_int(cost(KEY "x"), 0,
+           "a right key with more after it costs no HMAC then");
     is_str(token(BASE62, NULL, WRONG), "near miss ak_...***",
-           "and a wrong one is not taken for it");
+           "a wrong key is not taken for the right one before it");
     for (i = 0; i < 20; i++) {
         many = apr_pstrcat(pool, many, " ", WRONG, NULL);
     }
-    is_int(cost(many), 8, "and of many words, eight");
+    is_int(cost(many), 8, "20 wrong keys in a value cost eight HMACs");
     is_str(value(BASE62, "x1", many), "near miss ak_...***",
-           "those beyond are not foreign");
+           "a value with wrong keys beyond the eighth is a near miss");
 }
 
 static int scheme(const char *text)
@@ -246,17 +253,18 @@ static int scheme(const char *text)
 
 static void test_scheme(void)
 {
-    is_int(scheme("Bearer x"), 6, "the length of a scheme");
-    is_int(scheme("Api-Key\tx"), 7, "before a tab");
-    is_int(scheme("Bearer"), 0, "none without a credential");
-    is_int(scheme("a=b c"), 0, "nor of a parameter");
-    is_int(scheme("one, two"), 0, "nor of a list");
-    is_int(scheme("ak_x y"), 0, "nor of a key");
-    is_int(scheme(TAIL " y"), 0, "nor of what may be a part of one");
-    is_int(scheme(""), 0, "nor of nothing");
+    is_int(scheme("Bearer x"), 6, "'Bearer x' has a scheme of 6 characters");
+    is_int(scheme("Api-Key\tx"), 7, "a scheme may end at a tab");
+    is_int(scheme("Bearer"), 0, "a word alone is no scheme");
+    is_int(scheme("a=b c"), 0, "a parameter is no scheme");
+    is_int(scheme("one, two"), 0, "a list has no scheme");
+    is_int(scheme("ak_x y"), 0, "a text that begins like a key has no scheme");
+    is_int(scheme(TAIL " y"), 0,
+           "a text that may be a part of a key has no scheme");
+    is_int(scheme(""), 0, "the empty text has no scheme");
 }
 
-/* Of several prefixes each one counts. */
+/* With several prefixes each of them counts. */
 static void test_prefixes(void)
 {
     static const char *const words[] = { "sk_live", "glpat-" };
@@ -278,15 +286,7 @@ static void test_prefixes(void)
 
 int main(void)
 {
-    const char *error;
-
-    apr_initialize();
-    atexit(apr_terminate);
-    apr_pool_create(&pool, NULL);
-    if (apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error)) {
-        fprintf(stderr, "%s\n", error);
-        return 1;
-    }
+    key_fixture_init();
     test_prefixes();
     test_kin();
     test_cost();

@@ -1,27 +1,18 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* apikey_key_scan() of core/key.h */
+/* apikey_key_scan() of core/key.h: where keys are found in a URL's query and
+ * in other text, so that logs can mask them. */
 
-#include <stdlib.h>
 #include <time.h>
 
-#include <apr_general.h>
-#include <apr_strings.h>
+#include "key_fixture.h"
 
-#include "../../modules/core/key.h"
-#include "tap.h"
+#define WRONG "ak_" TAIL "0UJlm7"
 
-#define KEY "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm6"
-#define WRONG "ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg0UJlm7"
-#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define DIGEST \
-    "1ab3f7aa1600fac4273c98287cca75923cabc7f2fd82e8687cea546a78344ab6"
-#define LINE "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
-
-static apr_pool_t *pool;
 static apikey_policy_t policy;
 
-/** The text with each exposed value masked by one '*', as a log would. */
+/** The text with each key that is found replaced by '*', as a log would have
+ * it. */
 static char *masked_by(apikey_divide_e divide, const char *text, int tries)
 {
     apr_size_t len = strlen(text), from = 0, start, end;
@@ -43,50 +34,67 @@ static char *masked(const char *text, int tries)
 }
 
 static const struct { const char *promise, *text, *want; } cases[] = {
-    { "a key as a value", "key=" KEY, "key=*" },
-    { "a key alone", KEY, "*" },
-    { "a key among others", "a=1&key=" KEY "&b=2", "a=1&key=*&b=2" },
-    { "a key as a name", "a=1&" KEY "&b", "a=1&*&b" },
-    { "two keys", "a=" KEY "&b=" KEY, "a=*&b=*" },
-    { "semicolons divide", "a=1;b=" KEY ";c=2", "a=1;b=*;c=2" },
-    { "a URL with a query and a fragment",
+    { "a key as a value is masked", "key=" KEY, "key=*" },
+    { "a key alone is masked", KEY, "*" },
+    { "a key among other parameters is masked",
+      "a=1&key=" KEY "&b=2", "a=1&key=*&b=2" },
+    { "a key as a parameter's name is masked", "a=1&" KEY "&b", "a=1&*&b" },
+    { "two keys are masked", "a=" KEY "&b=" KEY, "a=*&b=*" },
+    { "semicolons divide parameters", "a=1;b=" KEY ";c=2", "a=1;b=*;c=2" },
+    { "a URL with a query and a fragment: both keys are masked",
       "https://h/p?k=" KEY "#" KEY, "https://h/p?k=*#*" },
     { "the whole value is masked", "q=Bearer%20" KEY "%21&x", "q=*&x" },
-    { "a plus before the key", "q=Bearer+" KEY, "q=*" },
-    { "quotes around the key", "q='" KEY "'&b", "q=*&b" },
-    { "a key in a path", "http://h/" KEY "/x?a", "*?a" },
-    { "a request line", "GET /?k=" KEY " HTTP/1.1", "GET /?k=* HTTP/1.1" },
-    { "one character encoded", "k=%61k_" "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    { "a '+' and a word before the key are masked with it",
+      "q=Bearer+" KEY, "q=*" },
+    { "quotes around the key are masked with it", "q='" KEY "'&b", "q=*&b" },
+    { "a key in a path is masked with the path",
+      "http://h/" KEY "/x?a", "*?a" },
+    { "a key in a request line is masked",
+      "GET /?k=" KEY " HTTP/1.1", "GET /?k=* HTTP/1.1" },
+    { "a key with its first character encoded is masked",
+      "k=%61k_" "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
       "abcdefg0UJlm6", "k=*" },
-    { "its underscore encoded", "k=ak%5F" "0123456789ABCDEFGHIJKLMNOPQRSTUVWX"
+    { "a key with its '_' encoded is masked",
+      "k=ak%5F" "0123456789ABCDEFGHIJKLMNOPQRSTUVWX"
       "YZabcdefg0UJlm6", "k=*" },
-    { "its last character encoded", "k=ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    { "a key with its last character encoded is masked",
+      "k=ak_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
       "abcdefg0UJlm%36", "k=*" },
-    { "encoded twice", "k=%2561k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    { "a key encoded twice is masked",
+      "k=%2561k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
       "abcdefg0UJlm6", "k=*" },
-    { "a URL in a query", "next=%2Fa%3Fkey%3D" KEY "%26b&c", "next=*&c" },
-    { "a URL in a query of a URL in a query",
+    { "a key in a URL in a query is masked",
+      "next=%2Fa%3Fkey%3D" KEY "%26b&c", "next=*&c" },
+    { "a key in a URL in a query of a URL in a query is masked",
       "next=%2Fa%3Fnext%3D%252Fb%253Fkey%253D" KEY, "next=*" },
-    { "a wrong escape beside the key", "k=%" KEY "%zz%4", "k=*" },
-    { "a wrong escape before an encoded key", "k=%4.%61k_0123456789ABCDEFGHIJ"
+    { "a key with a wrong escape beside it is masked",
+      "k=%" KEY "%zz%4", "k=*" },
+    { "a key with a wrong escape before it is masked",
+      "k=%4.%61k_0123456789ABCDEFGHIJ"
       "KLMNOPQRSTUVWXYZabcdefg0UJlm6", "k=*" },
-    { "a percent sign encoded before the key", "k=100%25" KEY, "k=*" },
+    { "a key with an encoded percent sign before it is masked",
+      "k=100%25" KEY, "k=*" },
 
-    { "nothing", "", "" },
-    { "delimiters alone", "&=;?#&&==", "&=;?#&&==" },
-    { "a wrong check character", "k=" WRONG, "k=" WRONG },
-    { "a character too many before", "k=x" KEY, "k=x" KEY },
-    { "a character too many behind", "k=" KEY "0", "k=" KEY "0" },
-    { "a key cut short", "k=ak_0123456789", "k=ak_0123456789" },
-    { "a key cut by a delimiter", "ak_0123456789ABCDEFGHIJKLM=NOPQRSTUVWXYZ"
+    { "the empty text stays empty", "", "" },
+    { "delimiters alone stay as they are", "&=;?#&&==", "&=;?#&&==" },
+    { "a wrong check character: not masked", "k=" WRONG, "k=" WRONG },
+    { "one character too many before the key: not masked",
+      "k=x" KEY, "k=x" KEY },
+    { "one character too many after the key: not masked",
+      "k=" KEY "0", "k=" KEY "0" },
+    { "a key cut short: not masked", "k=ak_0123456789", "k=ak_0123456789" },
+    { "a key cut by a delimiter: not masked",
+      "ak_0123456789ABCDEFGHIJKLM=NOPQRSTUVWXYZ"
       "abcdefg0UJlm6", "ak_0123456789ABCDEFGHIJKLM=NOPQRSTUVWXYZ"
       "abcdefg0UJlm6" },
-    { "escapes cut by the end", "k=%&l=%4&m=%zz&n=%25", "k=%&l=%4&m=%zz&n=%25"
+    { "escapes cut by the end stay as they are",
+      "k=%&l=%4&m=%zz&n=%25", "k=%&l=%4&m=%zz&n=%25"
     },
-    { "an encoded NUL within the key", "k=ak_0123%00456789ABCDEFGHIJKLMNOPQRS"
+    { "an encoded NUL within the key: not masked",
+      "k=ak_0123%00456789ABCDEFGHIJKLMNOPQRS"
       "TUVWXYZabcdefg0UJlm6", "k=ak_0123%00456789ABCDEFGHIJKLMNOPQRS"
       "TUVWXYZabcdefg0UJlm6" },
-    { "hex64 without an agreed prefix", "k=ak_" HEX, "k=ak_" HEX }
+    { "hex64 and no ApiKeyPrefix: not masked", "k=ak_" HEX, "k=ak_" HEX }
 };
 
 static void set_prefix(unsigned int formats, const char *prefix)
@@ -102,43 +110,55 @@ static void test_hex64(void)
 {
     policy.formats = APIKEY_FORMAT_BASE62 | APIKEY_FORMAT_HEX64;
     is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
-           "hex64 accepted, no prefix: anybody's digest stays");
+           "hex64 accepted, no ApiKeyPrefix: a digest in a URL stays");
     set_prefix(policy.formats, "introzy");
     is_str(masked("a&k=introzy_" HEX "&b", 8), "a&k=*&b",
-           "hex64 with its prefix is masked");
+           "hex64 with the prefix is masked");
     is_str(masked("k=introzy%5f" HEX, 0), "k=*",
-           "through escapes, and it costs no try");
+           "hex64 through an escape is masked and needs no try");
     is_str(masked("k=other_" HEX, 8), "k=other_" HEX,
-           "with another prefix it stays");
+           "hex64 with another prefix stays");
     is_str(masked("k=" KEY, 8), "k=*",
-           "a right check is masked whatever its prefix");
+           "a key with right check characters is masked under any prefix");
     policy.formats = APIKEY_FORMAT_BASE62;
     is_str(masked("k=introzy_" HEX, 8), "k=introzy_" HEX,
-           "hex64 not accepted: it stays");
+           "hex64 stays where it is not accepted");
     policy.prefixes = NULL;
 }
 
-/* Imported keys: whatever begins with the prefix is one. */
+/* Opaque keys: each word that begins with the prefix is one. */
 static const struct { const char *promise, *text, *want; } words[] = {
-    { "a word with the prefix", "k=sk_live_51HqLyjWDarjtT1", "k=*" },
-    { "the shortest", "a&sk_live_12345678&b", "a&*&b" },
-    { "one character less", "k=sk_live_1234567", "k=sk_live_1234567" },
-    { "the prefix alone", "k=sk_live_&b=sk_live", "k=sk_live_&b=sk_live" },
-    { "in the middle of a value", "q='sk_live_12345678'+x&b", "q=*&b" },
-    { "behind a blank", "q=Bearer%20sk_live_12345678", "q=*" },
-    { "within another word", "k=xsk_live_12345678", "k=xsk_live_12345678" },
-    { "behind a dot", "k=v1.sk_live_12345678", "k=*" },
-    { "other characters of such keys", "k=sk_live_1.2~3+4/5-6", "k=*" },
-    { "encoded", "k=sk_live_1%2E2%7E3%2b4%2F5%3D", "k=*" },
-    { "its prefix encoded", "k=%73k%5flive_12345678", "k=*" },
-    { "encoded twice", "k=sk_live_1%252E2345678", "k=*" },
-    { "in a URL in a query", "n=%2Fq%3Fk%3Dsk_live_12345678%26b", "n=*" },
-    { "cut by a quote", "k=sk_live_12345%2212", "k=sk_live_12345%2212" },
-    { "another word beside it", "k=sk_test_12345678", "k=sk_test_12345678" },
-    { "upper case", "k=SK_LIVE_12345678", "k=SK_LIVE_12345678" },
-    { "base62's form, any check", "k=sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV"
+    { "a word with the prefix is masked", "k=sk_live_51HqLyjWDarjtT1", "k=*" },
+    { "the shortest key is masked", "a&sk_live_12345678&b", "a&*&b" },
+    { "one character less than the shortest key stays",
+      "k=sk_live_1234567", "k=sk_live_1234567" },
+    { "the prefix alone stays",
+      "k=sk_live_&b=sk_live", "k=sk_live_&b=sk_live" },
+    { "the prefix in the middle of a value: the value is masked",
+      "q='sk_live_12345678'+x&b", "q=*&b" },
+    { "a word after an encoded blank is masked",
+      "q=Bearer%20sk_live_12345678", "q=*" },
+    { "the prefix within another word stays",
+      "k=xsk_live_12345678", "k=xsk_live_12345678" },
+    { "a word after a dot is masked", "k=v1.sk_live_12345678", "k=*" },
+    { "other characters of such keys are masked",
+      "k=sk_live_1.2~3+4/5-6", "k=*" },
+    { "encoded characters are masked",
+      "k=sk_live_1%2E2%7E3%2b4%2F5%3D", "k=*" },
+    { "an encoded prefix is masked", "k=%73k%5flive_12345678", "k=*" },
+    { "a character encoded twice is masked", "k=sk_live_1%252E2345678", "k=*" },
+    { "a word in a URL in a query is masked",
+      "n=%2Fq%3Fk%3Dsk_live_12345678%26b", "n=*" },
+    { "a word cut by a quote stays",
+      "k=sk_live_12345%2212", "k=sk_live_12345%2212" },
+    { "a word with another prefix stays",
+      "k=sk_test_12345678", "k=sk_test_12345678" },
+    { "the prefix in upper case stays",
+      "k=SK_LIVE_12345678", "k=SK_LIVE_12345678" },
+    { "base62's form with wrong check characters is masked",
+      "k=sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV"
       "WXYZabcdefg0UJlm7", "k=*" },
-    { "a right check, any prefix", "k=" KEY, "k=*" }
+    { "right check characters under another prefix: masked", "k=" KEY, "k=*" }
 };
 
 static void test_opaque(void)
@@ -151,31 +171,34 @@ static void test_opaque(void)
         is_str(masked(words[i].text, 8), words[i].want, "opaque: %s",
                words[i].promise);
     }
-    is_str(masked("k=sk_live_12345678", 0), "k=*", "it costs no try");
+    is_str(masked("k=sk_live_12345678", 0), "k=*",
+           "opaque: a key is masked without a try");
     memset(longest, 'x', APIKEY_KEY_MAX);
     memcpy(longest, "sk_live_", 8);
-    is_str(masked(longest, 8), "*", "the longest that may be a key");
+    is_str(masked(longest, 8), "*", "opaque: 2048 bytes are masked");
     longest[APIKEY_KEY_MAX] = 'x';
-    is_str(masked(longest, 8), longest, "longer is none");
+    is_str(masked(longest, 8), longest, "opaque: 2049 bytes stay");
     is_str(masked(apr_pstrcat(pool, longest, ".", KEY, NULL), 8), "*",
-           "a base62 key behind it is found all the same");
+           "opaque: a base62 key after 2049 bytes is masked");
     set_prefix(APIKEY_FORMAT_OPAQUE, NULL);
     is_str(masked("k=sk_live_12345678", 8), "k=sk_live_12345678",
-           "without an agreed prefix, it may be anybody's");
+           "opaque: without ApiKeyPrefix nothing is masked");
     set_prefix(APIKEY_FORMAT_BASE62, "sk_live");
     is_str(masked("k=sk_live_12345678", 8), "k=sk_live_12345678",
-           "opaque not accepted: it stays");
+           "an opaque key stays where opaque is not accepted");
     set_prefix(APIKEY_FORMAT_BASE62, NULL);
 }
 
 static const struct { const char *promise, *text, *want; } urls[] = {
-    { "a part of a path", "GET /a/" KEY "/x HTTP/1.1",
+    { "a key as a part of a path", "GET /a/" KEY "/x HTTP/1.1",
       "GET /a/*/x HTTP/1.1" },
-    { "an encoded part", "/a/%61k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+    { "an encoded key as a part of a path",
+      "/a/%61k_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
       "0UJlm6;x/y", "/a/*;x/y" },
-    { "a user", "http://" KEY "@host/p", "http://*@host/p" },
-    { "a password", "http://user:" KEY "@host/p", "http://user:*@host/p" },
-    { "a host and a port", "http://" KEY ":80", "http://*:80" }
+    { "a key as the user", "http://" KEY "@host/p", "http://*@host/p" },
+    { "a key as the password",
+      "http://user:" KEY "@host/p", "http://user:*@host/p" },
+    { "a key as the host, before a port", "http://" KEY ":80", "http://*:80" }
 };
 
 static void test_urls(void)
@@ -196,22 +219,23 @@ static void test_tries(void)
     is_str(masked(WRONG "&" WRONG "&" KEY, 3), WRONG "&" WRONG "&*",
            "the third candidate is tried with three tries");
     is_str(masked(WRONG "&" WRONG "&" KEY, 2), WRONG "&" WRONG "&" KEY,
-           "but not with two");
+           "the third candidate is not tried with two tries");
     ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
                         "k=" WRONG, len, 0, &tries, NULL),
-       "no key is found");
-    is_int(tries, 7, "and one try was counted");
-    is_int(start + end, 14, "and the bounds are as they were");
+       "no key is found in a value with a wrong check");
+    is_int(tries, 7, "a wrong check costs one try");
+    is_int(start + end, 14,
+           "the bounds stay as they were where no key is found");
     ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY,
                         "a=b&c=ak_1", 10, 0, &tries, NULL),
-       "no key in what has not its form");
-    is_int(tries, 7, "costs no try");
+       "no key is found in a value that has not its form");
+    is_int(tries, 7, "a value that has not a key's form costs no try");
     ok(!apikey_key_scan(&start, &end, &policy, APIKEY_DIVIDE_QUERY, KEY,
                         strlen(KEY), strlen(KEY), &tries, NULL),
-       "nothing behind the end");
+       "nothing is found from the end of the text on");
 }
 
-/* What a key that was found would be looked up by. */
+/* The digests that a key found in this text would be looked up by. */
 static const char *digests_within(const char *text, int tries)
 {
     apikey_candidates_t digests;
@@ -239,32 +263,35 @@ static void test_digests(void)
     apikey_candidates_t want;
     apikey_policy_t before = policy;
 
-    is_str(digests_of("a=b&k=x" WRONG), "none", "no key, no digest");
-    is_str(digests_of("k=" WRONG "&k=" KEY), DIGEST, "a key's digest");
+    is_str(digests_of("a=b&k=x" WRONG), "none",
+           "no digest where no key is found");
+    is_str(digests_of("k=" WRONG "&k=" KEY), KEY_DIGEST,
+           "the digest of the key that was found");
     is_str(digests_of("k=" WRONG "&k=x%2520%2561" "k_0123456789ABCDEFGHIJKLMN"
-                      "OPQRSTUVWXYZabcdefg0UJlm6%2521"), DIGEST,
-           "through two layers");
+                      "OPQRSTUVWXYZabcdefg0UJlm6%2521"), KEY_DIGEST,
+           "the digest of a key that is encoded twice");
     policy.formats = APIKEY_FORMAT_HEX64;
     policy.digests = APIKEY_DIGEST_HMAC | APIKEY_DIGEST_SHA256;
     set_prefix(policy.formats, "acme");
     apikey_key_candidates(&want, &policy, "acme_" HEX, strlen("acme_" HEX));
-    is_int(want.count, 2, "of hex64 two come into question");
+    is_int(want.count, 2, "a hex64 key has two digests, HMAC and SHA-256");
     is_str(digests_of("k=acme_" HEX),
            apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
-           "and both are told");
-    is_str(digests_of("k=" KEY), DIGEST, "beside base62, as ever");
+           "a hex64 key's two digests are both returned");
+    is_str(digests_of("k=" KEY), KEY_DIGEST,
+           "a base62 key's one digest is returned beside hex64");
     is_str(digests_within("k=acme_" HEX, 0), "",
-           "none without a try: each digest costs");
+           "a hex64 key has no digest without a try");
     set_prefix(APIKEY_FORMAT_OPAQUE, "sk_live");
     apikey_key_candidates(&want, &policy, "sk_live_a.b/c+d~56",
                           strlen("sk_live_a.b/c+d~56"));
     is_str(digests_of("x=y&k=%22sk_live_a%2Eb%2Fc%252Bd~56%22"),
            apr_pstrcat(pool, want.at[0].hex, " ", want.at[1].hex, NULL),
-           "an opaque one as it was decoded, without what is around it");
+           "an opaque key's digests are those of the decoded key alone");
     policy = before;
 }
 
-/* Prefixes that end in a character of their own. */
+/* Prefixes that end in a character of their own, not in '_'. */
 static void test_separators(void)
 {
     static const char *const prefixes[] = { "glpat-", "SG.", "ak_" };
@@ -278,30 +305,34 @@ static void test_separators(void)
         apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, prefixes[i],
                         policy.secrets, pool);
         is_str(masked(apr_pstrcat(pool, "a&k=", fresh.key, "&b", NULL), 8),
-               "a&k=*&b", "a key of the prefix %s", prefixes[i]);
+               "a&k=*&b", "a key of the prefix %s is masked", prefixes[i]);
         is_str(masked(apr_pstrcat(pool, "k=v1.", fresh.key, NULL), 8),
-               "k=*", "after a '.'");
+               "k=*", "a key of %s after a '.' is masked", prefixes[i]);
         is_str(masked(apr_pstrcat(pool, "k='", fresh.key, "'", NULL), 8),
-               "k=*", "between quotes");
-        is_str(digests_of(fresh.key), fresh.digest, "its digest");
+               "k=*", "a key of %s in quotes is masked", prefixes[i]);
+        is_str(digests_of(fresh.key), fresh.digest, "the digest of a key of %s",
+               prefixes[i]);
     }
     policy.prefixes = apikey_prefixes_parse(3, three, pool, &fault);
     policy.formats = APIKEY_FORMAT_OPAQUE | APIKEY_FORMAT_HEX64;
     for (i = 0; i < 3; i++) {
         is_str(masked(apr_pstrcat(pool, "k=", policy.prefixes[i].text,
                                   "0123456789.abc", NULL), 8), "k=*",
-               "opaque: a word with the prefix %s", three[i]);
+               "opaque: a word with the prefix %s is masked", three[i]);
         is_str(
             masked(apr_pstrcat(pool, "k=", policy.prefixes[i].text, HEX, NULL),
                    0),
-            "k=*", "hex64: and a key with it");
+            "k=*", "hex64: a key with the prefix %s is masked", three[i]);
     }
-    is_str(masked("k=x.SG.0123456789abc", 8), "k=*", "after another '.'");
+    is_str(masked("k=x.SG.0123456789abc", 8), "k=*",
+           "the prefix 'SG.' after another '.' is masked");
     is_str(masked("k=xSG.0123456789abc", 8), "k=xSG.0123456789abc",
-           "within another word");
-    is_str(masked("k=SG%2E0123456789abc", 8), "k=*", "its '.' encoded");
+           "the prefix 'SG.' within another word stays");
+    is_str(masked("k=SG%2E0123456789abc", 8), "k=*",
+           "the prefix 'SG.' with its '.' encoded is masked");
     apikey_key_candidates(&want, &policy, "SG.0123456789ab.c", 17);
-    is_str(digests_of("k=SG.0123456789ab.c"), want.at[0].hex, "its digest");
+    is_str(digests_of("k=SG.0123456789ab.c"), want.at[0].hex,
+           "the digest of an opaque key of the prefix 'SG.'");
     set_prefix(APIKEY_FORMAT_BASE62, NULL);
 }
 
@@ -312,16 +343,17 @@ static void test_prefixes(void)
 
     apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, "a", policy.secrets, pool);
     is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
-           "the shortest prefix");
+           "a key with the shortest prefix is masked");
     apikey_key_make(&fresh, APIKEY_FORMAT_BASE62, longest, policy.secrets,
                     pool);
     is_str(masked(apr_pstrcat(pool, "k&", fresh.key, NULL), 8), "k&*",
-           "the longest prefix");
+           "a key with the longest prefix is masked");
 }
 
-/* The worst that 8 KiB can hold must not cost more than a little longer text:
- * quadratic work would take 256 times as long for 16 times the length. The
- * processor's time, since a busy machine says nothing about the work. */
+/* The best of five scans of the repeated pattern, in processor time, which
+ * other load on the machine does not lengthen. Linear work takes 16 times as
+ * long for 16 times the length, quadratic work 256 times; test_linear() draws
+ * the line at 64. */
 static clock_t time_of(const char *pattern, apr_size_t len)
 {
     char *text = apr_palloc(pool, len);
@@ -365,17 +397,10 @@ static void test_linear(void)
 
 int main(void)
 {
-    apikey_secrets_t *secrets;
-    const char *error;
     apr_size_t i;
 
-    apr_initialize();
-    atexit(apr_terminate);
-    apr_pool_create(&pool, NULL);
-    apikey_secrets_parse(&secrets, LINE, strlen(LINE), pool, &error);
-    policy.formats = APIKEY_FORMAT_BASE62;
-    policy.digests = APIKEY_DIGEST_HMAC;
-    policy.secrets = secrets;
+    key_fixture_init();
+    policy = a_policy(APIKEY_FORMAT_BASE62, NULL);
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         is_str(masked(cases[i].text, 8), cases[i].want, "%s",
                cases[i].promise);

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/lifetime.h */
+/* core/lifetime.h: the words of ApiKeyLifetime and the bounds of an expiry. */
 
 #include <stdlib.h>
 
@@ -57,11 +57,11 @@ static void test_parse(void)
         is_int(!fault, directives[i].good, "%s is %s", directives[i].promise,
                directives[i].good ? "accepted" : "refused");
         if (directives[i].good) {
-            is_int(life.usual, directives[i].usual * DAY, "%s: the default",
+            is_int(life.usual, directives[i].usual * DAY, "%s: its default",
                    directives[i].promise);
-            is_int(life.min, directives[i].min * DAY, "%s: the min",
+            is_int(life.min, directives[i].min * DAY, "%s: its min",
                    directives[i].promise);
-            is_int(life.max, directives[i].max * DAY, "%s: the max",
+            is_int(life.max, directives[i].max * DAY, "%s: its max",
                    directives[i].promise);
         }
     }
@@ -76,24 +76,25 @@ static void test_fault(apr_pool_t *pool)
     is_str(apikey_lifetime_fault(&bounds, NOW, NOW + 30 * DAY, NOW, pool),
            NULL, "the min itself is allowed");
     ok(apikey_lifetime_fault(&bounds, NOW, NOW + 30 * DAY - 1, NOW, pool)
-       != NULL, "a second less is not");
+       != NULL, "a second less than the min is refused");
     is_str(apikey_lifetime_fault(&bounds, NOW, NOW + 365 * DAY, NOW, pool),
            NULL, "the max itself is allowed");
     is_str(apikey_lifetime_fault(&bounds, NOW, NOW + 365 * DAY + 1, NOW,
                                  pool),
            "the expiry is too far away: ApiKeyLifetime allows at most 365d",
-           "a second more is not, and the sentence names the max");
+           "a second more than the max is refused, and the sentence names "
+           "the max");
     is_str(apikey_lifetime_fault(&bounds, NOW, APIKEY_NEVER, NOW, pool),
            "a key must end: ApiKeyLifetime allows at most 365d",
-           "with a max a key must end");
+           "a key without an end is refused where there is a max");
     is_str(apikey_lifetime_fault(&open, NOW, APIKEY_NEVER, NOW, pool), NULL,
-           "without one it need not");
+           "a key without an end is allowed where there is no max");
     ok(apikey_lifetime_fault(&open, since, NOW, NOW, pool) != NULL,
-       "an expiry now lies in the past");
+       "an expiry at this second is refused");
     is_str(apikey_lifetime_fault(&open, since, NOW + 1, NOW, pool), NULL,
-           "one in a second does not");
+           "an expiry in the next second is allowed");
     ok(apikey_lifetime_fault(&bounds, since, NOW + 356 * DAY, NOW, pool)
-       != NULL, "a key's life counts from its creation");
+       != NULL, "the max counts from a key's creation");
     bounds.max = 36 * 3600;
     bounds.min = 0;
     is_str(apikey_lifetime_fault(&bounds, NOW, NOW + 2 * DAY, NOW, pool),

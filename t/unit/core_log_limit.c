@@ -1,7 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* How often a message is said: in full, once a minute, and when it is over;
- * each cause for itself, by however many threads and processes. */
+/* core/log_limit.h: how often a message is logged. A cause is logged in full
+ * when it is met first, then once a minute with a count, and a last time when
+ * it is over; causes do not affect each other, and any number of threads and
+ * processes share them. */
 
 #include <sched.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@ static const int one, two;      /* two databases */
 static apikey_limit_t *limit;
 static apr_pool_t *pool;
 
-/* What sweep() and hit() gave last. */
+/* What sweep() and hit() returned last. */
 static apr_uint64_t more;
 static int swept;
 static apikey_limit_report_t last;
@@ -74,7 +76,7 @@ static int is_over(const void *owner, apr_uint64_t now)
     return apikey_limit_end(limit, &cause, now, &last);
 }
 
-static void tell(void *baton, apikey_limit_e what,
+static void keep_report(void *baton, apikey_limit_e what,
                  const apikey_limit_report_t *report)
 {
     (void)baton;
@@ -87,11 +89,12 @@ static void tell(void *baton, apikey_limit_e what,
 static int sweep(apr_uint64_t now)
 {
     swept = 0;
-    apikey_limit_sweep(limit, now, tell, NULL);
+    apikey_limit_sweep(limit, now, keep_report, NULL);
     return swept;
 }
 
-/* 100 requests a second, and a watchdog that comes by each second. */
+/* An outage: 100 requests a second, and a sweep of the watchdog once a
+ * second. */
 static void outage(void)
 {
     int full = 0, minutes = 0, sweeps = 0, second, i;
@@ -108,19 +111,22 @@ static void outage(void)
         }
         sweeps += sweep(BEGIN + second);
     }
-    is_int(full, 1, "an outage of 150 s is said once");
-    is_int(minutes, 2, "and once a minute");
-    is_int(sweeps, 0, "by a request, which knows why");
-    is_int(counted, 12000, "with as many as there were since the last");
-    ok(is_over(&one, BEGIN + 150), "its end is said");
-    is_int(last.total, 15000, "with all that there were");
-    is_int(last.seconds, 150, "and how long it took");
-    ok(!is_over(&one, BEGIN + 150), "once");
-    is_int(sweep(BEGIN + 211), 0, "after that nothing is left");
-    is_int(hit(AWAY, &one, NULL, BEGIN + 212), FULL, "the next one is new");
+    is_int(full, 1, "an outage of 150 s is logged in full once");
+    is_int(minutes, 2,
+           "an outage of 150 s is logged twice more, once a minute");
+    is_int(sweeps, 0, "a sweep logs nothing of an outage that requests log");
+    is_int(counted, 12000,
+           "the lines of an outage count all since the line before");
+    ok(is_over(&one, BEGIN + 150), "the end of an outage is to be logged");
+    is_int(last.total, 15000, "the end of an outage has the total");
+    is_int(last.seconds, 150, "the end of an outage has its seconds");
+    ok(!is_over(&one, BEGIN + 150), "the end of an outage is logged once");
+    is_int(sweep(BEGIN + 211), 0, "a sweep after the end logs nothing");
+    is_int(hit(AWAY, &one, NULL, BEGIN + 212), FULL,
+           "the next outage is logged in full");
 }
 
-static void told_without_a_request(void)
+static void logged_without_a_request(void)
 {
     int i;
 
@@ -128,13 +134,17 @@ static void told_without_a_request(void)
     for (i = 0; i < 10; i++) {
         hit(AWAY, &one, "x", BEGIN);
     }
-    is_int(sweep(BEGIN + 60), 0, "a minute long nothing is said");
-    is_int(sweep(BEGIN + 61), 1, "then a sweep says it");
-    ok(said == MORE && last.more == 9, "how many more there were");
+    is_int(sweep(BEGIN + 60), 0, "without requests nothing is logged for 60 s");
+    is_int(sweep(BEGIN + 61), 1,
+           "without requests a sweep logs the cause after 61 s");
+    ok(said == MORE && last.more == 9,
+       "the sweep's line has how many more there were");
     ok(last.cause.kind == AWAY && last.cause.owner == &one
-       && !strcmp(label, "x"), "and of what");
-    is_int(sweep(BEGIN + 600), 0, "nothing more without a request");
-    is_int(sweep(BEGIN + 6000), 0, "and no end: it has not ended");
+       && !strcmp(label, "x"),
+       "the sweep's line has the kind, the owner and the label");
+    is_int(sweep(BEGIN + 600), 0,
+           "later sweeps log nothing without another request");
+    is_int(sweep(BEGIN + 6000), 0, "a sweep does not end an outage");
 }
 
 static void quiet(void)
@@ -145,42 +155,56 @@ static void quiet(void)
     for (i = 0; i < 10; i++) {
         hit(FAULTY, &one, "key a", BEGIN + i);
     }
-    is_int(sweep(BEGIN + 60), 0, "of a row nothing is said for a minute");
-    is_int(sweep(BEGIN + 61), 1, "then how many more there were");
-    is_int(last.more, 9, "as many");
-    is_int(sweep(BEGIN + 68), 0, "until a minute has gone without one");
-    is_int(sweep(BEGIN + 69), 1, "when it is over");
+    is_int(sweep(BEGIN + 60), 0, "ten faults of a row: nothing more for 60 s");
+    is_int(sweep(BEGIN + 61), 1,
+           "ten faults of a row: a sweep logs a line after 61 s");
+    is_int(last.more, 9, "the line counts the nine faults after the first");
+    is_int(sweep(BEGIN + 68), 0,
+           "the cause is not over 59 s after its last fault");
+    is_int(sweep(BEGIN + 69), 1, "the cause is over 60 s after its last fault");
     ok(said == APIKEY_LIMIT_OVER && last.total == 10 && last.seconds == 9,
-       "with all that there were");
-    is_int(sweep(BEGIN + 200), 0, "once");
-    is_int(hit(FAULTY, &one, "key a", BEGIN + 201), FULL, "the next is new");
+       "the line of its end has the total and the seconds");
+    is_int(sweep(BEGIN + 200), 0, "the end of a row's faults is logged once");
+    is_int(hit(FAULTY, &one, "key a", BEGIN + 201), FULL,
+           "a fault after the end is logged in full");
     is_int(hit(FAULTY, &one, "key a", BEGIN + 300), FULL,
-           "even where no sweep has ended the one before");
-    is_int(hit(FAULTY, &one, "key a", BEGIN + 301), COUNTED, "one more");
+           "a fault 99 s after the last is logged in full, with no sweep "
+           "between");
+    is_int(hit(FAULTY, &one, "key a", BEGIN + 301), COUNTED,
+           "a second fault is counted");
     is_int(hit(FAULTY, &one, "key a", BEGIN + 400), MORE,
-           "without a sweep, a request says how many more");
-    is_int(more, 2, "itself");
+           "a fault 99 s after a counted one logs how many more there were");
+    is_int(more, 2, "the line counts the one before and itself");
 }
 
 static void each_for_itself(void)
 {
     fresh();
     hit(FAULTY, &one, "key a", BEGIN);
-    is_int(hit(FAULTY, &one, "key a", BEGIN), COUNTED, "a row, again");
-    is_int(hit(FAULTY, &one, "key b", BEGIN), FULL, "another row");
-    is_int(hit(FAULTY, &two, "key a", BEGIN), FULL, "another database");
-    is_int(hit(OTHER, &one, "key a", BEGIN), FULL, "another message");
+    is_int(hit(FAULTY, &one, "key a", BEGIN), COUNTED,
+           "the same row and database is counted");
+    is_int(hit(FAULTY, &one, "key b", BEGIN), FULL,
+           "another row is logged in full");
+    is_int(hit(FAULTY, &two, "key a", BEGIN), FULL,
+           "another database is logged in full");
+    is_int(hit(OTHER, &one, "key a", BEGIN), FULL,
+           "another message is logged in full");
     hit(AWAY, &one, NULL, BEGIN);
-    is_int(hit(AWAY, &two, NULL, BEGIN), FULL, "another outage");
-    ok(!is_over(&limit, BEGIN), "what was not, is not over");
-    ok(is_over(&one, BEGIN), "one is over");
-    is_int(hit(AWAY, &two, NULL, BEGIN), COUNTED, "the other is not");
-    ok(apikey_limit_is_open(limit, AWAY), "which one read shows");
-    ok(is_over(&two, BEGIN), "until it is, too");
-    ok(!apikey_limit_is_open(limit, AWAY), "which one read shows");
+    is_int(hit(AWAY, &two, NULL, BEGIN), FULL,
+           "another database's outage is logged in full");
+    ok(!is_over(&limit, BEGIN), "an outage that was not logged does not end");
+    ok(is_over(&one, BEGIN), "the first database's outage ends");
+    is_int(hit(AWAY, &two, NULL, BEGIN), COUNTED,
+           "the second database's outage goes on");
+    ok(apikey_limit_is_open(limit, AWAY),
+       "an outage is open while one database is away");
+    ok(is_over(&two, BEGIN), "the second database's outage ends");
+    ok(!apikey_limit_is_open(limit, AWAY),
+       "no outage is open when both have ended");
 }
 
-/* Many causes: what is said and what is kept is bounded. */
+/* More causes than there is room for: the number of lines and the memory are
+ * bounded. */
 static void too_many(void)
 {
     int full = 0, i;
@@ -190,14 +214,18 @@ static void too_many(void)
         full += hit(FAULTY, &one, apr_psprintf(pool, "%d", i), BEGIN) == FULL;
     }
     is_int(full, APIKEY_LIMIT_SLOTS + 1, "10 000 causes make 257 lines");
-    is_int(hit(FAULTY, &one, "10000", BEGIN), COUNTED, "no more of them");
-    is_int(hit(OTHER, &one, "10000", BEGIN), FULL, "but other messages");
+    is_int(hit(FAULTY, &one, "10000", BEGIN), COUNTED,
+           "a cause beyond the room is counted");
+    is_int(hit(OTHER, &one, "10000", BEGIN), FULL,
+           "another message has room of its own");
     is_int(sweep(BEGIN + 61), APIKEY_LIMIT_SLOTS + 2,
-           "a minute later all are told of");
-    is_int(hit(FAULTY, &one, "10000", BEGIN + 62), FULL, "and there is room");
+           "a minute later a sweep logs all causes and the count of the "
+           "others");
+    is_int(hit(FAULTY, &one, "10000", BEGIN + 62), FULL,
+           "after the sweep a new cause is logged in full");
 }
 
-/* Of a database that comes and goes. */
+/* A database that fails and recovers many times within a minute. */
 static void to_and_fro(void)
 {
     int full = 0, over = 0, i;
@@ -207,10 +235,14 @@ static void to_and_fro(void)
         full += hit(AWAY, &one, NULL, BEGIN) == FULL;
         over += is_over(&one, BEGIN);
     }
-    is_int(full, APIKEY_LIMIT_FULL_LINES, "1000 ends in a minute: 5 begins");
-    is_int(over, APIKEY_LIMIT_FULL_LINES, "and 5 ends are said");
-    is_int(sweep(BEGIN + 61), 1, "the others are told of");
-    is_int(last.more, 1000 - APIKEY_LIMIT_FULL_LINES, "all of them");
+    is_int(full, APIKEY_LIMIT_FULL_LINES,
+           "1000 outages in a minute: 5 are logged in full");
+    is_int(over, APIKEY_LIMIT_FULL_LINES,
+           "1000 outages in a minute: 5 ends are logged");
+    is_int(sweep(BEGIN + 61), 1,
+           "a minute later one line is logged for the other outages");
+    is_int(last.more, 1000 - APIKEY_LIMIT_FULL_LINES,
+           "the line counts the other outages");
 }
 
 static void amounts(void)
@@ -223,12 +255,13 @@ static void amounts(void)
     apikey_limit_count(limit, &cause, 7, BEGIN, &report);
     apikey_limit_count(limit, &cause, 20, BEGIN + 1, &report);
     is_int(apikey_limit_count(limit, &cause, 3, BEGIN + 60, &report), MORE,
-           "amounts");
-    is_int(report.more, 23, "are added up");
-    ok(report.cause.owner == &one, "of this cause");
+           "after a minute a count is logged");
+    is_int(report.more, 23, "the count adds up the amounts");
+    ok(report.cause.owner == &one, "the report names the owner");
 }
 
-/* Whose maker was killed in the middle: the hash stands, the rest does not. */
+/* A process was killed while it made an entry: the hash is written, the rest
+ * is not. */
 static void half_made(void)
 {
     apikey_cause_t cause = cause_of(FAULTY, &one, "key a");
@@ -245,18 +278,19 @@ static void half_made(void)
             memcpy(before + i, &cause.hash, 8);
         }
     }
-    is_int(found, 1, "(the hash stands once)");
+    is_int(found, 1, "the hash of the cause is found once in the memory");
     memcpy(memory, before, size);
-    /* It had said that there are places to look at. */
+    /* Another cause, so that the sweep has something to look at. */
     hit(AWAY, &two, NULL, BEGIN);
     is_int(hit(FAULTY, &one, "key a", BEGIN), FULL,
-           "a cause whose process was killed is said");
-    is_int(hit(FAULTY, &one, "key a", BEGIN), COUNTED, "and limited");
-    is_int(sweep(BEGIN + 61), 1, "a minute later it is told of");
-    is_str(label, "key a", "by its name: it has the place");
+           "a cause with a half-made entry is logged in full");
+    is_int(hit(FAULTY, &one, "key a", BEGIN), COUNTED,
+           "a cause with a half-made entry is counted the second time");
+    is_int(sweep(BEGIN + 61), 1, "a minute later a sweep logs the cause");
+    is_str(label, "key a", "the cause has its entry and label then");
 }
 
-/* ---- At the same time ---- */
+/* ---- Several threads and processes at the same time ---- */
 
 #define THREADS 8
 #define ROUNDS 20000
@@ -291,7 +325,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     return NULL;
 }
 
-/* All of them are the first, again and again. */
+/* All threads meet the same new cause at the same time, FIRSTS times. */
 static apikey_word_t round_of, arrived;
 
 static void hit_first(int *count)
@@ -334,7 +368,8 @@ static void firsts(void)
         apr_thread_join(&status, thread[i]);
         full += counts[i][2];
     }
-    is_int(full, FIRSTS, "200 causes that 8 threads meet first: a line each");
+    is_int(full, FIRSTS,
+           "200 causes that 8 threads meet first: a line for each");
 }
 
 static void threads(void)
@@ -352,12 +387,14 @@ static void threads(void)
         full += counts[i][0];
         odd += counts[i][1];
     }
-    is_int(full, 2, "8 threads, 2 causes: 2 lines");
-    is_int(odd, 0, "and no other");
-    ok(is_over(&one, BEGIN), "one is over");
-    is_int(last.total, THREADS * ROUNDS / 2, "none was lost");
+    is_int(full, 2, "2 causes of 8 threads: 2 lines in full");
+    is_int(odd, 0, "2 causes of 8 threads within a minute: no other line");
+    ok(is_over(&one, BEGIN), "the outage that 8 threads met ends");
+    is_int(last.total, THREADS * ROUNDS / 2,
+           "the outage's total has the hits of all threads");
     sweep(BEGIN + 61);
-    is_int(last.more, THREADS * ROUNDS / 2 - 1, "of the other neither");
+    is_int(last.more, THREADS * ROUNDS / 2 - 1,
+           "the other cause's count has the hits of all threads");
 }
 
 static void processes(void)
@@ -382,8 +419,9 @@ static void processes(void)
         wait(&status);
         full += WIFEXITED(status) ? WEXITSTATUS(status) : 1000;
     }
-    is_int(full, 1, "4 processes say it once");
-    ok(is_over(&one, BEGIN) && last.total == 4000, "and count together");
+    is_int(full, 1, "4 processes log an outage in full once");
+    ok(is_over(&one, BEGIN) && last.total == 4000,
+       "the outage's total has the hits of all processes");
 }
 
 int main(void)
@@ -392,7 +430,7 @@ int main(void)
     atexit(apr_terminate);
     apr_pool_create(&pool, NULL);
     outage();
-    told_without_a_request();
+    logged_without_a_request();
     quiet();
     each_for_itself();
     too_many();

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/meta.h */
+/* core/meta.h: the meta data of keys and tenants, read, written, merged. */
 
 #include <string.h>
 
@@ -16,7 +16,7 @@
 
 static apr_pool_t *pool;
 
-/* "NAME|VALUE " of each pair, or what is wrong. */
+/* "NAME|VALUE " for each pair. */
 static const char *shown(const apr_table_t *meta)
 {
     const char *text = "";
@@ -37,7 +37,8 @@ static const char *read_text(const char *text)
     const char *fault = apikey_meta_parse(&meta, text, pool);
 
     if (fault) {
-        ok(apr_is_empty_table(meta), "of '%s' nothing is left", text);
+        ok(apr_is_empty_table(meta),
+           "no pair is left of the faulty '%s'", text);
     }
     return fault ? fault : shown(meta);
 }
@@ -57,7 +58,7 @@ static void texts(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        is_str(read_text(cases[i].text), cases[i].shown, "'%s'",
+        is_str(read_text(cases[i].text), cases[i].shown, "reading '%s'",
                cases[i].text);
     }
 }
@@ -84,12 +85,12 @@ static void faults(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        is_str(read_text(cases[i].text), cases[i].fault, "'%s'",
+        is_str(read_text(cases[i].text), cases[i].fault, "the fault of '%s'",
                cases[i].text);
     }
 }
 
-/* What is written is read back. */
+/* What apikey_meta_format() writes, apikey_meta_parse() reads. */
 static void written(void)
 {
     static const char *const values[] = {
@@ -104,9 +105,10 @@ static void written(void)
         apr_table_addn(meta, apr_psprintf(pool, "n%d", (int)i), values[i]);
     }
     is_str(apikey_meta_parse(&again, apikey_meta_format(meta, pool), pool),
-           NULL, "it can be read");
-    is_str(shown(again), shown(meta), "and is the same");
-    is_str(apikey_meta_format(apr_table_make(pool, 1), pool), "", "of nothing");
+           NULL, "what was written can be read");
+    is_str(shown(again), shown(meta), "what was read is what was written");
+    is_str(apikey_meta_format(apr_table_make(pool, 1), pool), "",
+           "an empty table is written as the empty text");
 }
 
 static const char *joined(const char *key, const char *tenant)
@@ -119,16 +121,20 @@ static const char *joined(const char *key, const char *tenant)
 
 static void both(void)
 {
-    is_str(joined("", ""), "none", "neither has any");
-    is_str(joined("a=1", ""), "A|1 ", "a key's");
-    is_str(joined("", "a=1"), "A|1 ", "its tenant's");
+    is_str(joined("", ""), "none",
+           "neither the key nor the tenant has meta: none");
+    is_str(joined("a=1", ""), "A|1 ", "the key's meta alone");
+    is_str(joined("", "a=1"), "A|1 ", "the tenant's meta alone");
     is_str(joined("a=1; c=3", "A=0; b=2"), "A|1 B|2 C|3 ",
-           "the key's goes before");
-    is_str(joined("a=", "a=1"), "none", "an empty one takes it away");
-    is_str(joined("a=;b=2", "a=1"), "B|2 ", "and is not told itself");
-    is_str(joined("a", "b=1"), "meta " IN(1) "there is no '='", "a bad key's");
+           "a key's value replaces its tenant's");
+    is_str(joined("a=", "a=1"), "none",
+           "a key's empty value removes its tenant's");
+    is_str(joined("a=;b=2", "a=1"), "B|2 ",
+           "a key's empty value is not there itself");
+    is_str(joined("a", "b=1"), "meta " IN(1) "there is no '='",
+           "a fault of a key's meta");
     is_str(joined("a=1", "b"), "tenant's meta " IN(1) "there is no '='",
-           "a bad tenant's");
+           "a fault of a tenant's meta");
 }
 
 int main(void)

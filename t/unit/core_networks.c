@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/networks.h */
+/* core/networks.h: reading lists of networks, and whether they hold an
+ * address. */
 
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 static apr_pool_t *pool;
 
-/* Whether a list holds an address: 1 or 0; -1: one of the two is none. */
+/* Whether a list holds an address: 1, 0, or -1 where one cannot be read. */
 static int holds(const char *text, const char *address)
 {
     unsigned char bytes[APIKEY_ADDRESS_LEN];
@@ -58,11 +59,12 @@ static void lists(void)
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         is_int(holds(cases[i].list, cases[i].address), cases[i].holds,
-               "'%s' and %s", cases[i].list, cases[i].address);
+               "whether the list '%s' holds %s", cases[i].list,
+               cases[i].address);
     }
 }
 
-/* What is no list opens nothing. */
+/* A list that cannot be read gives an error and no network. */
 static void faults(void)
 {
     static const char *const bad[] = {
@@ -82,12 +84,12 @@ static void faults(void)
         const char *fault = apikey_networks_parse(&networks, &count, bad[i],
                                                   pool);
 
-        ok(fault && !networks && count == 0, "'%s' is none: %s", bad[i],
-           fault ? fault : "it is");
+        ok(fault && !networks && count == 0, "'%s' is refused: %s", bad[i],
+           fault ? fault : "it is not");
     }
     is_str(apikey_networks_parse(&networks, &count, "::1 secret", pool),
            "has a word, number 2, that is no IP address and no CIDR block",
-           "it says which word, and not what it is");
+           "the sentence says which word is wrong and does not repeat it");
 }
 
 static void written(void)
@@ -108,7 +110,7 @@ static void written(void)
                                                   lists[i][0], pool);
 
         is_str(fault ? NULL : apikey_networks_format(networks, count, pool),
-               lists[i][1], "'%s' is written so", lists[i][0]);
+               lists[i][1], "'%s' is written in its short form", lists[i][0]);
     }
 }
 
@@ -118,14 +120,16 @@ static void bytes(void)
 
     ok(apikey_address_from_bytes(address, "\300\0\2\1", 4)
        && apikey_address_parse(other, "192.0.2.1")
-       && memcmp(address, other, sizeof(other)) == 0, "four bytes");
+       && memcmp(address, other, sizeof(other)) == 0,
+       "an address of four bytes is read");
     ok(apikey_address_from_bytes(address,
                                  "\0\0\0\0\0\0\0\0\0\0\377\377\300\0\2\1", 16)
            && memcmp(address, other, sizeof(other)) == 0,
-       "the same in sixteen");
-    ok(!apikey_address_from_bytes(address, "\1\2\3\4\5", 5), "no other length");
+       "the same address of sixteen bytes is equal");
+    ok(!apikey_address_from_bytes(address, "\1\2\3\4\5", 5),
+       "an address of five bytes is refused");
     is_int(sizeof(apikey_network_t), APIKEY_ADDRESS_LEN + 1,
-           "a network is its bytes");
+           "a network has no padding");
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/result.h */
+/* core/result.h: each result's status, code and sentence, and which result a
+ * record has. */
 
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@
 
 #define NOW APR_INT64_C(1700000000)
 
-/* The contract's table. */
+/* CONTRACT's table. */
 static const struct {
     apikey_result_e result;
     const char *code;
@@ -49,25 +50,27 @@ static void test_reasons(void)
     apr_size_t i;
 
     is_int(sizeof(rows) / sizeof(*rows), APIKEY_RESULTS,
-           "every result of the contract is here");
+           "the table has every result");
     for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         const apikey_result_t *result = apikey_result(rows[i].result);
         const char *code = rows[i].code, *c = result->message;
 
-        is_str(result->code, code, "%s: its code", code);
-        is_int(result->status, rows[i].status, "%s: its status", code);
+        is_str(result->code, code, "%s: the code", code);
+        is_int(result->status, rows[i].status, "%s: the status", code);
         is_str(result->title, rows[i].title, "%s: the status' phrase", code);
         is_str(result->error, rows[i].error, "%s: RFC 6750's error", code);
-        is_int(result->describe, rows[i].describe, "%s: described", code);
+        is_int(result->describe, rows[i].describe,
+               "%s: whether the challenge describes it", code);
         while (*c >= 0x20 && *c <= 0x7e && !strchr("\"\\<>&'", *c)) {
             c++;
         }
         ok(!*c && c - result->message > 10 && c[-1] == '.',
-           "%s: its message is a sentence that can stand anywhere", code);
+           "%s: the message is a sentence of printable ASCII without quotes",
+           code);
     }
 }
 
-/** A record with which nothing is wrong. */
+/** A valid record. */
 static apikey_record_t a_record(void)
 {
     apikey_record_t record = {
@@ -84,28 +87,28 @@ static void test_order(void)
     apikey_record_t record = a_record();
 
     is_int(apikey_record_result(&record, "default", NOW), APIKEY_GRANTED,
-           "a good record is granted");
+           "a valid record is granted");
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
-           "in any keyspace, if the server asks for none");
+           "any keyspace is granted where the server asks for none");
     record.suspended = NOW - 1;
     is_int(apikey_record_result(&record, "default", NOW), APIKEY_SUSPENDED,
-           "a suspended tenant's is suspended");
+           "a suspended tenant's key is suspended");
     record.expires = NOW;
     is_int(apikey_record_result(&record, "default", NOW), APIKEY_EXPIRED,
-           "expired goes before suspended");
+           "an expired key of a suspended tenant is expired");
     record.disabled = NOW - 1;
     is_int(apikey_record_result(&record, "default", NOW), APIKEY_DISABLED,
-           "disabled goes before expired");
+           "an expired key that is disabled is disabled");
     record.revoked = NOW - 1;
     is_int(apikey_record_result(&record, "default", NOW), APIKEY_REVOKED,
-           "revoked goes before disabled");
+           "a disabled key that is revoked is revoked");
     is_int(apikey_record_result(&record, "other", NOW), APIKEY_INVALID,
-           "another keyspace goes before all: it must not tell that the "
-           "key exists");
+           "a revoked key of another keyspace is invalid, so that nothing "
+           "shows that it exists");
     is_int(apikey_record_result(&record, "Default", NOW), APIKEY_INVALID,
-           "a keyspace is compared with case, whatever a database does");
+           "a keyspace in another case is another keyspace");
     is_int(apikey_record_result(&record, "default ", NOW), APIKEY_INVALID,
-           "and with blanks");
+           "a keyspace with a blank after it is another keyspace");
 }
 
 static void test_times(void)
@@ -114,26 +117,26 @@ static void test_times(void)
 
     record.expires = NOW + 1;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
-           "a second before its expiry a key is good");
+           "a second before its expiry a key is granted");
     record.expires = NOW;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
-           "at the second of its expiry it is not");
+           "at the second of its expiry a key is expired");
     record.expires = NOW - 1;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
-           "nor behind it");
+           "a second after its expiry a key is expired");
     record.expires = -1;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_EXPIRED,
            "a negative expiry is in the past");
     record.expires = APIKEY_NEVER;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_GRANTED,
-           "never does not come");
+           "a key without an expiry is granted");
     record.expires = NOW + 1;
     record.revoked = NOW + 1000;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_REVOKED,
-           "a revocation dated in the future by a wrong clock holds now");
+           "a revocation dated in the future is in effect now");
     record.revoked = -1;
     is_int(apikey_record_result(&record, NULL, NOW), APIKEY_REVOKED,
-           "and any number but 0 does");
+           "a negative time of revocation revokes");
 }
 
 static void test_faults(apr_pool_t *pool)
@@ -142,57 +145,61 @@ static void test_faults(apr_pool_t *pool)
     char scopes[APIKEY_SCOPE_MAX + 4];
 
     is_str(apikey_record_fault(&record, pool), NULL,
-           "a good record has no fault");
+           "a valid record has no fault");
     record.name = record.env = record.keyspace = record.scopes = "";
     is_str(apikey_record_fault(&record, pool), NULL,
-           "nor has one with an id and a tenant alone");
+           "a record with an id and a tenant alone has no fault");
     record.tenant = "";
     is_str(apikey_record_fault(&record, pool), "its tenant is empty",
-           "without a tenant it has");
+           "an empty tenant is a fault");
     record = a_record();
     record.id = "";
     is_str(apikey_record_fault(&record, pool), "its id is empty",
-           "and without an id");
+           "an empty id is a fault");
     record.id = "a\nb";
     is_str(apikey_record_fault(&record, pool),
-           "its id has a control character", "an id with LF");
+           "its id has a control character", "an id with LF is a fault");
     record = a_record();
     record.tenant = "acme\r\nX-Apikey-Tenant: other";
     is_str(apikey_record_fault(&record, pool),
-           "its tenant has a control character", "a tenant with CR LF");
+           "its tenant has a control character",
+           "a tenant with CR LF is a fault");
     record = a_record();
     record.name = "M\xfcller";
     is_str(apikey_record_fault(&record, pool), "its name is not UTF-8",
-           "a name in Latin-1");
+           "a name in Latin-1 is a fault");
     record = a_record();
     record.env = "live ";
     is_str(apikey_record_fault(&record, pool),
-           "its env begins or ends with a blank", "an env with a blank");
+           "its env begins or ends with a blank",
+           "an env with a blank at its end is a fault");
     record = a_record();
     record.keyspace = "\x7f";
     is_str(apikey_record_fault(&record, pool),
-           "its keyspace has a control character", "a keyspace with DEL");
+           "its keyspace has a control character",
+           "a keyspace with DEL is a fault");
     record = a_record();
     record.scopes = "partners:read x\r\ny";
     ok(apikey_record_fault(&record, pool) != NULL,
-       "a second scope with CR LF");
+       "a second scope with CR LF is a fault");
     record.scopes = "partners:read\tx";
     is_str(apikey_record_fault(&record, pool), "its scopes has a blank",
-           "scopes divided by a tab");
+           "scopes divided by a tab are a fault");
     memset(scopes, 's', sizeof(scopes));
     memcpy(scopes, "a ", 2);
     scopes[2 + APIKEY_SCOPE_MAX] = '\0';
     record.scopes = scopes;
     is_str(apikey_record_fault(&record, pool), NULL,
-           "a scope of 128 characters is none");
+           "a scope of 128 characters is no fault");
     memset(scopes, 's', sizeof(scopes));
     memcpy(scopes, "a ", 2);
     scopes[3 + APIKEY_SCOPE_MAX] = '\0';
     ok(apikey_record_fault(&record, pool) != NULL,
-       "a scope of 129 characters");
+       "a scope of 129 characters is a fault");
 }
 
-/* A number of milliseconds would end a key in fifty thousand years. */
+/* Times are in seconds: one in milliseconds would lie fifty thousand years
+ * ahead. */
 static void test_times_fault(apr_pool_t *pool)
 {
     static const char *const names[] = { "expires", "revoked", "disabled",
@@ -212,10 +219,11 @@ static void test_times_fault(apr_pool_t *pool)
         *time = NOW * 1000;
         fault = apikey_record_fault(&record, pool);
         ok(fault && strstr(fault, names[i]) && strstr(fault, "milliseconds"),
-           "%s in milliseconds is: %s", names[i], fault ? fault : "none");
+           "%s in milliseconds is a fault: %s", names[i],
+           fault ? fault : "none");
         *time = APIKEY_TIME_MAX + 1;
         ok(apikey_record_fault(&record, pool) != NULL,
-           "%s in the year 10000 is", names[i]);
+           "%s in the year 10000 is a fault", names[i]);
     }
 }
 
@@ -226,7 +234,7 @@ static void test_unread(apr_pool_t *pool)
     record.fault = "its expires is not a whole number";
     is_str(apikey_record_fault(&record, pool),
            "its expires is not a whole number",
-           "what could not be read is the record's fault");
+           "a column that could not be read is the record's fault");
 }
 
 static void test_meta(apr_pool_t *pool)
@@ -235,16 +243,16 @@ static void test_meta(apr_pool_t *pool)
 
     record.meta = apr_table_make(pool, 2);
     is_str(apikey_record_fault(&record, pool), NULL,
-           "no further column is no fault");
+           "an empty table of further columns is no fault");
     apr_table_setn(record.meta, "plan", "gold");
     apr_table_setn(record.meta, "note", "");
     is_str(apikey_record_fault(&record, pool), NULL,
-           "good further columns, empty ones too, are none");
+           "further columns, one of them empty, are no fault");
     apr_table_setn(record.meta, "local", "a\nb");
     apr_table_setn(record.meta, "zone", "eu");
     is_str(apikey_record_fault(&record, pool),
            "its local has a control character",
-           "LF in a further column is one, wherever it stands");
+           "LF in any further column is a fault");
 }
 
 int main(void)

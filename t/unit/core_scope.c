@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/scope.h */
+/* core/scope.h: which granted scopes cover a required one, and which words may
+ * be scopes or be granted. */
 
 #include "../../modules/core/scope.h"
 #include "tap.h"
@@ -48,7 +49,8 @@ static const struct {
     { "*", "*", 1 },
     { "partners:read\twrite", "write", 0 },
     { "partners:read,write", "write", 0 },
-    /* What an expression may come to must not open anything. */
+    /* A required scope may be the value of an expression: what is no scope is
+     * not covered, not even by '*'. */
     { "*", "", 0 },
     { "", "", 0 },
     { "a b", "a b", 0 },
@@ -72,9 +74,11 @@ static void test_faults(void)
     is_str(apikey_scope_fault(longest), NULL, "128 characters are a scope");
     is_str(apikey_scope_fault("partners:read"), NULL,
            "partners:read is a scope");
-    is_str(apikey_scope_fault(""), "is empty", "an empty one is none");
-    is_str(apikey_scope_fault("a b"), "has a blank", "a blank is named");
-    is_str(apikey_scope_fault("a\tb"), "has a blank", "a tab, too");
+    is_str(apikey_scope_fault(""), "is empty", "an empty scope is refused");
+    is_str(apikey_scope_fault("a b"), "has a blank",
+           "a blank in a scope is refused as a blank");
+    is_str(apikey_scope_fault("a\tb"), "has a blank",
+           "a tab in a scope is refused as a blank");
     for (c = 1; c < 256; c++) {
         int allowed = c == 0x21 || (c >= 0x23 && c <= 0x5b)
                       || (c >= 0x5d && c <= 0x7e);
@@ -82,7 +86,7 @@ static void test_faults(void)
         one[0] = (char)c;
         wrong += allowed != !apikey_scope_fault(one);
     }
-    is_int(wrong, 0, "each byte is allowed just as RFC 6749 has it");
+    is_int(wrong, 0, "each byte is allowed or refused as RFC 6749 has it");
 }
 
 static void test_grants(void)
@@ -108,8 +112,9 @@ int main(void)
 
     for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
         is_int(apikey_scope_covers(pairs[i].granted, pairs[i].required) != 0,
-               pairs[i].covers, "case %d: '%s' %s what is required", (int)i,
-               pairs[i].granted, pairs[i].covers ? "covers" : "covers not");
+               pairs[i].covers, "'%s' %s '%s'", pairs[i].granted,
+               pairs[i].covers ? "covers" : "does not cover",
+               pairs[i].required);
     }
     test_faults();
     test_grants();

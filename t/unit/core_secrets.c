@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/secrets.h */
+/* core/secrets.h: reading the file of secrets, signing with them, and wiping
+ * them. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@
 #include "../../modules/core/secrets.h"
 #include "tap.h"
 
-/* Bytes 0 to 31, the contract's secret; and 32 times 'x'. */
+/* Bytes 0 to 31, which is CONTRACT's secret; and 32 times 'x'. */
 #define SECRET1 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define SECRET2 "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
 #define LINE1 "k1 " SECRET1
@@ -57,8 +58,8 @@ static void test_good(void)
         apikey_secrets_t *secrets = parse(good[i].text, &error);
 
         is_int(secrets ? apikey_secrets_count(secrets) : 0, good[i].count,
-               "%s: accepted", good[i].promise);
-        is_str(error, NULL, "%s: without an error", good[i].promise);
+               "%s: the number of secrets", good[i].promise);
+        is_str(error, NULL, "%s: no error", good[i].promise);
     }
 }
 
@@ -67,8 +68,10 @@ static void test_order(void)
     const char *error;
     apikey_secrets_t *secrets = parse(LINE2 "\n" LINE1 "\n", &error);
 
-    is_str(apikey_secrets_id(secrets, 0), "k2", "the first line is the first");
-    is_str(apikey_secrets_id(secrets, 1), "k1", "the second is the second");
+    is_str(apikey_secrets_id(secrets, 0), "k2",
+           "the first line's secret is the first");
+    is_str(apikey_secrets_id(secrets, 1), "k1",
+           "the second line's secret is the second");
 }
 
 static void is_refused(const char *promise, const char *text, apr_size_t len,
@@ -82,7 +85,7 @@ static void is_refused(const char *promise, const char *text, apr_size_t len,
     ok(error && strstr(error, where) == error, "%s: the error says '%s'",
        promise, where);
     ok(error && !strstr(error, "AAEC") && !strstr(error, "eHh4"),
-       "%s: the error holds nothing of a secret", promise);
+       "%s: the error shows nothing of a secret", promise);
 }
 
 static void test_bad(void)
@@ -112,8 +115,8 @@ static void test_bad(void)
           "line 1 does not hold" },
         { "base64url", "k1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd-_8=",
           "line 1 does not hold" },
-        { "words behind the secret", LINE1 " old", "line 1 does not hold" },
-        { "a comment behind the secret", LINE1 " # old",
+        { "words after the secret", LINE1 " old", "line 1 does not hold" },
+        { "a comment after the secret", LINE1 " # old",
           "line 1 does not hold" },
         { "CR as line end", LINE1 "\r" LINE2, "line 1 does not hold" },
         { "a mask for format characters", "k1 %s%n", "line 1 does not hold" }
@@ -126,7 +129,7 @@ static void test_bad(void)
     }
     is_refused("a NUL in the id", "k\0 " SECRET1, sizeof("k\0 " SECRET1) - 1,
                "line 1 is not");
-    is_refused("a NUL behind the secret", LINE1 "\0", sizeof(LINE1),
+    is_refused("a NUL after the secret", LINE1 "\0", sizeof(LINE1),
                "line 1 does not hold");
 }
 
@@ -160,10 +163,10 @@ static void test_bounds(void)
            "16 secrets are accepted");
     text = apr_pstrcat(pool, text, LINE1, NULL);
     ok(!parse(text, &error) && error && strstr(error, "line 17"),
-       "the 17th is refused by its line");
+       "the 17th secret is refused, with its line");
 }
 
-/** OpenSSL's own HMAC is the judge. */
+/** OpenSSL's own HMAC gives what is expected. */
 static void test_sign(void)
 {
     unsigned char secret[128], want[APIKEY_DIGEST_LEN];
@@ -197,14 +200,14 @@ static void test_vector(void)
     apikey_secrets_t *secrets = parse(LINE2 "\n" LINE1, &error);
 
     is_int(apikey_secrets_sign(digest, secrets, 1, body, strlen(body)),
-           APR_SUCCESS, "the contract's vector is signed");
+           APR_SUCCESS, "CONTRACT's example is signed");
     apikey_digest_hex(hex, digest);
     is_str(hex, "1ab3f7aa1600fac4273c98287cca7592"
                 "3cabc7f2fd82e8687cea546a78344ab6",
-           "with the contract's digest");
+           "CONTRACT's example has the digest given there");
     apikey_secrets_sign(digest, secrets, 0, body, strlen(body));
     apikey_digest_hex(hex, digest);
-    ok(strncmp(hex, "1ab3f7aa", 8) != 0, "another secret signs otherwise");
+    ok(strncmp(hex, "1ab3f7aa", 8) != 0, "another secret gives another digest");
 }
 
 typedef struct signer_t {
@@ -246,7 +249,8 @@ static void test_threads(void)
         apr_thread_join(&rv, thread[i]);
         wrong += signer[i].wrong;
     }
-    is_int(wrong, 0, "four threads sign with one secrets at once");
+    is_int(wrong, 0,
+           "four threads sign with the same secrets at the same time");
 }
 
 static void test_make_line(void)
@@ -256,14 +260,15 @@ static void test_make_line(void)
     apikey_secrets_t *secrets;
 
     is_int(apikey_secrets_new_line(&line, pool), APR_SUCCESS,
-           "a line is made");
-    is_int(apikey_secrets_new_line(&again, pool), APR_SUCCESS, "and another");
+           "a line with a new secret is made");
+    is_int(apikey_secrets_new_line(&again, pool), APR_SUCCESS,
+           "a second line is made");
     secrets = parse(apr_pstrcat(pool, line, "\n", again, NULL), &error);
     is_int(secrets ? apikey_secrets_count(secrets) : 0, 2,
-           "both make a secrets: their ids differ");
+           "both lines are read: their ids differ");
     ok(strcmp(strchr(line, ' '), strchr(again, ' ')) != 0,
-       "their secrets differ");
-    is_int(strlen(strchr(line, ' ') + 1), 44, "a secret has 32 bytes");
+       "the secrets of the two lines differ");
+    is_int(strlen(strchr(line, ' ') + 1), 44, "a new secret has 32 bytes");
 }
 
 static char *write_file(const char *name, const char *text, int perms)
@@ -306,7 +311,7 @@ static void test_permissions(void)
         ok(cases[i].good ? !error
            : error && strstr(error, path) && strstr(error, "chmod"),
            "mode %03x: %s", cases[i].perms, cases[i].good
-           ? "without an error" : "the error names the file and the cure");
+           ? "no error" : "the error names the file and says chmod");
         apr_file_remove(path, pool);
     }
 }
@@ -319,8 +324,9 @@ static void is_not_loaded(const char *path, const char *why)
 
     ok(rv != APR_SUCCESS && !secrets && error, "refused: %s", why);
     ok(error && strstr(error, path) && strstr(error, why),
-       "the error says so and names the file");
-    ok(error && !strstr(error, "AAEC"), "and nothing of a secret");
+       "the error names the file and says: %s", why);
+    ok(error && !strstr(error, "AAEC"),
+       "the error shows nothing of a secret: %s", why);
 }
 
 static void test_files(void)
@@ -332,15 +338,15 @@ static void test_files(void)
     const char *error = NULL;
 
     is_int(apikey_secrets_load(&secrets, path, pool, &error), APR_SUCCESS,
-           "a file is read");
+           "a file with two secrets is read");
     is_int(secrets ? apikey_secrets_count(secrets) : 0, 2,
-           "with both its secrets");
+           "the file has both its secrets");
     apr_file_remove(path, pool);
     is_not_loaded(path, "cannot be read: No such file");
     apr_dir_make(link, APR_FPROT_UREAD | APR_FPROT_UEXECUTE, pool);
     is_not_loaded(link, "not a regular file");
     apr_dir_remove(link, pool);
-    /* Were it waited for, this test would never end. */
+    /* Opening a FIFO without a writer must not wait. */
     apr_file_namedpipe_create(link, APR_FPROT_UREAD | APR_FPROT_UWRITE,
                               pool);
     is_not_loaded(link, "not a regular file");
@@ -372,8 +378,8 @@ static int holds(const char *memory, apr_size_t len, const char *text)
     return 0;
 }
 
-/* What load leaves behind in its pool: the pool's first node is filled and
- * cleared before, so that every byte of it is known. */
+/* What apikey_secrets_load() leaves in the memory of its pool: the pool's
+ * first node is filled and cleared before, so that each byte of it is known. */
 static void test_wipe(void)
 {
     char *path = write_file("wipe", "wipe-id " SECRET2 "\n", 0x600);
@@ -388,12 +394,12 @@ static void test_wipe(void)
     memset(memory, '-', len);
     apr_pool_clear(own);
     is_int(apikey_secrets_load(&secrets, path, own, &error), APR_SUCCESS,
-           "a secrets is loaded into known memory");
-    ok(holds(memory, len, "wipe-id"), "which holds its id");
+           "secrets are loaded into known memory");
+    ok(holds(memory, len, "wipe-id"), "the memory holds the secret's id");
     ok(!holds(memory, len, "eHh4") && !holds(memory, len, "xxxx"),
-       "but nothing of the secret or the file's text");
+       "the memory holds nothing of the secret or of the file's text");
     apr_pool_clear(own);
-    ok(!holds(memory, len, "wipe-id"), "the secrets goes with its pool");
+    ok(!holds(memory, len, "wipe-id"), "clearing the pool wipes the secrets");
     apr_pool_destroy(own);
     apr_file_remove(path, pool);
 }

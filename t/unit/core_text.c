@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* core/text.h */
+/* core/text.h and core/time_text.h: which texts, names and words are accepted,
+ * and how times and durations are read and written. */
 
 #include <stdlib.h>
 
@@ -30,7 +31,7 @@ static const struct {
     { "the last code point", "\xf4\x8f\xbf\xbf", NULL },
     { "the first of three bytes", "\xe0\xa0\x80", NULL },
     { "the last before the surrogates", "\xed\x9f\xbf", NULL },
-    { "the first behind the surrogates", "\xee\x80\x80", NULL },
+    { "the first after the surrogates", "\xee\x80\x80", NULL },
     { "a no-break space", "a\xc2\xa0", NULL },
     { "nothing", "", EMPTY },
     { "a blank at the beginning", " a", BLANK },
@@ -69,7 +70,8 @@ static const struct {
 #define HIDDEN "has a character that is not seen, or looks like a blank"
 #define MARK "begins with a mark that belongs to the character before it"
 
-/* Of each kind the first and the last, and what stands just outside. */
+/* The first and the last character of each range that is refused, and its
+ * neighbours outside. */
 static const struct {
     const char *promise;
     const char *name;
@@ -81,7 +83,7 @@ static const struct {
     { "umlauts, with a combining mark within", "Mu\xcc\x88ller", NULL },
     { "a Japanese name", "\xe6\x97\xa5\xe6\x9c\xac", NULL },
     { "an emoji", "key \xf0\x9f\x94\x91", NULL },
-    { "U+00A1, behind the no-break space", "\xc2\xa1", NULL },
+    { "U+00A1, after the no-break space", "\xc2\xa1", NULL },
     { "U+2010, a hyphen", "a\xe2\x80\x90" "b", NULL },
     { "U+2030, per mille", "\xe2\x80\xb0", NULL },
     { "U+FFFD", "\xef\xbf\xbd", NULL },
@@ -130,7 +132,8 @@ static void test_names(apr_pool_t *pool)
         if (given[i].fault && (strcmp(given[i].fault, HIDDEN) == 0
                                || strcmp(given[i].fault, MARK) == 0)) {
             is_str(apikey_text_fault(given[i].name), NULL,
-                   "one that is stored already can be carried");
+                   "a name that is stored already with it is accepted as a "
+                   "text");
         }
     }
     memset(text, 'n', 256);
@@ -181,7 +184,8 @@ static void is_duration(const char *text, apr_int64_t want)
 
     is_int(apikey_duration_parse(&seconds, text), APR_SUCCESS,
            "'%s' is a duration", text);
-    is_int(seconds, want, "of %" APR_INT64_T_FMT " seconds", want);
+    is_int(seconds, want, "'%s' is %" APR_INT64_T_FMT " seconds", text,
+           want);
 }
 
 static void test_durations(void)
@@ -208,7 +212,8 @@ static void test_durations(void)
         is_int(apikey_duration_parse(&seconds, bad[i]), APR_EINVAL,
                "'%s' is no duration", bad[i]);
     }
-    is_int(seconds, 42, "what is no duration leaves the number alone");
+    is_int(seconds, 42,
+           "a text that is no duration leaves the number as it was");
 }
 
 static void is_expiry(const char *text, apr_int64_t want)
@@ -217,7 +222,7 @@ static void is_expiry(const char *text, apr_int64_t want)
 
     is_int(apikey_expiry_parse(&expires, text, NOW), APR_SUCCESS,
            "'%s' is an expiry", text);
-    is_int(expires, want, "at %" APR_INT64_T_FMT, want);
+    is_int(expires, want, "'%s' is %" APR_INT64_T_FMT, text, want);
 }
 
 static void test_expiries(void)
@@ -268,13 +273,13 @@ static void test_expiries(void)
     is_int(apikey_expiry_parse(&expires, "1970-01-01", NOW), APR_EINVAL,
            "the second that would read as 'never' is no expiry");
     is_int(apikey_expiry_parse(&expires, "0s", 0), APR_EINVAL,
-           "nor as a duration");
+           "an expiry of 0s at second 0 would read as 'never' and is refused");
     is_int(apikey_expiry_parse(&expires, "2100-02-29", NOW), APR_EINVAL,
            "2100 is no leap year");
-    is_int(expires, 42, "what is no expiry leaves the number alone");
+    is_int(expires, 42, "a text that is no expiry leaves the number as it was");
 }
 
-/* The last days of months, and what lies back. */
+/* Months end on their last day; and times that lie back. */
 static void test_months(void)
 {
     static const struct { const char *from, *text, *to; int back; } cases[] = {
@@ -297,16 +302,17 @@ static void test_months(void)
         apikey_expiry_parse(&from, cases[i].from, NOW);
         apikey_expiry_parse(&to, cases[i].to, NOW);
         is_int((cases[i].back ? apikey_since_parse : apikey_expiry_parse)
-               (&got, cases[i].text, from), APR_SUCCESS, "%s %s %s",
+               (&got, cases[i].text, from), APR_SUCCESS, "%s %s %s can be read",
                cases[i].text, cases[i].back ? "before" : "after",
                cases[i].from);
-        is_int(got, to, "is %s", cases[i].to);
+        is_int(got, to, "%s %s %s is %s", cases[i].text,
+               cases[i].back ? "before" : "after", cases[i].from, cases[i].to);
     }
     for (i = 0; i < 3; i++) {
         static const char *bad[] = { "soon", "never", "" };
 
         is_int(apikey_since_parse(&got, bad[i], NOW), APR_EINVAL,
-               "'%s' is no time that has been", bad[i]);
+               "'%s' is no time in the past", bad[i]);
     }
 }
 
@@ -315,14 +321,15 @@ static void test_format(apr_pool_t *pool)
     is_str(apikey_time_format(NOW, pool), "2023-11-14T22:13:20Z",
            "a time is shown in UTC");
     is_str(apikey_time_format(0, pool), "1970-01-01T00:00:00Z",
-           "the first second is shown");
+           "second 0 is shown in UTC");
     is_str(apikey_time_format(APR_INT64_C(253402300799), pool),
-           "9999-12-31T23:59:59Z", "the last is shown");
+           "9999-12-31T23:59:59Z", "the last second of the year 9999 is shown");
     is_str(apikey_time_format(APR_INT64_C(253402300800), pool),
-           "253402300800", "a later one is shown as the number it is");
+           "253402300800", "a later time is shown as a number");
     is_str(apikey_time_format(APR_INT64_C(9223372036854775807), pool),
-           "9223372036854775807", "the largest, too");
-    is_str(apikey_time_format(-1, pool), "-1", "and a negative one");
+           "9223372036854775807", "the largest number is shown as a number");
+    is_str(apikey_time_format(-1, pool), "-1",
+           "a negative number is shown as a number");
 }
 
 static void test_queries(void)
@@ -367,8 +374,9 @@ static void test_queries(void)
 static void test_one_line(apr_pool_t *pool)
 {
     is_str(apikey_one_line(" ERROR:  no\n\tsuch  table\r\n", pool),
-           "ERROR: no such table", "several lines are made one");
-    is_str(apikey_one_line(" \n", pool), "", "white space alone is nothing");
+           "ERROR: no such table", "several lines become one");
+    is_str(apikey_one_line(" \n", pool), "",
+           "white space alone becomes the empty text");
     ok(!apikey_one_line(NULL, pool), "NULL stays NULL");
 }
 

@@ -1,9 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/*
- * A database with changes, and a segment.  For a program that has included
- * verify/poll_task.c.
- */
+/* A database with changes, and a segment that polls write to. A program
+ * includes this after verify/poll_task.c. */
 #ifndef APIKEY_POLL_FIXTURE_H
 #define APIKEY_POLL_FIXTURE_H
 
@@ -14,7 +12,7 @@
 #define EPOCH "SELECT epoch FROM apikey_identity"
 
 static apikey_segment_t *segment;
-static apikey_poll_task_t *task;        /* NULL: of our own tables */
+static apikey_poll_task_t *task;        /* NULL: a poll of our own tables */
 static apikey_poll_outcome_e found;     /* by the last poll */
 static char why[256];
 
@@ -41,7 +39,8 @@ HELPER void sql(const char *text)
     need(raw(text) == 0, text);
 }
 
-/* Changes of digest, tenant or whatever kind; at is when. */
+/* Adds changes of one kind: their numbers, and the time at which they were
+ * made. */
 HELPER void add(int from, int to, const char *kind, const char *value, int at)
 {
     sql(apr_psprintf(fx.pool, "WITH RECURSIVE n (i) AS (SELECT %d UNION ALL "
@@ -59,7 +58,8 @@ HELPER apikey_segment_t *new_segment(void)
     return made;
 }
 
-/* Ten changes, and a segment that knows them; an answer of then. */
+/* Makes ten changes and a segment that knows them; returns the stamp that a
+ * look-up would have then. */
 HELPER apikey_stamp_t ten_changes(void)
 {
     apikey_stamp_t now;

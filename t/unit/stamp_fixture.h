@@ -6,7 +6,7 @@
 
 #include "verify/revocations.h"
 
-/** 0: nothing is known of the database. */
+/** Reads the stamp; 0: nothing is known of the database. */
 static inline int read_stamp(const apikey_segment_t *segment,
                              apikey_stamp_t *stamp)
 {

@@ -6,8 +6,8 @@
 
 static const char *since = "0";
 
-/* What was recorded since the last call: kind and value, the digests by their
- * first letter. */
+/* The kinds and values recorded since the last call, digests by their first
+ * letter. */
 static const char *recorded(void)
 {
     const char *text = raw_text(apr_psprintf(fx.pool,
@@ -22,7 +22,7 @@ static const char *recorded(void)
 #define SQL(sql, want)                                                      \
     do {                                                                    \
         is_int(raw(sql), 0, "%s", sql);                                     \
-        is_str(recorded(), want, "recorded");                               \
+        is_str(recorded(), want, "recorded for %s", sql);                   \
     } while (0)
 
 #define ROW(digest, id) "('" digest "', '" id "', 'acme', 'n')"
@@ -44,7 +44,7 @@ static void test_keys(void)
     SQL("DELETE FROM apikey", "digest:a");
 }
 
-/* SQLite runs no delete trigger for these. */
+/* SQLite runs no delete trigger for a row that REPLACE removes. */
 static void test_replace(void)
 {
     SQL("INSERT" INTO ROW(DIGEST_A, "one") ", " ROW(DIGEST_B, "two"),
@@ -53,17 +53,17 @@ static void test_replace(void)
     SQL("REPLACE" INTO "('" DIGEST_B "', 'three', 'acme', 'n')",
         "digest:a digest:b");
     is_str(raw_text("SELECT id FROM apikey"), "three",
-           "that replaced both rows");
+           "REPLACE removed both rows");
     SQL("INSERT" INTO ROW(DIGEST_A, "one"), "digest:a");
     SQL("UPDATE OR REPLACE apikey SET id = 'three' WHERE id = 'one'",
         "digest:b digest:a");
     is_str(raw_text("SELECT id || substr(digest, 1, 1) FROM apikey"),
-           "threea", "that removed the other row");
+           "threea", "UPDATE OR REPLACE removed the other row");
     SQL("INSERT" INTO ROW(DIGEST_A, "three") " ON CONFLICT (digest) DO "
         "UPDATE SET env = 'test'", "digest:a");
     ok(raw("INSERT" INTO ROW(DIGEST_B, "three")) != 0,
-       "an id there already is refused");
-    is_str(recorded(), "", "and nothing is recorded");
+       "a row with an id that is there already is refused");
+    is_str(recorded(), "", "nothing is recorded for a refused row");
     SQL("DELETE FROM apikey", "digest:a");
 }
 
@@ -82,23 +82,27 @@ static void test_silence(void)
     SQL("INSERT INTO apikey_usage (id, use_count) VALUES ('one', 1)", "");
     SQL("UPDATE apikey_usage SET use_count = 2", "");
     SQL("INSERT INTO apikey_scope (name) VALUES ('a:b')", "");
-    is_int(raw("BEGIN"), 0, "a transaction");
-    is_int(raw("INSERT" INTO ROW(DIGEST_A, "one")), 0, "with a key");
-    is_int(raw("ROLLBACK"), 0, "that is rolled back");
-    is_str(recorded(), "", "leaves nothing");
+    is_int(raw("BEGIN"), 0, "a transaction begins");
+    is_int(raw("INSERT" INTO ROW(DIGEST_A, "one")), 0,
+           "a key is made in the transaction");
+    is_int(raw("ROLLBACK"), 0, "the transaction is rolled back");
+    is_str(recorded(), "",
+           "nothing is recorded for a transaction that is rolled back");
 }
 
 static void test_numbers(void)
 {
     const char *last = raw_text("SELECT MAX(number) FROM apikey_change");
 
-    is_int(raw("DELETE FROM apikey_change"), 0, "changes are pruned");
-    is_int(raw("INSERT" INTO ROW(DIGEST_A, "one")), 0, "and a key is made");
+    is_int(raw("DELETE FROM apikey_change"), 0, "all changes are removed");
+    is_int(raw("INSERT" INTO ROW(DIGEST_A, "one")), 0,
+           "a key is made after that");
     is_int(apr_atoi64(raw_text("SELECT number FROM apikey_change")),
-           apr_atoi64(last) + 1, "the numbers go on from where they were");
+           apr_atoi64(last) + 1,
+           "the next change has the number after the last");
     is_str(raw_text("SELECT changed BETWEEN strftime('%s','now') - 60 AND "
                     "strftime('%s','now') FROM apikey_change"), "1",
-           "each with its time");
+           "a change has the time at which it was made");
 }
 
 static const char *heard = "";
@@ -125,7 +129,7 @@ static apr_status_t hear(void *baton, apr_int64_t number,
     return APR_SUCCESS;
 }
 
-/* More than two pages, and kinds that this version does not know. */
+/* More changes than two pages, and a kind that this version does not know. */
 static void test_reader(void)
 {
     apr_int64_t from = apr_atoi64(raw_text("SELECT MAX(number) FROM "
@@ -134,24 +138,26 @@ static void test_reader(void)
 
     is_int(raw("INSERT INTO apikey_change (kind, value, changed) VALUES "
                "('tenant', 'acme', 1), ('all', '', 2), ('future', 'x', 3)"),
-           0, "three changes");
+           0, "three changes are inserted");
     is_int(apikey_changes_since(fx.store, from, hear, &count, fx.pool,
-                                &fx.error), APR_SUCCESS, "are read");
+                                &fx.error), APR_SUCCESS,
+           "three changes are read");
     is_str(heard, apr_psprintf(fx.pool, " %d:acme@1 %d:@2 %d:x@3",
                                APIKEY_CHANGED_TENANT, APIKEY_CHANGED_ALL,
                                APIKEY_CHANGED_ALL),
-           "what is not known counts as all");
+           "a change of an unknown kind counts as a change of all");
     from += 3;
     is_int(raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
                "FROM n WHERE i < 700) INSERT INTO apikey_change (kind, value,"
                " changed) SELECT 'digest', 'v' || i, 1 FROM n"), 0,
-           "700 changes");
+           "700 changes are inserted");
     count = 0;
     is_int(apikey_changes_since(fx.store, from, hear, &count, fx.pool,
-                                &fx.error), APR_SUCCESS, "are read in order");
-    is_int(count, 700, "all of them, once");
+                                &fx.error), APR_SUCCESS,
+           "700 changes are read in order");
+    is_int(count, 700, "each of the 700 changes is read once");
     is_str(heard, apr_psprintf(fx.pool, "%d:v700@1", APIKEY_CHANGED_DIGEST),
-           "to the last");
+           "the last of the 700 changes is read last");
 }
 
 static void test_digest_form(void)
@@ -164,7 +170,8 @@ static void test_digest_form(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        ok(raw_key(bad[i], "x", "acme") != 0, "no digest: \"%.8s\"", bad[i]);
+        ok(raw_key(bad[i], "x", "acme") != 0, "refused as a digest: \"%.8s\"",
+           bad[i]);
     }
 }
 
@@ -185,14 +192,16 @@ static void test_audit(void)
     const char *before = raw_text(all);
     apr_size_t i;
 
-    ok(*before, "there is an audit");
+    ok(*before, "the audit has entries");
     for (i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++) {
         ok(raw(forbidden[i]) != 0, "refused: %s", forbidden[i]);
     }
-    is_str(raw_text(all), before, "and nothing has changed");
+    is_str(raw_text(all), before, "no refused statement has changed the audit");
     is_int(raw("UPDATE apikey_identity SET kept_since = 1 + (SELECT "
-               "MAX(happened) FROM apikey_audit)"), 0, "retention moves on");
-    is_int(raw("DELETE FROM apikey_audit"), 0, "what it passed may go");
+               "MAX(happened) FROM apikey_audit)"), 0,
+           "the date of retention is moved on");
+    is_int(raw("DELETE FROM apikey_audit"), 0,
+           "audit entries before the date of retention may be removed");
 }
 
 int main(void)

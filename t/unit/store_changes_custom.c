@@ -12,9 +12,9 @@
 #define TABLE "apikey_own_change"
 #define COLUMNS "SELECT place, sum FROM " TABLE " WHERE place > "
 
-static const char *number;      /* a parameter as a number, here */
+static const char *number;      /* how this database casts a parameter */
 
-/* The changes read: number, kind, and the digest's first letter. */
+/* The changes read: number, kind, and the first letter of the digest. */
 typedef struct heard_t {
     const char *text;
     int count, stop_at;
@@ -70,30 +70,36 @@ static void test_rows(const char *sql)
     apr_status_t status;
     heard_t heard = read_changes(sql, 0, 0, &status);
 
-    is_int(status, APR_SUCCESS, "an empty table: %s", said());
-    is_int(heard.count, 0, "has no changes");
-    /* Not in their order; beyond what 32 bits and a double hold. */
+    is_int(status, APR_SUCCESS, "an empty table can be read: %s", said());
+    is_int(heard.count, 0, "an empty table has no changes");
+    /* Not inserted in their order; one beyond what 32 bits and a double
+     * hold. */
     add(APR_INT64_C(9007199254740993), "'" DIGEST_B "'");
     add(7, "'" DIGEST_A "'");
     add(9, "NULL");
     add(8, "upper('" DIGEST_B "')");
     add(12, "'any word'");
     heard = read_changes(sql, 0, 0, &status);
-    is_int(status, APR_SUCCESS, "five changes: %s", said());
+    is_int(status, APR_SUCCESS,
+           "a table with five changes can be read: %s", said());
     is_str(heard.text, " 7:a 8:b 9:all 12:all 9007199254740993:b",
-           "in order, and what is no digest is anything");
+           "changes come in order, and one whose value is no digest counts "
+           "as all");
     heard = read_changes(sql, 8, 0, &status);
-    is_str(heard.text, " 9:all 12:all 9007199254740993:b", "those behind 8");
+    is_str(heard.text, " 9:all 12:all 9007199254740993:b",
+           "the changes after 8 are read");
     heard = read_changes(sql, APR_INT64_C(9007199254740992), 0, &status);
-    is_str(heard.text, " 9007199254740993:b", "the last one");
+    is_str(heard.text, " 9007199254740993:b",
+           "a number beyond 2^53 is exact: the last change is read");
     heard = read_changes(sql, APR_INT64_C(9007199254740993), 0, &status);
-    is_str(heard.text, "", "none behind it");
+    is_str(heard.text, "", "no change is read after the last");
     heard = read_changes(sql, 0, 2, &status);
-    is_int(status, APR_EGENERAL, "the reader ends it");
-    is_int(heard.count, 2, "with the second");
+    is_int(status, APR_EGENERAL, "the reader's error ends the reading");
+    is_int(heard.count, 2,
+           "nothing is read after the change at which the reader ended it");
 }
 
-/* Some at a time, some twice, and all that were there before. */
+/* A select with a LIMIT, and one that returns the last known change again. */
 static void test_limits(void)
 {
     const char *limited = apr_psprintf(fx.pool, COLUMNS "%s ORDER BY place "
@@ -108,7 +114,8 @@ static void test_limits(void)
     heard = read_changes(equal, 9, 0, &status);
     is_str(heard.text, " 12:all 9007199254740993:b",
            "one that was seen is not seen again: %s", said());
-    is_int(status, APR_SUCCESS, "nor without end");
+    is_int(status, APR_SUCCESS,
+           "a select that returns a known change again does not loop");
 }
 
 static void test_many(const char *sql)
@@ -123,9 +130,10 @@ static void test_many(const char *sql)
     }
     run("COMMIT");
     heard = read_changes(sql, 12, 0, &status);
-    is_int(heard.count, 601, "more than a page: %s", said());
-    ok(heard.ordered, "in order");
-    ok(heard.timeless, "and of no known time");
+    is_int(heard.count, 601,
+           "600 changes more than a page holds are read: %s", said());
+    ok(heard.ordered, "601 changes come in order");
+    ok(heard.timeless, "changes of a custom select have no time");
 }
 
 static void test_check(const char *sql)
@@ -140,15 +148,15 @@ static void test_check(const char *sql)
     apr_size_t i;
 
     is_int(apikey_custom_query_check_changes(fx.store, sql, fx.pool, &fx.error),
-           APR_SUCCESS, "a good one is tried out: %s", said());
+           APR_SUCCESS, "a right select passes the check: %s", said());
     for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         const char *bad = apr_pstrcat(fx.pool, wrong[i].sql, number, NULL);
 
         fx.error = NULL;
         is_int(apikey_custom_query_check_changes(fx.store, bad, fx.pool,
                                                  &fx.error),
-               APIKEY_EANSWER, "a wrong one: %s", bad);
-        ok(says(wrong[i].what), "and is told: %s", said());
+               APIKEY_EANSWER, "a wrong select fails the check: %s", bad);
+        ok(says(wrong[i].what), "the error says what is wrong: %s", said());
     }
 }
 
@@ -159,10 +167,11 @@ static void test_unreadable(void)
     apr_status_t status;
     heard_t heard = read_changes(sql, 0, 0, &status);
 
-    is_int(status, APIKEY_EANSWER, "a number that is none is an error");
-    ok(says("the first column of a change is no whole number"), "%s",
+    is_int(status, APIKEY_EANSWER, "a number that cannot be read is an error");
+    ok(says("the first column of a change is no whole number"),
+       "the error names the column: %s",
        said());
-    is_int(heard.count, 0, "and nothing is handed on");
+    is_int(heard.count, 0, "no change is handed to the reader");
 }
 
 int main(int argc, char **argv)
@@ -179,7 +188,7 @@ int main(int argc, char **argv)
     }
     need(apikey_store_open(&fx.store, driver, argc > 2 ? argv[2] : fx.path,
                            fx.pool, &fx.error) == APR_SUCCESS, "open");
-    /* As the shipped statements write it. */
+    /* The form in which the shipped statements write it. */
     number = fx.store->dialect->number;
     sql = apr_pstrcat(fx.pool, COLUMNS, number, NULL);
     run("CREATE TABLE " TABLE " (place BIGINT, sum CHAR(64))");

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* csv.h: which fields are read, and which files are refused. */
+/* csv.h: which fields are read from a CSV file, and which files are
+ * refused. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ static apr_file_t *file_of(const char *text, apr_size_t len)
     return file;
 }
 
-/* All rows: their lines, fields between '|', and how it ended. */
+/* All rows: line numbers, fields divided by '|', and the error at the end. */
 static const char *read_all(const char *text, apr_size_t len)
 {
     apikey_csv_t *csv = apikey_csv_make(file_of(text, len), pool);
@@ -102,35 +103,42 @@ static void test_limits(void)
     int i;
 
     memset(text, 'x', 4 * APIKEY_CSV_ROW);
-    /* A field of the limit, with its NUL; then one byte more. */
+    /* A field as long as allowed with its NUL; then longer ones. */
     csv = apikey_csv_make(file_of(text, APIKEY_CSV_ROW - 1), pool);
-    is_int(apikey_csv_read(csv, &row, &fault), APR_SUCCESS, "64 KiB");
-    is_int(strlen(row.field[0]), APIKEY_CSV_ROW - 1, "all of it");
+    is_int(apikey_csv_read(csv, &row, &fault), APR_SUCCESS,
+           "a row of 64 KiB is read");
+    is_int(strlen(row.field[0]), APIKEY_CSV_ROW - 1,
+           "a field of 64 KiB is read whole");
     for (i = 0; i < 3; i++) {
         csv = apikey_csv_make(file_of(text, APIKEY_CSV_ROW + i), pool);
-        is_int(apikey_csv_read(csv, &row, &fault), APR_EINVAL, "%d more",
-               i + 1);
-        ok(strstr(fault, "64 KiB") != NULL, "it says: %s", fault);
+        is_int(apikey_csv_read(csv, &row, &fault), APR_EINVAL,
+               "a row of 64 KiB and %d more bytes is refused", i + 1);
+        ok(strstr(fault, "64 KiB") != NULL,
+           "the error names the limit: %s", fault);
     }
     text[APIKEY_CSV_ROW - 2] = ',';
     text[APIKEY_CSV_ROW - 1] = ',';
     csv = apikey_csv_make(file_of(text, APIKEY_CSV_ROW), pool);
     is_int(apikey_csv_read(csv, &row, &fault), APR_EINVAL,
-           "no room for the last field's end");
+           "a row without room for the NUL of its last field is refused");
     memset(text, ',', APIKEY_CSV_FIELDS);
     csv = apikey_csv_make(file_of(text, APIKEY_CSV_FIELDS - 1), pool);
-    is_int(apikey_csv_read(csv, &row, &fault), APR_SUCCESS, "many fields");
-    is_int(row.count, APIKEY_CSV_FIELDS, "all of them");
+    is_int(apikey_csv_read(csv, &row, &fault), APR_SUCCESS,
+           "a row with the most fields allowed is read");
+    is_int(row.count, APIKEY_CSV_FIELDS,
+           "all fields of a row with the most are read");
     csv = apikey_csv_make(file_of(text, APIKEY_CSV_FIELDS), pool);
-    is_int(apikey_csv_read(csv, &row, &fault), APR_EINVAL, "one too many");
+    is_int(apikey_csv_read(csv, &row, &fault), APR_EINVAL,
+           "a row with one field too many is refused");
     status = apr_file_open(&file, "/", APR_FOPEN_READ, 0, pool);
     csv = status == APR_SUCCESS ? apikey_csv_make(file, pool) : NULL;
     status = csv ? apikey_csv_read(csv, &row, &fault) : APR_EGENERAL;
-    ok(APR_TO_OS_ERROR(status) == EISDIR, "a folder cannot be read");
-    is_str(fault, "cannot be read", "and it says so");
+    ok(APR_TO_OS_ERROR(status) == EISDIR, "a folder is refused");
+    is_str(fault, "cannot be read", "the error says that it cannot be read");
 }
 
-/* Longer than the buffer, so that fields lie across its end at every byte. */
+/* A file longer than the buffer, so that fields lie across the buffer's end at
+ * every byte. */
 static void test_stream(void)
 {
     apr_size_t len = 0, room = 300000;
@@ -155,8 +163,8 @@ static void test_stream(void)
                     != 0;
     }
     is_int(status, APR_EOF, "a long file is read to its end");
-    ok(n > 10000, "row by row");
-    is_int(wrong, 0, "each as it was written");
+    ok(n > 10000, "a long file has all its rows");
+    is_int(wrong, 0, "each row of a long file has its fields and its line");
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* custom_query.h: which results of the administrator's select are accepted. */
+/* custom_query.h: ApiKeyQuery, the administrator's own select: which results
+ * are accepted, and which queries are refused. */
 
 #include "store_fixture.h"
 #include "../../modules/core/result.h"
@@ -9,7 +10,7 @@
 
 #define FROM " FROM k WHERE digest = %s"
 
-static const apikey_policy_t *policy;   /* NULL: no key is known for one */
+static const apikey_policy_t *policy;   /* NULL: no value is taken for a key */
 
 static apikey_record_t *look(const char *sql, apr_status_t *status)
 {
@@ -22,7 +23,7 @@ static apikey_record_t *look(const char *sql, apr_status_t *status)
     return record;
 }
 
-/* A select with this instead of what it is all about. */
+/* A select of an id, a tenant and this column. */
 static const char *with(const char *column)
 {
     return apr_pstrcat(fx.pool, "SELECT 'i' AS id, 't' AS tenant, ", column,
@@ -36,37 +37,42 @@ static void test_columns(void)
         "3 AS suspended, 4 AS expires, 'a b' AS scopes, 'k' AS keyspace, "
         "'e' AS env, 'n' AS name, 't' AS tenant, 'i' AS id" FROM, &status);
 
-    is_int(status, APR_SUCCESS, "all columns: %s", said());
+    is_int(status, APR_SUCCESS,
+           "a query with all columns finds the key: %s", said());
     need(record != NULL, "the record");
-    is_str(record->id, "i", "id");
-    is_str(record->tenant, "t", "tenant");
-    is_str(record->name, "n", "name");
-    is_str(record->env, "e", "env");
-    is_str(record->keyspace, "k", "keyspace");
-    is_str(record->scopes, "a b", "scopes");
-    is_int(record->expires, 4, "expires");
-    is_int(record->revoked, 1, "revoked");
-    is_int(record->disabled, 2, "disabled");
-    is_int(record->suspended, 3, "suspended");
-    is_str(record->digest, DIGEST_A, "the digest is what was asked for");
-    ok(apr_is_empty_table(record->meta), "nothing further");
+    is_str(record->id, "i", "the id is read");
+    is_str(record->tenant, "t", "the tenant is read");
+    is_str(record->name, "n", "the name is read");
+    is_str(record->env, "e", "the env is read");
+    is_str(record->keyspace, "k", "the keyspace is read");
+    is_str(record->scopes, "a b", "the scopes are read");
+    is_int(record->expires, 4, "expires is read");
+    is_int(record->revoked, 1, "revoked is read");
+    is_int(record->disabled, 2, "disabled is read");
+    is_int(record->suspended, 3, "suspended is read");
+    is_str(record->digest, DIGEST_A,
+           "the record has the digest that was asked for");
+    ok(apr_is_empty_table(record->meta),
+       "a record of known columns alone has no meta");
     record = look("SELECT 'i' AS id, 't' AS tenant" FROM, &status);
     need(record != NULL, "the record of two columns");
-    is_str(record->keyspace, "ours", "no keyspace is the asker's");
+    is_str(record->keyspace, "ours",
+           "without a column keyspace a key is of the server's keyspace");
     ok(!*record->name && !*record->env && !*record->scopes
        && !*record->secret_id && !*record->format && !*record->hint
-       && !*record->creator, "and no other text is there, none is NULL");
+       && !*record->creator, "texts without a column are empty, not NULL");
     ok(record->expires == APIKEY_NEVER && !record->revoked
-       && !record->disabled && !record->suspended, "nor any time");
+       && !record->disabled && !record->suspended,
+       "without columns a key does not end and is not revoked");
     record = look(with("NULL AS keyspace, NULL AS expires, NULL AS revoked, "
                        "'' AS disabled"), &status);
     need(record != NULL, "the record of NULLs");
-    is_str(record->keyspace, "", "a keyspace that is NULL is nobody's");
+    is_str(record->keyspace, "", "a keyspace that is NULL is the empty one");
     ok(record->expires == APIKEY_NEVER && !record->revoked
-       && !record->disabled, "NULL is never and not");
+       && !record->disabled, "NULL as a time means never or not");
 }
 
-/* A key whose column of networks cannot be parsed is refused. */
+/* A key whose column networks cannot be parsed is refused. */
 static void test_networks(void)
 {
     static const char *const bad[] = { "'any'", "' '", "'10.0.0.1/8'", "0" };
@@ -76,16 +82,18 @@ static void test_networks(void)
     apr_size_t i;
 
     need(record != NULL, "the record");
-    is_int(record->network_count, 2, "networks");
-    ok(apr_is_empty_table(record->meta), "which are nothing further");
+    is_int(record->network_count, 2, "two networks are read");
+    ok(apr_is_empty_table(record->meta),
+       "the column networks is not in the meta");
     record = look(with("NULL AS networks"), &status);
     ok(record && !record->network_count && !record->fault,
-       "NULL is from anywhere");
+       "networks that are NULL allow any address");
     for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         record = look(with(apr_pstrcat(fx.pool, bad[i], " AS networks",
                                        NULL)), &status);
         ok(record && record->fault
-           && strstr(record->fault, "its networks has "), "%s: %s", bad[i],
+               && strstr(record->fault, "its networks has "),
+           "networks %s: %s", bad[i],
            record && record->fault ? record->fault : "no fault");
     }
 }
@@ -97,17 +105,21 @@ static void test_meta(void)
         "NULL AS no, '' AS nil, '" DIGEST_A "' AS sum, upper('" DIGEST_A
         "') AS up, 'y' AS \"gr\xc3\xbcn\""), &status);
 
-    is_int(status, APR_SUCCESS, "further columns: %s", said());
+    is_int(status, APR_SUCCESS,
+           "a query with further columns finds the key: %s", said());
     need(record != NULL, "the record");
-    is_str(apr_table_get(record->meta, "PLAN"), "gold", "one in upper case");
-    is_str(apr_table_get(record->meta, "A_B_C"), "x", "one with a '-'");
-    is_str(apr_table_get(record->meta, "GR__N"), "y", "one with UTF-8");
+    is_str(apr_table_get(record->meta, "PLAN"), "gold",
+           "a further column is in the meta in upper case");
+    is_str(apr_table_get(record->meta, "A_B_C"), "x",
+           "a column's '-' and blank become '_'");
+    is_str(apr_table_get(record->meta, "GR__N"), "y",
+           "a column's UTF-8 becomes '_'");
     is_int(apr_table_elts(record->meta)->nelts, 3,
-           "NULL, an empty text and the digest are none");
+           "NULL, the empty text and the digest are not in the meta");
 }
 
-/* What a column with this value in it makes of the three that are flags, and
- * of expires; -1: the record has a fault, which names it. */
+/* A column with this value: what revoked, disabled and suspended become, and
+ * what expires becomes. -1: the record has a fault that names the column. */
 static void number(const char *value, apr_int64_t flag, apr_int64_t time)
 {
     static const char *const columns[] = { "revoked", "disabled",
@@ -130,11 +142,14 @@ static void number(const char *value, apr_int64_t flag, apr_int64_t time)
         }
         is_int(got, want, "%s in %s", value, columns[i]);
         if (want == -1) {
-            ok(record && strstr(fault, columns[i]), "is refused: %s", fault);
-            ok(record && (i < 3 ? record->revoked || record->disabled
-                                  || record->suspended
-                                : record->expires != APIKEY_NEVER),
-               "and is neither \"not\" nor \"never\"");
+            ok(record && strstr(fault, columns[i]), "%s in %s is refused: %s",
+               value, columns[i], fault);
+            ok(record
+                   && (i < 3 ? record->revoked || record->disabled
+                                   || record->suspended
+                             : record->expires != APIKEY_NEVER),
+               "%s in %s is not read as \"not\" or \"never\"", value,
+               columns[i]);
         }
     }
 }
@@ -200,7 +215,8 @@ static const struct { const char *sql, *what; } wrong[] = {
       "the database says: " }
 };
 
-/* At start-up, when there may be no row, and at a look-up, when there is. */
+/* At start-up, where the table may have no row, and at a look-up that finds
+ * one. */
 static void test_wrong(void)
 {
     apr_size_t i;
@@ -214,9 +230,10 @@ static void test_wrong(void)
         ok(status == APIKEY_EANSWER && says(wrong[i].what), "%s: %s",
            wrong[i].sql, said());
         ok(!look(wrong[i].sql, &status) && status == APIKEY_EANSWER
-           && says(wrong[i].what), "and at a look-up: %s", said());
+           && says(wrong[i].what), "%s at a look-up: %s", wrong[i].sql, said());
     }
-    is_str(raw_text("SELECT COUNT(*) FROM k"), "1", "the table is there");
+    is_str(raw_text("SELECT COUNT(*) FROM k"), "1",
+           "no query has removed the table");
 }
 
 static void test_right(void)
@@ -238,23 +255,28 @@ static void test_right(void)
         fx.error = NULL;
         status =
             apikey_custom_query_check(fx.store, right[i], fx.pool, &fx.error);
-        /* SQLite takes no select in brackets. */
+        /* SQLite accepts no select in parentheses. */
         ok(i == 1 ? !says("it ") : status == APR_SUCCESS, "%s: %s", right[i],
            said());
     }
     record = look(right[3], &status);
-    ok(record && strcmp(record->id, "100%") == 0, "two of %% are one");
+    ok(record && strcmp(record->id, "100%") == 0,
+       "'%%' in a query becomes one '%%'");
     record = look("SELECT 'i' AS id, 't' AS tenant FROM k WHERE"
                   " digest <> %s", &status);
-    is_int(status, APR_NOTFOUND, "a digest that is not there");
-    is_int(raw("INSERT INTO k VALUES ('" DIGEST_A "')"), 0, "a second row");
+    is_int(status, APR_NOTFOUND, "a digest that is not there is not found");
+    is_int(raw("INSERT INTO k VALUES ('" DIGEST_A "')"), 0,
+           "a second row for the digest is inserted");
     ok(!look(with("1 AS x"), &status) && status == APIKEY_EANSWER
-       && says("more than one row"), "two rows: %s", said());
-    is_int(raw("DELETE FROM k WHERE rowid = 2"), 0, "it goes");
-    ok(look(with("1 AS x"), &status) != NULL, "one is good: %s", said());
+       && says("more than one row"),
+       "two rows for a digest are an error: %s", said());
+    is_int(raw("DELETE FROM k WHERE rowid = 2"), 0,
+           "the second row is removed");
+    ok(look(with("1 AS x"), &status) != NULL,
+       "one row for a digest is found: %s", said());
 }
 
-/* Two queries on one connection, as two virtual hosts have them. */
+/* Two queries on one connection, as two virtual hosts may have them. */
 static void test_apart(void)
 {
     static const char *const one = "SELECT 'i' AS id, 'one' AS tenant" FROM;
@@ -267,12 +289,13 @@ static void test_apart(void)
 
         good += record && strcmp(record->tenant, i % 2 ? "one" : "two") == 0;
     }
-    is_int(good, 10, "each query has a statement of its own");
+    is_int(good, 10, "two queries on a connection have a statement each");
     lookup(DIGEST_A, &status);
-    is_int(status, APIKEY_ESCHEMA, "and so have our own tables");
+    is_int(status, APIKEY_ESCHEMA,
+           "our own tables have a statement beside the queries'");
 }
 
-/* A table that changes under a statement; a query that becomes wrong. */
+/* The table gets new columns while its statement is prepared. */
 static void test_changes(void)
 {
     static const char *const all = "SELECT 'i' AS id, 't' AS tenant, k.*"
@@ -280,18 +303,20 @@ static void test_changes(void)
     apr_status_t status;
     apikey_record_t *record = look(all, &status);
 
-    ok(record && apr_is_empty_table(record->meta), "no further column");
+    ok(record && apr_is_empty_table(record->meta),
+       "the table has no further column at first");
     is_int(raw("ALTER TABLE k ADD COLUMN plan TEXT DEFAULT 'gold'"), 0,
-           "a column more");
+           "a column plan is added");
     record = look(all, &status);
     ok(record && apr_table_get(record->meta, "PLAN"), "it is seen: %s",
        said());
-    is_int(raw("ALTER TABLE k ADD COLUMN tenant TEXT"), 0, "and one more");
+    is_int(raw("ALTER TABLE k ADD COLUMN tenant TEXT"), 0,
+           "a column tenant is added");
     ok(!look(all, &status) && status == APIKEY_EANSWER
-       && says("tenant"), "that makes the tenant a guess: %s", said());
+       && says("tenant"), "a second column tenant is an error: %s", said());
 }
 
-/* apikey_changed_fn */
+/* An apikey_changed_fn that counts. */
 static apr_status_t hear(void *baton, apr_int64_t number,
                          apikey_changed_e kind, const char *value,
                          apr_int64_t changed)
@@ -304,7 +329,8 @@ static apr_status_t hear(void *baton, apr_int64_t number,
     return APR_SUCCESS;
 }
 
-/* How many changes can be read of the view; -1: none, for it is gone. */
+/* The number of changes that can be read of the view; -1: the view is not
+ * there. */
 static int changes(void)
 {
     static const char *const sql = "SELECT 1, digest FROM seen"
@@ -318,8 +344,8 @@ static int changes(void)
     return status != APR_SUCCESS && says("no such table: seen") ? -1 : heard;
 }
 
-/* From here on changes are in SQLite's log only, and the file, whose times the
- * store compares, stays as it is. */
+/* From here on SQLite writes changes to its log alone: the file's time, which
+ * the store compares, stays the same. */
 static void begin_log(void)
 {
     need(strcmp(raw_text("PRAGMA journal_mode = WAL"), "wal") == 0
@@ -335,8 +361,8 @@ static void view(int there)
                    : "DROP VIEW seen") == 0, "the view");
 }
 
-/* On SQLite a statement fails once after tables have changed.  So an error of a
- * new statement does not mean that the query is wrong. */
+/* On SQLite a statement fails once after any table has changed. An error of a
+ * new statement therefore does not mean that the query is wrong. */
 static void test_beside(void)
 {
     static const char *const sql = "SELECT 'i' AS id, 't' AS tenant" FROM;
@@ -356,13 +382,14 @@ static void test_beside(void)
         without += look(sql, &status) != NULL;
         unread += changes() == -1;
     }
-    is_int(with, 50, "a view was made, the table beside it is read at once");
-    is_int(without, 50, "one was removed, it is, too");
-    is_int(read, 100, "changes are read of the view");
-    is_int(unread, 100, "and not where it is gone");
+    is_int(with, 50, "after a view was made a table is read at once");
+    is_int(without, 50, "after a view was removed a table is read at once");
+    is_int(read, 100, "changes are read of a view that is there");
+    is_int(unread, 100, "changes are not read of a view that is gone");
 }
 
-/* A view is dropped and created again while a statement is prepared. */
+/* A view is dropped and created again while a statement that reads it is
+ * prepared. */
 static void test_view(void)
 {
     static const char *const sql = "SELECT 'i' AS id, 't' AS tenant"
@@ -378,7 +405,9 @@ static void test_view(void)
                 && says("the database says: no such table: seen");
     }
     is_int(there, 50, "keys are found in a view as soon as it is there");
-    is_int(gone, 50, "and not where it is gone, which the database says: %s",
+    is_int(gone, 50,
+           "keys are not found in a view that is gone, and the error says so: "
+           "%s",
            said());
 }
 
@@ -389,13 +418,14 @@ static void test_away(void)
     apr_file_t *file;
 
     is_int(rename(fx.path, apr_pstrcat(fx.pool, fx.path, "-wal", NULL)), 0,
-           "the file goes");
+           "the file is moved away");
     ok(!look(with("1 AS y"), &status) && status == APIKEY_EDATABASE,
-       "then it is the database: %s", said());
+       "without the file a look-up is a database error: %s", said());
     status = apikey_custom_query_check(fx.store, with("1 AS y"), fx.pool,
                                        &fx.error);
-    is_int(status, APIKEY_EDATABASE, "at start-up, too");
-    /* It opens, and no word is ever read from it. */
+    is_int(status, APIKEY_EDATABASE,
+           "without the file the check is a database error");
+    /* A file that is no database: it opens, and the first read fails. */
     need(apr_file_open(&file, fx.path, APR_FOPEN_WRITE | APR_FOPEN_CREATE,
                        APR_FPROT_UREAD | APR_FPROT_UWRITE, fx.pool)
          == APR_SUCCESS && apr_file_puts(text, file) == APR_SUCCESS

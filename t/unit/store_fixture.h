@@ -43,14 +43,14 @@ typedef struct fixture_t {
     apikey_store_t *store;
     apikey_secrets_t *secrets;
     apikey_actor_t actor;
-    const char *error;          /**< what the last call said */
+    const char *error;          /**< of the last call */
     const apr_dbd_driver_t *driver;
     apr_dbd_t *other;           /**< a second connection */
 } fixture_t;
 
 static fixture_t fx;
 
-/* Not every test needs every one. */
+/* A test program does not need every one of these. */
 #define HELPER static __attribute__((unused))
 
 /** Ends the program where the fixture itself does not work. */
@@ -129,13 +129,13 @@ HELPER int raw(const char *sql)
     int rows;
     int code = apr_dbd_query(fx.driver, fx.other, &rows, sql);
 
-    /* SQLite sees by failing that tables have changed. */
+    /* After a table has changed, SQLite fails a statement once. */
     return code != 0 && strstr(apr_dbd_error(fx.driver, fx.other, code),
                                "schema has changed")
            ? apr_dbd_query(fx.driver, fx.other, &rows, sql) : code;
 }
 
-/** The first column of all rows, joined with blanks. */
+/** The first column of all rows, divided by blanks. */
 HELPER const char *raw_text(const char *sql)
 {
     apr_dbd_results_t *results = NULL;
@@ -172,13 +172,13 @@ HELPER apikey_record_t *lookup(const char *digest, apr_status_t *status)
     return record;
 }
 
-/** Whether the last error says this. */
+/** Whether the last error contains this. */
 HELPER int says(const char *fragment)
 {
     return fx.error && strstr(fx.error, fragment) != NULL;
 }
 
-/** What it says, for a test's name. */
+/** The last error, for a test's title. */
 HELPER const char *said(void)
 {
     return fx.error ? fx.error : "nothing";
@@ -218,7 +218,7 @@ HELPER apikey_key_row_t *show(const char *id)
     return key;
 }
 
-/* The newest entry of the audit. */
+/* The newest audit entry. */
 HELPER const char *audited(void)
 {
     return raw_text("SELECT who || ' ' || action || ' ' || tenant || ' ' || "
@@ -226,7 +226,7 @@ HELPER const char *audited(void)
                     "ORDER BY number DESC LIMIT 1");
 }
 
-/* The first column of all rows, a blank between; through the store. */
+/* The first column of all rows, divided by blanks; read through the store. */
 HELPER const char *value(const char *sql)
 {
     const char *text = "";

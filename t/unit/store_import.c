@@ -1,24 +1,24 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* import.h: all keys or none, and one change. */
+/* import.h: an import stores all keys or none, and records one change. */
 
 #include "../../modules/store/import.h"
 #include "store_fixture.h"
 
 typedef struct source_t {
     int count, given;
-    int bad_at;                 /* this one is spoiled, from 1 */
+    int bad_at;                 /* spoil() changes this key; from 1 */
     const char *scopes;
     void (*spoil)(apikey_key_row_t *key);
-    apr_status_t end;           /* what comes behind the last */
-    int look_at;                /* before this one look() is called */
+    apr_status_t end;           /* the status after the last key */
+    int look_at;                /* look() is called before this key */
     void (*look)(void);
-    int watched;                /* before each one watch() is called */
+    int watched;                /* watch() is called before each key */
 } source_t;
 
 static apikey_import_t job;
 
-/* What other connections have seen of an import in steps. */
+/* What other connections have seen of the steps of an import. */
 static struct {
     int version, rows, most, steps;
 } seen;
@@ -46,9 +46,9 @@ static apr_status_t next(void *baton, apikey_key_row_t *key,
 
     if (source->watched) {
         watch();
-        /* Rows come so slowly that in the pause after a step fewer are read
-         * than a step stores: between two steps one is read at least, and
-         * watch() sees each step by itself. */
+        /* A pause before each row, so that fewer rows are read while the
+         * import pauses after a step than a step stores: a row is read between
+         * two steps, and watch() sees each step. */
         apr_sleep(50);
     }
     if (source->given == source->count) {
@@ -98,25 +98,26 @@ static void test_import(void)
     source_t source = { .count = 3000, .scopes = "a:b", .end = APR_EOF };
     apr_status_t status;
 
-    is_int(import(&source), APR_SUCCESS, "an import: %s", said());
-    is_int(job.count, 3000, "of all keys");
+    is_int(import(&source), APR_SUCCESS, "an import of 3000 keys: %s", said());
+    is_int(job.count, 3000, "the import counts all keys");
     is_str(raw_text(STATE), "3000 700 1 1",
-           "its tenants, one change and one entry in the audit");
+           "an import makes the tenants, one change and one audit entry");
     is_str(raw_text("SELECT kind || value || number FROM apikey_change"),
-           "all1", "the change says that anything may have changed");
+           "all1", "the import's change is of all keys");
     is_str(raw_text("SELECT changed BETWEEN strftime('%s','now') - 60 AND "
                     "strftime('%s','now') FROM apikey_change"), "1",
-           "with its time");
+           "the import's change has its time");
     is_str(raw_text("SELECT who || ' ' || action || ' ' || reason FROM "
                     "apikey_audit WHERE action = 'import'"),
-           "tester import 3000 keys", "the audit has the count");
+           "tester import 3000 keys", "the audit entry has the number of keys");
     ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) != NULL,
-       "a key is found");
+       "an imported key is found");
     is_str(raw_text("SELECT bulk FROM apikey_identity"), "0",
-           "changes are recorded again");
-    is_int(raw("UPDATE apikey SET name = 'x' WHERE id = 'id7'"), 0, "one");
+           "triggers record changes again after an import");
+    is_int(raw("UPDATE apikey SET name = 'x' WHERE id = 'id7'"), 0,
+           "an imported key is changed by hand");
     is_str(raw_text("SELECT value FROM apikey_change WHERE number = 2"),
-           apr_psprintf(fx.pool, "%064x", 7), "is");
+           apr_psprintf(fx.pool, "%064x", 7), "the change by hand is recorded");
     need(raw("DELETE FROM apikey") == 0 && raw("DELETE FROM apikey_tenant")
          == 0 && raw("DELETE FROM apikey_change") == 0, "empty again");
 }
@@ -225,10 +226,11 @@ static void test_refused(void)
                             .spoil = bad[i].spoil, .end = APR_EOF };
 
         is_int(import(&source), APIKEY_EREFUSED, "%s", bad[i].says);
-        ok(says(bad[i].says), "it says: %s", said());
-        is_int(job.place, 850, "it is that one");
-        ok(job.at_key && job.count == 0, "it is about that key");
-        is_str(raw_text(STATE), before, "and nothing is kept");
+        ok(says(bad[i].says), "the error says why: %s", said());
+        is_int(job.place, 850, "the error is at that key: %s", bad[i].says);
+        ok(job.at_key && job.count == 0, "the error is of a key: %s",
+           bad[i].says);
+        is_str(raw_text(STATE), before, "nothing is kept: %s", bad[i].says);
     }
 }
 
@@ -238,49 +240,58 @@ static void test_broken(void)
                         .end = APR_EGENERAL };
     const char *before = raw_text(STATE);
 
-    is_int(import(&source), APR_EGENERAL, "a source that breaks off");
-    ok(says("broke off") && !job.at_key, "in its own words");
-    is_int(source.given, 50, "is not read twice");
-    is_str(raw_text(STATE), before, "and nothing is kept");
-    /* The database breaks in the middle, and at the end. */
+    is_int(import(&source), APR_EGENERAL,
+           "an import whose source fails returns the source's error");
+    ok(says("broke off") && !job.at_key,
+       "the source's own words are the error");
+    is_int(source.given, 50, "no key is read twice from a source that fails");
+    is_str(raw_text(STATE), before, "nothing is kept where the source fails");
+    /* The database fails in the middle of the import, and then at its end. */
     need(raw("CREATE TRIGGER t BEFORE INSERT ON apikey WHEN NEW.id = 'id30' "
              "BEGIN SELECT RAISE(ABORT, 'no more'); END") == 0, "trigger");
     source.given = 0;
     source.end = APR_EOF;
-    is_int(import(&source), APIKEY_EDATABASE, "a database that refuses");
-    ok(says("no more"), "in its own words: %s", said());
-    is_int(source.given, 50, "is not asked twice");
-    is_str(raw_text(STATE), before, "and nothing is kept");
+    is_int(import(&source), APIKEY_EDATABASE,
+           "a database that refuses a row fails the import");
+    ok(says("no more"), "the database's own words are the error: %s", said());
+    is_int(source.given, 50, "no key is read twice where the database fails");
+    is_str(raw_text(STATE), before,
+           "nothing is kept where the database refuses a row");
     need(raw("DROP TRIGGER t") == 0
          && raw("CREATE TRIGGER t BEFORE INSERT ON apikey_audit BEGIN "
                 "SELECT RAISE(ABORT, 'no audit'); END") == 0, "trigger");
     source.given = 0;
-    is_int(import(&source), APIKEY_EDATABASE, "no entry in the audit");
-    ok(says("no audit") && !job.at_key, "in its own words: %s", said());
-    is_str(raw_text(STATE), before, "no keys");
+    is_int(import(&source), APIKEY_EDATABASE,
+           "an audit entry that cannot be written fails the import");
+    ok(says("no audit") && !job.at_key,
+       "the error is the database's and of no key: %s", said());
+    is_str(raw_text(STATE), before, "no key is kept without an audit entry");
     need(raw("DROP TRIGGER t") == 0, "trigger");
     source.given = 0;
-    is_int(import(&source), APR_SUCCESS, "then all is well: %s", said());
-    is_int(job.count, 50, "with all keys");
+    is_int(import(&source), APR_SUCCESS,
+           "the import works once the trigger is gone: %s", said());
+    is_int(job.count, 50, "the import stores all its keys");
 }
 
-/* In the middle of an import, on another connection. */
+/* What another connection sees in the middle of an import. */
 static void look_around(void)
 {
     apr_status_t status;
 
     is_str(raw_text("SELECT COUNT(*) > 0 FROM apikey WHERE id LIKE 'id%'"),
-           "1", "in the middle some keys are stored");
+           "1", "in the middle of an import some keys are stored");
     is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "1",
-           "and not known yet");
+           "in the middle of an import its keys are not in apikey_known");
     ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) == NULL
-       && status == APR_NOTFOUND, "nor valid");
+       && status == APR_NOTFOUND,
+       "in the middle of an import its keys are not found");
     is_int(raw("UPDATE apikey SET revoked = 1 WHERE id = 'other'"), 0,
-           "another writer comes in between");
+           "another writer's change is accepted in the middle of an import");
     is_str(raw_text("SELECT kind || ' ' || value FROM apikey_change"),
-           "digest " DIGEST_B, "and is told");
+           "digest " DIGEST_B,
+           "another writer's change is recorded in the middle of an import");
     is_str(raw_text("SELECT COUNT(*) FROM apikey_tenant"), "0",
-           "no tenant is there before its keys");
+           "no tenant is made before all keys are stored");
 }
 
 static void start_again(void)
@@ -302,15 +313,15 @@ static void test_steps(void)
     start_again();
     is_int(import(&source), APR_SUCCESS, "an import in steps: %s", said());
     is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "3001",
-           "all are known when it is over");
+           "all keys are in apikey_known after the import");
     ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) != NULL,
-       "and valid");
+       "a key is found after the import");
     is_str(raw_text("SELECT COUNT(*) FROM apikey_change WHERE kind = 'all'"),
-           "1", "with one change");
+           "1", "an import in steps records one change");
 }
 
-/* However many are read at once, a step stores few, and others come in after
- * each. */
+/* However many rows are read at once, a step stores a limited number, and
+ * other writers have their turn after each step. */
 static void test_step_sizes(void)
 {
     source_t source = { .count = 30000, .scopes = "a:b", .end = APR_EOF,
@@ -318,61 +329,66 @@ static void test_step_sizes(void)
 
     start_again();
     memset(&seen, 0, sizeof(seen));
-    is_int(import(&source), APR_SUCCESS, "a longer import: %s", said());
+    is_int(import(&source), APR_SUCCESS, "an import of 30 000 keys: %s",
+           said());
     ok(seen.rows > 0, "%d rows are stored before the last is read", seen.rows);
     ok(seen.most <= 8000, "no step stores more than 8000 rows: %d", seen.most);
     ok(seen.steps > 2, "there are several steps: %d", seen.steps);
     is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "30001",
-           "all of them are known in the end");
+           "all keys of the longer import are in apikey_known");
 }
 
-/* One that was killed: what it has left, an import removes that is refused
- * itself, and what others have is kept. */
+/* An import that was killed leaves rows. The next import removes them, though
+ * it is refused itself, and keeps other rows. */
 static void test_left(void)
 {
     source_t source = { .count = 3000, .scopes = "a:b", .end = APR_EOF };
     apr_status_t status;
 
     start_again();
-    is_int(import(&source), APR_SUCCESS, "an import");
+    is_int(import(&source), APR_SUCCESS, "an import of 3000 keys ends");
     need(raw("UPDATE apikey_identity SET imported = imported - 1") == 0
          && raw("DELETE FROM apikey_change") == 0, "that did not come to its "
          "end");
     ok(lookup(apr_psprintf(fx.pool, "%064x", 7), &status) == NULL,
-       "is not valid");
+       "a key of an import that did not end is not found");
     is_int(raw("INSERT INTO apikey (digest, id, tenant, name) VALUES ('"
-               DIGEST_A "', 'mine', 'T', 'n')"), 0, "others write meanwhile");
+               DIGEST_A "', 'mine', 'T', 'n')"), 0,
+           "another key is made meanwhile");
     need(raw("DELETE FROM apikey_change") == 0, "no change");
     source = (source_t){ .count = 10, .scopes = "a:b", .bad_at = 5,
                          .spoil = spoil_word, .end = APR_EOF };
-    is_int(import(&source), APIKEY_EREFUSED, "the next is refused");
+    is_int(import(&source), APIKEY_EREFUSED, "the next import is refused");
     is_str(raw_text("SELECT group_concat(id, ' ') FROM apikey"), "mine other",
-           "and has removed all of it, and no other key");
+           "the refused import has removed the other's rows and no others");
     is_str(raw_text("SELECT COUNT(*) FROM apikey_change"), "0",
-           "of which nobody is told");
+           "removing rows that were never known records no change");
     source = (source_t){ .count = 3000, .scopes = "a:b", .end = APR_EOF };
-    is_int(import(&source), APR_SUCCESS, "the same again works: %s", said());
+    is_int(import(&source), APR_SUCCESS,
+           "the same import works again: %s", said());
     is_str(raw_text("SELECT COUNT(*) FROM apikey_known"), "3002",
-           "with all keys");
+           "the repeated import stores all its keys");
 }
 
-/* Whoever takes the flag by hand, or loses its row, hides nothing. */
+/* The flag that switches the triggers off is set and taken back by hand, or
+ * its row is removed: changes are recorded all the same. */
 static void test_flag(void)
 {
     need(raw("DELETE FROM apikey_change") == 0
          && raw("UPDATE apikey_identity SET bulk = 1") == 0
          && raw("UPDATE apikey SET disabled = 1") == 0, "by hand");
-    is_str(raw_text("SELECT kind FROM apikey_change"), "", "while it is set");
+    is_str(raw_text("SELECT kind FROM apikey_change"), "",
+           "no change is recorded while the flag is set");
     need(raw("UPDATE apikey_identity SET bulk = 0") == 0
          && raw("UPDATE apikey_identity SET bulk = 0") == 0, "back");
     is_str(raw_text("SELECT kind FROM apikey_change"), "all",
-           "there is one change when it is taken back");
+           "taking the flag back records one change of all");
     need(raw("DELETE FROM apikey_change") == 0
          && raw("DELETE FROM apikey_identity") == 0
          && raw("UPDATE apikey SET disabled = 2 WHERE id = 'other'") == 0,
          "without the row");
     is_str(raw_text("SELECT kind FROM apikey_change"), "digest",
-           "changes are recorded");
+           "without the flag's row each change is recorded");
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* lookup.h: looking a digest up, and errors of databases. */
+/* lookup.h: looking a digest up, and what is returned when the database
+ * fails. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -25,22 +26,23 @@ static void test_columns(void)
     need(record != NULL, "the record");
     other = lookup(DIGEST_B, &status);
     need(other != NULL, "the other record");
-    is_str(record->digest, fresh.digest, "its digest");
-    is_str(record->id, fresh.id, "its id");
-    is_str(record->keyspace, "default", "its keyspace");
-    is_str(record->tenant, "acme", "its tenant");
-    is_str(record->name, "a test", "its name");
-    is_str(record->env, "live", "its env");
-    is_str(record->scopes, "a:b c:*", "its scopes");
-    is_str(record->hint, "", "what is for people is left out");
-    is_int(record->expires, NOW + DAY, "when it ends");
-    is_int(record->revoked, 0, "not revoked");
-    is_int(record->disabled, 0, "not disabled");
-    is_int(record->suspended, 0, "its tenant is not suspended");
+    is_str(record->digest, fresh.digest, "the digest is read");
+    is_str(record->id, fresh.id, "the id is read");
+    is_str(record->keyspace, "default", "the keyspace is read");
+    is_str(record->tenant, "acme", "the tenant is read");
+    is_str(record->name, "a test", "the name is read");
+    is_str(record->env, "live", "the env is read");
+    is_str(record->scopes, "a:b c:*", "the scopes are read");
+    is_str(record->hint, "", "the hint is not read");
+    is_int(record->expires, NOW + DAY, "the expiry is read");
+    is_int(record->revoked, 0, "a new key is not revoked");
+    is_int(record->disabled, 0, "a new key is not disabled");
+    is_int(record->suspended, 0, "a new key's tenant is not suspended");
     ok(record->hint && record->creator, "no string is NULL");
-    is_str(other->id, "byhand", "a row by hand has its id");
-    is_str(other->keyspace, "default", "and the default keyspace");
-    is_int(other->suspended, 0, "and a tenant without a row is not suspended");
+    is_str(other->id, "byhand", "a row made by hand has its id");
+    is_str(other->keyspace, "default",
+           "a row made by hand has the default keyspace");
+    is_int(other->suspended, 0, "a tenant without a row is not suspended");
 }
 
 static void test_state(void)
@@ -56,14 +58,14 @@ static void test_state(void)
              "('statesmen', 13)") == 0, "its tenant");
     record = lookup(DIGEST_A, &status);
     need(record != NULL, "the record");
-    is_int(record->revoked, 11, "when it was revoked");
-    is_int(record->disabled, 12, "when it was disabled");
-    is_int(record->suspended, 13, "when its tenant was suspended");
+    is_int(record->revoked, 11, "the time of revocation is read");
+    is_int(record->disabled, 12, "the time of disabling is read");
+    is_int(record->suspended, 13, "the tenant's time of suspension is read");
     is_int(record->expires, APR_INT64_C(9007199254740993),
            "a time beyond 2^53 is exact");
-    is_str(record->keyspace, "Default", "the keyspace to the letter");
+    is_str(record->keyspace, "Default", "the keyspace is read in its case");
     record = lookup(DIGEST_A, &status);
-    is_int(record->revoked, 11, "the same again");
+    is_int(record->revoked, 11, "a second look-up finds the same");
 }
 
 static void test_unknown(void)
@@ -84,7 +86,7 @@ static void test_unknown(void)
         apikey_record_t *record = lookup(none[i], &status);
 
         is_int(status, APR_NOTFOUND, "unknown: \"%.10s\"", none[i]);
-        ok(!record, "and no record");
+        ok(!record, "no record for \"%.10s\"", none[i]);
     }
 }
 
@@ -104,19 +106,24 @@ static void test_faulty_numbers(void)
              "a word for a number");
         record = lookup(DIGEST_B, &status);
         need(record != NULL, "a word in a number: a record");
-        is_str(record->id, "byhand", "%s: that says whose it is", columns[i]);
+        is_str(record->id, "byhand", "a word in %s: the record has its id",
+               columns[i]);
         ok(record->fault && strstr(record->fault, columns[i]),
-           "and its fault: %s", record->fault ? record->fault : "none");
+           "a word in %s is a fault: %s", columns[i],
+           record->fault ? record->fault : "none");
         ok(record->expires == 1 || record->revoked == 1
-           || record->disabled == 1, "and not \"never\" or \"not\"");
+               || record->disabled == 1,
+           "a word in %s is not \"never\" or \"not\"", columns[i]);
         need(raw(apr_psprintf(fx.pool, "UPDATE apikey SET %s = 0 "
                               "WHERE id = 'byhand'", columns[i])) == 0,
              "a number again");
     }
-    ok(lookup(DIGEST_B, &status) != NULL, "corrected, it is found");
+    ok(lookup(DIGEST_B, &status) != NULL,
+       "a row whose numbers were corrected is found");
 }
 
-/* A prepared statement of SQLite fails for good once a table has changed. */
+/* A prepared statement of SQLite fails once a table has changed, and has to be
+ * prepared again. */
 static void test_changed_tables(void)
 {
     static const char *const changes[] = {
@@ -137,8 +144,8 @@ static void test_changed_tables(void)
 
 static int changes;             /* of tables, each after one was prepared */
 
-/* In place of APR-util's, for the store: a table changes after a statement was
- * prepared and before it is used, as beside an upgrade. */
+/* Replaces APR-util's function for the store: a table changes after a
+ * statement was prepared and before it is used, as during an upgrade. */
 int apr_dbd_prepare(const apr_dbd_driver_t *driver, apr_pool_t *pool,
                     apr_dbd_t *handle, const char *sql, const char *label,
                     apr_dbd_prepared_t **statement)
@@ -165,25 +172,29 @@ static void test_changing_tables(void)
     apikey_store_disconnect(fx.store);
     changes = 1;
     lookup(DIGEST_A, &status);
-    is_int(status, APR_SUCCESS, "found on a new connection when a table "
-           "changes after the statement was prepared");
-    is_int(changes, 0, "which has happened");
+    is_int(status, APR_SUCCESS,
+           "a key is found on a new connection where a table changes after "
+           "the statement was prepared");
+    is_int(changes, 0, "the table has changed once");
     apikey_store_disconnect(fx.store);
     changes = 10;
     lookup(DIGEST_A, &status);
-    is_int(status, APR_SUCCESS, "found when tables change ten times meanwhile");
-    is_int(changes, 0, "which has happened");
+    is_int(status, APR_SUCCESS,
+           "a key is found where tables change ten times meanwhile");
+    is_int(changes, 0, "the tables have changed ten times");
     changes = 1000;
     apikey_store_disconnect(fx.store);
     lookup(DIGEST_A, &status);
-    is_int(status, APIKEY_EDATABASE, "given up when they do not stop changing");
+    is_int(status, APIKEY_EDATABASE,
+           "a look-up ends with an error where tables change without end");
     changes = 0;
     lookup(DIGEST_A, &status);
-    is_int(status, APR_SUCCESS, "and found when they have");
+    is_int(status, APR_SUCCESS,
+           "a key is found once the tables have stopped changing");
     raw("DROP TABLE more");
 }
 
-/* A collation may find a digest in another case, which is another key. */
+/* A collation may find a digest in another case, which is another key's. */
 static void test_collation(void)
 {
     apr_status_t status;
@@ -199,24 +210,27 @@ static void test_collation(void)
          && raw("INSERT INTO apikey (digest, id) VALUES (upper('" DIGEST_B
                 "'), 'upper')") == 0, "a table that knows no case");
     is_str(raw_text("SELECT id FROM apikey WHERE digest = '" DIGEST_B "'"),
-           "upper", "the database finds another digest");
+           "upper", "the database finds the digest in another case");
     lookup(DIGEST_B, &status);
-    is_int(status, APR_NOTFOUND, "the look-up does not");
+    is_int(status, APR_NOTFOUND,
+           "the look-up does not find the digest in another case");
     need(raw("INSERT INTO apikey (digest, id) VALUES ('" DIGEST_B
              "', 'lower')") == 0, "the right row behind it");
     is_str(lookup(DIGEST_B, &status) ? lookup(DIGEST_B, &status)->id : "",
-           "lower", "the right row among several is found");
-    is_int(lookup(DIGEST_B, &status)->revoked, 0, "NULL is 0");
-    is_str(lookup(DIGEST_B, &status)->tenant, "", "NULL is \"\"");
+           "lower", "the row with the digest in its case is found among two");
+    is_int(lookup(DIGEST_B, &status)->revoked, 0,
+           "a time of revocation that is NULL is 0");
+    is_str(lookup(DIGEST_B, &status)->tenant, "",
+           "a tenant that is NULL is the empty text");
     need(raw("DROP TABLE apikey") == 0
          && raw("ALTER TABLE keep RENAME TO apikey") == 0, "as it was");
     lookup(DIGEST_A, &status);
-    is_int(status, APR_SUCCESS, "and with the tables back all is well");
+    is_int(status, APR_SUCCESS, "a key is found with the first table back");
 }
 
 #define DIGEST_512 DIGEST_A DIGEST_B
 
-/* A key's networks and its meta data. */
+/* A key's networks and meta data. */
 static void test_details(void)
 {
     unsigned char inside[APIKEY_ADDRESS_LEN], outside[APIKEY_ADDRESS_LEN];
@@ -227,8 +241,9 @@ static void test_details(void)
          && apikey_address_parse(outside, "192.0.3.1"), "addresses");
     record = lookup(DIGEST_A, &status);
     need(record != NULL, "the record");
-    is_int(record->network_count, 0, "from anywhere");
-    ok(!record->meta, "and nothing is told besides");
+    is_int(record->network_count, 0,
+           "a key without networks may come from anywhere");
+    ok(!record->meta, "a key without meta has none");
     need(raw("UPDATE apikey SET networks = '192.0.2.0/24, 2001:db8::/32', "
              "meta = 'plan=gold; seats=25; zone='") == 0
          && raw("INSERT OR REPLACE INTO apikey_tenant (tenant, meta) SELECT "
@@ -236,28 +251,32 @@ static void test_details(void)
                 "digest = '" DIGEST_A "'") == 0, "details");
     record = lookup(DIGEST_A, &status);
     need(record && !record->fault, "the record");
-    is_int(record->network_count, 2, "from two networks");
+    is_int(record->network_count, 2, "a key has two networks");
     ok(apikey_networks_contain(record->networks, 2, inside),
-       "from one of them");
-    ok(!apikey_networks_contain(record->networks, 2, outside), "from no other");
+       "an address in one of the networks is allowed");
+    ok(!apikey_networks_contain(record->networks, 2, outside),
+       "an address outside the networks is not allowed");
     need(record->meta != NULL, "meta");
     is_str(apr_table_get(record->meta, "PLAN"), "gold",
-           "a key's value goes before its tenant's");
-    is_str(apr_table_get(record->meta, "SEATS"), "25", "each is there");
-    is_str(apr_table_get(record->meta, "SINCE"), "2020", "its tenant's, too");
+           "a key's value replaces its tenant's");
+    is_str(apr_table_get(record->meta, "SEATS"), "25",
+           "another value of the key is there");
+    is_str(apr_table_get(record->meta, "SINCE"), "2020",
+           "another value of the tenant is there");
     ok(!apr_table_get(record->meta, "ZONE"),
-       "an empty value takes its tenant's away");
+       "a key's empty value removes its tenant's");
     is_int(raw("UPDATE apikey SET digest = '" DIGEST_512 "' WHERE digest = '"
-               DIGEST_A "'"), 0, "a digest may be one of SHA-512");
+               DIGEST_A "'"), 0, "a digest of SHA-512 is accepted");
     is_int(raw("UPDATE apikey SET digest = '" DIGEST_A "' WHERE digest = '"
-               DIGEST_512 "'"), 0, "or as before");
+               DIGEST_512 "'"), 0,
+           "a digest of SHA-256 is accepted in its place");
     ok(raw("UPDATE apikey SET digest = '" DIGEST_A "aa' WHERE digest = '"
-           DIGEST_A "'") != 0, "but of no other length");
+           DIGEST_A "'") != 0, "a digest of another length is refused");
     ok(raw("UPDATE apikey SET meta = 'a=' || char(10)") != 0
        && raw("UPDATE apikey SET networks = char(0)") != 0
        && raw("UPDATE apikey SET owner = char(7)") != 0
        && raw("UPDATE apikey_tenant SET meta = char(127)") != 0,
-       "no text has a control character");
+       "control characters in meta, networks and owner are refused");
 }
 
 static void faulty(const char *change, const char *says)
@@ -272,7 +291,8 @@ static void faulty(const char *change, const char *says)
          && raw("UPDATE apikey_tenant SET meta = ''") == 0, "mended");
 }
 
-/* A key whose networks or meta cannot be parsed is refused. */
+/* A key whose networks or meta cannot be parsed has a fault, and is
+ * refused. */
 static void test_faulty_details(void)
 {
     faulty("UPDATE apikey SET networks = '10.0.0.0/8 10.0.0.1/8'",
@@ -305,8 +325,8 @@ static void change_columns(const char *how)
                              : APIKEY_SCHEMA_VERSION - 1)) == 0, how);
 }
 
-/* Until the tables are upgraded a key is found in those of the version before;
- * from then on all that they have counts, on the same connection. */
+/* Before the tables are upgraded, keys are found in those of the version
+ * before; after the upgrade the new columns count, on the same connection. */
 static void test_before(void)
 {
     apikey_record_t *record;
@@ -316,16 +336,19 @@ static void test_before(void)
     change_columns("DROP COLUMN");
     for (i = 0; i < 2; i++) {
         record = lookup(DIGEST_A, &status);
-        is_int(status, APR_SUCCESS, "found before the upgrade");
-        ok(record && record->network_count == 0, "from anywhere");
+        is_int(status, APR_SUCCESS, "a key is found before the upgrade");
+        ok(record && record->network_count == 0,
+           "a key without the column networks may come from anywhere");
         lookup("0000000000000000000000000000000000000000000000000000000000"
                "000000", &status);
-        is_int(status, APR_NOTFOUND, "an unknown one is unknown");
+        is_int(status, APR_NOTFOUND,
+               "an unknown digest is not found before the upgrade");
     }
     change_columns("ADD COLUMN");
     need(raw("UPDATE apikey SET networks = '192.0.2.1'") == 0, "a network");
     record = lookup(DIGEST_A, &status);
-    ok(record && record->network_count == 1, "after it the networks count");
+    ok(record && record->network_count == 1,
+       "the networks count after the upgrade");
     need(raw("UPDATE apikey SET networks = ''") == 0, "none");
 }
 
@@ -337,30 +360,34 @@ static void test_schema(void)
          && raw("ALTER TABLE apikey RENAME TO away") == 0, "an old schema");
     lookup(DIGEST_A, &status);
     is_int(status, APIKEY_ESCHEMA, "old tables: APIKEY_ESCHEMA");
-    ok(says("htapikey init"), "and what to do: %s", said());
+    ok(says("htapikey init"),
+       "the error for old tables names htapikey init: %s", said());
     need(raw("UPDATE apikey_identity SET schema_version = 99") == 0,
          "a new schema");
     lookup(DIGEST_A, &status);
     is_int(status, APIKEY_ESCHEMA, "tables of the future: APIKEY_ESCHEMA");
-    ok(says("newer"), "and what to do: %s", said());
+    ok(says("newer"),
+       "the error for tables of a later version says newer: %s", said());
     need(raw(apr_psprintf(fx.pool, "UPDATE apikey_identity SET "
                           "schema_version = %d", APIKEY_SCHEMA_VERSION))
          == 0, "our schema");
     lookup(DIGEST_A, &status);
-    is_int(status, APIKEY_EDATABASE, "a table is missing: no schema matter");
+    is_int(status, APIKEY_EDATABASE,
+           "a missing table of the right version: APIKEY_EDATABASE");
     need(raw("ALTER TABLE apikey_identity RENAME TO nobody") == 0,
          "no schema");
     lookup(DIGEST_A, &status);
     is_int(status, APIKEY_ESCHEMA, "no tables: APIKEY_ESCHEMA");
-    ok(says("htapikey init"), "and what to do: %s", said());
+    ok(says("htapikey init"),
+       "the error for no tables names htapikey init: %s", said());
     need(raw("ALTER TABLE away RENAME TO apikey") == 0
          && raw("ALTER TABLE nobody RENAME TO apikey_identity") == 0,
          "the tables are back");
     lookup(DIGEST_A, &status);
-    is_int(status, APR_SUCCESS, "with the table back it is found");
+    is_int(status, APR_SUCCESS, "a key is found once the tables are back");
 }
 
-/* An adopted connection, on a database without tables. */
+/* A connection that was opened elsewhere, to a database without tables. */
 static void test_adopt(void)
 {
     apikey_store_t *store;
@@ -372,7 +399,7 @@ static void test_adopt(void)
          "an empty database");
     is_int(apikey_store_adopt(&store, NULL, fx.driver, handle, fx.pool,
                               &fx.error), APR_SUCCESS,
-           "a connection is taken over by its driver's name");
+           "a connection is taken over under its driver's name");
     status = apikey_store_lookup(store, DIGEST_A, &record, NULL, fx.pool,
                                  &fx.error);
     is_int(status, APIKEY_ESCHEMA, "an empty database: APIKEY_ESCHEMA");
@@ -380,7 +407,7 @@ static void test_adopt(void)
                               &fx.error), APIKEY_EDATABASE,
            "a driver without a dialect is refused");
     ok(says("oracle") && says("sqlite3"),
-       "and which there are: %s", said());
+       "the error names the drivers that there are: %s", said());
     apr_dbd_close(fx.driver, handle);
 }
 

@@ -1,12 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* prune.h: which rows are removed, and what a reader of changes gets then. */
+/* prune.h: which changes and audit entries are removed, and what a reader of
+ * changes gets after that. */
 
 #include "../../modules/store/prune.h"
 #include "store_fixture.h"
 
-/* Number and kind of what a reader behind this number is told, the first and
- * the last, and how many. */
+/* What a reader of the changes after a number got: the first and last number,
+ * the first kind and the count; wrong counts those out of order or changed. */
 typedef struct heard_t {
     apr_int64_t first, last;
     int count, first_kind, wrong;
@@ -41,7 +42,7 @@ static heard_t changes(apr_int64_t since)
     return heard;
 }
 
-/* As htapikey does it, with a budget for all rows. */
+/* As htapikey prunes: with a budget that is enough for all rows. */
 static apr_status_t prune(apr_int64_t before)
 {
     apikey_prune_t all = { .before = before, .audit = 1,
@@ -51,7 +52,7 @@ static apr_status_t prune(apr_int64_t before)
     return apikey_store_prune(fx.store, &all, fx.pool, &fx.error);
 }
 
-/* This many rows of each table, one a second from 1001 on. */
+/* This number of rows of each table, one per second from 1001 on. */
 static void fill(int rows)
 {
     const char *series = apr_psprintf(fx.pool, "WITH RECURSIVE n(i) AS "
@@ -79,26 +80,38 @@ static void fill(int rows)
 static void test_prune(void)
 {
     fill(4000);
-    is_int(prune(0), APR_SUCCESS, "before 1970");
-    is_str(raw_text(ROWS), "4000,1 4000,1", "nothing goes");
-    is_int(prune(1001 + 2500), APR_SUCCESS, "less than a day's worth");
-    is_str(raw_text(ROWS), "4000,1 4000,1", "waits");
+    is_int(prune(0), APR_SUCCESS, "pruning before 1970 works");
+    is_str(raw_text(ROWS), "4000,1 4000,1",
+           "pruning before 1970 removes nothing");
+    is_int(prune(1001 + 2500), APR_SUCCESS,
+           "pruning less than a day's rows works");
+    is_str(raw_text(ROWS), "4000,1 4000,1",
+           "pruning less than a day's rows removes nothing");
     need(raw("UPDATE apikey_identity SET kept_since = 3501 - 86400") == 0,
          "a day ago");
-    is_int(prune(1001 + 2500), APR_SUCCESS, "a day's worth: %s", said());
+    is_int(prune(1001 + 2500), APR_SUCCESS,
+           "pruning a day's rows works: %s", said());
     is_str(raw_text(ROWS), "1500,2501 1500,2501",
-           "goes, more than one transaction takes");
-    is_str(raw_text(MARKS), "2500 3501", "and what is kept is known");
-    is_int(prune(1001 + 2600), APR_SUCCESS, "the same day");
-    is_str(raw_text(ROWS), "1500,2501 1500,2501", "nothing more");
+           "a day's rows, more than a transaction's, are removed");
+    is_str(raw_text(MARKS), "2500 3501",
+           "the identity row has the last removed number and the time");
+    is_int(prune(1001 + 2600), APR_SUCCESS,
+           "pruning again on the same day works");
+    is_str(raw_text(ROWS), "1500,2501 1500,2501",
+           "pruning again on the same day removes nothing");
     ok(raw("DELETE FROM apikey_audit WHERE number = 2501") != 0,
-       "the audit stays append-only for what is kept");
-    is_int(prune(1001 + 86400 + 4000), APR_SUCCESS, "all");
-    is_str(raw_text("SELECT COUNT(*) FROM apikey_change"), "0", "goes");
-    is_str(raw_text("SELECT COUNT(*) FROM apikey_audit"), "0", "both");
-    is_str(raw_text(MARKS), "4000 91401", "what is known stays known");
-    is_int(raw_key(DIGEST_A, "later", "acme"), 0, "a key is made then");
-    is_int(changes(4000).first, 4001, "the numbers go on");
+       "an audit entry that is kept cannot be deleted");
+    is_int(prune(1001 + 86400 + 4000), APR_SUCCESS,
+           "pruning a time after all rows works");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_change"), "0",
+           "pruning a time after all rows removes all changes");
+    is_str(raw_text("SELECT COUNT(*) FROM apikey_audit"), "0",
+           "pruning a time after all rows removes the whole audit");
+    is_str(raw_text(MARKS), "4000 91401",
+           "the identity row keeps the last removed number and the time");
+    is_int(raw_key(DIGEST_A, "later", "acme"), 0,
+           "a key is made after all was pruned");
+    is_int(changes(4000).first, 4001, "the numbers go on after all was pruned");
     need(raw("DELETE FROM apikey") == 0, "away with it");
 }
 
@@ -108,35 +121,42 @@ static void test_reader(void)
 
     fill(1000);
     heard = changes(0);
-    is_int(heard.count, 1000, "nothing is gone: all, over several pages");
-    is_int(heard.first_kind, APIKEY_CHANGED_DIGEST, "each as it is");
-    is_int(prune(1101), APR_SUCCESS, "not a day's worth yet");
+    is_int(heard.count, 1000,
+           "without pruning, all changes are read over several pages");
+    is_int(heard.first_kind, APIKEY_CHANGED_DIGEST,
+           "without pruning, the first change has its own kind");
+    is_int(prune(1101), APR_SUCCESS, "pruning less than a day's changes works");
     need(raw("UPDATE apikey_identity SET kept_since = -86400") == 0, "then");
-    is_int(prune(1101), APR_SUCCESS, "the first hundred go");
+    is_int(prune(1101), APR_SUCCESS, "pruning the first hundred changes works");
     heard = changes(0);
     is_int(heard.first_kind, APIKEY_CHANGED_ALL,
-           "who has seen none of them is told that anything may have changed");
-    is_int(heard.first, 100, "up to the last one that is gone");
-    is_int(heard.count, 901, "and then the rest");
-    is_int(heard.wrong, 0, "in order, without a gap");
-    is_int(heard.last, 1000, "to the end");
-    is_int(changes(99).first_kind, APIKEY_CHANGED_ALL, "one was missed");
+           "a reader that has seen no change gets one of all first");
+    is_int(heard.first, 100, "the change of all has the last removed number");
+    is_int(heard.count, 901,
+           "the reader gets the change of all and those that are left");
+    is_int(heard.wrong, 0,
+           "the changes that are left are in order, without a gap");
+    is_int(heard.last, 1000, "the last change is the last that is left");
+    is_int(changes(99).first_kind, APIKEY_CHANGED_ALL,
+           "a reader that missed one removed change gets one of all");
     heard = changes(100);
-    is_int(heard.first_kind, APIKEY_CHANGED_DIGEST, "none was missed");
-    is_int(heard.first, 101, "the next is the first");
-    is_int(heard.count, 900, "and none too many");
-    is_int(changes(1000).count, 0, "nothing new");
+    is_int(heard.first_kind, APIKEY_CHANGED_DIGEST,
+           "a reader that missed no removed change gets no change of all");
+    is_int(heard.first, 101, "the reader gets the next change first");
+    is_int(heard.count, 900, "the reader gets all changes that are left");
+    is_int(changes(1000).count, 0, "a reader that has seen all gets nothing");
     need(raw("UPDATE apikey_identity SET pruned = 1000") == 0
          && raw("DELETE FROM apikey_change") == 0, "all gone");
     heard = changes(999);
-    is_int(heard.count, 1, "one word where none is left");
-    is_int(heard.first, 1000, "with the last number");
-    is_int(heard.first_kind, APIKEY_CHANGED_ALL, "of the kind all");
-    is_int(changes(1000).count, 0, "and none for who has seen it");
+    is_int(heard.count, 1, "a reader gets one change where no row is left");
+    is_int(heard.first, 1000, "the change has the last removed number");
+    is_int(heard.first_kind, APIKEY_CHANGED_ALL, "the change is one of all");
+    is_int(changes(1000).count, 0,
+           "a reader that has seen the last number gets nothing");
 }
 
-/* A clock that went back: no younger entry of the audit goes, and the number
- * that is said to be gone never gets smaller. */
+/* After the clock went back: no audit entry that is younger is removed, and
+ * the last removed number never gets smaller. */
 static void test_disorder(void)
 {
     fill(10);
@@ -149,19 +169,19 @@ static void test_disorder(void)
          "disorder");
     is_int(prune(1006), APR_SUCCESS, "prune: %s", said());
     is_str(raw_text("SELECT MIN(number) FROM apikey_change"), "6",
-           "changes up to the last old one go");
+           "changes up to the last old one are removed");
     is_str(raw_text("SELECT group_concat(number) FROM apikey_audit"),
-           "2,6,7,8,9,10", "of the audit only what is old");
+           "2,6,7,8,9,10", "of the audit only old entries are removed");
     need(raw("INSERT INTO apikey_change (number, kind, changed) VALUES "
              "(1, 'all', 1)") == 0
          && raw("UPDATE apikey_identity SET kept_since = -86400, "
                 "pruned = 5") == 0, "a number of before");
     is_int(prune(900), APR_SUCCESS, "prune: %s", said());
     is_str(raw_text("SELECT pruned FROM apikey_identity"), "5",
-           "what is gone stays gone");
+           "the last removed number does not get smaller");
 }
 
-/* One step, of the changes alone or of both; 1: all is done. */
+/* Prunes one step, of the changes alone or of both tables; 1: all is done. */
 static int step(apikey_prune_t *some)
 {
     fx.error = NULL;
@@ -177,42 +197,58 @@ static void test_steps(void)
     apikey_prune_t none = { .before = 1001 + 2500 };
 
     fill(4000);
-    ok(!step(&some), "without a budget: one step");
-    is_str(raw_text(ROWS), "3000,1001 4000,1", "of at most a thousand rows");
-    is_str(raw_text(MARKS), "1000 0", "of which a reader is told");
+    ok(!step(&some),
+       "without a budget one step is done, and it is not the last");
+    is_str(raw_text(ROWS), "3000,1001 4000,1",
+           "one step removes a thousand rows");
+    is_str(raw_text(MARKS), "1000 0",
+           "the identity row has the number of the step's last row");
     some.rows = 100;
-    ok(!step(&some), "a slow one takes fewer");
-    is_str(raw_text(ROWS), "2900,1101 4000,1", "no more than it may");
-    is_int(raw_key(DIGEST_A, "between", "acme"), 0, "others write between two");
+    ok(!step(&some), "a step of a hundred rows is not the last");
+    is_str(raw_text(ROWS), "2900,1101 4000,1",
+           "a step removes no more rows than it may");
+    is_int(raw_key(DIGEST_A, "between", "acme"), 0,
+           "a key can be made between two steps");
     need(raw("DELETE FROM apikey") == 0, "away with it");
     while (!step(&some)) {
     }
-    is_str(raw_text(ROWS), "1502,2501 4000,1", "it ends where it is to end");
-    is_str(raw_text(MARKS), "2500 0", "and of the audit nothing is said");
-    ok(step(&some), "what is done is done");
+    is_str(raw_text(ROWS), "1502,2501 4000,1",
+           "steps end at the change that is young enough");
+    is_str(raw_text(MARKS), "2500 0",
+           "pruning changes alone leaves the time of the audit");
+    ok(step(&some), "a step after the last one has nothing to do");
 
     need(raw("UPDATE apikey_identity SET kept_since = 3501 - 86400") == 0,
          "a day ago");
-    ok(!step(&both) && !step(&both), "no change is old; then the audit");
-    is_str(raw_text(ROWS), "1502,2501 3000,1001", "a step");
-    is_str(raw_text(MARKS), "2500 2001", "which may have gaps up to there");
-    is_int(prune(1001 + 2500), APR_SUCCESS, "another goes on: %s", said());
-    is_str(raw_text(ROWS), "1502,2501 3000,1001", "where a day is left");
+    ok(!step(&both) && !step(&both),
+       "two steps: no change is old, then the audit's first");
+    is_str(raw_text(ROWS), "1502,2501 3000,1001",
+           "the audit's first step removes a thousand entries");
+    is_str(raw_text(MARKS), "2500 2001",
+           "the time of the audit is that of the step's last entry");
+    is_int(prune(1001 + 2500), APR_SUCCESS,
+           "another pruning meanwhile works: %s", said());
+    is_str(raw_text(ROWS), "1502,2501 3000,1001",
+           "another pruning meanwhile removes less than a day's rows: none");
     while (!step(&both)) {
     }
-    is_str(raw_text(ROWS), "1502,2501 1500,2501", "the first one does it all");
-    is_str(raw_text(MARKS), "2500 3501", "to the end");
+    is_str(raw_text(ROWS), "1502,2501 1500,2501",
+           "the first pruning removes the rest");
+    is_str(raw_text(MARKS), "2500 3501",
+           "the time of the audit is that which was asked for");
     need(raw("CREATE TRIGGER no_mark BEFORE UPDATE ON apikey_identity "
              "BEGIN SELECT RAISE(ABORT, 'read-only'); END") == 0, "read-only");
     none.before += 100;
     ok(apikey_store_prune(fx.store, &none, fx.pool, &fx.error) != APR_SUCCESS
-       && none.able && says("read-only"), "what is not allowed is told");
-    is_str(raw_text(ROWS), "1502,2501 1500,2501", "and nothing is gone");
+       && none.able && says("read-only"),
+       "a database that cannot be written is an error");
+    is_str(raw_text(ROWS), "1502,2501 1500,2501",
+           "nothing is removed where the database cannot be written");
     need(raw("DROP TRIGGER no_mark") == 0
          && raw("ALTER TABLE apikey_identity RENAME TO away") == 0, "away");
     none.begun = 0;
     ok(apikey_store_prune(fx.store, &none, fx.pool, &fx.error) != APR_SUCCESS
-       && !none.able, "a database that is not ours is another thing");
+       && !none.able, "a database without our tables is another error");
     need(raw("ALTER TABLE away RENAME TO apikey_identity") == 0, "back");
 }
 

@@ -3,9 +3,9 @@
 /*
  * Keys are revoked, and changed in the other ways there are, while several
  * processes write uses of the same keys all the time.  With arguments DRIVER
- * PARAMS it asks another database than SQLite (t/usage/revoke.t), an empty one,
- * in which it leaves its tables.  APIKEY_TIMES in the environment: it tells how
- * long each kind of change took at most (t/bench/usage).
+ * PARAMS it uses another database than SQLite (t/usage/revoke.t), an empty one,
+ * in which it leaves its tables.  With APIKEY_TIMES in the environment it
+ * prints the longest time that each kind of change took (t/bench/usage).
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -54,8 +54,8 @@ static void make_keys(void)
          == APR_SUCCESS, "their rows");
 }
 
-/* Writes batches until it gets SIGTERM, and counts them.  A byte in the pipe
- * says that the first one is written. */
+/* Writes batches until it gets SIGTERM, and counts them. A byte in the pipe
+ * tells the test that the first one is written. */
 static int write_on(int pipe_in)
 {
     apr_pool_t *pool;
@@ -133,7 +133,7 @@ static void change_all(apr_status_t (*change)(const char *id), int count,
         printf("# %s: the longest of %d took %d ms\n", what, count,
                (int)apr_time_as_msec(longest));
     }
-    is_int(failed, 0, "none of %d fails: %s", count, what);
+    is_int(failed, 0, "each of %d changes succeeds: %s", count, what);
 }
 
 /* Renames keys until the writers have written BATCHES, however slowly the
@@ -195,7 +195,7 @@ static void test_changes(void)
     change_all(revoke_key, KEYS, "revoke");
     end_writers(writers);
     is_str(value("SELECT COUNT(*) FROM apikey WHERE revoked > 0"),
-           apr_itoa(fx.pool, KEYS), "all are revoked");
+           apr_itoa(fx.pool, KEYS), "all keys are revoked");
     is_str(value("SELECT SUM(use_count) FROM apikey_usage"),
            apr_itoa(fx.pool, KEYS * (*written + 1)),
            "each use is counted once");

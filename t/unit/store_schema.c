@@ -19,7 +19,7 @@ static apr_status_t open_store(const char *params, apikey_store_t **store)
     return apikey_store_open(store, "sqlite3", params, fx.pool, &fx.error);
 }
 
-/* A mistyped path is an error; no file is created. */
+/* A path that does not exist is an error, and no file is created. */
 static void test_missing_file(void)
 {
     const char *const params[] = {
@@ -34,9 +34,10 @@ static void test_missing_file(void)
 
     for (i = 0; i < sizeof(params) / sizeof(*params); i++) {
         is_int(open_store(params[i], &store), APIKEY_ESCHEMA,
-               "no file: %s", params[i]);
-        ok(says(fx.path) && says("htapikey init"), "it says: %s", said());
-        ok(!exists(fx.path), "and makes none");
+               "a path without a file is refused: %s", params[i]);
+        ok(says(fx.path) && says("htapikey init"),
+           "the error names the path and htapikey init: %s", said());
+        ok(!exists(fx.path), "no file is made: %s", params[i]);
     }
 }
 
@@ -52,8 +53,9 @@ static void test_drivers(void)
         fx.error = NULL;
         is_int(apikey_store_open(&store, drivers[i], fx.path, fx.pool,
                                  &fx.error), APIKEY_EDATABASE,
-               "no dialect: %s", drivers[i]);
-        ok(says("sqlite3") && says(drivers[i]), "it says: %s", said());
+               "a driver without a dialect is refused: '%s'", drivers[i]);
+        ok(says("sqlite3") && says(drivers[i]),
+           "the error names the driver and those that there are: %s", said());
     }
 }
 
@@ -69,33 +71,36 @@ static void test_init(void)
     for (part = apikey_schema_parts; part->driver; part++) {
         last = strcmp(part->driver, "sqlite3") == 0 ? part->number : last;
     }
-    is_int(last, APIKEY_SCHEMA_VERSION, "the last file is the version");
+    is_int(last, APIKEY_SCHEMA_VERSION,
+           "the schema's last file has the schema's version");
     is_int(apikey_schema_open(&fx.store, "sqlite3", params, fx.pool,
                               &fx.error), APR_SUCCESS,
-           "init makes the file, with mode=rw, too");
+           "schema_open makes the file, with mode=rw, too");
     ok(stat(fx.path, &info) == 0 && !(info.st_mode & 07),
-       "which is not for everyone");
+       "the new file is not readable by everyone");
     is_int(apikey_schema_check(fx.store, fx.pool, &fx.error),
-           APIKEY_ESCHEMA, "and which has no tables");
+           APIKEY_ESCHEMA, "the new file has no tables");
     is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
-                              &fx.error), APR_SUCCESS, "init");
-    is_int(from, 0, "from nothing");
-    is_int(to, APIKEY_SCHEMA_VERSION, "to our version");
+                              &fx.error), APR_SUCCESS, "init makes the tables");
+    is_int(from, 0, "init starts from version 0");
+    is_int(to, APIKEY_SCHEMA_VERSION, "init ends at our version");
     is_int(apikey_schema_check(fx.store, fx.pool, &fx.error), APR_SUCCESS,
-           "the tables are there");
+           "the tables are there after init");
     is_int(apikey_schema_identity(fx.store, &identity, fx.pool, &fx.error),
-           APR_SUCCESS, "the database knows who it is");
-    is_int(strlen(identity.uuid), 36, "by a UUID: %s", identity.uuid);
+           APR_SUCCESS, "the database has an identity");
+    is_int(strlen(identity.uuid), 36, "the identity is a UUID: %s",
+           identity.uuid);
     is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
-                              &fx.error), APR_SUCCESS, "init again");
-    is_int(from, to, "changes nothing");
+                              &fx.error), APR_SUCCESS, "a second init works");
+    is_int(from, to, "a second init changes nothing");
     need(apikey_schema_identity(fx.store, &again, fx.pool, &fx.error)
          == APR_SUCCESS, "identity");
-    is_str(again.uuid, identity.uuid, "the same UUID");
-    is_int(again.epoch, identity.epoch, "the same epoch");
+    is_str(again.uuid, identity.uuid, "a second init keeps the UUID");
+    is_int(again.epoch, identity.epoch, "a second init keeps the epoch");
 }
 
-/* Undoes all steps but the first, which are then done again. */
+/* Undoes all steps of the schema but the first, so that they can be done
+ * again. */
 static void undo_steps(void)
 {
     static const char *const sql[] = {
@@ -137,7 +142,7 @@ static void undo_steps(void)
     }
 }
 
-/* A step that fails leaves the version before it, whole. */
+/* A step that fails is undone whole, and leaves the version before it. */
 static void test_upgrade(void)
 {
     apikey_identity_t before, after;
@@ -146,37 +151,40 @@ static void test_upgrade(void)
     need(apr_dbd_get_driver(fx.pool, "sqlite3", &fx.driver) == APR_SUCCESS
          && apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
             == APR_SUCCESS, "the second connection");
-    is_str(raw_text("PRAGMA journal_mode"), "wal", "readers never wait");
+    is_str(raw_text("PRAGMA journal_mode"), "wal",
+           "the journal is a WAL, so that readers never wait");
     need(apikey_schema_identity(fx.store, &before, fx.pool, &fx.error)
          == APR_SUCCESS
          && raw("UPDATE apikey_identity SET schema_version = 1") == 0
          && raw("DROP TRIGGER apikey_before_insert") == 0, "version 1");
     is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
                               &fx.error), APIKEY_EDATABASE,
-           "a step that cannot be done");
+           "an upgrade with a step that fails is an error");
     is_str(raw_text("SELECT COUNT(*) FROM sqlite_master WHERE name = "
-                    "'apikey_before_insert'"), "0", "is undone");
+                    "'apikey_before_insert'"), "0",
+           "the step that failed is undone");
     is_str(raw_text("SELECT schema_version FROM apikey_identity"), "1",
-           "and does not count");
+           "the step that failed does not change the version");
     undo_steps();
     is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
-                              &fx.error), APR_SUCCESS, "then it can");
-    is_int(from, 1, "from 1");
-    is_int(to, APIKEY_SCHEMA_VERSION, "to ours");
+                              &fx.error), APR_SUCCESS,
+           "the upgrade works once the step can be done");
+    is_int(from, 1, "the upgrade starts from version 1");
+    is_int(to, APIKEY_SCHEMA_VERSION, "the upgrade ends at our version");
     need(apikey_schema_identity(fx.store, &after, fx.pool, &fx.error)
          == APR_SUCCESS, "identity");
-    is_str(after.uuid, before.uuid, "it is the same database");
-    ok(after.epoch > before.epoch, "of another epoch");
+    is_str(after.uuid, before.uuid, "an upgrade keeps the UUID");
+    ok(after.epoch > before.epoch, "an upgrade makes a new epoch");
     need(raw("UPDATE apikey_identity SET schema_version = 99") == 0,
          "the future");
     is_int(apikey_schema_init(fx.store, "me", &from, &to, fx.pool,
                               &fx.error), APIKEY_ESCHEMA,
-           "what is newer is left alone");
+           "init leaves tables of a later version as they are");
     apr_dbd_close(fx.driver, fx.other);
     fx.other = NULL;
 }
 
-/* Four processes make the tables of one database at once. */
+/* Four processes make the tables of one database at the same time. */
 static void test_together(void)
 {
     int i, status, from, to, failed = 0;
@@ -196,13 +204,13 @@ static void test_together(void)
     while (wait(&status) > 0) {
         failed |= status;
     }
-    is_int(failed, 0, "four at once all succeed");
+    is_int(failed, 0, "four processes that run init at once all succeed");
     need(apr_dbd_open(fx.driver, fx.pool, fx.path, &fx.other)
          == APR_SUCCESS, "the second connection");
     is_str(raw_text("SELECT COUNT(*) || ' ' || MAX(schema_version) FROM "
                     "apikey_identity"),
            apr_psprintf(fx.pool, "1 %d", APIKEY_SCHEMA_VERSION),
-           "and each step is taken once");
+           "each step of the schema is done once");
     apr_dbd_close(fx.driver, fx.other);
     fx.other = NULL;
 }
@@ -219,8 +227,8 @@ static void test_no_database(void)
     need(open_store(fx.path, &store) == APR_SUCCESS || store == NULL, "open");
     is_int(store ? apikey_store_lookup(store, DIGEST_A, &record, NULL, fx.pool,
                                        &fx.error) : APIKEY_EDATABASE,
-           APIKEY_EDATABASE, "a file that is no database is no schema matter");
-    ok(says("not a database"), "it says: %s", said());
+           APIKEY_EDATABASE, "a file that is no database is a database error");
+    ok(says("not a database"), "the error says so: %s", said());
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Transactions: all or nothing, and what happens while another holds a lock.
- * Takes some ten seconds. */
+/* Transactions: all of a change is stored or nothing, and a writer waits some
+ * seconds for another's lock. Takes some ten seconds. */
 
 #include <sys/wait.h>
 
@@ -16,8 +16,8 @@ static const char *everything(void)
                     "apikey_change)");
 }
 
-/* The last step of each change is the audit; where that fails, nothing of
- * the steps before may stay. */
+/* The last step of each change writes the audit entry; where that fails,
+ * nothing of the steps before may stay. */
 static void test_atomic(void)
 {
     const apikey_change_t change = { .name = "new" };
@@ -31,29 +31,30 @@ static void test_atomic(void)
              "SELECT RAISE(ABORT, 'no audit today'); END") == 0, "trigger");
     before = everything();
     is_int(create(&key, &other, "bob", "", 0), APIKEY_EDATABASE,
-           "no audit, no key");
+           "no key is made where the audit fails");
     ok(says("no audit today"),
-       "in the database's words: %s", said());
+       "the database's own words are the error: %s", said());
     is_int(apikey_keys_set(fx.store, fresh.id, &change, &fx.actor, NULL,
                            fx.pool, &fx.error),
-           APIKEY_EDATABASE, "no change");
+           APIKEY_EDATABASE, "no key is set where the audit fails");
     is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
                               &fx.error), APIKEY_EDATABASE,
-           "no revocation");
+           "no key is revoked where the audit fails");
     is_int(apikey_keys_rotate(fx.store, fresh.id, &rotation, &fx.actor,
                               fx.pool, &fx.error), APIKEY_EDATABASE,
-           "no rotation");
+           "no key is rotated where the audit fails");
     is_int(apikey_tenant_suspend(fx.store, "acme", 1, "", &fx.actor, NULL,
                                  fx.pool, &fx.error), APIKEY_EDATABASE,
-           "no suspension");
+           "no tenant is suspended where the audit fails");
     is_int(apikey_scope_add(fx.store, "a", "", &fx.actor, NULL, fx.pool,
-                            &fx.error), APIKEY_EDATABASE, "no scope");
-    is_str(everything(), before, "nothing of all that was stored");
+                            &fx.error), APIKEY_EDATABASE,
+           "no scope is added where the audit fails");
+    is_str(everything(), before, "no table has changed where the audit fails");
     is_str(raw_text("SELECT name || revoked || expires FROM apikey"),
-           "a test00", "and the key is as it was");
+           "a test00", "the key has not changed where the audit fails");
     need(raw("DROP TRIGGER broken") == 0, "the trigger goes");
     is_int(create(&key, &other, "bob", "", 0), APR_SUCCESS,
-           "then it works again");
+           "a key is made once the audit works");
 }
 
 static int worked;
@@ -68,7 +69,7 @@ static apr_status_t write_and_refuse(apikey_store_t *store, void *baton,
            ? *(apr_status_t *)baton : APR_EGENERAL;
 }
 
-/* Work that has written and then fails. */
+/* A function that writes a row and then returns what it is told to. */
 static void test_refusal(void)
 {
     const char *half = "SELECT COUNT(*) FROM apikey_scope WHERE name = "
@@ -76,19 +77,22 @@ static void test_refusal(void)
     apr_status_t answer = APIKEY_EREFUSED;
 
     is_int(apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                           &fx.error), APIKEY_EREFUSED, "a refusal");
-    is_str(fx.error, "not like this", "is handed on");
-    is_int(worked, 1, "at the first try");
-    is_str(raw_text(half), "0", "and what was written is undone");
+                           &fx.error), APIKEY_EREFUSED,
+           "a refusal after a write is returned");
+    is_str(fx.error, "not like this", "the refusal's own words are the error");
+    is_int(worked, 1, "a refusal is not tried again");
+    is_str(raw_text(half), "0",
+           "what was written before a refusal is rolled back");
     answer = APIKEY_EDATABASE;
     apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
                     &fx.error);
-    is_int(worked, 3, "an error of the database is tried once more");
-    is_str(raw_text(half), "0", "and undone each time");
+    is_int(worked, 3, "a database error is tried once more");
+    is_str(raw_text(half), "0",
+           "what was written before a database error is rolled back");
     answer = APR_SUCCESS;
     is_int(apikey_transact(fx.store, write_and_refuse, &answer, fx.pool,
-                           &fx.error), APR_SUCCESS, "success");
-    is_str(raw_text(half), "1", "is committed");
+                           &fx.error), APR_SUCCESS, "success is returned");
+    is_str(raw_text(half), "1", "what was written is committed");
 }
 
 static apr_status_t write_orphan(apikey_store_t *store, void *baton,
@@ -100,7 +104,8 @@ static apr_status_t write_orphan(apikey_store_t *store, void *baton,
                                 pool, error);
 }
 
-/* SQLite leaves the transaction of a refused COMMIT open. */
+/* SQLite leaves the transaction open where COMMIT is refused; it must be
+ * rolled back. */
 static void test_commit_fails(void)
 {
     apr_status_t answer = APR_SUCCESS;
@@ -115,12 +120,14 @@ static void test_commit_fails(void)
     worked = 0;
     is_int(apikey_transact(fx.store, write_orphan, NULL, fx.pool,
                            &fx.error), APIKEY_EDATABASE,
-           "a commit that fails");
-    ok(says("FOREIGN KEY"), "says why: %s", said());
-    is_int(worked, 1, "and is not tried again");
-    is_str(raw_text("SELECT COUNT(*) FROM child"), "0", "nothing is stored");
-    is_int(raw("BEGIN IMMEDIATE"), 0, "and no lock is held");
-    is_int(raw("ROLLBACK"), 0, "by anybody");
+           "a COMMIT that fails is an error");
+    ok(says("FOREIGN KEY"), "the error says why: %s", said());
+    is_int(worked, 1, "a COMMIT that fails is not tried again");
+    is_str(raw_text("SELECT COUNT(*) FROM child"), "0",
+           "nothing is stored by a COMMIT that fails");
+    is_int(raw("BEGIN IMMEDIATE"), 0,
+           "another connection gets the lock after it");
+    is_int(raw("ROLLBACK"), 0, "the other connection's transaction ends");
 }
 
 static void test_locked(void)
@@ -132,20 +139,24 @@ static void test_locked(void)
 
     need(create(&key, &fresh, "acme", "", 0) == APR_SUCCESS, "create");
     need(raw("BEGIN IMMEDIATE") == 0, "another holds the lock");
-    ok(lookup(fresh.digest, &status) != NULL, "a reader reads on");
+    ok(lookup(fresh.digest, &status) != NULL,
+       "a reader does not wait for a writer's lock");
     began = apr_time_now();
     is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
                               &fx.error), APIKEY_ELOCKED,
-           "a writer gives up while it is held");
-    ok(apr_time_now() - began > apr_time_from_sec(4), "but not at once");
-    ok(says("lock"), "and says why: %s", said());
+           "a writer gives up while another holds the lock");
+    ok(apr_time_now() - began > apr_time_from_sec(4),
+       "the writer waits more than four seconds before that");
+    ok(says("lock"), "the error names the lock: %s", said());
     need(raw("ROLLBACK") == 0, "the other ends");
     is_int(apikey_keys_revoke(fx.store, fresh.id, "", &fx.actor, fx.pool,
-                              &fx.error), APR_SUCCESS, "then it works");
-    is_int(lookup(fresh.digest, &status)->revoked, NOW, "and is stored");
+                              &fx.error), APR_SUCCESS,
+           "the writer succeeds once the lock is free");
+    is_int(lookup(fresh.digest, &status)->revoked, NOW,
+           "the writer's change is stored");
 }
 
-/* Another process holds the lock for two seconds. */
+/* Another process holds the lock for two seconds, less than a writer waits. */
 static void test_waits(void)
 {
     const char *hold = apr_pstrcat(fx.pool, "sqlite3 ", fx.path,
@@ -158,11 +169,11 @@ static void test_waits(void)
     need(other && fgets(line, sizeof(line), other)
          && strcmp(line, "held\n") == 0, "sqlite3 holds the lock");
     is_int(create(&key, &fresh, "acme", "", 0), APR_SUCCESS,
-           "a lock that is given back is waited for");
-    is_int(pclose(other), 0, "and the other was done, too");
+           "a writer waits for a lock that is given back");
+    is_int(pclose(other), 0, "the process that held the lock succeeds");
 }
 
-/* Two processes write at once; all is stored. */
+/* Two processes write at the same time; all is stored. */
 static void test_together(void)
 {
     int before = atoi(raw_text("SELECT COUNT(*) FROM apikey"));
@@ -186,11 +197,12 @@ static void test_together(void)
     while (wait(&status) > 0) {
         failed |= status;
     }
-    is_int(failed, 0, "two processes write at once");
+    is_int(failed, 0, "two processes that write at once both succeed");
     is_int(atoi(raw_text("SELECT COUNT(*) FROM apikey")), before + 80,
-           "and no key is lost");
+           "all keys of both are stored");
     is_str(raw_text("SELECT COUNT(*) - COUNT(DISTINCT id) FROM apikey_audit "
-                    "WHERE action = 'create'"), "0", "nor an audit entry");
+                    "WHERE action = 'create'"), "0",
+           "each key of both has an audit entry of its own");
 }
 
 int main(void)

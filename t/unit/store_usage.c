@@ -24,7 +24,7 @@ static void run(const char *sql)
          sql);
 }
 
-/* "count last" of a key's row; "" if it has none. */
+/* "count last" of a key's row in apikey_usage; "" where it has none. */
 static const char *used(const char *id)
 {
     const char *where = apr_pstrcat(fx.pool, " FROM apikey_usage WHERE id = '",
@@ -72,17 +72,20 @@ static void test_counts(void)
     key("K1", 2);
     key("k1 ", 3);
     run("INSERT INTO apikey_usage (id, exposed) VALUES ('K1', 77)");
-    is_int(write_uses(uses, 4), APR_SUCCESS, "a batch: %s", said());
-    is_str(used("k1"), "3 100", "a key that was never used");
-    is_str(used("K1"), "1 200", "one that has a row");
+    is_int(write_uses(uses, 4), APR_SUCCESS,
+           "a batch of four keys is written: %s", said());
+    is_str(used("k1"), "3 100", "a key without a row gets its count and time");
+    is_str(used("K1"), "1 200", "a key with a row gets its count and time");
     is_str(used("k1 "), "2 300", "ids are compared to the byte");
-    is_str(used("nobody"), "", "what is no key leaves no row");
-    is_int(write_uses(more, 2), APR_SUCCESS, "another batch: %s", said());
-    is_str(used("k1"), "5000000003 100", "is added; an older time is not");
-    is_str(used("K1"), "2 900", "a newer one is");
+    is_str(used("nobody"), "", "an id without a key gets no row");
+    is_int(write_uses(more, 2), APR_SUCCESS,
+           "a second batch is written: %s", said());
+    is_str(used("k1"), "5000000003 100",
+           "counts add up, and an older time is ignored");
+    is_str(used("K1"), "2 900", "a newer time is stored");
     is_str(value("SELECT exposed FROM apikey_usage WHERE id = 'K1'"), "77",
-           "the rest of the row stays");
-    is_int(write_uses(uses, 0), APR_SUCCESS, "none at all");
+           "the row's other column stays");
+    is_int(write_uses(uses, 0), APR_SUCCESS, "an empty batch is written");
 }
 
 static void test_deleted(void)
@@ -91,8 +94,9 @@ static void test_deleted(void)
 
     run("DELETE FROM apikey WHERE id = 'k1'");
     run("DELETE FROM apikey_usage WHERE id = 'k1'");
-    is_int(write_uses(uses, 1), APR_SUCCESS, "a key deleted meanwhile");
-    is_str(used("k1"), "", "gets no row again");
+    is_int(write_uses(uses, 1), APR_SUCCESS,
+           "a batch with a deleted key is written");
+    is_str(used("k1"), "", "a deleted key gets no row again");
 }
 
 static apikey_exposure_t exposure_of(const char *digest, unsigned int places,
@@ -101,7 +105,8 @@ static apikey_exposure_t exposure_of(const char *digest, unsigned int places,
     apikey_exposure_t exposure;
 
     memset(&exposure, 0, sizeof(exposure));
-    /* As of a key that several secrets may have signed. */
+    /* A key that may have been signed by several secrets has several
+     * digests. */
     exposure.digests.count = 2;
     strcpy(exposure.digests.at[0].hex, DIGEST_A);
     strcpy(exposure.digests.at[1].hex, digest);
@@ -150,38 +155,48 @@ static void test_exposed(void)
     const char *told;
 
     key("new", 50);
-    is_int(write_exposed(some, 4), APR_SUCCESS, "exposed keys: %s", said());
-    is_str(exposed("k1 "), "5000", "one that was used");
-    is_str(used("k1 "), "2 300", "whose uses stay");
-    is_str(exposed("K1"), "5000", "one that was exposed before");
-    is_str(exposed("new"), "5000", "one that was never used");
-    is_str(used("new"), "0 0", "which is no use");
+    is_int(write_exposed(some, 4), APR_SUCCESS,
+           "four exposed keys are written: %s", said());
+    is_str(exposed("k1 "), "5000", "an exposed key that was used has the time");
+    is_str(used("k1 "), "2 300", "the uses of an exposed key stay");
+    is_str(exposed("K1"), "5000",
+           "an exposed key that was exposed before has the new time");
+    is_str(exposed("new"), "5000",
+           "an exposed key that was never used has the time");
+    is_str(used("new"), "0 0", "an exposure is not counted as a use");
     is_str(value("SELECT COUNT(*) FROM apikey_usage"), "4",
-           "what is no key leaves no row");
+           "a digest without a key gets no row");
     told = audit();
     is_str(told, "K1 k1  new; in a Referer in a query string in a query"
-           " string and in a Referer", "the audit has one entry each");
-    is_int(write_exposed(some, 4), APR_SUCCESS, "once more: %s", said());
-    is_str(audit(), told, "changes nothing");
+           " string and in a Referer",
+           "the audit has an entry for each exposed key");
+    is_int(write_exposed(some, 4), APR_SUCCESS,
+           "the same exposures are written again: %s", said());
+    is_str(audit(), told, "the same exposures make no audit entry");
     some[2].when = 5000 + 3599;
     some[3].when = 4999;
-    is_int(write_exposed(some + 2, 2), APR_SUCCESS, "within the hour");
-    is_str(exposed("K1"), "8599", "it is noted");
-    is_str(exposed("new"), "5000", "but not an older time");
-    is_str(audit(), told, "and the audit is not filled");
+    is_int(write_exposed(some + 2, 2), APR_SUCCESS,
+           "exposures within the hour are written");
+    is_str(exposed("K1"), "8599",
+           "an exposure within the hour changes the time");
+    is_str(exposed("new"), "5000",
+           "an older exposure does not change the time");
+    is_str(audit(), told, "an exposure within the hour makes no audit entry");
     some[0].when = 5000 + 3600;
     some[0].places = APIKEY_IN_PATH | APIKEY_IN_LINE;
-    is_int(write_exposed(some, 1), APR_SUCCESS, "an hour later");
+    is_int(write_exposed(some, 1), APR_SUCCESS,
+           "an exposure an hour later is written");
     is_str(audit(), "K1 k1  new k1 ; in a Referer in a query string in a query"
            " string and in a Referer in a path and in a request line",
-           "it is told again, with each place");
-    is_int(write_exposed(some, 0), APR_SUCCESS, "none at all");
+           "an exposure an hour later makes an audit entry with each place");
+    is_int(write_exposed(some, 0), APR_SUCCESS,
+           "no exposures at all are written");
     run("DELETE FROM apikey WHERE id = 'new'");
     run("DELETE FROM apikey_usage WHERE id = 'new'");
 }
 
-/* The middle one cannot be written: SQLite by a trigger, the others since the
- * number would be too large. */
+/* The batch's middle row cannot be written: on SQLite because of a trigger, on
+ * other databases because the number would be too large. */
 static void test_atomic(void)
 {
     apikey_use_t uses[] = { { "K1", 5, 1000 }, { "full", 5, 1000 },
@@ -194,17 +209,19 @@ static void test_atomic(void)
         run("CREATE TRIGGER full BEFORE UPDATE ON apikey_usage WHEN new.id ="
             " 'full' BEGIN SELECT RAISE(ABORT, 'out of range'); END");
     }
-    is_int(write_uses(uses, 3), APIKEY_EDATABASE, "one cannot be written");
-    ok(says("out of range"), "says why: %s", said());
-    is_str(used("K1"), "2 900", "so none before it is");
-    is_str(used("k1 "), "2 300", "nor behind it");
+    is_int(write_uses(uses, 3), APIKEY_EDATABASE,
+           "a batch with a row that cannot be written is an error");
+    ok(says("out of range"), "the error says why: %s", said());
+    is_str(used("K1"), "2 900", "no row before the refused one is written");
+    is_str(used("k1 "), "2 300", "no row after the refused one is written");
     run("DELETE FROM apikey_usage WHERE id = 'full'");
-    is_int(write_uses(uses, 3), APR_SUCCESS, "then all: %s", said());
-    is_str(used("K1"), "7 1000", "once");
+    is_int(write_uses(uses, 3), APR_SUCCESS,
+           "the batch is written once its rows can be: %s", said());
+    is_str(used("K1"), "7 1000", "the batch is counted once");
 }
 
-/* More than one statement takes; some are no keys, and the last cannot be
- * written. */
+/* A batch of more keys than one statement takes; some ids have no key, and the
+ * last row cannot be written. */
 static void test_wide(void)
 {
     apikey_use_t uses[2 * APIKEY_USED_AT_ONCE + 50];
@@ -213,7 +230,7 @@ static void test_wide(void)
 
     is_int(apikey_store_usage_max(fx.store),
            file ? 10 * APIKEY_USED_AT_ONCE : APIKEY_USED_AT_ONCE,
-           "a server gets one statement in a transaction, a file ten");
+           "a server gets one statement in a transaction, SQLite ten");
     if (!file) {
         return;
     }
@@ -227,20 +244,21 @@ static void test_wide(void)
     }
     run("CREATE TRIGGER wide BEFORE INSERT ON apikey_usage WHEN new.id ="
         " 'w449' BEGIN SELECT RAISE(ABORT, 'out of range'); END");
-    is_int(write_uses(uses, count), APIKEY_EDATABASE, "the last cannot be");
+    is_int(write_uses(uses, count), APIKEY_EDATABASE,
+           "a batch whose last row cannot be written is an error");
     is_str(value("SELECT COUNT(*) FROM apikey_usage WHERE id LIKE 'w%'"), "0",
-           "so none is");
+           "no row of it is written");
     run("DROP TRIGGER wide");
-    is_int(write_uses(uses, count), APR_SUCCESS, "%d keys: %s", count,
-           said());
+    is_int(write_uses(uses, count), APR_SUCCESS,
+           "%d keys are written in several statements: %s", count, said());
     is_str(value("SELECT SUM(use_count) FROM apikey_usage WHERE id LIKE 'w%'"),
-           apr_itoa(fx.pool, 2 * (count - count / 10)), "each, once");
+           apr_itoa(fx.pool, 2 * (count - count / 10)),
+           "each key of them is counted once");
     run("DELETE FROM apikey WHERE id LIKE 'w%'");
     run("DELETE FROM apikey_usage WHERE id LIKE 'w%'");
 }
 
-/* Exposures are written in parts; if a later part fails, the ones before stay.
- * */
+/* Exposures are written in parts; if one fails, the parts before it stay. */
 static void test_exposed_parts(void)
 {
     apikey_exposure_t some[20];
@@ -255,22 +273,25 @@ static void test_exposed_parts(void)
     is_int(write_exposed(some, 20), APIKEY_EDATABASE, "the last of 20 exposed"
            " keys cannot be written: %s", said());
     is_str(value("SELECT COUNT(*) FROM apikey_usage WHERE exposed = 5000"
-                 " AND id LIKE 'x%'"), "16", "those before its part are");
+                 " AND id LIKE 'x%'"), "16",
+           "the exposures of the parts before are written");
     run("DROP TRIGGER late");
-    is_int(write_exposed(some, 20), APR_SUCCESS, "then all: %s", said());
+    is_int(write_exposed(some, 20), APR_SUCCESS,
+           "the exposures are written once all can be: %s", said());
     is_str(value("SELECT COUNT(*) FROM apikey_audit WHERE action = 'exposed'"
-                 " AND id LIKE 'x%'"), "20", "each is told once");
+                 " AND id LIKE 'x%'"), "20",
+           "each of the 20 keys has one audit entry");
     run("DELETE FROM apikey WHERE id LIKE 'x%'");
     run("DELETE FROM apikey_usage WHERE id LIKE 'x%'");
 }
 
-/* Another process, that has inserted the same row just before us for some
- * times in a row; the last time, its key is not ours. */
+/* Another process that inserts the same row just before us, several times in a
+ * row; at the last time its key is another one than ours. */
 static struct { apikey_use_t use; int times; } other;
 
-/* Counts the times that the connection is used after such an error: each try of
- * a batch does so twice, to repeat the transaction on fresh statements and to
- * check the version of the tables. */
+/* Counts the uses of the connection after such an error. Each try of a batch
+ * uses it twice: to repeat the transaction on fresh statements, and to check
+ * the version of the tables. */
 static const apikey_dialect_t *count_repetitions(const apr_dbd_driver_t *driver,
                                           apr_dbd_t *handle,
                                           apr_pool_t *store_pool,
@@ -305,19 +326,22 @@ static void test_in_the_way(void)
     other.use.id = "often";
     other.times = 12;           /* of six tries */
     is_int(write_uses(&other.use, 1), APR_SUCCESS,
-           "others are in the way for many times: %s", said());
-    is_int(other.times, 0, "as often as that");
-    is_str(used("k1 "), "8 2000", "then it is written, once");
+           "a batch is written although others insert the row first, again "
+           "and again: %s", said());
+    is_int(other.times, 0, "the others have inserted the row twelve times");
+    is_str(used("k1 "), "8 2000", "the batch is counted once");
     other.use.id = "often";
-    is_int(write_uses(&other.use, 1), APIKEY_EDATABASE, "for ever: %s",
+    is_int(write_uses(&other.use, 1), APIKEY_EDATABASE,
+           "a batch is given up where others insert the row first without "
+           "end: %s",
            said());
     fx.store->dialect = dialect;
-    is_str(used("often"), "", "then it is not");
+    is_str(used("often"), "", "a batch that was given up is not counted");
     run("DROP TRIGGER often");
 }
 
-/* Batches of the same keys, most of them never used before, each process in
- * an order of its own. */
+/* Batches of the same keys, most of them not used before; each process has its
+ * own order. */
 static int write_rounds(int process)
 {
     apikey_use_t uses[WIDTH];
@@ -346,10 +370,10 @@ static int write_rounds(int process)
     "main.apikey_usage BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly" \
     " database'); END"
 
-static int sleeps;              /* until the database can be written */
-static int slept;               /* so many so far */
+static int sleeps; /* calls of apr_sleep() until it can be written */
+static int slept;               /* calls of apr_sleep() */
 
-/* The store has closed its connection when it was refused. */
+/* The store has closed its connection because of the refusal. */
 static void stop_refusing(void)
 {
     need(apikey_store_connect(fx.store, fx.pool, &fx.error) == APR_SUCCESS,
@@ -357,7 +381,8 @@ static void stop_refusing(void)
     run("DROP TRIGGER refuse");
 }
 
-/* In place of APR's, for the store: what it waits for comes while it waits. */
+/* Replaces APR's function for the store: what the store waits for happens
+ * meanwhile. */
 void apr_sleep(apr_interval_time_t time)
 {
     usleep((useconds_t)time);
@@ -367,9 +392,9 @@ void apr_sleep(apr_interval_time_t time)
     }
 }
 
-/* A connection that cannot write is replaced: a temporary trigger ends with its
- * connection.  The store must not find that the file was written since it was
- * opened, which would replace the connection as well. */
+/* A connection that cannot write is replaced: the temporary trigger ends with
+ * its connection. The store must not find that the file has changed since it
+ * was opened, because it would then replace the connection for that reason. */
 static void test_read_only_connection(void)
 {
     const apikey_use_t use = { "once", 1, NOW };
@@ -384,7 +409,7 @@ static void test_read_only_connection(void)
     is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
            APR_SUCCESS, "uses are written on a connection that can write");
     is_str(used("once"), apr_psprintf(fx.pool, "1 %" APR_INT64_T_FMT, NOW),
-           "and count");
+           "the uses written on the new connection are counted");
 }
 
 static void test_read_only_for_a_while(void)
@@ -395,14 +420,14 @@ static void test_read_only_for_a_while(void)
     run(REFUSE(""));
     sleeps = 5;
     is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
-           APR_SUCCESS, "uses are written when the database can be written");
+           APR_SUCCESS, "uses are written once the database can be written");
     is_str(used("while"), apr_psprintf(fx.pool, "1 %" APR_INT64_T_FMT, NOW),
-           "and count");
+           "the uses written after the wait are counted");
     run(REFUSE(""));
     slept = 0;
     is_int(apikey_store_usage(fx.store, &use, 1, fx.pool, &fx.error),
-           APIKEY_EREADONLY, "one that stays read-only is given up");
-    is_int(slept, 10, "after ten times 20 ms");
+           APIKEY_EREADONLY, "a database that stays read-only is an error");
+    is_int(slept, 10, "the store has slept ten times before that");
     stop_refusing();
 }
 
@@ -424,17 +449,17 @@ static void test_together(void)
     while (wait(&status) > 0) {
         failed += status != 0;
     }
-    is_int(failed, 0, "several processes write batches of the same keys");
+    is_int(failed, 0, "four processes write batches of the same keys at once");
     need(apikey_store_open(&fx.store, driver, params, fx.pool, &fx.error)
          == APR_SUCCESS, "open");
     is_str(value("SELECT SUM(use_count) FROM apikey_usage"),
            apr_itoa(fx.pool, PROCESSES * ROUNDS * WIDTH),
-           "and every use is counted");
+           "the uses of all processes are counted");
     is_str(value("SELECT COUNT(*) FROM apikey_usage"),
-           apr_itoa(fx.pool, KEYS), "of every key");
+           apr_itoa(fx.pool, KEYS), "each key has one row");
     is_str(value("SELECT MAX(last_used) FROM apikey_usage"),
            apr_itoa(fx.pool, (ROUNDS - 1) * 10 + PROCESSES - 1),
-           "with the last time");
+           "the last time is the latest of all processes");
 }
 
 int main(int argc, char **argv)
@@ -449,7 +474,7 @@ int main(int argc, char **argv)
     fixture_open(driver, params, pool);
     test_counts();
     changes = value("SELECT COUNT(*) FROM apikey_change");
-    is_str(changes, "3", "no use is a change of a key");
+    is_str(changes, "3", "no use is recorded as a change of a key");
     test_exposed();
     test_deleted();
     test_atomic();

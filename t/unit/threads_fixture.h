@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Database threads, a queue, and a database that can be made to block; for the
+/* Database threads, a queue, and a database that can be made to block, for the
  * programs that test them. */
 #ifndef APIKEY_THREADS_FIXTURE_H
 #define APIKEY_THREADS_FIXTURE_H
@@ -19,10 +19,11 @@
 
 #define MANY 100
 #define DEADLINE 1500000
-/* Of what shall be answered, however busy the machine is. */
+/* The deadline of look-ups that are to be answered, however busy the machine
+ * is. */
 #define LONG apr_time_from_sec(120)
 
-/* A database.  While it is held, look-ups block, except the first let_go. */
+/* A database. While held is set, look-ups block, except the first let_go. */
 static struct {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
@@ -43,6 +44,14 @@ static inline void need(int good, const char *what)
         fflush(stdout);
         _exit(1);
     }
+}
+
+static inline void threads_fixture_init(void)
+{
+    apr_initialize();
+    apr_pool_create(&db.pool, NULL);
+    apr_thread_mutex_create(&db.mutex, APR_THREAD_MUTEX_DEFAULT, db.pool);
+    apr_thread_cond_create(&db.change, db.pool);
 }
 
 static inline apr_status_t look(apikey_store_t *store, void *task,
@@ -109,32 +118,12 @@ static inline void fine_from(int number)
     apr_thread_mutex_unlock(db.mutex);
 }
 
-static inline int closed(void)
+static inline int count_of(const int *counter)
 {
     int number;
 
     apr_thread_mutex_lock(db.mutex);
-    number = db.closed;
-    apr_thread_mutex_unlock(db.mutex);
-    return number;
-}
-
-static inline int opened(void)
-{
-    int number;
-
-    apr_thread_mutex_lock(db.mutex);
-    number = db.opened;
-    apr_thread_mutex_unlock(db.mutex);
-    return number;
-}
-
-static inline int asked(void)
-{
-    int number;
-
-    apr_thread_mutex_lock(db.mutex);
-    number = db.asked;
+    number = *counter;
     apr_thread_mutex_unlock(db.mutex);
     return number;
 }
@@ -175,7 +164,7 @@ static inline void start(int count, apr_thread_t **threads,
     }
 }
 
-/* How many had this answer. */
+/* Joins the threads; the number of callers that had this answer. */
 static inline int finish(int count, apr_thread_t **threads,
                          const apr_status_t *answers, apr_status_t wanted)
 {
@@ -189,8 +178,7 @@ static inline int finish(int count, apr_thread_t **threads,
     return found;
 }
 
-/* Waits until so many jobs are queued, so many run, and so many are
- * abandoned. */
+/* Waits until these numbers of jobs are queued, running and abandoned. */
 static inline void await_jobs_abandoned(int waiting, int busy, int lost)
 {
     int tries, good = 0;
@@ -210,7 +198,7 @@ static inline void await_jobs(int waiting, int busy)
     await_jobs_abandoned(waiting, busy, -1);
 }
 
-/* As if it had been just now, whenever that is asked. */
+/* As if a probe had been made just now, at whatever time that is asked. */
 static inline void probed_now(void)
 {
     apikey_mutex_lock(db.threads->lock);
@@ -238,7 +226,7 @@ static inline void fresh(int connections)
     db.asked = db.opened = db.closed = db.fine_from = 0;
 }
 
-/* Opens the breaker: as many look-ups as that takes block. */
+/* Opens the breaker: as many look-ups block as that takes. */
 static inline void hang(apr_status_t status)
 {
     apr_thread_t *threads[BREAKER_TRIPS];
@@ -262,22 +250,23 @@ static inline apr_status_t ask_anyway(void)
     return ask();
 }
 
+/* The calls of on_done, and the arguments of the last one. */
 static struct {
     int times;
     apr_status_t status;
     char error[16];
     char *task;
-} told;
+} called;
 
-static inline void tell(void *baton, void *task, apr_status_t status,
-                        const char *error)
+static inline void on_done(void *baton, void *task, apr_status_t status,
+                           const char *error)
 {
     (void)baton;
     apr_thread_mutex_lock(db.mutex);
-    told.times++;
-    told.status = status;
-    apr_cpystrn(told.error, error ? error : "", sizeof(told.error));
-    told.task = task;
+    called.times++;
+    called.status = status;
+    apr_cpystrn(called.error, error ? error : "", sizeof(called.error));
+    called.task = task;
     apr_thread_mutex_unlock(db.mutex);
 }
 
@@ -285,7 +274,7 @@ static char *posted;
 
 static inline apr_status_t post(apr_interval_time_t patience)
 {
-    apikey_post_t one = { NULL, look, &posted, 0, tell, &posted, 0 };
+    apikey_post_t one = { NULL, look, &posted, 0, on_done, &posted, 0 };
 
     one.timeout = patience;
     one.size = patience ? sizeof(posted) : 0;

@@ -1,6 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Comparison of states: which results can be used and cached. */
+/* verify/database_state.h: an answer of the database names the state that it
+ * was read from. Comparing that with the state of the last poll shows whether
+ * the answer can be used and cached, and from which change on. */
 
 #include <stdlib.h>
 
@@ -19,7 +21,7 @@ static const char key_b[] = "bbbbbbbbbbbbbbbb1111111111111111"
 static apikey_segment_t *segment;
 static apikey_poll_t seen;
 
-/* The database at its 100th change, in its third epoch. */
+/* A poll that has found the 100th change in the third epoch. */
 static void begin(void)
 {
     apikey_poll_begin(segment, &seen);
@@ -49,34 +51,44 @@ static void same(void)
 {
     apikey_stamp_t stamp;
 
-    is_int(compare(UUID, 3, 100, &stamp), APIKEY_STATE_KNOWN, "this state");
-    ok(stamp.number == 100 && holds(&stamp, key_a), "is kept");
-    is_int(compare(UUID, 3, 105, &stamp), APIKEY_STATE_KNOWN, "a newer one");
+    is_int(compare(UUID, 3, 100, &stamp), APIKEY_STATE_KNOWN,
+           "the state of the last poll is known");
     ok(stamp.number == 100 && holds(&stamp, key_a),
-       "is kept as of what was known before it was asked for");
+       "a record of the known state is current from the known change on");
+    is_int(compare(UUID, 3, 105, &stamp), APIKEY_STATE_KNOWN,
+           "a newer state is known");
+    ok(stamp.number == 100 && holds(&stamp, key_a),
+       "a record of a newer state is current from the known change on");
     is_int(compare(NULL, 0, 0, &stamp), APIKEY_STATE_KNOWN,
-           "one that cannot be known");
-    ok(stamp.number == 100, "is kept likewise");
+           "a state that cannot be read counts as known");
+    ok(stamp.number == 100,
+       "a record of such a state is current from the known change on");
 }
 
 static void before(void)
 {
     apikey_stamp_t stamp;
 
-    is_int(compare(UUID, 3, 97, &stamp), APIKEY_STATE_OLDER, "an older one");
-    ok(!holds(&stamp, key_a), "does not hold for a key that was changed since");
-    ok(holds(&stamp, key_b), "and does for any other");
+    is_int(compare(UUID, 3, 97, &stamp), APIKEY_STATE_OLDER,
+           "a state with fewer changes is older");
+    ok(!holds(&stamp, key_a),
+       "a record of an older state is void where its key changed since");
+    ok(holds(&stamp, key_b),
+       "a record of an older state is current where its key did not change "
+       "since");
     ok(apikey_stamp_is_current(segment, &stamp, key_b, "T"),
-       "whose tenant was changed before that");
-    is_int(compare(UUID, 3, 93, &stamp), APIKEY_STATE_OLDER, "an older still");
+       "a record of an older state is current where its tenant changed before");
+    is_int(compare(UUID, 3, 93, &stamp), APIKEY_STATE_OLDER,
+           "a state with still fewer changes is older");
     ok(!apikey_stamp_is_current(segment, &stamp, key_b, "T"),
-       "not where its tenant was changed since");
+       "a record of that state is void where its tenant changed since");
     is_int(compare(UUID, 3, 89, &stamp), APIKEY_STATE_OLDER,
-           "older than all that is known");
-    ok(!holds(&stamp, key_b), "holds for no key");
+           "a state before all known changes is older");
+    ok(!holds(&stamp, key_b),
+       "no record of a state before all known changes is current");
     is_int(compare(UUID, 2, 200, &stamp), APIKEY_STATE_OLDER,
-           "before its present epoch, whatever its number");
-    ok(!holds(&stamp, key_b), "holds for no key");
+           "a state of an earlier epoch is older, whatever its number");
+    ok(!holds(&stamp, key_b), "no record of an earlier epoch is current");
 }
 
 static void other(void)
@@ -84,16 +96,17 @@ static void other(void)
     apikey_stamp_t stamp;
 
     is_int(compare(UUID, 4, 10, &stamp), APIKEY_STATE_OTHER,
-           "a later epoch: no poll has seen it yet");
-    ok(!stamp.identity && !holds(&stamp, key_b), "it is not kept");
+           "a state of a later epoch is another one");
+    ok(!stamp.identity && !holds(&stamp, key_b),
+       "no record of a later epoch is cached");
     is_int(compare("another", 3, 10, &stamp), APIKEY_STATE_OTHER,
-           "another database");
+           "a state of another database is another one");
     is_int(compare("another", 2, 10, &stamp), APIKEY_STATE_OTHER,
-           "whatever its epoch");
+           "a state of another database is another one in any epoch");
     seen.identity = 0;
     is_int(compare(UUID, 3, 10, &stamp), APIKEY_STATE_KNOWN,
-           "nothing is known");
-    ok(!stamp.identity, "nothing is kept");
+           "any state is known where no poll has been made");
+    ok(!stamp.identity, "no record is cached where no poll has been made");
 }
 
 int main(void)

@@ -1,11 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Eras: how many there are, that records of an earlier one are void, and older
- * states of the known database. */
+/* Eras in verify/revocations.h: each database that polls find, and each state
+ * of it that replaces another, begins an era. Records of an earlier era are
+ * void, and the number of eras is limited. */
 
 #include "segment_fixture.h"
 
-/* Two databases are polled in turn. */
+/* Polls find two databases in turn. */
 static void many_eras(void)
 {
     apikey_segment_t *segment = make();
@@ -21,11 +22,11 @@ static void many_eras(void)
         }
         was = now;
     }
-    is_int(i, 20000, "20000 eras: what the present one says holds, alone");
-    ok(!apikey_eras_are_used_up(segment), "and many more are left");
+    is_int(i, 20000, "in each of 20000 eras its own records alone are current");
+    ok(!apikey_eras_are_used_up(segment), "eras are left after 20000");
 }
 
-/* The last era. */
+/* The last eras that there may be. */
 static void last_eras(void)
 {
     apikey_segment_t *segment = make();
@@ -44,30 +45,34 @@ static void last_eras(void)
         find(segment, 79 + i, 10);
         last = stamp(segment);
         ok(last.identity == (apr_uint64_t)(79 + i)
-           && holds(segment, last, key_a, "T"), "an era before the last holds");
+           && holds(segment, last, key_a, "T"),
+           "a record of an era before the last is current");
     }
-    ok(!apikey_eras_are_used_up(segment), "the last one is in use");
+    ok(!apikey_eras_are_used_up(segment),
+       "the last era is not counted as used up");
     change(segment, 11, key_a, NULL);
     ok(!holds(segment, last, key_a, "T") && holds(segment, last, key_b, "T"),
-       "and sees changes");
+       "a change voids a record of the last era");
     find(segment, 77, 10);
-    ok(apikey_eras_are_used_up(segment), "no era is left");
+    ok(apikey_eras_are_used_up(segment), "the eras are used up after the last");
     ok(!holds(segment, first, key_a, "T") && !holds(segment, last, key_b, "T"),
-       "nothing of any era holds");
-    ok(!apikey_miss_is_known(segment, key_b), "nor is any key absent");
+       "no record of an earlier era is current then");
+    ok(!apikey_miss_is_known(segment, key_b), "no key is known as absent then");
     apikey_poll_begin(segment, &poll);
     apikey_poll_finish(segment, &poll, poll.number + 1, 0);
     ok(!holds(segment, stamp(segment), key_c, "T")
-       && !holds(segment, last, key_b, "T"), "not by a change either");
+       && !holds(segment, last, key_b, "T"),
+       "a poll that finds a change makes no record current");
     for (i = 0; i < 5; i++) {
         find(segment, 77 + i, 10 + i);
         ok(!holds(segment, stamp(segment), key_a, "T")
            && !holds(segment, first, key_a, "T")
-           && !holds(segment, last, key_b, "T"), "for good");
+           && !holds(segment, last, key_b, "T"),
+           "no further poll makes a record current");
     }
 }
 
-/* Numbers that are far above the first one of their era. */
+/* Numbers far above the first one of their era. */
 static void far_numbers(void)
 {
     static const apr_uint64_t steps[] = { (NUMBER_MASK >> 1) + 1,
@@ -83,19 +88,21 @@ static void far_numbers(void)
         before = stamp(segment);
         number += steps[i];
         change(segment, number, key_a, NULL);
-        ok(apikey_last_change(segment) == number, "a far number is known");
-        ok(!holds(segment, before, key_a, "T"), "its change voids the answer");
+        ok(apikey_last_change(segment) == number,
+           "a number far above the first is known");
+        ok(!holds(segment, before, key_a, "T"),
+           "a change of such a number voids a record");
         after = stamp(segment);
         ok(after.identity == 77 && holds(segment, after, key_a, "T"),
-           "and what is asked for then holds");
+           "a record read after that change is current");
         change(segment, ++number, key_b, NULL);
         ok(holds(segment, after, key_a, "T")
                && !holds(segment, after, key_b, "T"),
-           "until the next change of its key");
+           "a record is void after a later change of its key");
     }
 }
 
-/* Two pollers have written one era, and left a mixture. */
+/* Two pollers have written the same era, each a part of it. */
 static void torn(void)
 {
     apikey_segment_t *segment = make();
@@ -107,7 +114,7 @@ static void torn(void)
     era = &segment->shared->era[1];
     apikey_word_set(&era->base, 8);
     ok(!holds(segment, now, key_a, "T") && !read_stamp(segment, &now),
-       "words of two databases are nothing that is known");
+       "words of two databases are not taken for a state");
     find(segment, 88, 10);
     now = stamp(segment);
     ok(now.identity == 88 && holds(segment, now, key_a, "T"),
@@ -126,19 +133,28 @@ static void older(void)
     now = stamp(segment);
     shared->polled -= 1000;
     polled = shared->polled;
-    ok(!apikey_poll_older(segment, hour, 3, hour), "an older state is seen");
+    ok(!apikey_poll_older(segment, hour, 3, hour),
+       "an older state seen once is not examined");
     shared->older -= 2 * hour;
-    ok(!apikey_poll_older(segment, hour, 3, hour), "long ago, but only twice");
-    ok(apikey_poll_older(segment, hour, 3, hour), "three times: one finds out");
-    ok(!apikey_poll_older(segment, hour, 3, hour), "and no other");
+    ok(!apikey_poll_older(segment, hour, 3, hour),
+       "an older state seen twice, long ago, is not examined");
+    ok(apikey_poll_older(segment, hour, 3, hour),
+       "an older state seen a third time, after the time, is examined");
+    ok(!apikey_poll_older(segment, hour, 3, hour),
+       "the older state is not examined by a second process");
     shared->older_tried -= 2 * hour;
     shared->older -= 2 * hour;
-    ok(apikey_poll_older(segment, hour, 3, hour), "until an hour later");
-    ok(holds(segment, now, key_a, "T"), "nothing has become void");
-    ok(shared->polled == polled, "and nothing younger");
+    ok(apikey_poll_older(segment, hour, 3, hour),
+       "the older state is examined again an hour later");
+    ok(holds(segment, now, key_a, "T"),
+       "no record is void because of an older state");
+    ok(shared->polled == polled,
+       "a poll that finds an older state does not count as recent");
     change(segment, 11, key_b, NULL);
-    ok(!apikey_poll_older(segment, hour, 1, hour), "a newer state ends that");
-    ok(shared->polled > polled, "and is a good poll");
+    ok(!apikey_poll_older(segment, hour, 1, hour),
+       "a poll that finds a newer state ends it");
+    ok(shared->polled > polled,
+       "a poll that finds a newer state counts as recent");
 }
 
 int main(void)

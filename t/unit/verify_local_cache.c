@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The local cache: a record is found by exactly its key and owner, and is never
- * a mixture of two. */
+/* verify/local_cache.h: a record is found by exactly its key and owner, and is
+ * never a mixture of two records. */
 
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@ static const char digest[] = "1ab3f7aa1600fac4273c98287cca7592"
 static const int mine, others;
 static apr_pool_t *pool;
 
-/* A record with @a text in every string. */
+/* A cached record with this text in each of its strings. */
 static apikey_cached_record_t entry_of(const char *text, apr_uint64_t number)
 {
     apikey_cached_record_t entry = { { 7, 0 }, 1234567890, NULL };
@@ -51,29 +51,30 @@ static void found_by_its_key_alone(void)
     char *key = apr_pstrdup(pool, KEY);
 
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "nothing at first");
+       "an empty cache has no record");
     apikey_local_cache_put(local, &mine, key, LEN, &entry);
     memset(key, 'x', LEN);
     ok(apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "then it is there");
+       "a record is found by its key");
     ok(got.stamp.identity == 7 && got.stamp.number == 42
-       && got.written == 1234567890, "with its stamp and time");
-    is_str(got.record->tenant, "acme", "its record");
-    is_str(got.record->digest, digest, "and its digest");
+       && got.written == 1234567890, "a record has its stamp and time");
+    is_str(got.record->tenant, "acme", "a record has its tenant");
+    is_str(got.record->digest, digest, "a record has its digest");
     ok(!apikey_local_cache_get(local, &others, KEY, LEN, &got, pool),
-       "another server's it is not");
+       "a record is not found for another owner");
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN - 1, &got, pool)
        && !apikey_local_cache_get(local, &mine, KEY "x", LEN + 1, &got, pool)
        && !apikey_local_cache_get(local, &mine, "b" KEY, LEN, &got, pool),
-       "nor a similar key's");
+       "a record is not found by a similar key");
     entry = entry_of("umbrella", 43);
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     ok(apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "written again");
-    is_str(got.record->tenant, "umbrella", "it is the later one");
+       "a record is found after it was written again");
+    is_str(got.record->tenant, "umbrella",
+           "a record that was written again is the later one");
 }
 
-/* Both tags are compared. */
+/* A slot has two tags of a key; both are compared. */
 static void each_tag_counts(void)
 {
     apikey_local_cache_t *local = fresh();
@@ -85,7 +86,7 @@ static void each_tag_counts(void)
         apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
         slot->tag[i] ^= (apr_uint64_t)1 << 63;
         ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-           "a key that agrees in the other tag alone is another (%d)", i);
+           "a key that has one tag in common is not found (%d)", i);
     }
 }
 
@@ -110,7 +111,7 @@ static void no_key_is_kept(void)
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     ok(holds_text(local, sizeof(*local), "acme"), "the memory has the tenant");
     ok(!holds_text(local, sizeof(*local), "ABCDEFGH"),
-       "and nothing of the key");
+       "the memory has nothing of the key");
 }
 
 static void processes_differ(void)
@@ -118,9 +119,9 @@ static void processes_differ(void)
     apikey_local_cache_t *one = fresh(), *two = fresh();
 
     ok(memcmp(one->secret, two->secret, sizeof(one->secret)) != 0,
-       "each process draws secrets of its own");
+       "two processes have different secrets");
     ok(memcmp(one->secret[0], one->secret[1], APR_SIPHASH_KSIZE) != 0,
-       "two of them");
+       "the two secrets of a process differ");
 }
 
 static void what_is_not_kept(void)
@@ -132,19 +133,21 @@ static void what_is_not_kept(void)
 
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "before the child process has begun, nothing");
+       "before child_init nothing is cached");
     for (len = 0; len < 100; len++) {
         local = fresh();
         entry = entry_of(text, 42);
         apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
         if (apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool)) {
             longest = len;
-            is_str(got.record->scopes, text, "whole with %d bytes", len);
+            is_str(got.record->scopes, text,
+                   "a record with %d bytes in each string is read whole", len);
         }
         text[len] = 'x';
     }
-    /* 472 bytes, of them 65 for the digest, 57 numbers and the version. */
-    is_int(longest, (472 - 65 - 57) / 6 - 1, "what is longer is not kept");
+    /* A slot has 472 bytes: 65 of the digest, 57 of numbers and the version,
+     * and six strings with their NULs. */
+    is_int(longest, (472 - 65 - 57) / 6 - 1, "a longer record is not cached");
 }
 
 static void a_writer_was_killed(void)
@@ -155,10 +158,10 @@ static void a_writer_was_killed(void)
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     local->slot[key_tag(local, 0, KEY, LEN) % SLOTS].sequence++;
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "what is being written is not read");
+       "a slot that is being written is not read");
     apikey_local_cache_put(local, &mine, KEY, LEN, &entry);
     ok(!apikey_local_cache_get(local, &mine, KEY, LEN, &got, pool),
-       "nor written by another");
+       "a slot whose writer was killed is not written again");
 }
 
 #define THREADS 4
@@ -167,7 +170,8 @@ static void a_writer_was_killed(void)
 static apikey_local_cache_t *shared;
 static int torn, seen;
 
-/* Writes records of one letter, a length and a number that go together. */
+/* Writes and reads records, each of one letter, a length and a number that
+ * belong together. */
 static void *APR_THREAD_FUNC race(apr_thread_t *thread, void *data)
 {
     int which = (int)(apr_uintptr_t)data, i;
@@ -219,8 +223,8 @@ static void threads(void)
     for (i = 0; i < THREADS; i++) {
         apr_thread_join(&status, thread[i]);
     }
-    ok(seen > 0, "threads that write one slot read from it");
-    is_int(torn, 0, "one writer's whole entry");
+    ok(seen > 0, "threads that write one slot also read from it");
+    is_int(torn, 0, "each record that was read is that of one writer");
 }
 
 int main(void)

@@ -1,15 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/*
- * A poll that finds an older state of the database: a replica that lags, or a
- * database that was restored.
- */
+/* A poll that finds an older state of the database: the database may be a
+ * replica that lags, or may have been restored. */
 #include "verify/segment_private.h"
 #include "verify/database_state.h"
 #include "verify/poll_task.h"
 #include "store_fixture.h"
 
-static void (*before_write)(void);      /* of a new epoch */
+static void (*before_write)(void);      /* called before an epoch is written */
 static void (*after_write)(void);
 
 static void once(void (**what)(void))
@@ -22,7 +20,8 @@ static void once(void (**what)(void))
     }
 }
 
-/* A load balancer that sends writes to the primary. */
+/* Replaces apikey_schema_next_epoch(), as a load balancer would that sends
+ * writes to the primary: the test acts before and after the write. */
 static apr_status_t spy_next_epoch(apikey_store_t *store, apr_int64_t of,
                                    apr_int64_t next, apr_int64_t without,
                                    apr_pool_t *pool, const char **error)
@@ -57,14 +56,16 @@ static void stays(apikey_stamp_t then, apikey_poll_outcome_e as, int was,
 
     poll_once();
     is_int(found, as, "%s", what);
-    ok(holds(then, DIGEST_A) && holds(then, DIGEST_B), "nothing is void");
+    ok(holds(then, DIGEST_A) && holds(then, DIGEST_B), "%s: no record is void",
+       what);
     ok(read_stamp(segment, &now) && now.number == then.number
-       && now.identity == then.identity, "what is known is not taken back");
-    ok(apikey_word_get(&segment->shared->polled) == polled, "no good poll");
-    is_int(epoch(), was, "no epoch is written");
+       && now.identity == then.identity, "%s: the known state stays", what);
+    ok(apikey_word_get(&segment->shared->polled) == polled,
+       "%s: not a recent poll", what);
+    is_int(epoch(), was, "%s: no epoch is written", what);
 }
 
-/* A database that was restored: after a while it takes a new epoch. */
+/* A database that was restored takes a new epoch after some time. */
 static void went_back(const char *what, const char *change)
 {
     apikey_stamp_t then = ten_changes(), now;
@@ -76,27 +77,30 @@ static void went_back(const char *what, const char *change)
     stays(then, APIKEY_POLL_OLDER, was, what);
     pass_grace();
     poll_once();
-    is_int(found, APIKEY_POLL_REPLACED, "%s for long: it is restored", what);
-    ok(!holds(then, DIGEST_A), "all is void");
-    is_int(epoch(), was + 1, "a new epoch");
+    is_int(found, APIKEY_POLL_REPLACED,
+           "%s for long: the database counts as restored", what);
+    ok(!holds(then, DIGEST_A), "%s for long: all records are void", what);
+    is_int(epoch(), was + 1, "%s for long: a new epoch is written", what);
     ok(read_stamp(segment, &now) && holds(now, DIGEST_A)
-       && now.number < 10, "what is asked for then holds");
+       && now.number < 10, "%s for long: a record read then is current", what);
     poll_once();
-    is_int(found, APIKEY_POLL_NORMAL, "it is the one that is known");
+    is_int(found, APIKEY_POLL_NORMAL,
+           "%s for long: the next poll is a normal one", what);
     segment = second;
     poll_once();
-    ok(!holds(then, DIGEST_A), "the other server is told");
+    ok(!holds(then, DIGEST_A), "%s for long: void on another server, too",
+       what);
     segment = first;
-    is_int(epoch(), was + 1, "once");
+    is_int(epoch(), was + 1, "%s for long: one epoch is written", what);
 }
 
 static void test_restored(void)
 {
     went_back("fewer changes", ALL_BUT("number < 10"));
-    went_back("none", ALL_BUT("0"));
+    went_back("no changes", ALL_BUT("0"));
 }
 
-/* Back to an older state, and on to ten changes. */
+/* To an older state, and back to ten changes. */
 static void lag(void)
 {
     sql(ALL_BUT("number < 8"));
@@ -108,7 +112,8 @@ static void catch_up(void)
     add(1, 10, "digest", DIGEST_B, 100);
 }
 
-/* A replica takes no epoch; a primary of the same pool lacks no change. */
+/* A replica cannot write an epoch; the primary behind the same pool has all
+ * changes. */
 static void test_replica(void)
 {
     apikey_stamp_t then = ten_changes();
@@ -118,25 +123,31 @@ static void test_replica(void)
     stays(then, APIKEY_POLL_OLDER, was, "a replica that lags");
     catch_up();
     poll_once();
-    is_int(found, APIKEY_POLL_CAUGHT_UP, "it catches up");
-    ok(holds(then, DIGEST_A), "what held, holds");
+    is_int(found, APIKEY_POLL_CAUGHT_UP,
+           "a replica that has caught up is found to have");
+    ok(holds(then, DIGEST_A),
+       "records are current after the replica has caught up");
     poll_once();
-    is_int(found, APIKEY_POLL_NORMAL, "and all goes on");
+    is_int(found, APIKEY_POLL_NORMAL, "the next poll is a normal one");
 
     sql("CREATE TRIGGER no_epoch BEFORE UPDATE OF epoch ON apikey_identity "
         "BEGIN SELECT RAISE(ABORT, 'read-only'); END");
     lag();
     pass_grace();
-    stays(then, APIKEY_POLL_STUCK, was, "for long, and it takes no epoch");
-    ok(strstr(why, "read-only") != NULL, "the database's words: %s", why);
-    stays(then, APIKEY_POLL_OLDER, was, "it is not tried with each poll");
+    stays(then, APIKEY_POLL_STUCK, was,
+          "a replica that lags for long and is read-only");
+    ok(strstr(why, "read-only") != NULL,
+       "the reason why no epoch could be written: %s", why);
+    stays(then, APIKEY_POLL_OLDER, was, "a replica that lags, the next poll");
     add(8, 8, "digest", DIGEST_B, 100);
-    stays(then, APIKEY_POLL_OLDER, was, "it gets on");
+    stays(then, APIKEY_POLL_OLDER, was, "a replica that lags less");
     catch_up();
     add(11, 11, "digest", DIGEST_A, 100);
     poll_once();
-    is_int(found, APIKEY_POLL_CAUGHT_UP, "at last it catches up");
-    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B), "with what is new");
+    is_int(found, APIKEY_POLL_CAUGHT_UP,
+           "a read-only replica that has caught up is found to have");
+    ok(!holds(then, DIGEST_A) && holds(then, DIGEST_B),
+       "the change that the replica has got voids its key's record alone");
     sql("DROP TRIGGER no_epoch");
 
     then = ten_changes();
@@ -145,7 +156,8 @@ static void test_replica(void)
     pass_grace();
     before_write = catch_up;
     after_write = lag;
-    stays(then, APIKEY_POLL_STUCK, was, "what is written goes to the primary");
+    stays(then, APIKEY_POLL_STUCK, was,
+          "a replica whose pool sends writes to the primary");
     catch_up();
 }
 
@@ -159,17 +171,18 @@ static void test_epoch_lags(void)
     then = ten_changes();
     sql("UPDATE apikey_identity SET epoch = epoch - 1");
     add(11, 12, "digest", DIGEST_A, 100);
-    stays(then, APIKEY_POLL_OLDER, was, "an older epoch, though more changes");
+    stays(then, APIKEY_POLL_OLDER, was, "an older epoch with more changes");
     pass_grace();
     poll_once();
-    is_int(found, APIKEY_POLL_REPLACED, "for long: it is restored");
-    is_int(epoch(), was + 2, "the new epoch is above what was known");
-    ok(!holds(then, DIGEST_A), "all is void");
+    is_int(found, APIKEY_POLL_REPLACED,
+           "an older epoch for long: the database counts as restored");
+    is_int(epoch(), was + 2, "the new epoch is greater than the known one");
+    ok(!holds(then, DIGEST_A), "an older epoch for long: all records are void");
     then = ten_changes();
     sql("UPDATE apikey_identity SET epoch = epoch + 5");
     poll_once();
     ok(found == APIKEY_POLL_REPLACED && !holds(then, DIGEST_A),
-       "a greater epoch is another history at once");
+       "a greater epoch is another state at once, and voids all records");
     sql("DELETE FROM apikey_change");
     sql("UPDATE apikey_identity SET pruned = 10");
     segment = new_segment();
@@ -179,7 +192,8 @@ static void test_epoch_lags(void)
     add(1, 11, "digest", DIGEST_B, 100);
     poll_once();
     ok(holds(then, DIGEST_A) && !holds(then, DIGEST_B) && found
-       == APIKEY_POLL_NORMAL, "a replica that has not pruned yet goes on");
+       == APIKEY_POLL_NORMAL,
+       "a replica that has not pruned yet is polled as before");
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Encoded records: each field comes back, and other bytes are refused. */
+/* verify/record_codec.h: records as bytes for caches. Each field is read back
+ * as it was, and other bytes are refused. */
 
 #include <stdlib.h>
 
@@ -20,7 +21,7 @@ static const char digest[] = "1ab3f7aa1600fac4273c98287cca7592"
 static const char other[] = "2ab3f7aa1600fac4273c98287cca7592"
                             "3cabc7f2fd82e8687cea546a78344ab6";
 
-/* Each field differs from all others. */
+/* A record in which each field differs from all others. */
 static apikey_record_t *make_record(void)
 {
     apikey_record_t *record = apr_pcalloc(pool, sizeof(*record));
@@ -56,15 +57,16 @@ static void same(const apikey_record_t *got, const apikey_record_t *want,
     STRINGS(SAME_STRING)
     NUMBERS(SAME_NUMBER)
     differ += strcmp(got->digest, want->digest) != 0;
-    is_int(differ, 0, "%s: each field is what it was", what);
+    is_int(differ, 0, "%s: each field is decoded as it was", what);
 }
 
-/* Each field of the record is in a list, or is not cached on purpose. */
+/* Each field of a record is in one of the two lists, or is named here. */
 static void complete(void)
 {
-    /* The digest, and what no look-up gives: secret_id, format, hint, creator;
-     * created, last_used, use_count; a fault, which is never kept; withheld,
-     * which was told when the record was found. */
+    /* Not encoded: the digest, which is known; secret_id, format, hint,
+     * creator, created, last_used and use_count, which no look-up reads; a
+     * fault, since such records are not cached; and withheld, which is logged
+     * when the record is found. */
     apr_size_t size = 7 * sizeof(const char *) + 3 * sizeof(apr_int64_t)
                       + sizeof(apr_table_t *) + sizeof(apikey_network_t *)
                       + sizeof(apr_int64_t);
@@ -75,7 +77,7 @@ static void complete(void)
     NUMBERS(SIZE_NUMBER)
     size = APR_ALIGN(size, 8);
     is_int(size, APR_ALIGN(sizeof(apikey_record_t), 8),
-           "all fields of a record are in an entry");
+           "each field of a record is encoded or known not to be");
 }
 
 static void round_trip(void)
@@ -86,31 +88,37 @@ static void round_trip(void)
     const apr_array_header_t *meta;
     apikey_cached_record_t entry;
 
-    ok(len > 0 && len < 300, "an entry is small (%d bytes)", (int)len);
-    ok(apikey_record_decode(&entry, bytes, len, digest, pool), "it is read");
+    ok(len > 0 && len < 300, "an encoded record is small (%d bytes)", (int)len);
+    ok(apikey_record_decode(&entry, bytes, len, digest, pool),
+       "an encoded record is decoded");
     ok(entry.stamp.identity == 0xfedcba9876543210ULL
        && entry.stamp.number == 42 && entry.written == 1234567890,
-       "with its stamp and time");
-    same(entry.record, record, "without columns of one's own");
-    ok(!entry.record->meta, "and there are none");
+       "the stamp and the time are decoded");
+    same(entry.record, record, "without meta");
+    ok(!entry.record->meta, "a record without meta is decoded without");
 
     record->meta = apr_table_make(pool, 2);
     apr_table_addn(record->meta, "PLAN", "gold");
     apr_table_addn(record->meta, "EMPTY", "");
     apr_table_addn(record->meta, "PLAN", "again, \xc3\xa4");
     len = write_record(bytes, record);
-    ok(apikey_record_decode(&entry, bytes, len, digest, pool), "with columns");
-    same(entry.record, record, "with columns of one's own");
+    ok(apikey_record_decode(&entry, bytes, len, digest, pool),
+       "a record with meta is decoded");
+    same(entry.record, record, "with meta");
     meta = apr_table_elts(entry.record->meta);
-    is_int(meta->nelts, 3, "all are there");
-    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).key, "PLAN", "by name");
-    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).val, "gold", "a value");
-    is_str(APR_ARRAY_IDX(meta, 1, apr_table_entry_t).val, "", "an empty one");
+    is_int(meta->nelts, 3, "all pairs of the meta are decoded");
+    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).key, "PLAN",
+           "a name in the meta is decoded");
+    is_str(APR_ARRAY_IDX(meta, 0, apr_table_entry_t).val, "gold",
+           "a value in the meta is decoded");
+    is_str(APR_ARRAY_IDX(meta, 1, apr_table_entry_t).val, "",
+           "an empty value in the meta is decoded");
     is_str(APR_ARRAY_IDX(meta, 2, apr_table_entry_t).val,
-           "again, \xc3\xa4", "and in their order");
+           "again, \xc3\xa4", "the pairs of the meta keep their order");
 }
 
-/* Of a record with networks; how many the entry that was written has. */
+/* The number of networks that are decoded of a record with these; -1: none
+ * is. */
 static int decode_these(apikey_network_t *networks, int count)
 {
     unsigned char bytes[APIKEY_CODEC_MAX];
@@ -127,10 +135,11 @@ static int decode_these(apikey_network_t *networks, int count)
         return -1;
     }
     same(entry.record, record, "with networks");
-    is_str(apr_table_get(entry.record->meta, "PLAN"), "gold", "and meta");
+    is_str(apr_table_get(entry.record->meta, "PLAN"), "gold",
+           "meta beside %d networks is decoded", count);
     ok(count == 0 || memcmp(entry.record->networks, networks,
                             count * sizeof(*networks)) == 0,
-       "each network is what it was");
+       "each of %d networks is decoded", count);
     return entry.record->network_count;
 }
 
@@ -144,27 +153,28 @@ static void networks(void)
         list[i].address[15] = (unsigned char)i;
         list[i].bits = 128;
     }
-    is_int(decode_these(list, 0), 0, "no network");
-    is_int(decode_these(list, 1), 1, "one");
-    is_int(decode_these(list, 300), 300, "more than a byte counts");
+    is_int(decode_these(list, 0), 0, "a record without networks is decoded");
+    is_int(decode_these(list, 1), 1, "a record with one network is decoded");
+    is_int(decode_these(list, 300), 300,
+           "a record with 300 networks is decoded");
     list[299].bits = 129;
-    is_int(decode_these(list, 300), -1, "one of 129 bits is none");
+    is_int(decode_these(list, 300), -1, "a network of 129 bits is refused");
 }
 
-/* The bytes are the same on every machine. */
+/* The bytes are the same on each kind of machine. */
 static void layout(void)
 {
     unsigned char bytes[APIKEY_CODEC_MAX];
     apr_size_t len = write_record(bytes, make_record());
 
-    is_int(bytes[0], VERSION, "first the version");
+    is_int(bytes[0], VERSION, "the first byte is the version");
     ok(memcmp(bytes + 1, "\x10\x32\x54\x76\x98\xba\xdc\xfe", 8) == 0,
-       "then the identity, its least byte first");
-    ok(memcmp(bytes + 9, "\x2a\0\0\0\0\0\0\0", 8) == 0, "and the number");
-    is_int(len, 1 + 8 * (3 + 4) + 51 + 2, "as long as its parts");
+       "the identity follows, least byte first");
+    ok(memcmp(bytes + 9, "\x2a\0\0\0\0\0\0\0", 8) == 0, "the number follows");
+    is_int(len, 1 + 8 * (3 + 4) + 51 + 2, "the length is the sum of the parts");
 }
 
-/* Malloc'ed, so that a sanitizer knows where the bytes end. */
+/* In malloc'ed memory, so that a sanitizer knows where the bytes end. */
 static int read_part(const unsigned char *bytes, apr_size_t len)
 {
     unsigned char *part = malloc(len ? len : 1);
@@ -187,15 +197,16 @@ static void damaged(void)
     for (len = 0; len < whole; len++) {
         good += read_part(bytes, len);
     }
-    is_int(good, 0, "no part of an entry is one");
-    ok(read_part(bytes, whole), "but the whole is");
+    is_int(good, 0, "no part of an encoded record is decoded");
+    ok(read_part(bytes, whole), "the whole of it is decoded");
     bytes[whole] = 'x';
-    ok(!read_part(bytes, whole + 1), "with a name that does not end it is "
-       "none");
+    ok(!read_part(bytes, whole + 1),
+       "a name without its NUL after the record is refused");
     bytes[whole + 1] = '\0';
-    ok(!read_part(bytes, whole + 2), "nor with a name without a value");
+    ok(!read_part(bytes, whole + 2),
+       "a name without a value after the record is refused");
     bytes[0] = VERSION + 1;
-    ok(!read_part(bytes, whole), "another version is none");
+    ok(!read_part(bytes, whole), "another version is refused");
 }
 
 static void too_long(void)
@@ -210,10 +221,13 @@ static void too_long(void)
     room = APIKEY_CODEC_MAX - write_record(bytes, record);
     memset(scopes, 's', room);
     record->scopes = scopes;
-    is_int(write_record(bytes, record), APIKEY_CODEC_MAX, "to the last byte");
+    is_int(write_record(bytes, record), APIKEY_CODEC_MAX,
+           "a record of the largest size is encoded");
     scopes[room] = 's';
-    is_int(write_record(bytes, record), 0, "one more does not fit");
-    is_int(bytes[APIKEY_CODEC_MAX], 'x', "and nothing is written behind");
+    is_int(write_record(bytes, record), 0,
+           "a record one byte larger is not encoded");
+    is_int(bytes[APIKEY_CODEC_MAX], 'x',
+           "no byte is written after the largest size");
 }
 
 typedef struct sealed_t {
@@ -257,14 +271,20 @@ static void seals(void)
     seal = seal_of(how, bytes, 5);
     ok(seal && memcmp(seal, seal_of(how, bytes, 5), APIKEY_SEAL_LEN) == 0,
        "a seal is the same each time");
-    ok(differs(seal, seal_of(moved, bytes, 5)), "of another key it differs");
-    ok(differs(seal, seal_of(secret, bytes, 5)), "by another secret");
-    ok(differs(seal, seal_of(context, bytes, 5)), "for another query");
-    ok(differs(seal, seal_of(how, "Entry", 5)), "over other bytes");
-    ok(differs(seal, seal_of(how, bytes, 4)), "or fewer");
-    ok(seal_of(how, bytes, APIKEY_CODEC_MAX) != NULL, "the longest");
-    ok(!seal_of(how, bytes, APIKEY_CODEC_MAX + 1), "no longer one");
-    ok(!seal_of(wrong, bytes, 5), "and none for what is no digest");
+    ok(differs(seal, seal_of(moved, bytes, 5)),
+       "a seal of another key's record differs");
+    ok(differs(seal, seal_of(secret, bytes, 5)),
+       "a seal by another secret differs");
+    ok(differs(seal, seal_of(context, bytes, 5)),
+       "a seal for another query differs");
+    ok(differs(seal, seal_of(how, "Entry", 5)),
+       "a seal of other bytes differs");
+    ok(differs(seal, seal_of(how, bytes, 4)), "a seal of fewer bytes differs");
+    ok(seal_of(how, bytes, APIKEY_CODEC_MAX) != NULL,
+       "a record of the largest size is sealed");
+    ok(!seal_of(how, bytes, APIKEY_CODEC_MAX + 1),
+       "a record one byte larger is not sealed");
+    ok(!seal_of(wrong, bytes, 5), "a record without a digest is not sealed");
 }
 
 typedef struct asked_t {
@@ -288,7 +308,7 @@ static const char *kept_under(asked_t of)
     return hex;
 }
 
-/* Contexts; each line differs from all before. */
+/* Each of these has another entry in the cache than those before it. */
 static void ids(void)
 {
     static const asked_t list[] = {
@@ -315,14 +335,17 @@ static void ids(void)
     }
     is_int(same, 0, "other databases, queries, keyspaces and keys have other "
            "entries");
-    /* sha256(sha256("pgsql\nhost=a\n\0") the digest's bytes), by sha256sum:
-     * every machine must find what another has kept. */
+    /* sha256(sha256("pgsql\nhost=a\n\0") followed by the digest's bytes),
+     * as sha256sum computes it: each machine must find the entries of the
+     * others. */
     is_str(id, "5b3742ad67bf53175b30648bba5f2d1a"
            "2934eb12922f2bd41f6e99d588ad2f6e",
-           "what one is kept under is the same on every machine");
+           "an entry's name is the same on each machine");
     keyspace.keyspace = "l";
-    is_str(kept_under(keyspace), id, "our tables know each key's keyspace");
-    ok(!strstr(id, "1ab3f7aa1600fac4"), "and does not show the digest");
+    is_str(kept_under(keyspace), id,
+           "without a query the keyspace is not in an entry's name");
+    ok(!strstr(id, "1ab3f7aa1600fac4"),
+       "an entry's name does not show the digest");
 }
 
 int main(void)

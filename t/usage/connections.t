@@ -8,8 +8,9 @@ use APIKey::Backends qw(backend);
 use APIKey::Process qw(wait_until);
 use APIKey::UsageSite;
 
-# Longer than the default of 10 seconds, so that what is closed too early is
-# closed whatever comes first in a tick, and shorter than a connection is kept.
+# Longer than the default of 10 seconds, so that a connection that is closed
+# too early is closed before the next batch, and shorter than a connection is
+# kept.
 my $FLUSH = 12;
 
 my $backend = backend('pgsql');
@@ -23,7 +24,8 @@ $site->run('ServerLimit 1', $one > 1 ? ("ThreadLimit $one",
            'ApiKeyCacheTTL 600 5', 'ApiKeyRevocationPoll 60000',
            "ApiKeyUsageFlush $FLUSH");
 
-# The processes of PostgreSQL's that were there at any time since.
+# PostgreSQL's processes that were there at any time since: one for each
+# connection.
 my %seen;
 sub is_written {
     my ($count) = @_;
@@ -34,23 +36,24 @@ sub is_written {
     return $total == $count;
 }
 
-is($site->status($key->{key}), 200, 'a key that is looked up');
-ok(wait_until(3 * $FLUSH, sub { is_written(1) }), 'its use is written');
+is($site->status($key->{key}), 200, '200 for a key that is looked up');
+ok(wait_until(3 * $FLUSH, sub { is_written(1) }), 'the use is written');
 my $opened = keys %seen;
-cmp_ok($opened, '>', 0, 'over a connection');
+cmp_ok($opened, '>', 0, 'the use is written over a connection');
 # A busy machine may write a batch so late that the connection has been closed
-# meanwhile: then the next batch shows it.  A connection that is not kept is
+# meanwhile: then the next batch shows it. A connection that is not kept is
 # opened anew for every batch.
 my $kept = 0;
 for my $round (1 .. 6) {
     my $before = keys %seen;
-    is($site->status($key->{key}), 200, 'the key is known');
+    is($site->status($key->{key}), 200, '200 for the key, from the cache');
     ok(wait_until(3 * $FLUSH, sub { is_written(1 + $round) }),
-       'this use is written');
+       "use $round after the first is written");
     $kept = keys %seen == $before;
     last if $kept;
 }
-ok($kept, 'and no connection was opened for it') or diag explain \%seen;
+ok($kept, 'a batch is written over the connection of the batch before')
+    or diag explain \%seen;
 $site->stop;
 
 done_testing;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Every use of a key is counted once, whatever httpd does meanwhile: stops,
-# restarts gracefully or not, ends a child after some connections; a child that
-# is killed loses its batch.  Refused requests are not counted.
+# Every use of a key is counted once although httpd stops, restarts, gracefully
+# or not, or ends a child after some connections; a child that is killed loses
+# its batch alone. Refused requests are not counted.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -12,7 +12,7 @@ use APIKey::UsageSite;
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
 
-# More than one transaction takes.
+# More keys than one transaction takes.
 my $KEYS = 250;
 # 10 000 requests; an instrument makes each ten times slower.
 my $EACH = APIKey::Instrument::any() ? 4 : 40;
@@ -25,7 +25,7 @@ sub new_site {
     $site->init;
 }
 
-# Each key $EACH times, from eight clients.
+# Asks with each key $EACH times, from eight clients.
 sub all_of {
     my (@keys) = @_;
     return $site->requests(8, sub {
@@ -43,36 +43,41 @@ sub clean_stop {
     my $since = time;
     $site->run(@FOUR, 'ApiKeyUsageFlush 3600');
     my ($good, $bad) = all_of(@keys);
-    is($bad, '', 'no request failed');
-    is($good, $EACH * $KEYS, "@{[ $EACH * $KEYS ]} requests");
-    is($site->status($revoked->{key}), 401, 'a revoked key');
-    is($site->status($site->unknown), 401, 'an unknown one');
-    is($site->status('ak_' . 'x' x 49), 401, 'a forged one');
-    is($site->status($keys[0]{key}, '/scoped/'), 403, 'one without the scope');
-    cmp_ok($site->total, '<', $EACH * $KEYS, 'not all are written yet');
+    is($bad, '', 'no request fails');
+    is($good, $EACH * $KEYS, "@{[ $EACH * $KEYS ]} requests are granted");
+    is($site->status($revoked->{key}), 401, '401 for a revoked key');
+    is($site->status($site->unknown), 401, '401 for an unknown key');
+    is($site->status('ak_' . 'x' x 49), 401, '401 for a forged key');
+    is($site->status($keys[0]{key}, '/scoped/'), 403,
+       '403 for a key without the scope');
+    cmp_ok($site->total, '<', $EACH * $KEYS,
+           'not all uses are written before the stop');
     $site->stop;
     is_deeply($site->counts, { map { $_->{id} => $EACH } @keys },
-              'a clean stop: each use of each key, and nothing else');
+              'after a clean stop each use of each key is counted, and '
+              . 'nothing else');
     my $shown = JSON::PP->new->decode($site->htapikey('--json', 'show',
                                                       $keys[0]{id}));
-    is($shown->{uses}, $EACH, 'show has the count');
+    is($shown->{uses}, $EACH, 'htapikey show has the count');
     like($site->htapikey('show', $keys[0]{id}), qr/^last used\s+20\d\d-/m,
-         'and the time');
+         'htapikey show has the time');
     my ($first, $last) = split /\|/, $site->sql(
         'SELECT MIN(last_used), MAX(last_used) FROM apikey_usage');
-    ok($first >= int $since && $last <= time, 'which is that of the request');
-    unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+    ok($first >= int $since && $last <= time,
+       'the times are those of the requests');
+    unlike($site->errors, qr/APIKEY015/, 'no error is logged');
     $site->run(@FOUR, 'ApiKeyUsageFlush 3600');
-    is(get($site->port, "/?k=$keys[1]{key}")->{status}, 400, 'an exposed key');
+    is(get($site->port, "/?k=$keys[1]{key}")->{status}, 400,
+       '400 for an exposed key');
     $site->stop;
     is_deeply([ $site->sql('SELECT id FROM apikey_usage WHERE exposed > 0') ],
-              [ $keys[1]{id} ], 'a clean stop records it, without any use');
+              [ $keys[1]{id} ], 'after a clean stop the exposure is recorded');
     is_deeply($site->counts, { map { $_->{id} => $EACH } @keys },
-              'it is no use');
+              'an exposure is not counted as a use');
 }
 
-# Restarts, and children that end by themselves. One that is not graceful cuts
-# connections off: those requests have no answer, but none has a wrong one.
+# Restarts, and children that end by themselves. A restart that is not graceful
+# ends connections: those requests have no answer, but none has a wrong one.
 sub restarts {
     my ($signal) = @_;
     new_site();
@@ -98,21 +103,26 @@ sub restarts {
                ? undef : $keys[$n % @keys]{key};
     });
     waitpid $pid, 0;
-    cmp_ok($good, '>', 100, 'requests during restarts');
+    cmp_ok($good, '>', 100,
+           'more than 100 requests are granted during restarts');
     my @answers = map { $_->[0] } $site->collect($refused);
     is(join(' ', grep { /^\d+$/ && $_ ne 401 } @answers), '',
-       'what is revoked is never accepted');
-    cmp_ok(scalar(grep { $_ eq 401 } @answers), '>', 0, 'but refused');
+       'the revoked key is never granted');
+    cmp_ok(scalar(grep { $_ eq 401 } @answers), '>', 0,
+           '401 for the revoked key');
     $site->stop;
-    my $lost = () = $bad =~ /none/g;   # perhaps served, perhaps not
-    unlike($bad, qr/\d/, 'none was refused');
+    my $lost = () = $bad =~ /none/g;   # may have been counted
+    unlike($bad, qr/\d/, 'no valid key is refused');
     my $count = $site->total;
-    ok($count >= $good && $count <= $good + $lost, 'all of them are counted')
+    ok($count >= $good && $count <= $good + $lost,
+       'all requests that were granted are counted')
         or diag "$count, not $good (+ $lost without an answer)";
-    unlike($site->errors, qr/APIKEY015|exit signal/, 'without a complaint');
+    unlike($site->errors, qr/APIKEY015|exit signal/,
+           'no error is logged and no process crashes');
 }
 
-# One child is killed: it loses what it had not written, and no more.
+# Children are killed: each loses the uses that it had not written, and no
+# more.
 sub killed {
     new_site();
     my @keys = map { $site->made } 1 .. 10;
@@ -120,24 +130,27 @@ sub killed {
     my $next = sub { my ($client, $n) = @_;
                      return $n < 50 ? $keys[$n % 10]{key} : undef };
     my ($first) = $site->requests(8, $next);
-    ok(wait_until(60, sub { $site->total == $first }), 'all are written in time')
+    ok(wait_until(60, sub { $site->total == $first }),
+       'all uses are written after a second')
         or diag $site->total, " of $first";
     my $log = $site->{backend}{file} . '-wal';
     ok(wait_until(60, sub { -e $log && -z $log }),
-       'and in the file: another may be copied over it');
+       'the log of the database is empty: another file may be copied over it');
     my ($second) = $site->requests(8, $next);
     kill KILL => descendants($site->{pid});
-    ok(wait_until(60, sub { $site->status('') eq 401 }), 'httpd goes on');
+    ok(wait_until(60, sub { $site->status('') eq 401 }),
+       'httpd goes on after all children were killed');
     my ($third) = $site->requests(8, $next);
     $site->stop;
     my $count = $site->total;
-    cmp_ok($count, '>=', $first + $third, 'what was written is not lost');
-    cmp_ok($count, '<=', $first + $second + $third, 'nothing counts twice');
+    cmp_ok($count, '>=', $first + $third,
+           'uses that were written are not lost');
+    cmp_ok($count, '<=', $first + $second + $third, 'no use is counted twice');
 }
 
 for my $case ([ 'a clean stop', \&clean_stop ],
               [ 'graceful restarts', sub { restarts('USR1') } ],
-              [ 'restarts that are not', sub { restarts('HUP') } ],
+              [ 'restarts that are not graceful', sub { restarts('HUP') } ],
               [ 'children are killed', \&killed ]) {
     subtest $case->[0] => $case->[1];
 }

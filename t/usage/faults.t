@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Uses that cannot be counted: requests are served, and the log says so.
+# Uses cannot be counted: requests are served, and the log says why.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -22,57 +22,64 @@ sub tells {
 subtest 'without mod_watchdog' => sub {
     $faults->set(no_watchdog => 1);
     $site->run('ApiKeyCache off', 'ApiKeyUsageFlush 1');
-    is($site->status($one->{key}), 200, 'a key');
-    ok(tells(qr/APIKEY0150: .*LoadModule watchdog_module/), 'it is told');
+    is($site->status($one->{key}), 200, '200 for a key');
+    ok(tells(qr/APIKEY0150: .*LoadModule watchdog_module/),
+       'APIKEY0150 is logged');
     $site->stop;
-    is($site->total, 0, 'nothing is counted');
+    is($site->total, 0, 'no use is counted');
     $faults->set(no_watchdog => 0);
 };
 
-# Its fourth is that of the uses, after those of the threads for look-ups.
+# The fourth condition of a child is that of the uses, after those of the
+# threads for look-ups.
 subtest 'a child without memory' => sub {
     $faults->set(cond_fails => 4);
     $site->run('ApiKeyUsageFlush 1');
-    ok(tells(qr/memory: APIKEY0156/), 'it is told');
-    is($site->status($one->{key}), 200, 'a key');
+    ok(tells(qr/memory: APIKEY0156/), 'APIKEY0156 is logged');
+    is($site->status($one->{key}), 200, '200 for a key');
     $faults->set(cond_fails => 0);
     my $before = () = $site->slurp('error_log') =~ /resuming normal/g;
     kill USR1 => $site->{pid};
     ok(wait_until(60, sub {
         (() = $site->slurp('error_log') =~ /resuming normal/g) > $before
-    }), 'a restart');
+    }), 'httpd restarts gracefully');
     ok(wait_until(60, sub {
         $site->status($one->{key}) eq 200 && $site->total > 0 }),
-       'the next one counts');
+       'uses are counted after the restart');
     $site->stop;
 };
 
 subtest 'more keys than a process remembers' => sub {
     my ($before, $none) = map { $site->uses($_->{id}) } $one, $two;
-    is($none, 0, 'a key that was not used');
+    is($none, 0, 'the second key was not used before');
     $site->run('ApiKeyUsageFlush 3600', $site->{run}{mpm} eq 'prefork'
         ? ('ServerLimit 1', 'StartServers 1', 'MaxRequestWorkers 1') : ());
-    is($site->status($one->{key}), 200, 'one that is there');
+    is($site->status($one->{key}), 200, '200 for a key whose use is kept');
     my $writer = $site->{backend}->session;
     $writer->run('BEGIN IMMEDIATE');
     $faults->set(more_keys => 50000);
-    is($site->status($two->{key}), 200, 'one that finds no place') for 1 .. 3;
+    is($site->status($two->{key}), 200, '200 for a key whose use is not kept')
+        for 1 .. 3;
     $writer->run('COMMIT');
     $writer->close;
-    ok(tells(qr/APIKEY0154: 3 uses of keys are lost/), 'it is told');
+    ok(tells(qr/APIKEY0154: 3 uses of keys are lost/),
+       'APIKEY0154 is logged with the number of uses');
     $faults->set(more_keys => 0);
     $site->stop;
-    is($site->uses($one->{id}) - $before, 1, 'what had a place is written');
-    is($site->uses($two->{id}), 0, 'the rest is not');
+    is($site->uses($one->{id}) - $before, 1,
+       'the use that was kept is written');
+    is($site->uses($two->{id}), 0,
+       'the uses that were not kept are not written');
 };
 
-# A writer has the database when httpd ends: for less than the three seconds
-# that a child waits, and for longer.
+# Another connection holds the database's lock when httpd ends: for less than
+# the three seconds that a child waits, or for longer. Returns the number of
+# lost uses that is logged.
 sub lost_beside_writer {
     my ($seconds) = @_;
     my $before = $site->total;
     $site->run('ApiKeyUsageFlush 3600');
-    is($site->status($one->{key}), 200, 'a key') for 1 .. 6;
+    is($site->status($one->{key}), 200, '200 for a key') for 1 .. 6;
     my $writer = $site->{backend}->session;
     $writer->run('BEGIN IMMEDIATE');
     kill TERM => $site->{pid};
@@ -82,19 +89,22 @@ sub lost_beside_writer {
     $writer->close;
     my $lost = eval join '+', 0, $site->errors
                    =~ /APIKEY0155: .* taken (\d+) uses/g;
-    is($site->total - $before, 6 - $lost, 'what is not lost is written');
+    is($site->total - $before, 6 - $lost,
+       'uses that are not logged as lost are written');
     return $lost;
 }
 
 subtest 'the end, while another writes' => sub {
     my $lost;
-    # A round in which the writer is late proves nothing, and is done again.
+    # A round in which the lock is released too late proves nothing and is
+    # repeated.
     for (1 .. 10) {
         last if ($lost = lost_beside_writer(1.5)) == 0;
     }
-    is($lost, 0, 'a child waits for one that ends in time');
+    is($lost, 0, 'a child waits for a lock that is released in time');
     is(lost_beside_writer(0), 6,
-       'and not for ever: what is lost is told to the request');
+       'uses are lost after a lock that is not released in time, and their '
+       . 'number is logged');
 };
 
 done_testing;

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# No request waits for the writing of uses: while another holds the database
-# for writing, or has taken it away, requests go on, uses are kept, and are
-# written as soon as that is over.  And with ApiKeyUsageFlush off
-# nothing is counted.
+# No request waits for the writing of uses: while another connection holds the
+# database's lock, or the table is away, requests are served, uses are kept,
+# and are written as soon as that is over. With ApiKeyUsageFlush off nothing is
+# counted.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -13,7 +13,7 @@ use APIKey::UsageSite;
 use List::Util qw(max);
 use Time::HiRes qw(time);
 
-# A writer that waits for a lock gives up after so many seconds.
+# A connection that waits for a lock gives up after these seconds.
 my $GIVES_UP = 5;
 my $AGAIN = 72;
 
@@ -32,7 +32,7 @@ sub scene {
     $site->run('ApiKeyUsageFlush 1', 'LogLevel warn', @lines);
 }
 
-my $longest = 0;                # an answer of these took, seconds
+my $longest = 0;                # seconds that an answer of these took
 
 sub served {
     my ($clients, $count, $what) = @_;
@@ -43,7 +43,7 @@ sub served {
     return scalar @answers;
 }
 
-# How many uses wait in this process, as mod_status says (of one process).
+# The number of uses that wait in this process, as mod_status shows it.
 sub waiting {
     my ($form) = @_;
     my $page = get($site->port, "/server-status$form")->{body};
@@ -61,78 +61,85 @@ EOF_CONF
 
 sub locked {
     scene('ApiKeyCache shmcb', $STATUS);
-    my $sum = served(4, 5, 'requests');
-    ok(wait_until($AGAIN, sub { uses() == $sum }), 'their uses are written');
+    my $sum = served(4, 5, '200 for all requests');
+    ok(wait_until($AGAIN, sub { uses() == $sum }), 'the uses are written');
     my $writer = $backend->session;
     $writer->run('BEGIN IMMEDIATE');
     my $before = $sum;
-    # In seven seconds one attempt to write has begun and has been given up.
-    # Seconds in which the machine stands still for as long as an attempt takes
-    # prove nothing, and others are taken.
+    # In seven seconds one attempt to write begins and is given up. If the
+    # machine stands still for as long as an attempt takes, that proves
+    # nothing, and another seven seconds are taken.
     for (1 .. 10) {
         $longest = 0;
         my $end = time + 7;
         while (time < $end) {
-            $sum += served(4, 10, 'a writer holds the database: requests '
-                                  . 'are served');
+            $sum += served(4, 10, '200 for all requests while another '
+                                  . 'connection holds the lock');
         }
         last if $longest < $GIVES_UP - 1;
     }
-    cmp_ok($longest, '<', $GIVES_UP - 1, 'none waits until it gives up');
-    is(uses(), $before, 'nothing is written meanwhile');
+    cmp_ok($longest, '<', $GIVES_UP - 1,
+           'no request waits until the attempt is given up');
+    is(uses(), $before, 'no use is written while another holds the lock');
     ok(wait_until($AGAIN, sub {
         $site->errors =~ /APIKEY0151: .*holds a lock on the database/ }),
-       'the log says why');
+       'APIKEY0151 is logged with the reason');
     if ($site->{run}{mpm} ne 'prefork') {
-        is((waiting('?auto'))[0], $sum - $before, 'mod_status: uses waiting');
-        is((waiting(''))[0], $sum - $before, 'in HTML, too');
+        is((waiting('?auto'))[0], $sum - $before,
+           'mod_status shows the number of uses that wait');
+        is((waiting(''))[0], $sum - $before,
+           'mod_status shows it in HTML, too');
     }
     $writer->run('COMMIT');
     $writer->close;
-    ok(wait_until($AGAIN, sub { uses() == $sum }), 'then all are written')
+    ok(wait_until($AGAIN, sub { uses() == $sum }),
+       'all uses are written once the lock is free')
         or diag uses(), " of $sum";
     ok(wait_until($AGAIN, sub { $site->errors =~ /APIKEY0152/ }),
-       'and the log says so');
+       'APIKEY0152 is logged then');
     ok(wait_until($AGAIN, sub { (waiting('?auto'))[0] == 0 }),
-       'none is waiting');
+       'mod_status shows that no use waits');
     $site->stop;
-    is(uses(), $sum, 'none counts twice');
+    is(uses(), $sum, 'no use is counted twice after the stop');
 }
 
 # The table is renamed, and renamed back.
 sub broken {
     scene();
-    my $sum = served(2, 5, 'requests');
-    ok(wait_until($AGAIN, sub { uses() == $sum }), 'are counted');
+    my $sum = served(2, 5, '200 for all requests');
+    ok(wait_until($AGAIN, sub { uses() == $sum }), 'the uses are written');
     $backend->sql('ALTER TABLE apikey_usage RENAME TO elsewhere');
-    $sum += served(2, 5, 'the table is renamed');
+    $sum += served(2, 5, '200 for all requests without the table');
     ok(wait_until($AGAIN, sub { $site->errors =~ /APIKEY0151: .*no such table/
-                       }), 'the log has the words of the database');
-    $sum += served(2, 5, 'requests are served as ever');
+                       }), 'APIKEY0151 is logged with the reason');
+    $sum += served(2, 5, '200 for more requests without the table');
     $backend->sql('ALTER TABLE elsewhere RENAME TO apikey_usage');
-    ok(wait_until($AGAIN, sub { uses() == $sum }), 'it is back')
+    ok(wait_until($AGAIN, sub { uses() == $sum }),
+       'all uses are written once the table is back')
         or diag uses(), " of $sum";
     $backend->sql('ALTER TABLE apikey_usage RENAME TO elsewhere');
-    served(2, 5, 'once more');
+    served(2, 5, '200 for all requests without the table again');
     $site->stop;
     like($site->errors, qr/APIKEY0155: .* taken \d+ uses of keys/,
-         'what cannot be written at the end is told');
+         'APIKEY0155 is logged with the number of uses lost at the end');
 }
 
 # A key that is deleted before its use is written.
 sub deleted {
     scene('ApiKeyUsageFlush 3600');
     my ($other, $other_id) = made();
-    is($site->status($other), 200, 'a key');
-    served(1, 3, 'another');
+    is($site->status($other), 200, '200 for a key that will be deleted');
+    served(1, 3, '200 for another key');
     $backend->sql("DELETE FROM apikey WHERE id = '$other_id'");
     $site->stop;
     is(join(' ', $backend->sql('SELECT id, use_count FROM apikey_usage')),
-       "$id|3", 'leaves no row of its own');
-    unlike($site->errors, qr/APIKEY015/, 'nor a complaint');
+       "$id|3", 'the deleted key gets no row');
+    unlike($site->errors, qr/APIKEY015/,
+           'no error is logged for the deleted key');
 }
 
-# One request of a client is one use, whatever it becomes here.
+# One request of a client is one use, whatever redirects and sub-requests it
+# has.
 sub once {
     scene('ApiKeyUsageFlush 3600', <<'EOF_CONF');
 RewriteEngine On
@@ -178,31 +185,32 @@ EOF_CONF
         push @keys, [ $path, $its_id, $uses ];
     }
     $site->stop;
-    is(uses($_->[1]), $_->[2], "$_->[0]: uses") for @keys;
+    is(uses($_->[1]), $_->[2], "$_->[0]: $_->[2] uses") for @keys;
 }
 
-# ApiKeyUsageFlush off, of one server out of two.
+# ApiKeyUsageFlush off, then off in one server out of two.
 sub off {
     my $port = APIKey::ConfigTest::free_port();
     scene('ApiKeyUsageFlush off');
-    served(2, 5, 'off');
+    served(2, 5, '200 for all requests with ApiKeyUsageFlush off');
     $site->stop;
     is($backend->sql('SELECT COUNT(*) FROM apikey_usage'), 0,
-       'nothing is counted');
+       'no use is counted with ApiKeyUsageFlush off');
     $site->run('ApiKeyUsageFlush off', "Listen 127.0.0.1:$port",
                "<VirtualHost 127.0.0.1:$port>", 'ApiKeyUsageFlush 3600',
                '</VirtualHost>');
-    is($site->status($key), 200, 'the main server');
+    is($site->status($key), 200,
+       '200 from the main server, which counts nothing');
     is(get($port, '/api/', "X-API-Key: $key")->{status}, 200,
-       'a virtual host that counts');
+       '200 from a virtual host that counts');
     $site->stop;
-    is(uses(), 1, 'counts its own');
+    is(uses(), 1, "the virtual host's use alone is counted");
     $site->run('ApiKeyUsageFlush 3600', 'ApiKeyQuery "SELECT id, tenant FROM '
                . 'apikey WHERE digest = %s"');
-    is($site->status($key), 200, 'ApiKeyQuery');
+    is($site->status($key), 200, '200 by ApiKeyQuery');
     $site->stop;
-    is(uses(), 1, 'has no place for uses');
-    unlike($site->errors, qr/APIKEY015/, 'and nothing to complain of');
+    is(uses(), 1, 'no use is counted beside an ApiKeyQuery');
+    unlike($site->errors, qr/APIKEY015/, 'no error is logged');
 }
 
 for my $case ([ 'a writer holds the database', \&locked ],

@@ -1,22 +1,21 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Changes of keys and the counting of their uses do not wait for each other:
-# with all rows of apikey_usage held by a transaction that does not end,
-# everything that htapikey changes of a key is done; with all rows of apikey
-# held, uses are written.  SQLite has one writer, so that there only the program
-# of t/unit tells: no change fails while batches are written all the time.
-
+# while a transaction holds all rows of apikey_usage, every command of htapikey
+# works, and while one holds all rows of apikey, uses are written. SQLite has
+# one writer, so that there the program of t/unit alone shows it: no change
+# fails while batches are written.
 use APIKey::Test;
 use APIKey::Backends qw(backend backend_names unit_program);
 use APIKey::UsageSite;
 
-# Each with the number of its key, and its arguments.
+# The command, the number of its key, and its arguments.
 my @CHANGES = (
     [ set => 0, qw(--name new) ], [ rotate => 1 ], [ disable => 2 ],
     [ enable => 2 ], [ revoke => 3 ],
 );
 
-# What waits for a lock waits for five seconds, and then fails.
+# A change that waited for a lock would fail after five seconds.
 sub usage_held {
     my ($site, @ids) = @_;
     my $holder = $site->{backend}->session;
@@ -28,7 +27,8 @@ sub usage_held {
         ok(eval { $site->htapikey($command, $id, @arguments); 1 },
            "apikey_usage is held: $command");
         is($site->sql("SELECT COUNT(*) FROM apikey_audit WHERE id = '$id'"
-                      . " AND action = '$command'"), 1, 'is done');
+                      . " AND action = '$command'"), 1,
+           "apikey_usage is held: the audit has $command");
     }
     for my $command ('suspend', 'resume') {
         ok(eval { $site->htapikey('tenant', $command, 'acme'); 1 },
@@ -45,20 +45,21 @@ sub keys_held {
     $holder->run('BEGIN');
     $holder->run("UPDATE apikey SET name = 'held'");
     $site->run('ApiKeyUsageFlush 3600');
-    is($site->status($key->{key}), 200, 'apikey is held: a request');
+    is($site->status($key->{key}), 200, 'apikey is held: 200 for a request');
     is(get($site->port, "/?key=$key->{key}")->{status}, 400,
-       'and one that exposes the key');
+       'apikey is held: 400 for a request that exposes the key');
     $site->stop;
-    is($site->uses($key->{id}), $before + 1, 'the use is written');
+    is($site->uses($key->{id}), $before + 1,
+       'apikey is held: the use is written');
     is($site->sql("SELECT COUNT(*) FROM apikey_usage WHERE exposed > 0"), 1,
-       'and the exposure');
-    unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+       'apikey is held: the exposure is written');
+    unlike($site->errors, qr/APIKEY015/, 'apikey is held: no error is logged');
     $holder->run('ROLLBACK');
     $holder->close;
 }
 
 for my $name (backend_names()) {
-    # ODBC on PostgreSQL brings files of its own for the driver manager.
+    # ODBC on PostgreSQL sets the environment for files of its own.
     local %ENV = %ENV;
     my $backend = backend($name);
     subtest "$name, batches" => sub {

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # A clean stop writes each use of each key, with a database that is 2 ms away
-# and several processes that used the same keys; so that it can, uses are
-# written before it is time where many keys wait.  A database that does not
+# and several processes that used the same keys. So that it can, uses are
+# written before it is time where many keys wait. A database that does not
 # answer takes no time from another one.
 
 use APIKey::Test;
@@ -17,7 +17,7 @@ my $KEYS = 2000 / (APIKey::Instrument::any() ? 5 : 1);
 my $prefork = APIKey::Test::run_info()->{mpm} eq 'prefork';
 my @KEPT = ('LogLevel warn', 'MaxKeepAliveRequests 0');
 
-# So many processes that may be, of which four are.
+# This number of processes at most, of which four run.
 sub many_processes {
     my ($most) = @_;
     return ("ServerLimit $most", 'StartServers 4',
@@ -40,7 +40,7 @@ sub exact {
     my ($site, $relay) = far($name, 0.002);
     my @keys = $site->many($KEYS);
     $site->far($relay);
-    # A child has some seconds for it.  If the machine was too busy for that, the
+    # A child has some seconds for it. If the machine is too busy for that, the
     # stop is repeated.
     for (1 .. 5) {
         $site->sql('DELETE FROM apikey_usage');
@@ -52,11 +52,11 @@ sub exact {
     }
     is($site->total, 4 * $KEYS, 'each use is counted');
     is($site->sql('SELECT COUNT(*) FROM apikey_usage WHERE use_count = 4'),
-       $KEYS, 'of each key');
-    unlike($site->errors, qr/APIKEY015/, 'without a complaint');
+       $KEYS, 'each key is counted four times');
+    unlike($site->errors, qr/APIKEY015/, 'no error is logged');
 }
 
-# The more processes there may be, the fewer keys wait in each.
+# The more processes there may be, the fewer keys may wait in each.
 sub early {
     my $site = APIKey::UsageSite->new(backend('sqlite3'), 'own');
     $site->init;
@@ -65,11 +65,11 @@ sub early {
     my ($good, $bad) = $site->burst(1, @keys);
     is("$good $bad", '250 ', 'one connection uses 250 keys');
     ok(wait_until(60, sub { $site->total >= 200 }),
-       'more than 200 keys wait: they are written');
+       'uses are written before it is time where more than 200 keys wait');
     $site->stop;
 }
 
-# Which is asked first is left to chance: of four, one is held.
+# One database out of four is held; which one is asked first is left to chance.
 sub one_held {
     my $site = APIKey::UsageSite->new(backend('sqlite3'), 'own');
     $site->init;
@@ -90,17 +90,18 @@ sub one_held {
                            'MaxRequestWorkers 1') : ());
     for my $port ($site->port, @ports) {
         is(get($port, '/api/', "X-API-Key: $key->{key}")->{status}, 200,
-           'a key') for 1 .. 2;
+           '200 for a key') for 1 .. 2;
     }
     my $writer = $site->{backend}->session;
     $writer->run('BEGIN IMMEDIATE');
     $site->stop;
     $writer->close;
     like($site->errors, qr/APIKEY0155: .* taken 2 uses of keys: [02] are/,
-         'a database that another holds takes none');
+         'the uses of the database that is held are lost, none or both of '
+         . 'others');
     for my $other (@files) {
         local $site->{backend}{file} = $other;
-        is($site->total, 2, 'another one takes all');
+        is($site->total, 2, 'all uses of each other database are written');
     }
 }
 

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# The clock is set back by an hour, and forward: revoked keys are refused, valid
-# ones granted, expiry follows the clock, uses are written, and the cache is used
-# again.
+# The clock is set back by an hour, and forward: revoked keys are refused,
+# valid ones granted, expiry follows the clock, uses are written, and the cache
+# is used again.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -19,10 +19,10 @@ my ($good, $good_row, $good_id) = $site->planned_key;
 my ($victim, $victim_row, $victim_id) = $site->planned_key;
 my ($ends, $ends_row) = $site->planned_key(expires => int(time) + 1800);
 $backend->sql($good_row, $victim_row, $ends_row);
-# A day: an entry is not too old for an hour's jump.
+# A TTL of a day, so that no entry is too old after a jump of an hour.
 $site->run('ApiKeyCacheTTL 86400 600', 'ApiKeyRevocationPoll 200',
            'ApiKeyUsageFlush 1');
-ok($site->polled, 'the first poll');
+ok($site->polled, 'the first poll ends');
 
 sub answers {
     my ($key) = @_;
@@ -42,29 +42,35 @@ for my $jump ([ 'as it is', 0 ], [ 'back', -1 ], [ 'forward again', 0 ],
     subtest "the clock: $what" => sub {
         $faults->set(clock => $by * $HOUR);
         my $asked = $site->counted(sub {
-            is(answers($good), 200, 'a good key is good') })->{Lookups};
-        cmp_ok($asked, '>', 0, 'what is of the future, is not trusted')
+            is(answers($good), 200, '200 for a valid key') })->{Lookups};
+        cmp_ok($asked, '>', 0,
+               'entries whose time lies in the future are looked up again')
             if $what eq 'back';
-        is(answers($ends), $by > 0 ? 401 : 200, 'one that ends at half past');
-        is(answers($victim), 200, 'one that will be revoked');
+        is(answers($ends), $by > 0 ? 401 : 200,
+           $by > 0 ? '401 for a key that has ended by this clock'
+                   : '200 for a key that ends in half an hour');
+        is(answers($victim), 200, '200 for a key before it is revoked');
         $backend->sql("UPDATE apikey SET revoked = 1 "
                       . "WHERE id = '$victim_id'");
-        ok($site->polled, 'polls go on, not in an hour');
-        is(answers($victim), 401, 'what is revoked is refused');
+        ok($site->polled, 'a poll ends after the change');
+        is(answers($victim), 401, '401 for the revoked key');
         $backend->sql("UPDATE apikey SET revoked = 0 "
                       . "WHERE id = '$victim_id'");
-        ok($site->polled, 'it is given back');
-        is(answers($victim), 200, 'and works');
+        ok($site->polled, 'a poll ends after the key is given back');
+        is(answers($victim), 200, '200 for the key that is given back');
         $site->status($good);
         my $count = $site->counted(sub {
-            is($site->status($good), 200, 'the good one') for 1 .. 5 });
-        is("$count->{Hits} $count->{Lookups}", '5 0', 'comes from memory');
+            is($site->status($good), 200, '200 for the valid key again')
+                for 1 .. 5;
+        });
+        is("$count->{Hits} $count->{Lookups}", '5 0',
+           'the valid key is served from the cache five times');
         $served += 18 + 6;
-        ok(wait_until(60, sub { uses() == $served }), 'its uses are written')
+        ok(wait_until(60, sub { uses() == $served }), 'the uses are written')
             or diag uses(), " of $served";
     };
 }
 
 $site->stop;
-unlike($site->errors, qr/APIKEY01[45]/, 'without a complaint');
+unlike($site->errors, qr/APIKEY01[45]/, 'no poll fails');
 done_testing;

@@ -33,7 +33,7 @@ sub key_in {
     return $made;
 }
 
-# Production with a key, and b as it was then.
+# Database a, with a key, and b as a copy of it.
 sub clone {
     unlink glob "$dir/db/*.db*";
     tool('a', 'init');
@@ -77,7 +77,7 @@ sub polled {
         my @ages = $text =~ /^ApiKey\d+PollAge: (-?\d+)/mg;
         return @ages == 2 && !grep {
             $_ < 0 || $_ / 1000 > time - $began - 0.05 } @ages;
-    }), 'both databases have been looked at');
+    }), 'both databases have been polled');
 }
 
 sub at {
@@ -93,31 +93,34 @@ sub one_key_each {
     polled();
     my ($of_a, $of_b) = map { key_in($_) } qw(a b);
     polled();
-    is(at('b', $of_a), '401', 'a key of a at b, which nobody has asked for');
-    is(at('a', $of_a), '200 of-a', 'the same at a') for 1, 2;
-    is(at('b', $of_a), '401', 'and at b again') for 1, 2;
-    is(at('b', $of_b), '200 of-b', 'a key of b at b');
-    is(at('a', $of_b), '401', 'and at a') for 1, 2;
+    is(at('b', $of_a), '401', '401 at b for a key of a, before a was asked');
+    is(at('a', $of_a), '200 of-a', '200 at a for the key of a') for 1, 2;
+    is(at('b', $of_a), '401',
+       '401 at b for the key of a, after a was asked') for 1, 2;
+    is(at('b', $of_b), '200 of-b', '200 at b for a key of b');
+    is(at('a', $of_b), '401', '401 at a for the key of b') for 1, 2;
     $site->stop;
 }
 
-# The last change that production knows is not older than the clone's.
+# The last change that a knows is not older than b's.
 sub revoked {
     my $key = clone();
     start(@_);
     polled();
-    is(at($_, $key), '200 of-a', "what both have, at $_") for qw(a b);
+    is(at($_, $key), '200 of-a', "200 at $_ for a key that both have")
+        for qw(a b);
     tool('a', 'revoke', $key->{id});
     key_in('b') for 1 .. 3;
     key_in('a') for 1 .. 4;
     polled();
-    is(at('a', $key), '401', 'it is revoked in production');
-    is(at('b', $key), '200 of-a', 'and not in the clone') for 1, 2;
-    is(at('a', $key), '401', 'so it stays in production') for 1, 2;
+    is(at('a', $key), '401', '401 at a for the key revoked in a');
+    is(at('b', $key), '200 of-a',
+       '200 at b for the key revoked in a alone') for 1, 2;
+    is(at('a', $key), '401', '401 at a again') for 1, 2;
     $site->stop;
 }
 
-# What shows the identities of a and b: the log, once they have been asked.
+# The log line about identities that are equal.
 sub told { return $site->slurp('error_log') =~ /^(.*APIKEY0180.*)$/m }
 
 my $redis = APIKey::CacheServer->new('redis');
@@ -128,8 +131,8 @@ for my $kind (sort keys %cache) {
     subtest "$kind: revoked in production" => sub { revoked($line) };
 }
 
-# A reader of the cache that several machines share finds no digest, and nothing
-# by which to guess a database's password.
+# A reader of a cache that several machines share finds neither the key's digest
+# nor anything by which to guess the database's password.
 subtest 'what entries are kept under' => sub {
     my $key = clone();
     my @before = $redis->keys;
@@ -139,39 +142,44 @@ subtest 'what entries are kept under' => sub {
     $site->stop;
     my %old = map { $_ => 1 } @before;
     my @new = grep { !$old{$_} } $redis->keys;
-    is(scalar @new, 2, 'an entry for each database');
+    is(scalar @new, 2, 'the cache has an entry for each database');
     open my $in, '-|', 'sqlite3', "$dir/db/a.db", 'SELECT digest FROM apikey'
         or die "sqlite3: $!\n";
     chomp(my $digest = readline $in);
     close $in;
     my $raw = pack 'H*', $digest;
-    is(scalar(grep { /\Q$raw\E|$digest/i } @new), 0, 'without the digest');
+    is(scalar(grep { /\Q$raw\E|$digest/i } @new), 0,
+       "the entries' names do not contain the digest");
 };
 
 subtest 'an identity of its own' => sub {
     my $key = clone();
     unlink "$dir/error_log";
     start('ApiKeyCache shmcb');
-    ok(wait_until(60, sub { told() }), 'one identity is told when httpd starts');
+    ok(wait_until(60, sub { told() }),
+       'equal identities are logged when httpd starts');
     my ($line) = told();
     my $server = qr/of the (?:main server|server at \S+:\d+)/;
     like($line, qr/warn\].*: the database $server has .* one $server:/,
-         'of both');
-    unlike($line, qr/\.db/, 'without their parameters');
+         'the line names both servers');
+    unlike($line, qr/\.db/, 'the line does not show their parameters');
     polled();
-    is(at('b', $key), '200 of-a', 'b knows a key') for 1, 2;
+    is(at('b', $key), '200 of-a',
+       '200 at b for a key, which is cached then') for 1, 2;
     sql('b', "DROP TRIGGER apikey_after_update; UPDATE apikey SET revoked = 1");
     polled();
-    is(at('b', $key), '200 of-a', 'and does not see what no trigger tells');
-    like(tool('b', qw(init --new-identity)), qr/new identity/, 'a new one');
+    is(at('b', $key), '200 of-a',
+       '200 at b for a key changed without a trigger');
+    like(tool('b', qw(init --new-identity)), qr/new identity/,
+         'init --new-identity makes a new identity');
     polled();
-    is(at('b', $key), '401', 'what was kept of b is void');
-    is(at('a', $key), '200 of-a', 'a is as it was');
+    is(at('b', $key), '401', '401 at b, since the cached record is void');
+    is(at('a', $key), '200 of-a', '200 at a for the same key');
     $site->stop;
     unlink "$dir/error_log";
     start('ApiKeyCache shmcb');
     polled();
-    is(scalar(() = told()), 0, 'and nothing is told any more');
+    is(scalar(() = told()), 0, 'nothing is logged of identities that differ');
     $site->stop;
 };
 done_testing;

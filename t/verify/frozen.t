@@ -21,19 +21,19 @@ sub all_are {
     is(join(' ', grep { $_ ne $status } @answers), '', $what);
 }
 
-# While it is frozen: keys that each process has to ask it for, many at once,
-# and beside them pages for which no key is needed.
+# While the cache is frozen: keys that each process has to ask it for, many at
+# once, and between them pages that need no key.
 sub serves {
     my ($site, @keys) = @_;
     my @keyed = map { $site->client(0, $keys[$_ % @keys], count => 2) }
                 1 .. $CLIENTS;
     my @open = map { $site->status('', '/') } 1 .. 20;
-    all_are(200, 'pages without a key are served', @open);
-    all_are(200, 'and all keys, from the database',
+    all_are(200, '200 for pages without a key', @open);
+    all_are(200, '200 for all keys, from the database',
             map { map { $_->[0] } $site->collect($_) } @keyed);
 }
 
-# How often each process has said it.
+# How often each process has logged it: process => count.
 sub said {
     my ($site, $number) = @_;
     my %said;
@@ -51,7 +51,8 @@ sub site_with {
     return ($site, @keys);
 }
 
-# httpd starts without it, and uses it without a restart once it is there.
+# httpd starts without the cache, and uses it without a restart once it
+# answers.
 sub starts_without {
     my ($cache_server, $without, $back) = @_;
     $without->();
@@ -63,7 +64,7 @@ sub starts_without {
         $site->polled;
         my $count = $site->counted(sub { $site->status($key) for 1 .. 4 });
         return $count->{Hits} > 1;
-    }), 'it is used as soon as it is there');
+    }), 'the cache is used as soon as it answers');
     $site->stop;
 }
 
@@ -71,36 +72,40 @@ for my $kind (qw(redis memcache)) {
     subtest "$kind is frozen" => sub {
         my $cache_server = APIKey::CacheServer->new($kind);
         my ($site, @keys) = site_with($cache_server->spec);
-        is($site->status($keys[0]), 200, 'a key');
+        is($site->status($keys[0]), 200,
+           '200 for a key before the cache is frozen');
         $cache_server->signal('STOP');
         serves($site, @keys);
         serves($site, @keys);
         is_deeply([ values %{ said($site, 'APIKEY0141') } ], [ 1 ],
-                  'one process says so, once');
-        is_deeply(said($site, 'APIKEY0312'), {}, 'not that it works again');
+                  'one process logs APIKEY0141 once');
+        is_deeply(said($site, 'APIKEY0312'), {},
+                  'no process logs that the cache works again');
         $cache_server->signal('CONT');
-        # A key that a process knows needs no cache: each time another one.
+        # A key that a process has in its local cache needs no shared one: each
+        # time another key.
         ok(wait_until(60, sub {
             my $late = $site->create;
             $site->polled;
             my $count = $site->counted(sub { $site->status($late) for 1 .. 4 });
             return %{ said($site, 'APIKEY0312') } && $count->{Hits} > 1;
-        }), 'then it keeps keys again, and that is said');
+        }), 'the cache is used again, and APIKEY0312 is logged');
         kill USR1 => $site->{pid};
-        all_are(200, 'a graceful restart',
+        all_are(200, '200 for all keys after a graceful restart',
                 map { $site->status($_) } @keys, @keys);
         $cache_server->signal('STOP');
         my @clients = map { $site->client(0, $site->create, count => 1) }
                       1 .. 4;
         $site->stop;
         unlike($site->errors, qr/exit signal|sending a SIGKILL/,
-               'httpd ends in order while it is frozen');
+               'httpd ends in order while the cache is frozen');
         close $_ for @clients;
         $cache_server->signal('CONT');
     };
     subtest "$kind is not there when httpd starts" => sub {
         my $cache_server = APIKey::CacheServer->new($kind);
-        starts_without($cache_server, sub { $cache_server->stop }, sub { $cache_server->start });
+        starts_without($cache_server, sub { $cache_server->stop },
+                       sub { $cache_server->start });
     };
     subtest "$kind is frozen when httpd starts" => sub {
         my $cache_server = APIKey::CacheServer->new($kind);
@@ -110,7 +115,7 @@ for my $kind (qw(redis memcache)) {
     };
 }
 
-# A server with one response to each retrieve, and another to everything else.
+# A server with one response to each get, and another one to everything else.
 sub hostile {
     my ($answer, $rest) = @_;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)
@@ -158,10 +163,12 @@ for (@HOSTILE) {
         my ($pid, $port) = hostile($answer, $rest);
         my ($site, @keys) = site_with("$kind:127.0.0.1:$port", $load // 4);
         serves($site, @keys) if $load;
-        all_are(200, 'keys', map { $site->status($_) } @keys, @keys);
-        is($site->status($site->unknown), 401, 'an unknown one is refused');
+        all_are(200, '200 for all keys',
+                map { $site->status($_) } @keys, @keys);
+        is($site->status($site->unknown), 401, '401 for an unknown key');
         unlike($site->errors, qr/exit signal/, 'no process ends');
-        unlike($site->errors, qr/APIKEY0141/, 'other entries are asked for')
+        unlike($site->errors, qr/APIKEY0141/,
+               'no error of the cache is logged for entries that are too large')
             if $title =~ /too large/;
         kill TERM => $pid;
         waitpid $pid, 0;
@@ -172,7 +179,7 @@ for (@HOSTILE) {
 subtest 'a name that nothing is known of' => sub {
     my ($site, @keys) = site_with('redis:cache.invalid:6379');
     serves($site, @keys);
-    like($site->errors, qr/APIKEY0141/, 'the log says so');
+    like($site->errors, qr/APIKEY0141/, 'APIKEY0141 is logged');
     $site->stop;
 };
 

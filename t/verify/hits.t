@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Which requests are answered from the cache, and which never are.
+# Which requests are answered from the cache, and which are not.
 
 use APIKey::Test;
 use APIKey::Auth qw(secrets signed_key unknown_key);
@@ -30,9 +30,9 @@ ProxyPass /app/ http://127.0.0.1:${\ port('app')}/
     Require valid-user
 </LocationMatch>
 EOF_CONF
-ok($site->polled, 'the first poll');
+ok($site->polled, 'the first poll ends');
 
-# A request's own port is another each time.
+# A request's own port and id are different each time.
 sub body {
     my ($key, $path) = @_;
     my $got = get($site->port, $path, "X-API-Key: $key");
@@ -51,41 +51,45 @@ subtest 'a hit exports what a miss does' => sub {
                                               body($key, $path) });
         }
         like($body[0], qr/^200\n.*(?:APIKEY_SCOPES=|X-Apikey-Scopes: )a:b/s,
-             "$path: a miss");
+             "$path: a miss exports the scopes");
         is($body[$_], $body[0], "$path: hit $_ is the same to the byte")
             for 1, 2;
         is_deeply([ map { "$_->{Lookups} $_->{Hits} $_->{Misses}" } @count ],
-                  [ '1 0 1', '0 1 0', '0 1 0' ], 'as counted');
+                  [ '1 0 1', '0 1 0', '0 1 0' ],
+                  "$path: a miss and two hits are counted");
     }
 };
 
 subtest 'forged keys' => sub {
     my $good = $site->create;
     my $count = $site->counted(sub {
-        is($site->status(substr($good, 0, -1) . $_), 401, 'refused')
+        is($site->status(substr($good, 0, -1) . $_), 401,
+           '401 for a forged key')
             for grep { $_ ne substr $good, -1 } 'x' .. 'z', 0 .. 2;
     });
-    cmp_ok(delete $count->{RefusedUnseen}, '>=', 5, 'are refused unseen');
+    cmp_ok(delete $count->{RefusedUnseen}, '>=', 5,
+           'forged keys are refused without a look-up');
     is(join(' ', map { $count->{$_} } qw(Hits Misses NegativeHits Lookups)),
-       '0 0 0 0', 'and ask neither cache nor database');
+       '0 0 0 0', 'forged keys need neither cache nor database');
 };
 
 subtest 'keys that are not there' => sub {
     my $key = unknown_key((secrets("$site->{dir}/secret"))[0]);
     my @count = map { $site->counted(sub { $site->status($key) }) } 1, 2;
     is_deeply([ map { "$_->{Lookups} $_->{NegativeHits}" } @count ],
-              [ '1 0', '0 1' ], 'are asked for once');
+              [ '1 0', '0 1' ], 'an unknown key is looked up once');
     my ($planned, $row) = $site->planned_key;
-    is($site->status($planned), 401, 'one that is tried too early');
+    is($site->status($planned), 401, '401 for a key that is not made yet');
     $backend->sql($row);
     $site->polled;
-    is($site->status($planned), 200, 'works as soon as it is seen');
+    is($site->status($planned), 200,
+       '200 for the key once it is made and the change was read');
 };
 
 subtest 'a flood of wrong keys' => sub {
     my $good = $site->create;
     $site->polled;
-    is($site->status($good), 200, 'a good key is known');
+    is($site->status($good), 200, '200 for a key, which is cached');
     my $client = connection($site->port);
     my $refused = 0;
     my $flood = $site->counted(sub {
@@ -97,14 +101,15 @@ subtest 'a flood of wrong keys' => sub {
             $refused += $client->response->{status} == 401;
         }
     });
-    is($refused, 1500, 'all are refused');
-    cmp_ok($flood->{Lookups}, '>', 1000, 'by the database');
+    is($refused, 1500, '401 for each of 1500 wrong keys');
+    cmp_ok($flood->{Lookups}, '>', 1000,
+           'more than 1000 of them were looked up');
     my $count = $site->counted(sub {
-        is($site->status($good), 200, 'the good one') });
-    is("$count->{Hits} $count->{Lookups}", '1 0', 'is still known');
+        is($site->status($good), 200, '200 for the key after that') });
+    is("$count->{Hits} $count->{Lookups}", '1 0', 'the key was still cached');
 };
 
-# If the key expires before it was used twice, the round is repeated with one
+# If the key expires before it was used twice, the round is repeated with a key
 # that lives longer.
 subtest 'expiry' => sub {
     my ($key, $ends, $seen, $count);
@@ -117,10 +122,13 @@ subtest 'expiry' => sub {
         $count = $site->counted(sub { push @seen, $site->status($key) });
         last if ($seen = "@seen $count->{Hits}") eq '200 200 1';
     }
-    is($seen, '200 200 1', 'a key that ends soon, asked for and from memory');
+    is($seen, '200 200 1',
+       '200 for a key that expires soon, looked up and then from the cache');
     sleep 0.1 while time < $ends + 0.5;
-    $count = $site->counted(sub { is($site->status($key), 401, 'ends') });
-    is("$count->{Hits} $count->{Lookups}", '1 0', 'as a hit, too');
+    $count = $site->counted(sub { is($site->status($key), 401,
+                                     '401 once it has expired') });
+    is("$count->{Hits} $count->{Lookups}", '1 0',
+       'the 401 came from the cache');
 };
 
 $site->stop;

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Many databases in one httpd: the threads and connections that its processes use
-# without requests, and that blocked databases do not delay other polls.
+# Many databases in one httpd: how many threads and connections its processes
+# have without requests; and blocked databases do not delay the polls of
+# others.
 
 use APIKey::Test;
 use APIKey::ManySite;
@@ -11,8 +12,8 @@ use Time::HiRes qw(sleep);
 
 my $DATABASES = 200;
 my $SILENT = 8;
-# Of a process; httpd's own are among them: ThreadsPerChild, as many of
-# mod_http2's, the main one, the listener, the watchdog.
+# The most of a process. httpd's own threads are among them: ThreadsPerChild,
+# as many of mod_http2's, the main one, the listener, the watchdog.
 my ($THREADS, $FILES) = (40, 300);
 my $THREADS_PER_CHILD = 8;
 
@@ -27,14 +28,14 @@ sub mpm {
             '</IfModule>');
 }
 
-# How many connections all processes have.
+# The number of connections of all processes.
 sub connections {
     my $count = 0;
     $count += $site->files($_->{pid}, qr/\.example\.db\z/) for $site->used;
     return $count;
 }
 
-# Old changes are looked for in one database each 18 seconds, whose connection
+# Old changes are looked for in one database every 18 seconds; its connection
 # is closed 15 seconds later.
 my $SOME = 5;
 
@@ -43,7 +44,8 @@ sub is_idle {
                                      || $_->{files} > $FILES } $site->used;
 }
 
-# Opening so many may take a busy machine longer than a look-up may take.
+# On a busy machine, opening so many may take longer than a look-up may; then
+# it is repeated.
 sub all_known {
     my ($what) = @_;
     my @late = grep {
@@ -56,16 +58,16 @@ sub all_known {
 subtest "$DATABASES databases" => sub {
     $site->run('ApiKeyCacheTTL 1 1', 'ApiKeyUsageFlush 1',
                mpm($THREADS_PER_CHILD));
-    ok(wait_until(60, sub { $site->used }), 'it runs');
-    all_known('each database is asked for a key');
-    cmp_ok(connections(), '>', 0, 'which takes connections');
-    ok(wait_until(60, \&is_idle), 'and little when no key is asked for any '
-       . 'more');
+    ok(wait_until(60, sub { $site->used }), 'httpd runs');
+    all_known("200 for a key of each of $DATABASES databases");
+    cmp_ok(connections(), '>', 0, 'the processes have connections after that');
+    ok(wait_until(60, \&is_idle),
+       'without requests, few connections and threads are left');
     $site->stop;
 };
 
-# Eight of them: one after the other they would hold up all polls for twelve
-# seconds.
+# Eight silent databases: polled one after the other they would hold up all
+# polls for twelve seconds.
 subtest "$SILENT more, which are silent" => sub {
     $site->{hosts} = [ @hosts = @hosts[0 .. 39] ];
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 99)
@@ -76,14 +78,14 @@ subtest "$SILENT more, which are silent" => sub {
             . '"host=127.0.0.1 port=' . $listen->sockport . " dbname=$_"
             . ' sslmode=disable gssencmode=disable"')
     } @silent);
-    all_known('keys are known');
+    all_known('200 for the key of each database that answers');
     my @clients = map {
         connection($site->port)->send("GET / HTTP/1.1\r\nHost: $_\r\n"
                                       . "X-API-Key: $site->{key}\r\n\r\n")
     } @silent;
     is(join(' ', grep { $_ != 503 } map { $_->response->{status} } @clients),
-       '', 'but of those');
-    # The age of each database's last poll falls whenever it is polled.
+       '', '503 for the key of each database that is silent');
+    # The age of a database's last poll falls whenever it is polled.
     my (%age, %polls);
     ok(wait_until(60, sub {
         my $text = get($site->port, '/server-status?auto')->{body};
@@ -92,17 +94,17 @@ subtest "$SILENT more, which are silent" => sub {
             $age{$1} = $2;
         }
         return @hosts == grep { $_ >= 6 } values %polls;
-    }), 'each of the others is polled six times');
+    }), 'each database that answers is polled six times');
     is(join(' ', grep { $site->asked($_) != 200 } @hosts), '',
-       'and know their keys');
+       '200 for the key of each of them after that');
     my $open = () = get($site->port, '/server-status?auto')->{body}
                     =~ /Breaker: open/g;
-    cmp_ok($open, '<=', $SILENT, 'no other is given up');
+    cmp_ok($open, '<=', $SILENT, 'the breaker of no other database is open');
     $site->stop;
 };
 
 subtest 'one that 256 threads ask' => sub {
-    # A process of prefork has one, and keeps its connection.
+    # A process of prefork has one thread, and keeps its connection.
     my $threads = run_info()->{mpm} eq 'prefork' ? 4 : 256;
     $site->{hosts} = [ $hosts[0] ];
     $site->run('ApiKeyCache off', mpm(256));
@@ -112,14 +114,16 @@ subtest 'one that 256 threads ask' => sub {
     for (1 .. 5) {
         $_->send($request) for @clients;
         is(join(' ', grep { $_ != 200 } map { $_->response->{status} }
-                     @clients), '', 'all are answered');
+                     @clients), '', "all are answered in round $_");
     }
     for my $process ($site->used) {
         my @open = map { scalar $site->files($process->{pid},
                                              qr/\Q$hosts[0]\E\.db$_\z/) }
                    '', '-wal', '-shm';
-        is(join(' ', grep { $_ > 8 } @open), '', 'at most eight connections');
-        cmp_ok($open[0], '>', 0, 'which are open');
+        is(join(' ', grep { $_ > 8 } @open), '',
+           "at most eight connections to the database's files");
+        cmp_ok($open[0], '>', 0,
+               'at least one connection to the database is open');
     }
 };
 

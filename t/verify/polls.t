@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Which process polls, and what is cached while none can: children that serve a
-# few connections only, a second database that is frozen, changes that cannot be
-# read, rows that cannot be used.
+# few connections each, a second database that is frozen, changes that cannot
+# be read, rows that cannot be used.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -28,7 +28,7 @@ sub scene {
     $site->run('LogLevel warn apikey:info', @lines);
 }
 
-# The age of the last poll of each database, milliseconds; -1: none.
+# The age of each database's last poll in milliseconds; -1: there was none.
 sub ages {
     my $page = get($site->port, '/server-status?auto')->{body};
     return sort { $a <=> $b } $page =~ /PollAge: (-?\d+)$/mg;
@@ -36,10 +36,10 @@ sub ages {
 
 sub begin {
     scene(@_);
-    ok(wait_until(60, sub { (ages())[0] >= 0 }), 'the first poll');
+    ok(wait_until(60, sub { (ages())[0] >= 0 }), 'the first poll ends');
 }
 
-# What five requests say, and what they cost: hits, look-ups, stale.
+# The statuses of five requests, and their hits, look-ups and stale records.
 sub five {
     my @said;
     my $count = $site->counted(sub {
@@ -57,19 +57,25 @@ sub set {
 
 sub changes_end {
     $backend->sql('DROP VIEW seen');
-    ok(wait_until(60, sub { five() =~ /: 0 5/ }), 'changes cannot be read');
+    ok(wait_until(60, sub { five() =~ /: 0 5/ }),
+       'keys are looked up while changes cannot be read');
     ok(wait_until(60, sub {
-        $site->errors =~ /APIKEY0145: .*no such table: seen/ }), 'it is told');
-    ok(wait_until(60, sub { five() =~ /: 0 5/ }), 'and still so');
+        $site->errors =~ /APIKEY0145: .*no such table: seen/ }),
+       'APIKEY0145 is logged');
+    ok(wait_until(60, sub { five() =~ /: 0 5/ }),
+       'keys are still looked up after that');
     is(scalar(() = $site->errors =~ /APIKEY0145: (?!\d+ more )/g), 1,
-       'once, by however many processes');
+       'all processes together log APIKEY0145 once');
 }
 
 sub changes_begin {
     $backend->sql($VIEW);
-    ok(wait_until(60, sub { five() =~ /: 5 0/ }), 'they are read again');
-    ok(wait_until(60, sub { $site->errors =~ /APIKEY0146/ }), 'it is told');
-    is(scalar(() = $site->errors =~ /APIKEY0146/g), 1, 'once');
+    ok(wait_until(60, sub { five() =~ /: 5 0/ }),
+       'keys are cached once changes can be read');
+    ok(wait_until(60, sub { $site->errors =~ /APIKEY0146/ }),
+       'APIKEY0146 is logged');
+    is(scalar(() = $site->errors =~ /APIKEY0146/g), 1,
+       'APIKEY0146 is logged once');
 }
 
 # Each child ends before its watchdog has run.
@@ -84,43 +90,48 @@ sub short_lives {
     for (1 .. 20) {
         $began = time;
         $count = $site->counted(sub {
-            is($site->status($key), 200, 'a request') for 1 .. 12;
+            is($site->status($key), 200, '200 for a key') for 1 .. 12;
         });
         last if $count->{Lookups} <= 2;
     }
-    cmp_ok(time - $began, '>', 1.5, 'children came and went');
-    cmp_ok($count->{Lookups}, '<=', 2, 'the cache was true all the time');
+    cmp_ok(time - $began, '>', 1.5, 'children have ended meanwhile');
+    cmp_ok($count->{Lookups}, '<=', 2,
+           'nearly all requests were served from the cache');
     set('revoked = 1');
-    ok(wait_until(60, sub { $site->status($key) eq 401 }), 'a revocation');
-    is($site->status($key), 401, 'is seen for good') for 1 .. 3;
+    ok(wait_until(60, sub { $site->status($key) eq 401 }),
+       '401 after a revocation');
+    is($site->status($key), 401, '401 again after that') for 1 .. 3;
 }
 
-# While changes cannot be read, the database is asked; a row that it has not
-# is one thing, a row that nobody can be given another.
+# While changes cannot be read, each request asks the database: an unknown key
+# gets 401, and a key with a row that cannot be used gets 503.
 sub unreadable {
     begin($QUERY, $CHANGES, 'ApiKeyCacheTTL 600 600',
           'ApiKeyRevocationPoll 200');
     five();
-    is(five(), '200: 5 0 0', 'a key is known');
+    is(five(), '200: 5 0 0', 'a key is served from the cache');
     changes_end();
-    is(five(), '200: 0 5 0', 'each request asks the database') or diag($site->errors);
+    is(five(), '200: 0 5 0',
+       'each request is a look-up while changes cannot be read')
+        or diag($site->errors);
     set('revoked = 1');
-    is(five(), '401: 0 5 0', 'which says at once what is revoked');
+    is(five(), '401: 0 5 0', '401 at once after a revocation');
     $backend->sql('DROP TRIGGER apikey_text_update');
     set("revoked = 0, tenant = 'a' || char(10)");
-    is(five(), '503: 0 5 0', 'a tenant that no header can carry: not even '
-       . 'what was known before is given');
-    like($site->errors, qr/APIKEY0102/, 'it is told');
+    is(five(), '503: 0 5 0', '503 for a tenant that cannot be exported, '
+       . 'although a record of the key was cached');
+    like($site->errors, qr/APIKEY0102/, 'APIKEY0102 is logged');
     set("tenant = 'acme'");
     changes_begin();
     set("tenant = 'a' || char(10)");
-    ok($site->polled, 'it is seen');
-    is(five(), '503: 0 5 0', 'such a row is never kept');
+    ok($site->polled, 'the change is read');
+    is(five(), '503: 0 5 0',
+       '503 for a row that cannot be used, which is not cached');
     set("tenant = 'acme'");
-    is($site->status($key), 200, 'corrected, it is good at once');
+    is($site->status($key), 200, '200 at once for the corrected row');
 }
 
-# The file is moved away: all errors come at once.
+# The file is moved away, so that each look-up fails at once.
 sub limits {
     my $port = APIKey::ConfigTest::free_port();
     begin('ApiKeyCacheTTL 1 1', 'ApiKeyRevocationPoll 200',
@@ -135,9 +146,10 @@ sub limits {
     my $away = sub { rename $file, "$file.away" or die $! };
     my $back = sub {
         rename "$file.away", $file or die $!;
-        is($both->(), '200 200', 'the database is there, a key is known');
+        is($both->(), '200 200',
+           '200 through both servers, which have a key cached');
     };
-    # A round in which the test itself was too slow is repeated.
+    # A round in which this test was too slow is repeated.
     my $said;
     $away->();
     for (1 .. 20) {
@@ -146,10 +158,10 @@ sub limits {
         $sleep->(1.4);
         last if ($said = $both->()) eq '200 200';
     }
-    is($said, '200 200', 'what held when the database was last seen, '
-       . 'or is not older than ApiKeyStaleLimit');
+    is($said, '200 200', '200 through both servers for a record that was '
+       . 'current at the last poll or is not older than ApiKeyStaleLimit');
     $sleep->(1.8);
-    is($both->(), '503 503', 'but not beyond');
+    is($both->(), '503 503', '503 through both servers after ApiKeyStaleLimit');
     for (1 .. 20) {
         $back->();
         $sleep->(1.5);
@@ -157,14 +169,14 @@ sub limits {
         $away->();
         last if ($said = "$seen " . $both->()) eq 'seen 503 200';
     }
-    is($said, 'seen 503 200', 'it was looked at: what did not hold any more '
-       . 'then, does not now');
+    is($said, 'seen 503 200', '503 through the server whose record had '
+       . 'expired at the last poll, 200 through the other');
     rename "$file.away", $file or die $!;
-    like($site->errors, qr/APIKEY0143/, 'that TTLs alone bound one of them, '
-         . 'httpd has said when it started');
+    like($site->errors, qr/APIKEY0143/, 'APIKEY0143 is logged for the server '
+         . 'whose records TTLs alone bound');
 }
 
-# Of one child's two databases, one takes no reader.
+# Two databases of one child, of which one cannot be read.
 sub neighbour {
     my $other = APIKey::CacheSite->new(backend('sqlite3'), 'own');
     $other->init;
@@ -177,9 +189,9 @@ sub neighbour {
           $other->database_lines =~ s/^DBD/ApiKeyDBD/mgr, '</VirtualHost>');
     my $writer = $other->{backend}->session;
     $writer->run('BEGIN EXCLUSIVE');
-    # Where one waited for the other, it would be seen each 1.5 seconds at best.
-    # What a machine that stands still makes of its ages proves nothing: at some
-    # time it is seen as ever for longer than that.
+    # If one poll waited for the other, it would end every 1.5 seconds at best.
+    # Ages seen while the machine stands still prove nothing: there must be a
+    # longer time in which the other database is polled as always.
     my ($last, $from) = (time);
     ok(wait_until(60, sub {
         my ($one, $two) = ages();
@@ -187,15 +199,15 @@ sub neighbour {
         $last = time;
         $from //= $two;
         return $two - $from > 1600;
-    }), 'one is not seen for a while, the other is, as ever');
+    }), 'one database is not polled for a while, the other is as always');
     $writer->run('ROLLBACK');
     $writer->close;
 }
 
 for my $case ([ 'children that live for two connections', \&short_lives ],
-              [ 'a database beside that is frozen', \&neighbour ],
+              [ 'a second database that is frozen', \&neighbour ],
               [ 'changes that cannot be read', \&unreadable ],
-              [ 'how long what is known holds', \&limits ]) {
+              [ 'how long records are used', \&limits ]) {
     subtest $case->[0] => sub {
         $case->[1]->();
         $site->stop;

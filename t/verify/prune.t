@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# httpd removes old rows of apikey_change without any htapikey.
+# httpd removes old rows of apikey_change by itself, without htapikey.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -9,7 +9,7 @@ use APIKey::Process qw(wait_until);
 
 my $day = 86400;
 
-# 1500 changes of each day, so long ago, and an entry of the audit.
+# 1500 changes and an audit entry for each age, in days.
 sub old_rows {
     my ($backend, @days) = @_;
     my $digest = 'a' x 64;
@@ -47,7 +47,7 @@ sub scene {
     return ($backend, $site, $key, $id);
 }
 
-# With each kind of database, and without a cache, too.
+# With each kind of database, once without a cache.
 sub removes {
     my ($name, $way, @lines) = @_;
     my ($backend, $site, $key, $id) = scene($name, $way);
@@ -55,19 +55,19 @@ sub removes {
     my ($last) = $backend->sql('SELECT MIN(number) FROM apikey_change WHERE '
                                . 'changed > ' . (time - 90 * $day));
     $site->run(@lines);
-    is($site->status($key), 200, 'a key');
-    gone($backend, 90, 'what is older than 90 days goes');
-    is(older($backend, 79), 1500, 'what is younger stays');
+    is($site->status($key), 200, '200 for a key');
+    gone($backend, 90, 'changes older than 90 days are removed');
+    is(older($backend, 79), 1500, 'younger changes stay');
     is($backend->sql('SELECT COUNT(*) FROM apikey_audit WHERE happened < '
-                     . (time - 79 * $day)), 2, 'and the audit, which is for '
-       . 'htapikey');
+                     . (time - 79 * $day)), 2,
+       'old audit entries stay, since htapikey alone removes them');
     ok(wait_until(60, sub {
         $backend->sql('SELECT pruned FROM apikey_identity') >= $last - 2 }),
-       'how far is noted');
+       'the number of the last removed change is stored');
     $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
     ok(wait_until(60, sub { $site->status($key) eq 401 }),
-       'a revocation is seen, as ever');
-    unlike($site->errors, qr/APIKEY028\d/, 'without a complaint');
+       '401 after a revocation');
+    unlike($site->errors, qr/APIKEY028\d/, 'no error is logged');
     $site->stop;
 }
 
@@ -76,8 +76,9 @@ for my $case ([ 'sqlite3', 'own' ], [ 'mysql', 'own', 'ApiKeyCache off' ],
     subtest "@$case" => sub { removes(@$case) };
 }
 
-# Three databases, which are looked at one after another: when the old rows of
-# the others are gone, those beside an ApiKeyQuery would be as well.
+# Three databases, which are looked at one after the other: when the old rows
+# of the first two are gone, those of the one with an ApiKeyQuery would be
+# gone, too.
 subtest 'what is not to be removed' => sub {
     my ($backend, $site) = scene('sqlite3', 'own');
     my ($longer, $beside) = scene('sqlite3', 'own');
@@ -96,15 +97,18 @@ subtest 'what is not to be removed' => sub {
                 . '%s"'),
         $host->($ports[1], $beside, 'ApiKeyRetention 60'));
     is(get($ports[0], '/api/', "X-API-Key: $key")->{status}, 200,
-       'a key by ApiKeyQuery');
-    gone($backend, 30, 'with ApiKeyRetention 30 all go');
-    gone($longer, 60, 'with 60 the older ones');
-    is(older($longer, 49), 1500, 'and no others');
-    is(older($strange, 49), 3000, 'beside an ApiKeyQuery none');
+       '200 for a key by ApiKeyQuery');
+    gone($backend, 30,
+         'with ApiKeyRetention 30 changes older than 30 days are removed');
+    gone($longer, 60,
+         'with ApiKeyRetention 60 changes older than 60 days are removed');
+    is(older($longer, 49), 1500,
+       'with ApiKeyRetention 60 younger changes stay');
+    is(older($strange, 49), 3000, 'with an ApiKeyQuery no changes are removed');
     $site->stop;
 };
 
-# One process does it: a second one would find nothing in its place.
+# One process does it: a second one would find no rows left in a step.
 subtest 'one process at a time' => sub {
     my ($backend, $site) = scene('pgsql', 'own');
     old_rows($backend, (100) x 4);
@@ -114,15 +118,16 @@ subtest 'one process at a time' => sub {
         'CREATE TRIGGER step AFTER DELETE ON apikey_change REFERENCING OLD '
         . 'TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION step()');
     $site->run;
-    gone($backend, 90, 'old rows go');
+    gone($backend, 90, 'old changes are removed');
     is($backend->sql('SELECT sum(rows) FROM steps'), 6001,
-       'all, with a younger one that stands before them');
+       'all old changes are removed, and a younger one between them');
     is($backend->sql('SELECT count(*) FROM steps WHERE rows = 0 OR rows > '
-                     . '1000'), 0, 'in steps that none has done before');
+                     . '1000'), 0,
+       'no step is empty, none removes more than 1000 rows');
     $site->stop;
 };
 
-# httpd's user lacks a right.
+# httpd's database user may not delete.
 subtest 'a database that httpd only reads' => sub {
     my ($backend, $site, $key, $id) = scene('pgsql', 'own');
     old_rows($backend, 100);
@@ -130,18 +135,21 @@ subtest 'a database that httpd only reads' => sub {
                   'GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader');
     s/user=postgres/user=reader/ for @{ $site->{lines} };
     $site->run('ApiKeyUsageFlush off');
-    ok(wait_until(90, sub { $site->errors =~ /APIKEY0280/ }), 'the log says');
+    ok(wait_until(90, sub { $site->errors =~ /APIKEY0280/ }),
+       'APIKEY0280 is logged');
     like($site->errors, qr/APIKEY0280: .*permission denied for table apikey_/,
-         'why nothing is removed');
+         "the line has the database's reason");
     my $count = $site->counted(sub {
-        is($site->status($key), 200, 'keys are looked up') for 1 .. 4;
-        is($site->status($site->unknown), 401, 'known or unknown');
+        is($site->status($key), 200, '200 for a key') for 1 .. 4;
+        is($site->status($site->unknown), 401, '401 for an unknown key');
     });
-    is($count->{Errors}, 0, 'without an error');
+    is($count->{Errors}, 0, 'no look-up fails');
     $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
-    ok(wait_until(60, sub { $site->status($key) eq 401 }), 'nor a late one');
-    is(scalar(() = $site->errors =~ /APIKEY028\d/g), 1, 'it is said once');
-    is(older($backend, 90), 1500, 'all is there');
+    ok(wait_until(60, sub { $site->status($key) eq 401 }),
+       '401 after a revocation');
+    is(scalar(() = $site->errors =~ /APIKEY028\d/g), 1,
+       'the line is logged once');
+    is(older($backend, 90), 1500, 'all old changes are still there');
     $site->stop;
 };
 

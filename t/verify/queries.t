@@ -13,7 +13,7 @@ my %query = (
     plain => '',
     upper => "ApiKeyQuery \"SELECT id, UPPER(tenant) AS tenant, $columns "
              . 'FROM apikey WHERE digest = %s"',
-    # Without a keyspace: it is the asker's.
+    # Without a column keyspace, the key is of the virtual host's keyspace.
     (map { $_ => "ApiKeyKeyspace $_\nApiKeyQuery \"SELECT id, tenant, "
                . "$columns FROM apikey WHERE digest = %s\"" } qw(left right)),
 );
@@ -28,8 +28,9 @@ $site->run('ApiKeyCacheTTL 600 600', map {
     ('<VirtualHost *>', "ServerName $_", $query{$_}, '</VirtualHost>')
 } @hosts);
 sub status { return get($site->port, '/server-status?auto')->{body} }
-# Each board must have had it: without, nothing is kept.
-ok(wait_until(60, sub { status() !~ /PollAge: -/ }), 'the first polls');
+# Each database must have been polled: before that, nothing is cached.
+ok(wait_until(60, sub { status() !~ /PollAge: -/ }),
+   'each database has been polled');
 
 for my $round ('looked up', 'kept') {
     for my $host (@hosts) {
@@ -41,6 +42,6 @@ for my $round ('looked up', 'kept') {
 }
 my $hits = 0;
 $hits += $_ for status() =~ /^ApiKey\dHits: (\d+)/mg;
-is($hits, scalar @hosts, 'the second round has asked nobody');
+is($hits, scalar @hosts, 'the second round is served from the cache');
 
 done_testing;

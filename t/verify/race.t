@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Look-ups that block in the database while others wait and keys change: in
+# Look-ups are held in the database while others wait and keys change: in
 # PostgreSQL a select can be stopped after it has read its row.
 
 use APIKey::Test;
@@ -16,8 +16,8 @@ my $site = APIKey::CacheSite->new($backend, 'own');
 $site->init;
 my $holder = $backend->session;
 
-# Where a session has the lock 7, a look-up waits for it behind its row.
-# A second port forgets within a second what both know.
+# While a session has the lock 7, a look-up waits for it after it has read its
+# row. On a second port cached records are used for a second only.
 my $brief = APIKey::ConfigTest::free_port();
 $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
     "Listen 127.0.0.1:$brief", "<VirtualHost 127.0.0.1:$brief>",
@@ -29,9 +29,10 @@ $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
     . 'FROM apikey k WHERE k.digest = %s"');
 my ($key, $row, $id) = $site->planned_key(expires => int(time) + 9999);
 $backend->sql($row);
-ok($site->polled, 'the first poll');
+ok($site->polled, 'the first poll ends');
 
-# `$clients` look-ups in the database, and who collects their answers.
+# Starts `$clients` look-ups that are held; returns what releases them and
+# collects their statuses.
 sub held {
     my ($clients) = @_;
     $holder->run('SELECT pg_advisory_lock(7)');
@@ -43,7 +44,8 @@ sub held {
     };
 }
 
-# The answer of one who asked before a revocation that is known when he gets it.
+# The status of a request that asked before a revocation and is answered after
+# the revocation was read.
 sub overtaken {
     $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
     $site->polled;
@@ -51,12 +53,12 @@ sub overtaken {
     my $release = held(1);
     $backend->sql("UPDATE apikey SET revoked = 1 WHERE id = '$id'");
     ok(wait_until(60, sub { $site->counters->{LastNumber} > $last }),
-       'the revocation is known');
+       'the revocation has been read');
     return join ' ', $release->();
 }
 
 # All this within the 1.5 seconds that a look-up has: one that was given up
-# proves nothing, and is done again.
+# proves nothing, and is repeated.
 subtest 'a look-up that begins before and ends after a revocation' => sub {
     for my $round (1 .. 3) {
         my $answer;
@@ -64,17 +66,18 @@ subtest 'a look-up that begins before and ends after a revocation' => sub {
             last if ($answer = overtaken()) ne '503';
         }
         is($answer, 200,
-           'he who asked before is answered by what was true then');
+           '200 for the request that asked before the revocation');
         my $count = $site->counted(sub {
-            is($site->status($key), 401, 'he who comes next is refused');
+            is($site->status($key), 401, '401 for the next request');
         });
-        is($count->{Lookups}, 1, 'the stored answer was not used');
-        is($site->status($key), 401, 'nor is it later');
+        is($count->{Lookups}, 1,
+           'the record read before the revocation was not used');
+        is($site->status($key), 401, '401 again after that');
     }
 };
 
 # A round in which the machine stands still, so that the look-up's 1.5 seconds
-# or the second of the brief port are over, proves nothing, and is done again.
+# or the second port's second are over, proves nothing and is repeated.
 subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
     my @round;
     my $lookups = sub {
@@ -93,12 +96,12 @@ subtest 'a look-up that takes longer than ApiKeyCacheTTL' => sub {
                                                        $brief);
         last if "@round" eq '200 0 1 0';
     }
-    is("@round", '200 0 1 0', 'it is kept; its age counts from the question, '
-       . 'and that of the look-up behind it is less');
+    is("@round", '200 0 1 0', 'a record is cached, its age counts from the '
+       . 'start of the look-up, and that of the next look-up is less');
 };
 
-# Who waits for another does so for 0.4 seconds; a round in which we took longer
-# than that proves nothing, and is done again.
+# A request waits for another's look-up for 0.4 seconds; a round in which this
+# test took longer proves nothing and is repeated.
 subtest 'many ask for one key at once' => sub {
     my ($took, @answers, $count);
     for (1 .. 60) {
@@ -116,12 +119,13 @@ subtest 'many ask for one key at once' => sub {
         });
         last if $took < 0.35 && $count->{Misses} > 5;
     }
-    is("@answers", join(' ', (200) x 10), 'all are served');
-    is($count->{Lookups}, 1, 'and the database is asked once');
-    cmp_ok($count->{Misses}, '>', 5, 'though many did not know it');
+    is("@answers", join(' ', (200) x 10), '200 for all ten');
+    is($count->{Lookups}, 1, 'the database is asked once');
+    cmp_ok($count->{Misses}, '>', 5,
+           'more than five of them did not find it in the cache');
 };
 
-subtest 'who asks is killed' => sub {
+subtest 'the process that asks is killed' => sub {
     $backend->sql("UPDATE apikey SET disabled = 0 WHERE id = '$id'");
     $site->polled;
     my $release = held(1);
@@ -131,7 +135,7 @@ subtest 'who asks is killed' => sub {
     kill KILL => $site->children;
     eval { $release->() };
     ok(wait_until(60, sub { $site->status($key) eq 200 }),
-       'another asks after a while');
+       '200 once another process asks');
 };
 
 $holder->close;

@@ -17,7 +17,8 @@ sub grants {
            split /, /, $TABLES;
 }
 
-# By name: the database; what httpd's user is given there; what shall be said.
+# A title, the database, the SQL that limits httpd's user there, and what is to
+# be logged.
 my @cases = (
     [ 'PostgreSQL, a role with SELECT alone', 'pgsql', sub {
         'CREATE ROLE reader LOGIN', "GRANT SELECT ON $TABLES TO reader"
@@ -53,25 +54,28 @@ sub scene {
     $site->run('ApiKeyCacheTTL 600 600', 'ApiKeyRevocationPoll 200',
                'ApiKeyUsageFlush 1', 'LogLevel warn apikey:info');
     ok($site->polled, 'changes are read');
-    is($site->status($key), 200, 'a key') for 1 .. 3;
+    is($site->status($key), 200, '200 for a key') for 1 .. 3;
     my $count = $site->counted(sub { $site->status($key) for 1 .. 5 });
-    is("$count->{Hits} $count->{Lookups}", '5 0', 'is kept');
-    ok(wait_until(60, sub { logged('APIKEY0296') }), 'uses are not written');
-    like($site->errors, qr/APIKEY0296: .*$says/, 'in the database\'s words');
+    is("$count->{Hits} $count->{Lookups}", '5 0', 'the key is cached');
+    ok(wait_until(60, sub { logged('APIKEY0296') }),
+       'APIKEY0296 is logged: uses cannot be written');
+    like($site->errors, qr/APIKEY0296: .*$says/,
+         "the line has the database's reason");
 }
 
-# Also when the processes end, which have uses then.
+# The processes end while they have uses that are not written.
 sub ends {
     $site->status($key) for 1 .. 20;
     $site->stop;
-    cmp_ok(logged('APIKEY0296'), '<=', $site->least, 'which each process says '
-           . 'once');
-    is($backend->sql('SELECT COUNT(*) FROM apikey_usage'), 0, 'no use');
+    cmp_ok(logged('APIKEY0296'), '<=', $site->least,
+           'each process logs APIKEY0296 once');
+    is($backend->sql('SELECT COUNT(*) FROM apikey_usage'), 0,
+       'no use is written');
     is(logged('APIKEY015') + logged('APIKEY0145') + logged('APIKEY0106'), 0,
-       'nothing else is wrong') or diag $site->errors;
+       'nothing else is logged') or diag $site->errors;
 }
 
-# Another history, in which the key is revoked; its last number is the same.
+# Another history, in which the key is revoked, with the same last number.
 sub restored {
     $backend->sql('BEGIN', "UPDATE apikey SET revoked = 1 WHERE id = '$id'",
                   'COMMIT', 'DELETE FROM apikey_change WHERE number < '
@@ -79,13 +83,14 @@ sub restored {
                   'UPDATE apikey_change SET number = number - 1, kind = '
                   . "'tenant', value = 'x'");
     ok(wait_until(60, sub { $site->status($key) eq 401 }),
-       'another history: what is revoked there is refused');
-    ok(wait_until(60, sub { logged('APIKEY0293') }), 'it is told')
+       '401 for a key that is revoked in another history');
+    ok(wait_until(60, sub { logged('APIKEY0293') }), 'APIKEY0293 is logged')
         or diag $site->errors;
-    is(logged('APIKEY0294'), 1, 'that no epoch can be written, too');
-    is($site->status($key), 401, 'and known');
+    is(logged('APIKEY0294'), 1,
+       'APIKEY0294 is logged once: no epoch can be written');
+    is($site->status($key), 401, '401 for the revoked key again');
     my $count = $site->counted(sub { $site->status($key) for 1 .. 5 });
-    is($count->{Hits}, 5, 'with the cache');
+    is($count->{Hits}, 5, 'the key is served from the cache after that');
 }
 
 for my $case (@cases) {

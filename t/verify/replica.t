@@ -33,14 +33,14 @@ sub revoke {
 
 sub epoch { return $primary->sql('SELECT epoch FROM apikey_identity') }
 
-# Each connection, from now on.
+# From now on each new connection leads there.
 sub lead_to {
     my ($server) = @_;
     $pool->leads_to($server);
     $_->kill_connections for $primary, $replica;
 }
 
-# What `seconds` of requests with a key are answered with, each once.
+# The statuses that requests with a key get within so many seconds, each once.
 sub answers {
     my ($name, $seconds) = @_;
     my $end = time + $seconds;
@@ -52,15 +52,15 @@ sub answers {
     return join ' ', sort keys %seen;
 }
 
-# How often a message was logged in full: a busy machine may take longer than
-# the minute after which a line says how many more there were.
+# How often a message was logged in full. Lines that say how many more there
+# were do not count: on a busy machine a minute may pass.
 sub logged {
     my ($number) = @_;
     return scalar(() = $site->errors =~ /\Q$number\E: (?!\d+ more )/g);
 }
 
-# Once, and once more for each time that it was over: a poll of the primary that
-# a busy machine ends late is later than one of the replica.
+# Logged once, and once more for each time that it was over: on a busy machine
+# a poll of the primary may end after one of the replica.
 sub logged_once {
     my ($number, $what) = @_;
     my $count = logged($number);
@@ -73,75 +73,88 @@ sub start {
     $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600',
                'ApiKeyRevocationPoll 200', 'LogLevel warn apikey:info',
                @lines);
-    ok($site->polled, 'httpd runs');
+    ok($site->polled, 'the first poll ends');
 }
 
-# The pool's primary is gone; its replica has not all of it.
+# The pool's primary is away; its replica lags.
 sub failover {
     start('ApiKeyUsageFlush 1');
-    is(status($_), 200, 'a key') for (qw(lost unseen kept)) x 2;
+    is(status($_), 200, '200 for a key') for (qw(lost unseen kept)) x 2;
     $replica->catch_up;
     $replica->pause;
     my $epoch = epoch();
     revoke($_) for qw(lost unseen);
     $primary->sql($key{$_}{row}) for qw(late later);
     $site->polled;
-    is(status('lost'), 401, 'is revoked');
-    is(status('late'), 200, 'another is made');
+    is(status('lost'), 401, '401 for a key revoked on the primary');
+    is(status('late'), 200, '200 for a key made on the primary');
     lead_to($replica);
-    is(answers('unseen', 6.5), 503, 'a replica that knows nothing of it does '
-       . 'not make a key good that is known to be changed');
-    is(answers('lost', 0.3), 401, 'nor one that is known to be revoked');
-    is(answers('kept', 0.3), 200, 'a key that was not changed is good');
-    is(answers('later', 0.2), 503, 'one that is not there yet is not refused');
-    is(answers('late', 0.2), 200, 'and is good where it was asked for before');
+    is(answers('unseen', 6.5), 503,
+       '503 on the replica for a key that was changed on the primary since');
+    is(answers('lost', 0.3), 401,
+       '401 on the replica for a key whose revocation was seen');
+    is(answers('kept', 0.3), 200,
+       '200 on the replica for a key that was not changed');
+    is(answers('later', 0.2), 503,
+       '503 on the replica for a key that it does not have yet');
+    is(answers('late', 0.2), 200,
+       '200 on the replica for a key that is cached');
     is(epoch(), $epoch, 'no epoch is written to the primary');
-    logged_once('APIKEY0290', 'that the replica lags is logged once');
-    logged_once('APIKEY0292', 'that it counts as one, too');
+    logged_once('APIKEY0290',
+                'APIKEY0290, that the replica lags, is logged once');
+    logged_once('APIKEY0292',
+                'APIKEY0292, that it is treated as one, is logged once');
     like($site->errors, qr/APIKEY0292: .*in a read-only transaction/,
-         'in its own words');
-    is(logged('APIKEY0293'), 0, 'nothing was void');
+         "the line has the database's reason");
+    is(logged('APIKEY0293'), 0,
+       'no cached record is void while the replica lags');
     $replica->resume;
     $replica->catch_up;
-    ok(wait_until(60, sub { status('unseen') eq 401 }), 'it catches up');
-    ok(wait_until(60, sub { status('later') eq 200 }), 'with all it had not');
-    ok(wait_until(60, sub { logged('APIKEY0291') }), 'which is told');
-    is(logged('APIKEY0293'), 0, 'nothing was void');
+    ok(wait_until(60, sub { status('unseen') eq 401 }),
+       '401 once the replica has the revocation');
+    ok(wait_until(60, sub { status('later') eq 200 }),
+       '200 for the new key once the replica has it');
+    ok(wait_until(60, sub { logged('APIKEY0291') }),
+       'APIKEY0291 is logged once the replica has caught up');
+    is(logged('APIKEY0293'), 0, 'no cached record is void after that');
 }
 
-# Only a replica, which is read-only.
+# A read-only replica alone.
 sub replica_alone {
     start('ApiKeyUsageFlush 1');
-    is(status('kept'), 200, 'a key') for 1 .. 3;
+    is(status('kept'), 200, '200 for a key') for 1 .. 3;
     my $count = $site->counted(sub { status('kept') for 1 .. 10 });
-    is("$count->{Hits} $count->{Lookups}", '10 0', 'is kept');
-    is(status('other'), 200, 'another');
+    is("$count->{Hits} $count->{Lookups}", '10 0', 'the key is cached');
+    is(status('other'), 200, '200 for another key');
     revoke('other');
     $replica->catch_up;
     ok(wait_until(60, sub { status('other') eq 401 }),
-       'is revoked as soon as the replica has it');
+       '401 as soon as the replica has the revocation');
     $site->polled;
     status('kept') for 1 .. 20;
     ok(wait_until(60, sub { logged('APIKEY0296') }),
-       'that uses are counted nowhere is told');
+       'APIKEY0296 is logged: uses cannot be written');
     my $told = logged('APIKEY0296');
     for (1 .. 3) {
         status('kept') for 1 .. 20;
         sleep 1.1;
     }
-    cmp_ok(logged('APIKEY0296'), '<=', $site->least, 'once a process');
+    cmp_ok(logged('APIKEY0296'), '<=', $site->least,
+           'APIKEY0296 is logged once a process');
     is(logged('APIKEY0290') + logged('APIKEY0292') + logged('APIKEY0293')
-       + logged('APIKEY0151') + logged('APIKEY0145'), 0, 'and nothing else');
+       + logged('APIKEY0151') + logged('APIKEY0145'), 0,
+       'nothing else is logged');
 }
 
-# As new connections come, each leads to the one or the other.
+# New connections lead to the replica and to the primary in turn.
 sub in_turn {
     start('ApiKeyUsageFlush off');
-    is(status('kept'), 200, 'a key') for 1, 2;
+    is(status('kept'), 200, '200 for a key') for 1, 2;
     $replica->catch_up;
     $replica->pause;
     revoke('kept');
-    ok(wait_until(60, sub { status('kept') eq 401 }), 'is revoked');
+    ok(wait_until(60, sub { status('kept') eq 401 }),
+       '401 after its revocation');
     my $epoch = epoch();
     my %seen;
     for my $round (1 .. 24) {
@@ -149,10 +162,12 @@ sub in_turn {
         ($round % 4 > 1 ? $primary : $replica)->kill_connections;
         $seen{ answers('kept', 0.1) }++;
     }
-    unlike(join(' ', keys %seen), qr/200/, 'and is not accepted again');
+    unlike(join(' ', keys %seen), qr/200/,
+           'the revoked key is not granted by either');
     is(epoch(), $epoch, 'no epoch is written');
-    is(logged('APIKEY0293'), 0, 'nothing was void');
-    cmp_ok(logged('APIKEY0290'), '<=', 5, 'and it is not told with each poll');
+    is(logged('APIKEY0293'), 0, 'no cached record is void');
+    cmp_ok(logged('APIKEY0290'), '<=', 5,
+           'that the replica lags is not logged with each poll');
     $replica->resume;
 }
 

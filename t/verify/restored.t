@@ -19,26 +19,26 @@ my $backup = $backend->{temp}->dirname . '/backup';
 my $number = sub { $backend->sql('SELECT MAX(number) FROM apikey_change') };
 my $revoke = "UPDATE apikey SET revoked = 1 WHERE id = '$id'";
 
-# The shell's own commands; backend->sql() would put a ';' behind them.
+# Commands of sqlite3's shell; backend->sql() would put a ';' after them.
 sub shell {
     my ($file, @commands) = @_;
     system('sqlite3', '-batch', '-bail', '-cmd', '.timeout 60000', $file,
            join "\n", @commands) == 0 or die "sqlite3 $file @commands";
 }
 
-# A number of changes, then the victim is asked for and known.
+# Makes some changes, then asks for the key, so that it is cached.
 sub prepare {
     shell($backend->{file}, ".backup $backup");
     my @rows = map { ($site->planned_key)[1] } 1, 2;
-    # The last is the victim's own, so that it is asked for behind it.
+    # The last change is of the key itself, so that it is looked up after it.
     $backend->sql(@rows, "UPDATE apikey SET name = name || 'x' WHERE "
                          . "id = '$id'");
     $site->polled;
-    is($site->status($victim), 200, 'a key') for 1, 2;
+    is($site->status($victim), 200, '200 for a key, which is cached') for 1, 2;
     return $number->();
 }
 
-# In one go, between two polls.
+# Restores the backup at once, between two polls.
 sub restore {
     my (@sql) = @_;
     shell($backup, map { "$_;" } @sql) if @sql;
@@ -47,8 +47,9 @@ sub restore {
     $site->polled;
 }
 
-# Of one's own kind: whose last change has the number that was the last, and
-# is another; has it, and is "everything"; has a smaller one, a greater one.
+# Changes made to the backup. Its last change has the number that was the last
+# but is another one; has that number and is of all; has a smaller or a greater
+# number.
 my $everything = "INSERT INTO apikey_change (number, changed, kind, value) "
     . "SELECT MAX(number) + 1, 0, 'all', '' FROM apikey_change";
 my %then = (
@@ -65,12 +66,13 @@ for my $what (sort keys %then) {
         my $now = $number->();
         is($now <=> $before, $what =~ /^as/ ? 0 : $what eq 'more' ? 1 : -1,
            "the last number was $before and is $now");
-        is($site->status($victim), 401, 'what was revoked there is refused');
+        is($site->status($victim), 401,
+           '401 for a key that is revoked in the restored state');
         $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
         $site->polled;
-        is($site->status($victim), 200, 'and all goes on');
+        is($site->status($victim), 200, '200 once the key is given back');
         my $count = $site->counted(sub { $site->status($victim) });
-        is($count->{Hits}, 1, 'with the cache');
+        is($count->{Hits}, 1, 'the key is served from the cache');
     };
 }
 
@@ -78,45 +80,51 @@ subtest 'an older state, nothing else' => sub {
     prepare();
     $backend->sql($revoke);
     $site->polled;
-    is($site->status($victim), 401, 'revoked');
+    is($site->status($victim), 401, '401 for a revoked key');
     restore();
-    is($site->status($victim), 200, 'what was not revoked then, is not');
+    is($site->status($victim), 200,
+       '200 for a key that is not revoked in the restored state');
 };
 
 subtest 'another database' => sub {
-    is($site->status($victim), 200, 'known') for 1, 2;
+    is($site->status($victim), 200, '200 for a key, which is cached') for 1, 2;
     my $elsewhere = backend('sqlite3');
     my $there = APIKey::CacheSite->new($elsewhere, 'own');
     $there->init;
     $elsewhere->sql($row, $revoke);
     shell($elsewhere->{file}, ".backup $backup");
     restore();
-    is($site->status($victim), 401, 'what is revoked there is refused');
+    is($site->status($victim), 401,
+       '401 for a key that is revoked in the other database');
 };
 
-# What is kept outlives httpd; its numbers are those of the backup, too.
+# A shared cache's entries outlive httpd, and their numbers are also those of
+# the backup.
 subtest 'an older state, put there while httpd is stopped' => sub {
     my $redis = APIKey::CacheServer->new('redis');
     $site->stop;
     my $run = sub {
         $site->run('ApiKeyCache ' . $redis->spec, 'ApiKeyCacheTTL 600 600');
-        ok($site->polled, 'httpd runs');
+        ok($site->polled, 'the first poll ends');
     };
     $run->();
     $backend->sql("UPDATE apikey SET revoked = 0 WHERE id = '$id'");
     shell($backend->{file}, ".backup $backup");
     $backend->sql("UPDATE apikey SET name = 'y' WHERE id = '$id'");
     $site->polled;
-    is($site->status($victim), 200, 'a key') for 1, 2;
+    is($site->status($victim), 200, '200 for a key, which is cached') for 1, 2;
     my $before = $number->();
     $site->stop;
-    cmp_ok(scalar(() = $redis->keys), '>', 0, 'is kept');
+    cmp_ok(scalar(() = $redis->keys), '>', 0,
+           'the shared cache has entries after httpd has stopped');
     shell($backup, "$revoke;");
     shell($backend->{file}, ".restore $backup");
     $site->open_file;
-    is($number->(), $before, 'the last number is the same');
+    is($number->(), $before,
+       'the last number is the same in the restored state');
     $run->();
-    is($site->status($victim), 401, 'what is revoked there is refused');
+    is($site->status($victim), 401,
+       '401 for a key that is revoked in the restored state');
 };
 
 $site->stop;

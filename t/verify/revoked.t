@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-# Each change in the database, by any program, takes effect in each child process
-# within ApiKeyRevocationPoll and half a second.
+# Each change in the database, by any program, takes effect in each child
+# process within ApiKeyRevocationPoll and half a second.
 
 use APIKey::Test;
 use APIKey::Backends qw(backend);
@@ -14,7 +14,7 @@ my $WITHIN = $POLL + 0.5
     + ($ENV{APIKEY_TEST_VALGRIND} || ($ENV{APIKEY_TEST_SANITIZER} // 'no')
        ne 'no' ? 5 : 0);
 
-# One change after another while twelve clients ask.
+# One change after the other while twelve clients ask.
 sub changes {
     my ($site, $backend) = @_;
     my ($key, $row, $id) = $site->planned_key(tenant => 'acme');
@@ -22,26 +22,28 @@ sub changes {
     my $sql = sub { my @lines = @_; sub { $backend->sql(@lines) } };
     my $tell = sub { my @words = @_; sub { $site->htapikey(@words) } };
     my $watch = $site->watch(12, $key);
-    $site->settles($watch, 401, time, 0, 'a key that is not there');
+    $site->settles($watch, 401, time, 0, '401 before the key is made');
     my @steps = (
-        [ 200, 'is created', $sql->($row) ],
+        [ 200, 'the key is created', $sql->($row) ],
         [ 403, 'its tenant is suspended', $tell->(qw(tenant suspend acme)) ],
-        [ 200, 'its row goes', $sql->('DELETE FROM apikey_tenant') ],
-        [ 401, 'disabled', $tell->('disable', $id) ],
-        [ 200, 'enabled', $tell->('enable', $id) ],
-        [ 401, 'revoked by hand',
+        [ 200, "its tenant's row is deleted",
+          $sql->('DELETE FROM apikey_tenant') ],
+        [ 401, 'the key is disabled', $tell->('disable', $id) ],
+        [ 200, 'the key is enabled', $tell->('enable', $id) ],
+        [ 401, 'the key is revoked by SQL',
           $sql->("UPDATE apikey SET revoked = 5 $where") ],
-        [ 200, 'not so', $sql->("UPDATE apikey SET revoked = 0 $where") ],
-        [ 401, 'deleted', $sql->("DELETE FROM apikey $where") ],
-        [ 200, 'there again', $sql->($row) ],
-        [ 401, 'revoked', $tell->('revoke', $id) ],
+        [ 200, 'the key is given back by SQL',
+          $sql->("UPDATE apikey SET revoked = 0 $where") ],
+        [ 401, 'the key is deleted', $sql->("DELETE FROM apikey $where") ],
+        [ 200, 'the key is inserted again', $sql->($row) ],
+        [ 401, 'the key is revoked', $tell->('revoke', $id) ],
     );
     for my $step (@steps) {
         my ($status, $what, $do) = @$step;
         $do->();
         $site->settles($watch, $status, time, $WITHIN, $what);
     }
-    is_deeply([ $site->unwatch($watch) ], [], 'each request is answered');
+    is_deeply([ $site->unwatch($watch) ], [], 'each request has an answer');
 }
 
 for my $name (qw(sqlite3 pgsql mysql)) {
@@ -50,10 +52,11 @@ for my $name (qw(sqlite3 pgsql mysql)) {
         my $site = APIKey::CacheSite->new($backend, 'own');
         $site->init;
         $site->run('ApiKeyCache shmcb', 'ApiKeyCacheTTL 600 600');
-        ok($site->polled, 'the first poll');
+        ok($site->polled, 'the first poll ends');
         my $count = $site->counted(sub { changes($site, $backend) });
-        cmp_ok($count->{Hits}, '>', 0, 'the cache was in use');
-        cmp_ok($count->{NegativeHits}, '>', 0, 'for unknown keys, too');
+        cmp_ok($count->{Hits}, '>', 0, 'keys were served from the cache');
+        cmp_ok($count->{NegativeHits}, '>', 0,
+               'unknown keys were answered from the cache');
         my @took = sort { $a <=> $b } @{ $site->{took} };
         note sprintf '%s: %d changes, seconds until the last child knew: '
             . 'min %.2f, median %.2f, max %.2f', $name, scalar @took,

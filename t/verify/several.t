@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 
 my $WITHIN = 1.0 + ($ENV{APIKEY_TEST_VALGRIND}
     || ($ENV{APIKEY_TEST_SANITIZER} // 'no') ne 'no' ? 5 : 0);
-# Both on one database, with one secret.
+# Two servers on one database, with the same secret.
 sub pair {
     my ($backend, $cache_server, @lines) = @_;
     my @sites = APIKey::CacheSite->new($backend, 'own');
@@ -28,8 +28,8 @@ sub pair {
     $twin->file('cli.conf', $twin->database_lines);
     push @sites, $twin;
     for my $site (@sites) {
-        $site->run('ApiKeyCache ' . $cache_server->spec, 'ApiKeyCacheTTL 600 600',
-                   @lines);
+        $site->run('ApiKeyCache ' . $cache_server->spec,
+                   'ApiKeyCacheTTL 600 600', @lines);
         $site->polled;
     }
     return @sites;
@@ -40,11 +40,14 @@ sub serves_both {
     my $key = $one->create;
     $_->polled for $one, $other;
     my $count = $one->counted(sub {
-        is($one->status($key), 200, 'one asks the database') });
-    is($count->{Lookups}, 1, 'once');
+        is($one->status($key), 200, '200 from the first server') });
+    is($count->{Lookups}, 1, 'the first server looks the key up once');
     $count = $other->counted(sub {
-        is($other->status($key), 200, 'the other does not') for 1 .. 3 });
-    is("$count->{Hits} $count->{Lookups}", '3 0', 'for the cache knows');
+        is($other->status($key), 200, '200 from the second server')
+            for 1 .. 3;
+    });
+    is("$count->{Hits} $count->{Lookups}", '3 0',
+       'the second server finds it in the cache');
     return $key;
 }
 
@@ -54,21 +57,25 @@ sub revoked_on_both {
     $backend->sql($row);
     $_->polled for @sites;
     for my $to (1, 0, 1) {
-        is($_->status($key), $to ? 200 : 401, 'known') for @sites, @sites;
+        is($_->status($key), $to ? 200 : 401,
+           $to ? '200 before the revocation'
+               : '401 before the key is given back') for @sites, @sites;
         $backend->sql("UPDATE apikey SET revoked = $to WHERE id = '$id'");
         sleep $WITHIN;
         my @answers = map { $_->[0] }
                       map { $_->load(4, 0, $key, count => 4) } @sites;
         is(join(' ', grep { $_ ne ($to ? 401 : 200) } @answers), '',
-           $to ? 'revoked on both' : 'and back');
+           $to ? '401 from both after the revocation'
+               : '200 from both after the key is given back');
     }
 }
 
-# An entry of one server is overwritten; then the other server, whose local cache
-# does not have it, is asked.
+# Overwrites an entry of one server; then asks the other server, whose local
+# cache does not have it.
 sub forged {
     my ($redis, $one, $other) = @_;
-    # On a busy machine redis may be too slow for httpd, once.
+    # On a busy machine redis may be too slow for httpd once; then it is
+    # repeated.
     my $kept = sub {
         my ($key, $at);
         ok(wait_until(60, sub {
@@ -78,7 +85,7 @@ sub forged {
             return 0 if $one->status($key) ne 200;
             ($at) = grep { !$before{$_} } $redis->keys;
             return defined $at;
-        }), 'a key is kept') or die "redis has nothing\n";
+        }), 'a key is cached') or die "redis has nothing\n";
         return ($key, $at, $redis->get($at));
     };
     my (undef, undef, $of_another) = $kept->();
@@ -96,12 +103,15 @@ sub forged {
         $redis->set($at, $written);
         my $count = $other->counted(sub {
             my $answer = $other->answer($key);
-            is("$answer->[0] $answer->[3]", '200 acme', "$what is no entry");
+            is("$answer->[0] $answer->[3]", '200 acme',
+               "200 although the entry is $what");
         });
-        is("$count->{Hits} $count->{Lookups}", '0 1', 'it is passed over');
-        isnt($redis->get($at), $written, 'and replaced');
+        is("$count->{Hits} $count->{Lookups}", '0 1',
+           "the entry is ignored and the key looked up ($what)");
+        isnt($redis->get($at), $written, "the entry is replaced ($what)");
     }
-    is(scalar(() = $other->errors =~ /APIKEY0142/g), 1, 'the log says so once');
+    is(scalar(() = $other->errors =~ /APIKEY0142/g), 1,
+       'APIKEY0142 is logged once');
 }
 
 sub goes_on {
@@ -109,22 +119,25 @@ sub goes_on {
     $cache_server->stop;
     my @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
     is(join(' ', grep { $_ ne 200 } @answers), '',
-       'it stops: all requests go on');
+       '200 for all requests after the cache has stopped');
     my $new = $one->create;
     $one->polled;
-    is($one->status($new), 200, 'with a key that nobody has asked for');
-    is($one->status($one->create), 200, 'and another') for 1 .. 10;
+    is($one->status($new), 200, '200 for a new key without the cache');
+    is($one->status($one->create), 200,
+       '200 for another new key without the cache') for 1 .. 10;
     is(scalar(() = $one->errors =~ /APIKEY0141/g), 1,
-       'the log says so once, by however many processes');
-    unlike($one->errors, qr/APIKEY0312/, 'and not that it is over');
+       'one process logs APIKEY0141, once');
+    unlike($one->errors, qr/APIKEY0312/,
+           'no process logs that the cache works again');
     $cache_server->start;
     sleep 1.5;
     @answers = map { $_->[0] } $one->load(4, 0, $key, count => 5);
-    is(join(' ', grep { $_ ne 200 } @answers), '', 'it starts: as well');
+    is(join(' ', grep { $_ ne 200 } @answers), '',
+       '200 for all requests after the cache has started');
     ok(wait_until(60, sub {
         $one->status($one->create);
         return $one->errors =~ /APIKEY0312/;
-    }), 'the log says so');
+    }), 'APIKEY0312 is logged after that');
 }
 
 my $backend = backend('pgsql');
@@ -150,9 +163,12 @@ subtest 'a new secret, on one of them first' => sub {
     $one->polled;
     my $key = $other->create;
     $_->polled for $one, $other;
-    is($other->status($key), 200, 'the old secret seals');
-    my $count = $one->counted(sub { is($one->status($key), 200, 'a key') });
-    is("$count->{Hits} $count->{Lookups}", '1 0', 'who has both, takes it');
+    is($other->status($key), 200, '200 for a key cached under the old secret');
+    my $count = $one->counted(sub { is($one->status($key), 200,
+                                       '200 for it from the server with '
+                                       . 'both secrets') });
+    is("$count->{Hits} $count->{Lookups}", '1 0',
+       'the server with both secrets finds it in the cache');
     $_->stop for $one, $other;
 };
 

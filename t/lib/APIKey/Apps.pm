@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Apps;
 
-# A site (APIKey::ConfigTest, which see) with an application of each kind that
-# httpd knows, and what each of them sees of a request, in one form:
+# A site (see APIKey::ConfigTest) with an application of each kind that httpd
+# knows, and what each of them is given of a request, in one form:
 #
 #   my $site = APIKey::Apps->new;
 #   for my $app ($site->apps) {
@@ -14,7 +14,7 @@ package APIKey::Apps;
 #   }
 #   $site->reached          how many requests reached an application so far
 #
-# Options of ask: method, body (a string, or a list of chunks), trailers (behind
+# Options of ask: method, body (a string, or a list of chunks), trailers (after
 # chunks), front (h2 for HTTP/2), host (pass, where ApiKeyPassKey is On; own,
 # where ApiKeyHeaders is Acme-Caller-).
 #
@@ -76,9 +76,9 @@ my %APPS = (
 sub new {
     my ($class) = @_;
     my $run = APIKey::Test::run_info();
-    # Only root can run httpd as the user whom suEXEC expects.
+    # Root alone can run httpd as the user that suEXEC expects.
     my $suexec = $> ? undef : APIKey::SuExec->new($run->{httpd});
-    # A signal must not pass over what has to be tidied.
+    # A signal must not end the test before everything is cleaned up.
     $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP ALRM);
     my $self = $class->SUPER::new(
         suexec => $suexec, user => $suexec ? $suexec->{server} : $run->{user});
@@ -125,7 +125,7 @@ sub slurp_file {
     return scalar <$in>;
 }
 
-# A program that does not outlive this test; what it says into a file.
+# Starts a program that ends with this test; its output goes into a file.
 sub run_beside {
     my ($self, $name, @command) = @_;
     my $pid = fork // die "fork: $!\n";
@@ -149,7 +149,7 @@ sub peers {
         $self->{peer} = { $self->slurp('peers.said') =~ /^(\w+) (\d+)$/mg };
         return keys %{ $self->{peer} } == 4;
     }) or die 'peers.pl: ', $self->slurp('peers.said');
-    # A port on which nobody listens, and nobody else can.
+    # A port on which no program listens, and which no other can take.
     socket my $dead, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
     bind $dead, pack_sockaddr_in(0, INADDR_LOOPBACK) or die "bind: $!\n";
     $self->{dead} = $dead;
@@ -219,7 +219,7 @@ sub conf {
     return $conf;
 }
 
-# By their names on one port; SuexecUserGroup is of a whole virtual host.
+# They have names on one port; SuexecUserGroup applies to a whole virtual host.
 sub hosts {
     my ($self) = @_;
     my %says = (plain => '', pass => 'ApiKeyPassKey On',
@@ -248,7 +248,7 @@ sub as {
 EOF_AS
 }
 
-# What create_key() of APIKey::Keys gives, for this site's database.
+# What create_key() of APIKey::Keys returns, for this site's database.
 sub key {
     my ($self, @arguments) = @_;
     my $made = JSON::PP->new->utf8->decode(
@@ -289,7 +289,7 @@ sub chunked {
                              '', '')->response;
 }
 
-# What the application says in its first frame; what it echoes is the body.
+# What the application sends in its first frame; what it echoes is the body.
 sub upgrade {
     my ($self, $path, @headers) = @_;
     my $connection = connection($self->port);

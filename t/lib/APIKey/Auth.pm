@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Auth;
 
-# What the tests of a guarded request share: refusals as CONTRACT.md has
-# them, the access log's word on a request, keys made without htapikey, rows
-# written without it.
+# What the tests of a guarded request share: refusals as CONTRACT.md has them,
+# the access log's line of a request, keys and rows that are made without
+# htapikey.
 #
 #   my $r = ask('auth_table', '/api/', "X-API-Key: $key");
 #   is_deeply(refusal($r), expected('expired'), …);
@@ -50,7 +50,7 @@ my %REASON = (
                'The API key lacks the scope that is needed here.' ],
     forbidden => [ 403, 'Forbidden',
                    'The API key gives no access to this resource.' ],
-    # The same code, where no key had a say.
+    # The same code where no key has been examined.
     denied => [ 403, 'Forbidden', 'Access is denied.' ],
     unavailable => [ 503, 'Service Unavailable',
                      'API keys cannot be checked at the moment. '
@@ -66,7 +66,7 @@ my %DESCRIBED = map { $_ => 1 } qw(expired revoked disabled);
 
 my $count = 0;
 
-# A request that log_of() finds again by a number of its own, in the query.
+# A request with a number of its own in the query, by which log_of() finds it.
 sub ask {
     my ($host, $path, @headers) = @_;
     return ask_as('GET', $host, $path, @headers);
@@ -82,7 +82,7 @@ sub ask_as {
     return $response;
 }
 
-# Its line in the access log; '-' where httpd had nothing to say.
+# The request's line in the access log; '-' where httpd logs no value.
 sub log_of {
     my ($response) = @_;
     my $line;
@@ -115,8 +115,9 @@ sub refusal {
     return \%of;
 }
 
-# That, for a reason.  With: realm, scope (the first challenge's), ways (the
-# challenges of `missing`), vary, body (0: none, as for HEAD).
+# What a client is to see for a reason. With: realm, scope (the first
+# challenge's), ways (the challenges of `missing`), vary, body (0: none, as for
+# HEAD).
 sub expected {
     my ($reason, %with) = @_;
     my ($status, $title, $detail) = @{ $REASON{$reason} };
@@ -149,14 +150,14 @@ sub expected {
     return \%of;
 }
 
-# True where the answer is the application's.
+# True where the response is the application's.
 sub granted {
     my ($response) = @_;
     return $response->{status} == 200
         && !header_of($response, 'WWW-Authenticate');
 }
 
-# The secrets of a ring, in its order; default: the one of all tests.
+# The secrets of a file, in its order; default: the file of all tests.
 sub secrets {
     my ($file) = @_;
     $file //= APIKey::Test::run_info()->{stage} . '/own/secret';
@@ -166,7 +167,7 @@ sub secrets {
 
 my @BASE62 = ('0' .. '9', 'A' .. 'Z', 'a' .. 'z');
 
-# What CONTRACT.md puts behind the rest of a key.
+# The check characters that CONTRACT.md puts after the rest of a key.
 sub check_characters {
     my ($secret, $rest) = @_;
     my $number = unpack 'N', hmac_sha256($rest, $secret);
@@ -185,14 +186,14 @@ sub signed_key {
     return $key;
 }
 
-# A key that the secret's owner could have made and did not.
+# A key that was signed with the secret and is in no database.
 sub unknown_key {
     my ($secret, $prefix) = @_;
     return signed_key($secret, ($prefix // 'ak') . '_'
                                . join '', map { $BASE62[ rand 62 ] } 1 .. 43);
 }
 
-# What a base62 key is stored under.
+# The digest that a base62 key is stored under.
 sub key_digest {
     my ($secret, $key) = @_;
     return hmac_sha256_hex(substr($key, 0, -6), $secret);

@@ -7,6 +7,8 @@ package APIKey::Backends;
 #       my $backend = backend($name);      its server runs until it goes
 #       unit_program($backend, 'store_usage', 15);      tests: t/unit's, on an
 #   }                                      empty database; more than 15 checks
+#   on_each_database(sub { my ($backend, $way) = @_; … });      subtests, through
+#                                          mod_dbd and through ApiKeyDBDriver
 
 use strict;
 use warnings;
@@ -18,7 +20,7 @@ use APIKey::MariaDB;
 use APIKey::Postgres;
 use APIKey::SQLite;
 
-our @EXPORT_OK = qw(backend backend_names unit_program);
+our @EXPORT_OK = qw(backend backend_names on_each_database unit_program);
 
 my @backends = (
     sqlite3      => sub { APIKey::SQLite->new },
@@ -41,6 +43,18 @@ sub backend {
     return $make->();
 }
 
+sub on_each_database {
+    my ($test) = @_;
+    for my $name (backend_names()) {
+        # ODBC on PostgreSQL sets the environment for files of its own.
+        local %ENV = %ENV;
+        my $backend = backend($name);
+        for my $way ('mod_dbd', 'own') {
+            subtest "$name, $way" => sub { $test->($backend, $way) };
+        }
+    }
+}
+
 sub unit_program {
     my ($backend, $name, $least) = @_;
     my @arguments = map { /^DBD(?:Driver|Params) (.*)/
@@ -48,9 +62,10 @@ sub unit_program {
     open my $out, '-|', "$ENV{APIKEY_BUILD}/t/unit/$name", @arguments
         or die "$name: $!\n";
     my @said = readline $out;
-    ok(close $out, "$name is content");
-    is(join('', grep { !/^(?:ok|1\.\.)/ } @said), '', 'with all it checks');
-    cmp_ok(scalar @said, '>', $least, 'which is a lot');
+    ok(close $out, "the program $name ends well");
+    is(join('', grep { !/^(?:ok|1\.\.)/ } @said), '',
+       "$name: each line is an ok");
+    cmp_ok(scalar @said, '>', $least, "$name: more than $least checks ran");
 }
 
 1;

@@ -15,7 +15,7 @@ package APIKey::BenchServer;
 #   $server->shared                   bytes of memory that they share
 #   $server->stop
 #
-# `command` and `arguments` stand before and behind httpd's own.  HTTPD and
+# `command` and `arguments` come before and after httpd's own.  HTTPD and
 # APXS in the environment: as for configure.
 
 use strict;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::BenchSite;
 
-# What the benchmarks ask for: a file of 1 KiB that everybody may have, or who
-# has a key or a password, and the ways to guard it.
+# What the benchmarks ask for: a file of 1 KiB, open or guarded by a key or a
+# password, and the ways to guard it.
 #
 #   my $site = APIKey::BenchSite->new($build);
 #   my %row = $site->rows(@lines);        by name; further lines for ours
@@ -179,7 +179,7 @@ sub server {
 }
 
 # Rows in the order in which they will lie in the table and its indexes, which
-# makes a million a matter of seconds; their digests are nobody's.
+# makes a million a matter of seconds; no key has their digests.
 my $FILL = <<'EOF_SQL';
 .bail on
 PRAGMA journal_mode = OFF;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::BenchStage;
 
-# What a run of the suite would have told APIKey::DatabaseSite and its like, for
-# programs of t/bench that start httpd with them.
+# What a run of the suite puts into the environment for APIKey::DatabaseSite and
+# others, for programs of t/bench that start httpd with them.
 #
 #   my $stage = bench_stage($build);            on event
 #   my $stage = bench_stage($build, 'prefork');

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Blocks;
 
-# What a reader may copy out of our pages into httpd's configuration.
+# The blocks of our pages that a reader may copy into httpd's configuration.
 #
 #   my @blocks = blocks($file, $text, $directives);
 #   $block->{file}, $block->{line}, $block->{text}
@@ -23,7 +23,7 @@ use APIKey::Guard qw(slurp);
 
 our @EXPORT_OK = qw(blocks directive_names section);
 
-# All that this httpd knows with the modules that a configuration loads.
+# All directives of this httpd with the modules that a configuration loads.
 sub directive_names {
     my ($httpd, $conf) = @_;
     my @names = `'$httpd' -L -f '$conf' 2>&1` =~ /^(\w+) \(\w+\.c\)$/mg;
@@ -40,7 +40,7 @@ sub blocks {
            @whole, grep { is_configuration($_->{text}, $directives) } @found;
 }
 
-# The indented blocks of a section of one of our pages, whatever they are.
+# The indented blocks of a section of one of our pages, of any kind.
 sub section {
     my ($page, $heading) = @_;
     my ($section) = slurp($page) =~ /^## \Q$heading\E\n(.*?)(?:^## |\z)/ms
@@ -51,7 +51,7 @@ sub section {
 sub is_configuration {
     my ($text, $directives) = @_;
     return 0 if $text =~ /^[A-Z][\w ]*: /;
-    # A line that goes on is one line.
+    # A line that is continued counts as one line.
     my $joined = $text =~ s/\\\n\s*/ /gr;
     my ($first) = grep { /^\s*[^\s#]/ } split /\n/, $joined;
     return defined $first
@@ -93,7 +93,7 @@ sub in_markdown {
             return undef;
         }
         return $line if $fenced;
-        # The block below the heading of a message is what the log says.
+        # The block under the heading of a message is the text of the log.
         $message = $line =~ /APIKEY\d/ if $line =~ /^#/;
         $message = 0 if $line =~ /^\w/;
         return $message ? undef : '' if $line !~ /\S/;
@@ -102,7 +102,8 @@ sub in_markdown {
     return map { here_documents($_) } @found;
 }
 
-# A shell's block: what it writes into a file; any other as it is.
+# Of a shell's block the text that it writes into a file; any other block as it
+# is.
 sub here_documents {
     my ($block) = @_;
     my $text = $block->{text};

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::CLI;
 
-# htapikey in a folder of its own, with nothing of httpd's around it.
+# htapikey in a folder of its own, without httpd.
 #
 #   my $cli = APIKey::CLI->new('ApiKeyPrefix acme');
 #   my $done = $cli->run('show', $id);        exit, signal, out, err
@@ -62,8 +62,8 @@ sub write {
     close $out or die "$which: $!\n";
 }
 
-# Writes CONF anew, with these lines behind what it always has.  Another
-# database than the folder's is named by the lines in $self->{database}.
+# Writes CONF anew: what it always has, then these lines. Lines in
+# $self->{database} name another database than the folder's.
 sub conf {
     my ($self, @lines) = @_;
     $self->write(conf => join '', map { "$_\n" }
@@ -106,7 +106,7 @@ sub run {
     return \%done;
 }
 
-# What a command says in JSON; dies where it fails.
+# The JSON that a command prints; dies where the command fails.
 sub json {
     my ($self, @arguments) = @_;
     my $done = $self->run('--json', @arguments);
@@ -140,7 +140,7 @@ sub verify {
     return $word // '';
 }
 
-# Past htapikey, as a person or a dashboard would.
+# Runs SQL without htapikey, as a person or a dashboard would.
 sub sql {
     my ($self, @statements) = @_;
     open my $in, '-|', 'sqlite3', '-batch', '-bail', '-cmd',
@@ -151,8 +151,7 @@ sub sql {
     return wantarray ? @rows : $rows[0];
 }
 
-# The same where the rules of the schema do not stand in the way: rows of before
-# there were any.
+# The same without the rules of the schema: rows from before there were any.
 sub old_rows {
     my ($self, @statements) = @_;
     my $rules = "FROM sqlite_master WHERE type = 'trigger' AND name LIKE "

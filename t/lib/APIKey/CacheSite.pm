@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::CacheSite;
 
-# A DatabaseSite (which see) with a cache and several child processes, and
-# clients that ask all the time.
+# A DatabaseSite (see there) with a cache and several child processes, and
+# clients that send requests all the time.
 #
 #   my $site = APIKey::CacheSite->new($backend, 'own');
 #   $site->init;
@@ -67,7 +67,7 @@ sub counted {
              grep { $after->{$_} =~ /^\d+$/ } keys %$after };
 }
 
-# Waits until all changes so far have been polled.
+# Waits until all changes made so far have been polled.
 sub polled {
     my ($self) = @_;
     my $began = time;
@@ -84,7 +84,7 @@ sub children {
     return split ' ', readline($in) // '';
 }
 
-# A key that is in no database yet, and its row.
+# A key that is in no database yet, and the INSERT for its row.
 sub planned_key {
     my ($self, %of) = @_;
     my ($secret) = secrets("$self->{dir}/secret");
@@ -132,8 +132,8 @@ sub seen {
            split /\n/, $text;
 }
 
-# A test: from `$within` seconds after a moment on, each child responds with this
-# status.  Returns how long it took the last one.
+# A test: from `$within` seconds after a moment on, each child answers with
+# this status. Returns how long the last child took.
 sub settles {
     my ($self, $watch, $status, $from, $within, $what) = @_;
     sleep 0.01 while time < $from + $within;
@@ -147,7 +147,7 @@ sub settles {
     });
     Test::More::is(join(' ', map { "$_->[1] by $_->[0]" } @late), '', $what);
     Test::More::cmp_ok(scalar keys %after, '>=', $self->least,
-                       'in all child processes');
+                       "$what: all child processes have answered");
     my ($last) = map { $_->[2] - $from }
                  grep { $_->[1] ne $status && $_->[2] > $from }
                  reverse $self->seen($watch);

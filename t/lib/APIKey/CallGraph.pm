@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::CallGraph;
 
-# Which source file calls which, read from the object files, and what is wrong
-# with that: circles, and calls to a layer that the caller may not know.  An
-# edge is a symbol that one object needs and another one defines.
+# Which source file calls which, read from the object files, and the faults in
+# that: circles, and calls to a layer above the caller's. An edge is a symbol
+# that one object needs and another one defines.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use File::Find qw(find);
 our @EXPORT_OK = qw(calls circles);
 
 # The objects below a build folder: { file => { needs => [], has => [] } },
-# file without its ending.  An object whose source is gone counts for nothing.
+# file without its ending. An object whose source is gone is ignored.
 sub objects {
     my ($build, $root) = @_;
     my %object;

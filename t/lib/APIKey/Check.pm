@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Check;
 
-# `httpd -t` on a configuration of a test's own.
+# `httpd -t` with a configuration of the test's own.
 #
 #   my $done = check_config(<<'CONF', without => ['dbd']);
 #   ApiKeySecretFile /nowhere

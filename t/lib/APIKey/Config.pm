@@ -68,8 +68,8 @@ sub load_list {
     close $out or die "$file: $!\n";
 }
 
-# A run has its own hundred ports, by its pid: asking the system for free ones
-# would race with a run beside it.
+# A run has a hundred ports of its own, chosen by its pid: a port that the
+# system says is free may be taken by another run meanwhile.
 sub free_base {
     for my $try (0 .. 199) {
         my $base = 10000 + ($$ + $try) % 200 * 100;

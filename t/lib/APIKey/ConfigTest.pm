@@ -37,7 +37,7 @@ use APIKey::Keys qw(remember_key);
 use APIKey::Logs qw(key_pattern);
 use APIKey::Process qw(end_process wait_until);
 
-# The page with the counters, where keys guard all else.
+# The status page with the counters, for sites where all else needs a key.
 our $STATUS_PAGE = <<'EOF_CONF';
 <Location "/server-status">
     SetHandler server-status
@@ -74,7 +74,7 @@ sub init {
     chown @user[2, 3], "$self->{dir}/db", glob "$self->{db}*" unless $>;
 }
 
-# What it prints; a failure ends the test.
+# What a command prints; a failure ends the test.
 sub htapikey {
     my ($self, @arguments) = @_;
     open my $out, '-|', $ENV{HTAPIKEY}, '-f', "$self->{dir}/cli.conf",
@@ -119,8 +119,8 @@ sub fill {
     return qq(DocumentRoot "$dir/docs"\n$conf\n);
 }
 
-# Options are check_config()'s.  Under valgrind one in ten is enough: each
-# takes two seconds there, and nearly all of that is httpd's own start.
+# Options are check_config()'s. Under valgrind one in ten checks is made: each
+# takes two seconds there, nearly all of it httpd's own start.
 sub check {
     my ($self, $conf, %option) = @_;
     local $ENV{APIKEY_TEST_VALGRIND} = $ENV{APIKEY_TEST_VALGRIND};

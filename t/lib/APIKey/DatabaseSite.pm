@@ -28,7 +28,7 @@ use APIKey::HTTP;
 
 our @WAYS = ('mod_dbd', 'own');
 
-# So that DESTROY runs, which stops servers.
+# So that DESTROY runs, which stops the servers.
 $SIG{$_} = sub { die "a signal, or the time is over\n" }
     for qw(INT TERM HUP ALRM);
 
@@ -65,7 +65,7 @@ sub new {
     return $self;
 }
 
-# ConfigTest's new() would make the tables at once.
+# Makes no tables, as ConfigTest's new() would.
 sub init {
     my ($self) = @_;
     return if $self->{empty};

@@ -20,11 +20,11 @@ use Exporter qw(import);
 
 our @EXPORT_OK = qw(edges readings decides);
 
-# What may stand for a slash, or beside one.
+# Characters that may stand for a slash or beside one.
 my @SLASHES = ('//', '/./', '/%2e/', '%2f', '/%2F', '%252f', '%5c', '\\', '/x/../',
     '/x/..;/', '/x/..%5c', '/x%5c..%5c', '/x%2f..%2f', '/x/..%2f', '/x/..%252f',
     '/;/', ';/', ';x=y/', './', '%2e/', '%20/', '%00/', '%0a/');
-# From a place that is allowed to the one that is not.
+# Paths from a place that is allowed to the one that is not.
 my @BESIDE = ('/../', '/..;/', '/%2e%2e/', '/%2e%2e;/', '/..%2f', '%2f..%2f',
     '/%2e%2e%2f', '/..%252f', '/..%5c', '%5c..%5c', '\\..\\', '/x/../../',
     '/x/..;/..;/', '//..//', '/;x/..;/');
@@ -60,7 +60,7 @@ sub edges {
             otherwise($path));
 }
 
-# A name in other letters.
+# A name in other spellings.
 sub spelled {
     my ($name) = @_;
     my $hex = sprintf '%%%02x', ord $name;

@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::FaultTest;
 
-# A database server that stops, starts again, or does not answer, while httpd
-# runs.  Meanwhile no key is granted, each request gets a response, and requests
-# without a key are not affected; httpd is not restarted.
+# A database server stops, starts again, or does not answer, while httpd runs.
+# Meanwhile no key is granted, each request gets a response, requests without a
+# key are not affected, and httpd is not restarted.
 #
 #   APIKey::FaultTest->new($backend, 'own')->run;       see DatabaseSite
 #
@@ -20,7 +20,7 @@ use Time::HiRes qw(sleep);
 use APIKey::DatabaseSite;
 use APIKey::Process qw(wait_until);
 
-# How long a look-up waits for its answer.
+# The time that a look-up waits for its answer.
 my $DEADLINE = 1.5;
 # The interval of probes while the breaker is open.
 my $PROBE = 0.6;
@@ -52,8 +52,8 @@ sub run {
     };
 }
 
-# All responses are of this status.  A client without a response gives up in
-# the end, and reports that.
+# Checks that all responses have this status. A client without a response ends
+# after some time and reports that.
 sub all_are {
     my ($self, $status, $what, @answers) = @_;
     my @wrong = grep { $_->[0] ne $status } @answers;
@@ -67,23 +67,24 @@ sub refused {
     my ($self, $what, @answers) = @_;
     $self->all_are(503, $what, @answers);
     is_deeply([ grep { $_->[2] ne '5' } @answers ], [],
-              'all of them with Retry-After');
+              "$what: Retry-After is 5");
 }
 
 sub served {
     my ($self, $what) = @_;
     my ($site, $key) = @{$self}{qw(site key)};
     $self->all_are(200, $what, $site->load(8, 0, $key, count => 5));
-    is($site->status($site->unknown), 401, 'an unknown key is refused');
+    is($site->status($site->unknown), 401, "$what: 401 for an unknown key");
 }
 
-# Each child of httpd may have to notice by itself.
+# Each child of httpd may have to find out by itself.
 sub recovers {
     my ($self) = @_;
     my ($site, $key) = @{$self}{qw(site key)};
-    ok(wait_until(60, sub { $site->status($key) eq 200 }), 'it is back');
+    ok(wait_until(60, sub { $site->status($key) eq 200 }),
+       '200 for a key once the server is back');
     sleep $PROBE;
-    $self->served('and answers all');
+    $self->served('200 for all requests once the server is back');
 }
 
 sub few_connections {
@@ -91,74 +92,75 @@ sub few_connections {
     my ($site, $key) = @{$self}{qw(site key)};
     $site->run($self->{way} eq 'own' ? ()
                : ('DBDMin 1', 'DBDKeep 1', 'DBDMax 2'));
-    $self->all_are(200, 'sixteen clients and few connections',
+    $self->all_are(200, '200 for sixteen clients over few connections',
                    $site->load(16, 0, $key, count => 10));
     my $most = $self->{way} eq 'own' ? 8 : 2;
     my $used = $self->{backend}->kill_connections;
-    cmp_ok($used, '<=', $most, "at most $most were made")
+    cmp_ok($used, '<=', $most, "at most $most connections were made")
         if $site->{run}{mpm} ne 'prefork';
-    cmp_ok($used, '>', 0, 'and they were made');
+    cmp_ok($used, '>', 0, 'connections were made');
     $site->stop;
 }
 
 sub stopped {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
-    $self->served('all is well');
+    $self->served('200 for all requests with the server');
     $backend->signal($self->{stop});
-    $self->refused('the server is stopped', $site->load(8, 1.5, $key));
-    is($site->status(''), 401, 'no key is needed to say so');
+    $self->refused('503 for all requests without the server',
+                   $site->load(8, 1.5, $key));
+    is($site->status(''), 401, '401 for a request without a key');
     $self->back;
     $backend->signal($self->{stop});
     $backend->start;
-    $self->served('a restart that nobody noticed');
+    $self->served('200 for all requests after a restart without requests');
 }
 
-# As soon as the server accepts connections, no request is refused, although
-# requests failed until then: neither with a new key, nor with one that was used
-# before.
+# As soon as the server accepts connections, no request is refused although
+# requests failed until then, whether its key was used before or not.
 sub back {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     my $end = "$site->{dir}/end";
     my @clients = map { $site->client(0, $key, until => $end) } 1 .. 4;
-    # Each child has had a failure.
+    # Each child has had a look-up that failed.
     my $asked = IO::Select->new(@clients);
     wait_until(60, sub { $asked->can_read(0) == @clients })
         or die "the clients have no answers\n";
     $backend->start;
-    $self->served('the first requests when it is back');
+    $self->served('200 for the first requests once the server is back');
     $site->file('end', '');
     my @seen = map { join ' ', map { $_->[0] } $site->collect($_) } @clients;
     unlink $end;
     is_deeply([ grep { !/^503 (?:503 )*200(?: 200)*$/ } @seen ], [],
-              'who has been served once is served from then on');
+              'a client that got 200 once gets it from then on');
 }
 
-# Connections that die while they are idle, several times.
+# Connections are killed while they are idle, several times.
 sub killed {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     for my $round (1 .. 3) {
-        cmp_ok($backend->kill_connections, '>', 0, 'connections are killed');
-        $self->all_are(200, 'no request fails for it',
+        cmp_ok($backend->kill_connections, '>', 0,
+               "round $round: connections are killed");
+        $self->all_are(200, "round $round: 200 for all requests after that",
                        $site->load(8, 0, $key, count => 5));
     }
 }
 
-# Idle connections that the server closes.
+# The server closes idle connections.
 sub idle {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     $backend->idle_limit(1);
     $backend->kill_connections;
     for my $round (1, 2) {
-        $self->all_are(200, 'no request fails', $site->load(8, 0, $key,
-                                                            count => 5));
+        $self->all_are(200, "round $round: 200 for all requests",
+                       $site->load(8, 0, $key, count => 5));
         ok(wait_until(60, sub { !$backend->connections }),
-           'the server closes idle connections');
+           "round $round: the server closes idle connections");
     }
-    $self->served('and is asked again');
+    $self->served('200 for all requests after that');
     $backend->idle_limit(0);
     $backend->kill_connections;
 }
@@ -170,15 +172,16 @@ sub frozen {
     my @keyed = map { $site->client(4, $key) } 1 .. 16;
     my @others = map { $site->client(4, '', path => '/') } 1 .. 2;
     my @answers = map { $site->collect($_) } @keyed;
-    $self->refused('the server is frozen', @answers);
-    $self->all_are(200, 'who needs no key is served meanwhile',
+    $self->refused('503 for all requests while the server is frozen', @answers);
+    $self->all_are(200, '200 for pages that need no key meanwhile',
                    map { $site->collect($_) } @others);
-    # No look-up ends before its 1.5 seconds are over: a request with a faster
-    # response has made none.  Each child of prefork has a breaker of its own.
+    # A look-up takes 1.5 seconds at least: a request with a faster response
+    # has made none. Each child of prefork has a breaker of its own.
     ok(wait_until(60, sub {
         return scalar grep { $_->[1] < $DEADLINE }
                @answers, $site->load(8, 0, $key, count => 2);
-    }), 'they no longer wait in the end') if $site->{run}{mpm} ne 'prefork';
+    }), 'requests get 503 at once after some time')
+        if $site->{run}{mpm} ne 'prefork';
     $backend->signal('CONT');
     $self->recovers;
 }
@@ -200,7 +203,7 @@ sub ended_well {
     my ($self) = @_;
     my @bad = grep { /exit signal|sending a SIGKILL|Assertion/ }
               split /^/, $self->{site}->errors;
-    is(join('', @bad), '', 'in order');
+    is(join('', @bad), '', 'no process crashed or had to be killed');
 }
 
 sub started_while_down {
@@ -208,11 +211,11 @@ sub started_while_down {
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     $backend->signal($self->{stop});
     $site->run;
-    $self->refused('httpd starts without the server',
+    $self->refused('503 for all requests when httpd starts without the server',
                    $site->load(4, 1, $key));
-    is($site->status('', '/'), 200, 'who needs no key is served');
+    is($site->status('', '/'), 200, '200 for a page that needs no key');
     $backend->start;
-    $self->served('the first requests when it is there');
+    $self->served('200 for the first requests once the server is there');
     $site->stop;
     $self->ended_well;
 }
@@ -221,11 +224,11 @@ sub started_while_frozen {
     my ($self) = @_;
     my ($site, $backend, $key) = @{$self}{qw(site backend key)};
     $backend->signal('STOP');
-    # It connects when httpd starts, but for this.
+    # Without DBDMin 0, mod_dbd connects when httpd starts.
     $site->run($self->{way} eq 'own' ? () : 'DBDMin 0');
-    $self->refused('httpd starts while the server is frozen',
+    $self->refused('503 for all requests when httpd starts while it is frozen',
                    $site->load(8, 2, $key));
-    is($site->status('', '/'), 200, 'who needs no key is served');
+    is($site->status('', '/'), 200, '200 for a page that needs no key');
     $backend->signal('CONT');
     $self->recovers;
     $site->stop;

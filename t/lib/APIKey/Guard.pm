@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Guard;
 
-# House rules that a script can see.  Each check is a function of text that
-# answers a list of complaints, so that t/guard/*.t can feed it the tree and,
-# to prove that it works, a planted fault.
+# House rules that a script can check. Each check is a function of text that
+# returns a list of faults, so that t/guard/*.t can give it the tree's files
+# and, to show that it works, a planted fault.
 
 use strict;
 use warnings;
@@ -22,8 +22,8 @@ sub source_root {
     };
 }
 
-# The project's files, relative to its root: what git has or would take.  An
-# unpacked archive is looked at through an empty repository.
+# The project's files, relative to its root: what git tracks or would add. In
+# an unpacked archive an empty repository is used.
 my $empty;
 
 sub files {
@@ -53,7 +53,7 @@ sub slurp {
     return scalar(<$in>) // '';
 }
 
-# Whom each folder of modules/ may include.  Includes point one way.
+# The folders that each folder of modules/ may include. Includes point one way.
 my %MAY = (
     core    => [],
     store   => [qw(core)],
@@ -67,7 +67,7 @@ my %MAY = (
     auth    => [qw(respond request verify usage db config store core)],
     admin   => [qw(respond request verify usage db config store core)],
 );
-# Whether a file of modules/ may know another one.
+# Whether a file of modules/ may include another one.
 sub may_know {
     my ($layer, $other) = map { m{^modules/([^/]+)/} } @_;
     return $layer eq $other || grep { $_ eq $other } @{ $MAY{$layer} // [] };
@@ -77,7 +77,7 @@ my $HTTPD = qr{^(?:apache2?/|httpd/)
               |^(?:httpd|ap_\w+|http_\w+|util_\w+|mod_\w+|mpm_\w+|scoreboard
                  |unixd|os|heartbeat|cache_common)\.h$}x;
 
-# Complaints about what a file of modules/ includes.
+# Faults of a file's includes.
 sub includes {
     my ($file, $text) = @_;
     my ($layer) = $file =~ m{^modules/([^/]+)/} or return;
@@ -100,11 +100,11 @@ sub includes {
     return @wrong;
 }
 
-# What `nm -D --defined-only` shows beside the module symbol.
+# The symbols that `nm -D --defined-only` shows beside the module symbol.
 sub exports {
     my ($nm) = @_;
     my @names = map { (split)[-1] } grep { /\S/ } split /\n/, $nm;
-    # The instruments bring symbols of their own.
+    # Sanitizers and gcov add symbols of their own.
     @names = grep { !/^(?:__asan_|__odr_asan|__gcov|mangle_path)/ } @names;
     return ('apikey_module is not exported')
         unless grep { $_ eq 'apikey_module' } @names;
@@ -132,7 +132,7 @@ sub fields {
     return \%fields;
 }
 
-# The fields that each function names behind a pointer.
+# The fields that each function names after a pointer.
 sub setters {
     my ($text) = @_;
     my %writes;
@@ -143,7 +143,7 @@ sub setters {
     return \%writes;
 }
 
-# Complaints about message numbers: used once, documented, not left over.
+# Faults of message numbers: used twice, not documented, left over.
 sub messages {
     my ($sources, $manual) = @_;
     my (%used, %told, @wrong);
@@ -202,7 +202,7 @@ sub lengths {
     return @wrong;
 }
 
-# The licence stands in the first line, or behind #! in the second.
+# The licence is named in the first line, or after #! in the second.
 sub licence {
     my ($file, $text) = @_;
     my $line = 'Licensed under the Apache License, Version 2.0; see LICENSE.';
@@ -210,7 +210,7 @@ sub licence {
     return "$file: the first line does not say: $line";
 }
 
-# Paths of somebody's machine, hosts of package registries.
+# Paths of a machine, hosts of package registries.
 my @MACHINE = map { qr{(?<![\w.\$\}@])/$_/\w} }
               qw(work home root mnt Users tmp var/tmp workspace);
 my @REGISTRY = map { qr/\b\Q$_\E\b/i } map { join '.', @$_ }
@@ -236,7 +236,7 @@ sub foreign {
 
 sub binary {
     my ($file, $text) = @_;
-    # What fuzzing found may hold any byte.
+    # A file that fuzzing found may hold any byte.
     return if $file =~ m{^t/fuzz/corpus/};
     return index(substr($text, 0, 8000), "\0") >= 0 ? "$file is binary" : ();
 }

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::HTTP;
 
-# A client that sends exactly the bytes it is given and hides nothing of the
-# answer: LWP would mend both.
+# A client that sends exactly the bytes it is given and shows all of the
+# response: LWP would correct both.
 #
 #   my $r = get('auth', '/x', "X-API-Key: $key");      a request, then close
 #   my $r = request('auth', 'POST', '/x', ['A: b'], $body);
@@ -24,7 +24,8 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
 our @EXPORT = qw(connection raw get request header_of);
 
-# An answer that has not come by then never does, however busy the machine is.
+# A response that has not come in this time never comes, however busy the
+# machine.
 my $PATIENCE = 120;
 
 sub connection {
@@ -41,7 +42,7 @@ sub connection {
 
 sub send {
     my ($self, $bytes) = @_;
-    # A server that refuses early closes while we still write.
+    # A server that refuses early closes while the client still writes.
     local $SIG{PIPE} = 'IGNORE';
     while (length $bytes) {
         my $sent = syswrite $self->{socket}, $bytes or last;
@@ -50,7 +51,7 @@ sub send {
     return $self;
 }
 
-# More bytes from the server; 0 at its end.
+# Reads more bytes from the server; 0 at the end.
 sub fill {
     my ($self) = @_;
     my $ready = '';

@@ -1,13 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::HealTest;
 
-# A connection that lasts, and what happens to it meanwhile.
+# The connection of a long command is lost while the command runs.
 #
 #   APIKey::HealTest->new($backend)->run;
 #
-# `htapikey list` reads keys page by page; while its output is not read, it stops
-# between two pages.  The backend is one of
-# APIKey::StoreTest; further traits:
+# `htapikey list` reads keys page by page; while its output is not read, it
+# waits between two pages.  The backend is one of APIKey::StoreTest; further
+# traits:
 #     stop    the signal that stops the server at once (TERM)
 #     alter   SQL that changes the result's type of a select from apikey
 
@@ -42,11 +42,11 @@ sub run {
     my $backend = $self->{backend};
     my $stop = $backend->trait('stop') // 'TERM';
     subtest 'healing: ' . $backend->trait('name') => sub {
-        $self->whole('nothing', sub { });
+        $self->whole('no fault', sub { });
         $self->whole('the connection is killed', sub {
-            is($backend->kill_connections, 1, 'one is killed');
+            is($backend->kill_connections, 1, 'one connection is killed');
         });
-        $self->whole('the server is started anew', sub {
+        $self->whole('the server is restarted', sub {
             $backend->signal($stop);
             $backend->start;
         });
@@ -57,7 +57,7 @@ sub run {
     };
 }
 
-# Starts a list, does something in the middle of it, and reads on.
+# Starts a list, does something in the middle of it, and reads the rest.
 sub list {
     my ($self, $fault) = @_;
     my $error = File::Temp->new;
@@ -69,7 +69,7 @@ sub list {
     }
     sysread $in, my $text, 1 or die "htapikey list is silent\n";
     $fault->();
-    # One that never ends is killed.
+    # Kills a program that does not end.
     my $reads = IO::Select->new($in);
     do {
         kill KILL => $pid if !$reads->can_read(120);
@@ -82,29 +82,30 @@ sub list {
 sub whole {
     my ($self, $what, $fault) = @_;
     my $done = $self->list($fault);
-    is("$done->{exit} $done->{signal}", '0 0', "$what: list goes on")
+    is("$done->{exit} $done->{signal}", '0 0', "$what: list works")
         or diag $done->{err};
     my $keys = eval { JSON::PP->new->utf8->decode($done->{out}) };
     is(join(' ', map { $_->{id} } @{ $keys // [] }),
        join(' ', map { sprintf 'i%05d', $_ } 1 .. $KEYS),
-       'each key is there, once');
+       "$what: each key is listed once");
 }
 
-# A server that stays down ends the list.
+# The server does not start again: the list ends with an error.
 sub gone {
     my ($self, $stop) = @_;
     my $backend = $self->{backend};
     my $done = $self->list(sub { $backend->signal($stop) });
-    is("$done->{exit} $done->{signal}", '3 0', 'no server: list fails');
-    # The ODBC driver writes a message of its own first.
+    is("$done->{exit} $done->{signal}", '3 0',
+       'the server is gone: list fails');
+    # The ODBC driver prints a message of its own first.
     like($done->{err}, qr/^htapikey: the database [^\t]*\S\n\z/m,
-         'in one line') or diag $done->{err};
+         'the server is gone: the error is one line') or diag $done->{err};
     $done = $self->{cli}->run('list');
-    is($done->{exit}, 3, 'so does the next');
+    is($done->{exit}, 3, 'the server is gone: status 3 for the next list');
     like($done->{err}, qr/^htapikey: the database cannot be opened/m,
-         'it says why');
+         'the server is gone: the error says that it cannot be opened');
     $backend->start;
-    is($self->{cli}->run('list')->{exit}, 0, 'until it is back');
+    is($self->{cli}->run('list')->{exit}, 0, 'the server is back: list works');
 }
 
 1;

@@ -18,11 +18,11 @@ sub any {
         || sanitizer() ne 'no';
 }
 
-# What stands before httpd on the command line.
+# What comes before httpd on the command line.
 sub command {
     my ($logs) = @_;
     # With an address space laid out at random, older libtsans end with
-    # "unexpected memory mapping".  Some containers forbid to ask for it.
+    # "unexpected memory mapping". In some containers the layout cannot be set.
     return qw(setarch -R) if sanitizer() eq 'thread'
         && system('setarch -R true 2>/dev/null') == 0;
     return () unless $ENV{APIKEY_TEST_VALGRIND};
@@ -31,7 +31,7 @@ sub command {
             "--log-file=$logs/valgrind.%p");
 }
 
-# The same for a program of ours, which carries its sanitizer with it.
+# The same for a program of ours, which has its sanitizer linked.
 sub wrapper {
     return () unless $ENV{APIKEY_TEST_VALGRIND};
     return qw(valgrind -q --error-exitcode=99 --leak-check=full
@@ -46,8 +46,8 @@ sub environment {
     $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1:halt_on_error=1';
 }
 
-# For httpd, in its own process alone: a preloaded library would weigh on
-# perl, too.
+# For httpd, in its own process alone: a preloaded library would slow perl
+# down, too.
 sub httpd_environment {
     my ($logs, $state) = @_;
     my $atomics = "$ENV{APIKEY_BUILD}/.libs/tsan_atomics.so";
@@ -55,7 +55,7 @@ sub httpd_environment {
         chomp(my $path = `gcc -print-file-name=$library`);
         die "gcc knows no $library.\n" unless -e $path;
         $ENV{LD_PRELOAD} = sanitizer() eq 'thread' ? "$path $atomics" : $path;
-        # httpd's own leaks are not ours to count.
+        # httpd's own leaks are not counted.
         $ENV{ASAN_OPTIONS} = "log_path=$logs/asan:detect_leaks=0";
         $ENV{UBSAN_OPTIONS} = "log_path=$logs/ubsan:print_stacktrace=1";
         $ENV{TSAN_OPTIONS} = "log_path=$logs/tsan:exitcode=0:suppressions="
@@ -68,7 +68,7 @@ sub httpd_environment {
     }
 }
 
-# That httpd runs under its instrument, not merely beside it.
+# Whether httpd runs under its instrument.
 sub verify {
     my ($pid) = @_;
     my $name = $LIBRARY{ sanitizer() }

@@ -7,7 +7,7 @@ package APIKey::Keys;
 #   $k->{key}, $k->{id}
 #   my $done = htapikey('auth', 'revoke', $k->{id});      exit, out, err
 #   htapikey('auth', 'verify', { stdin => "$key\n" });
-#   hint_of($k->{key})      what stands in its place: ak_...Jlm6
+#   hint_of($k->{key})      what is shown instead: ak_...Jlm6
 #
 # Every key that create_key() made is remembered, and t/after looks for all of
 # them in all logs; remember_key() adds one that came about in another way.

@@ -9,7 +9,7 @@ package APIKey::Logs;
 #   ok(wait_for_log($mark, 'access', qr/result=granted/), …);
 #   key_nowhere_in_logs($key, …);       a test line of its own
 #
-# httpd writes its access log behind the response: wait_for_log() where a line
+# httpd writes its access log after the response: wait_for_log() where a line
 # must come, and where none may come, first wait for one that must.
 
 use strict;
@@ -44,8 +44,8 @@ sub wait_for_log {
     return wait_until(60, sub { logs_since($mark, $name) =~ $pattern });
 }
 
-# What must not be found of a key: itself, it without its prefix, half of
-# that, and it as Basic credentials carry it.
+# The texts that must not be found of a key: the key, the key without its
+# prefix, half of that, and the key as Basic credentials have it.
 sub key_words {
     my (@keys) = @_;
     my %words;
@@ -59,7 +59,7 @@ sub key_words {
         # The last four characters of base64 depend on what follows the key.
         $words{ substr encode_base64($key, ''), 0, -4 } = 1;
     }
-    # Half of 'AAAA…' is no secret, and stands in other words.
+    # Half of 'AAAA…' is no secret, and is part of other words.
     return sort keys %{ { map { substr($_, 0, 64) => 1 }
                           grep { distinct($_) > 5 } keys %words } };
 }
@@ -82,7 +82,7 @@ sub key_nowhere_in_logs {
         }
     }
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    Test::More::ok(!@found, $promise // 'the key stands in no log')
+    Test::More::ok(!@found, $promise // 'the key is in no log')
         or Test::More::diag(@found > 10 ? @found[0 .. 9] : @found);
 }
 

@@ -67,8 +67,7 @@ sub asked {
     return $got->{status};
 }
 
-# The child processes.  mod_cgid's daemon is told apart by its missing watchdog
-# thread.
+# The child processes. mod_cgid's daemon has no watchdog thread.
 sub used {
     my ($self) = @_;
     my @used;

@@ -26,8 +26,8 @@ use Time::HiRes qw(sleep);
 use APIKey::Process qw(succeeds);
 use APIKey::Session;
 
-# What a session does so that a writer of the audit has to wait, in the middle of
-# its transaction; and what ends that.
+# What a session runs so that another connection's audit entry has to wait in
+# the middle of its transaction; and what ends that.
 my %TRAIT = (
     name          => 'MariaDB through mysql',
     folder        => 'mysql',
@@ -48,24 +48,24 @@ my %TRAIT = (
         . ' information_schema.global_status WHERE variable_name IN'
         . " ('COM_SELECT', 'COM_STMT_EXECUTE')",
     silenced      => [
-        [[ 'a body that does nothing', 'fail triggers',
+        [[ 'a trigger that does nothing', 'fail triggers',
           qr/not as the schema has it: apikey_after_update on apikey;/,
           'DROP TRIGGER apikey_after_update', 'CREATE TRIGGER'
           . ' apikey_after_update AFTER UPDATE ON apikey FOR EACH ROW BEGIN END'
         ]],
-        [[ 'of another table', 'fail triggers',
+        [[ 'a trigger of another table', 'fail triggers',
           qr/missing: apikey_tenant_after_delete on apikey_tenant;/,
           'DROP TRIGGER apikey_tenant_after_delete', 'CREATE TRIGGER'
           . ' apikey_tenant_after_delete AFTER DELETE ON apikey_scope FOR EACH'
           . ' ROW BEGIN END' ]],
-        [[ 'at another time', 'fail triggers',
+        [[ 'a trigger at another time', 'fail triggers',
           qr/not as .*: apikey_tenant_after_insert on apikey_tenant;/,
           'DROP TRIGGER apikey_tenant_after_insert', 'CREATE TRIGGER'
           . ' apikey_tenant_after_insert BEFORE INSERT ON apikey_tenant FOR'
           . ' EACH ROW BEGIN IF @apikey_bulk IS NULL THEN INSERT INTO'
           . " apikey_change (kind, value, changed) VALUES ('tenant',"
           . ' NEW.tenant, UNIX_TIMESTAMP()); END IF; END' ]],
-        [[ 'one that changes what is recorded', 'warn triggers',
+        [[ 'a trigger of apikey_change', 'warn triggers',
           qr/not the schema's: quiet on apikey_change;/,
           'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
           . " SET NEW.value = ''" ]],
@@ -99,7 +99,7 @@ sub new {
     $self->prepare(qw(mariadb mariadb-install-db --no-defaults --skip-test-db
                       --auth-root-authentication-method=normal
                       --innodb-log-file-size=4M), "--datadir=$folder/data",
-                   # A server that starts clears the folder for such files.
+                   # A server that starts removes such files from the folder.
                    "--tmpdir=$folder");
     $self->start;
     return $self;
@@ -167,7 +167,7 @@ sub client {
             $self->{database} // ());
 }
 
-# Bodies of triggers have semicolons of their own.
+# Trigger bodies contain semicolons.
 sub sql {
     my ($self, @statements) = @_;
     my @rows = $self->tell_client(map { "DELIMITER //\n$_\n//\n" }
@@ -183,7 +183,7 @@ sub session {
 
 sub waiting {
     my ($self) = @_;
-    # InnoDB refreshes this only if it was not asked for 0.1 seconds.
+    # InnoDB refreshes this only if it was not read for 0.1 seconds.
     sleep 0.15;
     return $self->sql("SELECT COUNT(*) FROM information_schema.processlist p"
         . ' LEFT JOIN information_schema.innodb_trx t'
@@ -192,7 +192,7 @@ sub waiting {
         . " OR t.trx_state = 'LOCK WAIT')");
 }
 
-# Kills all connections except those of our sessions; returns how many.
+# Kills all connections except those of the test's sessions; returns how many.
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT CONNECTION_ID()') } @spare;
@@ -211,8 +211,8 @@ sub others {
 
 sub connections { return scalar(() = $_[0]->others('')) }
 
-# After how many seconds the server closes an idle connection; for those made
-# from now on, 0: the default again.
+# The seconds after which the server closes an idle connection, for connections
+# made from now on; 0: the default again.
 sub idle_limit {
     my ($self, $seconds) = @_;
     $self->sql('SET GLOBAL wait_timeout = ' . ($seconds || 'DEFAULT'));
@@ -237,7 +237,7 @@ sub emptied {
                  . ' trigger_schema = DATABASE()');
 }
 
-# How the tables and triggers look, to compare two databases.
+# A description of the tables and triggers, to compare two databases.
 sub structure {
     my ($self) = @_;
     return join "\n", $self->sql(map { "SELECT $_ FROM information_schema."

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::OwnTable;
 
-# The table of conf/manual/own-table.md: what a reader would type from there
-# is what the tests run.
+# The table of conf/manual/own-table.md: the tests run what a reader would copy
+# from there.
 #
 #   my $table = APIKey::OwnTable->new($backend);    the tables are made
 #   my $key = $table->add(plan => 'gold');          a key of acme's
@@ -19,7 +19,7 @@ use APIKey::Keys qw(remember_key);
 
 our @EXPORT_OK = qw(page);
 
-# Backends' folders of conf/schema, and the headings.
+# The backends' folders in conf/schema, and the headings.
 my %HEADING = (sqlite3 => 'SQLite', pgsql => 'PostgreSQL',
                mysql => 'MariaDB and MySQL');
 
@@ -38,14 +38,14 @@ sub page {
 sub new {
     my ($class, $backend) = @_;
     my ($lines, @statements) = page($HEADING{ $backend->trait('folder') });
-    # sqlite3 wants the ';' of a trigger's body, and gives its own.
+    # The shell sqlite3 needs the ';' of a trigger's body, and adds its own.
     $backend->sql(@statements);
     return bless { backend => $backend, lines => $lines, keys => 0 }, $class;
 }
 
 sub lines { return $_[0]{lines} }
 
-# The text of what another column is, as SQL.
+# The text of another column as an SQL expression.
 sub literal {
     my ($value) = @_;
     return !defined $value ? 'NULL'

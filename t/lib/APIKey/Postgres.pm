@@ -47,25 +47,27 @@ my $EMPTY = 'RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path'
 # Each trigger and function by itself.
 sub altered {
     return [
-        [ 'a body that does nothing', 'fail triggers',
+        [ 'a function that does nothing', 'fail triggers',
           qr/not as the schema has it: [^;]*\bapikey_note_key\(\)/,
           "CREATE OR REPLACE FUNCTION apikey_note_key() $EMPTY" ],
-        [ 'switched off', 'fail triggers', qr/off .*: apikey_note on apikey;/,
+        [ 'a trigger switched off', 'fail triggers',
+          qr/off .*: apikey_note on apikey;/,
           'ALTER TABLE apikey DISABLE TRIGGER apikey_note' ],
-        [ 'in replication alone', 'fail triggers',
+        [ 'a trigger for replication alone', 'fail triggers',
           qr/replication alone .*: apikey_note on apikey_tenant;/,
           'ALTER TABLE apikey_tenant ENABLE REPLICA TRIGGER apikey_note' ],
-        anew('not deferred', 'apikey_bulk_note on apikey_bulk',
+        anew('a trigger not deferred', 'apikey_bulk_note on apikey_bulk',
              'TRIGGER AFTER INSERT ON FOR EACH ROW', 'apikey_write_all'),
-        anew('a condition that never holds', 'apikey_note_bulk on apikey',
+        anew('a trigger that never runs', 'apikey_note_bulk on apikey',
              'TRIGGER AFTER INSERT OR UPDATE OR DELETE ON WHEN (false)',
              'apikey_note_all'),
-        anew('of another event', 'apikey_note_truncate on apikey',
+        anew('a trigger of another event', 'apikey_note_truncate on apikey',
              'TRIGGER AFTER DELETE ON', 'apikey_note_all'),
-        anew('of one column', 'apikey_audit_keep on apikey_audit', 'TRIGGER'
-             . ' BEFORE UPDATE OF who OR DELETE ON FOR EACH ROW',
+        anew('a trigger of one column', 'apikey_audit_keep on apikey_audit',
+             'TRIGGER BEFORE UPDATE OF who OR DELETE ON FOR EACH ROW',
              'apikey_audit_keep'),
-        anew('another function', 'apikey_note_truncate on apikey_tenant',
+        anew('a trigger with another function',
+             'apikey_note_truncate on apikey_tenant',
              'TRIGGER AFTER TRUNCATE ON', 'apikey_audit_keep'),
         [ 'a function with the caller\'s rights', 'fail triggers',
           qr/rights of their owner.*: .*\bapikey_write_all\(\)/,
@@ -73,7 +75,7 @@ sub altered {
         [ 'a function that finds another\'s tables', 'fail triggers',
           qr/another search_path: .*\bapikey_note_all\(\)/,
           'ALTER FUNCTION apikey_note_all() RESET search_path' ],
-        [ 'always, replication included', 'ok schema', qr/version/,
+        [ 'a trigger that always runs', 'ok schema', qr/version/,
           'ALTER TABLE apikey_audit ENABLE ALWAYS TRIGGER'
           . ' apikey_audit_keep_all' ],
     ];
@@ -85,21 +87,22 @@ sub silenced {
              . " '1')";
     my $sequence = 'apikey_change_numbers';
     return [ altered(), [
-        anew('not of each row', 'apikey_note on apikey_tenant', 'TRIGGER AFTER'
-             . " INSERT OR UPDATE OR DELETE ON $when", 'apikey_note_tenant'),
-        [ "another schema's function", 'fail triggers',
+        anew('a trigger not run for each row', 'apikey_note on apikey_tenant',
+             "TRIGGER AFTER INSERT OR UPDATE OR DELETE ON $when",
+             'apikey_note_tenant'),
+        [ "a trigger with another schema's function", 'fail triggers',
           qr/of another schema: apikey_note on apikey;/, 'CREATE SCHEMA other',
           "CREATE FUNCTION other.apikey_note_key() $EMPTY",
           'DROP TRIGGER apikey_note ON apikey', 'CREATE CONSTRAINT TRIGGER'
           . " apikey_note AFTER INSERT OR UPDATE OR DELETE ON apikey $each"
           . " $when EXECUTE FUNCTION other.apikey_note_key()" ],
-        [ 'one that drops what is recorded', 'warn triggers',
+        [ 'a trigger of apikey_change', 'warn triggers',
           qr/not the schema's: quiet on apikey_change;/,
           'CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS'
           . ' $$ BEGIN RETURN NULL; END $$',
           'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change FOR EACH ROW'
           . ' EXECUTE FUNCTION quiet()' ],
-        [ 'no trigger in a session', 'fail role', qr/"replica" is session/,
+        [ 'sessions without triggers', 'fail role', qr/"replica" is session/,
           "DO \$\$ BEGIN EXECUTE format('ALTER DATABASE %I SET"
           . " session_replication_role = replica', current_database());"
           . ' END $$' ],
@@ -110,13 +113,14 @@ sub silenced {
           'CREATE RULE quiet AS ON INSERT TO apikey_change DO INSTEAD'
           . ' NOTHING' ],
     ], [
-        [ 'numbers in stock', 'fail numbers', qr/"apikey_.* 10" is where/,
+        [ 'numbers drawn in advance', 'fail numbers',
+          qr/"apikey_.* 10" is where/,
           "ALTER SEQUENCE $sequence CACHE 10" ],
     ] ];
 }
 
-# What a session does so that a writer of the audit has to wait, in the middle of
-# its transaction; and what ends that.
+# What a session runs so that another connection's audit entry has to wait in
+# the middle of its transaction; and what ends that.
 my %TRAIT = (
     folder        => 'pgsql',
     idle_blocks   => 0,
@@ -160,7 +164,7 @@ sub new {
                        trait => { %TRAIT, name => "PostgreSQL through $through",
                                   %option } }, $class;
     if ($> == 0) {
-        # PostgreSQL refuses root.
+        # PostgreSQL does not run as root.
         my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
         chown $uid, $gid, $folder or die "$folder: $!\n";
         $self->{as} = [ "--reuid=$uid", "--regid=$gid", '--clear-groups' ];
@@ -181,7 +185,7 @@ sub odbc_driver {
     return $found // 'psqlodbcw.so';
 }
 
-# Appends to an .ini of ODBC's.
+# Appends to an .ini file of ODBC's.
 sub write {
     my ($self, $which, $text) = @_;
     open my $out, '>>', "$self->{folder}/$which.ini" or die "$which: $!\n";
@@ -189,7 +193,7 @@ sub write {
     close $out or die "$which: $!\n";
 }
 
-# No driver and no data source of this machine's.
+# No driver and no data source of the machine's own.
 sub environment {
     my ($self) = @_;
     return (ODBCSYSINI => $self->{folder}, ODBCINSTINI => 'odbcinst.ini',
@@ -213,12 +217,13 @@ sub start {
         "unix_socket_directories=$folder");
 }
 
-# After INT the files are in order; after KILL they are not, and start()
-# mends them.
+# After INT the files are complete; after KILL they are not, and start()
+# recovers them.
 sub signal {
     my ($self, $name) = @_;
     kill $name => $self->{pid};
-    # Each connection has a process of its own, which goes on without it.
+    # Each connection has a process of its own, which runs on without the
+    # server.
     kill $name => descendants($self->{pid}) if $name =~ /^(?:STOP|CONT)$/;
     return if $name !~ /^(?:KILL|INT)$/;
     waitpid delete $self->{pid}, 0;
@@ -261,7 +266,7 @@ sub client {
 # Each statement commits by itself.
 sub sql {
     my ($self, @statements) = @_;
-    # So that a test that fails does not wait for ever.
+    # So that a test that fails does not wait without end.
     local $ENV{PGOPTIONS} = '-c lock_timeout=20s';
     my @rows = $self->tell_client(map { "$_;\n" } @statements);
     return wantarray ? @rows : $rows[0];
@@ -278,7 +283,7 @@ sub waiting {
         . " '$self->{database}' AND wait_event_type = 'Lock'");
 }
 
-# Kills all connections except those of our sessions; returns how many.
+# Kills all connections except those of the test's sessions; returns how many.
 sub kill_connections {
     my ($self, @spare) = @_;
     my $spare = join ',', 0, map { $_->run('SELECT pg_backend_pid()') } @spare;
@@ -293,8 +298,8 @@ sub connections {
         . " '$self->{database}' AND pid <> pg_backend_pid()");
 }
 
-# After how many seconds the server closes an idle connection; for those made
-# from now on, 0: never.
+# The seconds after which the server closes an idle connection, for connections
+# made from now on; 0: never.
 sub idle_limit {
     my ($self, $seconds) = @_;
     $self->sql("ALTER DATABASE $self->{database} SET idle_session_timeout ="
@@ -317,7 +322,7 @@ sub emptied {
                       . " 'apikey%'");
 }
 
-# How the tables and triggers look, to compare two databases.
+# A description of the tables and triggers, to compare two databases.
 sub structure {
     my ($self) = @_;
     open my $in, '-|', $self->dump_command('-s') or die "pg_dump: $!\n";

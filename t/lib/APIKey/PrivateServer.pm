@@ -37,8 +37,8 @@ sub command {
     die "$command[0] failed:\n" . $self->log if $?;
 }
 
-# Runs the command that makes {folder}/data.  It takes seconds and always has the
-# same result, so the first test of a run leaves a copy for the others.
+# Runs the command that makes {folder}/data. It takes seconds and always has
+# the same result, so the first test of a run leaves a copy for the others.
 sub prepare {
     my ($self, $name, @command) = @_;
     my $data = "$self->{folder}/data";

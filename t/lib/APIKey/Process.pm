@@ -45,7 +45,7 @@ sub resident {
     return $sum;
 }
 
-# TERM for all, then KILL for those that still run.
+# Sends TERM to all, then KILL to those that still run.
 sub kill_descendants {
     my ($root) = @_;
     my @pids = descendants($root) or return;
@@ -78,9 +78,9 @@ sub doing {
     return $text;
 }
 
-# Ends a child and waits for it; its wait status, or undef if it had to be
-# killed: then it is said what it was doing.  httpd forgets what it is told
-# while it restarts (unset_signals() in os/unix/unixd.c), so it is told again.
+# Ends a child and waits for it; returns its wait status, or undef if it had to
+# be killed, and prints then what it was doing. httpd loses a signal that comes
+# while it restarts (unset_signals() in os/unix/unixd.c), so it is sent again.
 sub end_process {
     my ($pid, $seconds) = @_;
     my ($status, $again) = (undef, 0);
@@ -122,8 +122,8 @@ sub succeeds {
     return $status == 0;
 }
 
-# What a test waits for takes a moment, and on a busy machine a minute: no wait
-# ends before that, however few seconds the test names.
+# What a test waits for comes in a moment, on a busy machine within a minute:
+# no wait ends before a minute, even if the test names fewer seconds.
 my $PATIENCE = 60;
 
 # True as soon as a condition holds; false if it does not within a time, of a

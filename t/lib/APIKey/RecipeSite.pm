@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::RecipeSite;
 
-# A site (APIKey::ConfigTest, which see) on which each recipe of our pages has
-# an address of its own, with an application behind that writes down which
-# requests reached it.
+# A site (see APIKey::ConfigTest) on which each recipe of our pages has an
+# address of its own, and an application that writes down which requests
+# reached it.
 #
 #   my $site = APIKey::RecipeSite->new;
 #   $site->place($recipe, 'MergeSlashes Off');     before it is started
@@ -103,7 +103,7 @@ sub place {
                =~ s/\@NUMBER\@/$number/gr;
     $text = "<VirtualHost $at>\nServerName @{[ $recipe->{server} // 'edges.example' ]}\n"
           . "$text</VirtualHost>\n" unless $recipe->{host};
-    # In the host itself, ahead of what it says.
+    # Within the virtual host, before the lines of the recipe.
     $text =~ s/^(<VirtualHost [^\n]*\n)/$1$variant\n/mg if $variant;
     $place{conf} = "Listen $at\n$text";
     $place{guards} = [ map {
@@ -154,8 +154,8 @@ sub ask {
     return \%ask;
 }
 
-# Those who may not, at the edges of all that a place guards; then one request
-# of each who may, which has to reach what is guarded.
+# The requests of clients that may not, at the edges of all that a place
+# guards; then one request of each client that may, which must reach the place.
 sub ask_edges {
     my ($self, $place, $like) = @_;
     my @paths = map { $_->{path} } @{ $place->{guards} };
@@ -183,7 +183,7 @@ sub reached {
              split /\n/, $self->slurp('reached') };
 }
 
-# Requests that got at something they must not get at, a sentence each.
+# Requests that reached something they must not reach, a sentence for each.
 sub open_edges {
     my ($self, $place, $reached) = @_;
     my @wrong;
@@ -195,7 +195,7 @@ sub open_edges {
         my $there = $reached->{ $ask->{number} } // next;
         $there = ($place->{below} // '') . $there;
         my ($path) = grep {
-            # Without a key, other letters are looked at, too.
+            # Without a key, other spellings are tried, too.
             my $guard = decides($place->{guards}, $ask->{method},
                                 $ask->{who} eq 'none' ? lc : $_);
             $guard && !$guard->{may}{ $ask->{who} };
@@ -206,7 +206,7 @@ sub open_edges {
     return @wrong;
 }
 
-# Those who may and did not get there.
+# Clients that may and did not reach it.
 sub closed {
     my ($self, $place) = @_;
     return map { "$_->{who}: $_->{method} $_->{target} is $_->{status}" }

@@ -116,7 +116,7 @@ sub hear {
     push @{ $end->{peer}{queue} }, [ $due, $got ? $bytes : undef ];
 }
 
-# Writes what is due to one end; 0: it is closed.
+# Writes to one end what is due; 0: the end is closed.
 sub say {
     my ($end, $now) = @_;
     my $queue = $end->{queue};

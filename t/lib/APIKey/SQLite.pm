@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::SQLite;
 
-# SQLite as a backend of APIKey::StoreTest, which says what one is.
+# SQLite as a backend; see APIKey::StoreTest.
 
 use strict;
 use warnings;
@@ -25,24 +25,24 @@ my %TRAIT = (
         . ' reason, was FROM apikey_audit LIMIT 1',
     ],
     silenced    => [
-        [[ 'a body that does nothing', 'fail triggers',
+        [[ 'a trigger that does nothing', 'fail triggers',
           qr/not as the schema has it: apikey_after_update on apikey;/,
           'DROP TRIGGER apikey_after_update',
           'CREATE TRIGGER apikey_after_update AFTER UPDATE ON apikey WHEN'
           . ' (SELECT bulk FROM apikey_identity) IS NOT 1 BEGIN SELECT 1;'
           . ' END' ]],
-        [[ 'a condition that never holds', 'fail triggers',
+        [[ 'a trigger that never runs', 'fail triggers',
           qr/not as .*: apikey_audit_before_delete on apikey_audit;/,
           'DROP TRIGGER apikey_audit_before_delete',
           'CREATE TRIGGER apikey_audit_before_delete BEFORE DELETE ON'
           . " apikey_audit WHEN 0 BEGIN SELECT RAISE(ABORT, 'apikey_audit is"
           . " append-only'); END" ]],
-        [[ 'of another table', 'fail triggers',
+        [[ 'a trigger of another table', 'fail triggers',
           qr/missing: apikey_tenant_after_delete on apikey_tenant;/,
           'DROP TRIGGER apikey_tenant_after_delete',
           'CREATE TRIGGER apikey_tenant_after_delete AFTER DELETE ON'
           . ' apikey_scope BEGIN SELECT 1; END' ]],
-        [[ 'one that drops what is recorded', 'warn triggers',
+        [[ 'a trigger of apikey_change', 'warn triggers',
           qr/not the schema's: quiet on apikey_change;/,
           'CREATE TRIGGER quiet BEFORE INSERT ON apikey_change BEGIN SELECT'
           . ' RAISE(IGNORE); END' ]],

@@ -63,12 +63,12 @@ sub make_stage {
         make_path("$stage/t/$folder");
         chown @user[2, 3], "$stage/t/$folder" unless $>;
     }
-    # What httpd's user must not be able to replace: secrets, CONF files.
+    # Files that httpd's user must not be able to replace: secrets, CONF files.
     make_path("$stage/t/own");
     return $stage;
 }
 
-# Like cp -R, with modes that httpd's user can read whatever our umask was.
+# Like cp -R, with modes that let httpd's user read, whatever the umask is.
 sub copy_tree {
     my ($self, $from, $to) = @_;
     make_path($to);
@@ -79,8 +79,8 @@ sub copy_tree {
             next;
         }
         copy("$from/$name", "$to/$name") or die "$from/$name: $!\n";
-        # What is a script is said by its name: an archive or a checkout on
-        # another file system may have lost the mode.
+        # A script is known by its name: in an archive or on another file
+        # system the mode may be lost.
         chmod $name =~ /\.(?:cgi|pl|sh)$/ ? 0755 : 0644, "$to/$name";
     }
 }
@@ -99,7 +99,7 @@ sub start {
     $self->start_httpd($config);
 }
 
-# What the tests must know, in their environment and in one JSON file.
+# The facts that the tests need, in their environment and in one JSON file.
 sub note_run {
     my ($self, $config) = @_;
     my $hosts = $config->{vhosts};
@@ -195,8 +195,8 @@ sub start_httpd {
     $self->{httpd} = fork // die "fork: $!\n";
     if (!$self->{httpd}) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        # A session of its own: a resized terminal sends SIGWINCH, which is
-        # httpd's graceful stop.
+        # In a session of its own: a terminal that is resized sends SIGWINCH,
+        # which is httpd's graceful stop.
         POSIX::setsid();
         APIKey::Instrument::httpd_environment(@{$vars}{qw(t_logs t_state)});
         open STDERR, '>>', "$vars->{t_logs}/start_log";
@@ -236,7 +236,7 @@ sub stop {
         $self->{vars}{t_state});
 }
 
-# Brings the logs back and takes the stage away.
+# Copies the logs back and removes the folder.
 sub release {
     my ($self) = @_;
     my $stage = delete $self->{stage} or return;

@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::Session;
 
-# A database's shell that stays open, as a person has one.
+# A database's shell that stays open, like a person's.
 #
 #   my $session = APIKey::Session->new(end => ';', 'mariadb', ...);
 #   my @rows = $session->run('BEGIN');      waits until it has been done

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::StoreChanges;
 
-# The half of APIKey::StoreTest that is about changes: that each is counted,
-# in order, and what becomes of those that are broken off.
+# The half of APIKey::StoreTest that is about changes: each gets a number, in
+# order, and a command that is broken off is done whole or not at all.
 
 use strict;
 use warnings;
@@ -27,14 +27,15 @@ sub insert {
         . digest($digest) . "', '$id', '$tenant', 'n')";
 }
 
-# How many rows the tables have that a change of a key touches.
+# The numbers of rows in the tables that a change of a key touches.
 sub counts {
     my ($self) = @_;
     return join ' ', map { "$_ " . $self->count($_) }
         qw(apikey apikey_tenant apikey_change apikey_audit);
 }
 
-# htapikey, without waiting for it; finish() waits and gives what run() gives.
+# Starts htapikey and does not wait for it; finish() waits and returns what
+# run() returns.
 sub begin {
     my ($self, @arguments) = @_;
     my $cli = $self->cli;
@@ -50,7 +51,7 @@ sub begin {
     return { pid => $pid, file => $file, began => time };
 }
 
-# One that never ends is killed.
+# Waits for the program; kills it after two minutes.
 sub finish {
     my ($self, $job) = @_;
     my $status;
@@ -89,7 +90,7 @@ sub last_change {
     return $self->sql('SELECT COALESCE(MAX(number), 0) FROM apikey_change');
 }
 
-# Each of these is typed by hand into the same two rows.
+# Each of these is run as SQL on the same two rows.
 my @COUNTED = (
     [ "UPDATE apikey SET name = 'm' WHERE id = 'one'", 'digest %a' ],
     [ "UPDATE apikey SET name = name WHERE id = 'one'", 'digest %a' ],
@@ -129,9 +130,11 @@ sub counted {
     my $last = $self->last_change;
     $self->sql('BEGIN', "UPDATE apikey SET revoked = 2 WHERE id = 'key'",
                'ROLLBACK');
-    is_deeply([ $self->changes($last) ], [], 'what is rolled back');
-    is($self->cli->run('revoke', 'key')->{exit}, 0, 'revoke');
-    is_deeply([ $self->changes($last) ], [ 'digest ' . digest(13) ], 'counts');
+    is_deeply([ $self->changes($last) ], [],
+              'a change that is rolled back is not recorded');
+    is($self->cli->run('revoke', 'key')->{exit}, 0, 'revoke works');
+    is_deeply([ $self->changes($last) ], [ 'digest ' . digest(13) ],
+              'revoke makes one change');
 }
 
 sub blocked {
@@ -144,29 +147,31 @@ sub blocked {
     $session->run("BEGIN; UPDATE apikey SET name = 'm' WHERE id = '$one'");
     my @jobs = map { $self->begin('revoke', $_) } $one, $two;
     my ($same, $other) = map { $self->finish($_) } @jobs;
-    is($same->{exit}, 3, 'the revoke of a key that another has changed ends '
-       . 'while that one still holds it');
-    like($same->{err}, $name, 'names who it is');
-    cmp_ok($same->{seconds}, '>', 3, 'it waits');
+    is($same->{exit}, 3,
+       'status 3 for revoke of a key that another transaction has changed');
+    like($same->{err}, $name, 'revoke: the error names the connection');
+    cmp_ok($same->{seconds}, '>', 3, 'revoke waits some seconds before that');
     is($other->{exit}, $self->trait('idle_blocks') ? 3 : 0,
-       'the revoke of another key');
+       'the status of revoke of another key meanwhile');
     like($other->{err}, $self->trait('idle_blocks') ? $name : qr/^$/,
-         'the same');
+         'the error of revoke of another key');
     $session->run('ROLLBACK');
-    is($cli->run('revoke', $_)->{exit}, 0, 'at once when it has ended')
+    is($cli->run('revoke', $_)->{exit}, 0,
+       'revoke works once the transaction has ended')
         for $one, $two;
     $session->run("BEGIN; UPDATE apikey SET revoked = 1 WHERE id = '$three'");
     my $job = $self->begin('set', $three, '--name', 'x');
     sleep 1;
     $session->run('COMMIT');
     my $done = $self->finish($job);
-    is($done->{exit}, 1, 'who has waited sees what the other has done');
-    like($done->{err}, qr/revoked/, 'namely so');
+    is($done->{exit}, 1,
+       'status 1 for set of a key that was revoked while it waited');
+    like($done->{err}, qr/revoked/, 'the error says that the key is revoked');
     $session->close;
 }
 
-# A row that another deletes while it is being changed: nobody is told that it
-# has been changed.
+# A row is deleted by another transaction while a command changes it: the
+# command must not report success.
 sub deleted {
     my ($self) = @_;
     my $cli = $self->cli;
@@ -186,26 +191,29 @@ sub deleted {
         my $keys = $self->count('apikey');
         my $done = $delete->("DELETE FROM apikey WHERE id = '$id'", $name, $id,
                              @more);
-        is($done->{exit}, 1, "$name of a key that is being deleted");
-        like($done->{err}, qr/no key/, 'says so');
-        is($self->count('apikey'), $keys - 1, 'and leaves none');
+        is($done->{exit}, 1,
+           "status 1 for $name of a key that is being deleted");
+        like($done->{err}, qr/no key/,
+             "$name: the error says that there is no key");
+        is($self->count('apikey'), $keys - 1, "$name: no key is left or made");
         is($self->sql("SELECT COUNT(*) FROM apikey_audit WHERE id = '$id'"), 1,
-           'nor an entry in the audit');
+           "$name: no audit entry is made");
     }
     my $key = $cli->create;
     my $done = $delete->("DELETE FROM apikey_tenant WHERE tenant = 'acme'",
                          qw(tenant suspend acme));
     is($done->{exit}, 0, 'a tenant whose row is being deleted is suspended');
-    is($cli->verify($key->{key}), 'suspended', 'in truth');
+    is($cli->verify($key->{key}), 'suspended',
+       'the key of that tenant is suspended');
     $cli->run(qw(scope add a:b old));
     $done = $delete->('DELETE FROM apikey_scope', qw(scope add a:b new));
     is($done->{exit}, 0, 'a scope that is being deleted is added');
     is(join(',', $self->sql('SELECT description FROM apikey_scope')), 'new',
-       'in truth');
+       'the scope that was added is in the catalogue');
     $session->close;
 }
 
-# Many at once are all served, and none undoes what another has done.
+# Many commands at the same time are all done, and none undoes another's work.
 sub crowd {
     my ($self) = @_;
     my $cli = $self->cli;
@@ -217,13 +225,13 @@ sub crowd {
         return scalar @failed;
     };
     is($all->(map { [ qw(create --tenant), 't' . $_ % 3, '--name', "n$_" ] }
-              1 .. 24), 0, 'create, 24 times, for 3 new tenants');
+              1 .. 24), 0, '24 creates at once for 3 new tenants all work');
     is(join(' ', $self->count('apikey'), $self->count('apikey_tenant')),
-       '24 3', 'all of them are there');
+       '24 3', 'all keys and tenants of them are there');
 }
 
-# Of several that rotate a key at the same time one does, and the others name
-# the key that came of it.
+# Of several rotations of a key at the same time one works, and the others name
+# the key that it made.
 sub at_once {
     my ($self) = @_;
     my $cli = $self->cli;
@@ -242,18 +250,19 @@ sub at_once {
     $session->run('COMMIT');
     $session->close;
     my @done = map { $self->finish($_) } @jobs;
-    is(join(' ', sort map { $_->{exit} } @done), '0 1 1', 'one rotates it');
+    is(join(' ', sort map { $_->{exit} } @done), '0 1 1',
+       'one of three rotations at once works');
     my @made = $self->sql("SELECT id FROM apikey WHERE rotated_from = '$id'");
-    is(scalar @made, 1, 'into one key');
+    is(scalar @made, 1, 'three rotations at once make one key');
     like($_->{err}, qr/key $id has .* already: $made[0], which is active,/,
-         'the others say so') for grep { $_->{exit} } @done;
-    is($self->count('apikey'), 2, 'and make none');
+         'the other rotations name that key') for grep { $_->{exit} } @done;
+    is($self->count('apikey'), 2, 'the other rotations make no key');
     is($self->sql("SELECT COUNT(*) FROM apikey_audit WHERE action = 'rotate'"),
        1, 'the audit has one rotation');
 }
 
-# A reader that takes up what is new, again and again, misses none: no number
-# comes to light below one that was seen.
+# A reader that asks for the changes after the last known number misses none:
+# no number becomes visible after a greater one has been read.
 sub order {
     my ($self) = @_;
     $self->fresh;
@@ -273,7 +282,8 @@ sub order {
     pipe(my $until, my $stop) or die "pipe: $!\n";
     my @jobs = map { $self->write_on($_, $until, $stop) } @writers;
     for my $turn (0 .. 59) {
-        # One that has its number early and commits late, now and then.
+        # Now and then a transaction that has its number early and commits
+        # late.
         if ($turn % 20 == 0) {
             $slow->send("BEGIN; UPDATE apikey_tenant SET reason = '$turn'");
         }
@@ -291,14 +301,16 @@ sub order {
     $_->close for $slow, $reader;
     my @all = $self->sql('SELECT number FROM apikey_change WHERE number > '
                          . "$before ORDER BY number");
-    is(scalar(grep { $_ > 0 } @written), @writers, 'all have written');
+    is(scalar(grep { $_ > 0 } @written), @writers, 'each writer has written');
     is(scalar @all, $slowly + sum(@written), 'each change has a number');
-    is_deeply([ grep { !$seen{$_} } @all ], [], 'the reader has seen each');
-    is_deeply([ grep { $_ > 1 } values %seen ], [], 'once');
+    is_deeply([ grep { !$seen{$_} } @all ], [],
+              'the reader has read each change');
+    is_deeply([ grep { $_ > 1 } values %seen ], [],
+              'the reader has read each change once');
 }
 
-# A writer whose transactions last, each a little differently, until the pipe
-# is closed; a handle from which comes how many there were.
+# A writer whose transactions take some time, each a different one, until the
+# pipe is closed; returns a handle to read the number of its transactions from.
 sub write_on {
     my ($self, $which, $until, $stop) = @_;
     my $pid = open(my $count, '-|') // die "fork: $!\n";
@@ -322,8 +334,8 @@ sub write_on {
 
 # ---- Faults ----
 
-# Runs a command to where it has written keys and not the audit, and does
-# something to it there.
+# Runs a command until it has written keys but not the audit, and does
+# something to it then.
 sub in_the_middle {
     my ($self, $fault, @arguments) = @_;
     my $session = $self->{backend}->session;
@@ -348,16 +360,17 @@ sub half_done {
                      [qw(tenant suspend acme)]) {
         my $done = $self->in_the_middle(
             sub { kill KILL => $_[0]{pid} }, @$command);
-        is($done->{signal}, 9, "killed in the middle of $command->[0]");
+        is($done->{signal}, 9,
+           "$command->[0] is killed before it writes the audit");
         wait_until(60, sub { $self->{backend}->waiting == 0 });
-        is($self->counts, $before, 'nothing is half done');
+        is($self->counts, $before, "$command->[0]: no row is left of it");
         is(join('', $self->sql('SELECT * FROM apikey')), $row,
-           'the key is as it was');
+           "$command->[0]: the key is not changed");
     }
-    is($cli->run('rotate', $id)->{exit}, 0, 'and nothing stands in the way');
+    is($cli->run('rotate', $id)->{exit}, 0, 'rotate works after all that');
 }
 
-# Killed anywhere: what is there is whole.
+# A command is killed at any time: each key is whole.
 sub cut_off {
     my ($self) = @_;
     my $cli = $self->cli;
@@ -381,17 +394,19 @@ sub cut_off {
                 'DISTINCT k.digest) FROM apikey k JOIN apikey_change c ON '
                 . "c.value = k.digest AND c.kind = 'digest'"),
            join(' ', ($self->count('apikey')) x 3),
-           "killed after $turn ms: each key is whole");
+           "killed after $turn ms: each key has its tenant, change and audit "
+           . "entry");
     }
-    cmp_ok($killed, '>', 0, 'some were killed in time');
+    cmp_ok($killed, '>', 0, 'at least one command was killed before its end');
     is($self->sql("SELECT COUNT(*) FROM apikey WHERE tenant = 't0' AND id <> "
                   . "'$id' AND (root <> '$id' OR rotated_from = '')"), 0,
-       'and of its line');
+       'each rotated key is whole and of its line');
     is($cli->run('rotate', $self->sql($newest))->{exit}, 0,
-       'and nothing stands in the way');
+       'rotate works after all that');
 }
 
-# The connection dies under a command, which either is done once or not at all.
+# The connection is killed under a command, which is then done once or not at
+# all.
 sub broken {
     my ($self) = @_;
     my $cli = $self->cli;
@@ -403,14 +418,17 @@ sub broken {
         my $done = $self->in_the_middle(sub {
             $killed = $self->{backend}->kill_connections($_[1]);
         }, @$command);
-        # And perhaps that of our last question, which is about to end.
-        cmp_ok($killed, '>=', 1, "the connection of $command->[0] is killed");
+        # Another one may be that of the last query of this test, which is
+        # about to end.
+        cmp_ok($killed, '>=', 1, "$command->[0]: its connection is killed");
         my $made = $self->count('apikey') - $before;
-        is($done->{exit}, $made ? 0 : 3, 'it says what became of it');
-        is($made, $done->{exit} ? 0 : 1, 'all or nothing');
+        is($done->{exit}, $made ? 0 : 3,
+           "$command->[0]: the status says whether it was done");
+        is($made, $done->{exit} ? 0 : 1,
+           "$command->[0]: it was done once or not at all");
         is($self->sql('SELECT COUNT(*) FROM apikey k WHERE NOT EXISTS (SELECT'
             . " * FROM apikey_audit a WHERE a.id = k.id AND a.action ="
-            . " 'create')"), 0, 'each key has its entry in the audit');
+            . " 'create')"), 0, "$command->[0]: each key has its audit entry");
     }
 }
 

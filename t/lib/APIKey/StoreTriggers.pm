@@ -15,7 +15,8 @@ use warnings;
 use POSIX ();
 use Test::More;
 
-# level => check => sentence; a trigger has one of its own a fault.
+# Runs doctor and collects its findings, by level and check; a trigger with a
+# fault has a line of its own.
 sub doctored {
     my ($self) = @_;
     my $done = $self->cli->run('doctor', '--user', scalar getpwuid $>);
@@ -25,7 +26,7 @@ sub doctored {
     return $done;
 }
 
-# Findings that are not all right.
+# Findings of another level than ok.
 sub wrong {
     my ($done) = @_;
     return join "\n", grep { !/^ok/ } split /\n/, $done->{out};
@@ -35,7 +36,7 @@ sub triggers {
     my ($self) = @_;
     my $backend = $self->{backend};
     $self->fresh;
-    is(wrong($self->doctored), '', 'as init makes them: all is well');
+    is(wrong($self->doctored), '', 'doctor finds nothing wrong after init');
     $self->copied($backend);
     $self->silenced(@$_) for @{ $self->trait('silenced') };
     $self->none_works($backend);
@@ -50,15 +51,15 @@ sub silenced {
     for my $case (@cases) {
         my ($promise, $where, $like) = @$case;
         like("@{ $done->{found}{$where} // ['nothing'] }", $like,
-             "$promise: $where");
+             "doctor finds $promise: $where");
         @other = grep { !/$like/ } @other;
     }
-    is("@other", '', 'and no more is wrong') or diag $done->{out};
+    is("@other", '', 'doctor finds nothing else wrong') or diag $done->{out};
     is($done->{exit}, (grep { $_->[1] =~ /^fail/ } @cases) ? 1 : 0,
-       'and the exit status');
+       'the exit status of doctor');
 }
 
-# What a dump writes in its own words is the same.
+# Triggers that a dump writes in the database's own words count as the same.
 sub copied {
     my ($self, $backend) = @_;
     $self->cli->create;
@@ -73,18 +74,20 @@ sub copied {
     }
     print $out $text;
     close $out or die "the dump cannot be read\n";
-    is(wrong($self->doctored), '', 'in a copy that was dumped: all is well');
-    is($self->count('apikey'), 1, 'and it is a copy');
+    is(wrong($self->doctored), '',
+       'doctor finds nothing wrong in a copy made from a dump');
+    is($self->count('apikey'), 1, 'the copy has the key');
 }
 
-# Every one of them is named.
+# Triggers that do nothing: doctor names each of them.
 sub none_works {
     my ($self, $backend) = @_;
     $self->fresh;
     $self->sql($backend->emptied);
     my $last = $self->last_change;
     $self->cli->create;
-    is(scalar(my @seen = $self->changes($last)), 0, 'emptied: none works');
+    is(scalar(my @seen = $self->changes($last)), 0,
+       'with emptied triggers no change is recorded');
     my $done = $self->doctored;
     my ($names) = wrong($done) =~ /^fail +triggers +These are not as .*: (.*);/;
     my @want = map { / FUNCTION (\w+)\(/ ? "$1()"
@@ -93,7 +96,7 @@ sub none_works {
     my %want = map { $_ => 1 } $backend->trait('folder') eq 'pgsql'
                ? grep { /\(\)$/ } @want : grep { / on / } @want;
     is(join(', ', sort split /, /, $names // ''), join(', ', sort keys %want),
-       'and each is named') or diag $done->{out};
+       'doctor names each emptied trigger') or diag $done->{out};
 }
 
 1;

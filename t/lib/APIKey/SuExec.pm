@@ -4,7 +4,7 @@ package APIKey::SuExec;
 # A place where suEXEC runs CGI programs: a folder below the document root that
 # it was compiled with, whose owner is neither root nor httpd's user. It lies
 # outside of the tests' own folder, so it goes with this object, and one that a
-# killed test left behind goes with the next.
+# killed test has left goes with the next.
 #
 #   my $suexec = APIKey::SuExec->new($httpd);
 #   $suexec->{server}       the user as whom httpd must run
@@ -43,14 +43,14 @@ sub new {
     return $self;
 }
 
-# Tests of several runs share what they have to make.
+# Tests of several runs may make the same folders.
 sub locked {
     open my $lock, '<', '/' or die "/: $!\n";
     flock $lock, LOCK_EX or die "flock: $!\n";
     return $lock;
 }
 
-# One that was not there has a note that it may go.
+# A folder that was not there gets a note that it may be removed.
 sub make {
     my ($self, $folder) = @_;
     return if -d $folder;
@@ -58,7 +58,7 @@ sub make {
     open my $note, '>', "$folder/$OURS" or die "$folder: $!\n";
 }
 
-# Folders of tests that are no more.
+# Removes the folders of tests that have ended.
 sub tidy {
     my ($self) = @_;
     for my $folder (glob "$self->{root}/$OURS.*") {

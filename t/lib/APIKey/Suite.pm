@@ -26,8 +26,8 @@ use APIKey::Server;
 # Folders of t/ with tests that need no httpd of ours; the first two look at
 # sources and need to do so only once.  And folders with no tests to find.
 my @ONCE = qw(guard build);
-# Those that take long come first, here and below: at the end there are others
-# beside them.
+# Tests that take long come first, here and below, so that at the end others
+# run beside them.
 my @QUIET = qw(db cli);
 # Their tests start servers of their own, and wait for those most of the time.
 my @APART = qw(faults usage verify apps config manual query);
@@ -89,7 +89,7 @@ sub run {
     return $self->verdict && $done ? 0 : 1;
 }
 
-# What each test finds in its environment; t/README has the list.
+# What each test has in its environment; t/README has the list.
 sub set_environment {
     my ($self) = @_;
     my ($source, $build) = @{$self}{qw(source build)};
@@ -98,10 +98,10 @@ sub set_environment {
     $ENV{HTAPIKEY}      = $self->place_program;
     $ENV{PERL5LIB} = join ':', "$source/t/lib",
         length($ENV{PERL5LIB} // '') ? $ENV{PERL5LIB} : ();
-    # A setting of the caller's must not decide what a test sees.
+    # A setting of the caller's must not change what a test finds.
     delete @ENV{qw(APIKEY_CONFIG APIKEY_TEST_PART APIKEY_RUN http_proxy)};
     $ENV{APIKEY_TEST_PART} = 1 if @{ $self->{wanted} };
-    # What databases' servers begin with: APIKey::PrivateServer.
+    # Initial data of the databases' servers: APIKey::PrivateServer.
     $self->{data} = File::Temp->newdir('apikey-data-XXXXXX', TMPDIR => 1);
     $ENV{APIKEY_TEST_DATA} = $self->{data}->dirname;
     $ENV{LC_ALL} = 'C';
@@ -182,7 +182,8 @@ sub areas {
 # Below t/.
 sub path_of { return $_[0] =~ s{^.*?(?:^|/)t/|/$}{}gr }
 
-# Those that the command line names, by file or by folder; all if it names none.
+# The tests that the command line names, by file or by folder; all if it names
+# none.
 sub wanted_files {
     my ($self, @files) = @_;
     my @wanted = map { path_of($_) } @{ $self->{wanted} } or return @files;
@@ -211,7 +212,7 @@ sub test {
     } @files);
 }
 
-# A run in which nothing ran, or a file or a test was skipped, is no success.
+# A run without tests, or with a file or a test skipped, fails.
 sub verdict {
     my ($self) = @_;
     my $all = $self->{aggregator};
@@ -225,7 +226,7 @@ sub verdict {
     push @faults, map { "skipped: $_" } $self->skips;
     push @faults, 'tests marked TODO: ' . join ' ', $all->todo if $all->todo;
     print "t/TEST: $_; that counts as a failure.\n" for @faults;
-    # A file that died without a failed test counts as one.
+    # A file that died without a failed test counts as one failed test.
     my %broken = map { $_ => 1 } $all->exit, $all->wait, $all->parse_errors;
     delete @broken{ $all->failed };
     my $failed = @faults + keys(%broken)

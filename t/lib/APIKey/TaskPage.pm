@@ -56,7 +56,8 @@ sub redo_document {
     }
 }
 
-# Braces of the shell that are still open, quoted text and documents aside.
+# The number of braces that the shell has open, without quoted text and
+# here-documents.
 sub grouped {
     my ($command) = @_;
     return 0 if $command =~ /<<'/;
@@ -75,7 +76,7 @@ sub promises {
     return scalar map { @$_[1 .. $#$_] } @{ $self->{commands} };
 }
 
-# The text as it is run here.
+# The text of the page as it is run here.
 sub here {
     my ($self, $text) = @_;
     my ($dir, $port) = ($self->{site}{dir}, $self->{site}->port);
@@ -108,7 +109,7 @@ sub script {
 
 sub quoted { return "'" . $_[0] =~ s/'/'\\''/gr . "'" }
 
-# What the machine would do.
+# The commands that would change the machine.
 sub frame {
     my ($self) = @_;
     my $site = $self->{site};
@@ -123,7 +124,7 @@ systemctl() { tell httpd "\$1"; }
 chgrp() { :; }
 sudo() { shift 2; "\$@"; }
 install() { mkdir -p "\${!#}"; chown '$site->{user}' "\${!#}"; }
-# The test restarts httpd, and says when that has answered.
+# The test restarts httpd, and answers once httpd does.
 tell() { echo "\$2" >&3; read -r answer <&4; test "\$answer" = done; }
 until_it_says() {
     step=\$1; shift; tries=0

@@ -54,7 +54,7 @@ sub made {
 
 sub sql { my $self = shift; return $self->{backend}->sql(@_) }
 
-# {id}: count, of all keys that were ever used.
+# The counts of all keys that were ever used, by id.
 sub counts {
     my ($self) = @_;
     return { map { split /\|/ }
@@ -112,7 +112,7 @@ sub many {
     return @keys;
 }
 
-# Only httpd goes through the relay, not htapikey and the test.
+# httpd alone goes through the relay, not htapikey and the test.
 sub far {
     my ($self, $relay) = @_;
     $self->{relay} = $relay;

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 package APIKey::WordPress;
 
-# A site (APIKey::ConfigTest, which see) with Debian's WordPress in mod_php, on
-# a MariaDB of its own, which wants prefork.
+# A site (see APIKey::ConfigTest) with Debian's WordPress in mod_php, which
+# needs prefork, and a MariaDB of its own.
 #
 #   my $site = APIKey::WordPress->new;
 #   $site->start($conf);            @WORDPRESS@ is its folder
@@ -19,7 +19,7 @@ use APIKey::MariaDB;
 
 my $FROM = '/usr/share/wordpress';
 
-# What WordPress puts there when permalinks are chosen.
+# The .htaccess that WordPress writes for permalinks.
 my $HTACCESS = <<'EOF_HTACCESS';
 RewriteEngine On
 RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
@@ -44,7 +44,7 @@ sub new {
     return $self;
 }
 
-# A copy of all programs, for each looks for its configuration beside itself.
+# A copy of all programs, since each looks for its configuration beside itself.
 sub tree {
     my ($self) = @_;
     my $to = "$self->{dir}/wordpress";
@@ -71,7 +71,7 @@ require_once ABSPATH . 'wp-settings.php';
 EOF_PHP
 }
 
-# As its installer does, with pretty permalinks.
+# Sets WordPress up as its installer does, with permalinks.
 sub install {
     my ($self) = @_;
     my $program = $self->file('install.php', <<"EOF_PHP");
