@@ -160,7 +160,7 @@ static cli_exit_e confirm_new_tenant(cli_t *cli, const char *tenant)
         return CLI_DONE;
     }
     return cli_fail(cli, APIKEY_EREFUSED, "no key was made; `htapikey tenant "
-                    "list` tells which tenants there are");
+                    "list` shows which tenants there are");
 }
 
 static cli_exit_e check_named_tenant(cli_t *cli, const char *name, int *is_new)

@@ -58,7 +58,7 @@ static void check_prefix(doctor_t *doctor)
     if (!conf->prefixes) {
         doctor_find(doctor, DOCTOR_OK, "prefix", "No ApiKeyPrefix: new keys "
                     "begin with " APIKEY_PREFIX_DEFAULT "_. Secret scanners "
-                    "tell keys by a prefix of %d characters or more.",
+                    "find keys by a prefix of %d characters or more.",
                     APIKEY_PREFIX_DISTINCT);
         return;
     }
@@ -77,8 +77,9 @@ static void check_prefix(doctor_t *doctor)
                     APIKEY_PREFIX_DISTINCT);
     }
     else {
-        doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be told from other "
-                    "text by what they begin with: %s.", conf->prefix_words);
+        doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be told apart from "
+                    "other text by what they begin with: %s.",
+                    conf->prefix_words);
     }
 }
 

@@ -59,7 +59,7 @@ const cli_option_t cli_options[CLI_OPTIONS] = {
     [CLI_NEW_IDENTITY] = { "new-identity", 0, NULL, 0, "tell a copy of a "
                            "database from its original" },
     [CLI_USER] = { "user", 0, "NAME", 0, "as whom httpd serves requests" },
-    [CLI_WORDS] = { "words", 0, NULL, 0, "a line a word, for a shell that "
+    [CLI_WORDS] = { "words", 0, NULL, 0, "a line per word, for a shell that "
                     "completes them" }
 };
 

@@ -271,16 +271,16 @@ static const char *find_key_in_columns(const apikey_record_t *record,
                                        const apikey_custom_query_t *query,
                                        apr_pool_t *pool)
 {
-    const struct { const char *name, *text; } told[] = {
+    const struct { const char *name, *text; } shown[] = {
         { names[ID], record->id }, { names[TENANT], record->tenant },
         { names[NAME], record->name }, { names[SCOPES], record->scopes },
         { names[ENV], record->env }, { names[KEYSPACE], record->keyspace }
     };
     apr_size_t i;
 
-    for (i = 0; query->policy && i < sizeof(told) / sizeof(*told); i++) {
-        if (apikey_text_has_key(told[i].text, record->digest, query->policy)) {
-            return apr_pstrcat(pool, "its ", told[i].name, " is a key, or "
+    for (i = 0; query->policy && i < sizeof(shown) / sizeof(*shown); i++) {
+        if (apikey_text_has_key(shown[i].text, record->digest, query->policy)) {
+            return apr_pstrcat(pool, "its ", shown[i].name, " is a key, or "
                                "has one in it; name another column so in "
                                "ApiKeyQuery", NULL);
         }
@@ -298,7 +298,7 @@ static void check_disclosure(apikey_record_t *record, apikey_rows_t *rows,
     record->fault = apikey_rows_fault(rows, pool);
     if (fault) {
         record->fault = fault;
-        record->id = "(not told)";
+        record->id = "(not shown)";
     }
 }
 

@@ -69,8 +69,8 @@ apr_status_t apikey_codec_id(unsigned char id[APIKEY_CODEC_ID_LEN],
 
 /**
  * HMAC-SHA256 with a secret of the server over context, digest and record.
- * Whoever can write to the cache can therefore neither make up a record nor
- * move one to another key.
+ * A writer to the cache without the secret can therefore neither make up a
+ * record nor move one to another key.
  * @param secret   the index of the secret: 0 to seal, any to verify
  * @param context  apikey_codec_context()'s, the same on both sides
  * @param bytes    the encoded record
