@@ -135,8 +135,8 @@ static cli_exit_e show_once(cli_t *cli, apikey_fresh_t *fresh,
     status = apikey_keys_revoke(cli->store, key->record.id,
                                 "it could not be shown", &cli->actor,
                                 cli->pool, &error);
-    cli_say(cli->pool, "standard output could not be written, so nobody has "
-            "seen the key %s: %s%s", key->record.id,
+    cli_say(cli->pool, "standard output could not be written, so the key %s "
+            "was not shown: %s%s", key->record.id,
             status == APR_SUCCESS ? "it has been revoked again"
             : "revoke it, which failed: ",
             status == APR_SUCCESS ? "" : error);

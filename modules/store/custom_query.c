@@ -219,7 +219,7 @@ static void read_networks_column(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-/* NULL is read as "", since one driver does not tell them apart. */
+/* NULL is read as "", since one driver does not distinguish them. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
                         const column_t *column,
                         const apikey_custom_query_t *query, apr_pool_t *pool)

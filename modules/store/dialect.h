@@ -53,7 +53,7 @@ typedef struct apikey_advice_t {
 /** Kinds of errors that are handled. */
 typedef enum {
     APIKEY_ERROR_LOCKED,        /**< another process holds a lock */
-    APIKEY_ERROR_PASSING,       /**< it is gone in a moment by itself */
+    APIKEY_ERROR_PASSING,       /**< over in a moment without action */
     APIKEY_ERROR_DUPLICATE,     /**< a primary or unique key exists already */
     APIKEY_ERROR_DEADLOCK,      /**< of two transactions that waited for each
                                  * other this one was rolled back */
@@ -201,7 +201,7 @@ typedef struct apikey_dialect_t {
     const char *has_column;
     const char *never_waits;    /**< selects one row where no writer delays a
                                  * reader, else none; NULL: a writer may */
-    /** Selects that name the holder of the lock that was not to be had, in
+    /** Selects that name the holder of the lock that could not be taken, in
      * their first column; the first that gives a row counts, one that fails is
      * ignored.  Ends with NULL; may be NULL. */
     const char *const *blockers;

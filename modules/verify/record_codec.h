@@ -46,8 +46,9 @@ int apikey_record_decode(apikey_cached_record_t *cached,
 /**
  * A hash of all that a record depends on, except its key.  Servers with
  * different records have different contexts, the same on every machine.
- * Databases are told apart by the driver and parameters in the configuration,
- * because a copy of a database has the same content and identity.
+ * Databases are distinguished by the driver and parameters in the
+ * configuration, because a copy of a database has the same content and
+ * identity.
  * @param context  out, APIKEY_DIGEST_LEN bytes.  Not to be shown: a password in
  *                 @a database could be guessed from it
  * @param database apikey_db_t's name
