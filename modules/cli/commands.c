@@ -30,7 +30,7 @@ const cli_command_t cli_commands[] = {
     { .name = "show", .run = cli_cmd_show,
       ONE_ARGUMENT("ID"), .opens = CLI_OPENS_DATABASE,
       .takes = OPTION(KEYSPACE),
-      .does = "tell all about a key" },
+      .does = "show all about a key" },
     { .name = "set", .run = cli_cmd_set, .changes = 1,
       ONE_ARGUMENT("ID"),
       .takes = OPTION(NAME) | OPTION(SCOPE) | OPTION(ADD_SCOPE)
@@ -82,10 +82,10 @@ const cli_command_t cli_commands[] = {
     { .name = "tenant", .sub = "set", .run = cli_cmd_tenant_set,
       .changes = 1, ONE_ARGUMENT("TENANT"),
       .needs = OPTION(META),
-      .does = "say what applications are told of all keys of a tenant" },
+      .does = "set variables that applications get with all keys of a tenant" },
     { .name = "audit", .run = cli_cmd_audit, .words = "",
       .takes = OPTION(KEY) | OPTION(TENANT) | OPTION(SINCE) | OPTION(KEYSPACE),
-      .does = "tell who did what and when" },
+      .does = "show who did what and when" },
     { .name = "import", .run = cli_cmd_import, .changes = 1,
       ONE_ARGUMENT("FILE|-"),
       .takes = OPTION(DIGEST) | OPTION(WEAK) | OPTION(MAP) | OPTION(DRY_RUN),
@@ -106,6 +106,6 @@ const cli_command_t cli_commands[] = {
     { .name = "help", .run = cli_cmd_help,
       .words = "[COMMAND]", .words_max = 2,
       .takes = OPTION(WORDS),
-      .does = "tell what there is, or all about a command" },
+      .does = "list the commands, or explain one" },
     { .name = NULL }
 };

@@ -135,8 +135,8 @@ static cli_exit_e show_once(cli_t *cli, apikey_fresh_t *fresh,
     status = apikey_keys_revoke(cli->store, key->record.id,
                                 "it could not be shown", &cli->actor,
                                 cli->pool, &error);
-    cli_say(cli->pool, "standard output could not be written, so nobody has "
-            "seen the key %s: %s%s", key->record.id,
+    cli_say(cli->pool, "standard output could not be written, so the key %s "
+            "was not shown: %s%s", key->record.id,
             status == APR_SUCCESS ? "it has been revoked again"
             : "revoke it, which failed: ",
             status == APR_SUCCESS ? "" : error);
@@ -160,7 +160,7 @@ static cli_exit_e confirm_new_tenant(cli_t *cli, const char *tenant)
         return CLI_DONE;
     }
     return cli_fail(cli, APIKEY_EREFUSED, "no key was made; `htapikey tenant "
-                    "list` tells which tenants there are");
+                    "list` shows which tenants there are");
 }
 
 static cli_exit_e check_named_tenant(cli_t *cli, const char *name, int *is_new)

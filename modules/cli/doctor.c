@@ -58,7 +58,7 @@ static void check_prefix(doctor_t *doctor)
     if (!conf->prefixes) {
         doctor_find(doctor, DOCTOR_OK, "prefix", "No ApiKeyPrefix: new keys "
                     "begin with " APIKEY_PREFIX_DEFAULT "_. Secret scanners "
-                    "tell keys by a prefix of %d characters or more.",
+                    "find keys by a prefix of %d characters or more.",
                     APIKEY_PREFIX_DISTINCT);
         return;
     }
@@ -71,14 +71,15 @@ static void check_prefix(doctor_t *doctor)
     }
     if (*brief) {
         doctor_find(doctor, DOCTOR_WARN, "prefix", "Secret scanners cannot "
-                    "tell keys that begin with %s from other text: put a "
-                    "prefix of %d characters or more before it in "
+                    "distinguish keys that begin with %s from other text: put "
+                    "a prefix of %d characters or more before it in "
                     "ApiKeyPrefix, which new keys will have.", brief,
                     APIKEY_PREFIX_DISTINCT);
     }
     else {
-        doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be told from other "
-                    "text by what they begin with: %s.", conf->prefix_words);
+        doctor_find(doctor, DOCTOR_OK, "prefix", "Keys can be distinguished "
+                    "from other text by what they begin with: %s.",
+                    conf->prefix_words);
     }
 }
 

@@ -34,7 +34,7 @@ cli_exit_e cli_usage(cli_t *cli, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    cli_say(cli->pool, "%s; `htapikey help` tells more",
+    cli_say(cli->pool, "%s; see `htapikey help`",
             apr_pvsprintf(cli->pool, format, args));
     va_end(args);
     return CLI_USAGE;

@@ -321,8 +321,9 @@ static void write_explanation(const finding_t *finding, const char *result,
     if (finding->key) {
         write_key_fields(finding);
     }
-    cli_field("server", "what a place wants besides, httpd tells: LogLevel "
-              "apikey:debug logs each decision and the Require that made it",
+    cli_field("server", "what a place requires besides is in httpd's log: "
+              "LogLevel apikey:debug logs each decision and the Require that "
+              "made it",
               pool);
 }
 

@@ -103,7 +103,7 @@ cli_exit_e cli_cmd_export(cli_t *cli)
 
     if (cli->json) {
         return cli_usage(cli, "export writes what import reads, which is CSV; "
-                         "`list --json` tells of keys in JSON");
+                         "`list --json` shows keys in JSON");
     }
     code = cli_open(cli, 0);
     if (code != CLI_DONE) {

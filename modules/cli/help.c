@@ -164,7 +164,7 @@ static void help_all(const cli_t *cli)
     }
     cli_out("\n");
     write_globals(cli->pool);
-    cli_out("\n`htapikey help COMMAND` tells all about one.  Keys are read "
+    cli_out("\n`htapikey help COMMAND` explains one.  Keys are read "
             "from standard input,\nnever from arguments.\n");
 }
 

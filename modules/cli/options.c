@@ -56,10 +56,10 @@ const cli_option_t cli_options[CLI_OPTIONS] = {
     [CLI_DRY_RUN] = { "dry-run", 0, NULL, 0, "store nothing; show the first "
                       "keys and all that is wrong, with its line" },
     [CLI_WEAK] = { "weak", 0, NULL, 0, "keys that can be guessed, too" },
-    [CLI_NEW_IDENTITY] = { "new-identity", 0, NULL, 0, "tell a copy of a "
-                           "database from its original" },
+    [CLI_NEW_IDENTITY] = { "new-identity", 0, NULL, 0, "give a copy of "
+                           "a database an identity of its own" },
     [CLI_USER] = { "user", 0, "NAME", 0, "as whom httpd serves requests" },
-    [CLI_WORDS] = { "words", 0, NULL, 0, "a line a word, for a shell that "
+    [CLI_WORDS] = { "words", 0, NULL, 0, "a line per word, for a shell that "
                     "completes them" }
 };
 

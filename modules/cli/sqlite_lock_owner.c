@@ -2,7 +2,7 @@
 
 /*
  * Which process holds SQLite's write lock.  SQLite takes it with fcntl() on
- * one byte, so the kernel can tell: the reserved byte of the database file, or
+ * one byte, so the kernel knows: the reserved byte of the database file, or
  * in WAL mode the first lock of the -shm file (sqlite.org/fileformat.html,
  * sqlite.org/walformat.html).
  */

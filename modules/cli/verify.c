@@ -37,7 +37,7 @@ static const char *network_list(const apikey_record_t *record, apr_pool_t *pool)
 }
 
 /* Writes the result, and of a key that was found its id, or with --json what
- * the application would be told. */
+ * would be exported to the application. */
 static cli_exit_e report_result(cli_t *cli, apikey_result_e result,
                                 const apikey_record_t *record)
 {

@@ -31,8 +31,8 @@ extern module AP_MODULE_DECLARE_DATA apikey_module;
 #define APIKEY_AUTH_TYPE "ApiKey"
 #define APIKEY_REALM_DEFAULT "API"
 
-/** The request headers that tell an application whose key it was: the prefix of
- * ApiKeyHeaders and Tenant, Id, Scopes or Env. */
+/** The request headers that a key is exported in: the prefix of ApiKeyHeaders
+ * and Tenant, Id, Scopes or Env. */
 typedef enum {
     APIKEY_EXPORTED_TENANT,
     APIKEY_EXPORTED_ID,

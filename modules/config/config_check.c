@@ -112,7 +112,7 @@ static const char *or_none(const char *text)
  * of a database and is run by mod_dbd, on its connections alone.
  *
  * SQLite always gets connections of our own, one more per file: mod_dbd's
- * cannot be told to open a file again that was moved away or replaced, and
+ * cannot be made to open a file again that was moved away or replaced, and
  * another module may hold all that there are. */
 static void set_database(apr_pool_t *pconf, apikey_server_t *conf)
 {

@@ -218,7 +218,7 @@ const char *apikey_set_digest(cmd_parms *cmd, void *dir APIKEY_UNUSED, int argc,
     }
     used_server_conf(cmd)->digests = kinds;
     return argc ? NULL
-        : "ApiKeyDigest: write 'hmac-sha256', and behind it how keys that "
+        : "ApiKeyDigest: write 'hmac-sha256', and after it how keys that "
           "were imported are digested, such as 'sha256'";
 }
 

@@ -30,7 +30,7 @@ static const char *token_fault(const char *name)
 }
 
 /* A key's header must not be one that httpd, a proxy or a browser gives a
- * meaning of its own, or that an application cannot tell from one of those. */
+ * meaning of its own, or that an application may take for one of those. */
 static const char *header_fault(const char *name)
 {
     static const char *const taken[] = {
@@ -49,7 +49,7 @@ static const char *header_fault(const char *name)
         }
     }
     if (!fault && apikey_reserved_header(name, "")) {
-        fault = "names a header that tells the application its tenant";
+        fault = "names a header that the tenant is exported in";
     }
     return fault;
 }

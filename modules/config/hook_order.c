@@ -49,7 +49,7 @@ static const struct {
     { HOOK(log_transaction), "it may log a key that stood in a path, or in a "
       "request that httpd cannot parse" }
 }, lasts[] = {
-    { HOOK(fixups), "it may tell applications of any tenant" }
+    { HOOK(fixups), "it may set the tenant that applications see" }
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

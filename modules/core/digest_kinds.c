@@ -33,7 +33,7 @@ static const char *add_part(apikey_digest_kinds_t *kinds, unsigned int kind,
     apikey_part_t *part = kinds->parts;
 
     if (*after <= ' ' || *after > '~' || after[1]) {
-        return "must have one character behind 'after=', which stands in the "
+        return "must have one character after 'after=', which stands in the "
                "keys";
     }
     for (; part->kind; part++) {

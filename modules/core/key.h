@@ -98,7 +98,7 @@ typedef enum {
     APIKEY_DIVIDE_URL = 2           /**< and "/:@" */
 } apikey_divide_e;
 
-/** A key that somebody has exposed. */
+/** A key that was seen where it is not secret: in a URL or a Referer. */
 typedef struct apikey_exposure_t {
     apikey_candidates_t digests;    /**< what it may be stored under; at least
                                      * one */

@@ -27,7 +27,7 @@ const char *apikey_lifetime_parse(apikey_lifetime_t *lifetime, int argc,
         if (!bound || *bound != 0
             || apikey_duration_parse(bound, argv[i] + 4) != APR_SUCCESS
             || *bound == 0) {
-            return "wants min=D and max=D once each behind the default, "
+            return "wants min=D and max=D once each after the default, "
                    "such as 90d min=30d max=365d";
         }
     }

@@ -16,7 +16,7 @@ static char arrives_as(char c)
                                                                         : '_';
 }
 
-/* Whether an application cannot tell the name from one with this prefix. */
+/* Whether an application may take the name for one with this prefix. */
 static int arrives_with_prefix(const char *name, const char *prefix)
 {
     for (; *prefix; name++, prefix++) {

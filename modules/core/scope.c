@@ -34,7 +34,7 @@ const char *apikey_scope_grant_fault(const char *scope)
         return fault;
     }
     if (star[1] || (star != scope && star[-1] != ':')) {
-        return "has a '*' that is neither alone nor last behind a ':'";
+        return "has a '*' that is neither alone nor at the end, after a ':'";
     }
     return NULL;
 }

@@ -155,7 +155,7 @@ static const char *add_secret(apikey_secrets_t *secrets, const char *id,
     if (status != APR_SUCCESS || len < APIKEY_SECRET_MIN
         || len > APIKEY_SECRET_MAX) {
         apikey_wipe(bytes, sizeof(bytes));
-        return "does not hold 32 to 128 bytes in base64 behind its id; "
+        return "does not hold 32 to 128 bytes in base64 after its id; "
                "restore the line, or make one with 'htapikey secret'";
     }
     status = secret_prepare(secret, bytes, len);
@@ -289,7 +289,7 @@ apr_status_t apikey_secrets_load(apikey_secrets_t **secrets, const char *path,
     }
     if (status != APR_SUCCESS && !fault) {
         fault = apr_psprintf(pool, "it cannot be read: %s; make it with "
-                             "'htapikey secret' and let nobody but the "
+                             "'htapikey secret' and let only the "
                              "server's administrator read it",
                              apr_strerror(status, reason, sizeof(reason)));
     }

@@ -72,8 +72,8 @@ static apr_status_t count_dbd_end(void *data APIKEY_UNUSED)
 }
 
 /* mod_dbd's post_connect hook: counts the connections that mod_dbd closes.  If
- * ap_dbd_open() returns none, this tells whether it has closed a dead one (a
- * retry may help) or could not connect. */
+ * ap_dbd_open() returns none, the count shows whether it has closed a dead one
+ * (a retry may help) or could not connect. */
 static apr_status_t on_dbd_connect(apr_pool_t *pool,
                                    dbd_cfg_t *cfg APIKEY_UNUSED,
                                    ap_dbd_t *dbd APIKEY_UNUSED)

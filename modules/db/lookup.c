@@ -126,7 +126,7 @@ static void log_recovered(server_rec *s)
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                          "APIKEY0310: the database answers again; for %"
                          APR_UINT64_T_FMT " seconds it did not, and %"
-                         APR_UINT64_T_FMT " requests have asked it in vain",
+                         APR_UINT64_T_FMT " requests got no answer",
                          report.seconds, report.total);
         }
     }

@@ -114,12 +114,12 @@ struct apikey_threads_t {
  * breaker is open. */
 int apikey_breaker_allows(apikey_queue_t *queue);
 
-/** Tells the breaker that a task has ended.
+/** Reports to the breaker that a task has ended.
  * @param began when it was started */
 void apikey_breaker_job_ended(apikey_queue_t *queue, apr_status_t status,
                               apr_time_t began);
 
-/** Tells the breaker that a job has passed its deadline. */
+/** Reports to the breaker that a job has passed its deadline. */
 void apikey_breaker_timed_out(apikey_queue_t *queue);
 
 /** Counts anew how many queued jobs could be started now. */

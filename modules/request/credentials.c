@@ -272,7 +272,7 @@ static void search_header(request_rec *r, apikey_request_t *state,
 }
 
 /* Whether an application may read this header as one of those that keys stand
- * in, although httpd tells them apart: api-key and api_key. */
+ * in, although httpd distinguishes them: api-key and api_key. */
 static int is_lookalike(const apikey_server_t *conf, const char *name)
 {
     int alike = 0, i;

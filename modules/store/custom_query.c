@@ -233,8 +233,8 @@ static void read_networks_column(apikey_record_t *record, apikey_rows_t *rows,
     }
 }
 
-/* NULL is read as "", since one driver does not tell them apart; as a number,
- * either is 0. */
+/* NULL is read as "", since one driver does not distinguish them; as a
+ * number, either is 0. */
 static void read_column(apikey_record_t *record, apikey_rows_t *rows,
                         const column_t *column,
                         const apikey_custom_query_t *query, apr_pool_t *pool)
@@ -289,7 +289,7 @@ static void check_disclosure(apikey_record_t *record, apikey_rows_t *rows,
     record->fault = apikey_rows_fault(rows, pool);
     if (fault) {
         record->fault = fault;
-        record->id = "(not told)";
+        record->id = "(not shown)";
     }
 }
 

@@ -44,7 +44,7 @@ typedef struct apikey_probe_t {
     const char *bad;            /**< a sentence that goes on after the text */
 } apikey_probe_t;
 
-/** What to do about an error whose message does not tell. */
+/** What to do about an error whose message does not say so. */
 typedef struct apikey_advice_t {
     const char *words;          /**< part of the message */
     const char *advice;
@@ -53,7 +53,7 @@ typedef struct apikey_advice_t {
 /** Kinds of errors that are handled. */
 typedef enum {
     APIKEY_ERROR_LOCKED,        /**< another process holds a lock */
-    APIKEY_ERROR_PASSING,       /**< it is gone in a moment by itself */
+    APIKEY_ERROR_PASSING,       /**< over in a moment without action */
     APIKEY_ERROR_DUPLICATE,     /**< a primary or unique key exists already */
     APIKEY_ERROR_DEADLOCK,      /**< of two transactions that waited for each
                                  * other this one was rolled back */
@@ -86,7 +86,7 @@ typedef struct apikey_traits_t {
     int labels;
     /** A long column comes in pieces, to be read until there is none. */
     int pieces;
-    /** The driver tells the length of a column, by which a text with a NUL is
+    /** The driver gives the length of a column, by which a text with a NUL is
      * found.  PostgreSQL has no such text. */
     int lengths;
     /** Of an expression the driver gives 255 characters, so a column that may
@@ -176,7 +176,7 @@ typedef struct apikey_dialect_t {
     /* What stands for the marks in sql_text.c. */
     const char *number;         /**< a text parameter as a 64-bit number */
     /** Around a column: reads its text as the bytes that are stored, whatever
-     * the connection's character set, and, where the driver tells no length, a
+     * the connection's character set, and, where the driver gives no length, a
      * NUL as a byte that is refused; NULL: nothing. */
     const char *text_open, *text_close;
     /** Whether a key k comes after another in the order of created and id, by
@@ -201,7 +201,7 @@ typedef struct apikey_dialect_t {
     const char *has_column;
     const char *never_waits;    /**< selects one row where no writer delays a
                                  * reader, else none; NULL: a writer may */
-    /** Selects that name the holder of the lock that was not to be had, in
+    /** Selects that name the holder of the lock that could not be taken, in
      * their first column; the first that gives a row counts, one that fails is
      * ignored.  Ends with NULL; may be NULL. */
     const char *const *blockers;

@@ -38,7 +38,7 @@ static const char *const on_open_sqlite3[] = {
     NULL
 };
 
-/* ODBC's driver tells no length of a column, so a NUL would end its text
+/* ODBC's driver gives no length of a column, so a NUL would end its text
  * unseen. The SQL replaces it by a control character, or puts one before the
  * text, and a text with one is refused. */
 static void mark_nuls(apikey_dialect_t *dialect,
@@ -108,9 +108,9 @@ static const apikey_dialect_t *odbc_detect(const apr_dbd_driver_t *driver,
         version = apr_dbd_error(driver, handle, 0);
     }
     if (!found) {
-        *error = apr_psprintf(pool, "the database behind ODBC is none of "
-                              "PostgreSQL, MariaDB, MySQL and SQLite, or does "
-                              "not answer; it says: %s", version);
+        *error = apr_psprintf(pool, "the database that ODBC leads to is none "
+                              "of PostgreSQL, MariaDB, MySQL and SQLite, or "
+                              "does not answer; it says: %s", version);
     }
     apr_pool_destroy(sub);
     return found ? odbc_to(found, store_pool) : NULL;

@@ -29,7 +29,7 @@ static const char *const bulk_on[] = {
     NULL
 };
 
-/* The triggers record the change of the kind 'all' (002_triggers.sql). */
+/* The triggers record the change of the kind 'all' (002_changes.sql). */
 static const char *const bulk_off[] = {
     "SET LOCAL apikey.bulk = ''",
     NULL

@@ -70,8 +70,8 @@ apr_status_t apikey_key_row_audit(apikey_store_t *store,
                                   const char **error);
 
 /** Makes sure that a tenant has a row, in the running transaction: the first
- * key of a tenant creates it.  Refuses a name that cannot be told from
- * another's by eye, unless the tenant has a row already. */
+ * key of a tenant creates it.  Refuses a name that looks like
+ * another's, unless the tenant has a row already. */
 apr_status_t apikey_tenant_ensure(apikey_store_t *store, const char *tenant,
                                   const apikey_actor_t *actor,
                                   apr_pool_t *pool, const char **error);

@@ -61,8 +61,8 @@ apr_status_t apikey_row_pages(apikey_store_t *store,
         if (status == APR_SUCCESS && page->nelts == APIKEY_PAGE
             && !pages->next(page->elts + (page->nelts - 1) * pages->size,
                             pages->args + pages->fixed, pool)) {
-            *error = "more rows than a page holds cannot be told apart for "
-                     "what stands in them; correct them";
+            *error = "more rows than a page holds cannot be distinguished by "
+                     "their values; correct them";
             status = APIKEY_EANSWER;
         }
     } while (status == APR_SUCCESS && page->nelts == APIKEY_PAGE);

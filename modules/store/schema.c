@@ -241,8 +241,8 @@ apr_status_t apikey_schema_identity(apikey_store_t *store,
     }
     status = apikey_rows_end(&rows, pool, error);
     if (status == APR_SUCCESS && !found) {
-        *error = "the table apikey_identity is empty, so nobody knows which "
-                 "database this is; put its row back from a backup";
+        *error = "the table apikey_identity is empty, so it is not known "
+                 "which database this is; put its row back from a backup";
         return APR_NOTFOUND;
     }
     return status;

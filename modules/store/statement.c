@@ -109,7 +109,7 @@ void apikey_statement_name_blocker(apikey_store_t *store, apr_pool_t *pool,
         apikey_rows_end(&rows, pool, &other);
     }
     if (*who) {
-        *error = apr_psprintf(pool, "a lock on the database was not to be had "
+        *error = apr_psprintf(pool, "a lock on the database could not be taken "
                               "within five seconds; it is held by %s; end "
                               "that transaction and try again", who);
     }

@@ -71,7 +71,7 @@ apr_status_t apikey_statement_prepare_all(apikey_store_t *store,
 apr_status_t apikey_statement_explain(apikey_store_t *store, apr_pool_t *pool,
                                       const char **error);
 
-/** After APIKEY_ELOCKED: names who holds the lock, where the database tells;
+/** After APIKEY_ELOCKED: names who holds the lock, where the database says so;
  * else @a error stays as it is.  Does nothing in a transaction, where no other
  * statement can run after an error. */
 void apikey_statement_name_blocker(apikey_store_t *store, apr_pool_t *pool,

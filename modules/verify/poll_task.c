@@ -193,8 +193,8 @@ static apr_status_t next_epoch(reading_t *reading, apikey_store_t *store,
     return read_identity(reading, store, identity, error);
 }
 
-/* The database has another history, in which numbers are given again.  A new
- * epoch tells this to every server; if it cannot be written, this server uses
+/* The database has another history, in which numbers are given again.  Every
+ * server sees this by a new epoch; if it cannot be written, this server uses
  * an identity of its own, made with a salt. */
 static apr_status_t handle_restored(reading_t *reading, apikey_store_t *store,
                                     const char **error)

@@ -45,7 +45,7 @@ typedef struct apikey_poll_task_t {
  * If the database is another one, every record becomes void.  So it does if the
  * last known change is there no more and another one has its place: then the
  * database was restored from a backup and changed since, and a new epoch is
- * written to it, which tells the other servers.
+ * written to it, which the other servers see.
  *
  * If the database only lacks changes, it may have been restored, or it may be a
  * replica that lags: a replica has each state that its primary had.  Then no

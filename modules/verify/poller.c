@@ -139,7 +139,7 @@ void apikey_each_segment(apikey_segment_fn each, void *baton, apr_pool_t *pool)
 
 /* Warns if two databases have the same identity: one is probably a copy of the
  * other, and the two differ as soon as one of them is changed.  Nothing is
- * shared between them here.  But a person can no longer tell the two apart by
+ * shared between them here.  But a person can no longer distinguish the two by
  * their identity, and a copy that another machine names by the same parameters
  * shares cached records in redis with the original. */
 static void find_copies(const apikey_poller_t *poller, apr_uint64_t origin,

@@ -46,8 +46,9 @@ int apikey_record_decode(apikey_cached_record_t *cached,
 /**
  * A hash of all that a record depends on, except its key.  Servers with
  * different records have different contexts, the same on every machine.
- * Databases are told apart by the driver and parameters in the configuration,
- * because a copy of a database has the same content and identity.
+ * Databases are distinguished by the driver and parameters in the
+ * configuration, because a copy of a database has the same content and
+ * identity.
  * @param context  out, APIKEY_DIGEST_LEN bytes.  Not to be shown: a password in
  *                 @a database could be guessed from it
  * @param database apikey_db_t's name
@@ -69,8 +70,8 @@ apr_status_t apikey_codec_id(unsigned char id[APIKEY_CODEC_ID_LEN],
 
 /**
  * HMAC-SHA256 with a secret of the server over context, digest and record.
- * Whoever can write to the cache can therefore neither make up a record nor
- * move one to another key.
+ * A writer to the cache without the secret can therefore neither make up a
+ * record nor move one to another key.
  * @param secret   the index of the secret: 0 to seal, any to verify
  * @param context  apikey_codec_context()'s, the same on both sides
  * @param bytes    the encoded record

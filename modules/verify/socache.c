@@ -329,7 +329,7 @@ static void update_pause(apikey_socache_t *socache, const provider_call_t *call,
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, call->server,
                      "APIKEY0312: the cache (ApiKeyCache %s) works again; for %"
                      APR_UINT64_T_FMT " seconds it did not, and %"
-                     APR_UINT64_T_FMT " questions were put to it in vain",
+                     APR_UINT64_T_FMT " calls to it failed",
                      socache->spec, report.seconds, report.total);
     }
 }

@@ -273,7 +273,7 @@ for my $how ([ '/dev/full', { stdout => '/dev/full' } ],
     for my $form ([], ['-q'], ['--json']) {
         my $done = $cli->run(@base, @$form, $option);
         is($done->{exit}, 1, "exit status 1 when the output is $name");
-        like($done->{err}, qr/nobody has seen the key (\w{12})/,
+        like($done->{err}, qr/the key (\w{12}) was not shown/,
              "the message has the id of the key when the output is $name");
         my ($id) = $done->{err} =~ /the key (\w{12})/;
         is($cli->show($id)->{state}, 'revoked',

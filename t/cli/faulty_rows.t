@@ -208,8 +208,8 @@ $cli->old_rows("UPDATE apikey SET created = x'01', id = 'same' || char(0) || id 
                . "WHERE tenant = 'many'");
 my $done = $cli->run('list', '--tenant', 'many');
 is($done->{exit}, 3,
-   'list fails with 3 when the rows of a page cannot be told apart');
-like($done->{err}, qr/cannot be told apart/,
-     'the message says that rows cannot be told apart');
+   'list fails with 3 when the rows of a page are not distinct');
+like($done->{err}, qr/cannot be distinguished/,
+     'the message says that rows cannot be distinguished');
 
 done_testing;

@@ -85,7 +85,7 @@ is($new->{keyspace}, 'B', 'rotate --keyspace B makes a key of the keyspace B');
 # A key that could not be shown is revoked in any keyspace.
 my $done = $cli->run(qw(create --tenant t --name n --keyspace B),
                      { stdout => '/dev/full' });
-my ($unseen) = $done->{err} =~ /nobody has seen the key (\w{12}): it has been/;
+my ($unseen) = $done->{err} =~ /the key (\w{12}) was not shown: it has been/;
 ok($unseen,
    'create --keyspace B fails when the key cannot be written')
     or diag $done->{err};

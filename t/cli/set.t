@@ -230,7 +230,7 @@ $old = $cli->create;
 $done = $cli->run('rotate', $old->{id}, { stdout => '/dev/full' });
 is($done->{exit}, 1,
    'exit status 1 of rotate when the new key cannot be written');
-my ($unseen) = $done->{err} =~ /nobody has seen the key (\w{12})/;
+my ($unseen) = $done->{err} =~ /the key (\w{12}) was not shown/;
 is($cli->show($unseen)->{state}, 'revoked',
    'a new key that was not written is revoked');
 is($cli->verify($old->{key}), 'granted',

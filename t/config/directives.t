@@ -119,7 +119,7 @@ refused("ApiKeyFrom header:$_", qr/a meaning of its own/,
     for qw(Authorization authorization Cookie Host Connection Content-Length
            Content-Type Transfer-Encoding TE Upgrade Proxy-Authorization
            Referer User-Agent user_agent Proxy_Authorization Content.Type);
-refused("ApiKeyFrom header:$_", qr/tells the application its tenant/)
+refused("ApiKeyFrom header:$_", qr/header that the tenant is exported in/)
     for qw(X-Apikey-Tenant x-apikey-id X-Apikey-Key X_Apikey_Tenant
            x_apikey-key X.ApiKey.Id);
 

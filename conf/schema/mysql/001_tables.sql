@@ -1,10 +1,10 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- The tables of mod_apikey on MariaDB and MySQL; what each is for is said in
--- ../sqlite3/001_tables.sql.  Times are epoch seconds, 0 means "not".
+-- The tables of mod_apikey on MariaDB and MySQL; ../sqlite3/001_tables.sql
+-- explains them.  Times are epoch seconds, 0 means "not".
 -- A line "--;" ends a statement.
 --
--- Nothing here can be rolled back, so each statement may run again: `htapikey
+-- These statements cannot be rolled back, so each may run again: `htapikey
 -- init` records a file when all of it is done, and repeats one that was not.
 --
 -- Texts are compared by bytes, trailing blanks included.  That collation has
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS apikey_usage (
 ) ENGINE=InnoDB CHARACTER SET utf8mb4
     /*M!100201 COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */
 --;
--- number comes from apikey_counter, whatever an INSERT says.
+-- number comes from apikey_counter; the value in an INSERT is replaced.
 CREATE TABLE IF NOT EXISTS apikey_change (
     number BIGINT NOT NULL DEFAULT 0 PRIMARY KEY,
     kind VARCHAR(8) NOT NULL,

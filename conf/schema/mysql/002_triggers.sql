@@ -5,7 +5,7 @@
 -- as the user who created them, so changing keys needs no right to the counter.
 -- An import sets @apikey_bulk and records one change of the kind 'all' itself.
 
--- Without its row in apikey_counter nothing can be changed: number is NULL.
+-- If apikey_counter has lost its row, every change fails: number is NULL.
 -- WHERE is for shells with sql_safe_updates (MySQL Workbench).
 DROP TRIGGER IF EXISTS apikey_change_before_insert
 --;

@@ -1,12 +1,12 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
--- No text may contain a NUL or another control byte: programs would read what
--- is before it, and a log line or header could be forged.  A row that has one
--- already stays, and all but that text of it can be changed.
+-- No text may contain a NUL or another control byte: programs would read only
+-- the part before a NUL, and a log line or header could be forged.  An existing
+-- row with one stays, and its other columns can be changed.
 -- `htapikey doctor` names such rows.  LOCATE finds a NUL on every version.
 
 -- bits: of an imported key, the entropy of its characters; 0: not known.  MySQL
--- has no IF NOT EXISTS here: init asks whether the column is there.
+-- has no IF NOT EXISTS here, so init checks whether the column exists.
 ALTER TABLE apikey ADD COLUMN bits BIGINT NOT NULL DEFAULT 0
 --;
 DROP TRIGGER IF EXISTS apikey_text_insert

@@ -1,17 +1,17 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- The line of a key: all keys that were rotated from one another.  A program
--- that counts per root goes on counting when a key is rotated.
+-- that counts per root counts on when a key is rotated.
 
--- The id of the first of its line; '' is its own id.
+-- The id of the first key of its line; '' stands for its own id.
 ALTER TABLE apikey ADD COLUMN root VARCHAR(64) NOT NULL DEFAULT ''
 --;
 -- The id of the key that it replaces; '' for the first.  The index
--- in the same statement: init asks whether the column is there.
+-- is in the same statement, since init checks whether the column exists.
 ALTER TABLE apikey ADD COLUMN rotated_from VARCHAR(64) NOT NULL DEFAULT '',
     ADD INDEX apikey_rotated_from (rotated_from)
 --;
--- Triggers and no CHECK, which would copy the table.
+-- Triggers, because a CHECK would copy the table.
 DROP TRIGGER IF EXISTS apikey_line_insert
 --;
 CREATE TRIGGER apikey_line_insert BEFORE INSERT ON apikey

@@ -2,12 +2,12 @@
 --
 -- The networks that a key may be used from, and its meta data.
 --
--- owner: who answers for the key: a person, a team, a ticket.
+-- owner: who is responsible for the key: a person, a team, a ticket.
 -- networks: addresses and CIDR blocks, separated by blanks; '': from anywhere.
 -- meta: NAME=VALUE; NAME=VALUE
 -- A digest of SHA-512 has 128 characters.
--- In one statement, since init asks whether its first column is there.  MariaDB
--- has the CHECK with the column, MySQL beside it.
+-- In one statement, since init checks whether its first column exists.  On
+-- MariaDB the CHECK belongs to the column, on MySQL to the table.
 ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT '',
     ADD COLUMN networks VARCHAR(2000) NOT NULL DEFAULT '',
     ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT '',
@@ -19,10 +19,10 @@ ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT '',
 -- The same for all keys of a tenant; a key's own value overrides it.
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
 --;
--- What a change replaced, all of these included.
+-- The old values of a change, with these columns.
 ALTER TABLE apikey_audit MODIFY COLUMN was VARCHAR(15000) NOT NULL DEFAULT ''
 --;
--- As those of 005 and 004, for these texts, too.
+-- As the triggers of 005 and 004, for these texts, too.
 DROP TRIGGER IF EXISTS apikey_line_insert
 --;
 CREATE TRIGGER apikey_line_insert BEFORE INSERT ON apikey

@@ -3,7 +3,7 @@
 -- The tables of mod_apikey on PostgreSQL.  Times are epoch seconds, 0 means
 -- "not".  `htapikey init` applies each file of this folder once, in order.
 -- A line "--;" ends a statement.  COLLATE "C": two names are the same only if
--- each of their bytes is, whatever the database's own rules say.
+-- each of their bytes is, whatever the database's collation.
 
 -- The identity of the database: another uuid or epoch voids what is cached.
 -- Audit rows from before kept_since may be deleted (ApiKeyRetention); all
@@ -65,8 +65,8 @@ CREATE TABLE apikey_usage (
     exposed BIGINT NOT NULL DEFAULT 0
 )
 --;
--- kind is digest, tenant or all; value is the digest or the tenant.  Where
--- the number comes from stands in 002_triggers.sql.
+-- kind is digest, tenant or all; value is the digest or the tenant.  The
+-- number comes from a sequence: see 002_changes.sql.
 CREATE TABLE apikey_change (
     number BIGINT NOT NULL PRIMARY KEY,
     kind VARCHAR(8) COLLATE "C" NOT NULL,

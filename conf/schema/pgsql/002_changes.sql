@@ -7,15 +7,15 @@
 -- COMMIT, so that the lock is held for a moment only, and a transaction that is
 -- left open delays no other.
 --
--- The functions run as their owner, so that a role which may write apikey and
--- nothing else is recorded, too; each finds our tables and no other's.
+-- The functions run as their owner, so that changes by a role which may only
+-- write apikey are recorded, too; their search_path is that of our tables.
 
--- CACHE 1: numbers that a session has in stock would be used out of order.
+-- CACHE 1: numbers that a session has cached would be used out of order.
 CREATE SEQUENCE apikey_change_numbers AS BIGINT CACHE 1
     OWNED BY apikey_change.number
 --;
--- The lock bears the table's own number: two schemas do not wait for each
--- other.  1634756971 is "apik".
+-- The lock has the table's oid: two schemas do not wait for each other.
+-- 1634756971 is "apik".
 CREATE FUNCTION apikey_change_number() RETURNS BIGINT
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -58,8 +58,8 @@ BEGIN
     RETURN NULL;
 END $$
 --;
--- WHEN is looked at as the row changes: with SET LOCAL apikey.bulk = '1' a
--- million rows queue nothing.
+-- WHEN is evaluated when the row changes: with SET LOCAL apikey.bulk = '1' a
+-- million rows queue no trigger.
 CREATE CONSTRAINT TRIGGER apikey_note AFTER INSERT OR UPDATE OR DELETE
     ON apikey DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (current_setting('apikey.bulk', true) IS DISTINCT FROM '1')
@@ -72,7 +72,7 @@ CREATE CONSTRAINT TRIGGER apikey_note AFTER INSERT OR UPDATE OR DELETE
 --;
 -- TRUNCATE and a bulk change leave one change of the kind "all".  Triggers of
 -- a statement cannot be deferred: they put a row here, and the row's own
--- trigger, which can, turns it into the change.  Nothing stays here.
+-- trigger, which can, turns it into the change.  The table is empty after that.
 CREATE TABLE apikey_bulk (transaction BIGINT NOT NULL PRIMARY KEY)
 --;
 CREATE FUNCTION apikey_note_all() RETURNS trigger

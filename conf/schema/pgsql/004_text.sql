@@ -1,9 +1,9 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- No text may contain a control byte, by which a log line or header could be
--- forged.  (PostgreSQL has no NUL in a text.)  A row that has one already
--- stays, and all but that text of it can be changed: WHEN looks at the whole
--- row, the function at what has changed.  `htapikey doctor` names such rows.
+-- forged.  (PostgreSQL has no NUL in a text.)  An existing row with one
+-- stays, and its other columns can be changed: WHEN checks the whole row, the
+-- function the columns that have changed.  `htapikey doctor` names such rows.
 
 -- bits: of an imported key, the entropy of its characters; 0: not known.
 ALTER TABLE apikey ADD COLUMN bits BIGINT NOT NULL DEFAULT 0

@@ -1,10 +1,10 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- The line of a key: all keys that were rotated from one another.  A program
--- that counts per root goes on counting when a key is rotated.  The
--- triggers of 004 look at each text of a row, so at these, too.
+-- that counts per root counts on when a key is rotated.  The
+-- triggers of 004 check each text of a row, so these, too.
 
--- The id of the first of its line; '' is its own id.
+-- The id of the first key of its line; '' stands for its own id.
 ALTER TABLE apikey ADD COLUMN root VARCHAR(64) COLLATE "C" NOT NULL DEFAULT ''
 --;
 -- The id of the key that it replaces; '' for the first.

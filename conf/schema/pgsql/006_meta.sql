@@ -1,17 +1,17 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- The networks that a key may be used from, and its meta data.  The
--- triggers of 004 look at each text of a row, so at these, too.
+-- triggers of 004 check each text of a row, so these, too.
 
--- A digest of SHA-512 has 128 characters.  NOT VALID: the rows that are there
--- have kept a narrower rule and need not be read while the table is locked.
+-- A digest of SHA-512 has 128 characters.  NOT VALID: existing rows met a
+-- narrower rule and need not be read while the table is locked.
 ALTER TABLE apikey
     ALTER COLUMN digest TYPE VARCHAR(128) COLLATE "C",
     DROP CONSTRAINT IF EXISTS apikey_digest_check,
     ADD CONSTRAINT apikey_digest_check
         CHECK (digest ~ '^([0-9a-f]{64}){1,2}$') NOT VALID
 --;
--- Who answers for the key: a person, a team, a ticket.
+-- Who is responsible for the key: a person, a team, a ticket.
 ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) COLLATE "C" NOT NULL
     DEFAULT ''
 --;
@@ -27,5 +27,5 @@ ALTER TABLE apikey ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
 ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) COLLATE "C" NOT NULL
     DEFAULT ''
 --;
--- What a change replaced, all of these included.
+-- The old values of a change, with these columns.
 ALTER TABLE apikey_audit ALTER COLUMN was TYPE VARCHAR(15000) COLLATE "C"

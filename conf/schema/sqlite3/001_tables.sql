@@ -15,8 +15,8 @@ CREATE TABLE apikey_identity (
     kept_since BIGINT NOT NULL DEFAULT 0
 )
 --;
--- lifetime: seconds, of a key rotated from this one, whatever has become of
--- expires since; 0: as this one, -1: it never expires.
+-- lifetime: seconds, of a key rotated from this one, even if expires was
+-- changed since; 0: as this one, -1: it never expires.
 -- The look-up is by digest, so the table is stored in that order: one descent
 -- finds the whole row.
 CREATE TABLE apikey (

@@ -1,14 +1,14 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- An import of a million keys leaves one change, not a million: while `bulk`
--- is 1 the triggers of 002 are silent, and when it goes back to 0 there is a
--- change of the kind 'all'.  SQLite has one writer, and the flag is reset in
+-- is 1 the triggers of 002 record nothing, and when it goes back to 0 there is
+-- a change of the kind 'all'.  SQLite has one writer, and the flag is reset in
 -- the transaction that sets it, so no other connection sees it.
 ALTER TABLE apikey_identity ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0
     CHECK (bulk IN (0, 1))
 --;
 -- All changes up to this number have been deleted (ApiKeyRetention): a reader
--- that has not seen it has missed something.
+-- that has not seen it may have missed changes.
 ALTER TABLE apikey_identity ADD COLUMN pruned BIGINT NOT NULL DEFAULT 0
 --;
 CREATE TRIGGER apikey_bulk_over AFTER UPDATE OF bulk ON apikey_identity

@@ -1,9 +1,9 @@
 -- Licensed under the Apache License, Version 2.0; see LICENSE.
 --
 -- The line of a key: all keys that were rotated from one another.  A program
--- that counts per root goes on counting when a key is rotated.
+-- that counts per root counts on when a key is rotated.
 
--- The id of the first of its line; '' is its own id.
+-- The id of the first key of its line; '' stands for its own id.
 ALTER TABLE apikey ADD COLUMN root VARCHAR(64) NOT NULL DEFAULT ''
     CHECK (instr(root, char(0)) = 0 AND root NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')

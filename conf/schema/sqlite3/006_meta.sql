@@ -3,8 +3,8 @@
 -- The networks that a key may be used from, and its meta data.
 
 -- A digest of SHA-512 has 128 characters.  SQLite can change a CHECK only by
--- a new table, which would lose what others have made for the old one; its
--- manual shows this for a change that concerns no row.
+-- a new table, without the indexes and triggers that others have made for the
+-- old one; its manual shows this way for a change that concerns no row.
 PRAGMA writable_schema = ON
 --;
 UPDATE sqlite_master
@@ -15,7 +15,7 @@ UPDATE sqlite_master
 --;
 PRAGMA writable_schema = RESET
 --;
--- Who answers for the key: a person, a team, a ticket.
+-- Who is responsible for the key: a person, a team, a ticket.
 ALTER TABLE apikey ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT ''
     CHECK (instr(owner, char(0)) = 0 AND owner NOT GLOB
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
@@ -36,9 +36,10 @@ ALTER TABLE apikey_tenant ADD COLUMN meta VARCHAR(4000) NOT NULL DEFAULT ''
            '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 --;
 -- SQLite has one writer, so an import is done in steps, between which others
--- write.  `imported` is odd then, and its keys have the next number in `batch`:
--- they are not valid (apikey_known excludes them) until `imported` is that
--- number.  What an import that was killed has left is removed by the next.
+-- write.  Meanwhile `imported` is odd, and the import's keys have the next
+-- number in `batch`: they are not valid (apikey_known excludes them) until
+-- `imported` is that number.  The next import removes the rows of one that was
+-- killed.
 ALTER TABLE apikey ADD COLUMN batch BIGINT NOT NULL DEFAULT 0
 --;
 ALTER TABLE apikey_identity ADD COLUMN imported BIGINT NOT NULL DEFAULT 0
