@@ -134,7 +134,7 @@ static int hear(client_t *client)
     return 1;
 }
 
-/* Asks whoever is due; when the next one is. */
+/* Sends the requests that are due; returns when the next one is. */
 static long long ask_all(int count)
 {
     long long due = now() + 100000;

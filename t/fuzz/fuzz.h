@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #endif
 
 /** A copy whose bounds a sanitizer knows, as it would not in a pool; with a
- * NUL behind it if @a nul.  The caller frees it. */
+ * NUL after it if @a nul.  The caller frees it. */
 FUZZ_HELPER char *fuzz_copy(const uint8_t *data, size_t size, int nul)
 {
     char *copy = malloc(size + (nul ? 1 : 0) + (size || nul ? 0 : 1));

@@ -29,8 +29,8 @@ static int is_printable(const char *key, size_t len)
     return 1;
 }
 
-/** The shape is one that was asked for, and without the prefix something
- * fits too: perhaps another, whose prefix goes on behind ours. */
+/** The shape is one that was asked for.  Without that prefix a shape fits, too:
+ * perhaps one with another prefix, which begins like this one. */
 static void check_shape(const apikey_policy_t *policy, const char *key,
                         size_t len)
 {

@@ -1,13 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Whose a credential is, and what is shown of it. */
+/* Whether a credential is a key of this server, and what is shown of it. */
 
 #include <openssl/evp.h>
 
 #include "../../modules/core/key_class.h"
 #include "fuzz.h"
 
-/** What stands in the place of a credential tells no more of it than a prefix
+/** What replaces a credential shows no more of it than a prefix
  * and four characters, and is one word of a header's value. */
 static void check_hint(const char *hint)
 {

@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /* Headers and variables that only this module may set, in whatever spelling:
- * all of them go, and nothing else does.  The first byte chooses a prefix of
- * one's own; each line behind it is "name: value". */
+ * all of them are removed, and nothing else is.  The first byte chooses the
+ * prefix of ApiKeyHeaders; each line after it is "name: value". */
 
 #include <ctype.h>
 

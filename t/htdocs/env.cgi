@@ -2,7 +2,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 # Answers with its whole environment, one NAME=VALUE a line, and its input
-# behind an empty line.
+# after an empty line.
 
 use strict;
 use warnings;

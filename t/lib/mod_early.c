@@ -23,7 +23,7 @@ static int see(request_rec *r)
     return DECLINED;
 }
 
-/* What an application is told by one that runs so late. */
+/* A request header that a module sets after all of ours have run. */
 static int forge(request_rec *r)
 {
     apr_table_setn(r->headers_in, "X-Apikey-Tenant", "forged");

@@ -3,7 +3,7 @@
 #
 # peers.pl REACHED: applications behind mod_proxy_http (WebSockets, too), _scgi,
 # _uwsgi and _ajp. Each answers a request with what arrived: its variables as
-# NAME=VALUE, its headers as "Name: value", one a line, and its body behind an
+# NAME=VALUE, its headers as "Name: value", one a line, and its body after an
 # empty line. The last part of the path of each request is appended to the
 # file REACHED. Prints "NAME PORT" of each, and listens on 127.0.0.1 only.
 

@@ -19,7 +19,7 @@ package APIKey::Apps;
 # where ApiKeyHeaders is Acme-Caller-).
 #
 # Areas are the first part of a path: guarded (AuthType ApiKey), scoped (the
-# same, with a scope that nobody has), basic (AuthType Basic, eve:secret), open
+# same, with a scope that no key has), basic (AuthType Basic, eve:secret), open
 # (no AuthType) and kept (the same, where programs get no Authorization).
 
 use strict;

@@ -71,7 +71,7 @@ sub documents {
     }
 }
 
-# Basic's: their names tell how their password is kept.
+# Basic's: their names say how their password is stored.
 sub users {
     my ($self) = @_;
     my %hash = (sha    => '{SHA}' . sha1_base64('secret') . '=',

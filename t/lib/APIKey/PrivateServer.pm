@@ -4,7 +4,7 @@ package APIKey::PrivateServer;
 # The base of the tests' own servers: a process as user nobody (if the tests run
 # as root) that ends with the test and writes its messages to {folder}/log.
 #
-#   {folder}  its own        {as}   what setpriv is told of its user
+#   {folder}  its own        {as}   setpriv's options for its user
 #   {dies_by} the signal that it gets when we are gone
 #   client()  the program, and its arguments, that reads statements
 #   {trait}   what differs between databases, for tests: trait(NAME)
