@@ -1,6 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What stands in a cache, written by whomever. */
+/* A record as a cache returns it: any bytes, since others can write there.
+ *
+ * It includes the source for its lists of fields: each of them is read. */
 
 #include "../../modules/verify/record_codec.c"
 #include "fuzz.h"

@@ -123,9 +123,9 @@ static void is_decoded(const char *text, const char *want, apr_size_t len)
 {
     unsigned char data[64];
     apr_size_t size;
-    apr_status_t rv = apikey_base64_decode(data, &size, text, strlen(text));
+    apr_status_t status = apikey_base64_decode(data, &size, text, strlen(text));
 
-    ok(rv == APR_SUCCESS && size == len && memcmp(data, want, len) == 0,
+    ok(status == APR_SUCCESS && size == len && memcmp(data, want, len) == 0,
        "base64 '%s' is decoded to %d bytes", text, (int)len);
 }
 

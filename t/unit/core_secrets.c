@@ -79,9 +79,10 @@ static void is_refused(const char *promise, const char *text, apr_size_t len,
 {
     apikey_secrets_t *secrets = (apikey_secrets_t *)"not set";
     const char *error = NULL;
-    apr_status_t rv = apikey_secrets_parse(&secrets, text, len, pool, &error);
+    apr_status_t status = apikey_secrets_parse(&secrets, text, len, pool,
+                                               &error);
 
-    ok(rv != APR_SUCCESS && secrets == NULL, "%s: refused", promise);
+    ok(status != APR_SUCCESS && secrets == NULL, "%s: refused", promise);
     ok(error && strstr(error, where) == error, "%s: the error says '%s'",
        promise, where);
     ok(error && !strstr(error, "AAEC") && !strstr(error, "eHh4"),
@@ -235,7 +236,7 @@ static void test_threads(void)
 {
     apr_thread_t *thread[4];
     signer_t signer[4];
-    apr_status_t rv;
+    apr_status_t status;
     const char *error;
     apikey_secrets_t *secrets = parse(LINE1 "\n" LINE2, &error);
     int i, wrong = 0;
@@ -246,7 +247,7 @@ static void test_threads(void)
         apr_thread_create(&thread[i], NULL, sign_often, &signer[i], pool);
     }
     for (i = 0; i < 4; i++) {
-        apr_thread_join(&rv, thread[i]);
+        apr_thread_join(&status, thread[i]);
         wrong += signer[i].wrong;
     }
     is_int(wrong, 0,
@@ -303,9 +304,9 @@ static void test_permissions(void)
         char *path = write_file("perms", LINE1 "\n", cases[i].perms);
         apikey_secrets_t *secrets = NULL;
         const char *error = NULL;
-        apr_status_t rv = apikey_secrets_load(&secrets, path, pool, &error);
+        apr_status_t status = apikey_secrets_load(&secrets, path, pool, &error);
 
-        is_int(rv == APR_SUCCESS && secrets, cases[i].good,
+        is_int(status == APR_SUCCESS && secrets, cases[i].good,
                "a file of mode %03x is %s", cases[i].perms,
                cases[i].good ? "read" : "refused");
         ok(cases[i].good ? !error
@@ -320,9 +321,9 @@ static void is_not_loaded(const char *path, const char *why)
 {
     apikey_secrets_t *secrets = NULL;
     const char *error = NULL;
-    apr_status_t rv = apikey_secrets_load(&secrets, path, pool, &error);
+    apr_status_t status = apikey_secrets_load(&secrets, path, pool, &error);
 
-    ok(rv != APR_SUCCESS && !secrets && error, "refused: %s", why);
+    ok(status != APR_SUCCESS && !secrets && error, "refused: %s", why);
     ok(error && strstr(error, path) && strstr(error, why),
        "the error names the file and says: %s", why);
     ok(error && !strstr(error, "AAEC"),
