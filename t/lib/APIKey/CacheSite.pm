@@ -67,14 +67,24 @@ sub counted {
              grep { $after->{$_} =~ /^\d+$/ } keys %$after };
 }
 
-# Waits until all changes made so far have been polled.
-sub polled {
-    my ($self) = @_;
+# Waits until all changes made so far have been polled: until, for each database
+# whose age in milliseconds the function asks httpd for, a poll that began after
+# this call has ended.  The time is taken before httpd is asked, so that a poll
+# is at least as young as it seems, however late the answer comes.
+sub wait_for_polls {
+    my ($ages) = @_;
     my $began = time;
     return wait_until(60, sub {
-        my $age = $self->counters->{PollAge};
-        return $age >= 0 && $age / 1000 < time - $began - 0.05;
+        my $now = time;
+        my @ages = $ages->();
+        return @ages && !grep { $_ < 0 || $_ / 1000 >= $now - $began - 0.05 }
+                              @ages;
     });
+}
+
+sub polled {
+    my ($self) = @_;
+    return wait_for_polls(sub { $self->counters->{PollAge} });
 }
 
 sub children {
