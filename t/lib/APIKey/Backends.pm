@@ -57,8 +57,11 @@ sub on_each_database {
 
 sub unit_program {
     my ($backend, $name, $least) = @_;
-    my @arguments = map { /^DBD(?:Driver|Params) (.*)/
+    # DBDriver and DBDParams.
+    my @arguments = map { /^DBD(?:river|Params) (.*)/
                           ? $1 =~ s/^"(.*)"$/$1/r : () } $backend->fresh;
+    # With fewer the program would ask a SQLite database of its own.
+    is(scalar @arguments, 2, "$name gets the database's driver and params");
     open my $out, '-|', "$ENV{APIKEY_BUILD}/t/unit/$name", @arguments
         or die "$name: $!\n";
     my @said = readline $out;
