@@ -129,7 +129,7 @@ sub run_quiet {
     my ($self) = @_;
     my ($source, $build) = @{$self}{qw(source build)};
     my @files = $self->wanted_files(map { glob "$source/t/$_/*.t" }
-        APIKey::Instrument::any() ? () : @QUIET, @ONCE);
+        @QUIET, APIKey::Instrument::any() ? () : @ONCE);
     for my $file ($self->wanted_files(glob "$source/t/unit/*.c")) {
         my ($name) = $file =~ m{/([^/]+)\.c$};
         $self->{commands}{$file} = [
